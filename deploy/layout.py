@@ -1,0 +1,266 @@
+"""The production layout on this machine: Kafka, PostgreSQL, one process per service and the front door. Crash-only:
+whatever ends is started anew, and a start first ends what a killed run left behind.
+"""
+
+import fcntl
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self, get_args
+
+from deploy.parts.front import FrontDoor, Service
+from deploy.parts.kafka import KafkaBroker, Profile
+from deploy.parts.keeper import MOST_ENDS, Keeper, Part, last_lines
+from deploy.parts.ports import LOOPBACK, free_ports, is_free
+from deploy.parts.postgres import PostgresCluster
+from deploy.parts.process import PartError, Process
+from deploy.parts.service import ROOT, ServiceProcess
+
+SERVICES: tuple[Service, ...] = get_args(Service)
+ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
+
+_READY_WITHIN_S = 120
+_LOOK_AGAIN_S = 0.2
+
+
+class Layout:
+    """The production layout, with all that it keeps in `folder`.
+
+    `environ` holds settings for the services (`BATON_...`); keys that it lacks are made up and kept in `folder`.
+    `kafka` (a bootstrap address) and `database_url` name running ones to use instead of own ones. The front door is
+    on `port`, or a free one if None. `replicas` says how many processes a service has where it is not one. With
+    `restart` a part that ends is started anew, until it ends `most_ends` times within 60 s (None: for ever). Usable
+    as a context manager that starts and stops.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        kafka: str | None = None,
+        database_url: str | None = None,
+        port: int | None = None,
+        services: tuple[Service, ...] = SERVICES,
+        replicas: Mapping[Service, int] | None = None,
+        restart: bool = True,
+        most_ends: int | None = MOST_ENDS,
+        profile: Profile = "steady",
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.port = port or 0
+        self.parts: dict[str, Part] = {}
+        self.failure: str | None = None
+        self.kafka = kafka or ""
+        self.database_url = database_url or ""
+        self.made_up: dict[str, str] = {}
+        self._own_kafka, self._own_database = not kafka, not database_url
+        self._environ = {name: value for name, value in (environ or {}).items() if name.startswith("BATON_")}
+        self._names = [(name, number) for name in services for number in range((replicas or {}).get(name, 1))]
+        self._restart, self._most_ends, self._profile, self._say = restart, most_ends, profile, say
+        self._keepers: list[Keeper] = []
+        self._lock: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the front door answers, without a slash at the end; known for sure once it is started."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def services(self) -> list[ServiceProcess]:
+        """The services' processes, in the order of their start."""
+        return [part for part in self.parts.values() if isinstance(part, ServiceProcess)]
+
+    def service(self, name: Service, number: int = 0) -> ServiceProcess:
+        """A service's process, to be killed, paused, or started where nobody else does; `number` counts from 0."""
+        part = self.parts[_numbered(name, number)]
+        assert isinstance(part, ServiceProcess)  # noqa: S101 (only services have these names)
+        return part
+
+    def start(self) -> Self:
+        """Start everything and return when every service is ready. Raises PartError; then nothing is left running."""
+        self._take_folder()
+        try:
+            self._stop_leftovers()
+            if self.port and not is_free(self.port):
+                raise PartError(
+                    "front", f"port {self.port} is taken. Set BATON_PORT to a free port, or stop what uses it."
+                )
+            self._start_stores()
+            self._migrate()
+            self._start_services()
+            if self._restart:
+                self._keepers = [
+                    Keeper(name, part, self._give_up, most_ends=self._most_ends) for name, part in self.parts.items()
+                ]
+                for keeper in self._keepers:
+                    keeper.begin()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the services together (they drain; SIGKILL after 15 s), then the front door, Kafka and PostgreSQL."""
+        ends: dict[str, Callable[[], None]] = {name: part.stop for name, part in self.parts.items()}
+        if self._keepers:
+            ends = dict(zip(self.parts, (keeper.end for keeper in self._keepers), strict=True))
+        together = [ends.pop(service.name) for service in self.services]
+        if together:
+            with ThreadPoolExecutor(len(together)) as threads:
+                list(threads.map(lambda end: end(), together))
+        for name in ("front", "kafka", "postgres"):
+            if name in ends:
+                ends[name]()
+        self._keepers = []
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _take_folder(self) -> None:
+        try:
+            (self.folder / "log").mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as wrong:
+            raise PartError(
+                "data folder",
+                f"{self.folder} can't be written ({wrong.strerror}). Set BATON_DATA to a folder that you may write to.",
+            ) from wrong
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise PartError(
+                "data folder",
+                f"{self.folder} is in use by another `make production`. Stop that one, or set BATON_DATA to another "
+                f"folder (and BATON_PORT to another port).",
+            ) from None
+        self._lock = lock
+
+    def _stop_leftovers(self) -> None:
+        places = (self.folder / name for name in ("log", "front", "kafka", "postgres"))
+        for left in [file for place in places for file in place.glob("*.pid")]:
+            process = Process(left.stem, left.parent)
+            if process.pid is not None:
+                self._say(f"Stopping {left.stem}, which an earlier run left behind ...")
+            if left.stem in ("kafka", "postgres"):
+                # PostgreSQL would wait for its clients to leave if asked with SIGTERM.
+                process.stop(signal.SIGINT if left.stem == "postgres" else signal.SIGTERM)
+            else:
+                process.kill()
+
+    def _start_stores(self) -> None:
+        if self._own_database:
+            self._say("Starting PostgreSQL ...")
+            postgres = PostgresCluster(self.folder / "postgres")
+            self.parts["postgres"] = postgres
+            self.database_url = postgres.start().url
+        if self._own_kafka:
+            self._say("Starting Kafka (the first time, its jars are fetched) ...")
+            broker = KafkaBroker(self.folder / "kafka", profile=self._profile)
+            self.parts["kafka"] = broker
+            self.kafka = broker.start().bootstrap
+
+    def _migrate(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", "migrate"],
+            env={**_without_settings(), **self._kept_settings(), **self._addresses(), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise PartError("migrate", f"the database could not be brought up to date.\n{done.stderr.strip()}")
+
+    def _start_services(self) -> None:
+        self._say("Starting the services ...")
+        # Chosen late, all at once: what is free now may be taken by the time that Kafka has started.
+        ports = free_ports(len(self._names) + 1)
+        self.port = self.port or ports.pop()
+        common = self._settings()
+        upstreams: dict[Service, str] = {}
+        for (name, number), port in zip(self._names, ports, strict=False):
+            own = _numbered(name, number)
+            env = {**common, "BATON_DATA": str(self.folder / name)}
+            self.parts[own] = ServiceProcess(name, self.folder / "log", name=own, port=port, env=env).start()
+            upstreams[name] = f"{upstreams.get(name, '')} {LOOPBACK}:{port}".strip()
+        front = FrontDoor(self.folder / "front", upstreams, port=self.port)
+        self.parts["front"] = front
+        front.start()
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        end = time.monotonic() + _READY_WITHIN_S
+        waiting = self.services
+        while waiting := [service for service in waiting if not service.ready()]:
+            for service in waiting:
+                if service.pid is None:
+                    raise PartError(service.name, f"ended while it started. {_said(service.log)}")
+            if time.monotonic() > end:
+                late = waiting[0]
+                answer = late.readiness().rpartition(b"\r\n")[2].decode(errors="replace") or "no answer"
+                raise PartError(late.name, f"was not ready within {_READY_WITHIN_S} s: {answer}. {_said(late.log)}")
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _settings(self) -> dict[str, str]:
+        given = self._environ
+        defaults = {
+            "BATON_AGREEMENT": str(ROOT / "deploy" / "agreement.example.yaml"),
+            "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true",
+            "BATON_PUBLIC_URL": self.url,
+        }
+        if self._own_kafka:
+            defaults["BATON_KAFKA_REPLICATION"] = "1"
+        for name in ("ADMIN_KEY", "IDENTITY_KEY"):
+            if not given.keys() & {f"BATON_{name}", f"BATON_{name}_FILE"}:
+                defaults[f"BATON_{name}_FILE"] = str(self._kept_secret(name))
+        return {**defaults, **self._kept_settings(), **self._addresses()}
+
+    def _kept_settings(self) -> dict[str, str]:
+        return {name: value for name, value in self._environ.items() if name.removesuffix("_FILE") not in ADDRESSES}
+
+    def _addresses(self) -> dict[str, str]:
+        return dict(zip(ADDRESSES, (self.kafka, self.database_url), strict=True))
+
+    def _kept_secret(self, name: str) -> Path:
+        file = self.folder / f"{name.lower().replace('_', '.')}"
+        if not file.exists():
+            # Whole or not at all: an identity key that changes would make strangers of all known leads.
+            new = file.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            new.touch(mode=0o600)
+            self.made_up[name] = "bk_" + secrets.token_urlsafe(32)
+            new.write_text(self.made_up[name] + "\n")
+            new.replace(file)
+        return file
+
+    def _give_up(self, reason: str) -> None:
+        self.failure = self.failure or reason
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 0 else f"{name}-{number + 1}"
+
+
+def _said(log: Path) -> str:
+    return f"The end of {log} says:\n{last_lines(log) or '(nothing)'}"
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}

@@ -1,0 +1,1 @@
+"""Database migrations, run by `shared.db.schema`; `make.py` writes a new one from what the stores say."""

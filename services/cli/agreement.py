@@ -1,0 +1,88 @@
+"""`./baton agreement check`: what is wrong in an agreement file, for people, programs and reviews on GitHub."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.cli.output import Format
+from shared import agreement_file
+from shared.agreement_file import AgreementRefused, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in `file`: why it can't take effect, and what is odd. `title` names a good agreement."""
+
+    file: Path
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    title: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it can't take effect."""
+        return bool(self.errors)
+
+    def lines(self) -> Iterator[tuple[str, Finding]]:
+        """Every finding with its severity, errors first."""
+        yield from (("error", finding) for finding in self.errors)
+        yield from (("warning", finding) for finding in self.warnings)
+
+
+def judged(file: Path) -> Verdict:
+    """The verdict on an agreement file. Raises `Misconfigured` when it can't be read."""
+    try:
+        loaded = agreement_file.load(file)
+    except AgreementRefused as refused:
+        return Verdict(file, tuple(refused.findings), ())
+    good = loaded.agreement
+    return Verdict(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}")
+
+
+def shown(verdict: Verdict, layout: Format) -> str:
+    """The verdict in a format."""
+    if layout is Format.JSON:
+        return msgspec.json.format(msgspec.json.encode(_document(verdict)), indent=2).decode()
+    line = _github if layout is Format.GITHUB else _text
+    lines = [line(verdict.file, severity, finding) for severity, finding in verdict.lines()]
+    if not verdict.refused and layout is Format.TEXT:
+        lines.append(f"{verdict.file}: {verdict.title} can take effect")
+    return "\n".join(lines)
+
+
+def _document(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "file": str(verdict.file),
+        "ok": not verdict.refused,
+        "findings": [
+            {
+                "severity": severity,
+                "line": finding.line,
+                "column": finding.column,
+                "code": finding.code,
+                "message": finding.message,
+            }
+            for severity, finding in verdict.lines()
+        ],
+    }
+
+
+def _text(file: Path, severity: str, finding: Finding) -> str:
+    word = "warning: " if severity == "warning" else ""
+    return f"{file}:{finding.line}:{finding.column}: {word}{finding.message} [{finding.code}]"
+
+
+def _github(file: Path, severity: str, finding: Finding) -> str:
+    """A workflow command; what ends a property or a line in it is written as GitHub asks.
+
+    https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
+    """
+    place = f"file={_escaped(str(file), ':,')},line={finding.line},col={finding.column}"
+    return f"::{severity} {place},title={_escaped(finding.code, ':,')}::{_escaped(finding.message)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    return "".join(f"%{ord(sign):02X}" if sign in "%\r\n" + also else sign for sign in text)

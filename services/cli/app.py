@@ -1,0 +1,143 @@
+"""The commands and what they take. What a command needs is imported when it runs, so that help comes at once.
+
+Exit codes: 0 well, 1 the answer is no (an agreement refused, a check failed), 2 the command could not be carried out.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.output import Format
+from shared.domain.errors import Problem
+
+ROOT = Path(__file__).parents[2]
+
+app = typer.Typer(
+    name="baton",
+    help="Baton, the lead hand-off service. Settings come from the environment: docs/running.md lists them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+agreement = typer.Typer(no_args_is_help=True, help="The agreement between marketing and sales.")
+keys = typer.Typer(no_args_is_help=True, help="Keys for those who post leads and read what became of them.")
+app.add_typer(agreement, name="agreement")
+app.add_typer(keys, name="keys")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out a command line; returns the exit code. Errors are two lines on stderr: what is wrong, what to do."""
+    try:
+        app(args=list(arguments), prog_name="baton")
+    except Problem as problem:
+        _complain(*re.split(r"(?<=[.)]) (?=[A-Z])", problem.detail, maxsplit=1))
+        return 2
+    except SystemExit as left:
+        return int(left.code or 0)
+    except Exception as error:
+        if os.environ.get("BATON_LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        _complain(f"this failed unexpectedly ({type(error).__name__}).", "Set BATON_LOG_LEVEL=DEBUG to see where.")
+        return 2
+    return 0
+
+
+def _complain(*lines: str) -> None:
+    print("baton:", "\n  ".join(lines), file=sys.stderr)
+
+
+def _quiet() -> None:
+    # What the clients of database and Kafka log about an outage is said better by the command itself.
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import tomllib  # noqa: PLC0415
+
+        print("baton", tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+        raise typer.Exit
+
+
+@app.callback()
+def baton(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def up() -> None:
+    """Start everything in one process, as `make run` does; Ctrl-C drains."""
+    from services.embedded.__main__ import run as run_embedded  # noqa: PLC0415
+
+    raise typer.Exit(run_embedded())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of BATON_DATABASE_URL to the schema that this Baton needs."""
+    from services.cli.migrate import bring_up_to_date  # noqa: PLC0415
+
+    _quiet()
+    print(bring_up_to_date(os.environ))
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Check settings, agreement, keys, data folder, database and Kafka; change nothing. Exit code 1 if one fails."""
+    from services.cli.doctor import examine, shown, well  # noqa: PLC0415
+
+    _quiet()
+    findings = examine(os.environ)
+    print(shown(findings, as_json=as_json))
+    raise typer.Exit(0 if well(findings) else 1)
+
+
+@agreement.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The agreement, as YAML.")],
+    layout: Annotated[Format, typer.Option("--format", help="How findings are shown.")] = Format.TEXT,
+) -> None:
+    """Say all that is wrong in an agreement file, each with file:line:column. Exit code 1 if it is refused."""
+    from services.cli.agreement import judged, shown  # noqa: PLC0415
+
+    verdict = judged(file)
+    print(shown(verdict, layout))
+    raise typer.Exit(1 if verdict.refused else 0)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Option(help="Whose key it is.")],
+    scopes: Annotated[str, typer.Option(help="What it may do, with commas: leads:write,leads:read ...")],
+) -> None:
+    """Add a key to the file of BATON_KEYS and show its secret, this once."""
+    from services.cli.keys import added  # noqa: PLC0415
+
+    secret = added(os.environ, name, [scope.strip() for scope in scopes.split(",")])
+    print(secret)
+    print("This is shown only now. Services know it once they are started anew.", file=sys.stderr)
+
+
+@app.command()
+def declare_lost(
+    instance: Annotated[str, typer.Argument(help="The ingest instance whose disk is gone.")],
+    url: Annotated[
+        str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")
+    ] = None,
+) -> None:
+    """Wait no longer for facts of an ingest instance whose disk is gone, so that promises are judged without them."""
+    from services.cli.instances import declared_lost  # noqa: PLC0415
+
+    print(declared_lost(os.environ, instance, url))

@@ -1,0 +1,167 @@
+"""`./baton doctor`: looks at everything that a start needs and changes none of it. Tells neither secrets nor contact
+data.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from shared import agreement_file
+from shared.agreement_file import AgreementRefused
+from shared.bus.topics import read_topics
+from shared.clock import SystemClock
+from shared.db import schema
+from shared.db.engine import Database
+from shared.domain.errors import Problem
+from shared.http import Keys
+from shared.settings import SERVICES, Settings, SettingsModel, read, refuse_unread
+
+State = Literal["ok", "warn", "fail"]
+
+_ANSWERS_WITHIN_S = 15
+_LITTLE_SPACE = 1024**3
+_SHORT_KEY = 20
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one check found, and what to do about it."""
+
+    check: str
+    state: State
+    detail: str
+    fix: str = ""
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """All checks, in the order in which to mend what they found."""
+    try:
+        settings = read(Settings, environ)
+        _refuse_wrong_settings(environ)
+    except Problem as wrong:
+        return [Finding("settings", "fail", wrong.detail, "Correct it, then run the doctor again for the rest.")]
+    return [
+        Finding("settings", "ok", f"{sum(name.startswith('BATON_') for name in environ)} set"),
+        _keys(settings),
+        _agreement(settings.agreement),
+        _data_folder(settings.data),
+        *asyncio.run(_stores(settings)),
+    ]
+
+
+def well(findings: Sequence[Finding]) -> bool:
+    """Whether Baton can start: no check failed."""
+    return all(finding.state != "fail" for finding in findings)
+
+
+def shown(findings: Sequence[Finding], *, as_json: bool) -> str:
+    """For people, or as a JSON document `{"ok", "checks"}`."""
+    if as_json:
+        return msgspec.json.format(msgspec.json.encode({"ok": well(findings), "checks": findings}), indent=2).decode()
+    width = max(len(finding.check) for finding in findings)
+    return "\n".join(line for finding in findings for line in _lines(finding, width))
+
+
+def settings_models() -> list[type[SettingsModel]]:
+    """Every group of settings that a service reads; the one for all of them first."""
+    for service in SERVICES:
+        if importlib.util.find_spec(f"services.{service}.settings") is not None:
+            importlib.import_module(f"services.{service}.settings")
+    return SettingsModel.__subclasses__()
+
+
+def _refuse_wrong_settings(environ: Mapping[str, str]) -> None:
+    for model in settings_models():
+        read(model, environ)
+    refuse_unread(environ)
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        Keys.load(settings)
+    except Problem as wrong:
+        return Finding("keys", "fail", wrong.detail, "Make it with './baton keys create'.")
+    admin = settings.admin_key.get_secret_value() if settings.admin_key else ""
+    if not admin and settings.keys is None:
+        return Finding("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` makes one up by itself.")
+    if admin and len(admin) < _SHORT_KEY:
+        return Finding("keys", "warn", "the administrator's key is short", "Use 32 random characters or more.")
+    return Finding("keys", "ok", "they read")
+
+
+def _agreement(file: Path) -> Finding:
+    try:
+        loaded = agreement_file.load(file)
+    except AgreementRefused as refused:
+        found = f"{file} is refused: {len(refused.findings)} to put right, the first at {refused.findings[0]}"
+        return Finding("agreement", "fail", found, f"Run './baton agreement check {file}'.")
+    except Problem as wrong:
+        return Finding("agreement", "fail", wrong.detail, "Set BATON_AGREEMENT to the agreement's file.")
+    title = f"{loaded.agreement.name} version {loaded.agreement.version}"
+    if loaded.warnings:
+        fix = f"Run './baton agreement check {file}'."
+        return Finding("agreement", "warn", f"{title}, with {len(loaded.warnings)} oddities", fix)
+    return Finding("agreement", "ok", title)
+
+
+def _data_folder(folder: Path) -> Finding:
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("data folder", "fail", f"{folder} can't be written", "Set BATON_DATA to a folder of yours.")
+    free = shutil.disk_usage(there).free
+    if free < _LITTLE_SPACE:
+        detail = f"{folder} has {free // 1024**2} MiB left on its disk"
+        return Finding("data folder", "warn", detail, "Make room: a service that can't write takes no leads.")
+    return Finding("data folder", "ok", f"{folder} can be written, {free // 1024**3} GiB left")
+
+
+async def _stores(settings: Settings) -> list[Finding]:
+    return list(await asyncio.gather(_found("database", _database, settings), _found("kafka", _kafka, settings)))
+
+
+async def _found(check: str, look: Callable[[Settings], Awaitable[Finding]], settings: Settings) -> Finding:
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+            return await look(settings)
+    except Problem as wrong:
+        return Finding(check, "fail", wrong.detail)
+    except Exception as error:  # a doctor tells of any illness
+        name = "BATON_DATABASE_URL" if check == "database" else "BATON_KAFKA"
+        return Finding(check, "fail", f"it does not answer ({type(error).__name__})", f"Start it, or correct {name}.")
+
+
+async def _database(settings: Settings) -> Finding:
+    if settings.database_url is None:
+        return Finding("database", "ok", f"SQLite in {settings.data}, for `make run`; made and migrated at start")
+    database = Database(settings.database_url.get_secret_value(), SystemClock(), pool_size=1)
+    try:
+        await database.ping()
+        await schema.wait_until_migrated(database, most_s=1)
+    finally:
+        await database.close()
+    return Finding("database", "ok", f"it answers and has schema {schema.head()}")
+
+
+async def _kafka(settings: Settings) -> Finding:
+    if settings.kafka is None:
+        return Finding("kafka", "ok", f"none: the log is in {settings.data}, for `make run`")
+    from shared.bus.kafka import Access, missing_topics  # noqa: PLC0415 (not loaded where there is no broker)
+
+    missing = await missing_topics(Access(settings.kafka), read_topics())
+    if missing:
+        detail = f"it answers and has no topics {', '.join(missing)} yet"
+        return Finding("kafka", "warn", detail, "The first service that starts makes them.")
+    return Finding("kafka", "ok", "it answers and has the topics")
+
+
+def _lines(finding: Finding, width: int) -> Iterator[str]:
+    yield f"{finding.state:4}  {finding.check:{width}}  {finding.detail}"
+    if finding.fix:
+        yield f"{'':4}  {'':{width}}  {finding.fix}"

@@ -1,0 +1,101 @@
+"""Connects to public addresses only: resolves a host, vets every address it has, and connects to a vetted one.
+
+The check is made where the connection is made, so a name that resolves to something else a moment later can't slip
+through. Host header and TLS server name stay those of the URL.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import httpcore
+
+from services.delivery.domain.endpoint import why_not
+from shared.domain.errors import Refused
+
+FIRST_ADDRESS_S = 2.0
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host, each as text. Raises `OSError` when it has none."""
+
+
+class AddressRefused(Exception):
+    """The host has an address that we don't send to."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """What the machine's resolver says."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def vetted_addresses(host: str, port: int, resolving: Resolve, *, allow_loopback: bool) -> Sequence[str]:
+    """All addresses of a host. Raises `AddressRefused` if any of them is not public: one bad address among good ones
+    is how a guard is talked round. Raises `OSError` when the host has no address.
+    """
+    addresses = await resolving(host, port)
+    if not addresses:
+        raise OSError("the host has no address")
+    for address in addresses:
+        reason = why_not(address, allow_loopback=allow_loopback)
+        if reason:
+            raise AddressRefused(f"the host's address can't be used: {reason}")
+    return addresses
+
+
+async def vet_host(host: str, port: int, resolving: Resolve, *, allow_loopback: bool) -> None:
+    """Raise `Refused`, pointing at `/url`, for a host that resolves to what we don't send to.
+
+    A host that does not resolve now passes: it may tomorrow, and deliveries say so until then.
+    """
+    try:
+        async with asyncio.timeout(5):
+            await vetted_addresses(host, port, resolving, allow_loopback=allow_loopback)
+    except AddressRefused as refused:
+        raise Refused(f"{str(refused).capitalize()}. Use a host that the internet can reach.", pointer="/url") from None
+    except OSError:
+        return
+
+
+class VettingBackend(httpcore.AsyncNetworkBackend):
+    """Opens the sockets of one endpoint's connections."""
+
+    def __init__(self, resolving: Resolve, *, allow_loopback: bool) -> None:
+        self._resolve = resolving
+        self._allow_loopback = allow_loopback
+        self._sockets = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first vetted address that answers, within `timeout` seconds for all of it."""
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await vetted_addresses(host, port, self._resolve, allow_loopback=self._allow_loopback)
+                return await self._connect(addresses, port, local_address, socket_options)
+        except TimeoutError as late:
+            raise httpcore.ConnectTimeout("no connection in time") from late
+        except OSError as unknown:
+            raise httpcore.ConnectError("the host does not resolve") from unknown
+
+    async def _connect(
+        self,
+        addresses: Sequence[str],
+        port: int,
+        local_address: str | None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+    ) -> httpcore.AsyncNetworkStream:
+        for address in addresses[:-1]:
+            try:
+                return await self._sockets.connect_tcp(address, port, FIRST_ADDRESS_S, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._sockets.connect_tcp(addresses[-1], port, None, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,176 @@
+"""How each event stands with each subscriber: claimed under a lease, sent in no transaction, recorded by token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.delivery.store.tables import deliveries, events
+from shared.db.bulk import insert_or_skip
+from shared.db.engine import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is ours until the lease ends; only a report with its `token` is taken."""
+
+    subscription_id: str
+    event_seq: int
+    token: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a claimed delivery stands after an attempt; `due_at` is given while `state` is `pending`."""
+
+    claimed: Claimed
+    state: str
+    attempts: int
+    due_at: datetime | None
+    ended_at: datetime | None
+    last_status: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A delivery as its subscriber may see it."""
+
+    subscription_id: str
+    event_seq: int
+    event_id: str
+    type: str
+    lead_id: str
+    state: str
+    attempts: int
+    due_at: datetime | None
+    ended_at: datetime | None
+    last_status: int | None
+    last_error: str | None
+
+
+async def add_deliveries(tx: Tx, pairs: Sequence[tuple[str, int]], now: datetime) -> None:
+    """Have these events told to these subscriptions (id, place of the event), from now on."""
+    new = {"state": "pending", "attempts": 0, "token": 0, "due_at": now}
+    await insert_or_skip(tx, deliveries, [{"subscription_id": s, "event_seq": e, **new} for s, e in pairs])
+
+
+async def claim(tx: Tx, subscription_id: str, now: datetime, lease_until: datetime, most: int) -> list[Claimed]:
+    """Take up to `most` of what is due to this subscription, the longest due first, until `lease_until`."""
+    due = (
+        sa.select(deliveries.c.event_seq)
+        .where(deliveries.c.subscription_id == subscription_id, deliveries.c.due_at <= now)
+        .order_by(deliveries.c.due_at, deliveries.c.event_seq)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    rows = await tx.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.subscription_id == subscription_id, deliveries.c.event_seq.in_(sa.select(due.c.event_seq)))
+        .values(token=deliveries.c.token + 1, due_at=lease_until)
+        .returning(deliveries.c.event_seq, deliveries.c.token, deliveries.c.attempts)
+    )
+    return sorted((Claimed(subscription_id, *row) for row in rows), key=lambda claimed: claimed.event_seq)
+
+
+async def save_reports(tx: Tx, reports: Sequence[Report]) -> None:
+    """Record how attempts ended, each only if its claim is still the latest and the delivery still pending."""
+    if not reports:
+        return
+    ordered = sorted(reports, key=lambda report: (report.claimed.subscription_id, report.claimed.event_seq))
+    names = ("state", "attempts", "due_at", "ended_at", "last_status", "last_error")
+    rows = [{**_key(report.claimed), **{f"new_{name}": getattr(report, name) for name in names}} for report in ordered]
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in names}
+    await tx.execute(sa.update(deliveries).where(_still_ours()).values(values), rows)
+
+
+async def give_back(tx: Tx, claims: Sequence[Claimed], now: datetime) -> None:
+    """These were claimed but not sent: they are due at once, for whoever claims next."""
+    if claims:
+        ordered = sorted(claims, key=lambda claimed: (claimed.subscription_id, claimed.event_seq))
+        await tx.execute(sa.update(deliveries).where(_still_ours()).values(due_at=now), [_key(c) for c in ordered])
+
+
+def _key(claimed: Claimed) -> dict[str, Any]:
+    return {"of": claimed.subscription_id, "seq": claimed.event_seq, "claim": claimed.token}
+
+
+def _still_ours() -> Any:
+    return sa.and_(
+        deliveries.c.subscription_id == sa.bindparam("of"),
+        deliveries.c.event_seq == sa.bindparam("seq"),
+        deliveries.c.token == sa.bindparam("claim"),
+        deliveries.c.due_at.is_not(None),
+    )
+
+
+async def standing_page(
+    tx: Tx, subscription_id: str | None, state: str | None, before: tuple[str, int] | None, most: int
+) -> list[Standing]:
+    """Up to `most` deliveries, by subscription, newest event first; `before` is the last (subscription, place) seen."""
+    key = sa.tuple_(deliveries.c.subscription_id, deliveries.c.event_seq)
+    named = [
+        events.c[name] if name in ("event_id", "type", "lead_id") else deliveries.c[name] for name in Standing.__slots__
+    ]
+    query = sa.select(*named).join(events, events.c.seq == deliveries.c.event_seq)
+    if subscription_id is not None:
+        query = query.where(deliveries.c.subscription_id == subscription_id)
+    if state is not None:
+        query = query.where(deliveries.c.state == state)
+    if before is not None:
+        query = query.where(key < before)
+    query = query.order_by(deliveries.c.subscription_id.desc(), deliveries.c.event_seq.desc()).limit(most)
+    return [Standing(*row) for row in await tx.execute(query)]
+
+
+async def replay_event(tx: Tx, subscription_id: str, event_seq: int, now: datetime) -> int:
+    """Tell this subscription this event (again); 1, or 0 when that is pending anyway."""
+    return await _replay(tx, subscription_id, events.c.seq == event_seq, now)
+
+
+async def replay_range(
+    tx: Tx,
+    subscription_id: str,
+    span: tuple[datetime, datetime],
+    types: Sequence[str],
+    now: datetime,
+    *,
+    failed_only: bool,
+) -> int:
+    """Tell this subscription the events of these types that happened in `span` (from, up to); how many.
+
+    With `failed_only` only those whose delivery failed, else also those that it has, or never was to have.
+    """
+    wanted = sa.and_(events.c.time >= span[0], events.c.time < span[1], events.c.type.in_(types))
+    if failed_only:
+        failed = sa.select(deliveries.c.event_seq).where(
+            deliveries.c.subscription_id == subscription_id, deliveries.c.state == "failed"
+        )
+        wanted = sa.and_(wanted, events.c.seq.in_(failed))
+    return await _replay(tx, subscription_id, wanted, now)
+
+
+async def _replay(tx: Tx, subscription_id: str, wanted: Any, now: datetime) -> int:
+    insert: Any = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(deliveries)
+    literal = sa.literal
+    rows = sa.select(
+        literal(subscription_id, sa.Text),
+        events.c.seq,
+        literal("pending", sa.Text),
+        literal(0, sa.Integer),
+        literal(0, sa.BigInteger),
+        literal(now, deliveries.c.due_at.type),
+    ).where(wanted)
+    again = {"state": "pending", "attempts": 0, "token": deliveries.c.token + 1, "due_at": now, "ended_at": None}
+    statement = insert.from_select(["subscription_id", "event_seq", "state", "attempts", "token", "due_at"], rows)
+    done = await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["subscription_id", "event_seq"], set_=again, where=deliveries.c.due_at.is_(None)
+        )
+    )
+    return int(done.rowcount)

@@ -1,0 +1,61 @@
+"""The tables: who wants to hear, what there is to hear, and how each delivery stands."""
+
+import sqlalchemy as sa
+
+from shared.db.engine import Instant
+from shared.db.tables import metadata, runtime_tables
+
+TABLES = runtime_tables("delivery")
+
+# `secrets` are needed in clear for signing: whoever can read this table can sign as us. One or more, newest first,
+# separated by spaces; encrypting them under a key from outside the database is still to be done.
+subscriptions = sa.Table(
+    "delivery_subscriptions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("events", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("secrets", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("failing_since", Instant),
+)
+
+events = sa.Table(
+    "delivery_events",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("time", Instant, nullable=False),
+    sa.Column("stored_at", Instant, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# `due_at` is set while a delivery is pending and only then. Claiming one moves it to the end of the lease, so one that
+# its claimer never recorded falls due again. `token` counts claims: what a former claimer reports is not taken.
+deliveries = sa.Table(
+    "delivery_deliveries",
+    metadata,
+    sa.Column("subscription_id", sa.Text, primary_key=True),
+    sa.Column("event_seq", sa.BigInteger, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("last_error", sa.Text),
+)
+
+sa.Index(
+    "ix_delivery_deliveries_due",
+    deliveries.c.subscription_id,
+    deliveries.c.due_at,
+    postgresql_where=deliveries.c.due_at.is_not(None),
+    sqlite_where=deliveries.c.due_at.is_not(None),
+)

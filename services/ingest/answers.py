@@ -1,0 +1,46 @@
+"""What senders are told about accepted facts: one result per item, in the order of the items."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from services.ingest.domain.draft import Outcome
+
+
+class LeadResult(msgspec.Struct, frozen=True):
+    """What became of one lead."""
+
+    status: str
+    inquiry_id: str
+    lead_id: str
+
+
+class ActivityResult(msgspec.Struct, frozen=True):
+    """What became of one activity."""
+
+    status: str
+    activity_id: str
+    lead_id: str
+
+
+class Results(msgspec.Struct, frozen=True):
+    """The answer to an accepted request, one result per item in the order of the items."""
+
+    results: list[LeadResult] | list[ActivityResult]
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def lead_results(outcomes: Sequence[Outcome]) -> bytes:
+    """The answer's body for leads."""
+    return _encode(Results([LeadResult(_status(o), o.id, o.lead_id) for o in outcomes]))
+
+
+def activity_results(outcomes: Sequence[Outcome]) -> bytes:
+    """The answer's body for activities."""
+    return _encode(Results([ActivityResult(_status(o), o.id, o.lead_id) for o in outcomes]))
+
+
+def _status(outcome: Outcome) -> str:
+    return "duplicate" if outcome.duplicate else "accepted"

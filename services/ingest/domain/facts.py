@@ -1,0 +1,107 @@
+"""What an activity must be: a fact from sales or the CRM about one lead, which it names in one of three ways."""
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, structs
+
+from services.ingest.domain.contact_keys import normal_email
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
+from services.ingest.domain.identity import Identity, digest, digest_of_bytes, known_lead_id, lead_of_inquiry
+from services.ingest.domain.intake import Instant, in_utc
+from shared.domain.errors import Refused
+from shared.domain.events import ActivityRecorded
+
+Kind = Literal[
+    "call", "email", "meeting", "accepted", "rejected", "disputed", "objection", "content_used",
+    "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
+]  # fmt: skip
+_NEEDS = {"rejected": "reason", "objection": "objection", "content_used": "content_id", "stage": "stage"}
+_encode = msgspec.json.Encoder().encode
+
+
+class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money: a decimal as text, and a currency of three letters."""
+
+    value: Annotated[str, Meta(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One item of `POST /v1/activities`. Fields are those of `ActivityRecorded`, and the ways to name the lead."""
+
+    kind: Kind
+    activity_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    lead_id: str | None = None
+    inquiry_id: str | None = None
+    email: str | None = None
+    by: str | None = None
+    occurred_at: Instant | None = None
+    outcome: Literal["connected", "no_answer", "voicemail", "bounced"] | None = None
+    reason: str | None = None
+    text: str | None = None
+    objection: str | None = None
+    content_id: str | None = None
+    stage: str | None = None
+    opportunity_id: str | None = None
+    amount: Amount | None = None
+
+
+Rules = Callable[[Activity], Refused | None]
+"""What the agreement in force has against an activity whose `lead_id` is known; None when nothing."""
+
+
+def lead_named(activity: Activity, identity: Identity) -> str:
+    """The id of the lead that the activity is about. Raises `Refused` unless it is named in exactly one way."""
+    named = [name for name in ("lead_id", "inquiry_id", "email") if getattr(activity, name) is not None]
+    if len(named) != 1:
+        given = " and ".join(named) or "none"
+        raise Refused(f"Name the lead by one of lead_id, inquiry_id and email; this has {given}.", pointer="")
+    if activity.lead_id is not None:
+        return known_lead_id(activity.lead_id)
+    if activity.inquiry_id is not None:
+        return lead_of_inquiry(activity.inquiry_id)
+    return identity.lead_id(email=normal_email(activity.email or ""), phone=None)
+
+
+def normal_activity(activity: Activity, identity: Identity) -> Activity:
+    """The activity, naming its lead by `lead_id` only. Raises `Refused` for what its kind must not lack."""
+    needed = _NEEDS.get(activity.kind)
+    if needed is not None and not getattr(activity, needed):
+        raise Refused(f"An activity of kind '{activity.kind}' needs '{needed}'.", pointer=f"/{needed}")
+    changes: dict[str, Any] = {"lead_id": lead_named(activity, identity), "inquiry_id": None, "email": None}
+    if activity.occurred_at is not None and activity.occurred_at.tzinfo is not UTC:
+        changes["occurred_at"] = in_utc(activity.occurred_at, "/occurred_at")
+    return structs.replace(activity, **changes)
+
+
+def recorded(activity: Activity, *, raw: bytes, sent_key: str | None = None) -> Draft:
+    """The draft of a normal activity.
+
+    A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`.
+    """
+    timed = False
+    if activity.activity_id is not None:
+        fact_id, key = activity.activity_id, digest("activity", "id", activity.activity_id)
+    elif sent_key:
+        key = digest("activity", "sent", sent_key)
+        fact_id = "act_" + key[:24]
+    else:
+        timed, fact_id, key = True, "act_", digest_of_bytes("activity", "", raw)
+    return Draft(
+        type=ActivityRecorded.TYPE,
+        topic=ActivityRecorded.TOPIC,
+        lead_id=activity.lead_id or "",
+        repeat_key=key,
+        repeat_s=DAY_S if timed else REMEMBERED_S,
+        id=fact_id,
+        timed=timed,
+        head=_head,
+        body=_encode(structs.replace(activity, activity_id=None)),
+    )
+
+
+def _head(fact_id: str, at: str, _lead_id: str) -> str:
+    return f'{{"activity_id":{fact_id},"accepted_at":{at},'

@@ -1,0 +1,191 @@
+"""What a submission must be, and the inquiry that it becomes: strict shapes, contact keys, identity, repeats.
+
+The structs refuse unknown fields (except under `custom`) and instants without an offset from UTC.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, structs
+
+from services.ingest.domain.contact_keys import normal_email, normal_phone
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
+from services.ingest.domain.identity import Identity, digest, digest_of_bytes, inquiry_stem
+from shared.domain.errors import Refused
+from shared.domain.events import InquiryReceived, RecordQuarantined
+from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+
+Instant = Annotated[datetime, Meta(tz=True)]
+_ID_DIGITS = 24
+_encode = msgspec.json.Encoder().encode
+
+
+class StrictContact(Contact, frozen=True, forbid_unknown_fields=True):
+    """A person, as a sender may write it."""
+
+
+class StrictCompany(Company, frozen=True, forbid_unknown_fields=True):
+    """An organisation, as a sender may write it."""
+
+    employees: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+
+
+class StrictConsent(Consent, frozen=True, forbid_unknown_fields=True):
+    """Consent, as a sender may write it."""
+
+    given_at: Instant | None = None
+
+
+class StrictSignal(Signal, frozen=True, forbid_unknown_fields=True):
+    """A signal, as a sender may write it."""
+
+    at: Instant
+
+
+class StrictTouch(Touch, frozen=True, forbid_unknown_fields=True):
+    """A touch, as a sender may write it."""
+
+    at: Instant
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One item of `POST /v1/leads`, and what a source's payload is mapped to. Fields are those of `InquiryReceived`."""
+
+    contact: StrictContact
+    company: StrictCompany = StrictCompany()
+    external_id: str | None = None
+    occurred_at: Instant | None = None
+    kind: str | None = None
+    source: str | None = None
+    channel: str | None = None
+    campaign: str | None = None
+    page_url: str | None = None
+    message: str | None = None
+    consent: StrictConsent | None = None
+    signals: tuple[StrictSignal, ...] = ()
+    touches: tuple[StrictTouch, ...] = ()
+    custom: dict[str, Any] = {}
+
+
+def normal_lead(lead: Lead) -> Lead:
+    """The lead with normalised contact keys and instants in UTC, `kind` and `source` filled in.
+
+    Raises `Refused` with a JSON pointer where a contact key is wrong, or none is given.
+    """
+    contact = lead.contact
+    try:
+        email = normal_email(contact.email) if contact.email else None
+        region = contact.country or lead.company.country
+        phone = normal_phone(contact.phone, _region(region)) if contact.phone else None
+    except Refused as wrong:
+        raise Refused(wrong.detail, pointer="/contact" + wrong.pointer) from None
+    if email is None and phone is None:
+        raise Refused("Give contact.email or contact.phone: without either nobody can be called.", pointer="/contact")
+    if email != contact.email or phone != contact.phone:
+        contact = structs.replace(contact, email=email, phone=phone)
+    changes = _instants_in_utc(lead)
+    return structs.replace(lead, contact=contact, kind=lead.kind or "inquiry", source=lead.source or "api", **changes)
+
+
+def forgiving_lead(lead: Lead) -> Lead:
+    """As `normal_lead`, for senders that can't correct it: if one of two contact keys is wrong, it goes to `custom`."""
+    try:
+        return normal_lead(lead)
+    except Refused as wrong:
+        name = wrong.pointer.removeprefix("/contact/")
+        other = {"email": lead.contact.phone, "phone": lead.contact.email}.get(name)
+        if not other:
+            raise
+        custom = {**lead.custom, f"{name}_as_given": getattr(lead.contact, name)}
+        return normal_lead(structs.replace(lead, contact=structs.replace(lead.contact, **{name: None}), custom=custom))
+
+
+def inquiry(lead: Lead, *, identity: Identity, raw: bytes, sent_key: str | None = None, test: bool = False) -> Draft:
+    """The draft of an inquiry from a normal lead.
+
+    A repeat is known by `sent_key` (within the source), else by the lead's `external_id`, else for a day by its
+    bytes `raw`. Tests are never repeats: platforms send the same one at each click.
+    """
+    lead_id = identity.lead_id(email=lead.contact.email, phone=lead.contact.phone)
+    source, external = lead.source or "", lead.external_id
+    timed = test or not (sent_key or external)
+    if sent_key:
+        key = digest("inquiry", "sent", source, sent_key)
+    elif external:
+        key = digest("inquiry", "external", source, external)
+    else:
+        key = digest_of_bytes("inquiry", source, raw)
+    known_s = 0 if test else DAY_S if timed else REMEMBERED_S
+    stem = inquiry_stem(lead_id)
+    return Draft(
+        type=InquiryReceived.TYPE,
+        topic=InquiryReceived.TOPIC,
+        lead_id=lead_id,
+        repeat_key=key,
+        repeat_s=known_s,
+        id=stem if timed else stem + key[:_ID_DIGITS],
+        timed=timed,
+        head=_head_of_test if test else _head,
+        body=_encode(lead),
+    )
+
+
+def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> Draft:
+    """The draft of a payload that is authentic but can't be mapped, kept with the reason; repeats as with bytes."""
+    stem = inquiry_stem(identity.lead_id(email=None, phone=f"source:{source}"))
+    fixed = {"lead_id": source, "service": "ingest", "origin": f"source:{source}", "code": code, "detail": detail}
+    return Draft(
+        type=RecordQuarantined.TYPE,
+        topic=RecordQuarantined.TOPIC,
+        lead_id=source,
+        repeat_key=digest_of_bytes("quarantine", source, raw),
+        repeat_s=DAY_S,
+        id=stem,
+        timed=True,
+        head=_head_of_quarantined,
+        body=_encode(fixed | {"body": raw, "record_type": InquiryReceived.TYPE}),
+    )
+
+
+def _head(fact_id: str, at: str, lead_id: str) -> str:
+    return f'{{"inquiry_id":{fact_id},"accepted_at":{at},"lead_id":"{lead_id}",'
+
+
+def _head_of_test(fact_id: str, at: str, lead_id: str) -> str:
+    return _head(fact_id, at, lead_id) + '"test":true,'
+
+
+def _head_of_quarantined(fact_id: str, at: str, _source: str) -> str:
+    return f'{{"quarantine_id":{fact_id},"inquiry_id":{fact_id},"at":{at},'
+
+
+def _region(country: str | None) -> str | None:
+    return country.strip().upper() if country and len(country.strip()) == 2 else None
+
+
+def _instants_in_utc(lead: Lead) -> Mapping[str, Any]:
+    changes: dict[str, Any] = {}
+    if lead.occurred_at is not None and lead.occurred_at.tzinfo is not UTC:
+        changes["occurred_at"] = in_utc(lead.occurred_at, "/occurred_at")
+    if lead.consent is not None and lead.consent.given_at is not None and lead.consent.given_at.tzinfo is not UTC:
+        given_at = in_utc(lead.consent.given_at, "/consent/given_at")
+        changes["consent"] = structs.replace(lead.consent, given_at=given_at)
+    if lead.signals and any(signal.at.tzinfo is not UTC for signal in lead.signals):
+        changes["signals"] = tuple(
+            structs.replace(signal, at=in_utc(signal.at, f"/signals/{i}/at")) for i, signal in enumerate(lead.signals)
+        )
+    if lead.touches and any(touch.at.tzinfo is not UTC for touch in lead.touches):
+        changes["touches"] = tuple(
+            structs.replace(touch, at=in_utc(touch.at, f"/touches/{i}/at")) for i, touch in enumerate(lead.touches)
+        )
+    return changes
+
+
+def in_utc(at: datetime, pointer: str) -> datetime:
+    """`at` in UTC. Raises `Refused` at `pointer` for instants before year 1 or after year 9999."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise Refused("This instant is out of range. Send a real one.", pointer=pointer) from None

@@ -1,0 +1,104 @@
+"""Moves accepted facts from the spool to the bus, in order, and gives this instance's word on how complete they are.
+
+At least once a marker interval every partition of the activities gets a marker behind its data: all that this
+instance accepted before `upto` is ahead of it. Breaches wait for these markers, so a facts' way may be slow but no
+verdict overtakes one.
+"""
+
+import asyncio
+from dataclasses import replace
+from functools import lru_cache
+
+from services.ingest.domain.draft import instant_at
+from services.ingest.spool import Spool
+from services.ingest.spool_file import Entry
+from shared import log, metrics
+from shared.bus.envelope import Envelope, attributes, encode, event_id, instant
+from shared.domain.errors import Unavailable
+from shared.domain.events import ACTIVITIES, WatermarkAdvanced
+from shared.ports import Bus, Clock, Message
+
+BATCH = 500
+BACKOFF_S = 0.5
+SOURCE = "baton/ingest"
+
+
+class Relay:
+    """Relays one spool. Cancelling `run` loses nothing: what the bus lacks, or may lack, is sent again by the next one.
+
+    How far the bus is, is written down with the markers only, since each note costs an fsync.
+    """
+
+    def __init__(self, spool: Spool, bus: Bus, clock: Clock, *, marker_s: float) -> None:
+        self._spool = spool
+        self._bus = bus
+        self._clock = clock
+        self._marker_s = marker_s
+        self._published = 0
+        self._leaving = False
+        self._left = asyncio.Event()
+        self._next_marker = 0.0
+        self._log = log.get("ingest")
+        self._count = metrics.events_published.labels("ingest")
+
+    async def run(self) -> None:
+        """Relay until `leave` is called. While the bus is away facts wait; the same ones are sent again first."""
+        while not self._left.is_set():
+            try:
+                self._published = self._published or await self._spool.relayed()
+                if self._leaving:
+                    await self._sign_off()
+                elif not await self.relay_once():
+                    await self._spool.committed.wait(max(self._next_marker - self._clock.monotonic(), 0))
+            except Unavailable as away:
+                self._log.warning("relay_waits", spool=self._spool.instance, reason=str(away))
+                await asyncio.sleep(BACKOFF_S)
+
+    async def leave(self) -> None:
+        """Have `run` empty the spool and sign off, so that readers of activities no longer wait for this instance."""
+        self._leaving = True
+        self._spool.committed.set()
+        await self._left.wait()
+
+    async def relay_once(self) -> bool:
+        """Publish the oldest batch, and markers if they are due; returns whether there was a batch."""
+        busy = await self._publish_oldest()
+        if self._clock.monotonic() >= self._next_marker:
+            await self._publish_markers(await self._spool.watermark(relayed=self._published), "running")
+            self._next_marker = self._clock.monotonic() + self._marker_s
+            if not self._spool.announced:
+                await self._spool.announce(here=True)
+        return busy
+
+    async def _publish_oldest(self) -> bool:
+        entries = await self._spool.oldest(after=self._published, most=BATCH)
+        if entries:
+            await self._bus.publish([_message(entry) for entry in entries])
+            self._published = entries[-1].seq
+            self._count.inc(len(entries))
+        return bool(entries)
+
+    async def _sign_off(self) -> None:
+        await self._spool.announce(here=False)
+        while await self._publish_oldest():
+            continue
+        await self._publish_markers(await self._spool.watermark(relayed=self._published), "left")
+        self._left.set()
+
+    async def _publish_markers(self, upto_us: int, state: str) -> None:
+        upto = instant_at(upto_us)
+        event = WatermarkAdvanced(lead_id="", instance=self._spool.instance, upto=upto, state=state)
+        count = self._bus.partitions(ACTIVITIES)
+        ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
+        markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]
+        await self._bus.publish([replace(marker, partition=number) for number, marker in enumerate(markers)])
+
+
+def _message(entry: Entry) -> Message:
+    headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
+    return Message(entry.topic, entry.key, entry.value.encode(), headers)
+
+
+@lru_cache(maxsize=64)
+def _text(at_us: int) -> str:
+    return instant(instant_at(at_us))

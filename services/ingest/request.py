@@ -1,0 +1,151 @@
+"""What the hot doors share: reading a request with limits, and answering with a problem document.
+
+Plain ASGI on purpose; a framework route costs half the rate. A body is counted while it streams in and must be
+complete within a deadline, so neither a large nor a slow sender can hold anything for long.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from shared import log, metrics
+from shared.domain.errors import Problem, Unavailable
+from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
+
+LARGEST_BODY = 1024 * 1024
+LARGEST_ITEM = 256 * 1024
+"""In bytes; one event has to fit into one record of the log (1 MiB on Kafka unless raised), also as base64."""
+BODY_S = 10.0
+_JSON = [(b"content-type", b"application/json")]
+
+
+class TooLarge(Problem):
+    """More than we take at a time."""
+
+    status = 413
+    title = "Too large"
+
+
+class TooSlow(Problem):
+    """The body did not arrive in time."""
+
+    status = 408
+    title = "Too slow"
+
+
+class WrongMedia(Problem):
+    """A kind of body that this door does not read."""
+
+    status = 415
+    title = "Not this kind of body"
+
+
+class WrongMethod(Problem):
+    """The path is right, the method is not."""
+
+    status = 405
+    title = "Not this method"
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"This door does not take {method}. Use {allow}.")
+        self.allow = allow
+
+
+class Request:
+    """One request: method, path, headers (lower-case names, bytes), and the body once read."""
+
+    __slots__ = ("_receive", "_scope", "headers", "method", "path")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+
+    def header(self, name: bytes) -> str | None:
+        """A header as text."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters, the last of each name."""
+        return dict(parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+    def media_type(self) -> str:
+        """The content type without parameters, lower case; "" when none is given."""
+        return self.headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower().decode("latin-1")
+
+    async def body(self, most: int = LARGEST_BODY) -> bytes:
+        """The whole body. Raises `TooLarge`, `TooSlow` and `WrongMedia` (for a compressed one)."""
+        if b"content-encoding" in self.headers and self.headers[b"content-encoding"].lower() != b"identity":
+            raise WrongMedia("Send the body uncompressed, without Content-Encoding.")
+        length = self.headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > most:
+            raise _too_large(most)
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await self._whole(most)
+        except TimeoutError:
+            raise TooSlow(f"The body was not complete after {BODY_S:.0f} seconds. Send it again.") from None
+
+    async def _whole(self, most: int) -> bytes:
+        message = await self._receive()
+        chunk: bytes = message.get("body", b"")
+        if not message.get("more_body") and message["type"] == "http.request":
+            return chunk
+        chunks, size = [chunk], len(chunk)
+        while message.get("more_body"):
+            message = await self._receive()
+            chunk = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most:
+                raise _too_large(most)
+        if message["type"] == "http.disconnect":
+            raise TooSlow("The connection was closed before the body was complete.")
+        return b"".join(chunks)
+
+
+Serve = Callable[[Request, Send], Awaitable[None]]
+Tell = Callable[[Request, Send, Problem], Awaitable[None]]
+
+
+def door(serve: Serve, tell: Tell | None = None) -> Door:
+    """An ASGI app from `serve`. What it raises is told to the sender by `tell`, else as a problem document."""
+    logger = log.get("ingest")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            await serve(request, send)
+        except Problem as problem:
+            await (tell or tell_problem)(request, send, problem)
+        except Exception as bug:
+            logger.error("request_failed", path=request.path.split("/")[2:3], exc_info=bug)
+            ours = Unavailable("This failed on our side and is in our log; nothing was half applied. Send it again.")
+            await (tell or tell_problem)(request, send, ours)
+
+    return app
+
+
+async def tell_problem(
+    request: Request, send: Send, problem: Problem, extra: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answer with the problem document; connections with unread bodies are closed."""
+    metrics.payloads_refused.labels(str(problem.status)).inc()
+    headers = [*problem_headers(problem), *extra]
+    if isinstance(problem, WrongMethod):
+        headers.append((b"allow", problem.allow.encode()))
+    if isinstance(problem, TooLarge | TooSlow):
+        headers.append((b"connection", b"close"))
+    await answer(send, problem.status, b"" if request.method == "HEAD" else document(problem), headers)
+
+
+async def answer_json(send: Send, status: int, body: bytes) -> None:
+    """Answer with JSON."""
+    await answer(send, status, body, _JSON)
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"At most {most // 1024} KiB are taken at a time. Send it in smaller parts.")

@@ -1,0 +1,68 @@
+"""Builds the ingest service: its doors, its spool, and the relay to the log."""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.ingest.api import activities_door, leads_door
+from services.ingest.domain.identity import Identity
+from services.ingest.domain.rules import rules_of
+from services.ingest.identity_key import identity_key
+from services.ingest.relay import Relay
+from services.ingest.settings import IngestSettings
+from services.ingest.sources.configuration import load
+from services.ingest.sources.door import PREFIX as SOURCES
+from services.ingest.sources.door import SourceDoor
+from services.ingest.spool import Spool
+from services.ingest.spool_file import SpoolFile, claim
+from shared import agreement_file, metrics
+from shared.clock import new_id
+from shared.runtime.service import Platform, Service
+from shared.settings import read
+
+
+def build(platform: Platform) -> Service:
+    """The service on this platform. Claims its spool at once; raises `Misconfigured` for what can't work."""
+    settings = read(IngestSettings, platform.environ)
+    identity = Identity(identity_key(platform.settings))
+    path = platform.settings.sources
+    sources = load(path, platform.environ) if path is not None else {}
+    rules = rules_of(agreement_file.load(platform.settings.agreement).agreement)
+    own, orphans = claim(platform.settings.data, most_bytes=settings.spool_bytes)
+    spool = _spool(own, platform, settings)
+    relay = Relay(spool, platform.bus, platform.clock, marker_s=settings.marker_s)
+    metrics.spool_rows.set_function(lambda: spool.rows)
+
+    async def announced() -> str | None:
+        return None if spool.announced else "the log has not had this instance's first marker yet: is the log away?"
+
+    tasks = {"relay": relay.run}
+    if orphans:
+        tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
+    return Service(
+        name="ingest",
+        doors={
+            "/v1/leads": leads_door(spool=spool, keys=platform.keys, identity=identity),
+            "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
+            SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
+        },
+        starts=(spool.start,),
+        tasks=tasks,
+        drains=(relay.leave, spool.close),
+        checks={"announced": announced, "spool": spool.shortage},
+    )
+
+
+def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spool:
+    return Spool(file, platform.clock, new_id, most_rows=settings.spool_rows, free_bytes=settings.free_bytes)
+
+
+async def _empty(orphans: Sequence[Spool], platform: Platform, settings: IngestSettings) -> None:
+    """Relay what processes that are gone left behind, and sign off for them. Never returns, as tasks do."""
+    for spool in orphans:
+        await spool.start()
+        relay = Relay(spool, platform.bus, platform.clock, marker_s=settings.marker_s)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(relay.run())
+            await relay.leave()
+        await spool.close()
+    await asyncio.Event().wait()

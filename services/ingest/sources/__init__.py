@@ -1,0 +1,84 @@
+"""Configured ways in: what every platform's module does, from raw bytes to leads.
+
+A source is authentic or not by its raw bytes; only then is it read. What is authentic but can't be mapped is kept aside
+and answered as a success, because platforms give up on a URL that keeps refusing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.ingest.domain.draft import Outcome
+from services.ingest.domain.intake import Lead
+from shared.domain.errors import Problem, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came: the raw body, headers with lower-case names, the query."""
+
+    raw: bytes
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """A payload whose sender is who it says. `kept` is what may be stored of the bytes: without keys or secrets."""
+
+    payload: Any = field(repr=False)
+    kept: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One lead in a payload. `test` when the platform says that nobody wants to be called."""
+
+    lead: Lead
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole response."""
+
+    status: int
+    body: bytes = b""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Unmappable(Refused):
+    """The payload is authentic, but no lead can be made of it; `code` is for machines, `detail` for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Source(Protocol):
+    """A configured way in. `name` is the last part of its URL and the `source` of its inquiries."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its URL."""
+        ...
+
+    def verify(self, received: Received) -> Authentic:
+        """The payload. Raises a `Problem` (400, 401, 403, 415) when it can't be read or its sender is unknown."""
+        ...
+
+    def map(self, authentic: Authentic) -> Sequence[Submission]:
+        """The leads in it. Raises `Unmappable`."""
+        ...
+
+    def accepted(self, received: Received, authentic: Authentic, outcomes: Sequence[Outcome]) -> Reply:
+        """What the sender expects to hear when all is well, or was kept aside."""
+        ...
+
+    def refused(self, received: Received, problem: Problem) -> Reply | None:
+        """What the sender expects to hear about a problem; None for a problem document."""
+        ...
+
+    def handshake(self, method: str, received: Received) -> Reply | None:
+        """The answer to a request that is no POST; None when this source does not take the method."""
+        ...

@@ -1,0 +1,89 @@
+"""Reads the fields of a posted form from its raw body; files are refused."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import (
+    Field,
+    File,
+    MultipartParser,
+    MultipartState,
+    create_form_parser,
+    parse_options_header,
+)
+
+from shared.domain.errors import Refused
+
+MOST_FIELDS = 500
+
+
+class BadForm(Refused):
+    """The body is not the form that its content type says."""
+
+    status = 400
+    title = "The form can't be read"
+
+
+def read_fields(content_type: str, raw: bytes) -> Mapping[str, list[str]] | None:
+    """All values of each field, in order; None for a body that is no form. Raises `Refused`."""
+    media, options = parse_options_header(content_type)
+    if media.lower() == b"application/x-www-form-urlencoded":
+        return _texts(_urlencoded(raw))
+    if media.lower() == b"multipart/form-data":
+        if not options.get(b"boundary"):
+            raise BadForm("The content type has no boundary. Let the browser or client set it.")
+        return _texts(_multipart(content_type, raw))
+    return None
+
+
+def _urlencoded(raw: bytes) -> list[tuple[bytes, bytes]]:
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="latin-1")
+    except ValueError:
+        raise BadForm(f"A form may have at most {MOST_FIELDS} fields.") from None
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+
+
+def _multipart(content_type: str, raw: bytes) -> list[tuple[bytes, bytes]]:
+    pairs: list[tuple[bytes, bytes]] = []
+
+    def on_field(found: Field) -> None:
+        if len(pairs) >= MOST_FIELDS:
+            raise BadForm(f"A form may have at most {MOST_FIELDS} fields.")
+        pairs.append((found.field_name or b"", found.value or b""))
+
+    def on_file(found: File) -> None:
+        empty = not found.file_name and found.size == 0  # what a browser sends when no file was chosen
+        found.close()
+        if not empty:
+            raise Refused("Files are not taken. Remove the file field from the form.", pointer="")
+
+    try:
+        config = {"MAX_MEMORY_FILE_SIZE": len(raw) + 1}
+        parser = create_form_parser({"Content-Type": content_type.encode()}, on_field, on_file, config=config)
+        parser.write(raw)
+        parser.finalize()
+        whole = isinstance(parser.parser, MultipartParser) and parser.parser.state == MultipartState.END
+    except FormParserError:
+        whole = False
+    if not whole:
+        raise BadForm("The body is not multipart/form-data, whole and with the boundary of its content type.")
+    return pairs
+
+
+def _texts(pairs: list[tuple[bytes, bytes]]) -> Mapping[str, list[str]]:
+    named = next((value.decode("latin-1") for name, value in pairs if name == b"_charset_"), "utf-8")
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(_text(name, named), []).append(_text(value, named))
+    return fields
+
+
+def _text(raw: bytes, charset: str) -> str:
+    for encoding in ("utf-8", charset, "cp1252"):
+        try:
+            return raw.decode(encoding).replace("\0", "")
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return raw.decode("utf-8", errors="replace").replace("\0", "")

@@ -1,0 +1,243 @@
+"""Where accepted facts are safe: their senders hear of it only after the fsync, and they stay until the bus has them.
+
+One thread writes. Requests that arrive during a commit share the next one, so the price of an fsync is split among
+those who wait for it, and nobody waits for company. All other access to the file goes through the same thread,
+between commits.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from services.ingest.domain.draft import Draft, Outcome
+from services.ingest.spool_file import Entry, SpoolFile, unavailable
+from services.ingest.stamps import Stamps
+from shared.domain.errors import Problem, Unavailable
+from shared.ports import Clock
+from shared.runtime.service import Signal
+
+T = TypeVar("T")
+MOST_IN_A_COMMIT = 256
+DELETED_AT_ONCE = 5000
+_DELETED_EVERY_S = 10.0
+_ALMOST_FULL = 0.8
+_GATHERING_S = 0.002
+_ENOUGH = 64
+
+
+class _Job:
+    __slots__ = ("error", "future", "result", "work")
+
+    def __init__(self, work: "Sequence[Draft] | Callable[[], Any]", future: "asyncio.Future[Any]") -> None:
+        self.work = work
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Spool:
+    """A spool file and the thread that owns it. `committed` wakes the relay; `instance` names the file for ever.
+
+    `announced` tells whether readers of activities count on this instance's word; until then it must accept none.
+    """
+
+    def __init__(
+        self, file: SpoolFile, clock: Clock, new_id: Callable[[], str], *, most_rows: int, free_bytes: int
+    ) -> None:
+        self.committed = Signal()
+        self.instance = ""
+        self.announced = False
+        self._file = file
+        self._clock = clock
+        self._new_id = new_id
+        self._most_rows = most_rows
+        self._free_bytes = free_bytes
+        self._next_delete = 0.0
+        self._waiting = 0
+        self._jobs: list[_Job] = []
+        self._writing = False
+        self._closed = False
+        self._handed: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name=file.path.stem, daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stamps: Stamps
+
+    @property
+    def rows(self) -> int:
+        """How many facts wait for the bus."""
+        return self._file.rows
+
+    async def start(self) -> None:
+        """Open the file. Raises `Misconfigured`."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        await self._between_commits(self._open)
+
+    def _open(self) -> None:
+        self._file.open(self._new_id())
+        self._stamps = Stamps(self._clock, self._file.floor_us())
+        self.instance = self._file.read("instance") or ""
+        self.announced = self._file.read("announced") == "yes"
+
+    async def keep(self, drafts: Sequence[Draft]) -> list[Outcome]:
+        """Keep all drafts or none; returns after the fsync, one outcome for each.
+
+        Raises `Unavailable` when the spool is full, the disk can't be written, or the clock can't be trusted. When the
+        caller is cancelled the drafts may still be kept.
+        """
+        if self._file.rows + self._waiting + len(drafts) > self._most_rows:
+            raise Unavailable(
+                "The spool of this service is full; nothing was stored. Send it again later.", retry_after_s=10
+            )
+        queued = self._queued(drafts)
+        self._waiting += len(drafts)
+        outcomes: list[Outcome] = await queued
+        return outcomes
+
+    async def relayed(self) -> int:
+        """The number of the last fact that the bus is known to have."""
+        return await self._between_commits(lambda: self._file.relayed)
+
+    async def oldest(self, *, after: int, most: int) -> list[Entry]:
+        """Up to `most` facts behind number `after`, in the order of their acceptance."""
+        return await self._between_commits(lambda: self._file.oldest(after, most))
+
+    async def watermark(self, *, relayed: int) -> int:
+        """An instant before which nothing was or will be accepted but facts up to number `relayed`, which the bus has.
+
+        In microseconds from 1970. Facts that the bus has are deleted from time to time. Raises `Unavailable` while the
+        clock can't be trusted or the disk can't be written.
+        """
+        return await self._between_commits(lambda: self._watermark(relayed))
+
+    def _watermark(self, relayed: int) -> int:
+        upto_us = self._file.next_accepted_us(relayed)
+        if upto_us is None:
+            upto_us = self._stamps.next()
+        # Written down first: after a restart with an older clock nothing may be dated below what a marker promised.
+        self._file.note(relayed=relayed, floor_us=max(upto_us, self._file.floor_us()))
+        now = self._clock.monotonic()
+        if self._file.deletable >= DELETED_AT_ONCE or now >= self._next_delete:
+            self._file.delete_relayed(upto_us)
+            self._next_delete = now + _DELETED_EVERY_S
+        return upto_us
+
+    async def announce(self, *, here: bool) -> None:
+        """Note durably whether readers of activities count on this instance from now on."""
+        if not here:
+            self.announced = False
+        await self._between_commits(lambda: self._file.write("announced", "yes" if here else "no"))
+        self.announced = here
+
+    async def shortage(self) -> str | None:
+        """What will soon make the spool refuse: None, or a sentence for operators. Earlier than the refusal itself."""
+        share, free = await self._between_commits(lambda: (self._file.share_used(), self._file.bytes_free()))
+        share = max(share, self._file.rows / self._most_rows)
+        if share >= _ALMOST_FULL:
+            return f"the spool is {share:.0%} full: is the log away? if not, raise BATON_INGEST_SPOOL_BYTES or _ROWS"
+        if free < self._free_bytes:
+            return f"the disk under the spool has {free // 2**20} MiB left: free some space"
+        return None
+
+    async def close(self) -> None:
+        """Commit what was queued, close the file and let go of its lock."""
+        last = self._queued(lambda: None)
+        self._closed = True
+        await last
+        self._handed.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def _between_commits(self, work: Callable[[], T]) -> T:
+        result: T = await self._queued(work)
+        return result
+
+    def _queued(self, work: "Sequence[Draft] | Callable[[], Any]") -> "asyncio.Future[Any]":
+        if self._loop is None or self._closed:
+            raise Unavailable("This service is stopping; nothing was stored. Send it again.")
+        future = self._loop.create_future()
+        self._jobs.append(_Job(work, future))
+        if len(self._jobs) == 1 and not self._writing:
+            self._gather(0, self._clock.monotonic() + _GATHERING_S)
+        return future
+
+    def _gather(self, before: int, until: float) -> None:
+        # Each turn of the loop brings the requests that have arrived. While turns bring more, the commit waits for the
+        # next; the first that brings none, or enough rows, or the limit of time, starts it.
+        assert self._loop is not None  # noqa: S101 (set by start)
+        count = len(self._jobs)
+        if count > before and count < _ENOUGH and self._clock.monotonic() < until:
+            self._loop.call_soon(self._gather, count, until)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._writing or not self._jobs:
+            return
+        count = rows = 0
+        for job in self._jobs:
+            count += 1
+            rows += 0 if callable(job.work) else len(job.work)
+            if rows >= MOST_IN_A_COMMIT:
+                break
+        self._writing = True
+        self._handed.put(self._jobs[:count])
+        del self._jobs[:count]
+
+    def _write(self) -> None:
+        while (jobs := self._handed.get()) is not None:
+            keeps = [job for job in jobs if not callable(job.work)]
+            if keeps:
+                self._run(keeps, self._keep)
+            for job in jobs:
+                if callable(job.work):
+                    self._run([job], _call)
+            self._hand_back(jobs)
+        self._file.close()
+
+    def _keep(self, jobs: list[_Job]) -> list[list[Outcome]]:
+        return self._file.keep([job.work for job in jobs if not callable(job.work)], self._stamps.next())
+
+    def _run(self, jobs: list[_Job], work: Callable[[list[_Job]], Sequence[Any]]) -> None:
+        try:
+            for job, result in zip(jobs, work(jobs), strict=True):
+                job.result = result
+        except Problem as refused:
+            _fail(jobs, refused)
+        except sqlite3.Error as wrong:
+            self._file.forsake()
+            _fail(jobs, unavailable(wrong))
+        except Exception as bug:  # the thread must outlive any bug in one batch; its senders are told
+            _fail(jobs, bug)
+
+    def _hand_back(self, jobs: list[_Job]) -> None:
+        assert self._loop is not None  # noqa: S101 (set by start)
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it everybody who waited
+            self._loop.call_soon_threadsafe(self._resolve, jobs)
+
+    def _resolve(self, jobs: list[_Job]) -> None:
+        self._writing = False
+        for job in jobs:
+            if not callable(job.work):
+                self._waiting -= len(job.work)
+                self.committed.set()
+            if job.future.done():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+        if self._jobs:
+            self._gather(0, self._clock.monotonic() + _GATHERING_S)
+
+
+def _call(jobs: list[_Job]) -> list[Any]:
+    return [job.work() for job in jobs if callable(job.work)]
+
+
+def _fail(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.error = error

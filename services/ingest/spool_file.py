@@ -1,0 +1,298 @@
+"""One spool on disk: an SQLite file that one process owns by a lock, with full fsync at every commit.
+
+Every statement on the hot path is one step of SQLite for a whole batch: each step lets go of the interpreter's lock,
+and getting it back from a busy event loop costs more than the step. Used by one thread.
+"""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from services.ingest.domain.draft import Draft, Outcome, json_instant
+from services.ingest.repeats import SCHEMA, Recent, Repeats
+from shared.domain.errors import Misconfigured, Unavailable
+
+_CHUNK = 64
+_COLUMNS = 9
+_PAGE = 4096
+_BATCH_BYTES = 4 * 1024 * 1024
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL, repeat_key TEXT NOT NULL, expires_at INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_OLDEST = """SELECT json_group_array(json_array(seq, topic, key, id, type, accepted_at, value)) FROM (
+    SELECT *, sum(length(value)) OVER (ORDER BY seq) - length(value) AS before FROM (
+        SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?)) WHERE before < ?"""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """A kept event that waits for the bus. `accepted_at_us` counts microseconds from 1970."""
+
+    seq: int
+    topic: str
+    key: str
+    id: str
+    type: str
+    accepted_at_us: int
+    value: str
+
+
+_entries = msgspec.json.Decoder(list[Entry])
+
+
+class SpoolFile:
+    """The file `spool-<n>.db` under its lock. Rows are numbered in the order of their acceptance.
+
+    `head` is the number of the newest row and `relayed` that of the newest that the bus has.
+    """
+
+    def __init__(self, path: Path, lock: int, *, most_bytes: int) -> None:
+        self.path = path
+        self.head = 0
+        self.relayed = 0
+        self._lock: int | None = lock
+        self._most_pages = max(most_bytes // _PAGE, 64)
+        self._db: sqlite3.Connection | None = None
+        self._deleted = 0
+        self._repeats = Repeats()
+        self._fresh: deque[Entry] = deque()
+        self._fresh_bytes = 0
+
+    def open(self, instance: str) -> None:
+        """Open it, in the thread that will use it; a new file gets the name `instance`.
+
+        Raises `Misconfigured` where the folder can't give what durability needs.
+        """
+        try:
+            with self._transaction() as sql:
+                sql.execute("INSERT OR IGNORE INTO meta VALUES ('instance', ?)", (instance,))
+        except sqlite3.Error as wrong:
+            raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). Check its disk.") from wrong
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, cached_statements=2 * _CHUNK)
+        db.execute(f"PRAGMA page_size = {_PAGE}")
+        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        db.execute("PRAGMA synchronous = FULL")
+        full = db.execute("PRAGMA synchronous").fetchone()[0]
+        if mode != "wal" or full != 2:
+            raise Misconfigured(f"{self.path}: SQLite gives {mode}/{full}, not WAL with full fsync. Use a local disk.")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        db.execute("PRAGMA cache_size = -16384")
+        db.execute(f"PRAGMA max_page_count = {self._most_pages}")
+        db.executescript(_SCHEMA + SCHEMA)
+        first, last = db.execute("SELECT min(seq), max(seq) FROM entries").fetchone()
+        relayed = db.execute("SELECT value FROM meta WHERE name = 'relayed'").fetchone()
+        self.relayed = max(self.relayed, int(relayed[0]) if relayed else 0)
+        self.head = max(self.head, last or 0, self.relayed)
+        self._deleted = first - 1 if first else self.head
+        self._repeats.load(db)
+        return db
+
+    @property
+    def _sql(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._db = self._connect()
+        return self._db
+
+    @property
+    def rows(self) -> int:
+        """How many rows the bus does not have yet."""
+        return self.head - self.relayed
+
+    def read(self, name: str) -> str | None:
+        """What was written under `name`."""
+        row = self._sql.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def write(self, name: str, value: str) -> None:
+        """Keep a small fact about the spool itself, durably."""
+        with self._transaction() as sql:
+            sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def floor_us(self) -> int:
+        """The latest stamp that was ever given here; later ones must not be below it."""
+        row = self._sql.execute("SELECT accepted_at FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        return max(int(self.read("floor") or 0), row[0] if row else 0)
+
+    def keep(self, requests: Sequence[Sequence[Draft]], at_us: int) -> list[list[Outcome]]:
+        """Keep all drafts of all requests in one fsynced transaction, dated `at_us`; repeats are only looked up.
+
+        Raises `sqlite3.Error`, having kept nothing that anybody was told about.
+        """
+        known = self._repeats.known(self._sql, [d.repeat_key for drafts in requests for d in drafts], at_us)
+        at, seq = json_instant(at_us), self.head
+        rows: list[Entry] = []
+        kept: list[object] = []
+        new: dict[str, Recent] = {}
+        outcomes: list[list[Outcome]] = []
+        for drafts in requests:
+            found: list[Outcome] = []
+            outcomes.append(found)
+            for draft in drafts:
+                key, repeat_s = draft.repeat_key, draft.repeat_s
+                first = known.get(key) if repeat_s else None
+                if first is not None:
+                    found.append(Outcome(first[0], first[1], True))
+                    continue
+                seq, fact_id = seq + 1, draft.id_at(at_us)
+                found.append(Outcome(fact_id, draft.lead_id, False))
+                until_us = at_us + repeat_s * 1_000_000 if repeat_s else 0
+                value = draft.value_at(fact_id, at)
+                kept += (seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, key, until_us, value)
+                rows.append(Entry(seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, value))
+                if repeat_s:
+                    known[key] = (fact_id, draft.lead_id)
+                    new[key] = Recent(seq, fact_id, draft.lead_id, until_us)
+        if rows:
+            with self._transaction() as sql:
+                _insert(sql, kept)
+            self._repeats.hold(new)
+            self._hold(rows)
+            self.head = seq
+        return outcomes
+
+    def _hold(self, rows: Sequence[Entry]) -> None:
+        # The relay asks for these next, so reading them back is spared unless it is far behind.
+        self._fresh.extend(rows)
+        self._fresh_bytes += sum(len(row.value) for row in rows)
+        while self._fresh_bytes > _BATCH_BYTES:
+            self._fresh_bytes -= len(self._fresh.popleft().value)
+
+    def oldest(self, after: int, most: int) -> list[Entry]:
+        """Up to `most` rows behind number `after`, in order; about 4 MiB at most."""
+        while self._fresh and self._fresh[0].seq <= after:
+            self._fresh_bytes -= len(self._fresh.popleft().value)
+        if after >= self.head or (self._fresh and self._fresh[0].seq == after + 1):
+            return list(islice(self._fresh, most))
+        return _entries.decode(self._sql.execute(_OLDEST, (after, most, _BATCH_BYTES)).fetchone()[0])
+
+    def note(self, *, relayed: int, floor_us: int) -> None:
+        """Write down how far the bus has the rows, and below which instant no stamp may fall any more."""
+        with self._reserve(), self._transaction() as sql:
+            values = ("relayed", str(relayed), "floor", str(floor_us))
+            sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?), (?, ?)", values)
+        self.relayed = relayed
+
+    def delete_relayed(self, at_us: int) -> None:
+        """Delete the rows that the bus has; their keys stay known."""
+        if self.relayed == self._deleted:
+            return
+        with self._reserve(), self._transaction() as sql:
+            self._repeats.move(sql, self.relayed, at_us)
+            sql.execute("DELETE FROM entries WHERE seq <= ?", (self.relayed,))
+        self._repeats.moved(self.relayed)
+        self._deleted = self.relayed
+
+    @property
+    def deletable(self) -> int:
+        """How many rows are still here that the bus has."""
+        return self.relayed - self._deleted
+
+    def next_accepted_us(self, after: int) -> int | None:
+        """When the oldest row behind number `after` was accepted; None when there is none."""
+        if after >= self.head:
+            return None
+        oldest = self._sql.execute("SELECT accepted_at FROM entries WHERE seq > ? ORDER BY seq LIMIT 1", (after,))
+        return int(oldest.fetchone()[0])
+
+    def share_used(self) -> float:
+        """Which part of the bytes allowed is in use, from 0 to 1."""
+        pages, free = (self._sql.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        return float(pages - free) / self._most_pages
+
+    def bytes_free(self) -> int:
+        """What the disk has left."""
+        return shutil.disk_usage(self.path.parent).free
+
+    @contextmanager
+    def _reserve(self) -> Iterator[None]:
+        # A full spool needs some pages more before it can let go of any.
+        self._sql.execute(f"PRAGMA max_page_count = {self._most_pages + self._most_pages // 4 + 64}")
+        try:
+            yield
+        finally:
+            self._sql.execute(f"PRAGMA max_page_count = {self._most_pages}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        sql = self._sql
+        sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield sql
+            sql.execute("COMMIT")
+        except BaseException:
+            if sql.in_transaction:
+                sql.execute("ROLLBACK")
+            raise
+
+    def forsake(self) -> None:
+        """Drop the connection after an error that leaves its state in doubt; the next statement opens a new one."""
+        self._fresh.clear()  # the file may turn out to have rows that these know nothing of
+        self._fresh_bytes = 0
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def close(self) -> None:
+        """Close the file and let go of its lock."""
+        self.forsake()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _insert(sql: sqlite3.Connection, values: list[object]) -> None:
+    size = _CHUNK * _COLUMNS
+    row = "(" + ",".join("?" * _COLUMNS) + ")"
+    for start in range(0, len(values), size):
+        chunk = values[start : start + size]
+        rows = ",".join([row] * (len(chunk) // _COLUMNS))
+        sql.execute(f"INSERT INTO entries VALUES {rows}", chunk)  # noqa: S608 (question marks only)
+
+
+def claim(folder: Path, *, most_bytes: int) -> tuple[SpoolFile, list[SpoolFile]]:
+    """The spool that this process shall use (the lowest-numbered that is free, or a new one), and all other free ones.
+
+    The others belonged to processes that are gone: whoever holds them has to empty them. Raises `Misconfigured`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        numbers = sorted(int(p.stem[6:]) for p in folder.glob("spool-*.db") if p.stem[6:].isdigit())
+        free = [f for n in numbers if (f := _locked(folder, n, most_bytes)) is not None]
+        number = 0
+        while not free:
+            if number not in numbers and (file := _locked(folder, number, most_bytes)) is not None:
+                free.append(file)
+            number += 1
+    except OSError as wrong:
+        raise Misconfigured(f"BATON_DATA names {folder}, which can't hold the spool ({wrong.strerror}).") from wrong
+    return free[0], free[1:]
+
+
+def _locked(folder: Path, number: int, most_bytes: int) -> SpoolFile | None:
+    # A file of its own: closing any descriptor of the database itself would drop SQLite's own locks.
+    lock = os.open(folder / f"spool-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return SpoolFile(folder / f"spool-{number}.db", lock, most_bytes=most_bytes)
+
+
+def unavailable(error: sqlite3.Error) -> Unavailable:
+    """What a door says when the spool can't be written."""
+    full = "full" in str(error)
+    reason = "The disk of this service is full" if full else "The disk of this service can't be written"
+    return Unavailable(f"{reason}; nothing was stored. Send it again later.", retry_after_s=10 if full else 2)

@@ -1,0 +1,1 @@
+"""Rules that only the router owns: qualification, assignment and the proof of both."""

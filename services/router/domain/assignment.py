@@ -1,0 +1,76 @@
+"""Whose turn it is: weighted turns by Tijdeman's rule for the chairman assignment problem, in exact arithmetic.
+
+R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): after every single turn each member
+of a pool that stands still is less than one lead away from their weighted share. A member who is away earns nothing
+meanwhile and so is not flooded on return; a new member starts level.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import lcm
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The state of a pool's rotation.
+
+    `balances` say how far each member is ahead of (negative) or behind (positive) their share, in leads times
+    `denominator`; `taken` counts the leads each one got; `number` counts all turns.
+    """
+
+    number: int = 0
+    denominator: int = 1
+    balances: Mapping[str, int] = field(default_factory=dict)
+    taken: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn taken: who gets the lead, why, and the rotation before and after."""
+
+    rep: str
+    why: str
+    before: Turns
+    after: Turns
+
+
+def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
+    """The next turn among `available` members (id to weight of at least 1; not empty).
+
+    >>> state, order = Turns(), []
+    >>> for _ in range(6):
+    ...     turn = take_turn(state, {"ann": 2, "bob": 1})
+    ...     state, order = turn.after, [*order, turn.rep]
+    >>> order
+    ['ann', 'bob', 'ann', 'ann', 'bob', 'ann']
+    """
+    total = sum(available.values())
+    denominator = lcm(turns.denominator, total)
+    scale, unit = denominator // turns.denominator, denominator // total
+    balances = {rep: balance * scale for rep, balance in turns.balances.items()}
+    for rep, weight in available.items():
+        balances[rep] = balances.get(rep, 0) + weight * unit
+    rep, why = _due_first(balances, available, denominator)
+    balances[rep] -= denominator
+    taken = {**turns.taken, rep: turns.taken.get(rep, 0) + 1}
+    return Turn(rep, why, turns, Turns(turns.number + 1, denominator, balances, taken))
+
+
+def _due_first(balances: Mapping[str, int], available: Mapping[str, int], denominator: int) -> tuple[str, str]:
+    """Among members owed enough, the one whose next unit falls due first; ties by id.
+
+    With n members a member is owed enough from 1/(2n-2) of a lead on, and the next unit falls due when the balance
+    would reach 1 - 1/(2n-2).
+    """
+    if len(available) == 1:
+        return next(iter(available)), "the only one available"
+    slices = 2 * len(available) - 2
+    eligible = [rep for rep in available if balances[rep] * slices >= denominator]
+    best, best_wait, best_weight = "", 0, 0
+    for rep in sorted(eligible or available):
+        wait, weight = denominator * (slices - 1) - balances[rep] * slices, available[rep]
+        if (
+            not best or wait * best_weight < best_wait * weight
+        ):  # wait/weight < best_wait/best_weight, without fractions
+            best, best_wait, best_weight = rep, wait, weight
+    return best, "next by weighted turns" if eligible else "nearest to their share; nobody was owed a turn yet"

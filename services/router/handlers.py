@@ -1,0 +1,94 @@
+"""What the router does with what it hears, a batch at a time: load, decide, save and announce in one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from services.router import store
+from services.router.domain.decision import Lead, Verdict, decide, move
+from shared.bus.envelope import Envelope, Received, event_id
+from shared.db import agreements, outbox
+from shared.db.engine import Database, Tx
+from shared.domain.agreement import Agreement
+from shared.domain.events import ActivityRecorded, InquiryReceived, MoveRequested
+
+SOURCE = "baton/router"
+CLOSING = ("rejected", "won", "lost")
+
+
+class Handlers:
+    """The router's handlers. `agreement` gives the one in force."""
+
+    def __init__(self, database: Database, agreement: Callable[[], Agreement]) -> None:
+        self._database = database
+        self._agreement = agreement
+
+    async def on_inquiries(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """Judge each inquiry, in order."""
+        inquiries = [r.event for r in batch if isinstance(r.event, InquiryReceived)]
+        agreement, now = self._agreement(), await self._database.now(tx)
+        turns = await store.pools_to_turn(tx, list(agreement.pools))
+        leads = await store.leads_to_change(tx, list({inquiry.lead_id for inquiry in inquiries}))
+        before = dict(turns)
+        verdicts = []
+        for inquiry in inquiries:
+            verdict = decide(agreement, inquiry, leads.get(inquiry.lead_id), turns, now)
+            leads[inquiry.lead_id] = verdict.lead
+            verdicts.append(verdict)
+        await store.save_turns(tx, {name: state for name, state in turns.items() if state is not before.get(name)})
+        await self._conclude(tx, agreement, verdicts)
+
+    async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """Move the leads whose ladder asks for it, unless they have moved on meanwhile."""
+        asked = [r.event for r in batch if isinstance(r.event, MoveRequested)]
+        if not asked:
+            return
+        agreement, now = self._agreement(), await self._database.now(tx)
+        turns = await store.pools_to_turn(tx, list(agreement.pools))
+        leads = await store.leads_to_change(tx, list({event.lead_id for event in asked}))
+        verdicts = []
+        for event in asked:
+            lead = leads.get(event.lead_id)
+            verdict = move(agreement, event, lead, turns, now) if lead is not None else None
+            if verdict is not None:
+                leads[event.lead_id] = verdict.lead
+                verdicts.append(verdict)
+        await store.save_turns(tx, turns)
+        await self._conclude(tx, agreement, verdicts)
+
+    async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """Sales accepts a lead, or it ends: rejected, won or lost."""
+        facts = [r.event for r in batch if isinstance(r.event, ActivityRecorded)]
+        facts = [fact for fact in facts if fact.kind == "accepted" or fact.kind in CLOSING]
+        if not facts:
+            return
+        leads = await store.leads_to_change(tx, list({fact.lead_id for fact in facts}))
+        now = await self._database.now(tx)
+        changed: dict[str, Lead] = {}
+        for fact in facts:
+            lead = changed.get(fact.lead_id) or leads.get(fact.lead_id)
+            if lead is not None and lead.state == "assigned":
+                changed[lead.lead_id] = replace(_after(lead, fact), version=lead.version + 1, updated_at=now)
+        await store.save_leads(tx, list(changed.values()))
+        closed = [lead.lead_id for lead in changed.values() if lead.state == "closed"]
+        if closed:
+            await store.end_assignments(tx, closed)
+
+    async def _conclude(self, tx: Tx, agreement: Agreement, verdicts: Sequence[Verdict]) -> None:
+        if not verdicts:
+            return
+        now = verdicts[0].lead.updated_at
+        await agreements.keep(tx, agreement, now)
+        await store.save_verdicts(tx, verdicts)
+        await outbox.announce(tx, store.tables, [_announcement(verdict) for verdict in verdicts])
+
+
+def _after(lead: Lead, fact: ActivityRecorded) -> Lead:
+    if fact.kind == "accepted":
+        return replace(lead, stage="sal")
+    reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
+    return replace(lead, state="closed", reason=reason)
+
+
+def _announcement(verdict: Verdict) -> Envelope:
+    lead = verdict.lead
+    return Envelope(event_id("lead", lead.lead_id, lead.version), SOURCE, lead.updated_at, verdict.event)

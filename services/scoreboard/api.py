@@ -1,0 +1,80 @@
+"""The scoreboard's JSON doors: the equation of all inquiries, and the story of one lead."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from services.scoreboard import store
+from services.scoreboard.domain.conservation import IN_FLIGHT, OUTCOMES, RECEIVED, conserve
+from services.scoreboard.domain.summaries import summarise
+from shared.bus.envelope import instant
+from shared.domain.errors import NotFound, Refused
+from shared.domain.events import TYPES
+from shared.runtime.service import Platform
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"(\d{1,17})\.(\d{1,3})\.(.{1,200})")
+_encoder = msgspec.json.Encoder()
+
+
+def router(platform: Platform) -> APIRouter:
+    """The doors; each needs a key with `leads:read`."""
+
+    async def allowed(request: Request) -> None:
+        platform.keys.authorise(request.headers.get("authorization"), "leads:read")
+
+    doors = APIRouter(dependencies=[Depends(allowed)])
+
+    @doors.get("/v1/conservation", summary="Every inquiry received, by what became of it")
+    async def conservation() -> Response:
+        async with platform.db.read() as tx:
+            equation = conserve(await store.conservation_counts(tx))
+        terms = {name: getattr(equation, name) for name in (RECEIVED, *OUTCOMES, IN_FLIGHT)}
+        return _json({**terms, "balanced": equation.balanced})
+
+    @doors.get("/v1/leads/{lead_id}/timeline", summary="Everything that happened to a lead, oldest first")
+    async def timeline(
+        lead_id: str, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: str | None = None
+    ) -> Response:
+        after = _place(cursor) if cursor else None
+        async with platform.db.read() as tx:
+            entries = await store.story(tx, lead_id, after=after, most=limit + 1)
+        if not entries and after is None:
+            raise NotFound("No lead with this id was ever heard of. Check the id, or find the lead with GET /v1/leads.")
+        items = [_item(entry) for entry in entries[:limit]]
+        return _json({"items": items, "next_cursor": _cursor(entries[limit - 1]) if len(entries) > limit else None})
+
+    return doors
+
+
+def _item(entry: store.Entry) -> dict[str, Any]:
+    event = msgspec.json.decode(entry.data, type=TYPES[entry.type])
+    return {
+        "at": instant(entry.at),
+        "type": entry.type,
+        "summary": summarise(event),
+        "event_id": entry.event_id,
+        "data": msgspec.Raw(entry.data),
+    }
+
+
+def _cursor(entry: store.Entry) -> str:
+    return f"{(entry.at - _EPOCH) // timedelta(microseconds=1)}.{entry.rank}.{entry.event_id}"
+
+
+def _place(cursor: str) -> store.Place:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise Refused(
+            "This cursor was not given out here. Leave it out to start from the beginning.", pointer="/cursor"
+        )
+    at, rank, event_id = found.groups()
+    return _EPOCH + timedelta(microseconds=int(at)), int(rank), event_id
+
+
+def _json(body: Any) -> Response:
+    return Response(_encoder.encode(body), media_type="application/json", headers={"cache-control": "no-store"})

@@ -1,0 +1,1 @@
+"""How the scoreboard counts and what it says: pure rules."""

@@ -1,0 +1,117 @@
+"""What became of one inquiry: facts from independent topics, in any order and twice, come to the same standing."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from services.scoreboard.domain.conservation import IN_FLIGHT, RECEIVED
+from services.scoreboard.domain.counting import ALL, Count
+from services.scoreboard.domain.day import quarter_of
+from shared.domain.events import INQUIRIES, InquiryReceived, LeadAssigned, LeadDecided, RecordQuarantined
+
+OUTCOME_OF = {
+    "baton.lead.assigned.v1": "assigned",
+    "baton.lead.reassigned.v1": "assigned",
+    "baton.lead.parked.v1": "parked",
+    "baton.lead.rejected.v1": "rejected",
+    "baton.lead.merged.v1": "merged",
+}
+
+
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+    """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
+    lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
+    """
+
+    inquiry_id: str
+    lead_id: str | None = None
+    source: str | None = None
+    channel: str | None = None
+    campaign: str | None = None
+    received_at: datetime | None = None
+    test: bool = False
+    outcome: str = IN_FLIGHT
+    decided_at: datetime | None = None
+    version: int = -1
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """What a quarantined record says about an inquiry: that it arrived, that it got nowhere, or both."""
+
+    inquiry_id: str
+    received: bool
+    stuck: bool
+
+
+class _Named(msgspec.Struct):
+    inquiry_id: str | None = None
+
+
+def receive(inquiry: Inquiry, event: InquiryReceived) -> Inquiry:
+    """The inquiry arrived. Hearing it again changes nothing; one set aside at first keeps the time it came."""
+    return msgspec.structs.replace(
+        inquiry,
+        lead_id=event.lead_id,
+        source=event.source,
+        channel=event.channel,
+        campaign=event.campaign,
+        received_at=inquiry.received_at or event.accepted_at,
+        test=event.test,
+    )
+
+
+def decide(inquiry: Inquiry, event: LeadAssigned | LeadDecided) -> Inquiry:
+    """The router gave a verdict. One under an older version of the lead than is known changes nothing."""
+    if event.lead_version <= inquiry.version:
+        return inquiry
+    at = event.assigned_at if isinstance(event, LeadAssigned) else event.decided_at
+    return msgspec.structs.replace(
+        inquiry, lead_id=event.lead_id, outcome=OUTCOME_OF[event.TYPE], decided_at=at, version=event.lead_version
+    )
+
+
+def quarantine(inquiry: Inquiry, event: RecordQuarantined, found: SetAside) -> Inquiry:
+    """The inquiry was set aside; a verdict, if there is one (after a replay), counts more."""
+    if found.received and inquiry.received_at is None:
+        source = event.origin.removeprefix("source:") if event.origin.startswith("source:") else None
+        inquiry = msgspec.structs.replace(inquiry, received_at=event.at, source=source)
+    if found.stuck and inquiry.version < 0:
+        inquiry = msgspec.structs.replace(inquiry, outcome="quarantined", decided_at=event.at, version=0)
+    return inquiry
+
+
+def inquiry_in(event: RecordQuarantined) -> SetAside | None:
+    """What the record means for the count of inquiries; None for a record that was no inquiry.
+
+    Set aside at the door, it is one received and one quarantined. Set aside by the router, it got nowhere. Set aside
+    by the scoreboard itself, it arrived all the same. Bytes without an id are known by their place in the log, which
+    router and scoreboard name alike.
+    """
+    was_inquiry = event.record_type == InquiryReceived.TYPE or event.origin.startswith(f"{INQUIRIES}/")
+    if event.origin.startswith("source:") and (was_inquiry or event.record_type is None):
+        return SetAside(event.inquiry_id or _id_in(event.body) or event.quarantine_id, received=True, stuck=True)
+    if was_inquiry and event.service in ("router", "scoreboard"):
+        name = event.inquiry_id or _id_in(event.body) or event.origin
+        return SetAside(name, received=event.service == "scoreboard", stuck=event.service == "router")
+    return None
+
+
+def counts_for(inquiry: Inquiry) -> Iterator[Count]:
+    """The counters that this inquiry is in: the totals, and (unless it is a test) those of its quarter hour."""
+    if inquiry.received_at is not None:
+        yield ALL, RECEIVED
+    if inquiry.outcome != IN_FLIGHT:
+        yield ALL, inquiry.outcome
+    if inquiry.received_at is not None and not inquiry.test:
+        quarter = quarter_of(inquiry.received_at)
+        yield quarter, RECEIVED
+        if inquiry.outcome != IN_FLIGHT:
+            yield quarter, inquiry.outcome
+
+
+def _id_in(body: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=_Named).inquiry_id
+    except msgspec.DecodeError:
+        return None

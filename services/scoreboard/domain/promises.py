@@ -1,0 +1,120 @@
+"""Windows and escalations as the scoreboard shows them: what ended stays ended, whatever comes late or twice."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from services.scoreboard.domain.counting import ALL, Count
+from services.scoreboard.domain.day import quarter_of
+from shared.domain.events import (
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationEvent,
+    EscalationRaised,
+    WindowBreached,
+    WindowCancelled,
+    WindowEvent,
+    WindowMet,
+    WindowOpened,
+)
+
+FIRST_RESPONSE = "first_response"
+OPEN = "windows_open"
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """One promise on one lead: `open`, then `met`, `breached` or `cancelled`."""
+
+    window_id: str
+    lead_id: str | None = None
+    promise: str | None = None
+    side: str | None = None
+    owner: str | None = None
+    generation: int = 0
+    opened_at: datetime | None = None
+    due_at: datetime | None = None
+    state: str | None = None
+    ended_at: datetime | None = None
+    fault: str | None = None
+
+
+class Escalation(msgspec.Struct, frozen=True, kw_only=True):
+    """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time), at last `closed`."""
+
+    escalation_id: str
+    lead_id: str | None = None
+    window_id: str | None = None
+    promise: str | None = None
+    owner: str | None = None
+    level: int = 0
+    state: str | None = None
+    raised_at: datetime | None = None
+    changed_at: datetime | None = None
+    acknowledged_by: str | None = None
+    quiet_until: datetime | None = None
+
+
+def run(window: Window, event: WindowEvent) -> Window:
+    """The window after one more event. Only a retraction changes what has ended."""
+    if isinstance(event, WindowOpened) and window.opened_at is None:
+        window = msgspec.structs.replace(window, opened_at=event.at)
+    ended = window.state not in (None, "open")
+    if ended and not isinstance(event, BreachRetracted):
+        return window
+    window = msgspec.structs.replace(
+        window,
+        lead_id=event.lead_id,
+        promise=event.promise,
+        side=event.side,
+        owner=event.owner,
+        generation=event.generation,
+        due_at=event.due_at,
+        state="open",
+    )
+    if isinstance(event, WindowMet | BreachRetracted):
+        return msgspec.structs.replace(window, state="met", ended_at=event.at, fault=None)
+    if isinstance(event, WindowBreached):
+        return msgspec.structs.replace(window, state="breached", ended_at=event.at, fault=event.fault)
+    if isinstance(event, WindowCancelled):
+        return msgspec.structs.replace(window, state="cancelled", ended_at=event.at)
+    return window
+
+
+def climb(escalation: Escalation, event: EscalationEvent) -> Escalation:
+    """The escalation after one more event. Closed is the end; a level raised after an acknowledgement fires again."""
+    if escalation.state == "closed":
+        return escalation
+    if isinstance(event, EscalationRaised) and (escalation.raised_at is None or event.at < escalation.raised_at):
+        escalation = msgspec.structs.replace(escalation, raised_at=event.at)
+    if escalation.changed_at is not None and event.at < escalation.changed_at:
+        return escalation
+    escalation = msgspec.structs.replace(
+        escalation,
+        lead_id=event.lead_id,
+        window_id=event.window_id,
+        promise=event.promise,
+        owner=event.owner,
+        level=max(event.level, escalation.level),
+        changed_at=event.at,
+    )
+    if isinstance(event, EscalationAcknowledged):
+        return msgspec.structs.replace(
+            escalation, state="acknowledged", acknowledged_by=event.by, quiet_until=event.until
+        )
+    state = "closed" if isinstance(event, EscalationClosed) else "firing"
+    return msgspec.structs.replace(escalation, state=state)
+
+
+def counts_for(window: Window) -> Iterator[Count]:
+    """The counters that this window is in: those that run now, and the first responses promised in a quarter hour."""
+    if window.state == "open":
+        yield ALL, OPEN
+    if window.promise == FIRST_RESPONSE and window.opened_at is not None:
+        quarter = quarter_of(window.opened_at)
+        yield quarter, "promised"
+        if window.state == "met":
+            yield quarter, "responded"
+        if window.state == "breached":
+            yield quarter, "breached"

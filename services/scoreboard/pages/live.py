@@ -1,0 +1,89 @@
+"""Tells open pages that something changed, at most twice a second, whichever process of the scoreboard handled it.
+
+The number of handled events in the database is the only truth: a commit in this process makes us look at once, and
+while somebody listens we look every second for what others committed.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from services.scoreboard import store
+from shared import log
+from shared.db.engine import Database, is_outage
+from shared.domain.errors import Unavailable
+from shared.runtime.service import Signal
+
+POLL_S = 1.0
+QUIET_S = 0.5
+KEEP_ALIVE_S = 15.0
+MOST_LISTENERS = 200
+_HELLO = b"retry: 1000\n\nevent: changed\ndata: {}\n\n"
+_CHANGED = b"event: changed\ndata: {}\n\n"
+_STILL_HERE = b": still here\n\n"
+
+
+class Live:
+    """The listeners of this process. `committed` is set by its consumer after each commit."""
+
+    def __init__(self, database: Database, committed: Signal) -> None:
+        self._database = database
+        self._committed = committed
+        self._listeners: set[asyncio.Event] = set()
+        self._seen = -1
+        self._closed = False
+        self._log = log.get("scoreboard")
+
+    @property
+    def listeners(self) -> int:
+        """How many pages listen now."""
+        return len(self._listeners)
+
+    async def run(self) -> None:
+        """Look and tell until cancelled; an outage of the database is waited out."""
+        while True:
+            await self._committed.wait(POLL_S)
+            if not self._listeners:
+                continue
+            try:
+                async with self._database.read() as tx:
+                    handled = await store.events_handled(tx)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                self._log.warning("live_waits", reason=type(error).__name__)
+                await asyncio.sleep(POLL_S)
+                continue
+            if handled != self._seen:
+                self._seen = handled
+                for listener in self._listeners:
+                    listener.set()
+                await asyncio.sleep(QUIET_S)
+
+    def make_room(self) -> None:
+        """Raise `Unavailable` when as many pages listen as we can serve."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            raise Unavailable("Too many pages are open. Close one, or reload this page now and then.", retry_after_s=30)
+
+    def close(self) -> None:
+        """End all streams, so that a stopping server need not wait for them; pages reconnect to whoever is next."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.set()
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events: `changed` at once (a page that reconnects may have missed one) and after each change."""
+        listener = asyncio.Event()
+        self._listeners.add(listener)
+        try:
+            yield _HELLO
+            while not self._closed:
+                try:
+                    async with asyncio.timeout(KEEP_ALIVE_S):
+                        await listener.wait()
+                except TimeoutError:
+                    yield _STILL_HERE
+                    continue
+                listener.clear()
+                yield _CHANGED
+        finally:
+            self._listeners.discard(listener)

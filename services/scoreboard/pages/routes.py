@@ -1,0 +1,123 @@
+"""The pages' doors: whole pages, the parts of them that change, static files, and the stream that says when."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.scoreboard.pages import view, wording
+from services.scoreboard.pages.assets import read_assets
+from services.scoreboard.pages.live import Live
+from shared.bus.envelope import instant
+from shared.domain.errors import NotFound
+from shared.http import may_view
+from shared.runtime.service import Platform
+
+SAFE = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class Pages:
+    """The pages of one process, in the organisation's zone."""
+
+    def __init__(self, platform: Platform, zone: ZoneInfo, live: Live) -> None:
+        self._platform = platform
+        self._zone = zone
+        self._live = live
+        self._assets = read_assets()
+        settings = platform.settings
+        here = (settings.public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
+        self._templates = _templates({name: asset.path for name, asset in self._assets.items()}, zone, here)
+
+    def router(self) -> APIRouter:
+        """All routes that a browser asks for."""
+        router = APIRouter(include_in_schema=False)
+        viewers = [Depends(self._let_in)]
+        router.get("/", dependencies=viewers)(self._scoreboard)
+        router.get("/panels", dependencies=viewers)(self._panels)
+        router.get("/leads/{lead_id}", dependencies=viewers)(self._lead)
+        router.get("/leads/{lead_id}/panels", dependencies=viewers)(self._lead_panels)
+        router.get("/live", dependencies=viewers)(self._stream)
+        router.get("/static/{digest}/{name}")(self._static)
+        return router
+
+    async def _let_in(self, request: Request) -> None:
+        may_view(request.headers, self._platform.settings, self._platform.keys)
+
+    async def _scoreboard(self) -> Response:
+        return self._page("scoreboard.html", await self._board())
+
+    async def _panels(self) -> Response:
+        return self._page("panels.html", await self._board())
+
+    async def _lead(self, lead_id: str) -> Response:
+        return await self._of_lead("lead.html", lead_id)
+
+    async def _lead_panels(self, lead_id: str) -> Response:
+        return await self._of_lead("lead_panels.html", lead_id)
+
+    async def _stream(self) -> Response:
+        self._live.make_room()
+        return StreamingResponse(self._live.stream(), media_type="text/event-stream", headers=SAFE)
+
+    async def _static(self, digest: str, name: str, request: Request) -> Response:
+        asset = self._assets.get(name)
+        if asset is None:
+            raise NotFound("There is no such file. Reload the page.")
+        tag = f'"{asset.digest}"'
+        kept = _FOREVER if digest == asset.digest else "no-cache"
+        headers = {**SAFE, "cache-control": kept, "etag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+    async def _board(self) -> view.Scoreboard:
+        async with self._platform.db.read() as tx:
+            return await view.scoreboard(tx, self._platform.clock.now(), self._zone)
+
+    async def _of_lead(self, template: str, lead_id: str) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await view.lead_page(tx, lead_id, self._platform.clock.now(), self._zone)
+        if page is None:
+            return self._page("missing.html", None, status=404)
+        return self._page(template, page)
+
+    def _page(self, template: str, page: Any, *, status: int = 200) -> Response:
+        return HTMLResponse(self._templates.get_template(template).render(page=page), status, headers=SAFE)
+
+
+def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def moment(at: datetime, now: datetime) -> str:
+        return wording.moment(at, now, zone)
+
+    templates.globals.update(
+        assets=assets,
+        badge=wording.badge,
+        countdown=wording.countdown,
+        lead_name=wording.lead_name,
+        count_to=view.COUNT_TO,
+        here=here,
+    )
+    templates.filters.update(instant=instant, moment=moment, number=wording.number, percent=wording.percent)
+    templates.filters["words"] = lambda name: name.replace("_", " ")
+    return templates

@@ -1,0 +1,103 @@
+"use strict";
+// Keeps a page live: counts its clocks down, and fetches its panels anew when the server says that something changed.
+// Without it the page is right all the same; the browser then reloads it now and then.
+(() => {
+  const main = document.getElementById("main");
+  const url = main.dataset.panels;
+  const said = document.getElementById("said");
+  const live = document.getElementById("live");
+  const word = document.getElementById("live-word");
+  const ago = document.getElementById("live-ago");
+  const SOON_S = 300, QUIET_MS = 500, FRESH_MS = 60000;
+  let ahead = 0, updated = Date.now(), asked = 0, timer = 0, busy = false, again = false, connected = false;
+
+  const two = (n) => String(n).padStart(2, "0");
+
+  function span(seconds) {
+    const s = Math.floor(Math.abs(seconds));
+    const days = Math.floor(s / 86400);
+    if (days >= 2) return `${days} d ${Math.floor(s / 3600) % 24} h`;
+    const hours = Math.floor(s / 3600), minutes = Math.floor(s / 60) % 60;
+    return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+  }
+
+  // The server's clock counts, not this machine's.
+  function readClock() {
+    const now = main.querySelector("[data-now]");
+    if (now) ahead = Date.parse(now.dataset.now) - Date.now();
+  }
+
+  function tick() {
+    const now = Date.now() + ahead;
+    for (const cell of main.querySelectorAll("[data-due]")) {
+      const left = (Date.parse(cell.dataset.due) - now) / 1000;
+      const tone = left <= 0 ? "bad" : left < SOON_S ? "warn" : "good";
+      cell.className = `left ${tone}`;
+      cell.querySelector("use").setAttribute("href", left <= 0 ? "#i-alert" : "#i-clock");
+      cell.querySelector(".figure").textContent = `${span(left)} ${left <= 0 ? "overdue" : "left"}`;
+      const bar = cell.parentElement.querySelector("progress");
+      if (bar) {
+        bar.className = tone;
+        bar.value = Math.min(bar.max, bar.max - left);
+      }
+    }
+    const age = Math.floor((Date.now() - updated) / 1000);
+    if (connected) ago.textContent = age < 1 ? "updated just now" : `updated ${age} s ago`;
+    if (connected && Date.now() - updated > FRESH_MS) refresh();
+  }
+
+  function show(state, text) {
+    live.dataset.state = state;
+    word.textContent = text;
+    if (state !== "live") ago.textContent = "";
+  }
+
+  function swap(html) {
+    const focus = document.activeElement;
+    const held = main.contains(focus) && focus !== main ? focus.getAttribute("href") : null;
+    const nth = held ? [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held).indexOf(focus) : -1;
+    const before = main.querySelector("[data-say]")?.textContent;
+    main.innerHTML = html;
+    if (held) [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held)[nth]?.focus();
+    const after = main.querySelector("[data-say]")?.textContent;
+    if (before !== after) said.textContent = after ?? "";
+  }
+
+  async function fetchPanels() {
+    busy = true;
+    asked = Date.now();
+    try {
+      const answer = await fetch(url, { headers: { accept: "text/html" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      swap(await answer.text());
+      updated = Date.now();
+      readClock();
+      tick();
+    } catch {
+      show("away", "No answer; trying again");
+    } finally {
+      busy = false;
+      if (again) { again = false; refresh(); }
+    }
+  }
+
+  // At most one fetch at a time and two a second; none while nobody looks.
+  function refresh() {
+    if (document.hidden || busy) { again = true; return; }
+    clearTimeout(timer);
+    timer = setTimeout(fetchPanels, Math.max(0, asked + QUIET_MS - Date.now()));
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && again) { again = false; refresh(); }
+  });
+
+  readClock();
+  tick();
+  setInterval(tick, 1000);
+  if (!url) return;
+  const events = new EventSource("/live");
+  events.addEventListener("changed", refresh);
+  events.addEventListener("open", () => { connected = true; show("live", "Live"); });
+  events.addEventListener("error", () => { connected = false; show("away", "Connection lost; trying again"); });
+})();

@@ -1,0 +1,101 @@
+"""How instants, waits and states read on a page, with and without JavaScript alike."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from services.scoreboard.domain.leads import Lead
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A state as a word, a shape and a colour, so that it is never told by colour alone."""
+
+    word: str
+    icon: str
+    tone: str
+
+
+_BADGES = {
+    "received": Badge("in flight", "clock", "quiet"),
+    "assigned": Badge("assigned", "check", "good"),
+    "parked": Badge("parked", "pause", "warn"),
+    "rejected": Badge("rejected", "cross", "quiet"),
+    "merged": Badge("merged", "merge", "quiet"),
+    "closed": Badge("closed", "check", "quiet"),
+    "erased": Badge("erased", "cross", "quiet"),
+    "firing": Badge("firing", "alert", "bad"),
+    "acknowledged": Badge("acknowledged", "check", "warn"),
+}
+SOON_S = 300
+
+
+def badge(state: str) -> Badge:
+    """How the state of a lead or an escalation is shown."""
+    return _BADGES.get(state, Badge(state, "dot", "quiet"))
+
+
+def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """An instant as local wall time, with the date unless it is today.
+
+    >>> from datetime import UTC
+    >>> moment(datetime(2026, 11, 20, 9, 5, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC), ZoneInfo("UTC"))
+    '20 Nov 09:05'
+    """
+    local = at.astimezone(zone)
+    today = now.astimezone(zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local.day} {local:%b}{year} {local:%H:%M}"
+
+
+def span(seconds: float) -> str:
+    """A wait in wall time.
+
+    >>> span(59), span(3700), span(200000)
+    ('0:59', '1:01:40', '2 d 7 h')
+    """
+    whole = int(abs(seconds))
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    if days >= 2:
+        return f"{days} d {hours} h"
+    hours += days * 24
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def countdown(due_at: datetime, now: datetime) -> Badge:
+    """What a running window says: time left, soon due, or overdue (then it waits until all facts are known)."""
+    left = (due_at - now).total_seconds()
+    if left <= 0:
+        return Badge(f"{span(left)} overdue", "alert", "bad")
+    return Badge(f"{span(left)} left", "clock", "warn" if left < SOON_S else "good")
+
+
+def lead_name(lead: Lead | None, lead_id: str) -> str:
+    """What we call a lead: the person's name, else an address, else the start of the id."""
+    found = lead and (lead.name or lead.email or lead.phone)
+    return found or f"Lead {lead_id[:10]}"
+
+
+def number(value: int) -> str:
+    """A count with thin spaces between thousands.
+
+    >>> number(1234567)
+    '1\\u202f234\\u202f567'
+    """
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, never rounded up to all or down to none.
+
+    >>> percent(0.999), percent(0.001), percent(1.0)
+    ('99 %', '1 %', '100 %')
+    """
+    whole = round(share * 100)
+    if share < 1:
+        whole = min(whole, 99)
+    if share > 0:
+        whole = max(whole, 1)
+    return f"{whole} %"

@@ -1,0 +1,63 @@
+"""Puts the scoreboard together: one consumer of all five topics, two JSON doors, the pages and what keeps them live."""
+
+from zoneinfo import ZoneInfo
+
+from services.scoreboard import api, handlers, store
+from services.scoreboard.pages.live import Live
+from services.scoreboard.pages.routes import Pages
+from services.scoreboard.settings import ScoreboardSettings
+from shared import agreement_file
+from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
+from shared.runtime.consume import Consumer, Consumption
+from shared.runtime.relay import OutboxRelay
+from shared.runtime.service import Platform, Service, Signal
+from shared.settings import read
+
+CONSUMPTION = Consumption(
+    "baton.scoreboard",
+    {
+        INQUIRIES: handlers.on_inquiries,
+        ACTIVITIES: handlers.on_activities,
+        ASSIGNMENTS: handlers.on_assignments,
+        ESCALATIONS: handlers.on_escalations,
+        QUARANTINE: handlers.on_quarantine,
+    },
+)
+
+
+def build(platform: Platform) -> Service:
+    """The scoreboard, ready to start. Raises `Misconfigured` for a setting or an agreement that does not read."""
+    zone = _zone(platform)
+    seen, decided = Signal(), Signal()
+    live = Live(platform.db, seen)
+    consumer = Consumer(
+        consumption=CONSUMPTION,
+        database=platform.db,
+        bus=platform.bus,
+        clock=platform.clock,
+        tables=store.tables,
+        committed=(seen, decided),
+    )
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=store.tables, wake=decided)
+
+    async def database() -> str | None:
+        await platform.db.ping()
+        return None
+
+    return Service(
+        name="scoreboard",
+        routers=(api.router(platform), Pages(platform, zone, live).router()),
+        tasks={"consume": consumer.run, "relay": relay.run, "live": live.run},
+        closes=(live.close,),
+        checks={"database": database},
+    )
+
+
+def _zone(platform: Platform) -> ZoneInfo:
+    """Where "today" begins: the setting, else the agreement's zone, else (on a machine without the file) UTC."""
+    chosen = read(ScoreboardSettings, platform.environ).timezone
+    if chosen is not None:
+        return ZoneInfo(chosen)
+    if platform.settings.agreement.exists():
+        return ZoneInfo(agreement_file.load(platform.settings.agreement).agreement.timezone)
+    return ZoneInfo("UTC")

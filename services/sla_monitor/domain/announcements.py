@@ -1,0 +1,128 @@
+"""The events that the monitor announces. Every id is made from what the event is about, so that however often it is
+decided or sent, it is one event."""
+
+from datetime import datetime
+from typing import Any
+
+from services.sla_monitor.domain.escalation import Escalation
+from services.sla_monitor.domain.ladder import Level
+from services.sla_monitor.domain.window import Verdict, Window
+from shared.bus.envelope import Envelope, event_id
+from shared.domain.events import (
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationRaised,
+    Event,
+    MoveRequested,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+    WindowWarned,
+)
+
+SOURCE = "baton/sla_monitor"
+SIDE = "sales"
+
+
+def opened(window: Window) -> Envelope:
+    """The promise began to run."""
+    event = WindowOpened(**_of_window(window), at=window.opened_at)
+    return _envelope(event, event.at, "window.opened", window.window_id)
+
+
+def verdict(window: Window, verdict: Verdict, now: datetime) -> list[Envelope]:
+    """How the window ended; nothing when it did not."""
+    at = verdict.at or now
+    met_by = verdict.fact.activity_id if verdict.fact else ""
+    breach_id = window.breach_id or ""
+    event: Event
+    match verdict.outcome:
+        case "met":
+            event = WindowMet(**_of_window(window), at=at, met_by=met_by)
+        case "cancelled":
+            event = WindowCancelled(**_of_window(window), at=at, reason=verdict.why)
+        case "breached":
+            event = WindowBreached(
+                **_of_window(window), at=at, breach_id=breach_id, fault=window.fault, detected_at=now
+            )
+        case "retracted":
+            event = BreachRetracted(**_of_window(window), at=at, breach_id=breach_id, met_by=met_by)
+        case _:
+            return []
+    return [_envelope(event, at, f"window.{verdict.outcome}", window.window_id)]
+
+
+def warned(window: Window, level: Level) -> Envelope:
+    """The deadline is near."""
+    event = WindowWarned(**_of_window(window), at=level.due_at, level=level.level, told=level.tell)
+    return _envelope(event, event.at, "window.warned", window.window_id, level.loop, level.level)
+
+
+def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Envelope:
+    """A level told its roles; `due_at` is when it was to, `at` when it did."""
+    event = EscalationRaised(
+        **_of_escalation(escalation),
+        at=now,
+        told=level.tell,
+        page=level.page,
+        due_at=level.due_at,
+        agreement=window.agreement,
+    )
+    return _envelope(event, now, "escalation.raised", window.window_id, level.loop, level.level)
+
+
+def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Envelope:
+    """Somebody has taken it on."""
+    event = EscalationAcknowledged(**_of_escalation(escalation), at=now, by=by, until=escalation.quiet_until_at)
+    return _envelope(event, now, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
+
+
+def escalation_closed(escalation: Escalation) -> Envelope:
+    """It is over; at most one per escalation."""
+    at = escalation.closed_at or escalation.raised_at
+    event = EscalationClosed(**_of_escalation(escalation), at=at, reason=escalation.reason or "")
+    return _envelope(event, at, "escalation.closed", escalation.escalation_id)
+
+
+def move_requested(window: Window, level: Level, within: str, now: datetime) -> Envelope:
+    """The ladder asks for another owner."""
+    event = MoveRequested(
+        lead_id=window.lead_id,
+        window_id=window.window_id,
+        owner=window.owner,
+        generation=window.generation,
+        within=within,
+        at=now,
+    )
+    return _envelope(event, now, "move.requested", window.window_id, level.loop, level.level)
+
+
+def _envelope(event: Event, at: datetime, *identity: object) -> Envelope:
+    return Envelope(event_id(*identity), SOURCE, at, event)
+
+
+def _of_window(window: Window) -> dict[str, Any]:
+    return {
+        "lead_id": window.lead_id,
+        "window_id": window.window_id,
+        "promise": window.promise,
+        "side": SIDE,
+        "owner": window.owner,
+        "generation": window.generation,
+        "due_at": window.due_at,
+        "agreement": window.agreement,
+    }
+
+
+def _of_escalation(escalation: Escalation) -> dict[str, Any]:
+    return {
+        "lead_id": escalation.lead_id,
+        "escalation_id": escalation.escalation_id,
+        "window_id": escalation.window_id,
+        "promise": escalation.promise,
+        "owner": escalation.owner,
+        "generation": escalation.generation,
+        "level": escalation.level,
+    }

@@ -1,0 +1,74 @@
+"""One escalation per breached window: raised by the first level of its ladder, quiet while somebody has taken it on,
+closed when there is nothing left to do about it."""
+
+from datetime import datetime
+
+import msgspec
+
+from services.sla_monitor.domain.ladder import Level
+from services.sla_monitor.domain.window import Window
+from shared.bus.envelope import event_id
+
+
+class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who was told of a breach, and who has taken it on. `level` is the last one that fired, `told` all roles so far.
+
+    `state` is `firing`, `acknowledged` (until `quiet_until_at`, or for good when that is None) or `closed`.
+    """
+
+    escalation_id: str
+    window_id: str
+    lead_id: str
+    promise: str
+    owner: str
+    generation: int
+    level: int
+    raised_at: datetime
+    told: tuple[str, ...] = ()
+    state: str = "firing"
+    acknowledged_by: str | None = None
+    quiet_until_at: datetime | None = None
+    closed_at: datetime | None = None
+    reason: str | None = None
+
+
+def escalation_id(window_id: str) -> str:
+    """The id of a window's escalation, whether there is one yet or not."""
+    return event_id("escalation", window_id)
+
+
+def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
+    """The escalation after a level has told its roles; one that somebody has taken on stays in their hands."""
+    if escalation is None:
+        return Escalation(
+            escalation_id=escalation_id(window.window_id),
+            window_id=window.window_id,
+            lead_id=window.lead_id,
+            promise=window.promise,
+            owner=window.owner,
+            generation=window.generation,
+            level=level.level,
+            raised_at=now,
+            told=level.tell,
+        )
+    told = tuple(dict.fromkeys((*escalation.told, *level.tell)))
+    if in_hands(escalation, level):
+        return msgspec.structs.replace(escalation, level=level.level, told=told)
+    return msgspec.structs.replace(escalation, level=level.level, told=told, state="firing", quiet_until_at=None)
+
+
+def in_hands(escalation: Escalation | None, level: Level) -> bool:
+    """Whether somebody has taken the escalation on for the time at which the level falls due."""
+    if escalation is None or escalation.state != "acknowledged":
+        return False
+    return escalation.quiet_until_at is None or level.due_at < escalation.quiet_until_at
+
+
+def acknowledged(escalation: Escalation, *, by: str, until: datetime | None) -> Escalation:
+    """The escalation in somebody's hands until then."""
+    return msgspec.structs.replace(escalation, state="acknowledged", acknowledged_by=by, quiet_until_at=until)
+
+
+def closed(escalation: Escalation, *, reason: str, at: datetime) -> Escalation:
+    """The escalation at its end."""
+    return msgspec.structs.replace(escalation, state="closed", reason=reason, closed_at=at)

@@ -1,0 +1,63 @@
+"""The levels of an escalation as instants: worked out from the agreement that the window was opened under, so that an
+edit of the agreement never changes a ladder that is being climbed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.sla_monitor.domain.window import Window
+from shared.domain.agreement import Agreement, Step
+from shared.domain.business_time import before, deadline
+from shared.domain.calendar import ALWAYS, Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of one round. Round 0 is the ladder itself, later ones are its repeats. A `warning` comes before the
+    deadline. `move_within` asks for another owner. `if_unanswered`: an acknowledgement does not silence it.
+    """
+
+    loop: int
+    level: int
+    due_at: datetime
+    warning: bool
+    tell: tuple[str, ...]
+    page: bool
+    move_within: str | None
+    if_unanswered: bool = False
+
+
+def levels(agreement: Agreement, window: Window) -> list[Level]:
+    """All levels of the window's ladder in the order in which they fall due; empty without a ladder.
+
+    Business offsets count in the owner's calendar. A warning that would have been due before the window opened is left
+    out. Repeats say the last level again, but never move the lead again. Raises NeverOpens as `deadline`.
+    """
+    promise = agreement.promises.get(window.promise)
+    ladder = agreement.ladders.get(promise.ladder) if promise else None
+    if ladder is None:
+        return []
+    owner = agreement.people.get(window.owner)
+    calendar = (owner.calendar if owner else None) or ALWAYS
+    found = [_level(step, window.due_at, calendar) for step in ladder.steps]
+    last = ladder.steps[-1] if ladder.steps else None
+    if last is not None and last.after_s >= 0 and (last.tell or last.page):
+        for loop in range(1, ladder.repeats + 1):
+            again = timedelta(seconds=loop * ladder.repeat_every_s)
+            due_at = _instant(last, window.due_at, calendar, again)
+            found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
+    kept = [level for level in found if not (level.warning and level.due_at < window.opened_at)]
+    return sorted(kept, key=lambda level: (level.due_at, level.loop, level.level))
+
+
+def _level(step: Step, due_at: datetime, calendar: Calendar) -> Level:
+    instant = _instant(step, due_at, calendar, timedelta())
+    return Level(0, step.level, instant, step.after_s < 0, step.tell, step.page, step.move_within, step.if_unanswered)
+
+
+def _instant(step: Step, due_at: datetime, calendar: Calendar, later: timedelta) -> datetime:
+    offset_s = step.after_s + later.total_seconds()
+    if not step.business:
+        return due_at + timedelta(seconds=offset_s)
+    if offset_s < 0:
+        return before(calendar, due_at, -offset_s)
+    return deadline(calendar, due_at, offset_s)

@@ -1,0 +1,59 @@
+"""How far the facts are complete: every ingest instance says on every partition of the activity topic "all that I
+accepted before this instant is ahead of this record"; a partition is complete up to the earliest of these words."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from shared.domain.events import WatermarkAdvanced
+
+RUNNING, LEFT, LOST = "running", "left", "lost"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What one instance last said on one partition. `state` is `running`, `left` (signed off with an empty spool) or
+    `lost` (an operator gave it up).
+    """
+
+    partition: int
+    instance: str
+    upto_at: datetime
+    state: str = RUNNING
+
+
+def mark(partition: int, event: WatermarkAdvanced) -> Mark:
+    """The event as a mark."""
+    return Mark(partition, event.instance, event.upto, LEFT if event.state == LEFT else RUNNING)
+
+
+def newest(marks: Iterable[Mark]) -> dict[tuple[int, str], Mark]:
+    """The word that holds for each partition and instance: the latest, in whatever order they come. Of two with the
+    same instant, the one that ends the instance holds, so a copy that comes late never brings it back.
+
+    >>> early, late = (datetime.fromisoformat(f"2026-11-21T09:3{n}Z") for n in (0, 1))
+    >>> newest([Mark(0, "a", late), Mark(0, "a", early), Mark(0, "a", late, LEFT)])[(0, "a")].state
+    'left'
+    """
+    found: dict[tuple[int, str], Mark] = {}
+    for each in marks:
+        held = found.get((each.partition, each.instance))
+        if held is None or _rank(each) > _rank(held):
+            found[(each.partition, each.instance)] = each
+    return found
+
+
+def watermarks(marks: Iterable[Mark]) -> Mapping[int, datetime]:
+    """For each partition the instant up to which all facts are in: the earliest of the instances that are still there.
+
+    A partition on which no instance is there has no entry, and then nothing is decided on it.
+    """
+    found: dict[int, datetime] = {}
+    for each in marks:
+        if each.state == RUNNING:
+            found[each.partition] = min(found.get(each.partition, each.upto_at), each.upto_at)
+    return found
+
+
+def _rank(each: Mark) -> tuple[datetime, bool]:
+    return each.upto_at, each.state != RUNNING

@@ -1,0 +1,42 @@
+"""Puts the monitor together."""
+
+from datetime import timedelta
+
+from services.sla_monitor import api, store
+from services.sla_monitor.handlers import Handlers
+from services.sla_monitor.settings import MonitorSettings
+from services.sla_monitor.timers import Timer
+from shared.domain.events import ACTIVITIES, ASSIGNMENTS
+from shared.runtime.consume import Consumer, Consumption
+from shared.runtime.relay import OutboxRelay
+from shared.runtime.service import Platform, Service, Signal
+from shared.settings import read
+
+
+def build(platform: Platform) -> Service:
+    """The monitor. Raises `Misconfigured` for a `BATON_SLA_MONITOR_` setting that can't be."""
+    settings = read(MonitorSettings, platform.environ)
+    handlers = Handlers(platform.db, platform.bus, timedelta(seconds=settings.tolerance_s))
+    wake, announced = Signal(), Signal()
+    consumption = Consumption(
+        group="baton.sla_monitor",
+        handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},
+        set_aside=handlers.on_set_aside,
+    )
+    consumer = Consumer(
+        consumption=consumption,
+        database=platform.db,
+        bus=platform.bus,
+        clock=platform.clock,
+        tables=store.tables,
+        committed=[announced, wake],
+    )
+    partitions = platform.bus.partitions(ACTIVITIES)
+    timer = Timer(database=platform.db, partitions=partitions, wake=wake, announced=announced)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=store.tables, wake=announced)
+    return Service(
+        name="sla_monitor",
+        routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
+        tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run},
+        checks={"database": platform.check_database, "bus": platform.check_bus},
+    )

@@ -1,0 +1,18 @@
+"""What an operator may set about the monitor."""
+
+from pydantic import Field
+
+from shared.settings import SettingsModel
+
+
+class MonitorSettings(SettingsModel):
+    """Read from `BATON_SLA_MONITOR_...`."""
+
+    PREFIX = "BATON_SLA_MONITOR_"
+
+    tolerance_s: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="Seconds after the deadline in which a follow-up counts, since no two clocks agree.",
+    )

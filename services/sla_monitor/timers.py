@@ -1,0 +1,105 @@
+"""Does what falls due: looks when something may be due, decides on the database's clock, and writes the verdict with
+its events in one transaction.
+
+Memory holds nothing that matters. However many processes run this, and however late, each window is settled once: rows
+are claimed under a lock and judged anew from what is stored.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from services.sla_monitor import store
+from services.sla_monitor.domain import ladder, settlement
+from services.sla_monitor.domain.watermark import watermarks
+from services.sla_monitor.handlers import agreement_of, cases_of, save
+from shared import log, metrics
+from shared.db.engine import Database, is_outage
+from shared.domain.errors import Unavailable
+from shared.runtime.service import Signal
+
+BATCH = 500
+LONGEST_WAIT_S = 1.0
+BLOCKED_WAIT_S = 0.25
+BACKOFF_S = 0.5
+STALLED_S = 30.0
+
+
+class Timer:
+    """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
+    timer after each of its own, for the relay.
+    """
+
+    def __init__(self, *, database: Database, partitions: int, wake: Signal, announced: Signal) -> None:
+        self._database = database
+        self._partitions = partitions
+        self._wake = wake
+        self._announced = announced
+        self._stalled = False
+        self._log = log.get("sla_monitor")
+
+    async def run(self) -> None:
+        """Settle until cancelled; an outage of the database is waited out."""
+        while True:
+            try:
+                wait_s = await self.settle_due_windows()
+            except Exception as error:
+                if not isinstance(error, Unavailable) and not is_outage(error):
+                    raise
+                self._log.warning("timer_waits", reason=type(error).__name__)
+                wait_s = BACKOFF_S
+            await self._wake.wait(wait_s)
+
+    async def settle_due_windows(self) -> float:
+        """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""
+        async with self._database.read() as tx:
+            now = await self._database.now(tx)
+            complete_upto = watermarks(await store.marks(tx))
+            looks = await store.first_looks(tx, self._partitions)
+        self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
+        settled = 0
+        for partition, look_at in looks.items():
+            upto_at = complete_upto.get(partition)
+            if upto_at is not None and look_at <= min(now, upto_at):
+                settled += await self._settle_partition(partition)
+        if settled or not looks:
+            return 0.0 if settled else LONGEST_WAIT_S
+        ahead_s = (min(looks.values()) - now).total_seconds()
+        return BLOCKED_WAIT_S if ahead_s <= 0 else min(ahead_s, LONGEST_WAIT_S)
+
+    async def _settle_partition(self, partition: int) -> int:
+        total = 0
+        while True:
+            settled = await self._settle_batch(partition)
+            total += settled
+            if settled:
+                self._announced.set()
+            if settled < BATCH:
+                return total
+
+    async def _settle_batch(self, partition: int) -> int:
+        async with self._database.begin() as tx:
+            now = await self._database.now(tx)
+            # Read before the facts: facts that stood before this watermark in the log are stored by now.
+            watermark = watermarks(await store.marks(tx)).get(partition)
+            if watermark is None:
+                return 0
+            windows = await store.due_windows(tx, partition, min(now, watermark), most=BATCH)
+            cases = await cases_of(tx, windows)
+            facts = await store.facts_of(tx, list({window.lead_id for window in windows}))
+            settled = {}
+            for window_id, case in cases.items():
+                levels = ladder.levels(await agreement_of(tx, case.window.agreement.hash), case.window)
+                mine = facts.get(case.window.lead_id, ())
+                settled[window_id] = settlement.settle(case, mine, levels, now=now, watermark=watermark)
+            await save(tx, cases, settled, now)
+        return len(windows)
+
+    def _watch_for_stalls(self, complete_upto: Mapping[int, datetime], *, waiting: bool, now: datetime) -> None:
+        complete = len(complete_upto) == self._partitions
+        lag = now - min(complete_upto.values()) if complete else None
+        metrics.watermark_lag_seconds.set(lag.total_seconds() if lag is not None else float("inf"))
+        stalled = waiting and (lag is None or lag > timedelta(seconds=STALLED_S))
+        if stalled and not self._stalled:
+            behind_s = round(lag.total_seconds()) if lag is not None else None
+            self._log.warning("watermark_stalled", behind_s=behind_s)
+        self._stalled = stalled

@@ -1,0 +1,1 @@
+"""What every Baton service stands on: domain values, ports, bus, database, runtime."""

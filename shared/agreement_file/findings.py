@@ -1,0 +1,105 @@
+"""What is wrong in an agreement file and where: findings with the line and column that a person can go to.
+
+Everything that reads the file reports here and goes on, so that one run tells all that can be told.
+"""
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.domain.errors import Misconfigured
+
+Path = tuple[str | int, ...]
+"""The way to a value from the top of the file: keys, and places in lists counted from 0."""
+
+Place = tuple[int, int]
+"""Line and column, both counted from 1."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing to put right. `code` is stable; `message` says what is wrong and what would be right."""
+
+    line: int
+    column: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.message}"
+
+
+class AgreementRefused(Misconfigured):
+    """The file can't take effect. `findings` are in the order of the file; `detail` has one line for each."""
+
+    title = "The agreement was refused"
+
+    def __init__(self, name: str, findings: Iterable[Finding]) -> None:
+        self.name = name
+        self.findings = tuple(sorted(findings))
+        super().__init__("\n".join(f"{name}:{finding}" for finding in self.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Where keys and values stand in the text."""
+
+    keys: Mapping[Path, Place]
+    values: Mapping[Path, Place]
+
+    def of_value(self, path: Path) -> Place:
+        """Where the value at `path` begins, or else the nearest thing around it."""
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, (1, 1))
+
+    def of_key(self, path: Path) -> Place:
+        """Where the key at the end of `path` stands; for an item of a list, where the item begins."""
+        return self.keys.get(path) or self.of_value(path)
+
+
+class Findings:
+    """Collects refusals and warnings by path while a file is read."""
+
+    def __init__(self, positions: Positions) -> None:
+        self.positions = positions
+        self.refusals: set[Finding] = set()
+        self.warnings: set[Finding] = set()
+
+    def refuse(self, path: Path, code: str, message: str, *, key: bool = False) -> None:
+        """The agreement does not load. `key` points at the key instead of the value."""
+        self.refusals.add(self._finding(path, code, message, key))
+
+    def warn(self, path: Path, code: str, message: str, *, key: bool = False) -> None:
+        """Odd, but no lead is in danger."""
+        self.warnings.add(self._finding(path, code, message, key))
+
+    def refuse_unknown(self, path: Path, what: str, name: str, known: Iterable[str], *, key: bool = False) -> None:
+        """`name` should have been one of `known`; the nearest of them is proposed."""
+        self.refuse(path, f"unknown_{what}", f"unknown {what} `{name}`{proposal(name, known)}", key=key)
+
+    def _finding(self, path: Path, code: str, message: str, key: bool) -> Finding:
+        line, column = self.positions.of_key(path) if key else self.positions.of_value(path)
+        return Finding(line, column, code, message)
+
+
+def proposal(name: str, known: Iterable[str]) -> str:
+    """How to go on after an unknown name: the nearest known one, or else all of them when they are few."""
+    names = list(known)
+    near = _nearest(name, names)
+    if near:
+        return f"; did you mean `{near}`?"
+    if not names:
+        return "; there are none"
+    return f"; known: {', '.join(names)}" if len(names) <= 16 else ""
+
+
+def misspelt(name: str, written: Iterable[str], known: Collection[str]) -> bool:
+    """Whether a key that is not known, among those `written`, was probably meant to be `name`."""
+    return any(key not in known and _nearest(key, known) == name for key in written)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    by_folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return by_folded[near[0]] if near else None

@@ -1,0 +1,134 @@
+"""Holds the content of a file against the schema and says in plain words, with the place, where it does not fit."""
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import pydantic
+from pydantic_core import ErrorDetails
+
+from shared.agreement_file.findings import Findings, Path, misspelt, proposal
+from shared.agreement_file.planned import NOT_BUILT, NOT_BUILT_VALUES, matching
+from shared.agreement_file.schema import AgreementBlocks, Block
+from shared.agreement_file.values import shown
+
+_HINTS: Mapping[Path, str] = {
+    ("approved_by", "marketing"): "marketing has not approved: both sides have to, or it does not take effect",
+    ("approved_by", "sales"): "sales has not approved: both sides have to, or it does not take effect",
+    ("promises", "sales"): "`sales` is missing: promise a first response to every lead",
+    ("promises", "sales", "first_response"): "`first_response` is missing: sales has to promise one",
+}
+_SHOULD_BE = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list (lines that begin with `- `, or [first, second])",
+    "dict_type": "a mapping (lines like `key: value`)",
+    "model_type": "a mapping (lines like `key: value`)",
+}
+_PATTERNS = {
+    "^[A-Z]{3}$": "is no currency: write three capital letters, like EUR",
+    "^[^@": "is no e-mail address",
+    "^[A-Za-z0-9]": "is no name: use letters, digits, `.`, `_` and `-`, without spaces",
+}
+
+
+def shaped(content: Mapping[str, Any], findings: Findings) -> AgreementBlocks:
+    """The blocks that fit the schema; those that don't are left out, each with its refusals."""
+    try:
+        return AgreementBlocks.model_validate(dict(content))
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False)
+    for detail in details:
+        if not _misspelt(detail):
+            _refuse(detail, findings)
+    wrong = {detail["loc"][0] for detail in details}
+    return AgreementBlocks.model_validate({name: block for name, block in content.items() if name not in wrong})
+
+
+def _misspelt(detail: ErrorDetails) -> bool:
+    """Whether a key is missing only because of a typo, which is reported as an unknown key."""
+    if detail["type"] != "missing":
+        return False
+    known = _names(_model_at(detail["loc"][:-1]))
+    return misspelt(str(detail["loc"][-1]), detail["input"], known)
+
+
+def _refuse(detail: ErrorDetails, findings: Findings) -> None:
+    # pydantic names a wrong key of a mapping by one more step, "[key]".
+    in_key = detail["loc"][-1] == "[key]"
+    path: Path = detail["loc"][:-1] if in_key else detail["loc"]
+    kind, value = detail["type"], detail["input"]
+    if kind == "missing":
+        hint = _HINTS.get(path, f"`{path[-1]}` is missing here: add it")
+        findings.refuse(path[:-1], "missing", hint)
+    elif kind == "extra_forbidden":
+        _refuse_key(path, value, findings)
+    elif value is None:
+        pass
+    elif _is_planned(path, value):
+        findings.refuse(path, "not_built", f"`{value}` is not built yet: use {_alternatives(detail)}")
+    else:
+        code = "wrong_type" if kind in _SHOULD_BE else "wrong_value"
+        findings.refuse(path, code, _wrong(detail, path), key=in_key)
+
+
+def _refuse_key(path: Path, value: object, findings: Findings) -> None:
+    if any(matching(path, pattern) for pattern in NOT_BUILT):
+        rid = "the block" if isinstance(value, dict | list) else "it"
+        findings.refuse(path, "not_built", f"`{path[-1]}` is not built yet: remove {rid}", key=True)
+    else:
+        known = _names(_model_at(path[:-1]))
+        unknown = f"unknown key `{path[-1]}`{proposal(str(path[-1]), known)}"
+        findings.refuse(path, "unknown_key", unknown, key=True)
+
+
+def _is_planned(path: Path, value: object) -> bool:
+    return any(value in planned and matching(path, pattern) for pattern, planned in NOT_BUILT_VALUES.items())
+
+
+def _alternatives(detail: ErrorDetails) -> str:
+    return str(detail.get("ctx", {}).get("expected", "")).replace("'", "")
+
+
+def _wrong(detail: ErrorDetails, path: Path) -> str:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    name = f"`{path[-1]}`" if isinstance(path[-1], str) else "this item"
+    if kind in _SHOULD_BE:
+        quotes = "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
+        return f"{name} should be {_SHOULD_BE[kind]}, not {shown(value)}{quotes}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return f"{shown(value)} is not possible here: use {_alternatives(detail)}"
+    if kind == "string_pattern_mismatch":
+        said = next(said for start, said in _PATTERNS.items() if context["pattern"].startswith(start))
+        return f"{shown(value)} {said}"
+    if kind in ("too_short", "string_too_short"):
+        return f"{name} is empty: write at least one"
+    return f"{name}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _names(model: type[Block]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(path: Path) -> type[Block]:
+    found: Any = AgreementBlocks
+    for step in path:
+        if isinstance(found, type) and issubclass(found, Block):
+            fields = {field.alias or name: field for name, field in found.model_fields.items()}
+            found = _bare(fields[str(step)].annotation)
+        else:
+            found = _bare(get_args(found)[-1])
+    model: type[Block] = found
+    return model
+
+
+def _bare(annotation: Any) -> Any:
+    """The type without what is wrapped around it: constraints, and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _bare(next(part for part in get_args(annotation) if part is not type(None)))
+    return annotation

@@ -1,0 +1,136 @@
+"""Small values as people write them: `15 minutes`, `09:00-12:30`, `2 weeks`, a date, a zone, `5000 EUR`.
+
+Every reader takes what stood in the file, of whatever kind, and raises ValueError with a sentence that says what
+would be right. The annotated types are for the models of `shared.agreement_file.schema`.
+"""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+import pydantic
+
+from shared.agreement_file.findings import proposal
+from shared.domain.agreement import Duration
+from shared.domain.calendar import DAY_S
+from shared.domain.calendar import Span as DaySpan
+from shared.domain.conditions import Money
+
+UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": DAY_S}
+LONGEST_S = 366 * DAY_S
+
+_DURATION = re.compile(r"(-?)(\d{1,9}) (business )?([a-z]+?)s?", re.ASCII)
+_HOURS = re.compile(r"(\d\d):(\d\d) ?- ?(\d\d):(\d\d)", re.ASCII)
+_MONEY = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ([A-Z]{3})", re.ASCII)
+
+
+def read_offset(written: object) -> Duration:
+    """A duration that may be negative. Raises ValueError."""
+    match = _DURATION.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is no duration: write a whole number and a unit, like `15 minutes`")
+    sign, number, business, unit = match.groups()
+    if unit not in UNIT_S:
+        raise ValueError(f"`{unit}` is no unit of time: use seconds, minutes, hours or days")
+    if business and unit == "day":
+        raise ValueError("business days are not built yet: write business hours, like `8 business hours`")
+    seconds = int(number) * UNIT_S[unit]
+    if seconds > LONGEST_S:
+        raise ValueError(f"`{written}` is more than a year: write a shorter time")
+    return Duration(-seconds if sign else seconds, business is not None, match.string)
+
+
+def read_length(written: object) -> Duration:
+    """A duration longer than nothing. Raises ValueError."""
+    length = read_offset(written)
+    if length.seconds <= 0:
+        raise ValueError(f"`{length.text}` leaves no time: write at least `1 second`")
+    return length
+
+
+def read_times(written: object) -> int:
+    """How often: `2 times`, from 1 to 9. Raises ValueError."""
+    match = re.fullmatch(r"([1-9]) times?", written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is no count: write `1 time` to `9 times`")
+    return int(match[1])
+
+
+def read_every(written: object) -> str:
+    """A period of whole days, weeks or months, kept as text. Raises ValueError."""
+    if isinstance(written, str) and re.fullmatch(r"[1-9]\d{0,2} (day|week|month)s?", written, re.ASCII):
+        return written
+    raise ValueError(f"{shown(written)} is no period: write it like `2 weeks` or `3 months`")
+
+
+def read_hours(written: object) -> DaySpan:
+    """Opening and close in seconds from midnight; a close that is not later is on the next day. Raises ValueError."""
+    match = _HOURS.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} are no hours: write them like `09:00-12:30`, up to 24:00")
+    open_h, open_m, close_h, close_m = map(int, match.groups())
+    opens_s, closes_s = open_h * 3600 + open_m * 60, close_h * 3600 + close_m * 60
+    if open_m > 59 or close_m > 59 or opens_s >= DAY_S or closes_s > DAY_S:
+        raise ValueError(f"`{written}` is not on the clock: hours go from 00:00 to 24:00, minutes to 59")
+    if opens_s == closes_s:
+        raise ValueError(f"`{written}` is no time at all: for a whole day write `00:00-24:00`")
+    return opens_s, closes_s
+
+
+def read_day(written: object) -> date:
+    """A date. Raises ValueError."""
+    if isinstance(written, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", written, re.ASCII):
+        try:
+            return date.fromisoformat(written)
+        except ValueError:
+            raise ValueError(f"`{written}` is not in the calendar: check month and day") from None
+    raise ValueError(f"{shown(written)} is no date: write it like `2026-12-24`")
+
+
+def read_instant(written: object) -> datetime:
+    """A date with or without a time and offset; naive when there is no offset. Raises ValueError."""
+    if isinstance(written, str) and re.match(r"\d{4}-\d\d-\d\d", written, re.ASCII):
+        try:
+            return datetime.fromisoformat(written)
+        except ValueError:
+            pass
+    raise ValueError(f"{shown(written)} is no point in time: write it like `2026-12-01T00:00:00+01:00`")
+
+
+def read_zone(written: object) -> str:
+    """The name of a time zone. Raises ValueError."""
+    if not isinstance(written, str):
+        raise ValueError(f"{shown(written)} is no time zone: use a name like Europe/Brussels")
+    try:
+        return ZoneInfo(written).key
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"unknown time zone `{written}`{proposal(written, available_timezones())}") from None
+
+
+def read_money(written: object) -> Money:
+    """An amount with its currency. Raises ValueError."""
+    match = _MONEY.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is no amount: write it with its currency, like `5000 EUR`")
+    return Money(Decimal(match[1]), match[2])
+
+
+def shown(written: object) -> str:
+    """A value of the file as a message shows it."""
+    if isinstance(written, bool):
+        return f"`{str(written).lower()}`"
+    if isinstance(written, dict | list):
+        return "a mapping" if isinstance(written, dict) else "a list"
+    return f"`{written if len(str(written)) <= 60 else str(written)[:57] + '...'}`"
+
+
+Length = Annotated[Duration, pydantic.PlainValidator(read_length)]
+Offset = Annotated[Duration, pydantic.PlainValidator(read_offset)]
+Times = Annotated[int, pydantic.PlainValidator(read_times)]
+Every = Annotated[str, pydantic.PlainValidator(read_every)]
+Hours = Annotated[DaySpan, pydantic.PlainValidator(read_hours)]
+Day = Annotated[date, pydantic.PlainValidator(read_day)]
+Instant = Annotated[datetime, pydantic.PlainValidator(read_instant)]
+Zone = Annotated[str, pydantic.PlainValidator(read_zone)]

@@ -1,0 +1,1 @@
+"""The event log behind one port: an embedded one and Apache Kafka."""

@@ -1,0 +1,146 @@
+"""Consumer groups within one process: each place of the topics belongs to one member, and changes hands at once when
+a member joins or leaves. Partition 7 of one topic and partition 7 of another go to the same member, as with Kafka's
+range assignment.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from shared.bus.embedded.log import Span
+from shared.domain.errors import Unavailable
+from shared.ports import Place, Positions, Record
+
+Read = Callable[[Sequence[tuple[Place, Span]], int], Awaitable[list[Record]]]
+SpanOf = Callable[[Place], Span]
+
+
+class Group:
+    """The members of one group; `partitions` tells how many a topic has."""
+
+    def __init__(self, partitions: Callable[[str], int]) -> None:
+        self._partitions = partitions
+        self._members: list[Member] = []
+
+    @property
+    def members(self) -> Sequence["Member"]:
+        """Who is in it."""
+        return self._members
+
+    def join(self, member: "Member") -> None:
+        """Let `member` have its share."""
+        self._members.append(member)
+        self._share()
+
+    def leave(self, member: "Member") -> None:
+        """Give the others what `member` had."""
+        self._members.remove(member)
+        member.own(())
+        self._share()
+
+    def _share(self) -> None:
+        shares: dict[Member, list[Place]] = {member: [] for member in self._members}
+        for topic in {topic: None for member in self._members for topic in member.topics}:
+            readers = [member for member in self._members if topic in member.topics]
+            count = self._partitions(topic)
+            for partition in range(count):
+                shares[readers[partition * len(readers) // count]].append((topic, partition))
+        for member, places in shares.items():
+            member.own(places)
+
+
+class Member:
+    """One member of a group; see `shared.ports.Subscription`.
+
+    `read` fetches records; `span_of` tells what a place has.
+    """
+
+    def __init__(self, group: Group, topics: Sequence[str], positions: Positions, read: Read, span_of: SpanOf) -> None:
+        self.topics = tuple(topics)
+        self._group: Group | None = group
+        self._positions = positions
+        self._read = read
+        self._span_of = span_of
+        # The next offset to read; None until `positions` was asked.
+        self._next: dict[Place, int | None] = {}
+        # Counts what makes an answer from `positions` or the log stale: lost or gained places, a rewind.
+        self._era = 0
+        self._turn = 0
+        self._news = asyncio.Event()
+        group.join(self)
+
+    def own(self, places: Sequence[Place]) -> None:
+        """From now on exactly these places are this member's; those it had before go on where they are."""
+        self._next = {place: self._next.get(place) for place in places}
+        self._era += 1
+        self._news.set()
+
+    def wake(self, places: Mapping[Place, int]) -> None:
+        """Tell a waiting `poll` that these places grew."""
+        if not self._next.keys().isdisjoint(places):
+            self._news.set()
+
+    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
+        """See `shared.ports.Subscription.poll`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait_s
+        while True:
+            if self._group is None:
+                raise Unavailable("this member left its group; subscribe again")
+            self._news.clear()
+            records = await self._take(most)
+            if records:
+                return records
+            left = end - loop.time()
+            if left <= 0:
+                return ()
+            try:
+                async with asyncio.timeout(left):
+                    await self._news.wait()
+            except TimeoutError:
+                return ()
+
+    async def rewind(self) -> None:
+        """See `shared.ports.Subscription.rewind`."""
+        self._next = dict.fromkeys(self._next)
+        self._era += 1
+
+    async def note(self, offsets: Mapping[Place, int]) -> None:
+        """Nothing: there is no broker to tell."""
+
+    async def close(self) -> None:
+        """See `shared.ports.Subscription.close`."""
+        group, self._group = self._group, None
+        if group is not None:
+            group.leave(self)
+
+    async def _take(self, most: int) -> list[Record]:
+        await self._settle()
+        era = self._era
+        spans = [
+            (place, Span(start, end))
+            for place, start in self._next.items()
+            if start is not None and start < (end := self._span_of(place).end)
+        ]
+        if not spans:
+            return []
+        # Every place comes first in its turn, so that one with a long backlog can't starve the others.
+        self._turn = (self._turn + 1) % len(spans)
+        records = await self._read(spans[self._turn :] + spans[: self._turn], most)
+        if era != self._era:
+            self._news.set()
+            return []
+        for record in records:
+            self._next[record.topic, record.partition] = record.offset + 1
+        return records
+
+    async def _settle(self) -> None:
+        while new := [place for place, start in self._next.items() if start is None]:
+            era = self._era
+            said = await self._positions(new)
+            if era == self._era:
+                self._next.update({place: self._within(place, said.get(place, 0)) for place in new})
+
+    def _within(self, place: Place, position: int) -> int:
+        # As Kafka's "earliest": what was forgotten is skipped; a log younger than the position is read from its start.
+        start, end = self._span_of(place)
+        return position if start <= position <= end else start

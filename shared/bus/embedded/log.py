@@ -1,0 +1,192 @@
+"""The records in one SQLite file: appended in synced transactions, read by place and offset, forgotten by age.
+
+Not for use from several threads at once, except that `read` may run beside anything else.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from shared.domain.errors import Misconfigured
+from shared.ports import Message, Place, Record
+
+_SCHEMA = """
+create table if not exists records (
+    seq integer primary key,
+    topic text not null,
+    partition integer not null,
+    offset integer not null,
+    at_ms integer not null,
+    key text not null,
+    value blob not null,
+    headers blob not null,
+    unique (topic, partition, offset)
+)
+"""
+_INSERT = "insert into records (topic, partition, offset, at_ms, key, value, headers) values "
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = 7
+# Each statement lets go of the interpreter's lock, and a busy event loop gives it back late: with one statement a row a
+# batch of a hundred took 50 ms, with these 12 ms.
+_ROWS_A_STATEMENT = 50
+_SELECT = """
+select offset, key, value, headers from records
+where topic = ? and partition = ? and offset >= ? and offset < ? order by offset limit ?
+"""
+# SQLite answers each of the two with one step into the index, but `min(offset), max(offset)` with a walk along it.
+_SPAN = """
+select (select min(offset) from records where topic = ? and partition = ?),
+       (select max(offset) from records where topic = ? and partition = ?)
+"""
+# The newest record of a place always stays: it is what the next offset is known by.
+_DELETE = """
+delete from records where topic = :topic and partition = :partition and offset <= (
+    select max(offset) from (
+        select offset, at_ms from records
+        where topic = :topic and partition = :partition and offset < :newest order by offset limit :most
+    ) where at_ms < :before_ms
+)
+"""
+_WAL, _FULL = "wal", 2
+_BUSY_MS = 5_000
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+
+
+class Span(NamedTuple):
+    """The records of a place from offset `start` to before `end`."""
+
+    start: int
+    end: int
+
+
+class Log:
+    """The records of `places` in the file at `path`, which nobody else has open while this has.
+
+    Raises `Misconfigured` if another process has it or it can't be kept safely.
+    """
+
+    def __init__(self, path: Path, places: Iterable[Place]) -> None:
+        self._lock = _claim(path)
+        try:
+            self._writer = _connect(path)
+            self._reader = _connect(path)
+            self.found = {place: self._span(place) for place in places}
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise Misconfigured(
+                f"the event log {path} can't be opened: {error}. Put the data folder (BATON_DATA) on a local disk."
+            ) from error
+        self._ends = {place: span.end for place, span in self.found.items()}
+
+    def append(self, places: Sequence[tuple[Place, Sequence[Message]]], at_ms: int) -> Mapping[Place, int]:
+        """Write all or nothing, synced to disk, stamped `at_ms`; the next offset of each place that grew.
+
+        Raises `sqlite3.Error`.
+        """
+        ends: dict[Place, int] = {}
+        values: list[object] = []
+        for place, messages in places:
+            start = ends.get(place, self._ends[place])
+            topic, partition = place
+            for offset, message in enumerate(messages, start):
+                headers = _encode(dict(message.headers))
+                values += (topic, partition, offset, at_ms, message.key, message.value, headers)
+            ends[place] = start + len(messages)
+        self._insert(values)
+        self._ends.update(ends)
+        return ends
+
+    def read(self, spans: Sequence[tuple[Place, Span]], most: int) -> list[Record]:
+        """Up to `most` records of these spans, place after place. Raises `sqlite3.Error`."""
+        records: list[Record] = []
+        for (topic, partition), (start, end) in spans:
+            rows = self._reader.execute(_SELECT, (topic, partition, start, end, most - len(records)))
+            records += [
+                Record(topic, partition, at, key, value, _decode(headers))
+                for at, key, value, headers in rows.fetchall()
+            ]
+            if len(records) >= most:
+                break
+        return records
+
+    def forget(self, place: Place, *, before_ms: int, most: int) -> int:
+        """Delete up to `most` of the oldest records of `place` stamped earlier; how many went.
+
+        Raises `sqlite3.Error`.
+        """
+        newest = self._ends[place] - 1
+        topic, partition = place
+        cursor = self._writer.execute(
+            _DELETE, {"topic": topic, "partition": partition, "newest": newest, "most": most, "before_ms": before_ms}
+        )
+        return cursor.rowcount
+
+    def check(self) -> None:
+        """Raise `sqlite3.Error` unless the file answers."""
+        self._writer.execute("select 1 from records limit 1").fetchone()
+
+    def close(self) -> None:
+        """Close the file and let others have it."""
+        with suppress(sqlite3.Error):
+            self._reader.close()
+            self._writer.close()
+        os.close(self._lock)
+
+    def _span(self, place: Place) -> Span:
+        first, newest = self._writer.execute(_SPAN, place * 2).fetchone()
+        return Span(0, 0) if newest is None else Span(first, newest + 1)
+
+    def _insert(self, values: list[object]) -> None:
+        size = _ROWS_A_STATEMENT * _COLUMNS
+        self._writer.execute("begin immediate")
+        try:
+            for start in range(0, len(values), size):
+                chunk = values[start : start + size]
+                self._writer.execute(_INSERT + ", ".join([_ROW] * (len(chunk) // _COLUMNS)), chunk)
+            self._writer.execute("commit")
+        except BaseException:
+            # SQLite may have rolled back already, as it does when the disk is full.
+            with suppress(sqlite3.OperationalError):
+                self._writer.execute("rollback")
+            raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    mode = connection.execute("pragma journal_mode").fetchone()[0]
+    synced = connection.execute("pragma synchronous").fetchone()[0]
+    if (mode, synced) != (_WAL, _FULL):
+        connection.close()
+        raise sqlite3.OperationalError(f"SQLite can't keep it safe here (journal_mode={mode}, synchronous={synced})")
+    connection.execute(_SCHEMA)
+    return connection
+
+
+def _claim(path: Path) -> int:
+    # A lock of the system's goes with its process, however that ends; a file that says "in use" would stay.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Misconfigured(
+            f"the data folder {path.parent} can't be used: {error.strerror}. Set BATON_DATA."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise Misconfigured(
+            f"the data folder {path.parent} is in use by another Baton; stop it or set BATON_DATA to another folder"
+        ) from error
+    return lock

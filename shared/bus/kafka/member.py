@@ -1,0 +1,171 @@
+"""One member of a Kafka consumer group that reads from where the service's database says, not from where Kafka says,
+and that speaks up when it can't go on instead of waiting in silence.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.domain.errors import Unavailable
+from shared.ports import Place, Positions, Record
+
+_NOTE_WITHIN_S = 5.0
+_STOP_WITHIN_S = 3.0
+_LET_GO_WITHIN_S = 0.4
+
+
+class Member:
+    """See `shared.ports.Subscription`. `consumer` is started and not yet subscribed.
+
+    After `stuck_after_s` seconds of polling without an assignment or without any answer from the broker, `poll` raises
+    `Unavailable`: aiokafka can stay in such a state for ever (its issues 1154, 625, 712).
+    """
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, topics: Sequence[str], positions: Positions, *, stuck_after_s: float
+    ) -> None:
+        self._consumer = consumer
+        self._positions = positions
+        self._stuck_after_s = stuck_after_s
+        # Our places with positions set; None while the group shares them out anew.
+        self._owned: frozenset[TopicPartition] | None = None
+        self._failed: Exception | None = None
+        self._answers: tuple[int | None, ...] = ()
+        self._silent_s = 0.0
+        self._noted: dict[Place, int] = {}
+        self._noting: asyncio.Task[None] | None = None
+        self.closed = False
+        consumer.subscribe(list(topics), listener=_Listener(self))
+
+    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
+        """See `shared.ports.Subscription.poll`. Raises what `positions` raised when places were gained."""
+        self._raise_if_failed()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            found = await self._consumer.getmany(timeout_ms=int(wait_s * 1000), max_records=most)
+        except KafkaError as error:
+            raise Unavailable(f"reading from Kafka failed ({type(error).__name__}: {error}); joining again") from error
+        self._raise_if_failed()
+        owned = self._owned or frozenset()
+        records = [_record(each) for place, batch in found.items() if place in owned for each in batch]
+        self._watch(records, loop.time() - began)
+        return records
+
+    async def rewind(self) -> None:
+        """See `shared.ports.Subscription.rewind`. Raises what `positions` raises."""
+        owned = self._owned
+        if not owned:
+            return
+        said = await self._positions([(place.topic, place.partition) for place in owned])
+        # If the places were shared out anew meanwhile, the listener asked again.
+        if self._owned is owned:
+            self._seek(owned, said)
+
+    async def note(self, offsets: Mapping[Place, int]) -> None:
+        """See `shared.ports.Subscription.note`. Does not wait for the broker; only the newest offsets are sent."""
+        self._noted.update(offsets)
+        if not self.closed and (self._noting is None or self._noting.done()):
+            self._noting = asyncio.create_task(self._send_notes())
+
+    async def close(self) -> None:
+        """See `shared.ports.Subscription.close`; within five seconds, and never raises."""
+        self.closed = True
+        self._owned = None
+        if self._noting is not None:
+            await asyncio.wait([self._noting], timeout=_LET_GO_WITHIN_S)
+            self._noting.cancel()
+        await stop(self._consumer)
+
+    async def gain(self, places: Iterable[TopicPartition]) -> None:
+        """The group gave us exactly these places: go to our positions before anything is read."""
+        owned = frozenset(places)
+        self._consumer.pause(*owned)
+        said = await self._positions([(place.topic, place.partition) for place in owned]) if owned else {}
+        self._seek(owned, said)
+        self._consumer.resume(*owned)
+        self._owned = owned
+        self._silent_s = 0.0
+
+    def lose(self) -> None:
+        """The group is sharing out anew: nothing is ours."""
+        self._owned = None
+
+    def fail(self, error: Exception) -> None:
+        """Have `poll` raise `error`, since aiokafka only logs what a listener raises."""
+        self._failed = error
+
+    def _seek(self, owned: Iterable[TopicPartition], said: Mapping[Place, int]) -> None:
+        for place in owned:
+            self._consumer.seek(place, said.get((place.topic, place.partition), 0))
+
+    def _raise_if_failed(self) -> None:
+        if self.closed:
+            raise Unavailable("this member left its group; subscribe again")
+        if self._failed is not None:
+            raise self._failed
+
+    def _watch(self, records: Sequence[Record], waited_s: float) -> None:
+        # The broker answers a fetch twice a second even when there is nothing new.
+        answers = tuple(self._consumer.last_poll_timestamp(place) for place in self._owned or ())
+        heard = self._owned == frozenset() or answers != self._answers
+        self._answers = answers
+        self._silent_s = 0.0 if records or heard else self._silent_s + waited_s
+        if self._silent_s > self._stuck_after_s:
+            what = "gave this member no partitions" if self._owned is None else "did not answer a read"
+            raise Unavailable(f"Kafka {what} for {self._silent_s:.0f} s; joining the group again")
+
+    async def _send_notes(self) -> None:
+        while self._noted:
+            noted, self._noted = self._noted, {}
+            owned = self._owned or frozenset()
+            mine = {place: offset for at, offset in noted.items() if (place := TopicPartition(*at)) in owned}
+            if mine:
+                with suppress(KafkaError, TimeoutError):
+                    async with asyncio.timeout(_NOTE_WITHIN_S):
+                        await self._consumer.commit(mine)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._member.lose()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        try:
+            await self._member.gain(assigned)
+        except Exception as error:
+            self._member.fail(error)
+
+
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group and end everything of `consumer` within five seconds, whatever state it is in; never raises."""
+    with suppress(Exception, asyncio.CancelledError):
+        async with asyncio.timeout(_STOP_WITHIN_S):
+            await consumer.stop()
+            return
+    # `stop` waits for the broker in places where none may be; its parts go on by themselves unless each is ended.
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher
+    steps = [coordinator._stop_heartbeat_task, coordinator._stop_commit_offsets_refresh_task] if coordinator else []
+    steps += [fetcher.close] if fetcher else []
+    for step in (*steps, consumer._client.close):
+        with suppress(Exception, asyncio.CancelledError):
+            async with asyncio.timeout(_LET_GO_WITHIN_S):
+                await step()
+
+
+def _record(each: ConsumerRecord) -> Record:
+    # A tombstone has no value, and what others write may lack a key.
+    return Record(
+        each.topic,
+        each.partition,
+        each.offset,
+        each.key.decode(errors="replace") if each.key else "",
+        each.value or b"",
+        {name: value or b"" for name, value in each.headers},
+    )

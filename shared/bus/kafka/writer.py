@@ -1,0 +1,134 @@
+"""Writing to Kafka in order and with an end to every wait: one outstanding batch per partition, confirmed by all
+in-sync replicas, and a producer that failed once is never trusted again.
+
+aiokafka's idempotent producer waits for ever while Kafka is away (its issue 1101), and after some failures refuses
+everything or leaves a gap in its sequence numbers (issue 1017). So any failure ends the producer; the next call makes a
+new one and the caller sends again. A failed batch can't be overtaken as long as the caller keeps to the port's contract
+and sends the failed messages again before any later one. What the ended producer had on the wire may still be written:
+readers drop such duplicates by the event's id.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from shared.bus.kafka.access import Access
+from shared.domain.errors import Unavailable
+from shared.ports import Message, Place
+
+# Below max.message.bytes (2 MiB), which the broker applies to a whole batch.
+_BATCH_BYTES = 1_048_576
+_END_WITHIN_S = 2.0
+
+
+class Writer:
+    """The producer, made when it is needed. A `write` takes at most `within_s` seconds."""
+
+    def __init__(self, access: Access, *, within_s: float) -> None:
+        self._access = access
+        self._within_s = within_s
+        self._producer: AIOKafkaProducer | None = None
+        # One write at a time keeps the order of calls; they are batches, so little is lost by it.
+        self._lock = asyncio.Lock()
+        self._closed = False
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def write(self, places: Mapping[Place, Sequence[Message]]) -> None:
+        """Write all and return when Kafka has confirmed all; `Unavailable` after any error, and when time is up."""
+        try:
+            async with asyncio.timeout(self._within_s), self._lock:
+                await self._write(places)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"Kafka at {self._access.bootstrap} did not confirm within {self._within_s:g} s; it is tried again"
+            ) from error
+
+    async def close(self) -> None:
+        """End all producers; what is not confirmed is given up."""
+        self._closed = True
+        self._discard()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    async def _write(self, places: Mapping[Place, Sequence[Message]]) -> None:
+        if self._closed:
+            raise Unavailable("the bus is closed")
+        try:
+            producer = self._producer or await self._make()
+            async with asyncio.TaskGroup() as sending:
+                for place, messages in places.items():
+                    sending.create_task(_send(producer, place, messages))
+        except asyncio.CancelledError:
+            self._discard()
+            raise
+        except Exception as error:  # whatever aiokafka failed with: its producer is in an unknown state now
+            self._discard()
+            raise Unavailable(
+                f"Kafka at {self._access.bootstrap} did not take the events ({_name(error)}); they are sent again"
+            ) from error
+
+    async def _make(self) -> AIOKafkaProducer:
+        self._producer = AIOKafkaProducer(
+            **self._access.arguments(request_timeout_s=self._within_s),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=_BATCH_BYTES,
+        )
+        await self._producer.start()
+        return self._producer
+
+    def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            task = asyncio.create_task(_end(producer))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+async def _send(producer: AIOKafkaProducer, place: Place, messages: Sequence[Message]) -> None:
+    topic, partition = place
+    for batch in _batches(producer, messages):
+        confirmed = await producer.send_batch(batch, topic, partition=partition)
+        await confirmed
+
+
+def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterator[Any]:
+    batch = producer.create_batch()
+    for message in messages:
+        record = {
+            "timestamp": None,
+            "key": message.key.encode(),
+            "value": message.value,
+            "headers": list(message.headers),
+        }
+        if batch.append(**record) is None:
+            yield batch
+            batch = producer.create_batch()
+            # The first record of a batch is taken whatever its size.
+            batch.append(**record)
+    yield batch
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    """Stop a producer that may have unsent batches, without sending them.
+
+    Its own `stop` would go on sending for as long as Kafka is away, and behind the back of the next producer.
+    """
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    # Closing the connections first ends the requests that the sender still waits for. `stop` may raise CancelledError.
+    for step in (producer.client.close, producer.stop, producer.client.close):
+        with suppress(Exception, asyncio.CancelledError):
+            async with asyncio.timeout(_END_WITHIN_S):
+                await step()
+
+
+def _name(error: Exception) -> str:
+    if isinstance(error, ExceptionGroup):
+        return _name(error.exceptions[0])
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

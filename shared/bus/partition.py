@@ -1,0 +1,71 @@
+"""Which partition a message goes to: murmur2 of its key, as Kafka's default partitioner does it, so that any Kafka
+client that writes with a lead's id as key lands where Baton expects that lead.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from shared.bus.topics import Topic
+from shared.domain.errors import Refused
+from shared.ports import Message, Place
+
+_SEED = 0x9747B28C
+_MIX = 0x5BD1E995
+_32_BITS = 0xFFFFFFFF
+_POSITIVE = 0x7FFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """The 32-bit hash, unsigned. Source: `org.apache.kafka.common.utils.Utils.murmur2`.
+
+    >>> hex(murmur2(b"21"))
+    '0xc5f2f8ec'
+    """
+    size = len(data)
+    hashed = _SEED ^ size
+    for word in struct.unpack_from(f"<{size // 4}I", data):
+        mixed = word * _MIX & _32_BITS
+        mixed = (mixed ^ mixed >> 24) * _MIX & _32_BITS
+        hashed = (hashed * _MIX & _32_BITS) ^ mixed
+    if size % 4:
+        hashed = (hashed ^ int.from_bytes(data[size & ~3 :], "little")) * _MIX & _32_BITS
+    hashed = (hashed ^ hashed >> 13) * _MIX & _32_BITS
+    return hashed ^ hashed >> 15
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: str, count: int) -> int:
+    """Where a record with `key` goes in a topic of `count` partitions.
+
+    >>> partition_of("21", 12) == (murmur2(b"21") & 0x7FFFFFFF) % 12
+    True
+    """
+    return (murmur2(key.encode()) & _POSITIVE) % count
+
+
+def by_place(messages: Sequence[Message], topics: Mapping[str, Topic]) -> dict[Place, list[Message]]:
+    """The messages sorted to their topics and partitions, in the order given within each.
+
+    Raises `Refused`, before anything is written, for a topic or partition that is not there and for a message that no
+    log would take: sending it again would never help.
+    """
+    places: dict[Place, list[Message]] = {}
+    for message in messages:
+        topic = topics.get(message.topic)
+        if topic is None:
+            raise Refused(f"there is no topic {message.topic!r}; the topics file names all there are")
+        partition = message.partition
+        if partition is None:
+            partition = partition_of(message.key, topic.partitions)
+        elif not 0 <= partition < topic.partitions:
+            raise Refused(f"{message.topic} has no partition {partition}: it has {topic.partitions}, counted from 0")
+        if (weight := _weight(message)) > topic.max_bytes:
+            raise Refused(f"a message of {weight} bytes is too big for {message.topic}, which takes {topic.max_bytes}")
+        places.setdefault((message.topic, partition), []).append(message)
+    return places
+
+
+def _weight(message: Message) -> int:
+    headers = sum(len(name) + len(value) + 10 for name, value in message.headers)
+    return len(message.value) + len(message.key.encode()) + headers

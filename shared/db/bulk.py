@@ -1,0 +1,98 @@
+"""Writing many rows in one statement on both databases.
+
+On PostgreSQL rows travel as one array per column (`unnest`), or by COPY where nothing can be there already:
+measured here, both carry several times the rows of one bound statement per row. SQLite takes them row by row in one
+prepared statement, in-process.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared.db.engine import Instant, Tx
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def any_of(tx: Tx, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
+    """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number."""
+    if tx.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(_plain(column.type))))
+    return column.in_(values)
+
+
+async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
+    """Insert all; a row that is already there is an error."""
+    if not rows:
+        return
+    if tx.dialect.name != "postgresql" or len(rows) == 1:
+        await tx.execute(sa.insert(table), rows)
+        return
+    names = tuple(rows[0])
+    connection = (await tx.get_raw_connection()).driver_connection
+    assert connection is not None  # noqa: S101 (a transaction has its connection)
+    records = [tuple(row[name] for name in names) for row in rows]
+    await connection.copy_records_to_table(table.name, records=records, columns=names)
+
+
+async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
+    """Insert those whose primary key is not there yet."""
+    if not rows:
+        return
+    if tx.dialect.name == "postgresql":
+        insert = _unnested(table, tuple(rows[0])).on_conflict_do_nothing()
+        await tx.execute(insert, _columns(rows))
+    else:
+        await tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+
+
+async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
+    """Insert those that are not there yet and return the values of `column` (the primary key) that were new."""
+    if not rows:
+        return set()
+    if tx.dialect.name == "postgresql":
+        insert = _unnested(column.table, tuple(rows[0])).on_conflict_do_nothing().returning(column)
+        found = await tx.execute(insert, _columns(rows))
+    else:
+        found = await tx.execute(sqlite.insert(column.table).on_conflict_do_nothing().returning(column), rows)
+    return {row[0] for row in found}
+
+
+async def upsert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
+    """Insert all; where the primary key is there, replace the other given columns. Of two with one key the last
+    counts.
+    """
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    last = list({tuple(row[key] for key in keys): row for row in rows}.values())
+    if tx.dialect.name == "postgresql":
+        insert: Any = _unnested(table, tuple(last[0]))
+        parameters: Any = _columns(last)
+    else:
+        insert, parameters = sqlite.insert(table), last
+    changes = {name: insert.excluded[name] for name in last[0] if name not in keys}
+    await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), parameters)
+
+
+def _columns(rows: Rows) -> dict[str, list[Any]]:
+    return {f"v_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
+@lru_cache(maxsize=256)
+def _unnested(table: Any, names: tuple[str, ...]) -> Any:
+    arrays = [sa.bindparam(f"v_{n}", type_=postgresql.ARRAY(_plain(table.c[n].type))) for n in names]
+    source = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+    return postgresql.insert(table).from_select(names, sa.select(*(source.c[n] for n in names)))
+
+
+def _plain(kind: Any) -> Any:
+    """The element type of an array: what the driver takes without a step per element."""
+    if isinstance(kind, Instant):
+        return sa.DateTime(timezone=True)
+    if isinstance(kind, sa.LargeBinary):
+        return postgresql.BYTEA()
+    return kind

@@ -1,0 +1,45 @@
+"""At most one process at a time does a named job: an advisory lock on PostgreSQL, a matter of course with SQLite.
+
+The lock lives as long as its connection. It is an optimisation, never what keeps the result right.
+"""
+
+from hashlib import sha256
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.db.engine import Database
+
+
+class Claim:
+    """A claim on the job `name`."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._key = int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
+        self._connection: AsyncConnection | None = None
+
+    async def held(self) -> bool:
+        """Whether the job is ours, trying to take it if it is free. Raises the database's errors when it is away."""
+        if self._database.is_sqlite:
+            return True
+        if self._connection is not None and not self._connection.invalidated and not self._connection.closed:
+            return True
+        connection = await self._database.dedicated()
+        try:
+            taken = (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._key)))).scalar_one()
+        except BaseException:
+            await connection.close()
+            raise
+        if not taken:
+            await connection.close()
+            return False
+        self._connection = connection
+        return True
+
+    async def release(self) -> None:
+        """Let go; the lock ends with the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.invalidate()
+            await connection.close()

@@ -1,0 +1,50 @@
+"""Events that are decided, waiting to be put on the bus: written with the state they follow from, in one transaction.
+
+The relay takes unpublished rows in the order of `seq` and deletes them once the bus has them, so a crash at any
+instant sends an event again rather than never; ids do not change, and readers drop what they have seen. A cursor
+("everything after the last seq") would skip rows, because transactions commit in another order than they draw their
+numbers.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from shared.bus.envelope import Envelope, attributes, encode
+from shared.db.bulk import any_of, insert_rows
+from shared.db.engine import Tx
+from shared.db.tables import RuntimeTables
+from shared.ports import Message
+
+
+async def announce(tx: Tx, tables: RuntimeTables, envelopes: Sequence[Envelope]) -> None:
+    """Have the events published, in this order, if the transaction commits."""
+    rows = []
+    for envelope in envelopes:
+        message = encode(envelope)
+        headers = dict(message.headers)
+        rows.append(
+            {
+                "event_id": envelope.id,
+                "type": envelope.type,
+                "topic": message.topic,
+                "key": message.key,
+                "time": headers["ce_time"].decode(),
+                "value": message.value,
+            }
+        )
+    await insert_rows(tx, tables.outbox, rows)
+
+
+async def unpublished(tx: Tx, tables: RuntimeTables, *, most: int) -> tuple[list[int], list[Message]]:
+    """The oldest events that are not known to be on the bus: their numbers, and the messages to send."""
+    table = tables.outbox
+    rows = (await tx.execute(sa.select(table).order_by(table.c.seq).limit(most))).all()
+    source = f"baton/{tables.service}"
+    messages = [Message(r.topic, r.key, r.value, attributes(r.event_id, r.type, source, r.key, r.time)) for r in rows]
+    return [r.seq for r in rows], messages
+
+
+async def forget_published(tx: Tx, tables: RuntimeTables, numbers: Sequence[int]) -> None:
+    """The bus has these: delete them."""
+    await tx.execute(sa.delete(tables.outbox).where(any_of(tx, tables.outbox.c.seq, numbers)))

@@ -1,0 +1,43 @@
+"""How far each partition is handled, moved by compare-and-swap in the transaction that changes the state.
+
+Whoever reads a partition that another process has taken over loses the swap and must drop its batch; that is what
+fences a zombie.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from shared.db.bulk import insert_or_skip
+from shared.db.engine import Tx
+from shared.db.tables import RuntimeTables
+from shared.ports import Place
+
+
+async def positions(tx: Tx, tables: RuntimeTables, places: Sequence[Place]) -> dict[Place, int]:
+    """The next offset to handle for each place; a place never seen starts at 0 (and gets its row)."""
+    table = tables.positions
+    await insert_or_skip(tx, table, [{"topic": t, "partition": p, "next_offset": 0} for t, p in places])
+    rows = await tx.execute(sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(places))))
+    return {(row.topic, row.partition): row.next_offset for row in rows}
+
+
+async def advance(tx: Tx, tables: RuntimeTables, moves: Mapping[Place, tuple[int, int]]) -> set[Place]:
+    """Move each place from the offset it is expected at to a new one; returns the places that stood elsewhere.
+
+    When any is returned, the caller rolls back: those places belong to another process now.
+    """
+    table = tables.positions
+    place = sa.tuple_(table.c.topic, table.c.partition, table.c.next_offset)
+    target = sa.case(
+        *((sa.and_(table.c.topic == t, table.c.partition == p), new) for (t, p), (_, new) in moves.items()),
+        else_=table.c.next_offset,
+    )
+    expected = [(t, p, old) for (t, p), (old, _) in moves.items()]
+    moved = await tx.execute(
+        sa.update(table)
+        .where(place.in_(expected))
+        .values(next_offset=target)
+        .returning(table.c.topic, table.c.partition)
+    )
+    return set(moves) - {(row.topic, row.partition) for row in moved}

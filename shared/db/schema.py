@@ -1,0 +1,60 @@
+"""Brings a database to the schema that this code needs, or says that somebody has to.
+
+SQLite belongs to one process, which migrates it on start. PostgreSQL is migrated by `./baton migrate`, under a
+lock, before services start; a service that finds an older schema waits a minute for that and then says what to do.
+"""
+
+import asyncio
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shared.db.engine import Database
+from shared.domain.errors import Misconfigured
+
+MIGRATIONS = Path(__file__).parents[2] / "deploy" / "migrations"
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(4021960)")
+
+
+def head() -> str:
+    """The newest schema version: the number that the last migration's file name begins with."""
+    versions = (MIGRATIONS / "versions").glob("[0-9]*_*.py")
+    return max((file.name.split("_")[0] for file in versions), default="")
+
+
+async def migrate(database: Database) -> bool:
+    """Bring the schema to `head`; returns whether there was anything to do. Several processes may call it at once."""
+    if await _current(database) == head():
+        return False
+    async with database.begin() as tx:
+        if not database.is_sqlite:
+            await tx.execute(_LOCK)
+        await tx.run_sync(_upgrade)
+    return True
+
+
+async def wait_until_migrated(database: Database, *, most_s: int = 60) -> None:
+    """Return once the schema is right. Raises `Misconfigured` when it is not after `most_s` seconds."""
+    for _ in range(most_s):
+        found = await _current(database)
+        if found == head():
+            return
+        await asyncio.sleep(1)
+    raise Misconfigured(f"the database has schema {found or 'none'}, this Baton needs {head()}: run './baton migrate'.")
+
+
+async def _current(database: Database) -> str | None:
+    async with database.read() as tx:
+        if not await tx.run_sync(lambda connection: sa.inspect(connection).has_table("alembic_version")):
+            return None
+        return (await tx.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415 (slow to load, and seldom needed)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,71 @@
+"""Names and common tables: one metadata for all, and for every service the tables that its runtime needs.
+
+`<service>_positions` says how far each topic partition is handled, next to the state it belongs to.
+`<service>_inbox` holds the ids of handled events. `<service>_outbox` holds events that are decided but not yet on
+the bus.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from shared.db.engine import Instant
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+agreement_versions = sa.Table(
+    "agreement_versions",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeTables:
+    """The tables with which one service's runtime keeps its place."""
+
+    service: str
+    positions: sa.Table
+    inbox: sa.Table
+    outbox: sa.Table
+
+
+def runtime_tables(service: str) -> RuntimeTables:
+    """Define them once, in the service's store."""
+    positions = sa.Table(
+        f"{service}_positions",
+        metadata,
+        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True),
+        sa.Column("next_offset", sa.BigInteger, nullable=False),
+    )
+    inbox = sa.Table(
+        f"{service}_inbox",
+        metadata,
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("handled_at", Instant, nullable=False),
+    )
+    outbox = sa.Table(
+        f"{service}_outbox",
+        metadata,
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column("event_id", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("time", sa.Text, nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+    )
+    return RuntimeTables(service, positions, inbox, outbox)

@@ -1,0 +1,332 @@
+"""Baton's vocabulary: every event that travels on the bus, with its type name and topic.
+
+Names say what happened. Events are immutable and additive: a new meaning is a new type version. All instants are
+UTC. `TYPES` maps a type name to its struct and topic, and is the one place where they are listed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import msgspec
+
+from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+
+INQUIRIES = "baton.inquiries.v1"
+ACTIVITIES = "baton.activities.v1"
+ASSIGNMENTS = "baton.assignments.v1"
+ESCALATIONS = "baton.escalations.v1"
+QUARANTINE = "baton.quarantine.v1"
+TOPICS = (INQUIRIES, ACTIVITIES, ASSIGNMENTS, ESCALATIONS, QUARANTINE)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What all events share: a type name, a home topic, and the lead (or source) that they are keyed by."""
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+
+    lead_id: str
+
+
+class AgreementRef(msgspec.Struct, frozen=True):
+    """Which written agreement a decision was made under; `hash` is `sha256:` and the digest of its text."""
+
+    name: str
+    version: int
+    hash: str
+
+
+class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """One submission by one person through one source, as accepted by ingest at `accepted_at`."""
+
+    TYPE = "baton.inquiry.received.v1"
+    TOPIC = INQUIRIES
+
+    inquiry_id: str
+    source: str
+    kind: str
+    accepted_at: datetime
+    contact: Contact
+    company: Company = Company()
+    external_id: str | None = None
+    occurred_at: datetime | None = None
+    channel: str | None = None
+    campaign: str | None = None
+    page_url: str | None = None
+    message: str | None = None
+    consent: Consent | None = None
+    signals: tuple[Signal, ...] = ()
+    touches: tuple[Touch, ...] = ()
+    custom: dict[str, Any] = {}
+    test: bool = False
+
+
+class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact from sales or the CRM about one lead, as accepted by ingest at `accepted_at`."""
+
+    TYPE = "baton.activity.recorded.v1"
+    TOPIC = ACTIVITIES
+
+    activity_id: str
+    kind: str
+    accepted_at: datetime
+    by: str | None = None
+    occurred_at: datetime | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    text: str | None = None
+    objection: str | None = None
+    content_id: str | None = None
+    stage: str | None = None
+    opportunity_id: str | None = None
+    amount: dict[str, str] | None = None
+
+
+class WatermarkAdvanced(Event, frozen=True, kw_only=True):
+    """One ingest instance's word, on every partition: all activities it accepted before `upto` are ahead of this
+    record.
+
+    `lead_id` is empty: the record belongs to a partition, not to a lead. `state` is `running` or `left`.
+    """
+
+    TYPE = "baton.watermark.advanced.v1"
+    TOPIC = ACTIVITIES
+
+    instance: str
+    upto: datetime
+    state: str = "running"
+
+
+class RepRef(msgspec.Struct, frozen=True):
+    """A rep as events name them."""
+
+    id: str
+    email: str
+
+
+class LeadAssigned(Event, frozen=True, kw_only=True):
+    """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations)."""
+
+    TYPE = "baton.lead.assigned.v1"
+    TOPIC = ASSIGNMENTS
+
+    lead_version: int
+    assignment_id: str
+    generation: int
+    inquiry_id: str
+    rep: RepRef
+    previous_rep: str | None
+    pool: str
+    rule: str
+    assigned_at: datetime
+    received_at: datetime
+    respond_by: datetime | None
+    stage: str
+    score: int
+    reasons: tuple[str, ...]
+    contact: Contact
+    company: Company
+    campaign: str | None
+    channel: str | None
+    agreement: AgreementRef
+
+
+class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
+    """A lead moved to another rep; `previous_rep` had it until now."""
+
+    TYPE = "baton.lead.reassigned.v1"
+
+
+class LeadDecided(Event, frozen=True, kw_only=True):
+    """What the verdicts without a (new) owner share."""
+
+    TOPIC = ASSIGNMENTS
+
+    lead_version: int
+    inquiry_id: str
+    decided_at: datetime
+    reason: str
+    stage: str
+    score: int
+    agreement: AgreementRef
+
+
+class LeadParked(LeadDecided, frozen=True, kw_only=True):
+    """A good lead that nobody can take now; it waits in `queue`."""
+
+    TYPE = "baton.lead.parked.v1"
+
+    queue: str
+
+
+class LeadRejected(LeadDecided, frozen=True, kw_only=True):
+    """The agreement does not count this inquiry as a lead for sales; `reason` says which clause."""
+
+    TYPE = "baton.lead.rejected.v1"
+
+
+class LeadMerged(LeadDecided, frozen=True, kw_only=True):
+    """The inquiry joined a lead that we already have; its owner, if any, keeps it."""
+
+    TYPE = "baton.lead.merged.v1"
+
+    rep: str | None
+
+
+class WindowEvent(Event, frozen=True, kw_only=True):
+    """What events of one running promise share. `at` is the instant of the change, in event time."""
+
+    TOPIC = ESCALATIONS
+
+    window_id: str
+    promise: str
+    side: str
+    owner: str
+    generation: int
+    at: datetime
+    due_at: datetime
+    agreement: AgreementRef
+
+
+class WindowOpened(WindowEvent, frozen=True, kw_only=True):
+    """A promise began to run."""
+
+    TYPE = "baton.window.opened.v1"
+
+
+class WindowWarned(WindowEvent, frozen=True, kw_only=True):
+    """The promise falls due soon and is still not kept."""
+
+    TYPE = "baton.window.warned.v1"
+
+    level: int
+    told: tuple[str, ...]
+
+
+class WindowMet(WindowEvent, frozen=True, kw_only=True):
+    """The promise was kept, by the activity `met_by`, accepted at `at`."""
+
+    TYPE = "baton.window.met.v1"
+
+    met_by: str
+
+
+class WindowBreached(WindowEvent, frozen=True, kw_only=True):
+    """The promise was not kept in time. `fault` is `rep`, or `pipeline` when we handed the lead over too late."""
+
+    TYPE = "baton.window.breached.v1"
+
+    breach_id: str
+    fault: str
+    detected_at: datetime
+
+
+class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
+    """The promise no longer applies; `reason` says why."""
+
+    TYPE = "baton.window.cancelled.v1"
+
+    reason: str
+
+
+class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
+    """A breach was announced after an operator declared facts lost, and a fact that came back disproves it."""
+
+    TYPE = "baton.breach.retracted.v1"
+
+    breach_id: str
+    met_by: str
+
+
+class EscalationEvent(Event, frozen=True, kw_only=True):
+    """What events of one escalation share; `at` is when it happened."""
+
+    TOPIC = ESCALATIONS
+
+    escalation_id: str
+    window_id: str
+    promise: str
+    owner: str
+    generation: int
+    level: int
+    at: datetime
+
+
+class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
+    """A level of the ladder fired: `told` are roles told (`rep`, `manager`, `ops`), `page` whether to wake somebody."""
+
+    TYPE = "baton.escalation.raised.v1"
+
+    told: tuple[str, ...]
+    page: bool
+    due_at: datetime
+    agreement: AgreementRef
+
+
+class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):
+    """Somebody took the escalation on; it stays quiet until `until`."""
+
+    TYPE = "baton.escalation.acknowledged.v1"
+
+    by: str
+    until: datetime | None
+
+
+class EscalationClosed(EscalationEvent, frozen=True, kw_only=True):
+    """The escalation ended; `reason` says why."""
+
+    TYPE = "baton.escalation.closed.v1"
+
+    reason: str
+
+
+class MoveRequested(Event, frozen=True, kw_only=True):
+    """The ladder asks the router to move the lead, if `generation` is still the current one."""
+
+    TYPE = "baton.move.requested.v1"
+    TOPIC = ESCALATIONS
+
+    window_id: str
+    owner: str
+    generation: int
+    within: str
+    at: datetime
+
+
+class RecordQuarantined(Event, frozen=True, kw_only=True):
+    """Bytes that could not be handled, kept with where they came from and why.
+
+    `lead_id` is the record's key, or the source's name when no lead is known. `inquiry_id` is given when the bytes
+    were an inquiry. `origin` is `source:NAME` or `TOPIC/PARTITION/OFFSET`.
+    """
+
+    TYPE = "baton.record.quarantined.v1"
+    TOPIC = QUARANTINE
+
+    quarantine_id: str
+    service: str
+    origin: str
+    code: str
+    detail: str
+    at: datetime
+    body: bytes
+    record_type: str | None = None
+    inquiry_id: str | None = None
+
+
+def _concrete(kind: type[Event]) -> list[type[Event]]:
+    found = [kind] if "TYPE" in vars(kind) else []
+    for child in kind.__subclasses__():
+        found += _concrete(child)
+    return found
+
+
+TYPES: Mapping[str, type[Event]] = MappingProxyType({kind.TYPE: kind for kind in _concrete(Event)})
+PUBLIC = tuple(
+    sorted(
+        name for name, kind in TYPES.items() if kind.TOPIC in (ASSIGNMENTS, ESCALATIONS) and name != MoveRequested.TYPE
+    )
+)
+"""Types that subscribers hear, by webhook, by pull, and on the public topics."""

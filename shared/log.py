@@ -1,0 +1,34 @@
+"""One JSON line per log entry on stderr; ids only, never contact data or secrets."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+
+def _render(_logger: object, _name: str, entry: Any) -> str:
+    return msgspec.json.encode(entry, enc_hook=str).decode()
+
+
+def configure(*, level: str = "INFO", plain: bool = False) -> None:
+    """Set up logging once, at process start. `plain` writes for a person at a terminal instead of JSON."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False) if plain else _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def get(service: str) -> Any:
+    """A logger that carries the service's name on every line."""
+    return structlog.get_logger(service=service)

@@ -1,0 +1,40 @@
+"""Every metric that Baton exports, with its meaning and unit, in one list."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+records_handled = Counter(
+    "baton_records_handled", "Records handled and committed, by service and topic", ["service", "topic"]
+)
+records_quarantined = Counter(
+    "baton_records_quarantined", "Records set aside because they could not be handled", ["service"]
+)
+batches_retried = Counter(
+    "baton_batches_retried", "Batches tried again after the database or the log was away", ["service"]
+)
+events_published = Counter("baton_events_published", "Events written to the log from the outbox", ["service"])
+watermark_lag_seconds = Gauge(
+    "baton_sla_monitor_watermark_lag_seconds", "Seconds between now and the oldest watermark of any partition"
+)
+delivery_attempts = Counter(
+    "baton_delivery_attempts", "Webhook attempts, by how the delivery stands after them", ["state"]
+)
+windows_opened = Counter("baton_sla_monitor_windows_opened", "Promises that began to run, by promise", ["promise"])
+windows_ended = Counter(
+    "baton_sla_monitor_windows_ended",
+    "Verdicts on promises: met, cancelled, breached or retracted",
+    ["promise", "outcome"],
+)
+detection_seconds = Histogram(
+    "baton_sla_monitor_detection_seconds",
+    "Seconds from the end of the tolerance after a deadline to the breach's announcement",
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200),
+)
+levels_fired = Counter(
+    "baton_sla_monitor_levels_fired", "Levels of ladders that are done: warned, raised or silenced", ["outcome"]
+)
+leads_held = Counter(
+    "baton_sla_monitor_leads_held", "Leads whose promises were put on hold, because an activity could not be read"
+)
+facts_accepted = Counter("baton_ingest_accepted", "Facts answered with 2xx, repeats included, by kind", ["kind"])
+payloads_refused = Counter("baton_ingest_refused", "Requests answered with 4xx or 5xx, by status", ["status"])
+spool_rows = Gauge("baton_ingest_spool_rows", "Facts accepted that the log does not have yet")

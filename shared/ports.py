@@ -1,0 +1,116 @@
+"""The outside world as Baton sees it: clock, bus, and what a service is made of; the contracts in prose.
+
+Adapters are named by technology (`KafkaBus`, `EmbeddedBus`); rules and handlers know only these protocols.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The only way to know what time it is."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for measuring waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to put on the bus: `key` decides the partition, `headers` are the `ce_*` attributes."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something read from the bus, at its place in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, bytes]
+
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+Positions = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
+"""Tells from which offset to read each place: the service's database knows; the broker's offsets are advisory."""
+
+
+class Subscription(Protocol):
+    """One member of a consumer group.
+
+    At any instant each place of the topics belongs to one member, but a member may learn late that it lost one, so
+    whoever stores progress must compare-and-swap it. After gaining a place, reading starts at what `positions`
+    says.
+    """
+
+    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
+        """Up to `most` records, in offset order per place; empty after `wait_s` seconds without any.
+
+        Raises `Unavailable` when the broker can't be reached or the member was expelled: close and subscribe again.
+        """
+        ...
+
+    async def rewind(self) -> None:
+        """Read all places again from what `positions` says, dropping what was polled since."""
+        ...
+
+    async def note(self, offsets: Mapping[Place, int]) -> None:
+        """Tell the broker how far we are (next offset to read), for its lag figures; failure is ignored."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class Bus(Protocol):
+    """An event log in topics with partitions; order is kept per partition, delivery is at least once."""
+
+    async def start(self) -> None:
+        """Reach the log and make sure that all topics are there. Raises `Unavailable` with what to do."""
+        ...
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Write all, in order per partition, and return once the log has them for good (acks from all in-sync
+        replicas).
+
+        Raises `Unavailable`; then any part may have been written, and the caller sends the same messages again
+        before any later one. A message with `partition` set goes there, whatever its key.
+        """
+        ...
+
+    async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
+        """Join `group` as a new member."""
+        ...
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has; known after `start`."""
+        ...
+
+    def partition_of(self, topic: str, key: str) -> int:
+        """Where records with this key go: murmur2 as Kafka's default partitioner does it."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` unless the log answers now."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections; never hangs longer than five seconds."""
+        ...

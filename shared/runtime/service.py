@@ -1,0 +1,94 @@
+"""What a service is made of, and what it is given: the only two values that `run` and the builders exchange."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+
+from shared.db.engine import Database
+from shared.domain.errors import Unavailable
+from shared.http import Door, Keys
+from shared.ports import Bus, Clock
+from shared.settings import Settings
+
+Run = Callable[[], Coroutine[Any, Any, None]]
+"""Starts something, or runs until cancelled."""
+
+Check = Callable[[], Awaitable[str | None]]
+"""None when all is well, else a sentence that says what is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the outside gives to every service of a process."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    clock: Clock
+    bus: Bus
+    database: Database | None
+    keys: Keys
+
+    @property
+    def db(self) -> Database:
+        """The database, for services that keep state in it."""
+        if self.database is None:
+            raise RuntimeError("this service was built without a database")
+        return self.database
+
+    async def check_database(self) -> str | None:
+        """Readiness: the database answers."""
+        try:
+            await self.db.ping()
+        except Exception as error:
+            return f"the database does not answer ({type(error).__name__}); check BATON_DATABASE_URL"
+        return None
+
+    async def check_bus(self) -> str | None:
+        """Readiness: the event log answers."""
+        try:
+            await self.bus.ping()
+        except Unavailable as error:
+            return error.detail
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service, built but not running.
+
+    `doors` are plain ASGI apps by path prefix; `routers` go into the FastAPI app. `starts` run in order before
+    anything else, `tasks` run until the end (one that raises stops the process), `drains` run in order after the
+    doors are closed. `checks` make up readiness.
+    """
+
+    name: str
+    doors: Mapping[str, Door] = field(default_factory=dict)
+    routers: Sequence[APIRouter] = ()
+    starts: Sequence[Run] = ()
+    tasks: Mapping[str, Run] = field(default_factory=dict)
+    drains: Sequence[Run] = ()
+    closes: Sequence[Callable[[], None]] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+
+class Signal:
+    """Wakes one waiting task: "something was committed", "something is due"."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Wake the waiter, now or when it next waits."""
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when set (and clear it), or after `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        self._event.clear()

@@ -1,0 +1,146 @@
+"""One ASGI app from the doors and routers of the services in this process, with probes and problem documents.
+
+Hot doors are plain ASGI apps beside the FastAPI app: the same handler as a framework route costs half the rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from shared import log
+from shared.domain.errors import Problem, Unavailable
+from shared.http import Receive, Scope, Send, document, problem_headers
+from shared.runtime.service import Check, Platform, Service
+
+MAX_BODY = 1024 * 1024
+
+
+class _Status(Problem):
+    title = "The request can't be answered"
+
+
+class Web:
+    """The whole door of a process. Not ready until `open` is called; `close` makes it unready for draining."""
+
+    def __init__(self, platform: Platform, services: Sequence[Service]) -> None:
+        self._doors = sorted(
+            ((prefix, door) for service in services for prefix, door in service.doors.items()),
+            key=lambda d: -len(d[0]),
+        )
+        self._checks = {f"{s.name}.{name}": check for s in services for name, check in s.checks.items()}
+        self._open = False
+        self._log = log.get("web")
+        self.app = self._framework(platform, services)
+
+    def open(self) -> None:
+        """All services have started."""
+        self._open = True
+
+    def close(self) -> None:
+        """Draining: readiness is gone, requests are still answered."""
+        self._open = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection: a hot door by its path, else the framework."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            for prefix, door in self._doors:
+                if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
+                    if prefix == "/v1/leads" and scope["method"] in ("GET", "HEAD"):
+                        break
+                    await door(scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
+
+    def _framework(self, platform: Platform, services: Sequence[Service]) -> FastAPI:
+        app = FastAPI(
+            title="Baton",
+            version="1",
+            docs_url=None,
+            redoc_url=None,
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+            max_body_size=MAX_BODY,
+        )
+        app.state.platform = platform
+        for service in services:
+            for router in service.routers:
+                app.include_router(router)
+        app.add_exception_handler(Problem, self._problem)
+        app.add_exception_handler(RequestValidationError, self._invalid)
+        app.add_exception_handler(HTTPException, self._http)
+        app.add_exception_handler(Exception, self._unexpected)
+        app.get("/healthz", include_in_schema=False)(_alive)
+        app.get("/readyz", include_in_schema=False)(self._ready)
+        app.get("/metrics", include_in_schema=False)(_metrics)
+        return app
+
+    async def findings(self) -> dict[str, str | None]:
+        """What each readiness check says now: None when all is well."""
+        results = {"started": None if self._open else "starting, or draining"}
+        for name, check in self._checks.items():
+            results[name] = await _outcome(check)
+        return results
+
+    async def _ready(self) -> Response:
+        results = await self.findings()
+        well = all(found is None for found in results.values())
+        checks = {name: found or "ok" for name, found in results.items()}
+        return JSONResponse({"ready": well, "checks": checks}, status_code=200 if well else 503)
+
+    async def _problem(self, _request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)  # noqa: S101 (registered for this class only)
+        return _response(error)
+
+    async def _invalid(self, _request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        errors = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        body = {
+            "type": "about:blank",
+            "title": "The request was refused",
+            "status": 422,
+            "detail": f"Correct {errors[0]['pointer']}: {errors[0]['detail']}.",
+            "errors": errors,
+        }
+        return Response(msgspec.json.encode(body), 422, media_type="application/problem+json")
+
+    async def _http(self, _request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        problem = _Status(f"{error.detail}. See /openapi.json for what there is.", status=error.status_code)
+        return _response(problem, error.headers)
+
+    async def _unexpected(self, request: Request, error: Exception) -> Response:
+        self._log.error("request_failed", path=request.url.path, exc_info=error)
+        return _response(Unavailable("This failed on our side and is in our log; nothing was half applied. Try again."))
+
+
+async def _alive() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _outcome(check: Check) -> str | None:
+    try:
+        return await check()
+    except Exception as error:  # a probe reports whatever is wrong; it never fails itself
+        return f"{type(error).__name__}: {error}" if isinstance(error, Problem) else type(error).__name__
+
+
+def _response(problem: Problem, extra: Mapping[str, str] | None = None) -> Response:
+    response = Response(document(problem), problem.status)
+    response.raw_headers += problem_headers(problem)
+    response.headers.update(extra or {})
+    return response
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    parts = location[1:] if location and location[0] in ("body", "query", "path") else location
+    return "/" + "/".join(str(part) for part in parts)

@@ -1,0 +1,214 @@
+"""The production layout starts for real, survives the death of each of its processes, and leaves none behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from deploy.layout import SERVICES
+from deploy.parts.ports import free_ports
+from tests.layouts import ADMIN, KEY, environment, eventually, has_owner, post_lead
+from tests.parts import SharedKafka, own_folder
+
+ROOT = Path(__file__).parents[2]
+
+# Each of these tests starts a JVM and five services: side by side they only make each other late.
+pytestmark = pytest.mark.xdist_group("production")
+
+
+def lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+class Command:
+    """`python -m deploy.production`, as somebody at a terminal starts it."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        given = {"BATON_DATA": str(folder), "BATON_PORT": "0", "BATON_ADMIN_KEY": KEY, **settings}
+        self.errors = folder.with_suffix(".err")
+        self.said = ""
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.production"],
+                cwd=ROOT,
+                env=environment(**given),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def until(self, text: str) -> str:
+        """All that it said until `text`. Fails if it ends before."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said += line
+            if text in line:
+                return self.said
+        pytest.fail(f"it ended: {self.said}{self.errors.read_text()}")
+
+    @property
+    def url(self) -> str:
+        """Where it said that it is ready."""
+        return self.said.partition("Baton is ready at ")[2].split()[0]
+
+    def ready(self) -> dict[str, int]:
+        """Once it is ready: its parts and their process ids, from the table that it shows."""
+        rows = [line.split() for line in self.until("Ctrl-C stops everything").splitlines() if ".log" in line]
+        return {row[0]: int(row[2]) for row in rows}
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(90)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end(signal.SIGTERM)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+def run_command(folder: Path, **settings: str) -> tuple[int, str]:
+    with Command(folder, **settings) as command:
+        code = command.process.wait(60)
+        return code, command.errors.read_text()
+
+
+@contextmanager
+def folder_for_command() -> Iterator[Path]:
+    folder = own_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_one_command_starts_everything_and_ctrl_c_leaves_no_process() -> None:
+    with folder_for_command() as folder, Command(folder) as command:
+        parts = command.ready()
+        assert set(parts) == {*SERVICES, "postgres", "kafka", "front"}
+        assert all(lives(pid) for pid in parts.values())
+        assert KEY not in command.said
+        with httpx.Client(base_url=command.url, headers=ADMIN, timeout=10, trust_env=False) as client:
+            post_lead(client, "jo@example.com")
+            eventually(lambda: has_owner(client, "jo@example.com"))
+            counted = {"received": 1, "assigned": 1, "in_flight": 0, "balanced": True}
+            eventually(lambda: counted.items() <= client.get("/v1/conservation").json().items())
+            os.kill(parts["router"], signal.SIGKILL)
+            eventually(lambda: has_owner(client, "jo@example.com"))
+            assert not lives(parts["router"])
+        kept = ("ingest", "kafka/data", "postgres/data", "log/ingest.log", "admin.key", "identity.key")
+        assert [name for name in kept if (folder / name).exists() and (folder / name).stat().st_mode & 0o077] == []
+        code, said = run_command(folder)
+        assert code == 2
+        assert "in use by another `make production`" in said
+        assert command.end(signal.SIGINT) == 0
+        assert not any(lives(pid) for pid in parts.values())
+        assert command.errors.read_text() == said
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_a_killed_run_is_cleared_away_by_the_next_which_gives_up_on_what_cannot_live() -> None:
+    with folder_for_command() as folder, ExitStack() as stack:
+        folder.mkdir(parents=True)
+        agreement = folder / "agreement.yaml"
+        shutil.copy(ROOT / "deploy" / "agreement.example.yaml", agreement)
+        killed = stack.enter_context(Command(folder, BATON_AGREEMENT=str(agreement)))
+        killed.until("Starting the services")
+        killed.end(signal.SIGKILL)
+
+        command = stack.enter_context(Command(folder, BATON_AGREEMENT=str(agreement)))
+        parts = command.ready()
+        assert "Stopping kafka, which an earlier run left behind" in command.said
+        assert "Stopping postgres, which an earlier run left behind" in command.said
+        agreement.unlink()
+        os.kill(parts["router"], signal.SIGKILL)
+        assert command.process.wait(90) == 1
+        said = command.errors.read_text()
+        assert "router ended 5 times within 60 s" in said
+        assert f"{agreement}: there is no such file" in said
+        assert not any(lives(pid) for pid in parts.values())
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+def test_ctrl_c_during_the_start_leaves_no_process() -> None:
+    with folder_for_command() as folder, Command(folder) as command:
+        command.until("Starting Kafka")
+        (pid_file,) = folder.glob("postgres/*.pid")
+        pid = int(pid_file.read_text().split()[0])
+        assert lives(pid)
+        assert command.end(signal.SIGINT) == 0
+        assert not lives(pid)
+        assert list(folder.glob("*/*.pid")) == []
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with socket.create_server(("127.0.0.1", port)):
+        code, said = run_command(tmp_path / "data", BATON_PORT=str(port))
+    assert code == 2
+    assert said == f"baton: front: port {port} is taken. Set BATON_PORT to a free port, or stop what uses it.\n"
+    assert list((tmp_path / "data").glob("*/*.pid")) == []
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Command(tmp_path / "x", BATON_DATA=str(tmp_path / "file" / "data")) as command:
+        assert command.process.wait(60) == 2
+    assert f"{tmp_path}/file/data can't be written" in command.errors.read_text()
+    assert "Set BATON_DATA" in command.errors.read_text()
+
+
+def test_this_layout_is_not_for_other_machines(tmp_path: Path) -> None:
+    code, said = run_command(tmp_path / "data", BATON_HOST="0.0.0.0")  # noqa: S104
+    assert code == 2
+    assert "Unset BATON_HOST" in said
+
+
+def test_a_misspelt_setting_is_said_before_anything_starts(tmp_path: Path) -> None:
+    code, said = run_command(tmp_path / "data", BATON_AGREMENT="x")
+    assert code == 2
+    assert "Did you mean BATON_AGREEMENT?" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_service_whose_database_or_broker_is_away_waits_a_minute_and_then_says_so(
+    tmp_path: Path, kafka_broker: SharedKafka
+) -> None:
+    away = "postgresql+asyncpg://baton:very-secret@127.0.0.1:1/baton"
+    cases = {
+        "the database does not answer": {"BATON_KAFKA": kafka_broker.bootstrap, "BATON_KAFKA_REPLICATION": "1"},
+        "Kafka at 127.0.0.1:1 can't be reached": {"BATON_KAFKA": "127.0.0.1:1"},
+    }
+    with ExitStack() as stack:
+        started = {}
+        for line, settings in cases.items():
+            env = environment(BATON_DATABASE_URL=away, BATON_PORT="0", BATON_DATA=str(tmp_path), **settings)
+            command = [sys.executable, "-m", "services.router"]
+            started[line] = stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+            )
+        for line, process in started.items():
+            _, said = process.communicate(timeout=150)
+            assert process.returncode == 2
+            last = said.splitlines()[-1]
+            assert last.startswith(f"baton: {line}")
+            assert "BATON_" in last
+            assert "very-secret" not in said

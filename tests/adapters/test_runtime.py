@@ -1,0 +1,195 @@
+"""The runtime's promise: each event takes effect once, whatever is redelivered, taken over or broken."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from services.router.store import tables
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, Received, decode, encode
+from shared.clock import SystemClock
+from shared.db import outbox, position
+from shared.db.engine import Database, Tx
+from shared.domain.events import INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
+from shared.domain.lead import Contact
+from shared.ports import Message, Record
+from shared.runtime.consume import BATCH, Consumer, Consumption, TooManyBadRecords
+from shared.runtime.relay import OutboxRelay
+from shared.runtime.service import Signal
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def inquiry(number: int, lead: str = "ld_1") -> Envelope:
+    event = InquiryReceived(
+        lead_id=lead,
+        inquiry_id=f"inq_{number}",
+        source="website",
+        kind="demo_request",
+        accepted_at=NOW,
+        contact=Contact(email="jo@example.com"),
+    )
+    return Envelope(f"ev_{number}", "baton/ingest", NOW, event)
+
+
+class Heard:
+    """A handler that writes down what it was given and wakes whoever waits for it."""
+
+    def __init__(self, *, bad: str = "") -> None:
+        self.ids: list[str] = []
+        self.batches = 0
+        self._bad = bad
+        self._news = asyncio.Event()
+
+    async def __call__(self, tx: Tx, batch: Sequence[Received]) -> None:
+        if any(r.envelope.id == self._bad for r in batch):
+            raise ValueError("this one can't be handled")
+        self.batches += 1
+        self.ids += [r.envelope.id for r in batch]
+        self._news.set()
+
+    async def has(self, count: int) -> list[str]:
+        async with asyncio.timeout(10):
+            while len(self.ids) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.ids
+
+
+def consumer(database: Database, bus: EmbeddedBus, handler: Heard, *, wake: Signal | None = None) -> Consumer:
+    return Consumer(
+        consumption=Consumption(group="baton.test", handlers={INQUIRIES: handler}),
+        database=database,
+        bus=bus,
+        clock=SystemClock(),
+        tables=tables,
+        committed=[wake or Signal()],
+    )
+
+
+@asynccontextmanager
+async def running(*runs: "Consumer | OutboxRelay") -> AsyncIterator[list["asyncio.Task[None]"]]:
+    tasks = [asyncio.create_task(run.run()) for run in runs]
+    yield tasks
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def first(bus: EmbeddedBus, topic: str, count: int) -> list[Record]:
+    async def from_start(places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(places, 0)
+
+    subscription = await bus.subscribe(group=f"look.{topic}", topics=[topic], positions=from_start)
+    found: list[Record] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += await subscription.poll(most=100, wait_s=1)
+    await subscription.close()
+    return found
+
+
+async def test_an_event_that_comes_twice_is_handled_once(database: Database, embedded_bus: EmbeddedBus) -> None:
+    handler = Heard()
+    await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(1))])
+    async with running(consumer(database, embedded_bus, handler)):
+        await handler.has(1)
+        await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(2))])
+        assert await handler.has(2) == ["ev_1", "ev_2"]
+
+
+async def test_a_restarted_consumer_goes_on_where_the_database_says(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    before, after = Heard(), Heard()
+    await embedded_bus.publish([encode(inquiry(n)) for n in range(5)])
+    async with running(consumer(database, embedded_bus, before)):
+        await before.has(5)
+    await embedded_bus.publish([encode(inquiry(5))])
+    async with running(consumer(database, embedded_bus, after)):
+        assert await after.has(1) == ["ev_5"]
+
+
+async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    handler, wake = Heard(bad="ev_7"), Signal()
+    relay = OutboxRelay(database=database, bus=embedded_bus, tables=tables, wake=wake)
+    await embedded_bus.publish([encode(inquiry(n)) for n in range(16)])
+    async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
+        ids = await handler.has(15)
+        quarantined = decode((await first(embedded_bus, QUARANTINE, 1))[0]).event
+    assert ids == [f"ev_{n}" for n in range(16) if n != 7]
+    assert isinstance(quarantined, RecordQuarantined)
+    assert quarantined.body == encode(inquiry(7)).value
+    assert quarantined.code == "ValueError"
+    assert quarantined.origin.startswith(f"{INQUIRIES}/")
+
+
+async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    handler, wake = Heard(), Signal()
+    relay = OutboxRelay(database=database, bus=embedded_bus, tables=tables, wake=wake)
+    broken = Message(INQUIRIES, "ld_1", b"not json", encode(inquiry(1)).headers)
+    await embedded_bus.publish([encode(inquiry(0)), broken, encode(inquiry(2))])
+    async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
+        assert await handler.has(2) == ["ev_0", "ev_2"]
+        quarantined = decode((await first(embedded_bus, QUARANTINE, 1))[0]).event
+    assert isinstance(quarantined, RecordQuarantined)
+    assert quarantined.body == b"not json"
+    assert "does not read as an event" in quarantined.detail
+
+
+async def test_many_bad_records_in_a_row_stop_the_consumer_instead_of_emptying_the_topic(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    handler = Heard()
+    broken = [Message(INQUIRIES, "ld_1", b"no", encode(inquiry(n)).headers) for n in range(40)]
+    await embedded_bus.publish(broken)
+    with pytest.raises(TooManyBadRecords):
+        async with asyncio.timeout(20):
+            await consumer(database, embedded_bus, handler).run()
+
+
+async def test_whoever_lost_a_partition_can_not_move_its_position(database: Database) -> None:
+    place = (INQUIRIES, 3)
+    async with database.begin() as tx:
+        assert await position.positions(tx, tables, [place]) == {place: 0}
+    async with database.begin() as tx:
+        assert await position.advance(tx, tables, {place: (0, 10)}) == set()
+    async with database.begin() as tx:
+        assert await position.advance(tx, tables, {place: (0, 7)}) == {place}
+    async with database.begin() as tx:
+        assert await position.positions(tx, tables, [place]) == {place: 10}
+
+
+async def test_announced_events_reach_the_bus_in_order_and_only_if_the_transaction_commits(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    with suppress(RuntimeError):
+        async with database.begin() as tx:
+            await outbox.announce(tx, tables, [inquiry(99)])
+            raise RuntimeError
+    async with database.begin() as tx:
+        await outbox.announce(tx, tables, [inquiry(n) for n in range(10)])
+    relay = OutboxRelay(database=database, bus=embedded_bus, tables=tables, wake=Signal())
+    while await relay.relay_once():
+        pass
+    ids = [decode(record).envelope.id for record in await first(embedded_bus, INQUIRIES, 10)]
+    assert ids == [f"ev_{n}" for n in range(10)]
+    async with database.read() as tx:
+        assert (await tx.execute(sa.select(sa.func.count()).select_from(tables.outbox))).scalar_one() == 0
+
+
+async def test_a_long_backlog_is_taken_in_few_transactions(database: Database, embedded_bus: EmbeddedBus) -> None:
+    handler = Heard()
+    await embedded_bus.publish([encode(inquiry(n, f"ld_{n}")) for n in range(2 * BATCH)])
+    async with running(consumer(database, embedded_bus, handler)):
+        await handler.has(2 * BATCH)
+    assert handler.batches <= 2 * 12 + 2

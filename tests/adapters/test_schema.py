@@ -1,0 +1,68 @@
+"""Migrations make exactly the tables that the code uses, on both databases, once, and can be undone."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+
+from shared.clock import SystemClock
+from shared.db import schema
+from shared.db.engine import Database
+from shared.db.tables import metadata
+from shared.domain.errors import Misconfigured
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    url = f"sqlite+aiosqlite:///{tmp_path}/baton.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("fresh_database")
+    database = Database(url, SystemClock())
+    yield database
+    await database.close()
+
+
+async def test_migrations_make_what_the_stores_define(empty: Database) -> None:
+    assert await schema.migrate(empty)
+
+    def difference(connection: sa.Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+
+    async with empty.begin() as tx:
+        assert await tx.run_sync(difference) == []
+
+
+async def test_migrating_again_changes_nothing_and_two_at_once_do_not_collide(empty: Database) -> None:
+    at_once = await asyncio.gather(schema.migrate(empty), schema.migrate(empty))
+    assert at_once.count(True) >= 1
+    assert not await schema.migrate(empty)
+
+
+async def test_a_service_on_an_empty_database_says_what_to_do(empty: Database) -> None:
+    with pytest.raises(Misconfigured, match=r"schema none, this Baton needs \d+: run './baton migrate'"):
+        await schema.wait_until_migrated(empty, most_s=1)
+
+
+async def test_every_migration_can_be_undone(empty: Database) -> None:
+    await schema.migrate(empty)
+
+    def down(connection: sa.Connection) -> list[str]:
+        config = Config()
+        config.set_main_option("script_location", str(schema.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        return sa.inspect(connection).get_table_names()
+
+    async with empty.begin() as tx:
+        assert await tx.run_sync(down) == ["alembic_version"]
+
+
+def test_every_service_with_state_has_its_tables_in_the_migrations() -> None:
+    owners = {name.rpartition("_")[0] for name in metadata.tables if name.endswith("_positions")}
+    assert owners == {"router", "sla_monitor", "delivery", "scoreboard"}

@@ -1,0 +1,28 @@
+"""`make bench`: measure, print the table, keep the results. `--short` only shows that every benchmark works."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import accepting, footprint, handing_off, routing
+from tests.bench.figures import Figure, keep, table
+
+
+def main(*, short: bool) -> None:
+    """Run all, one after the other."""
+    rounds = 1 if short else 3
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="baton-bench-") as place:
+        folder = Path(place)
+        figures += accepting.measure(folder, seconds=2 if short else 8, rounds=rounds)
+        figures += asyncio.run(routing.measure(folder, count=3000 if short else 50_000, rounds=rounds))
+        figures += handing_off.measure(folder, seconds=2 if short else 15, rounds=rounds)
+        figures += footprint.measure(folder, leads=500 if short else 10_000, rounds=rounds)
+    print(table(figures))
+    if not short:
+        print(f"\nkept in {keep(figures)}")
+
+
+if __name__ == "__main__":
+    main(short="--short" in sys.argv)

@@ -1,0 +1,61 @@
+"""Fixtures for all tests: a database of either kind, the embedded log, a clock that tests move."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared import log
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.topics import read_topics
+from shared.clock import SystemClock
+from shared.db.engine import Database
+from tests.tables import make_tables
+
+pytest_plugins = ["tests.parts"]
+log.configure(level="ERROR")
+
+
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._monotonic = 0.0
+
+    def now(self) -> datetime:
+        return self._at
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, *, seconds: float) -> None:
+        self._at += timedelta(seconds=seconds)
+        self._monotonic += seconds
+
+
+@pytest.fixture
+def hand_clock() -> HandClock:
+    return HandClock(datetime(2026, 11, 23, 9, 0, tzinfo=UTC))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty, migrated database of either kind."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/baton.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("fresh_database")
+    database = Database(url, SystemClock())
+    await make_tables(database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def embedded_bus(tmp_path: Path) -> AsyncIterator[EmbeddedBus]:
+    """The embedded log, empty."""
+    bus = EmbeddedBus(tmp_path / "log.db", read_topics(), SystemClock())
+    await bus.start()
+    yield bus
+    await bus.close()

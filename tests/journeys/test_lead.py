@@ -1,0 +1,135 @@
+"""One lead from the form to the escalation, in both ways of running, with a CRM that verifies what it hears."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.journeys.receiver import Crm, crm
+from tests.journeys.running import Running, running
+
+CONSENT = {"basis": "opt_in"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["embedded", pytest.param("production", marks=[pytest.mark.kafka, pytest.mark.postgres])],
+)
+def baton(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    with running(request.param, folder, within="4 seconds", warn="2 seconds", move="1 second", page="2 seconds") as it:
+        yield it
+
+
+@pytest.fixture
+async def client(baton: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=baton.url, headers=baton.headers, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+async def subscriber(client: httpx.AsyncClient) -> AsyncIterator[Crm]:
+    async with crm() as receiver:
+        answer = await client.post("/v1/subscriptions", json={"url": receiver.url, "events": ["*"]})
+        assert answer.status_code == 201, answer.text
+        receiver.secret = answer.json()["secret"]
+        yield receiver
+        await client.delete(f"/v1/subscriptions/{answer.json()['subscription_id']}")
+        assert receiver.wrong == []
+
+
+async def post_lead(client: httpx.AsyncClient, person: str, **changes: object) -> dict[str, str]:
+    lead = {"source": "website", "kind": "demo_request", "contact": {"email": person}, "consent": CONSENT, **changes}
+    answer = await client.post("/v1/leads", json=lead)
+    assert answer.status_code == 202, answer.text
+    result: dict[str, str] = answer.json()["results"][0]
+    return result
+
+
+async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
+    baton: Running, client: httpx.AsyncClient, subscriber: Crm
+) -> None:
+    form = {"email": f"form-{baton.kind}@example.com", "name": "Jo Peeters", "consent": "yes", "message": "Call me"}
+    async with httpx.AsyncClient(base_url=baton.url) as browser:
+        posted = await browser.post("/v1/sources/contact", params={"token": "contact-token-of-the-journey"}, data=form)
+    assert (posted.status_code, posted.headers["location"]) == (303, "https://acme.example/thanks")
+    lead_id = (
+        await subscriber.until(
+            lambda: next(
+                (e for e in subscriber.events if e["data"].get("contact", {}).get("email") == form["email"]), None
+            ),
+            within_s=20,
+        )
+    )["subject"]
+    assigned = await subscriber.got("baton.lead.assigned.v1", lead_id)
+    await subscriber.got("baton.window.opened.v1", lead_id)
+    await subscriber.got("baton.window.warned.v1", lead_id)
+    breached = await subscriber.got("baton.window.breached.v1", lead_id)
+    moved = await subscriber.got("baton.lead.reassigned.v1", lead_id)
+    raised = await subscriber.got("baton.escalation.raised.v1", lead_id)
+    assert breached["data"]["owner"] == assigned["data"]["rep"]["id"]
+    assert (breached["data"]["fault"], breached["data"]["due_at"]) == ("rep", assigned["data"]["respond_by"])
+    assert moved["data"]["previous_rep"] == assigned["data"]["rep"]["id"]
+    assert moved["data"]["rep"]["id"] != assigned["data"]["rep"]["id"]
+    assert raised["data"]["told"] == ["rep", "manager"]
+    lead = (await client.get(f"/v1/leads/{lead_id}")).json()
+    assert (lead["owner"]["generation"], lead["owner"]["rep"]) == (2, moved["data"]["rep"]["id"])
+    timeline = (await client.get(f"/v1/leads/{lead_id}/timeline")).json()["items"]
+    kinds = [entry["type"] for entry in timeline]
+    for kind in ("baton.inquiry.received.v1", "baton.lead.assigned.v1", "baton.window.breached.v1"):
+        assert kind in kinds
+    windows = (await client.get("/v1/windows", params={"lead_id": lead_id})).json()["items"]
+    assert {w["generation"]: w["state"] for w in windows}[1] == "breached"
+
+
+async def test_a_follow_up_in_time_meets_the_promise_and_nothing_is_breached(
+    baton: Running, client: httpx.AsyncClient, subscriber: Crm
+) -> None:
+    lead = await post_lead(client, f"met-{baton.kind}@example.com")
+    assigned = await subscriber.got("baton.lead.assigned.v1", lead["lead_id"])
+    call = {"kind": "call", "lead_id": lead["lead_id"], "by": assigned["data"]["rep"]["id"], "outcome": "connected"}
+    answer = await client.post("/v1/activities", json=call)
+    assert answer.status_code == 202, answer.text
+    met = await subscriber.got("baton.window.met.v1", lead["lead_id"])
+    assert met["data"]["met_by"] == answer.json()["results"][0]["activity_id"]
+    # A lead that came later and is breached shows that the first one's deadline has been passed and judged.
+    control = await post_lead(client, f"control-{baton.kind}@example.com")
+    await subscriber.got("baton.window.breached.v1", control["lead_id"])
+    assert subscriber.about(lead["lead_id"], "baton.window.breached.v1") == []
+    assert subscriber.about(lead["lead_id"], "baton.window.warned.v1") == []
+    [window] = (await client.get("/v1/windows", params={"lead_id": lead["lead_id"]})).json()["items"]
+    assert window["state"] == "met"
+
+
+async def test_a_duplicate_post_is_one_lead_with_one_assignment(
+    baton: Running, client: httpx.AsyncClient, subscriber: Crm
+) -> None:
+    person = f"twice-{baton.kind}@example.com"
+    first = await post_lead(client, person, external_id="web-1")
+    again = await post_lead(client, person, external_id="web-1")
+    other = await post_lead(client, person.upper(), external_id="web-2")
+    assert (first["status"], again["status"], other["status"]) == ("accepted", "duplicate", "accepted")
+    assert first["inquiry_id"] == again["inquiry_id"] != other["inquiry_id"]
+    assert first["lead_id"] == other["lead_id"]
+    await subscriber.got("baton.lead.merged.v1", first["lead_id"])
+    assert len(subscriber.about(first["lead_id"], "baton.lead.assigned.v1")) == 1
+    lead = (await client.get(f"/v1/leads/{first['lead_id']}")).json()
+    assert [i["inquiry_id"] for i in lead["inquiries"]] == [first["inquiry_id"], other["inquiry_id"]]
+
+
+async def test_what_came_in_is_accounted_for(client: httpx.AsyncClient, subscriber: Crm) -> None:
+    lead = await post_lead(client, "counted@example.com")
+    rejected = await post_lead(client, "no-consent@example.com", consent={"basis": "none"})
+    google = {"google_key": "google-key-of-the-journey", "lead_id": "g-1", "user_column_data": "not a list"}
+    assert (await client.post("/v1/sources/google", json=google)).status_code == 200
+    await subscriber.got("baton.lead.assigned.v1", lead["lead_id"])
+    await subscriber.got("baton.lead.rejected.v1", rejected["lead_id"])
+    counts = (await client.get("/v1/conservation")).json()
+    while counts["in_flight"] or not counts["quarantined"]:
+        counts = (await client.get("/v1/conservation")).json()
+    outcomes = ("assigned", "parked", "rejected", "merged", "quarantined")
+    assert counts["balanced"] is True
+    assert counts["received"] == sum(counts[name] for name in outcomes)
+    assert counts["rejected"] >= 1
+    assert counts["quarantined"] == 1

@@ -1,0 +1,132 @@
+"""A running scoreboard for tests: the real service on the embedded log, over HTTP without or with a socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+
+from services.scoreboard.pages.live import Live
+from services.scoreboard.service import build
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, encode, event_id
+from shared.db.engine import Database
+from shared.domain.events import Event
+from shared.http import Keys
+from shared.ports import Clock
+from shared.runtime.service import Platform
+from shared.runtime.web import Web
+from shared.settings import Settings, read
+
+KEY = {"Authorization": "Bearer admin-key"}
+ENVIRON = {"BATON_ADMIN_KEY": "admin-key", "BATON_SCOREBOARD_TIMEZONE": "Europe/Brussels"}
+
+
+@dataclass
+class Board:
+    """The scoreboard's doors, and a way to tell it what happened."""
+
+    bus: EmbeddedBus
+    client: httpx.AsyncClient
+    clock: Clock
+    live: Live
+
+    async def hear(self, *events: Event) -> None:
+        """Put events on the log; the same event always has the same id."""
+        await self.bus.publish([encode(self.envelope(event)) for event in events])
+
+    def envelope(self, event: Event) -> Envelope:
+        """The event as its service would announce it, at the instant it tells of."""
+        names = ("at", "accepted_at", "assigned_at", "decided_at")
+        at = next((found for name in names if (found := getattr(event, name, None))), self.clock.now())
+        return Envelope(event_id(event.TYPE, msgspec.json.encode(event)), "baton/test", at, event)
+
+    async def get(self, path: str, *, status: int = 200) -> Any:
+        """The JSON behind a door, with the key."""
+        answer = await self.client.get(path, headers=KEY)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def page(self, path: str = "/") -> str:
+        """The HTML of a page."""
+        answer = await self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    async def balanced(self, **terms: int) -> None:
+        """Wait until the equation holds and has these terms."""
+        await eventually(lambda: self._has({**terms, "balanced": True}))
+
+    async def told(self, lead_id: str, count: int) -> list[dict[str, Any]]:
+        """The lead's story once it has `count` events."""
+        path = f"/v1/leads/{lead_id}/timeline"
+
+        async def there() -> str | None:
+            answer = await self.client.get(path, headers=KEY)
+            found = len(answer.json()["items"]) if answer.status_code == 200 else 0
+            return None if found >= count else f"{found} events instead of {count}"
+
+        await eventually(there)
+        items: list[dict[str, Any]] = (await self.get(path))["items"]
+        return items
+
+    async def _has(self, terms: dict[str, Any]) -> str | None:
+        found = await self.get("/v1/conservation")
+        return None if terms.items() <= found.items() else f"{found} instead of {terms}"
+
+
+async def eventually(look: Callable[[], Awaitable[str | None]], *, within_s: float = 15) -> None:
+    """Return once `look` finds nothing wrong (None); fail with what it last found wrong."""
+    wrong: str | None = "never looked"
+    try:
+        async with asyncio.timeout(within_s):
+            while wrong is not None:
+                wrong = await look()
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(wrong) from None
+
+
+@asynccontextmanager
+async def running(
+    database: Database, bus: EmbeddedBus, clock: Clock, *, serve: bool = False, **more: str
+) -> AsyncIterator[Board]:
+    """The service with its tasks; with `serve`, behind a real server on a free port."""
+    environ = {**ENVIRON, **more}
+    settings = read(Settings, {k: v for k, v in environ.items() if not k.startswith("BATON_SCOREBOARD_")})
+    platform = Platform(settings, environ, clock, bus, database, Keys.load(settings))
+    service = build(platform)
+    web = Web(platform, [service])
+    web.open()
+    live = getattr(service.tasks["live"], "__self__")  # noqa: B009 (the task is a method of what we look for)
+    assert isinstance(live, Live)
+    tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
+    try:
+        async with _client(web, serve=serve) as client:
+            yield Board(bus, client, clock, live)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _client(web: Web, *, serve: bool) -> AsyncIterator[httpx.AsyncClient]:
+    if not serve:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://127.0.0.1") as client:
+            yield client
+        return
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        yield client
+    server.should_exit = True
+    await serving
+    listener.close()

@@ -1,0 +1,227 @@
+"""The doors of ingest on a real port: what is accepted, what is refused and how, and what reaches the log."""
+
+import asyncio
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.bus.envelope import event_id
+from shared.domain.events import ACTIVITIES, INQUIRIES, InquiryReceived
+from tests.services.ingest_kit import KEY, running
+
+JO = {"contact": {"email": "jo@example.com"}}
+AUTH = {"Authorization": f"Bearer {KEY}"}
+
+
+async def test_a_lead_is_answered_with_its_ids_and_reaches_the_log_as_sent(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        answer = await ingest.post(
+            "/v1/leads", {**JO, "source": "web", "external_id": "e1", "custom": {"a": [1, None]}}
+        )
+        assert answer.status_code == 202
+        [result] = answer.json()["results"]
+        [received] = await ingest.events(INQUIRIES, 1)
+    event = received.event
+    assert isinstance(event, InquiryReceived)
+    assert result == {"status": "accepted", "inquiry_id": event.inquiry_id, "lead_id": event.lead_id}
+    assert (event.contact.email, event.custom, event.source) == ("jo@example.com", {"a": [1, None]}, "web")
+    assert received.envelope.id == event_id(InquiryReceived.TYPE, event.inquiry_id)
+    assert abs((received.envelope.time - event.accepted_at).total_seconds()) < 0.001
+    assert received.record.key == event.lead_id
+
+
+@pytest.mark.parametrize("again", [{"Idempotency-Key": "k1"}, {}])
+async def test_a_repeat_gets_the_first_answer_and_makes_no_second_event(tmp_path: Path, again: dict[str, str]) -> None:
+    async with running(tmp_path) as ingest:
+        first = (await ingest.post("/v1/leads", [JO, {"contact": {"phone": "+32470123456"}}], **again)).json()[
+            "results"
+        ]
+        second = (await ingest.post("/v1/leads", [JO, {"contact": {"phone": "+32470123456"}}], **again)).json()[
+            "results"
+        ]
+        await ingest.post("/v1/leads", {**JO, "message": "another"})
+        events = await ingest.events(INQUIRIES, 3)
+    assert [r["status"] for r in first] == ["accepted", "accepted"]
+    assert second == [{**result, "status": "duplicate"} for result in first]
+    assert len({e.envelope.id for e in events}) == 3
+
+
+async def test_a_repeat_is_known_after_a_restart(tmp_path: Path) -> None:
+    lead = {**JO, "source": "web", "external_id": "e1"}
+    async with running(tmp_path) as ingest:
+        first = (await ingest.post("/v1/leads", lead)).json()["results"][0]
+        await ingest.stop()
+    async with running(tmp_path) as ingest:
+        second = (await ingest.post("/v1/leads", {**lead, "message": "changed"})).json()["results"][0]
+        await ingest.stop()
+    assert second == {**first, "status": "duplicate"}
+
+
+async def test_lines_and_arrays_are_taken_and_answered_in_order(tmp_path: Path) -> None:
+    people = [{"contact": {"email": f"p{n}@example.com"}} for n in range(3)]
+    lines = "\n".join(json.dumps(p) for p in people) + "\n\n"
+    async with running(tmp_path) as ingest:
+        array = await ingest.post("/v1/leads", people)
+        answer = await ingest.client.post(
+            "/v1/leads", content=lines, headers={**AUTH, "Content-Type": "application/x-ndjson"}
+        )
+    ids = [r["lead_id"] for r in array.json()["results"]]
+    assert answer.status_code == 202
+    assert [r["lead_id"] for r in answer.json()["results"]] == ids
+    assert len(set(ids)) == 3
+
+
+JSON = {"Content-Type": "application/json"}
+LINES = {"Content-Type": "application/x-ndjson"}
+BAD: list[tuple[dict[str, Any], int, str, str | None]] = [
+    ({"content": b"{", "headers": JSON}, 400, "Line 1, column 2", None),
+    ({"content": b"", "headers": JSON}, 400, "nothing in the body", None),
+    ({"content": b"[]", "headers": JSON}, 422, "no item", None),
+    (
+        {"content": b'{"contact": {"email": "a@b.example"},\n "contact": {}}', "headers": JSON},
+        400,
+        "Line 2, column 2",
+        None,
+    ),
+    ({"content": b'[{"contact": {"email": "a@b.example"}},\n{"contact": NaN}]', "headers": JSON}, 400, "Line 2", None),
+    ({"content": b'{"contact":\n{}}\n{"contact": {}}', "headers": JSON}, 400, "application/x-ndjson", None),
+    (
+        {"content": b'{"contact": {"email": "a@b.example"}}\n{"contact": {}', "headers": LINES},
+        400,
+        "Line 2, column 15",
+        None,
+    ),
+    ({"content": b"[" * 5000, "headers": JSON}, 400, "deeper than 32", None),
+    ({"content": b"5", "headers": JSON}, 422, "Expected 'object'", None),
+    ({"json": {"contact": {"email": "nobody"}}}, 422, "not an e-mail address", "/contact/email"),
+    ({"json": {"contact": {"email": "jo@example.com", "phone": "0470"}}}, 422, "country code", "/contact/phone"),
+    ({"json": {"contact": {}}}, 422, "contact.phone", "/contact"),
+    ({"json": {**JO, "utm": 1}}, 422, "no such field", "/utm"),
+    ({"json": {**JO, "occurred_at": "yesterday"}}, 422, "RFC3339", "/occurred_at"),
+    ({"json": [JO, {"contact": {"email": 5}}]}, 422, "Expected", "/1/contact/email"),
+    ({"json": [JO, {"contact": {"email": "x"}}]}, 422, "not an e-mail", "/1/contact/email"),
+    (
+        {"content": b"email=jo", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        415,
+        "application/json",
+        None,
+    ),
+    ({"json": JO, "headers": {"Content-Encoding": "gzip"}}, 415, "uncompressed", None),
+    ({"json": JO, "headers": {"Idempotency-Key": "x" * 300}}, 400, "Idempotency-Key", None),
+    ({"json": {**JO, "custom": {"a": ["x" * 16_000] * 20}}}, 413, "256 KiB", None),
+    ({"content": b" " * (1024 * 1024 + 1), "headers": JSON}, 413, "1024 KiB", None),
+    ({"json": [JO] * 1001}, 413, "1000 items", None),
+]
+
+
+async def test_every_bad_request_is_told_what_is_wrong_and_stores_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        for request, status, detail, pointer in BAD:
+            headers = {**AUTH, **request.get("headers", {})}
+            answer = await ingest.client.post("/v1/leads", **{**request, "headers": headers})
+            told = answer.json()
+            assert (answer.status_code, told["status"]) == (status, status), told
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert detail in told["detail"], told
+            assert (told.get("errors", [{}])[0].get("pointer")) == pointer, told
+        await ingest.post("/v1/leads", {"contact": {"email": "good@example.com"}})
+        [only] = await ingest.events(INQUIRIES, 1)
+    assert isinstance(only.event, InquiryReceived)
+    assert only.event.contact.email == "good@example.com"
+
+
+async def test_who_may_not_post_and_how_not_is_told_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        none = await ingest.client.post("/v1/leads", json=JO)
+        wrong = await ingest.client.post("/v1/leads", json=JO, headers={"Authorization": "Bearer nope"})
+        get = await ingest.client.get("/v1/activities", headers=AUTH)
+        put = await ingest.client.put("/v1/leads", json=JO, headers=AUTH)
+        unknown = await ingest.client.post("/v1/sources/nowhere", json={})
+    assert (none.status_code, wrong.status_code, unknown.status_code) == (401, 401, 404)
+    assert none.headers["www-authenticate"].startswith("Bearer")
+    assert (get.status_code, get.headers["allow"]) == (405, "POST")
+    assert (put.status_code, put.headers["allow"]) == (405, "POST")
+
+
+async def test_a_key_without_the_scope_is_refused_by_the_name_of_the_scope(tmp_path: Path) -> None:
+    entry = {"name": "crm", "sha256": sha256(b"crm-key").hexdigest(), "scopes": ["activities:write"]}
+    (tmp_path / "keys.json").write_text(json.dumps([entry]))
+    async with running(tmp_path, BATON_KEYS=str(tmp_path / "keys.json")) as ingest:
+        answer = await ingest.client.post("/v1/leads", json=JO, headers={"Authorization": "Bearer crm-key"})
+    assert answer.status_code == 403
+    assert "leads:write" in answer.json()["detail"]
+
+
+async def test_a_slow_sender_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.request.BODY_S", 0.1)
+    async with running(tmp_path) as ingest:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ingest.port)
+        head = f"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 100\r\n\r\n{{"
+        writer.write(head.encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_body_is_counted_while_it_streams(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ingest.port)
+        head = (
+            f"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        writer.write(head.encode() + (b"10000\r\n" + b" " * 65_536 + b"\r\n") * 17)
+        async with asyncio.timeout(10):
+            answer = await reader.read(100)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+async def test_activities_are_accepted_by_any_name_of_the_lead_and_keyed_by_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        lead = (await ingest.post("/v1/leads", JO)).json()["results"][0]
+        await _announced(ingest.client)
+        sent = [
+            {"kind": "call", "activity_id": "a1", "lead_id": lead["lead_id"], "outcome": "connected", "by": "ann"},
+            {"kind": "note", "inquiry_id": lead["inquiry_id"], "text": "hm"},
+            {"kind": "email", "email": "JO@example.com"},
+        ]
+        answer = await ingest.post("/v1/activities", sent)
+        again = await ingest.post("/v1/activities", {"kind": "meeting", "activity_id": "a1", "email": "x@example.com"})
+        events = await ingest.events(ACTIVITIES, 3)
+    assert answer.status_code == 202, answer.text
+    results = answer.json()["results"]
+    assert results[0] == {"status": "accepted", "activity_id": "a1", "lead_id": lead["lead_id"]}
+    assert {r["lead_id"] for r in results} == {lead["lead_id"]} == {e.event.lead_id for e in events}
+    assert again.json()["results"] == [{**results[0], "status": "duplicate"}]
+
+
+@pytest.mark.parametrize(
+    ("activity", "pointer"),
+    [
+        ({"kind": "rejected", "reason": "bored", "email": "a@b.example"}, "/reason"),
+        ({"kind": "rejected", "reason": "other", "email": "a@b.example"}, "/text"),
+        ({"kind": "rejected", "email": "a@b.example"}, "/reason"),
+        ({"kind": "dance", "email": "a@b.example"}, "/kind"),
+        ({"kind": "call", "email": "nobody"}, "/email"),
+        ({"kind": "call", "email": "a@b.example", "mood": 1}, "/mood"),
+    ],
+)
+async def test_an_activity_against_the_rules_is_refused_at_its_place(
+    tmp_path: Path, activity: dict[str, str], pointer: str
+) -> None:
+    async with running(tmp_path) as ingest:
+        answer = await ingest.post("/v1/activities", [{"kind": "call", "email": "a@b.example"}, activity])
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/1" + pointer
+
+
+async def _announced(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(10):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.01)

@@ -1,0 +1,174 @@
+"""The router on a real log and both databases: what goes in, what comes out, whatever is redelivered."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from services.router.service import build
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, decode, encode, event_id
+from shared.clock import SystemClock
+from shared.db.engine import Database
+from shared.domain.events import ASSIGNMENTS, ActivityRecorded, Event, InquiryReceived, LeadAssigned, MoveRequested
+from shared.domain.lead import Company, Consent, Contact
+from shared.http import Keys
+from shared.ports import Place, Subscription
+from shared.runtime.service import Platform
+from shared.runtime.web import Web
+from shared.settings import Settings, read
+from tests.agreements import agreement_text
+
+KEY = {"Authorization": "Bearer admin-key"}
+
+
+class Router:
+    """A running router, the log it is on, and a reader of what it says."""
+
+    def __init__(self, bus: EmbeddedBus, said: Subscription, client: httpx.AsyncClient) -> None:
+        self.bus = bus
+        self.client = client
+        self._said = said
+
+    async def hear(self, *events: Event) -> None:
+        envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", datetime.now(UTC), e) for e in events]
+        await self.bus.publish([encode(envelope) for envelope in envelopes])
+
+    async def says(self, count: int) -> list[Event]:
+        found: list[Event] = []
+        async with asyncio.timeout(15):
+            while len(found) < count:
+                found += [decode(record).event for record in await self._said.poll(most=500, wait_s=1)]
+        return found
+
+
+async def _from_start(places: Sequence[Place]) -> dict[Place, int]:
+    return dict.fromkeys(places, 0)
+
+
+@pytest.fixture
+async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Router]:
+    file = tmp_path / "agreement.yaml"
+    file.write_text(agreement_text())
+    environ = {**os.environ, "BATON_AGREEMENT": str(file), "BATON_ADMIN_KEY": "admin-key"}
+    settings = read(Settings, environ)
+    platform = Platform(settings, environ, SystemClock(), embedded_bus, database, Keys.load(settings))
+    service = build(platform)
+    web = Web(platform, [service])
+    said = await embedded_bus.subscribe(group="test", topics=[ASSIGNMENTS], positions=_from_start)
+    tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://baton", headers=KEY) as client:
+        yield Router(embedded_bus, said, client)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await said.close()
+
+
+def inquiry(person: int, number: int = 1, **changes: object) -> InquiryReceived:
+    fields = {
+        "lead_id": f"ld_{person}",
+        "inquiry_id": f"inq_{person}_{number}",
+        "source": "website",
+        "kind": "demo_request",
+        "accepted_at": datetime.now(UTC),
+        "contact": Contact(email=f"p{person}@example.com"),
+        "company": Company(name="Example"),
+        "consent": Consent(basis="opt_in"),
+    }
+    return InquiryReceived(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+async def test_a_lead_is_assigned_and_can_be_read_with_its_proof(router: Router) -> None:
+    await router.hear(inquiry(1))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    lead = (await router.client.get("/v1/leads/ld_1")).json()
+    assert (lead["state"], lead["owner"]["rep"], lead["score"]) == ("assigned", event.rep.id, 40)
+    assert [i["inquiry_id"] for i in lead["inquiries"]] == ["inq_1_1"]
+    [verdict] = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert verdict["turn"]["rep"] == event.rep.id
+    assert verdict["agreement"]["hash"].startswith("sha256:")
+    listed = (await router.client.get("/v1/leads", params={"email": "P1@example.com"})).json()
+    assert [item["lead_id"] for item in listed["items"]] == ["ld_1"]
+
+
+async def test_shares_hold_over_many_leads_and_lists_page_through_all(router: Router) -> None:
+    await router.hear(*(inquiry(n) for n in range(90)))
+    events = await router.says(90)
+    reps = [event.rep.id for event in events if isinstance(event, LeadAssigned)]
+    assert (reps.count("ann"), reps.count("bob")) == (60, 30)
+    seen, cursor = [], None
+    while True:
+        page = (
+            await router.client.get("/v1/leads", params={"limit": 40, **({"cursor": cursor} if cursor else {})})
+        ).json()
+        seen += [item["lead_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(f"ld_{n}" for n in range(90))
+    loads = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
+    assert (loads["ann"]["open"], loads["ann"]["pools"]["benelux"]) == (60, {"weight": 2, "turns": 60})
+
+
+async def test_duplicates_in_one_batch_and_later_join_one_lead_with_one_owner(router: Router) -> None:
+    first = inquiry(1, 1)
+    await router.hear(first, inquiry(1, 2), first)
+    kinds = [event.TYPE for event in await router.says(2)]
+    assert kinds == ["baton.lead.assigned.v1", "baton.lead.merged.v1"]
+    await router.hear(inquiry(1, 3))
+    assert [event.TYPE for event in await router.says(1)] == ["baton.lead.merged.v1"]
+    lead = (await router.client.get("/v1/leads/ld_1")).json()
+    assert (lead["version"], lead["owner"]["generation"], len(lead["inquiries"])) == (3, 1, 3)
+
+
+async def test_a_move_gives_the_lead_to_another_rep_once(router: Router) -> None:
+    await router.hear(inquiry(1))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    ask = MoveRequested(
+        lead_id="ld_1", window_id="w", owner=first.rep.id, generation=1, within="pool", at=datetime.now(UTC)
+    )
+    await router.hear(ask, msgspec.structs.replace(ask, window_id="w2"))
+    [second] = await router.says(1)
+    assert isinstance(second, LeadAssigned)
+    assert (second.previous_rep, second.generation) == (first.rep.id, 2)
+    loads = {item["rep"]: item["open"] for item in (await router.client.get("/v1/reps")).json()["items"]}
+    assert (loads[first.rep.id], loads[second.rep.id]) == (0, 1)
+
+
+async def test_sales_accepting_and_closing_a_lead_shows_and_frees_the_rep(router: Router) -> None:
+    await router.hear(inquiry(1))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    accepted = ActivityRecorded(lead_id="ld_1", activity_id="a1", kind="accepted", accepted_at=datetime.now(UTC))
+    lost = ActivityRecorded(
+        lead_id="ld_1", activity_id="a2", kind="lost", accepted_at=datetime.now(UTC), reason="price"
+    )
+    await router.hear(accepted, lost)
+    async with asyncio.timeout(15):
+        while (lead := (await router.client.get("/v1/leads/ld_1")).json())["state"] != "closed":
+            await asyncio.sleep(0.02)
+    assert (lead["stage"], lead["reason"], lead["version"]) == ("sal", "lost by sales: price", 3)
+    assert {item["open"] for item in (await router.client.get("/v1/reps")).json()["items"]} == {0}
+    await router.hear(inquiry(1, 2))
+    [again] = await router.says(1)
+    assert isinstance(again, LeadAssigned)
+    assert (again.generation, again.lead_version) == (2, 4)
+
+
+async def test_doors_ask_for_a_key_and_say_what_is_missing(router: Router) -> None:
+    bare = {"Authorization": ""}
+    assert (await router.client.get("/v1/leads/ld_1", headers=bare)).status_code == 401
+    missing = await router.client.get("/v1/leads/ld_9")
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+    wrong = await router.client.get("/v1/leads", params={"limit": 0})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/limit")
+    cursor = await router.client.get("/v1/leads", params={"cursor": "x"})
+    assert (cursor.status_code, cursor.json()["errors"][0]["pointer"]) == (422, "/cursor")

@@ -1,0 +1,120 @@
+"""The stream that tells open pages when to look again: at once, for every process, and never too often."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from services.scoreboard import store
+from services.scoreboard.domain.counting import ALL, EVENTS
+from services.scoreboard.pages import live as module
+from services.scoreboard.pages.live import Live
+from shared.db.engine import Database
+from shared.domain.errors import Unavailable
+from shared.runtime.service import Signal
+
+CHANGED = b"event: changed\ndata: {}\n\n"
+
+
+@pytest.fixture
+def committed() -> Signal:
+    return Signal()
+
+
+@pytest.fixture
+async def live(database: Database, committed: Signal) -> AsyncIterator[Live]:
+    live = Live(database, committed)
+    running = asyncio.create_task(live.run())
+    yield live
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def something_happens(database: Database) -> None:
+    async with database.begin() as tx:
+        await store.add_counts(tx, {(ALL, 0, EVENTS): 1})
+
+
+async def heard(stream: AsyncGenerator[bytes, None], *, within_s: float) -> bytes | None:
+    try:
+        async with asyncio.timeout(within_s):
+            return await anext(stream)
+    except TimeoutError:
+        return None
+
+
+async def test_a_page_is_told_at_once_and_after_each_commit(live: Live, committed: Signal, database: Database) -> None:
+    async with aclosing(live.stream()) as stream:
+        assert (await anext(stream)).endswith(CHANGED)
+        await something_happens(database)
+        committed.set()
+        assert await heard(stream, within_s=5) == CHANGED
+
+
+async def test_a_page_is_told_what_another_process_committed(live: Live, database: Database) -> None:
+    async with aclosing(live.stream()) as stream:
+        await anext(stream)
+        await something_happens(database)
+        assert await heard(stream, within_s=5) == CHANGED
+
+
+async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committed: Signal, database: Database) -> None:
+    told = 0
+
+    async def count() -> None:
+        nonlocal told
+        async for _ in live.stream():
+            told += 1
+
+    counting = asyncio.create_task(count())
+    began = asyncio.get_running_loop().time()
+    for _ in range(100):
+        await something_happens(database)
+        committed.set()
+    took_s = asyncio.get_running_loop().time() - began
+    counting.cancel()
+    await asyncio.gather(counting, return_exceptions=True)
+    assert told <= 2 + took_s / module.QUIET_S
+
+
+async def test_a_commit_that_changed_nothing_is_not_told(live: Live, committed: Signal, database: Database) -> None:
+    await something_happens(database)
+    async with aclosing(live.stream()) as stream:
+        await anext(stream)
+        committed.set()
+        assert await heard(stream, within_s=5) == CHANGED
+        committed.set()
+        assert await heard(stream, within_s=0.8) is None
+
+
+async def test_a_quiet_stream_says_that_it_is_still_there(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEEP_ALIVE_S", 0.02)
+    async with aclosing(live.stream()) as stream:
+        await anext(stream)
+        found = [await anext(stream) for _ in range(3)]
+        assert b": still here\n\n" in found
+
+
+async def test_listeners_are_bounded_and_one_that_leaves_makes_room(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LISTENERS", 1)
+    async with aclosing(live.stream()) as stream:
+        live.make_room()
+        await anext(stream)
+        with pytest.raises(Unavailable):
+            live.make_room()
+    assert live.listeners == 0
+    live.make_room()
+
+
+async def test_a_stopping_server_ends_all_streams(live: Live) -> None:
+    async with aclosing(live.stream()) as stream:
+        await anext(stream)
+        waiting = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        live.close()
+        async with asyncio.timeout(1):
+            assert await waiting == CHANGED
+            assert [said async for said in stream] == []

@@ -1,0 +1,273 @@
+"""The monitor on a real log and either database: a promise ends once, however facts, watermarks and restarts come."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, encode
+from shared.clock import SystemClock
+from shared.db.engine import Database
+from shared.domain.events import (
+    ACTIVITIES,
+    ESCALATIONS,
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationRaised,
+    MoveRequested,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+    WindowWarned,
+)
+from shared.ports import Message
+from tests.agreements import agreement
+from tests.services.sla_monitor_stage import DEAL, QUICK, Stage, activity, assigned, from_start, keep, now
+
+
+@pytest.fixture
+async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
+    for deal in (DEAL, QUICK):
+        await keep(database, deal)
+    said = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(embedded_bus, database, said)
+    await said.close()
+
+
+async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        call = activity(at=now())
+        await stage.hear(assigned(), call)
+        [met] = await stage.says(WindowMet)
+        assert (met.met_by, met.at, met.owner) == (call.activity_id, call.accepted_at, "ann")
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.silent(WindowBreached, 1.6)
+        [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
+        assert (window["state"], window["met_by"], window["fault"]) == ("met", call.activity_id, None)
+
+
+async def test_a_call_that_came_before_its_assignment_counts(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.hear(activity(at=now()))
+        await stage.settled()
+        await stage.hear(assigned(assigned_at=now()))
+        assert "ld_1" in {met.lead_id for met in await stage.says(WindowMet, 13)}
+
+
+async def test_a_breach_waits_for_the_watermark_and_then_comes_once(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        event = assigned()
+        await stage.mark()
+        await stage.hear(event, event)
+        [opened] = await stage.says(WindowOpened)
+        await stage.silent(WindowBreached, 2.0)
+        [window] = (await client.get("/v1/windows", params={"state": "open"})).json()["items"]
+        assert window["window_id"] == opened.window_id
+        await stage.mark(opened.due_at + timedelta(seconds=0.1))
+        await stage.silent(WindowBreached, 0.6)
+        await stage.mark(opened.due_at + timedelta(seconds=0.3))
+        [breached] = await stage.says(WindowBreached)
+        assert (breached.at, breached.fault) == (opened.due_at, "rep")
+        assert breached.detected_at > opened.due_at + timedelta(seconds=1)
+        [raised] = await stage.says(EscalationRaised)
+        assert (raised.level, raised.told, raised.due_at) == (2, ("rep", "manager"), opened.due_at)
+        [window] = (await client.get("/v1/windows", params={"state": "breached"})).json()["items"]
+        assert (window["fault"], window["ended_at"]) == ("rep", breached.at.isoformat().replace("+00:00", "Z"))
+
+
+async def test_a_slow_instance_holds_the_verdict_until_it_is_declared_lost(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.mark(instance="ingest-2")
+        await stage.hear(assigned())
+        [opened] = await stage.says(WindowOpened)
+        await stage.silent(WindowBreached, 1.8)
+        assert (await client.post("/v1/instances/ingest-9/declare-lost")).status_code == 404
+        answer = await client.post("/v1/instances/ingest-2/declare-lost")
+        assert answer.json() == {"instance": "ingest-2", "state": "lost", "partitions": 12}
+        [breached] = await stage.says(WindowBreached)
+        # The lost disk comes back, with a call on it that was in time.
+        await stage.hear(activity(at=opened.due_at))
+        [retracted] = await stage.says(BreachRetracted)
+        assert retracted.breach_id == breached.breach_id
+        [closed] = await stage.says(EscalationClosed)
+        assert closed.reason == "breach retracted"
+
+
+async def test_an_instance_that_signed_off_is_not_waited_for(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.mark(instance="ingest-2")
+        await stage.mark(instance="ingest-2", state="left")
+        await stage.hear(assigned())
+        await stage.says(WindowBreached)
+
+
+async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.hear(assigned())
+        [raised] = await stage.says(EscalationRaised)
+        await stage.hear(activity(kind="email"))
+        [closed] = await stage.says(EscalationClosed)
+        assert (closed.escalation_id, closed.reason) == (raised.escalation_id, "answered late")
+        answer = await client.post(f"/v1/escalations/{raised.escalation_id}/acknowledge", json={"by": "mia"})
+        assert answer.status_code == 409
+        assert "answered late" in answer.json()["detail"]
+
+
+async def test_the_ladder_warns_tells_moves_and_pages(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.hear(assigned(deal=QUICK))
+        [move] = await stage.says(MoveRequested)
+        assert [type(event) for event in stage.events] == [
+            WindowOpened,
+            WindowWarned,
+            WindowBreached,
+            EscalationRaised,
+            EscalationRaised,
+            MoveRequested,
+        ]
+        assert (move.generation, move.within) == (1, "pool")
+        await stage.hear(assigned(deal=QUICK, rep="bob", generation=2))
+        [closed] = await stage.says(EscalationClosed)
+        assert (closed.reason, closed.owner) == ("reassigned", "ann")
+        opened = await stage.says(WindowOpened, 2)
+        assert (opened[1].owner, opened[1].generation) == ("bob", 2)
+
+
+async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_cancelled(stage: Stage) -> None:
+    async with stage.monitor():
+        first, second = assigned(), assigned(rep="bob", generation=2)
+        await stage.hear(first, second, assigned(rep="cleo", generation=1, lead_version=9))
+        [cancelled] = await stage.says(WindowCancelled)
+        assert (cancelled.owner, cancelled.reason) == ("ann", "reassigned")
+        opened = await stage.says(WindowOpened, 2)
+        assert [event.owner for event in opened] == ["ann", "bob"]
+        await stage.hear(activity(kind="rejected"))
+        cancelled = (await stage.says(WindowCancelled, 2))[1]
+        assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
+
+
+async def test_what_fell_due_during_an_outage_is_settled_after_it(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark()
+        await stage.hear(*(assigned(f"ld_{n}", QUICK) for n in range(40)))
+        await stage.says(WindowOpened, 40)
+    await asyncio.sleep(2.5)
+    await stage.hear(*(activity(f"ld_{n}") for n in range(5)), assigned("late", assigned_at=now() - timedelta(hours=2)))
+    await stage.mark(now() + timedelta(hours=1))
+    async with stage.monitor():
+        breached = await stage.says(WindowBreached, 41)
+        assert {event.fault for event in breached if event.lead_id != "late"} == {"rep"}
+        assert [event.fault for event in breached if event.lead_id == "late"] == ["pipeline"]
+        assert len(await stage.says(WindowWarned, 40)) == 40
+        raised = await stage.says(EscalationRaised, 36)
+        assert not {event.lead_id for event in raised} & {f"ld_{n}" for n in range(5)}
+
+
+async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.hear(assigned())
+        [raised] = await stage.says(EscalationRaised)
+        url = f"/v1/escalations/{raised.escalation_id}/acknowledge"
+        answer = await client.post(url, json={"by": "mia", "for": "30 minutes"})
+        assert (answer.status_code, answer.json()["state"], answer.json()["acknowledged_by"]) == (
+            200,
+            "acknowledged",
+            "mia",
+        )
+        [event] = await stage.says(EscalationAcknowledged)
+        assert (event.by, event.until) == ("mia", event.at + timedelta(minutes=30))
+        listed = {}
+        for state in ("firing", "acknowledged", "closed"):
+            page = (await client.get("/v1/escalations", params={"state": state})).json()
+            listed[state] = [item["escalation_id"] for item in page["items"]]
+        assert listed == {"firing": [], "acknowledged": [raised.escalation_id], "closed": []}
+        for wrong in ({"by": "mia", "for": "a while"}, {"by": ""}, {"by": "mia", "fro": "1 hour"}):
+            assert (await client.post(url, json=wrong)).status_code == 422
+        assert (await client.post("/v1/escalations/nope/acknowledge", json={"by": "mia"})).status_code == 404
+
+
+async def test_an_activity_that_cannot_be_read_holds_its_lead_until_it_is_replayed(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        call = activity(at=now())
+        good = encode(Envelope("call", "baton/test", now(), call))
+        headers = tuple((name, b"no.such.type" if name == "ce_type" else value) for name, value in good.headers)
+        await stage.hear(assigned(), assigned("other"))
+        await stage.bus.publish([Message(ACTIVITIES, "ld_1", good.value, headers)])
+        await stage.mark(now() + timedelta(hours=1))
+        [breached] = await stage.says(WindowBreached)
+        assert breached.lead_id == "other"
+        [held] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
+        assert held["state"] == "open"
+        assert "could not be read" in held["hold"]
+        await stage.bus.publish([good])
+        [met] = await stage.says(WindowMet)
+        assert (met.lead_id, met.at) == ("ld_1", call.accepted_at)
+
+
+async def test_a_held_lead_can_be_released_by_hand(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.bus.publish([Message(ACTIVITIES, "ld_1", b"{", (("ce_type", b"no.such.type"),))])
+        await stage.settled()
+        await stage.hear(assigned())
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.silent(WindowBreached, 1.8)
+        assert (await client.post("/v1/leads/ld_1/release")).json() == {"lead_id": "ld_1", "released": 1}
+        assert (await client.post("/v1/leads/ld_1/release")).status_code == 404
+        await stage.says(WindowBreached)
+
+
+async def test_windows_page_through_all_and_need_a_key(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.hear(*(assigned(f"ld_{n}") for n in range(25)))
+        await stage.says(WindowOpened, 25)
+        seen: list[str] = []
+        cursor: dict[str, str] = {}
+        while len(seen) < 26:
+            page = (await client.get("/v1/windows", params={"limit": 10, "owner": "ann", **cursor})).json()
+            seen += [item["lead_id"] for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = {"cursor": page["next_cursor"]}
+        assert sorted(seen) == sorted(f"ld_{n}" for n in range(25))
+        assert (await client.get("/v1/windows", params={"cursor": "x"})).status_code == 422
+        assert (await client.get("/v1/windows", params={"state": "late"})).status_code == 422
+        assert (await client.get("/v1/windows", headers={"Authorization": ""})).status_code == 401
+
+
+async def test_an_assignment_under_an_agreement_that_is_not_here_yet_waits_for_it(stage: Stage) -> None:
+    deal = agreement(
+        page=f"{120 + secrets.randbelow(100_000)} minutes"
+    )  # versions are remembered per process: take a new one
+    async with stage.monitor():
+        await stage.hear(assigned(deal=deal))
+        await stage.silent(WindowOpened)
+        await keep(stage.database, deal)
+        await stage.says(WindowOpened)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.postgres
+async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
+    other = Database(stage.database.url, SystemClock())
+    async with stage.monitor(), stage.monitor(other):
+        await stage.mark()
+        await stage.hear(*(assigned(f"ld_{n}", QUICK) for n in range(300)))
+        await stage.says(WindowOpened, 300)
+        await stage.hear(*(activity(f"ld_{n}") for n in range(0, 300, 3)))
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.says(WindowMet, 100)
+        await stage.says(MoveRequested, 200)
+        counts = {kind: sum(type(event) is kind for event in stage.events) for kind in (WindowMet, WindowBreached)}
+        assert counts == {WindowMet: 100, WindowBreached: 200}
+        assert stage.copies == 0
+    await other.close()

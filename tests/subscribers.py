@@ -1,0 +1,154 @@
+"""Subscribers for tests: real HTTP receivers on free ports, and events to tell them."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+
+from shared.bus.envelope import Envelope, Received, decode, encode, event_id
+from shared.domain.events import AgreementRef, Event, LeadAssigned, MoveRequested, RepRef, WindowOpened
+from shared.domain.lead import Company, Contact
+from shared.ports import Record
+
+AGREEMENT = AgreementRef("inbound", 1, "sha256:00")
+AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request that a receiver got."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """A receiver that answers as `reply` says: a status, or a status with headers; it may take its time."""
+
+    url: str
+    reply: Callable[[Seen], Awaitable[int | tuple[int, Mapping[str, str]]]]
+    seen: list[Seen] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def got(self, count: int, timeout_s: float = 20) -> list[Seen]:
+        """All requests, once there are at least `count`."""
+        async with asyncio.timeout(timeout_s), self.news:
+            await self.news.wait_for(lambda: len(self.seen) >= count)
+        return list(self.seen)
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        """The ASGI app."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        seen = Seen(scope["path"], headers, body)
+        async with self.news:
+            self.seen.append(seen)
+            self.news.notify_all()
+        answer = await self.reply(seen)
+        status, extra = answer if isinstance(answer, tuple) else (answer, {})
+        raw = [(name.encode(), value.encode()) for name, value in {"content-length": "0", **extra}.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def replies(*statuses: int | tuple[int, Mapping[str, str]]) -> Callable[[Seen], Awaitable[Any]]:
+    """Give these answers one after the other; the last one for good."""
+    left = list(statuses)
+
+    async def reply(_seen: Seen) -> Any:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return reply
+
+
+@contextlib.asynccontextmanager
+async def receiving(*statuses: int | tuple[int, Mapping[str, str]]) -> AsyncIterator[Receiver]:
+    """A running receiver with these answers; change its `reply` for others."""
+    receiver = Receiver("", replies(*statuses or (200,)))
+    async with serving(receiver.app) as url:
+        receiver.url = f"{url}/hook"
+        yield receiver
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[str]:
+    """An ASGI app on a free port of this machine; its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", interface="asgi3", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+def assigned(number: int, *, at: datetime = AT) -> Envelope:
+    """A lead that was given to somebody; the same number is the same event."""
+    event = LeadAssigned(
+        lead_id=f"lead-{number}",
+        lead_version=1,
+        assignment_id=f"as-{number}",
+        generation=1,
+        inquiry_id=f"inq-{number}",
+        rep=RepRef("ann", "ann@acme.example"),
+        previous_rep=None,
+        pool="benelux",
+        rule="everyone else",
+        assigned_at=at,
+        received_at=at,
+        respond_by=None,
+        stage="mql",
+        score=65,
+        reasons=("asked for a demo",),
+        contact=Contact(email="jo@example.com"),
+        company=Company(name="Example NV"),
+        campaign=None,
+        channel=None,
+        agreement=AGREEMENT,
+    )
+    return Envelope(event_id("assigned", number), "baton/router", at, event)
+
+
+def opened(number: int, *, at: datetime = AT) -> Envelope:
+    """A promise that began to run."""
+    event = WindowOpened(
+        lead_id=f"lead-{number}",
+        window_id=f"w-{number}",
+        promise="first_response",
+        side="sales",
+        owner="ann",
+        generation=1,
+        at=at,
+        due_at=at,
+        agreement=AGREEMENT,
+    )
+    return Envelope(event_id("opened", number), "baton/sla_monitor", at, event)
+
+
+def move_requested(number: int) -> Envelope:
+    """A request among our own services, on a public topic."""
+    event: Event = MoveRequested(
+        lead_id=f"lead-{number}", window_id="w", owner="ann", generation=1, within="pool", at=AT
+    )
+    return Envelope(event_id("move", number), "baton/sla_monitor", AT, event)
+
+
+def received(envelope: Envelope, offset: int = 0) -> Received:
+    """The envelope as a handler gets it."""
+    message = encode(envelope)
+    return decode(Record(message.topic, 0, offset, message.key, message.value, dict(message.headers)))

@@ -1,0 +1,199 @@
+"""Says what was lost, doubled, missed, made up or out of order: compares the ledger with the evidence, from first
+principles and without any of the product's code."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+
+from tests.torture.ledger import Evidence, Finding, Ledger, Record, Rules
+from tests.torture.windows import window_findings
+
+INQUIRIES = "baton.inquiries.v1"
+ACTIVITIES = "baton.activities.v1"
+ASSIGNMENTS = "baton.assignments.v1"
+ESCALATIONS = "baton.escalations.v1"
+QUARANTINE = "baton.quarantine.v1"
+
+_OUTCOMES = {
+    "baton.lead.assigned.v1": "assigned",
+    "baton.lead.parked.v1": "parked",
+    "baton.lead.rejected.v1": "rejected",
+    "baton.lead.merged.v1": "merged",
+}
+_OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
+_INTERNAL = ("baton.move.requested.v1",)
+
+
+def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:
+    """All findings; none when every promise held."""
+    records = without_repeats(evidence.records)
+    return [
+        *_unfinished(evidence),
+        *_changed(evidence.records),
+        *_answers(ledger),
+        *_lost_on_the_way(ledger, records),
+        *_verdicts(ledger, evidence, records),
+        *_quarantine(records),
+        *_assignments(evidence, records),
+        *_shares(evidence, records, rules),
+        *_versions(records),
+        *_conservation(ledger, evidence),
+        *window_findings(ledger, evidence, records, rules),
+        *_deliveries(ledger, records),
+    ]
+
+
+def without_repeats(records: Sequence[Record]) -> list[Record]:
+    """The first copy of each event, in the order of each partition."""
+    first: dict[str, Record] = {}
+    for record in records:
+        first.setdefault(record.event_id, record)
+    return list(first.values())
+
+
+def instant(text: str) -> datetime:
+    """An instant as events have it."""
+    return datetime.fromisoformat(text)
+
+
+def _unfinished(evidence: Evidence) -> Iterator[Finding]:
+    for name, count in evidence.unfinished.items():
+        if count:
+            yield Finding("unfinished", f"{name}: {count} never came to rest")
+
+
+def _changed(records: Sequence[Record]) -> Iterator[Finding]:
+    first: dict[str, Record] = {}
+    for record in records:
+        known = first.setdefault(record.event_id, record)
+        if (known.type, known.lead_id, known.data) != (record.type, record.lead_id, record.data):
+            yield Finding("changed event", f"{record.event_id} ({record.type}) says two different things")
+
+
+def _answers(ledger: Ledger) -> Iterator[Finding]:
+    for inquiry in ledger.inquiries.values():
+        if inquiry.accepted_at is not None and len(inquiry.answers) != 1:
+            yield Finding("changed answer", f"{inquiry.external_id} was answered with {sorted(inquiry.answers)}")
+
+
+def _lost_on_the_way(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
+    there = {record.data["inquiry_id"] for record in records if record.topic == INQUIRIES}
+    for inquiry_id in sorted(_accepted(ledger) - there):
+        yield Finding("loss", f"inquiry {inquiry_id} was accepted and is not on its topic")
+    facts = {record.data.get("activity_id") for record in records if record.topic == ACTIVITIES}
+    for activity in ledger.activities.values():
+        if activity.accepted_at is not None and activity.activity_id not in facts:
+            yield Finding("loss", f"activity {activity.activity_id} was accepted and is not on its topic")
+
+
+def _verdicts(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> Iterator[Finding]:
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    kept: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        if record.type in _OUTCOMES:
+            said[record.data["inquiry_id"]].append(_OUTCOMES[record.type])
+    for row in evidence.verdicts:
+        if row.outcome != "reassigned":
+            kept[row.inquiry_id].append(row.outcome)
+    for inquiry_id in sorted(_accepted(ledger) | said.keys() | kept.keys()):
+        announced, stored = said.get(inquiry_id, []), kept.get(inquiry_id, [])
+        for where, found in (("announced", announced), ("stored", stored)):
+            if not found:
+                yield Finding("loss", f"inquiry {inquiry_id} has no verdict {where}")
+            if len(found) > 1:
+                yield Finding("two verdicts", f"inquiry {inquiry_id} has {found} {where}")
+        if len(announced) == len(stored) == 1 and announced != stored:
+            yield Finding("two verdicts", f"inquiry {inquiry_id} is announced {announced} and stored {stored}")
+
+
+def _quarantine(records: Sequence[Record]) -> Iterator[Finding]:
+    for record in records:
+        if record.topic == QUARANTINE:
+            yield Finding(
+                "quarantine", f"{record.data['origin']}: {record.data['code']}, but all that was sent is valid"
+            )
+
+
+def _assignments(evidence: Evidence, records: Sequence[Record]) -> Iterator[Finding]:
+    ids: defaultdict[tuple[str, int], set[tuple[str, str]]] = defaultdict(set)
+    for record in records:
+        if record.type in _OWNED:
+            mine = (record.data["assignment_id"], record.data["rep"]["id"])
+            ids[record.lead_id, record.data["generation"]].add(mine)
+    for (lead_id, generation), found in ids.items():
+        if len(found) > 1:
+            yield Finding("double assignment", f"{lead_id} generation {generation} went to {sorted(found)}")
+    stored = Counter((row.lead_id, row.generation) for row in evidence.holdings)
+    active = Counter(row.lead_id for row in evidence.holdings if row.active)
+    for what, count in (*stored.items(), *active.items()):
+        if count > 1:
+            yield Finding("double assignment", f"{what} has {count} rows")
+    held = {(row.lead_id, row.generation): (row.assignment_id, row.rep) for row in evidence.holdings}
+    for key in sorted(ids.keys() | held.keys()):
+        if ids.get(key, set()) != ({held[key]} if key in held else set()):
+            yield Finding("assignment differs", f"{key}: announced {ids.get(key)}, stored {held.get(key)}")
+
+
+def _shares(evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
+    first: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    turns: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        if record.type in _OWNED:
+            pool, rep = record.data["pool"], record.data["rep"]["id"]
+            turns[pool][rep] += 1
+            # Moves pass over the member who had the lead, so shares are promised for first owners only.
+            if record.type == _OWNED[0]:
+                first[pool][rep] += 1
+    for pool, members in rules.pools.items():
+        count, weights = first[pool].total(), sum(members.values())
+        for rep, weight in members.items():
+            off = first[pool][rep] - Fraction(count * weight, weights)
+            if abs(off) >= 1:
+                yield Finding("unfair turns", f"{rep} is {float(off):+.2f} leads off their share of {pool}")
+        rotation = evidence.rotations.get(pool)
+        counted = (rotation.number, dict(rotation.taken)) if rotation else (0, {})
+        if counted != (turns[pool].total(), dict(turns[pool])):
+            yield Finding("turns differ", f"{pool}: announced {dict(turns[pool])}, counted {counted}")
+
+
+def _versions(records: Sequence[Record]) -> Iterator[Finding]:
+    newest: dict[str, int] = {}
+    for record in records:
+        if record.topic == ASSIGNMENTS:
+            version = record.data["lead_version"]
+            if version <= newest.get(record.lead_id, 0):
+                yield Finding("order", f"{record.lead_id}: version {version} after {newest[record.lead_id]}")
+            newest[record.lead_id] = max(version, newest.get(record.lead_id, 0))
+
+
+def _conservation(ledger: Ledger, evidence: Evidence) -> Iterator[Finding]:
+    counts, accepted = evidence.conservation, len(_accepted(ledger))
+    if not counts.get("balanced") or counts.get("in_flight") or counts.get("received") != accepted:
+        yield Finding("conservation", f"{accepted} inquiries were accepted; the scoreboard says {dict(counts)}")
+
+
+def _deliveries(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
+    public = {r.event_id: r for r in records if r.topic in (ASSIGNMENTS, ESCALATIONS) and r.type not in _INTERNAL}
+    told: set[str] = set()
+    for webhook in ledger.webhooks:
+        event_id = webhook.event.get("id", "")
+        if not webhook.verified:
+            yield Finding("bad signature", f"the webhook {webhook.webhook_id} does not verify")
+        elif webhook.webhook_id != event_id:
+            yield Finding("changed id", f"the event {event_id} was delivered under the id {webhook.webhook_id}")
+        elif event_id not in public:
+            yield Finding("made up", f"the event {event_id} was delivered and is on no topic")
+        elif not _same(public[event_id], webhook.event):
+            yield Finding("changed event", f"the event {event_id} was delivered otherwise than it was announced")
+        told.add(event_id)
+    for event_id in sorted(public.keys() - told):
+        yield Finding("undelivered", f"{public[event_id].type} {event_id} never reached the subscriber")
+
+
+def _same(record: Record, event: Mapping[str, object]) -> bool:
+    return (event["type"], event["subject"], event["data"]) == (record.type, record.lead_id, record.data)
+
+
+def _accepted(ledger: Ledger) -> set[str]:
+    return {inquiry_id for each in ledger.inquiries.values() if each.accepted_at for inquiry_id, _ in each.answers}

@@ -1,0 +1,76 @@
+"""A sender as senders are: it keeps connections open, and what it does not know to be accepted it sends again."""
+
+import asyncio
+import json
+import random
+from typing import Any
+
+_ANSWER_WITHIN_S = 5.0
+_PAUSE_S = (0.1, 0.3)
+_TRY_AGAIN = (408, 429, 500, 502, 503, 504)
+
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Refused(AssertionError):
+    """A valid item was refused for good."""
+
+
+class Sender:
+    """Posts JSON to one service on the loopback address over at most `most` connections."""
+
+    def __init__(self, port: int, key: str, *, most: int = 24) -> None:
+        self._port = port
+        self._key = key
+        self._slots = asyncio.Semaphore(most)
+        self._idle: list[_Connection] = []
+        self.repeats = 0
+
+    async def until_accepted(self, path: str, item: dict[str, Any]) -> dict[str, Any]:
+        """Send the same bytes until a 2xx comes; its first result. Raises `Refused`."""
+        body = json.dumps(item).encode()
+        while True:
+            async with self._slots:
+                status, answer = await self._tried(path, body)
+                if status in _TRY_AGAIN:
+                    # With its slot in hand: when the service is away, few ask for it at a time.
+                    self.repeats += 1
+                    await asyncio.sleep(random.uniform(*_PAUSE_S))
+                    continue
+            if not 200 <= status < 300:
+                raise Refused(f"{path} answered {status}: {answer.decode()}")
+            result: dict[str, Any] = json.loads(answer)["results"][0]
+            return result
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for _, writer in self._idle:
+            writer.close()
+        self._idle.clear()
+
+    async def _tried(self, path: str, body: bytes) -> tuple[int, bytes]:
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                return await self._exchange(path, body)
+        except (OSError, EOFError, TimeoutError):
+            return 503, b""
+
+    async def _exchange(self, path: str, body: bytes) -> tuple[int, bytes]:
+        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            head = (
+                f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._key}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            writer.write(head.encode() + body)
+            answered = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = int(answered.partition("content-length:")[2].partition("\r\n")[0])
+            answer = await reader.readexactly(length)
+        except BaseException:
+            writer.close()
+            raise
+        if "connection: close" in answered:
+            writer.close()
+        else:
+            self._idle.append((reader, writer))
+        return int(answered.split(" ", 2)[1]), answer

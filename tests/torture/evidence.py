@@ -1,0 +1,107 @@
+"""Waits until Baton has come to rest, then reads what it left: the database, the topics and one door."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import asyncpg
+import httpx
+
+from tests.torture.ledger import Evidence, Holding, Rotation, Verdict
+from tests.torture.records import all_records, ends
+from tests.torture.rig import KEY, Rig
+
+ACTIVITIES = "baton.activities.v1"
+_CONSUMERS = ("router", "sla_monitor", "delivery", "scoreboard")
+_LOOK_AGAIN_S = 0.5
+_QUIET_LOOKS = 2
+_COUNTS = {
+    "events in an outbox": " + ".join(f"(SELECT count(*) FROM {name}_outbox)" for name in _CONSUMERS),  # noqa: S608
+    "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open')",
+    "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at IS NOT NULL)",
+    "deliveries under way": "(SELECT count(*) FROM delivery_deliveries WHERE due_at IS NOT NULL)",
+}
+
+
+async def until_at_rest(rig: Rig, pending: Callable[[], int], *, within_s: float) -> dict[str, int]:
+    """Return when nothing is on its way any more: what is left, if time is up before. `pending` counts what people
+    still plan to do."""
+    loop = asyncio.get_running_loop()
+    end, quiet = loop.time() + within_s, 0
+    connection = await asyncpg.connect(_dsn(rig))
+    try:
+        activities_upto: dict[Any, int] | None = None
+        while True:
+            left = {"follow-ups": pending(), "facts in the spool": await _in_spool(rig)}
+            upto = await ends(rig.broker.bootstrap)
+            if any(left.values()):
+                activities_upto = None
+            elif activities_upto is None:
+                # Markers go on for ever; nothing but markers comes after this.
+                activities_upto = {place: at for place, at in upto.items() if place.topic == ACTIVITIES}
+            for name, count in _COUNTS.items():
+                left[name] = await connection.fetchval(f"SELECT {count}")
+            left["records not handled"] = await _lag(connection, {**upto, **(activities_upto or {})})
+            quiet = quiet + 1 if not any(left.values()) else 0
+            if quiet == _QUIET_LOOKS or loop.time() > end:
+                return left
+            await asyncio.sleep(_LOOK_AGAIN_S)
+    finally:
+        await connection.close()
+
+
+async def gather(rig: Rig, left: Mapping[str, int]) -> Evidence:
+    """Read everything."""
+    connection = await asyncpg.connect(_dsn(rig))
+    try:
+        verdicts = await connection.fetch("SELECT lead_id, lead_version, verdict, inquiry_id FROM router_verdicts")
+        holdings = await connection.fetch(
+            "SELECT assignment_id, lead_id, generation, rep, pool, active FROM router_assignments"
+        )
+        pools = await connection.fetch("SELECT pool, turns FROM router_pools")
+        windows = [json.loads(row[0]) for row in await connection.fetch("SELECT body FROM sla_monitor_windows")]
+    finally:
+        await connection.close()
+    turns = {row["pool"]: json.loads(row["turns"]) for row in pools}
+    return Evidence(
+        records=await all_records(rig.broker.bootstrap),
+        verdicts=[Verdict(*row) for row in verdicts],
+        holdings=[Holding(*row) for row in holdings],
+        rotations={pool: Rotation(each["number"], each["taken"]) for pool, each in turns.items()},
+        windows={(each["lead_id"], each["generation"]): each.get("state", "open") for each in windows},
+        conservation=await _conservation(rig),
+        unfinished=left,
+    )
+
+
+async def _in_spool(rig: Rig) -> int:
+    try:
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://127.0.0.1:{rig.port('ingest')}/metrics")).text
+    except httpx.HTTPError:
+        return -1
+    return next(
+        int(float(line.split()[1])) for line in text.splitlines() if line.startswith("baton_ingest_spool_rows ")
+    )
+
+
+async def _conservation(rig: Rig) -> dict[str, Any]:
+    url = f"http://127.0.0.1:{rig.port('scoreboard')}/v1/conservation"
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(url, headers={"Authorization": f"Bearer {KEY}"})
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _lag(connection: "asyncpg.Connection[Any]", upto: Mapping[Any, int]) -> int:
+    """How many records the services have yet to handle, on the places that each has ever heard."""
+    behind = 0
+    for name in _CONSUMERS:
+        for row in await connection.fetch(f"SELECT topic, partition, next_offset FROM {name}_positions"):  # noqa: S608
+            behind += max(upto[row["topic"], row["partition"]] - row["next_offset"], 0)
+    return behind
+
+
+def _dsn(rig: Rig) -> str:
+    return rig.database_url.replace("postgresql+asyncpg://", "postgresql://")

@@ -1,0 +1,122 @@
+"""What the torture test knows without asking Baton: what it sent and was answered, what it was told by webhook; and
+the evidence that it reads afterwards. Instants are this process's clock unless a name says otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass
+class Inquiry:
+    """A lead as its sender sees it. `answers` are all pairs of ids that its posts were answered with."""
+
+    external_id: str
+    first_tried_at: datetime
+    accepted_at: datetime | None = None
+    answers: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass
+class Activity:
+    """A follow-up as its sender sees it."""
+
+    activity_id: str
+    lead_id: str
+    kind: str
+    first_tried_at: datetime
+    accepted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One delivery as the subscriber got it; `verified` by its signature."""
+
+    webhook_id: str
+    event: Mapping[str, Any]
+    verified: bool
+
+
+@dataclass
+class Ledger:
+    """Everything that was sent and received, outside of all faults."""
+
+    inquiries: dict[str, Inquiry] = field(default_factory=dict)
+    activities: dict[str, Activity] = field(default_factory=dict)
+    webhooks: list[Webhook] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Record:
+    """An event on a topic, at its place. `data` is its body, decoded."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+    type: str
+    lead_id: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A row of the router: what became of an inquiry, or, as `reassigned`, of a lead without one."""
+
+    lead_id: str
+    version: int
+    outcome: str
+    inquiry_id: str
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A row of the router: who has, or had, a lead."""
+
+    assignment_id: str
+    lead_id: str
+    generation: int
+    rep: str
+    pool: str
+    active: bool
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How often whose turn it was in a pool, as the router counts."""
+
+    number: int
+    taken: Mapping[str, int]
+
+
+@dataclass
+class Evidence:
+    """What Baton left behind. `windows` are states by lead and generation; `unfinished` counts what never came to
+    rest, by its name."""
+
+    records: Sequence[Record] = ()
+    verdicts: Sequence[Verdict] = ()
+    holdings: Sequence[Holding] = ()
+    rotations: Mapping[str, Rotation] = field(default_factory=dict)
+    windows: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    conservation: Mapping[str, Any] = field(default_factory=dict)
+    unfinished: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the checker has to know of the agreement: the weights of each pool, which activities meet and which end a
+    promise, and the tolerance in seconds."""
+
+    pools: Mapping[str, Mapping[str, int]]
+    tolerance_s: float
+    met_by: frozenset[str] = frozenset({"call", "email", "meeting"})
+    ended_by: frozenset[str] = frozenset({"rejected", "won", "lost", "consent_withdrawn"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way in which a promise of the product did not hold."""
+
+    kind: str
+    what: str

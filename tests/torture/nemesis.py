@@ -1,0 +1,107 @@
+"""What goes wrong during the torture test: services are killed, records are written twice, the broker hangs."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from deploy.parts.front import Service
+from tests.torture.ledger import Record
+from tests.torture.records import PLACES, record_of
+from tests.torture.rig import SERVICES, Rig
+
+
+def kill_times(count: int, within_s: float, seed: int) -> list[tuple[float, Service]]:
+    """`count` kills at random moments, each service as often as the others; every sixth hits a service that was killed
+    within the last two seconds, so that it is starting.
+
+    Delivery is killed in the first two thirds: what it had claimed is sent again only when its leases have run out,
+    after a minute.
+    """
+    draw = random.Random(seed)
+    found: list[tuple[float, Service]] = []
+    for number in range(count):
+        service = SERVICES[number % len(SERVICES)]
+        mine = [at for at, who in found if who == service]
+        last_s = within_s * 2 / 3 if service == "delivery" else within_s
+        if number % 6 == 5 and mine:
+            found.append((draw.choice(mine) + draw.uniform(0.2, 2.0), service))
+        else:
+            found.append((draw.uniform(1.0, last_s), service))
+    return sorted(found)
+
+
+async def kill(rig: Rig, times: list[tuple[float, Service]]) -> None:
+    """Kill at these times from now on."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def one(at: float, service: Service) -> None:
+        await asyncio.sleep(began + at - loop.time())
+        await rig.kill(service)
+
+    async with asyncio.TaskGroup() as group:
+        for at, service in times:
+            group.create_task(one(at, service))
+
+
+async def hang_kafka(rig: Rig, after_s: float, for_s: float) -> None:
+    """Have the broker hang after some time, for some time: it accepts connections and does not answer."""
+    await asyncio.sleep(after_s)
+    rig.broker.pause()
+    try:
+        await asyncio.sleep(for_s)
+    finally:
+        rig.broker.resume()
+
+
+class Listener:
+    """Reads all topics as they are written, and writes a `share` of the records again a little later, as a producer
+    does whose confirmation was lost. `on_assigned` gets each assignment of a first owner once."""
+
+    def __init__(self, bootstrap: str, *, share: float, seed: int, on_assigned: Callable[[Record], None]) -> None:
+        self._bootstrap = bootstrap
+        self._share = share
+        self._random = random.Random(seed)
+        self._on_assigned = on_assigned
+        self._seen: set[str] = set()
+        self.resent = 0
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        await consumer.start()
+        await producer.start()
+        try:
+            consumer.assign(PLACES)
+            await consumer.seek_to_beginning()
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    found = await consumer.getmany(timeout_ms=500)
+                    for record in [each for batch in found.values() for each in batch]:
+                        self._hear(record)
+                        if self._random.random() < self._share:
+                            group.create_task(self._again(producer, record))
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    def stop_resending(self) -> None:
+        """Only listen from now on."""
+        self._share = 0.0
+
+    def _hear(self, record: Any) -> None:
+        heard = record_of(record)
+        if heard.type == "baton.lead.assigned.v1" and heard.event_id not in self._seen:
+            self._seen.add(heard.event_id)
+            self._on_assigned(heard)
+
+    async def _again(self, producer: AIOKafkaProducer, record: Any) -> None:
+        await asyncio.sleep(self._random.uniform(0.0, 3.0))
+        await producer.send_and_wait(
+            record.topic, record.value, record.key, partition=record.partition, headers=list(record.headers)
+        )
+        self.resent += 1

@@ -1,0 +1,70 @@
+"""`python -m tests.torture.sabotage WAY services.NAME` runs a service with one discipline broken, in a way that it
+could be broken by mistake. The torture test has to fail on each."""
+
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.sla_monitor import timers
+from shared.db import inbox, position
+from shared.domain.events import INQUIRIES
+from shared.runtime.consume import Consumer
+
+_DIES_AT_BATCH = 2
+
+
+def offset_before_commit() -> None:
+    """The position is moved in a transaction of its own, before the one that has the effects; and the process dies
+    between the two, now and then."""
+    batches = 0
+
+    async def commit(self: Any, records: Sequence[Any], *, quarantine: Exception | None) -> None:
+        nonlocal batches
+        moves = self._moves(records)
+        async with self._database.begin() as tx:
+            await position.advance(tx, self._tables, moves)
+        batches += any(record.topic == INQUIRIES for record in records)
+        if batches == _DIES_AT_BATCH:
+            os.kill(os.getpid(), signal.SIGKILL)
+        assert quarantine is None
+        async with self._database.begin() as tx:
+            await self._run_handlers(tx, records)
+        self._at.update({place: new for place, (_, new) in moves.items()})
+        for woken in self._committed:
+            woken.set()
+
+    Consumer._commit = commit  # type: ignore[method-assign]
+
+
+def no_inbox() -> None:
+    """Every record counts as new."""
+
+    async def fresh(_tx: object, _tables: object, ids: Sequence[str], _now: datetime) -> set[str]:
+        return set(ids)
+
+    inbox.fresh = fresh  # type: ignore[assignment]
+
+
+def no_watermark() -> None:
+    """A breach waits for the clock only, whatever may still be on its way."""
+
+    def watermarks(marks: Sequence[Any]) -> Mapping[int, datetime]:
+        return {mark.partition: datetime.max.replace(tzinfo=UTC) for mark in marks}
+
+    setattr(timers, "watermarks", watermarks)  # noqa: B010 (it is not exported there)
+
+
+WAYS: Mapping[str, Callable[[], None]] = {
+    "offset-before-commit": offset_before_commit,
+    "no-inbox": no_inbox,
+    "no-watermark": no_watermark,
+}
+
+if __name__ == "__main__":
+    way, module = sys.argv[1:]
+    WAYS[way]()
+    runpy.run_module(module, run_name="__main__")

@@ -1,0 +1,363 @@
+"""Each promise broken once, by hand, in a small world in which all was well: the checker finds it, and calls it by its
+name. Without any service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.torture.checker import check
+from tests.torture.ledger import (
+    Activity,
+    Evidence,
+    Holding,
+    Inquiry,
+    Ledger,
+    Record,
+    Rotation,
+    Rules,
+    Verdict,
+    Webhook,
+)
+
+RULES = Rules({"benelux": {"ann": 2, "bob": 1}}, tolerance_s=1.0)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+INQUIRIES, ACTIVITIES = "baton.inquiries.v1", "baton.activities.v1"
+ASSIGNMENTS, ESCALATIONS = "baton.assignments.v1", "baton.escalations.v1"
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """Ann was called about `called` in time. Bob never called about `missed`, which Ann then got and called about."""
+
+    ledger: Ledger
+    evidence: Evidence
+
+    def record(self, event_id: str) -> Record:
+        return next(record for record in self.evidence.records if record.event_id == event_id)
+
+    def drop(self, event_id: str) -> None:
+        self.evidence.records = [record for record in self.evidence.records if record.event_id != event_id]
+        self.ledger.webhooks = [webhook for webhook in self.ledger.webhooks if webhook.webhook_id != event_id]
+
+    def add(self, topic: str, event_id: str, kind: str, lead_id: str, /, **data: Any) -> None:
+        record = Record(topic, 0, len(self.evidence.records), event_id, f"baton.{kind}.v1", lead_id, data)
+        self.evidence.records = [*self.evidence.records, record]
+        if topic in (ASSIGNMENTS, ESCALATIONS):
+            event = {"id": event_id, "type": record.type, "subject": lead_id, "data": data}
+            self.ledger.webhooks.append(Webhook(event_id, event, verified=True))
+
+    def change(self, event_id: str, /, **changes: Any) -> None:
+        """As if it had been announced and delivered otherwise from the start."""
+        record = self.record(event_id)
+        self.drop(event_id)
+        self.add(
+            record.topic,
+            event_id,
+            record.type.removeprefix("baton.").removesuffix(".v1"),
+            record.lead_id,
+            **{**record.data, **changes},
+        )
+
+
+def inquire(world: World, lead_id: str) -> None:
+    world.ledger.inquiries[lead_id] = Inquiry(lead_id, at(0), at(0.1), {(f"inq-{lead_id}", lead_id)})
+    world.add(INQUIRIES, f"in-{lead_id}", "inquiry.received", lead_id, inquiry_id=f"inq-{lead_id}")
+
+
+def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: float) -> None:
+    kind = "lead.assigned" if generation == 1 else "lead.reassigned"
+    world.add(
+        ASSIGNMENTS,
+        f"as-{lead_id}-{generation}",
+        kind,
+        lead_id,
+        lead_version=generation,
+        assignment_id=f"{lead_id}-{generation}",
+        generation=generation,
+        inquiry_id=f"inq-{lead_id}",
+        rep={"id": rep},
+        pool="benelux",
+        assigned_at=at(seconds).isoformat(),
+        received_at=at(0).isoformat(),
+        respond_by=at(seconds + 6).isoformat(),
+    )
+    world.add(ESCALATIONS, f"op-{lead_id}-{generation}", "window.opened", lead_id, generation=generation)
+
+
+def end(world: World, lead_id: str, generation: int, how: str, /, **data: Any) -> None:
+    world.add(ESCALATIONS, f"{how}-{lead_id}-{generation}", f"window.{how}", lead_id, generation=generation, **data)
+
+
+def call(world: World, lead_id: str, seconds: float) -> None:
+    name = f"call-{lead_id}"
+    world.ledger.activities[name] = Activity(name, lead_id, "call", at(seconds - 0.1), at(seconds + 0.1))
+    data = {"activity_id": name, "kind": "call", "accepted_at": at(seconds).isoformat()}
+    world.add(ACTIVITIES, name, "activity.recorded", lead_id, **data)
+
+
+@pytest.fixture
+def world() -> World:
+    made = World(Ledger(), Evidence())
+    inquire(made, "called")
+    assign(made, "called", "ann", generation=1, seconds=1)
+    call(made, "called", 4)
+    end(made, "called", 1, "met", met_by="call-called")
+    inquire(made, "missed")
+    assign(made, "missed", "bob", generation=1, seconds=1)
+    end(made, "missed", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8.5).isoformat())
+    assign(made, "missed", "ann", generation=2, seconds=10)
+    call(made, "missed", 12)
+    end(made, "missed", 2, "met", met_by="call-missed")
+    made.evidence = replace(
+        made.evidence,
+        verdicts=[
+            Verdict("called", 1, "assigned", "inq-called"),
+            Verdict("missed", 1, "assigned", "inq-missed"),
+            Verdict("missed", 2, "reassigned", "inq-missed"),
+        ],
+        holdings=[
+            Holding("called-1", "called", 1, "ann", "benelux", active=True),
+            Holding("missed-1", "missed", 1, "bob", "benelux", active=False),
+            Holding("missed-2", "missed", 2, "ann", "benelux", active=True),
+        ],
+        rotations={"benelux": Rotation(3, {"ann": 2, "bob": 1})},
+        windows={("called", 1): "met", ("missed", 1): "breached", ("missed", 2): "met"},
+        conservation={"balanced": True, "in_flight": 0, "received": 2},
+        unfinished={"events in an outbox": 0},
+    )
+    return made
+
+
+def found(world: World) -> set[str]:
+    return {finding.kind for finding in check(world.ledger, world.evidence, RULES)}
+
+
+def test_a_world_in_which_all_was_well_gives_no_findings(world: World) -> None:
+    assert check(world.ledger, world.evidence, RULES) == []
+
+
+def test_a_record_that_is_written_twice_is_no_finding(world: World) -> None:
+    world.evidence.records = [*world.evidence.records, *world.evidence.records]
+    world.ledger.webhooks *= 2
+    assert check(world.ledger, world.evidence, RULES) == []
+
+
+def lose_the_inquiry(world: World) -> None:
+    world.drop("in-called")
+
+
+def lose_the_announcement(world: World) -> None:
+    world.drop("as-called-1")
+
+
+def lose_the_row(world: World) -> None:
+    world.evidence.verdicts = world.evidence.verdicts[1:]
+
+
+def lose_the_activity(world: World) -> None:
+    world.drop("call-called")
+
+
+def join_it_as_well(world: World) -> None:
+    world.add(ASSIGNMENTS, "again", "lead.merged", "called", lead_version=2, inquiry_id="inq-called")
+
+
+def store_another_verdict(world: World) -> None:
+    world.evidence.verdicts = [*world.evidence.verdicts, Verdict("called", 2, "rejected", "inq-called")]
+
+
+def announce_another_verdict_than_is_stored(world: World) -> None:
+    world.evidence.verdicts = [Verdict("called", 1, "rejected", "inq-called"), *world.evidence.verdicts[1:]]
+
+
+def give_it_to_bob_as_well(world: World) -> None:
+    data = {**world.record("as-called-1").data, "rep": {"id": "bob"}, "assignment_id": "other", "lead_version": 2}
+    world.add(ASSIGNMENTS, "other", "lead.reassigned", "called", **data)
+
+
+def leave_the_first_owner_active(world: World) -> None:
+    rows = world.evidence.holdings
+    world.evidence.holdings = [rows[0], replace(rows[1], active=True), rows[2]]
+
+
+def store_the_generation_twice(world: World) -> None:
+    row = Holding("other", "called", 1, "bob", "benelux", active=False)
+    world.evidence.holdings = [*world.evidence.holdings, row]
+
+
+def store_another_owner(world: World) -> None:
+    rows = world.evidence.holdings
+    world.evidence.holdings = [replace(rows[0], rep="bob"), *rows[1:]]
+
+
+def let_bob_wait(world: World) -> None:
+    for number in range(6):
+        lead_id = f"more-{number}"
+        inquire(world, lead_id)
+        assign(world, lead_id, "ann", generation=1, seconds=1)
+
+
+def count_a_turn_too_many(world: World) -> None:
+    world.evidence.rotations = {"benelux": Rotation(4, {"ann": 3, "bob": 1})}
+
+
+def go_back_a_version(world: World) -> None:
+    world.change("as-missed-2", lead_version=1)
+
+
+def count_an_inquiry_too_few(world: World) -> None:
+    world.evidence.conservation = {"balanced": True, "in_flight": 0, "received": 1}
+
+
+def leave_one_on_its_way(world: World) -> None:
+    world.evidence.conservation = {"balanced": True, "in_flight": 1, "received": 2}
+
+
+def leave_an_outbox_full(world: World) -> None:
+    world.evidence.unfinished = {"events in an outbox": 3}
+
+
+def set_one_aside(world: World) -> None:
+    world.add("baton.quarantine.v1", "q", "record.quarantined", "called", origin="here", code="Refused")
+
+
+def forget_the_breach(world: World) -> None:
+    world.drop("breached-missed-1")
+    world.evidence.windows = {**world.evidence.windows, ("missed", 1): "open"}
+
+
+def breach_what_was_kept(world: World) -> None:
+    end(world, "called", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8).isoformat())
+
+
+def breach_what_was_answered_in_time_by_our_clock(world: World) -> None:
+    # Ingest would have dated the call late, though its sender had the answer before the deadline.
+    world.change("call-called", accepted_at=at(9).isoformat())
+    world.drop("met-called-1")
+    breach_what_was_kept(world)
+    world.evidence.windows = {**world.evidence.windows, ("called", 1): "breached"}
+
+
+def meet_it_with_nothing(world: World) -> None:
+    world.drop("call-missed")
+    del world.ledger.activities["call-missed"]
+
+
+def breach_it_twice(world: World) -> None:
+    data = world.record("breached-missed-1").data
+    world.add(ESCALATIONS, "another", "window.breached", "missed", **data)
+
+
+def take_the_breach_back(world: World) -> None:
+    world.add(ESCALATIONS, "back", "breach.retracted", "missed", generation=1)
+
+
+def watch_nothing(world: World) -> None:
+    world.drop("op-called-1")
+
+
+def store_the_window_otherwise(world: World) -> None:
+    world.evidence.windows = {**world.evidence.windows, ("called", 1): "cancelled"}
+
+
+def deliver_nothing(world: World) -> None:
+    world.ledger.webhooks = world.ledger.webhooks[1:]
+
+
+def deliver_it_unsigned(world: World) -> None:
+    world.ledger.webhooks[0] = replace(world.ledger.webhooks[0], verified=False)
+
+
+def deliver_it_under_another_id(world: World) -> None:
+    world.ledger.webhooks.append(replace(world.ledger.webhooks[0], webhook_id="new"))
+
+
+def deliver_it_otherwise(world: World) -> None:
+    event = {**world.ledger.webhooks[0].event, "data": {}}
+    world.ledger.webhooks.append(replace(world.ledger.webhooks[0], event=event))
+
+
+def deliver_what_nobody_said(world: World) -> None:
+    world.ledger.webhooks.append(Webhook("x", {"id": "x"}, verified=True))
+
+
+def say_two_things_under_one_id(world: World) -> None:
+    record = world.record("as-called-1")
+    world.evidence.records = [*world.evidence.records, replace(record, data={**record.data, "pool": "other"})]
+
+
+def answer_with_two_ids(world: World) -> None:
+    world.ledger.inquiries["called"].answers.add(("inq-other", "called"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind"),
+    [
+        (lose_the_inquiry, "loss"),
+        (lose_the_announcement, "loss"),
+        (lose_the_row, "loss"),
+        (lose_the_activity, "loss"),
+        (join_it_as_well, "two verdicts"),
+        (store_another_verdict, "two verdicts"),
+        (announce_another_verdict_than_is_stored, "two verdicts"),
+        (give_it_to_bob_as_well, "double assignment"),
+        (leave_the_first_owner_active, "double assignment"),
+        (store_the_generation_twice, "double assignment"),
+        (store_another_owner, "assignment differs"),
+        (let_bob_wait, "unfair turns"),
+        (count_a_turn_too_many, "turns differ"),
+        (go_back_a_version, "order"),
+        (count_an_inquiry_too_few, "conservation"),
+        (leave_one_on_its_way, "conservation"),
+        (leave_an_outbox_full, "unfinished"),
+        (set_one_aside, "quarantine"),
+        (forget_the_breach, "missed breach"),
+        (breach_what_was_kept, "false breach"),
+        (breach_what_was_kept, "two endings"),
+        (breach_what_was_answered_in_time_by_our_clock, "false breach"),
+        (meet_it_with_nothing, "false meeting"),
+        (meet_it_with_nothing, "missed breach"),
+        (breach_it_twice, "two breaches"),
+        (take_the_breach_back, "retraction"),
+        (watch_nothing, "missed window"),
+        (store_the_window_otherwise, "window differs"),
+        (deliver_nothing, "undelivered"),
+        (deliver_it_unsigned, "bad signature"),
+        (deliver_it_under_another_id, "changed id"),
+        (deliver_it_otherwise, "changed event"),
+        (deliver_what_nobody_said, "made up"),
+        (say_two_things_under_one_id, "changed event"),
+        (answer_with_two_ids, "changed answer"),
+    ],
+)
+def test_a_broken_promise_is_found_by_its_name(world: World, harm: Callable[[World], None], kind: str) -> None:
+    harm(world)
+    assert kind in found(world)
+
+
+def test_a_follow_up_within_the_tolerance_counts_and_one_behind_it_does_not(world: World) -> None:
+    world.change("call-called", accepted_at=at(8).isoformat())
+    assert check(world.ledger, world.evidence, RULES) == []
+    world.change("call-called", accepted_at=(at(8) + timedelta(microseconds=1)).isoformat())
+    assert found(world) == {"false meeting", "missed breach"}
+
+
+def test_a_move_or_an_end_before_the_deadline_excuses_the_owner(world: World) -> None:
+    for event_id in ("breached-missed-1", "call-missed", "met-missed-2"):
+        world.drop(event_id)
+    del world.ledger.activities["call-missed"]
+    end(world, "missed", 1, "cancelled")
+    world.change("as-missed-2", assigned_at=at(5).isoformat(), respond_by=at(11).isoformat())
+    world.ledger.activities["lost"] = Activity("lost", "missed", "lost", at(9), at(9.1))
+    data = {"activity_id": "lost", "kind": "lost", "accepted_at": at(9).isoformat()}
+    world.add(ACTIVITIES, "lost", "activity.recorded", "missed", **data)
+    end(world, "missed", 2, "cancelled")
+    world.evidence.windows = {("called", 1): "met", ("missed", 1): "cancelled", ("missed", 2): "cancelled"}
+    assert check(world.ledger, world.evidence, RULES) == []

@@ -1,0 +1,68 @@
+"""Every service is killed again and again while leads flow, on real Kafka and PostgreSQL; nothing is lost, doubled,
+missed or made up. And the checker that says so finds it when a service is built wrong."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+
+from deploy.parts.kafka import KafkaBroker
+from deploy.parts.postgres import PostgresCluster
+from tests.torture.load import Habits
+from tests.torture.rig import SERVICES
+from tests.torture.run import Faults, Outcome, torture
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone"), pytest.mark.timeout(600)]
+
+FEW = Habits(leads=400, per_s=40)
+
+
+def seed() -> int:
+    chosen = int(os.environ.get("TORTURE_SEED", "0")) or secrets.randbelow(2**31)
+    logging.getLogger("torture").warning("TORTURE_SEED=%d gives the same plans again", chosen)
+    return chosen
+
+
+def told(outcome: Outcome) -> str:
+    first = "\n".join(f"  {finding.kind}: {finding.what}" for finding in outcome.findings[:40])
+    return f"{dict(outcome.kinds)}\n{first}\nfigures: {dict(outcome.figures)}"
+
+
+async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_killed(
+    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    habits = Habits(leads=5000, per_s=110)
+    faults = Faults(kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed())
+    assert not outcome.findings, told(outcome)
+    assert outcome.figures["kills"] == dict.fromkeys(SERVICES, 6), told(outcome)
+    # Enough happened for the silence of the checker to mean something.
+    events = outcome.figures["events"]
+    assert min(events[kind] for kind in ("window.met", "window.breached", "lead.merged", "lead.rejected")) > 100
+    assert outcome.figures["records_twice"] > 100, told(outcome)
+
+
+async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
+    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    faults = Faults(sabotage={"router": "offset-before-commit"})
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    assert outcome.kinds["loss"], told(outcome)
+
+
+async def test_the_checker_finds_a_router_that_forgets_what_it_has_decided(
+    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    faults = Faults(resent=0.3, sabotage={"router": "no-inbox"})
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    assert outcome.kinds["two verdicts"], told(outcome)
+
+
+async def test_the_checker_finds_a_monitor_that_does_not_wait_for_facts_on_their_way(
+    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    faults = Faults(hangs_after_s=7, hangs_s=6, sabotage={"sla_monitor": "no-watermark"})
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    assert outcome.kinds["false breach"], told(outcome)

@@ -1,0 +1,131 @@
+"""Which promises were kept, from the facts alone, and where the verdicts on the topics say otherwise."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.torture.ledger import Activity, Evidence, Finding, Ledger, Record, Rules
+
+_OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
+_ENDS = {
+    "baton.window.met.v1": "met",
+    "baton.window.breached.v1": "breached",
+    "baton.window.cancelled.v1": "cancelled",
+    "baton.breach.retracted.v1": "retracted",
+}
+
+
+@dataclass
+class Promise:
+    """One promise to answer one lead, of the owner of one generation."""
+
+    lead_id: str
+    generation: int
+    starts_at: datetime
+    due_at: datetime
+    next_owner_at: datetime | None = None
+    opened: bool = False
+    ended: list[str] = field(default_factory=list)
+    breached: list[Record] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """How findings call it."""
+        return f"{self.lead_id} generation {self.generation}"
+
+
+def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
+    """Everything that is wrong with promises."""
+    promises = promises_of(records)
+    facts = _facts(records)
+    sent = defaultdict(list)
+    for activity in ledger.activities.values():
+        sent[activity.lead_id].append(activity)
+    for promise in promises.values():
+        decide_at = promise.due_at + timedelta(seconds=rules.tolerance_s)
+        yield from _once(promise, evidence)
+        counting = [f for f in facts[promise.lead_id] if promise.starts_at <= f[0] <= decide_at]
+        met = any(kind in rules.met_by for _, kind in counting)
+        ended = any(kind in rules.ended_by for _, kind in counting)
+        moved = promise.next_owner_at is not None and promise.next_owner_at <= decide_at
+        breached = bool(promise.breached)
+        if breached and (met or ended or moved):
+            yield Finding("false breach", f"{promise.name}: a follow-up, end or move came by {decide_at}")
+        if not breached and not (met or ended or moved):
+            yield Finding("missed breach", f"{promise.name}: nothing came by {decide_at}")
+        if "met" in promise.ended and not met:
+            yield Finding("false meeting", f"{promise.name} is met, but by nothing that came by {decide_at}")
+        yield from _by_own_clock(promise, sent[promise.lead_id], decide_at, rules, moved=moved)
+
+
+def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
+    """A promise for each time that a lead got an owner, with what was said of it."""
+    promises: dict[tuple[str, int], Promise] = {}
+    owned = [record for record in records if record.type in _OWNED]
+    for record in owned:
+        data = record.data
+        starts = [data["assigned_at"], *([data["received_at"]] if data["generation"] == 1 else [])]
+        due_at = datetime.fromisoformat(data["respond_by"])
+        starts_at = min(map(datetime.fromisoformat, starts))
+        promises[record.lead_id, data["generation"]] = Promise(record.lead_id, data["generation"], starts_at, due_at)
+    for record in owned:
+        before = promises.get((record.lead_id, record.data["generation"] - 1))
+        if before is not None:
+            before.next_owner_at = datetime.fromisoformat(record.data["assigned_at"])
+    for record in records:
+        promise = promises.get((record.lead_id, record.data.get("generation", 0)))
+        if promise is None:
+            continue
+        promise.opened |= record.type == "baton.window.opened.v1"
+        if record.type in _ENDS:
+            promise.ended.append(_ENDS[record.type])
+        if record.type == "baton.window.breached.v1":
+            promise.breached.append(record)
+    return promises
+
+
+def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
+    """How long after the last instant that counted each breach was told, in seconds, shortest first."""
+    breaches = {r.event_id: r.data for r in records if r.type == "baton.window.breached.v1"}
+    return sorted(
+        (datetime.fromisoformat(data["detected_at"]) - datetime.fromisoformat(data["due_at"])).total_seconds()
+        - rules.tolerance_s
+        for data in breaches.values()
+    )
+
+
+def _facts(records: Sequence[Record]) -> defaultdict[str, list[tuple[datetime, str]]]:
+    found: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for record in records:
+        if record.type == "baton.activity.recorded.v1":
+            found[record.lead_id].append((datetime.fromisoformat(record.data["accepted_at"]), record.data["kind"]))
+    return found
+
+
+def _once(promise: Promise, evidence: Evidence) -> Iterator[Finding]:
+    if not promise.opened:
+        yield Finding("missed window", f"{promise.name} was never watched")
+    if len(promise.breached) > 1:
+        yield Finding("two breaches", f"{promise.name} was breached {len(promise.breached)} times")
+    if "retracted" in promise.ended:
+        yield Finding("retraction", f"{promise.name}: a breach was taken back, though no instance was given up")
+    if len(set(promise.ended) - {"retracted"}) > 1:
+        yield Finding("two endings", f"{promise.name} ended {promise.ended}")
+    state = evidence.windows.get((promise.lead_id, promise.generation))
+    if set(promise.ended) != {state} and "retracted" not in promise.ended:
+        yield Finding("window differs", f"{promise.name} is stored {state} and was announced {promise.ended}")
+
+
+def _by_own_clock(
+    promise: Promise, sent: Sequence[Activity], decide_at: datetime, rules: Rules, *, moved: bool
+) -> Iterator[Finding]:
+    """The same without believing when the product says that it accepted what: only what was sent, and answered when."""
+    for activity in sent:
+        answered_at = activity.accepted_at
+        in_time = answered_at is not None and answered_at < promise.due_at
+        counts = activity.first_tried_at > promise.starts_at and activity.kind in rules.met_by
+        if promise.breached and in_time and counts:
+            yield Finding("false breach", f"{promise.name}: {activity.activity_id} was answered at {answered_at}")
+    if not promise.breached and not moved and all(activity.first_tried_at > decide_at for activity in sent):
+        yield Finding("missed breach", f"{promise.name}: nobody even tried before {decide_at}")

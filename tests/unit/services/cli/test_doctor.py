@@ -1,0 +1,106 @@
+"""The doctor finds what would keep Baton from starting, says how to mend it, changes nothing and tells no secret."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.cli.app import run
+from services.cli.doctor import Finding, examine, settings_models, shown, well
+
+EXAMPLE = Path(__file__).parents[4] / "deploy" / "agreement.example.yaml"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {
+        "BATON_DATA": str(tmp_path / "data"),
+        "BATON_AGREEMENT": str(EXAMPLE),
+        "BATON_ADMIN_KEY": "bk_0123456789abcdef0123456789abcdef",
+    }
+
+
+def found(environ: dict[str, str], check: str) -> Finding:
+    (finding,) = [finding for finding in examine(environ) if finding.check == check]
+    return finding
+
+
+def test_a_good_setup_is_well_and_stays_untouched(environ: dict[str, str], tmp_path: Path) -> None:
+    findings = examine(environ)
+    assert [finding.check for finding in findings] == [
+        "settings",
+        "keys",
+        "agreement",
+        "data folder",
+        "database",
+        "kafka",
+    ]
+    assert {finding.state for finding in findings} == {"ok"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_nobody_reads_fails_with_the_nearest_name(environ: dict[str, str]) -> None:
+    (finding,) = examine({**environ, "BATON_AGREMENT": "x"})
+    assert (finding.check, finding.state) == ("settings", "fail")
+    assert "BATON_AGREEMENT?" in finding.detail
+
+
+def test_a_wrong_setting_of_one_service_fails_too(environ: dict[str, str]) -> None:
+    (finding,) = examine({**environ, "BATON_DELIVERY_IN_FLIGHT": "many"})
+    assert "BATON_DELIVERY_IN_FLIGHT" in finding.detail
+
+
+def test_the_settings_of_every_service_are_known() -> None:
+    prefixes = [model.PREFIX for model in settings_models()]
+    assert prefixes[0] == "BATON_"
+    assert {"BATON_INGEST_", "BATON_DELIVERY_"} <= set(prefixes)
+
+
+def test_a_refused_agreement_fails_and_names_the_command_that_tells_all(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    wrong = tmp_path / "agreement.yaml"
+    wrong.write_text("agreement: x\n")
+    finding = found({**environ, "BATON_AGREEMENT": str(wrong)}, "agreement")
+    assert finding.state == "fail"
+    assert finding.fix == f"Run './baton agreement check {wrong}'."
+
+
+def test_a_missing_agreement_fails(environ: dict[str, str], tmp_path: Path) -> None:
+    assert found({**environ, "BATON_AGREEMENT": str(tmp_path / "none")}, "agreement").state == "fail"
+
+
+def test_a_data_folder_that_cannot_be_made_fails(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finding = found({**environ, "BATON_DATA": str(tmp_path / "file" / "data")}, "data folder")
+    assert (finding.state, finding.fix) == ("fail", "Set BATON_DATA to a folder of yours.")
+
+
+def test_no_key_and_a_short_key_are_warnings(environ: dict[str, str]) -> None:
+    assert found({**environ, "BATON_ADMIN_KEY": "short"}, "keys").state == "warn"
+    assert found({**environ, "BATON_ADMIN_KEY": ""}, "keys").state == "warn"
+
+
+def test_parts_that_do_not_answer_fail_side_by_side_and_the_password_is_not_told(environ: dict[str, str]) -> None:
+    away = {
+        "BATON_DATABASE_URL": "postgresql+asyncpg://baton:very-secret@127.0.0.1:1/baton",
+        "BATON_KAFKA": "127.0.0.1:1",
+    }
+    findings = examine({**environ, **away})
+    assert {finding.check for finding in findings if finding.state == "fail"} == {"database", "kafka"}
+    assert "very-secret" not in shown(findings, as_json=True)
+    assert environ["BATON_ADMIN_KEY"] not in shown(findings, as_json=True)
+    assert not well(findings)
+
+
+def test_the_exit_code_says_whether_a_check_failed(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert run(["doctor", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is True
+    monkeypatch.setenv("BATON_AGREEMENT", "none.yaml")
+    assert run(["doctor"]) == 1
+    assert "fail  agreement" in capsys.readouterr().out

@@ -1,0 +1,146 @@
+"""A submission becomes one inquiry of one person, under ids that follow from what was sent."""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, instant_at, json_instant
+from services.ingest.domain.identity import Identity, lead_of_inquiry
+from services.ingest.domain.intake import Lead, forgiving_lead, inquiry, normal_lead, quarantined
+from services.ingest.domain.strict_json import Reader
+from shared.domain.errors import Refused
+from shared.domain.events import InquiryReceived, RecordQuarantined
+from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+
+identity = Identity(b"a key of more than enough length")
+reader: Reader[Lead] = Reader(Lead)
+AT_US = 1_795_427_400_123_456
+
+FULL: dict[str, Any] = {
+    "external_id": "web-8f2c", "occurred_at": "2026-11-21T10:29:58+01:00", "kind": "demo_request", "source": "website",
+    "contact": {"email": "Jo@Example.com", "phone": "0470 12 34 56", "first_name": "Jo", "country": "be"},
+    "company": {"name": "Example \"NV\"", "employees": 120}, "channel": "paid_search", "campaign": "q4-demo",
+    "page_url": "https://acme.example/demo", "message": "Can we\ntalk?",
+    "consent": {"basis": "opt_in", "given_at": "2026-11-21T09:29:50Z"},
+    "signals": [{"kind": "page_view", "at": "2026-11-20T19:02:00+01:00", "path": "/pricing"}],
+    "touches": [{"at": "2026-11-02T08:00:00Z", "channel": "organic_search", "campaign": None}],
+    "custom": {"budget.amount": {"value": "50000", "currency": "EUR"}},
+}  # fmt: skip
+
+
+def lead(**changes: Any) -> Lead:
+    return reader.read(msgspec.json.encode({"contact": {"email": "jo@example.com"}} | changes))
+
+
+def test_the_event_that_is_kept_is_the_inquiry_that_was_sent() -> None:
+    draft = inquiry(normal_lead(lead(**FULL)), identity=identity, raw=b"{}")
+    fact_id = draft.id_at(AT_US)
+    event = msgspec.json.decode(draft.value_at(fact_id, json_instant(AT_US)), type=InquiryReceived)
+    assert event == InquiryReceived(
+        lead_id=draft.lead_id, inquiry_id=fact_id, source="website", kind="demo_request", accepted_at=instant_at(AT_US),
+        contact=Contact(email="jo@example.com", phone="+32470123456", first_name="Jo", country="be"),
+        company=Company(name='Example "NV"', employees=120), external_id="web-8f2c",
+        occurred_at=datetime(2026, 11, 21, 9, 29, 58, tzinfo=UTC), channel="paid_search", campaign="q4-demo",
+        page_url="https://acme.example/demo", message="Can we\ntalk?",
+        consent=Consent(basis="opt_in", given_at=datetime(2026, 11, 21, 9, 29, 50, tzinfo=UTC)),
+        signals=(Signal(kind="page_view", at=datetime(2026, 11, 20, 18, 2, tzinfo=UTC), path="/pricing"),),
+        touches=(Touch(at=datetime(2026, 11, 2, 8, tzinfo=UTC), channel="organic_search"),),
+        custom=FULL["custom"],
+    )  # fmt: skip
+    assert lead_of_inquiry(fact_id) == draft.lead_id
+    assert draft.topic == InquiryReceived.TOPIC
+
+
+def test_a_lead_is_the_keyed_digest_of_its_address_and_else_of_its_number() -> None:
+    key = b"a key of more than enough length"
+    expected = hmac.new(key, b"email:jo@example.com", hashlib.sha256).hexdigest()[:32]
+    assert identity.lead_id(email="jo@example.com", phone="+32470123456") == f"ld_{expected}"
+    expected = hmac.new(key, b"phone:+32470123456", hashlib.sha256).hexdigest()[:32]
+    assert identity.lead_id(email=None, phone="+32470123456") == f"ld_{expected}"
+    long = b"k" * 100
+    assert Identity(long).digest("x") == hmac.new(long, b"x", hashlib.sha256).hexdigest()
+
+
+def test_kind_and_source_have_words_of_their_own_when_none_are_given() -> None:
+    normal = normal_lead(lead())
+    assert (normal.kind, normal.source) == ("inquiry", "api")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"contact": {}}, "/contact"),
+        ({"contact": {"email": "", "phone": ""}}, "/contact"),
+        ({"contact": {"email": "jo"}}, "/contact/email"),
+        ({"contact": {"email": "jo@example.com", "phone": "none"}}, "/contact/phone"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at"),
+        ({"consent": {"basis": "x", "given_at": "0001-01-01T00:00:00+14:00"}}, "/consent/given_at"),
+        ({"touches": [{"at": "0001-01-01T00:00:00+14:00", "channel": "x"}]}, "/touches/0/at"),
+    ],
+)
+def test_a_lead_that_nobody_could_call_or_date_is_refused(changes: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Refused) as refused:
+        normal_lead(lead(**changes))
+    assert refused.value.pointer == pointer
+
+
+def test_a_sender_that_can_not_correct_loses_no_lead_over_one_wrong_key() -> None:
+    normal = forgiving_lead(lead(contact={"email": "jo@example.com", "phone": "n/a"}))
+    assert (normal.contact.phone, normal.custom) == (None, {"phone_as_given": "n/a"})
+    normal = forgiving_lead(lead(contact={"email": "jo at home", "phone": "+32470123456"}))
+    assert (normal.contact.email, normal.custom) == (None, {"email_as_given": "jo at home"})
+    with pytest.raises(Refused):
+        forgiving_lead(lead(contact={"email": "jo", "phone": "n/a"}))
+
+
+def _draft(raw: bytes = b"1", sent: str | None = None, *, test: bool = False, **changes: Any) -> Any:
+    return inquiry(normal_lead(lead(**changes)), identity=identity, raw=raw, sent_key=sent, test=test)
+
+
+def test_a_repeat_is_known_by_the_senders_key_then_by_its_id_then_by_its_bytes() -> None:
+    sent = _draft(sent="k", external_id="e")
+    assert sent.repeat_key == _draft(b"2", sent="k", message="other").repeat_key
+    assert sent.repeat_key != _draft(sent="k", source="other").repeat_key
+    external = _draft(external_id="e")
+    assert external.repeat_key == _draft(b"2", external_id="e").repeat_key
+    assert external.repeat_key not in (_draft(external_id="f").repeat_key, sent.repeat_key, _draft(sent="e").repeat_key)
+    by_bytes = _draft(b"1")
+    assert by_bytes.repeat_key == _draft(b"1").repeat_key
+    assert by_bytes.repeat_key != _draft(b"2").repeat_key
+    assert (sent.repeat_s, external.repeat_s, by_bytes.repeat_s) == (REMEMBERED_S, REMEMBERED_S, DAY_S)
+
+
+def test_a_sent_key_fixes_the_id_and_bytes_alone_do_not() -> None:
+    assert _draft(sent="k").id_at(1) == _draft(sent="k").id_at(2)
+    assert _draft().id_at(1) == _draft().id_at(1)
+    assert _draft().id_at(1) != _draft().id_at(2)
+    assert lead_of_inquiry(_draft().id_at(1)) == _draft().lead_id == _draft(sent="k").lead_id
+
+
+def test_a_test_is_marked_and_never_a_repeat() -> None:
+    draft = _draft(test=True, external_id="e")
+    assert draft.repeat_s == 0
+    assert draft.id_at(1) != draft.id_at(2)
+    assert msgspec.json.decode(draft.value_at(draft.id_at(1), json_instant(1)), type=InquiryReceived).test
+
+
+def test_what_could_not_be_mapped_is_kept_whole_with_its_reason() -> None:
+    raw = b'\xff{"odd": "payload"}'
+    draft = quarantined(identity=identity, source="ads", raw=raw, code="no_columns", detail="why")
+    fact_id = draft.id_at(AT_US)
+    event = msgspec.json.decode(draft.value_at(fact_id, json_instant(AT_US)), type=RecordQuarantined)
+    assert event == RecordQuarantined(
+        lead_id="ads", quarantine_id=fact_id, inquiry_id=fact_id, service="ingest", origin="source:ads",
+        code="no_columns", detail="why", at=instant_at(AT_US), body=raw, record_type=InquiryReceived.TYPE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "inq_1", "ld_" + "a" * 32, "inq_" + "a" * 32 + "_" + "b" * 25])
+def test_what_is_no_inquirys_id_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        lead_of_inquiry(text)
+    assert refused.value.pointer == "/inquiry_id"

@@ -1,0 +1,74 @@
+"""Windows and escalations: what ended stays ended."""
+
+from typing import Any
+
+from services.scoreboard.domain.promises import Escalation, Window, climb, counts_for, run
+from shared.domain.events import BreachRetracted, WindowCancelled, WindowWarned
+from tests.unit.services.scoreboard.facts import acknowledged, after, breached, closed, met, opened, raised
+
+
+def window(*events: Any) -> Window:
+    found = Window(window_id="wi_ld_1")
+    for event in events:
+        found = run(found, event)
+    return found
+
+
+def escalation(*events: Any) -> Escalation:
+    found = Escalation(escalation_id="es_ld_1")
+    for event in events:
+        found = climb(found, event)
+    return found
+
+
+def common(event: Any) -> dict[str, Any]:
+    names = ("lead_id", "window_id", "promise", "side", "owner", "generation", "due_at", "agreement")
+    return {name: getattr(event, name) for name in names}
+
+
+def test_a_window_opens_and_is_met() -> None:
+    found = window(opened(), met())
+    assert (found.state, found.opened_at, found.ended_at) == ("met", after(0.1), after(5))
+
+
+def test_a_met_window_does_not_reopen_when_its_opening_comes_late() -> None:
+    found = window(met(), opened())
+    assert (found.state, found.opened_at) == ("met", after(0.1))
+
+
+def test_a_warning_keeps_the_window_open() -> None:
+    warned = WindowWarned(**common(opened()), at=after(10), level=1, told=("rep",))
+    assert window(opened(), warned).state == "open"
+
+
+def test_a_breach_says_whose_fault_it_is_and_can_be_taken_back() -> None:
+    assert window(opened(), breached(fault="pipeline")).fault == "pipeline"
+    back = BreachRetracted(**common(opened()), at=after(14), breach_id="br_ld_1", met_by="ac")
+    assert window(opened(), breached(), back).state == "met"
+
+
+def test_a_cancelled_window_counts_neither_as_answered_nor_as_missed() -> None:
+    gone = window(opened(), WindowCancelled(**common(opened()), at=after(3), reason="reassigned"))
+    assert {name for _, name in counts_for(gone)} == {"promised"}
+
+
+def test_only_first_responses_are_in_the_funnel() -> None:
+    assert {name for _, name in counts_for(window(opened(promise="disposition")))} == {"windows_open"}
+    assert {name for _, name in counts_for(window(opened(), met()))} == {"promised", "responded"}
+    assert {name for _, name in counts_for(window(opened(), breached()))} == {"promised", "breached"}
+
+
+def test_an_escalation_fires_is_taken_on_and_closes_for_good() -> None:
+    taken = escalation(raised(), acknowledged())
+    assert (taken.state, taken.acknowledged_by, taken.raised_at) == ("acknowledged", "mia", after(15))
+    assert escalation(raised(), acknowledged(), closed(), raised(at=after(40))).state == "closed"
+
+
+def test_a_higher_level_fires_again_after_an_acknowledgement() -> None:
+    found = escalation(raised(), acknowledged(), raised(level=3, at=after(60)))
+    assert (found.state, found.level, found.raised_at) == ("firing", 3, after(15))
+
+
+def test_an_older_level_that_comes_late_does_not_undo_an_acknowledgement() -> None:
+    found = escalation(acknowledged(), raised())
+    assert (found.state, found.raised_at) == ("acknowledged", after(15))

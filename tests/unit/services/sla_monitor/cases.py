@@ -1,0 +1,85 @@
+"""An agreement, a lead and its windows, to test the monitor's rules with."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.sla_monitor.domain.window import Fact, Window, opened
+from shared.domain.agreement import Agreement, Duration, Ladder, Mql, Person, Promise, Step
+from shared.domain.calendar import Calendar
+from shared.domain.events import AgreementRef, LeadAssigned, RepRef
+from shared.domain.lead import Company, Contact
+
+T0 = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TOLERANCE = timedelta(seconds=2)
+OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+RESPONSE = Ladder(
+    "response",
+    (
+        Step(1, -300, tell=("rep",)),
+        Step(2, 0, tell=("rep", "manager")),
+        Step(3, 900, move_within="pool"),
+        Step(4, 3600, tell=("ops",), page=True, if_unanswered=True),
+    ),
+    repeats=2,
+    repeat_every_s=1800,
+)
+PROMPTLY = Duration(120)
+FIRST_RESPONSE = Promise("first_response", Duration(900), ("call", "email"), "response", "wall")
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def agreement(*promises: Promise, ladder: Ladder = RESPONSE, hand_off_within: Duration | None = PROMPTLY) -> Agreement:
+    return Agreement(
+        name="emea",
+        version=3,
+        hash="sha256:x",
+        text="",
+        timezone="UTC",
+        effective_from=T0,
+        calendars={},
+        mql=Mql(hand_off_within=hand_off_within),
+        scoring=(),
+        people={who: Person(who, f"{who}@acme.example", OFFICE) for who in ("ann", "bob")},
+        pools={},
+        routing=(),
+        promises={promise.name: promise for promise in promises or (FIRST_RESPONSE,)},
+        ladders={ladder.name: ladder},
+    )
+
+
+def assigned(**changes: Any) -> LeadAssigned:
+    fields: dict[str, Any] = {
+        "lead_id": "ld_1",
+        "lead_version": 1,
+        "assignment_id": "as_1",
+        "generation": 1,
+        "inquiry_id": "inq_1",
+        "rep": RepRef("ann", "ann@acme.example"),
+        "previous_rep": None,
+        "pool": "benelux",
+        "rule": "everyone else",
+        "assigned_at": T0,
+        "received_at": at(-1),
+        "respond_by": None,
+        "stage": "mql",
+        "score": 50,
+        "reasons": (),
+        "contact": Contact(),
+        "company": Company(),
+        "campaign": None,
+        "channel": None,
+        "agreement": AgreementRef("emea", 3, "sha256:x"),
+    }
+    return LeadAssigned(**{**fields, **changes})
+
+
+def window(event: LeadAssigned | None = None, deal: Agreement | None = None, *, known_at: datetime = T0) -> Window:
+    [found] = opened(event or assigned(), deal or agreement(), partition=3, known_at=known_at, tolerance=TOLERANCE)
+    return found
+
+
+def fact(kind: str, seconds: float, name: str = "") -> Fact:
+    return Fact(name or f"{kind}@{seconds}", kind, at(seconds))

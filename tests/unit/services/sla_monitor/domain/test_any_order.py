@@ -1,0 +1,127 @@
+"""Whatever the order in which facts and watermarks come, and whenever the timer looks: the verdict is the one that the
+set of accepted facts implies, given once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.settlement import Case, hear, open_case, settle
+from services.sla_monitor.domain.watermark import Mark, newest, watermarks
+from services.sla_monitor.domain.window import Fact
+from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
+from tests.unit.services.sla_monitor.cases import agreement, at, window
+
+DECIDED = 902
+KINDS = ("call", "email", "meeting", "note")
+LADDER = levels(agreement(), window())
+
+seconds = st.one_of(st.integers(-5, 3000), st.sampled_from([-1, 0, 900, 901, DECIDED, DECIDED + 1]))
+
+
+@dataclass(frozen=True)
+class Told:
+    """One record of an instance's log: a fact, or a watermark when `fact` is None."""
+
+    upto: datetime
+    fact: Fact | None
+
+
+@st.composite
+def instance_log(draw: st.DrawFn, name: str, kinds: tuple[str, ...]) -> list[Told]:
+    """Facts in accepted order with watermarks among them: no fact behind a watermark is older than it."""
+    accepted = sorted(draw(st.lists(seconds, max_size=5)))
+    told = [
+        Told(at(second), Fact(f"{name}{n}", draw(st.sampled_from(kinds)), at(second)))
+        for n, second in enumerate(accepted)
+    ]
+    for upto in draw(st.lists(seconds, max_size=4)):
+        behind = next((n for n, each in enumerate(told) if each.upto >= at(upto)), len(told))
+        told.insert(behind, Told(at(upto), None))
+    return [*told, Told(at(100_000), None)]
+
+
+class Monitor:
+    """The rules with what the store would keep, and the events they announced."""
+
+    def __init__(self) -> None:
+        self.case = open_case(window(), (), LADDER)
+        self.facts: list[Fact] = []
+        self.marks = {"a": Mark(3, "a", at(-100)), "b": Mark(3, "b", at(-100))}
+        self.now = at(0)
+        self.events: list[object] = []
+
+    def take(self, instance: str, told: Told) -> None:
+        if told.fact is not None:
+            self.facts.append(told.fact)
+            self._keep(hear(self._loaded(), told.fact, self.now))
+        else:
+            said = Mark(3, instance, told.upto)
+            self.marks[instance] = newest([self.marks[instance], said])[(3, instance)]
+
+    def look(self) -> None:
+        watermark = watermarks(self.marks.values())[3]
+        while self.case.window.look_at is not None and self.case.window.look_at <= min(self.now, watermark):
+            self._keep(settle(self._loaded(), self.facts, LADDER, now=self.now, watermark=watermark))
+
+    def _loaded(self) -> Case:
+        return Case(self.case.window, self.case.escalation)
+
+    def _keep(self, case: Case) -> None:
+        self.case = case
+        self.events += [envelope.event for envelope in case.announced]
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(event, kind) for event in self.events)
+
+
+def run(data: st.DataObject, kinds: tuple[str, ...]) -> tuple[Monitor, list[Fact]]:
+    logs = {name: data.draw(instance_log(name, kinds), label=name) for name in ("a", "b")}
+    every = [told.fact for log in logs.values() for told in log if told.fact is not None]
+    monitor = Monitor()
+    while any(logs.values()):
+        name = data.draw(st.sampled_from([name for name, log in logs.items() if log]))
+        told = logs[name].pop(0)
+        for _ in range(data.draw(st.integers(1, 2))):  # a record may come twice
+            monitor.take(name, told)
+        monitor.now = max(monitor.now, at(data.draw(seconds)))
+        if data.draw(st.booleans()):
+            monitor.look()
+    monitor.now = at(100_000)
+    monitor.look()
+    return monitor, every
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_window_is_breached_exactly_when_no_answer_was_accepted_in_time(data: st.DataObject) -> None:
+    monitor, facts = run(data, KINDS)
+    met = any(f.kind in ("call", "email") and at(-1) <= f.accepted_at <= at(DECIDED) for f in facts)
+    assert monitor.case.window.state == ("met" if met else "breached")
+    assert (monitor.count(WindowMet), monitor.count(WindowBreached)) == ((1, 0) if met else (0, 1))
+    assert monitor.count(BreachRetracted) == 0
+    assert monitor.case.window.look_at is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_rejection_in_time_is_never_followed_by_a_breach(data: st.DataObject) -> None:
+    monitor, facts = run(data, (*KINDS, "rejected"))
+    timely = {f.kind for f in facts if at(-1) <= f.accepted_at <= at(DECIDED)}
+    expected = {"met"} if timely & {"call", "email"} else set()
+    expected |= {"cancelled"} if "rejected" in timely else set()
+    assert monitor.case.window.state in (expected or {"breached"})
+    assert sum(monitor.count(kind) for kind in (WindowMet, WindowBreached, WindowCancelled)) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_levels_fire_once_and_in_order_and_never_after_an_answer(data: st.DataObject) -> None:
+    monitor, facts = run(data, KINDS)
+    due = [event.due_at for event in monitor.events if isinstance(event, EscalationRaised)]
+    assert due == sorted(set(due))
+    answers = [f.accepted_at for f in facts if f.kind in ("call", "email") and f.accepted_at >= at(-1)]
+    assert all(instant + window().tolerance <= min(answers, default=at(100_000)) for instant in due)
+    assert bool(answers) or len(due) == 5

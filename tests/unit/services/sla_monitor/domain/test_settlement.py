@@ -1,0 +1,193 @@
+"""What is announced, and when, as facts, owners and time come along."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from services.sla_monitor.domain import escalation
+from services.sla_monitor.domain.ladder import Level, levels
+from services.sla_monitor.domain.settlement import Case, hand_over, hear, open_case, release, settle
+from services.sla_monitor.domain.window import Fact, Window
+from shared.domain.events import (
+    BreachRetracted,
+    EscalationClosed,
+    EscalationRaised,
+    MoveRequested,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+    WindowWarned,
+)
+from tests.unit.services.sla_monitor.cases import T0, agreement, at, fact, window
+
+LADDER = levels(agreement(), window())
+
+
+def fresh(case: Case) -> Case:
+    """The case as it is loaded again."""
+    return Case(case.window, case.escalation)
+
+
+def start(*facts: Fact, watched: Window | None = None) -> Case:
+    return open_case(watched or window(), facts, LADDER)
+
+
+def settled(
+    case: Case, seconds: float, *facts: Fact, watermark: float | None = None, ladder: Sequence[Level] = LADDER
+) -> Case:
+    now, complete = at(seconds), at(seconds if watermark is None else watermark)
+    return settle(fresh(case), facts, ladder, now=now, watermark=complete)
+
+
+def said(case: Case) -> list[type]:
+    return [type(envelope.event) for envelope in case.announced]
+
+
+def raised(case: Case) -> list[EscalationRaised]:
+    return [envelope.event for envelope in case.announced if isinstance(envelope.event, EscalationRaised)]
+
+
+def breached(seconds: float = 903) -> Case:
+    return settled(start(), seconds)
+
+
+def test_a_window_opens_and_wants_its_first_look_at_the_warning() -> None:
+    case = start()
+    assert said(case) == [WindowOpened]
+    assert case.window.look_at == at(602)
+
+
+def test_a_fact_that_came_before_the_assignment_meets_the_window_at_once() -> None:
+    case = start(fact("call", -1))
+    assert said(case) == [WindowOpened, WindowMet]
+    assert case.announced[1].time == at(-1)
+
+
+def test_the_rep_is_warned_once_and_then_the_deadline_is_looked_at() -> None:
+    case = settled(start(), 650)
+    assert said(case) == [WindowWarned]
+    assert [(f.level.level, f.outcome) for f in case.fired] == [(1, "warned")]
+    assert case.window.look_at == case.window.verdict_at
+    assert said(settled(case, 700)) == []
+
+
+def test_a_warning_waits_for_the_facts_and_is_not_given_to_somebody_who_answered() -> None:
+    assert said(settled(start(), 650, watermark=601)) == []
+    assert said(settled(start(), 650, fact("call", 599))) == [WindowMet]
+
+
+def test_a_breach_raises_the_escalation_with_the_time_it_was_due_and_the_time_it_was_seen() -> None:
+    case = settled(settled(start(), 650), 903)
+    assert said(case) == [WindowBreached, EscalationRaised]
+    breach, told = (envelope.event for envelope in case.announced)
+    assert isinstance(breach, WindowBreached)
+    assert (breach.at, breach.detected_at, breach.fault) == (at(900), at(903), "rep")
+    assert isinstance(told, EscalationRaised)
+    assert (told.due_at, told.at, told.told, told.page) == (at(900), at(903), ("rep", "manager"), False)
+    assert case.window.look_at == at(1802)
+
+
+def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time() -> None:
+    case = settled(start(), 99_999)
+    assert said(case) == [
+        WindowWarned,
+        WindowBreached,
+        EscalationRaised,
+        EscalationRaised,
+        MoveRequested,
+        EscalationRaised,
+        EscalationRaised,
+        EscalationRaised,
+    ]
+    assert [(e.level, (e.due_at - T0).total_seconds()) for e in raised(case)] == [
+        (2, 900),
+        (3, 1800),
+        (4, 4500),
+        (4, 6300),
+        (4, 8100),
+    ]
+    assert len({envelope.id for envelope in case.announced}) == 8
+    assert case.window.look_at is None
+    assert said(settled(case, 999_999)) == []
+
+
+def test_a_level_waits_until_no_answer_can_be_on_its_way() -> None:
+    assert said(settled(breached(), 1803, watermark=1801)) == []
+    assert said(settled(breached(), 1803, watermark=1802)) == [EscalationRaised, MoveRequested]
+
+
+def test_a_move_names_the_generation_that_it_is_about() -> None:
+    move = settled(breached(), 1803).announced[1].event
+    assert isinstance(move, MoveRequested)
+    assert (move.owner, move.generation, move.within) == ("ann", 1, "pool")
+
+
+def test_a_late_answer_closes_the_escalation_and_stops_the_ladder() -> None:
+    case = hear(fresh(breached()), fact("call", 1000), at(1001))
+    [closed] = [envelope.event for envelope in case.announced]
+    assert isinstance(closed, EscalationClosed)
+    assert (closed.reason, closed.at) == ("answered late", at(1000))
+    assert (case.window.state, case.window.look_at) == ("breached", None)
+    assert said(hear(fresh(case), fact("call", 1100), at(1101))) == []
+
+
+def test_an_answer_known_before_the_breach_is_leaves_nobody_to_be_told() -> None:
+    assert said(settled(settled(start(), 650), 1000, fact("call", 950))) == [WindowBreached]
+
+
+def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> None:
+    case = breached()
+    assert case.escalation is not None
+    taken = Case(case.window, escalation.acknowledged(case.escalation, by="mia", until=at(2000)))
+    later = settled(taken, 1803)
+    assert said(later) == [MoveRequested]
+    assert later.fired[0].outcome == "silenced"
+    again = settled(later, 99_999)
+    assert said(again) == [EscalationRaised] * 3
+    assert again.escalation is not None
+    assert again.escalation.state == "firing"
+
+
+def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalation_in_hands() -> None:
+    case = breached()
+    assert case.escalation is not None
+    taken = Case(case.window, escalation.acknowledged(case.escalation, by="mia", until=None))
+    later = settled(taken, 4503)
+    assert said(later) == [MoveRequested, EscalationRaised]
+    assert later.escalation is not None
+    assert later.escalation.state == "acknowledged"
+
+
+def test_a_new_owner_cancels_the_window_or_closes_its_escalation() -> None:
+    case = hand_over(fresh(start()), at(500), at(501))
+    assert said(case) == [WindowCancelled]
+    case = hand_over(fresh(breached()), at(1900), at(1901))
+    assert said(case) == [EscalationClosed]
+    assert case.window.look_at is None
+
+
+def test_a_new_owner_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
+    case = hand_over(fresh(start()), at(903), at(903))
+    assert said(case) == []
+    assert said(settled(case, 905)) == [WindowBreached]
+    assert settled(case, 905).window.look_at is None
+
+
+def test_a_fact_that_disproves_a_breach_retracts_it_with_the_same_id() -> None:
+    case = breached()
+    back = hear(fresh(case), fact("call", 800), at(5000))
+    assert said(back) == [BreachRetracted, EscalationClosed]
+    assert isinstance(back.announced[0].event, BreachRetracted)
+    assert back.announced[0].event.breach_id == case.window.breach_id
+    assert (back.window.state, back.window.met_by) == ("met", "call@800")
+    assert said(hear(fresh(back), fact("call", 700), at(5001))) == []
+
+
+@pytest.mark.parametrize("seconds", [650, 99_999])
+def test_a_window_on_hold_waits_and_goes_on_when_released(seconds: float) -> None:
+    held = start(watched=msgspec.structs.replace(window(), hold="a record could not be read"))
+    assert said(settled(held, seconds)) == []
+    assert WindowWarned in said(settled(release(fresh(held)), seconds))
+    assert said(hear(fresh(held), fact("call", 5), at(6))) == [WindowMet]

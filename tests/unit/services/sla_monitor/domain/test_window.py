@@ -1,0 +1,137 @@
+"""What ends a window, and whose fault a breach is."""
+
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from services.sla_monitor.domain.window import Verdict, Window, after, heard, judged, superseded
+from shared.domain.agreement import Duration
+from tests.unit.services.sla_monitor.cases import agreement, assigned, at, fact, window
+
+DUE, DECIDED = 900, 902
+
+
+def test_a_window_is_the_same_window_however_often_it_is_opened() -> None:
+    assert window().window_id == window(known_at=at(5)).window_id
+    assert window().window_id != window(assigned(generation=2)).window_id
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, DUE, DUE + 1, DECIDED])
+def test_a_qualifying_fact_up_to_the_deadline_and_the_tolerance_meets_it(seconds: float) -> None:
+    verdict = heard(window(), fact("call", seconds))
+    assert verdict.outcome == "met"
+    met = after(window(), verdict)
+    assert (met.state, met.ended_at, met.met_by, met.look_at) == ("met", at(seconds), f"call@{seconds}", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "why"),
+    [
+        ("call", DECIDED + 0.001, "after the deadline"),
+        ("call", -1.001, "older than the promise"),
+        ("meeting", 10, "does not count"),
+    ],
+)
+def test_other_facts_leave_it_open_and_say_why(kind: str, seconds: float, why: str) -> None:
+    verdict = heard(window(), fact(kind, seconds))
+    assert verdict.outcome == "waits"
+    assert why in verdict.why
+
+
+def test_a_call_before_a_later_owner_got_the_lead_is_not_theirs() -> None:
+    second = window(assigned(generation=2, received_at=at(-500)))
+    assert heard(second, fact("call", -1)).outcome == "waits"
+    assert heard(second, fact("call", 0)).outcome == "met"
+
+
+@pytest.mark.parametrize("kind", ["rejected", "won", "lost", "consent_withdrawn"])
+def test_a_lead_that_ended_before_the_deadline_owes_nothing(kind: str) -> None:
+    verdict = heard(window(), fact(kind, 10))
+    assert (verdict.outcome, verdict.why) == ("cancelled", kind.replace("_", " "))
+    assert heard(window(), fact(kind, DECIDED + 1)).outcome == "waits"
+
+
+def test_a_rejection_meets_a_promise_that_asks_for_it() -> None:
+    asked = msgspec.structs.replace(window(), kinds=("accepted", "rejected"))
+    assert heard(asked, fact("rejected", 10)).outcome == "met"
+
+
+@pytest.mark.parametrize(
+    ("now", "watermark", "outcome"),
+    [
+        (at(DECIDED + 0.001), at(DECIDED + 0.001), "breached"),
+        (at(DECIDED), at(DECIDED + 0.001), "waits"),
+        (at(DECIDED + 0.001), at(DECIDED), "waits"),
+        (at(999_999), None, "waits"),
+    ],
+)
+def test_a_breach_needs_both_clocks_past_the_deadline(now: datetime, watermark: datetime | None, outcome: str) -> None:
+    assert judged(window(), [], now=now, watermark=watermark).outcome == outcome
+
+
+def test_a_late_fact_does_not_save_it_and_a_timely_one_does() -> None:
+    late, timely = fact("call", DECIDED + 1), fact("email", 100)
+    assert judged(window(), [late], now=at(2000), watermark=at(2000)).outcome == "breached"
+    verdict = judged(window(), [late, timely], now=at(2000), watermark=at(2000))
+    assert (verdict.outcome, verdict.fact) == ("met", timely)
+
+
+def test_nothing_is_breached_while_on_hold() -> None:
+    held = msgspec.structs.replace(window(), hold="a record could not be read")
+    assert judged(held, [], now=at(2000), watermark=at(2000)).outcome == "waits"
+    assert judged(held, [fact("call", 1)], now=at(2000), watermark=None).outcome == "met"
+
+
+def breached() -> Window:
+    return after(window(), judged(window(), [], now=at(1000), watermark=at(1000)))
+
+
+def test_a_breach_is_stamped_with_the_deadline_and_keeps_one_id() -> None:
+    assert (breached().state, breached().ended_at) == ("breached", at(DUE))
+    assert breached().breach_id == breached().breach_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "outcome", "why"),
+    [
+        ("call", 2000, "closed", "answered late"),
+        ("rejected", 2000, "closed", "rejected"),
+        ("call", DECIDED, "retracted", "in time after all"),
+        ("call", -2, "waits", "older"),
+    ],
+)
+def test_what_a_fact_does_after_the_breach(kind: str, seconds: float, outcome: str, why: str) -> None:
+    verdict = heard(breached(), fact(kind, seconds))
+    assert verdict.outcome == outcome
+    assert why in verdict.why
+
+
+def test_what_has_ended_stays_ended() -> None:
+    met = after(window(), heard(window(), fact("call", 1)))
+    assert heard(met, fact("rejected", 2)).outcome == "waits"
+    assert judged(met, [], now=at(9999), watermark=at(9999)).outcome == "waits"
+    assert superseded(met, at(3)).outcome == "waits"
+
+
+def test_a_new_owner_before_the_deadline_cancels_and_later_only_closes() -> None:
+    assert superseded(window(), at(DECIDED)) == Verdict("cancelled", "reassigned", at(DECIDED))
+    assert superseded(window(), at(DECIDED + 1)).outcome == "waits"
+    assert superseded(breached(), at(2000)) == Verdict("closed", "reassigned", at(2000))
+
+
+@pytest.mark.parametrize(
+    ("received", "generation", "known", "fault"),
+    [(-120, 1, 0, "rep"), (-121, 1, 0, "pipeline"), (-121, 2, 0, "rep"), (-1, 1, 900, "pipeline"), (-1, 2, 899, "rep")],
+)
+def test_a_breach_is_the_pipelines_fault_when_the_lead_came_too_late(
+    received: float, generation: int, known: float, fault: str
+) -> None:
+    event = assigned(received_at=at(received), generation=generation)
+    assert window(event, known_at=at(known)).fault == fault
+
+
+def test_without_a_promised_hand_off_only_late_knowledge_is_the_pipelines_fault() -> None:
+    deal = agreement(hand_off_within=None)
+    assert window(assigned(received_at=at(-9999)), deal).fault == "rep"
+    assert window(assigned(), agreement(hand_off_within=Duration(1)), known_at=at(0)).fault == "rep"

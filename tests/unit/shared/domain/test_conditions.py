@@ -1,0 +1,258 @@
+"""Conditions: what each operator means, what absence means, and that the explanation never contradicts the test."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.conditions import (
+    BUILT_IN,
+    GROUPS,
+    OPERATORS,
+    Checked,
+    Condition,
+    Money,
+    compile_condition,
+    explain,
+    facts_of,
+)
+from shared.domain.events import InquiryReceived
+from shared.domain.lead import Company, Contact
+
+EUR_5000 = {"value": "5000.00", "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "seen", "holds"),
+    [
+        ("is", "be", "BE", True),
+        ("is", "straße", "STRASSE", True),
+        ("is", "BE", "BEL", False),
+        ("is", 5, 5, True),
+        ("is", 5, 5.0, True),
+        ("is", True, True, True),
+        ("is", False, True, False),
+        ("is_not", "BE", "nl", True),
+        ("is_not", "BE", "be", False),
+        ("in", ("BE", "NL"), "nl", True),
+        ("in", ("BE", "NL"), "fr", False),
+        ("in", (1, 2), 2, True),
+        ("not_in", ("BE", "NL"), "fr", True),
+        ("not_in", ("BE", "NL"), "be", False),
+        (">", 50, 50, False),
+        (">=", 50, 50, True),
+        ("<", 50, 49.5, True),
+        ("<=", 50, 51, False),
+        ("between", (10, 20), 10, True),
+        ("between", (10, 20), 20, True),
+        ("between", (10, 20), 21, False),
+        ("contains", "HEAD", "ahead of it", True),
+        ("contains", "head", "tail", False),
+        ("starts_with", "Head", "head of IT", True),
+        ("ends_with", ".GOV", "x.gov", True),
+        ("ends_with", ".gov", "x.gov.uk", False),
+        ("is", Money(Decimal(5000), "EUR"), EUR_5000, True),
+        (">=", Money(Decimal(5001), "EUR"), EUR_5000, False),
+        ("in", (Money(Decimal(1), "EUR"), Money(Decimal(5000), "EUR")), EUR_5000, True),
+        ("between", (Money(Decimal(1), "EUR"), Money(Decimal(5000), "EUR")), EUR_5000, True),
+    ],
+)
+def test_an_operator_compares_what_is_there(op, value, seen, holds):
+    condition = Condition(op, "fact", value)
+    assert condition.test({"fact": seen}) is holds
+    [checked] = explain(condition, {"fact": seen})
+    assert (checked.outcome, checked.seen) == ("matched" if holds else "not_matched", seen)
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        (5, "5"),
+        (5, True),
+        (5, None),
+        (5, [5]),
+        (5, float("nan")),
+        (5, float("inf")),
+        ("5", 5),
+        ("x", ["x"]),
+        (True, "true"),
+        (True, 1),
+        (Money(Decimal(5000), "EUR"), 5000),
+        (Money(Decimal(5000), "EUR"), {"value": "5000", "currency": "USD"}),
+        (Money(Decimal(5000), "EUR"), {"value": "a lot", "currency": "EUR"}),
+        (Money(Decimal(5000), "EUR"), {"value": "NaN", "currency": "EUR"}),
+        (Money(Decimal(5000), "EUR"), {"value": True, "currency": "EUR"}),
+        (Money(Decimal(5000), "EUR"), {"currency": "EUR"}),
+    ],
+)
+@pytest.mark.parametrize("op", ["is", "is_not"])
+def test_a_fact_of_another_kind_counts_as_absent_and_never_raises(op, value, seen):
+    condition = Condition(op, "fact", value)
+    assert condition.test({"fact": seen}) is False
+    [checked] = explain(condition, {"fact": seen})
+    assert checked.outcome == "absent"
+
+
+@pytest.mark.parametrize("op", ["is", "is_not", "contains"])
+def test_an_absent_fact_makes_every_comparison_false(op):
+    assert Condition(op, "fact", "x").test({}) is False
+    assert [each.outcome for each in explain(Condition(op, "fact", "x"), {})] == ["absent"]
+    assert Condition("not_in", "fact", ("x",)).test({}) is False
+
+
+def test_presence_can_be_asked_for():
+    assert Condition("exists", "fact").test({"fact": 0})
+    assert not Condition("exists", "fact").test({})
+    assert Condition("missing", "fact").test({})
+    assert not Condition("missing", "fact").test({"fact": "x"})
+    outcomes = [
+        explain(Condition(op, "fact"), facts)[0].outcome for op in ("exists", "missing") for facts in ({}, {"fact": 1})
+    ]
+    assert outcomes == ["absent", "matched", "matched", "not_matched"]
+
+
+def test_groups_combine_and_stop_once_they_know():
+    yes, no = Condition("exists", "here"), Condition("exists", "gone")
+    facts = {"here": 1}
+    for op, parts, holds, evaluated in [
+        ("all", (yes, yes), True, 2),
+        ("all", (yes, no, yes), False, 2),
+        ("any", (no, yes, no), True, 2),
+        ("any", (no, no), False, 2),
+        ("none", (no, no), True, 2),
+        ("none", (yes, no), False, 1),
+    ]:
+        group = Condition(op, parts=parts)
+        assert group.test(facts) is holds
+        assert len(explain(group, facts)) == evaluated
+
+
+def test_an_operator_that_is_not_known_or_has_no_value_is_a_programming_error():
+    with pytest.raises(ValueError, match="'like' is not an operator"):
+        Condition("like", "fact", "x")
+    with pytest.raises(ValueError, match="can't be compared"):
+        Condition("is", "fact")
+
+
+def test_conditions_are_values_and_hide_what_was_seen():
+    assert Condition("is", "a", "x") == Condition("is", "a", "x")
+    assert len({Condition("in", "a", ("x",)), Condition("in", "a", ("x",))}) == 1
+    [checked] = explain(Condition("is", "contact.email", "a@b.example"), {"contact.email": "jo@example.com"})
+    assert checked == Checked("contact.email", "is", "a@b.example", "not_matched", "jo@example.com")
+    assert "jo@" not in repr(checked)
+
+
+def inquiry(**more: object) -> InquiryReceived:
+    return InquiryReceived(
+        lead_id="l", inquiry_id="i", source="web", kind="demo", accepted_at=datetime(2026, 1, 1, tzinfo=UTC), **more
+    )
+
+
+def test_facts_go_by_their_dotted_names_and_unknown_ones_are_left_out():
+    contact = Contact(email="jo@example.com", country="BE", job_title="")
+    facts = facts_of(
+        inquiry(contact=contact, company=Company(employees=0), campaign="q4", custom={"seats": 3, "x": None})
+    )
+    assert facts == {
+        "inquiry.source": "web",
+        "inquiry.kind": "demo",
+        "inquiry.campaign": "q4",
+        "contact.email": "jo@example.com",
+        "contact.country": "BE",
+        "company.employees": 0,
+        "seats": 3,
+    }
+
+
+def test_every_built_in_fact_is_read_from_its_own_place():
+    for name, kind in BUILT_IN.items():
+        group, _, field = name.partition(".")
+        value = 7 if kind == "integer" else f"my {field}"
+        parts: dict[str, object] = {"contact": Contact(), "company": Company()}
+        if group == "inquiry":
+            parts[field] = value
+        else:
+            parts[group] = type(parts[group])(**{field: value})
+        whole = {
+            "lead_id": "l",
+            "inquiry_id": "i",
+            "source": "",
+            "kind": "",
+            "accepted_at": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+        assert facts_of(InquiryReceived(**(whole | parts))) == {name: value}
+
+
+def test_a_custom_fact_cannot_stand_in_for_a_built_in_one():
+    facts = facts_of(inquiry(contact=Contact(), custom={"contact.email": "forged@example.com", "company.employees": 9}))
+    assert "contact.email" not in facts
+    assert "company.employees" not in facts
+
+
+NAMES = st.sampled_from(["a", "b", "c", "contact.email"])
+TEXT = st.sampled_from(["", "x", "X", "xy", "Straße", "STRASSE", "5"])
+NUMBER = st.one_of(st.integers(-2, 2), st.sampled_from([0.5, 2.0]))
+MONEY = st.builds(Money, st.sampled_from([Decimal(1), Decimal("2.50")]), st.just("EUR"))
+STRANGE = st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        [],
+        ["x"],
+        {},
+        float("nan"),
+        {"value": "2.5", "currency": "EUR"},
+        {"value": "1", "currency": "USD"},
+    ]
+)
+FACTS = st.dictionaries(NAMES, st.one_of(TEXT, NUMBER, STRANGE))
+
+
+def leaves_of(kind: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[Condition]:
+    def leaf(op: str, name: str, listed: list[object]) -> Condition:
+        if op in ("exists", "missing"):
+            return Condition(op, name)
+        many = {"in": listed, "not_in": listed, "between": [listed[0], listed[-1]]}
+        return Condition(op, name, tuple(many[op]) if op in many else listed[0])
+
+    return st.builds(leaf, st.sampled_from(OPERATORS[kind]), NAMES, st.lists(values, min_size=1, max_size=3))
+
+
+LEAVES = st.one_of(
+    leaves_of("text", TEXT), leaves_of("number", NUMBER), leaves_of("boolean", st.booleans()), leaves_of("money", MONEY)
+)
+CONDITIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.builds(
+        lambda op, parts: Condition(op, parts=tuple(parts)),
+        st.sampled_from(GROUPS),
+        st.lists(inner, min_size=1, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+def verdict(condition: Condition, outcomes: Iterator[Checked]) -> bool:
+    """What the explanation says, worked out from its outcomes alone."""
+    if condition.op not in GROUPS:
+        checked = next(outcomes)
+        assert (checked.field, checked.op, checked.expected) == (condition.field, condition.op, condition.value)
+        return checked.outcome == "matched"
+    for part in condition.parts:
+        holds = verdict(part, outcomes)
+        if holds is (condition.op != "all"):
+            return condition.op == "any"
+    return condition.op != "any"
+
+
+@settings(deadline=None)
+@given(CONDITIONS, FACTS)
+def test_the_explanation_and_the_compiled_test_always_agree(condition, facts):
+    outcomes = iter(explain(condition, facts))
+    assert verdict(condition, outcomes) is condition.test(facts)
+    assert next(outcomes, None) is None
+    assert compile_condition(condition)(facts) is condition.test(facts)
