@@ -17,7 +17,8 @@ production: $(VENV)/dev ## start the production layout on this machine: Kafka, P
 
 test: $(VENV)/dev ## run every test, on real Kafka, PostgreSQL and Chromium
 	@$(BIN)/python -m tests.prepare
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -rs -m "not alone" -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -rs -m alone
 
 check: $(VENV)/dev ## lint, types, import contracts, house tests and fast tests: under two minutes
 	@$(BIN)/ruff check --quiet .

@@ -1,5 +1,6 @@
 """Fixtures for all tests: a database of either kind, the embedded log, a clock that tests move."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,13 @@ from tests.tables import make_tables
 
 pytest_plugins = ["tests.parts"]
 log.configure(level="ERROR")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In continuous integration nothing may be skipped: what is not tried is not known to work."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class HandClock:

@@ -7,6 +7,7 @@ from services.ingest.api import activities_door, leads_door
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
 from services.ingest.identity_key import identity_key
+from services.ingest.openapi import described
 from services.ingest.relay import Relay
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.configuration import load
@@ -45,6 +46,7 @@ def build(platform: Platform) -> Service:
             "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
+        described=described(),
         starts=(spool.start,),
         tasks=tasks,
         drains=(relay.leave, spool.close),

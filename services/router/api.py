@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.router import store
-from services.router.domain.decision import Lead
+from services.router.domain.lead import Lead
 from services.router.domain.proof import explained
 from shared.db import agreements
 from shared.db.engine import Database

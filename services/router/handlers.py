@@ -1,10 +1,10 @@
 """What the router does with what it hears, a batch at a time: load, decide, save and announce in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from services.router import store
-from services.router.domain.decision import Lead, Verdict, decide, move
+from services.router.domain.decision import Verdict, decide, move
+from services.router.domain.lead import CLOSING, Lead, followed_by
 from shared.bus.envelope import Envelope, Received, event_id
 from shared.db import agreements, outbox
 from shared.db.engine import Database, Tx
@@ -12,7 +12,7 @@ from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived, MoveRequested
 
 SOURCE = "baton/router"
-CLOSING = ("rejected", "won", "lost")
+STAGES = ("accepted", *CLOSING)
 
 
 class Handlers:
@@ -28,7 +28,7 @@ class Handlers:
         agreement, now = self._agreement(), await self._database.now(tx)
         turns = await store.pools_to_turn(tx, list(agreement.pools))
         leads = await store.leads_to_change(tx, list({inquiry.lead_id for inquiry in inquiries}))
-        before = dict(turns)
+        known, before = set(leads), dict(turns)
         verdicts = []
         for inquiry in inquiries:
             verdict = decide(agreement, inquiry, leads.get(inquiry.lead_id), turns, now)
@@ -36,6 +36,10 @@ class Handlers:
             verdicts.append(verdict)
         await store.save_turns(tx, {name: state for name, state in turns.items() if state is not before.get(name)})
         await self._conclude(tx, agreement, verdicts)
+        early = await store.take_early_facts(tx, [lead_id for lead_id in leads if lead_id not in known])
+        since = [fact for fact in early if fact.accepted_at >= leads[fact.lead_id].received_at]
+        if since:
+            await self._follow(tx, leads, since)
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Move the leads whose ladder asks for it, unless they have moved on meanwhile."""
@@ -56,18 +60,22 @@ class Handlers:
         await self._conclude(tx, agreement, verdicts)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Sales accepts a lead, or it ends: rejected, won or lost."""
-        facts = [r.event for r in batch if isinstance(r.event, ActivityRecorded)]
-        facts = [fact for fact in facts if fact.kind == "accepted" or fact.kind in CLOSING]
+        """Sales accepts a lead, or it ends. What concerns a lead that is not there yet waits for it."""
+        facts = [r.event for r in batch if isinstance(r.event, ActivityRecorded) and r.event.kind in STAGES]
         if not facts:
             return
         leads = await store.leads_to_change(tx, list({fact.lead_id for fact in facts}))
+        await store.save_early_facts(tx, [fact for fact in facts if fact.lead_id not in leads])
+        await self._follow(tx, leads, facts)
+
+    async def _follow(self, tx: Tx, leads: dict[str, Lead], facts: Sequence[ActivityRecorded]) -> None:
         now = await self._database.now(tx)
         changed: dict[str, Lead] = {}
         for fact in facts:
             lead = changed.get(fact.lead_id) or leads.get(fact.lead_id)
-            if lead is not None and lead.state == "assigned":
-                changed[lead.lead_id] = replace(_after(lead, fact), version=lead.version + 1, updated_at=now)
+            after = followed_by(lead, fact, now) if lead is not None else None
+            if after is not None:
+                changed[fact.lead_id] = after
         await store.save_leads(tx, list(changed.values()))
         closed = [lead.lead_id for lead in changed.values() if lead.state == "closed"]
         if closed:
@@ -80,13 +88,6 @@ class Handlers:
         await agreements.keep(tx, agreement, now)
         await store.save_verdicts(tx, verdicts)
         await outbox.announce(tx, store.tables, [_announcement(verdict) for verdict in verdicts])
-
-
-def _after(lead: Lead, fact: ActivityRecorded) -> Lead:
-    if fact.kind == "accepted":
-        return replace(lead, stage="sal")
-    reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
-    return replace(lead, state="closed", reason=reason)
 
 
 def _announcement(verdict: Verdict) -> Envelope:

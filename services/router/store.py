@@ -11,11 +11,13 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.assignment import Turns
-from services.router.domain.decision import Lead, Verdict
+from services.router.domain.decision import Verdict
+from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof
 from shared.db.bulk import any_of, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Instant, Tx
 from shared.db.tables import metadata, runtime_tables
+from shared.domain.events import ActivityRecorded
 
 tables = runtime_tables("router")
 
@@ -63,6 +65,13 @@ _verdicts = sa.Table(
     sa.Column("received_at", Instant),
     sa.Column("proof", sa.LargeBinary, nullable=False),
 )
+_early_facts = sa.Table(
+    "router_early_facts",
+    metadata,
+    sa.Column("activity_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
 _pools = sa.Table(
     "router_pools",
     metadata,
@@ -73,6 +82,7 @@ _pools = sa.Table(
 
 _encode = msgspec.json.Encoder().encode
 _decode_lead = msgspec.json.Decoder(Lead).decode
+_decode_fact = msgspec.json.Decoder(ActivityRecorded).decode
 _decode_proof = msgspec.json.Decoder(Proof).decode
 _decode_turns = msgspec.json.Decoder(Turns).decode
 
@@ -115,6 +125,21 @@ async def end_assignments(tx: Tx, lead_ids: Sequence[str]) -> None:
     """Nobody holds these leads any more."""
     held = _assignments.c.active & any_of(tx, _assignments.c.lead_id, lead_ids)
     await tx.execute(sa.update(_assignments).where(held).values(active=False))
+
+
+async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
+    """Keep facts about leads that are not there yet: topics are read independently, so a fact may come first."""
+    rows = [{"activity_id": f.activity_id, "lead_id": f.lead_id, "body": _encode(f)} for f in facts]
+    await insert_or_skip(tx, _early_facts, rows)
+
+
+async def take_early_facts(tx: Tx, lead_ids: Sequence[str]) -> list[ActivityRecorded]:
+    """Those about leads that have just come, in the order of their acceptance; they are no longer kept."""
+    mine = any_of(tx, _early_facts.c.lead_id, lead_ids)
+    found = [_decode_fact(body) for body in (await tx.execute(sa.select(_early_facts.c.body).where(mine))).scalars()]
+    if found:
+        await tx.execute(sa.delete(_early_facts).where(mine))
+    return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
 
 
 async def lead_by_id(tx: Tx, lead_id: str) -> Lead | None:

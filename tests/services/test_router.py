@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from services.router.service import build
 from shared.bus.embedded import EmbeddedBus
@@ -30,10 +31,16 @@ KEY = {"Authorization": "Bearer admin-key"}
 class Router:
     """A running router, the log it is on, and a reader of what it says."""
 
-    def __init__(self, bus: EmbeddedBus, said: Subscription, client: httpx.AsyncClient) -> None:
+    def __init__(self, bus: EmbeddedBus, said: Subscription, client: httpx.AsyncClient, database: Database) -> None:
         self.bus = bus
         self.client = client
         self._said = said
+        self._database = database
+
+    async def early(self) -> int:
+        """How many facts wait for their lead."""
+        async with self._database.read() as tx:
+            return (await tx.execute(sa.text("SELECT count(*) FROM router_early_facts"))).scalar_one()
 
     async def hear(self, *events: Event) -> None:
         envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", datetime.now(UTC), e) for e in events]
@@ -63,7 +70,7 @@ async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) 
     said = await embedded_bus.subscribe(group="test", topics=[ASSIGNMENTS], positions=_from_start)
     tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://baton", headers=KEY) as client:
-        yield Router(embedded_bus, said, client)
+        yield Router(embedded_bus, said, client, database)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -172,3 +179,19 @@ async def test_doors_ask_for_a_key_and_say_what_is_missing(router: Router) -> No
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/limit")
     cursor = await router.client.get("/v1/leads", params={"cursor": "x"})
     assert (cursor.status_code, cursor.json()["errors"][0]["pointer"]) == (422, "/cursor")
+
+
+async def test_a_fact_that_overtakes_its_lead_counts_once_the_lead_is_there(router: Router) -> None:
+    asked = inquiry(1)
+    lost = ActivityRecorded(lead_id="ld_1", activity_id="a1", kind="lost", accepted_at=datetime.now(UTC), by="ann")
+    before = ActivityRecorded(lead_id="ld_2", activity_id="a2", kind="lost", accepted_at=datetime.now(UTC), by="ann")
+    await router.hear(lost, before)
+    async with asyncio.timeout(15):
+        while await router.early() < 2:
+            await asyncio.sleep(0.02)
+    await router.hear(asked, inquiry(2))
+    assert [event.TYPE for event in await router.says(2)] == ["baton.lead.assigned.v1"] * 2
+    lead = (await router.client.get("/v1/leads/ld_1")).json()
+    assert (lead["state"], lead["reason"]) == ("closed", "lost by ann")
+    assert (await router.client.get("/v1/leads/ld_2")).json()["state"] == "assigned"
+    assert not await router.early()

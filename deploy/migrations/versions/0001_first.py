@@ -94,6 +94,15 @@ def upgrade() -> None:
     with op.batch_alter_table('router_assignments', schema=None) as batch_op:
         batch_op.create_index('uq_router_assignments_active', ['lead_id'], unique=True, postgresql_where=sa.text('active'), sqlite_where=sa.text('active'))
 
+    op.create_table('router_early_facts',
+    sa.Column('activity_id', sa.Text(), nullable=False),
+    sa.Column('lead_id', sa.Text(), nullable=False),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('activity_id', name=op.f('pk_router_early_facts'))
+    )
+    with op.batch_alter_table('router_early_facts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_router_early_facts_lead_id'), ['lead_id'], unique=False)
+
     op.create_table('router_inbox',
     sa.Column('event_id', sa.Text(), nullable=False),
     sa.Column('handled_at', shared.db.engine.Instant(timezone=True), nullable=False),
@@ -413,6 +422,10 @@ def downgrade() -> None:
 
     op.drop_table('router_leads')
     op.drop_table('router_inbox')
+    with op.batch_alter_table('router_early_facts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_router_early_facts_lead_id'))
+
+    op.drop_table('router_early_facts')
     with op.batch_alter_table('router_assignments', schema=None) as batch_op:
         batch_op.drop_index('uq_router_assignments_active', postgresql_where=sa.text('active'), sqlite_where=sa.text('active'))
 

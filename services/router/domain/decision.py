@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from services.router.domain.assignment import Turn, Turns, take_turn
+from services.router.domain.lead import HELD, Lead
 from services.router.domain.proof import Proof, turn_of
 from services.router.domain.qualification import Judgement, judge, route
 from shared.bus.envelope import event_id, instant
 from shared.domain.agreement import Agreement, Person, Pool
 from shared.domain.conditions import facts_of
 from shared.domain.events import (
-    AgreementRef,
     Event,
     InquiryReceived,
     LeadAssigned,
@@ -34,37 +34,6 @@ from shared.domain.lead import Company, Contact
 from shared.domain.promises import owed
 
 Facts = TypeVar("Facts", Contact, Company)
-
-HELD = ("assigned", "parked")
-"""States in which a further inquiry of the same person joins the lead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A lead as the router knows it; `version` counts its changes, `generation` its owners."""
-
-    lead_id: str
-    version: int
-    state: str
-    stage: str
-    score: int
-    reason: str
-    inquiry_id: str
-    contact: Contact
-    company: Company
-    campaign: str | None
-    channel: str | None
-    received_at: datetime
-    updated_at: datetime
-    agreement: AgreementRef
-    generation: int = 0
-    rep: str | None = None
-    pool: str | None = None
-    rule: str | None = None
-    reasons: tuple[str, ...] = ()
-    assignment_id: str | None = None
-    assigned_at: datetime | None = None
-    respond_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +68,7 @@ def decide(
     if inquiry.test:
         would = f"a test: valid, rule '{rule.name}' would send it to {pool.name}"
         return _reject(agreement, inquiry, base, replace(judgement, reason=would), now)
-    turn = _turn(pool, turns, without=None)
+    turn = _turn(pool, turns, without=())
     if turn is None:
         return _park(agreement, inquiry, base, judgement, pool, now)
     held = _held(agreement, base, agreement.people[turn.rep], pool.name, rule.name, now)
@@ -116,17 +85,20 @@ def decide(
 def move(
     agreement: Agreement, asked: MoveRequested, lead: Lead, turns: MutableMapping[str, Turns], now: datetime
 ) -> Verdict | None:
-    """Give the lead to another member of its pool; None when the ask is out of date or nobody else is in the pool."""
+    """Give the lead to a member of its pool who has not missed it yet; None when the ask is out of date or nobody is
+    left, so that a lead does not go round for ever.
+    """
     if lead.state != "assigned" or lead.generation != asked.generation or lead.pool is None:
         return None
     pool = agreement.pools.get(lead.pool)
-    turn = _turn(pool, turns, without=lead.rep) if pool is not None else None
+    missed_by = (*lead.missed_by, str(lead.rep))
+    turn = _turn(pool, turns, without=missed_by) if pool is not None else None
     if pool is None or turn is None:
         return None
-    base = replace(lead, version=lead.version + 1, updated_at=now, agreement=agreement.ref)
+    base = replace(lead, version=lead.version + 1, updated_at=now, agreement=agreement.ref, missed_by=missed_by)
     moved = _held(agreement, base, agreement.people[turn.rep], pool.name, lead.rule or "", now)
-    candidates = {rep: weight for rep, weight in pool.members.items() if rep != lead.rep}
-    passed_over = {str(lead.rep): "had the lead and missed the promise"}
+    candidates = {rep: weight for rep, weight in pool.members.items() if rep not in missed_by}
+    passed_over = dict.fromkeys(missed_by, "had the lead and missed the promise")
     proof = Proof(
         verdict="reassigned",
         reason=f"{lead.rep} missed the promise; {turn.rep} is {turn.why}",
@@ -142,8 +114,8 @@ def move(
     return Verdict(moved, _assigned(LeadReassigned, agreement, moved, previous=lead.rep), proof, lead.inquiry_id)
 
 
-def _turn(pool: Pool, turns: MutableMapping[str, Turns], *, without: str | None) -> Turn | None:
-    available = {rep: weight for rep, weight in pool.members.items() if rep != without}
+def _turn(pool: Pool, turns: MutableMapping[str, Turns], *, without: tuple[str, ...]) -> Turn | None:
+    available = {rep: weight for rep, weight in pool.members.items() if rep not in without}
     if not available:
         return None
     turn = take_turn(turns.get(pool.name, Turns()), available)

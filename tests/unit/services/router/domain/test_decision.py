@@ -134,6 +134,15 @@ def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:
     assert moved.proof.turn.passed_over == {"ann": "had the lead and missed the promise"}
 
 
+def test_a_lead_that_everybody_in_the_pool_missed_stays_where_it_is() -> None:
+    turns: dict[str, Turns] = {}
+    first = decide(AGREED, inquiry(), None, turns, NOW)
+    second = move(AGREED, asked(), first.lead, turns, NOW)
+    assert second is not None
+    assert second.lead.missed_by == ("ann",)
+    assert move(AGREED, asked(generation=2), second.lead, turns, NOW) is None
+
+
 def test_a_lead_does_not_move_twice_for_one_ask_nor_when_it_is_closed_nor_out_of_a_pool_of_one() -> None:
     first = decide(AGREED, inquiry(), None, {}, NOW).lead
     assert move(AGREED, asked(generation=2), first, {}, NOW) is None

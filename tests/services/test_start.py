@@ -1,0 +1,102 @@
+"""What a start that can't work says, and what a process that runs answers: probes, description, errors."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.parts.ports import free_ports
+from tests.journeys.running import ROOT, Running, running
+
+
+def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Start everything in one process, which is expected to end by itself."""
+    given = {"BATON_DATA": str(folder / "data"), "BATON_PORT": str(free_ports(1)[0]), **environ}
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
+    command = [sys.executable, "-m", "services.embedded"]
+    return subprocess.run(command, cwd=ROOT, env=bare | given, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_taken_port_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = start(tmp_path, BATON_PORT=port)
+    assert done.returncode == 2
+    assert f"can't listen on 127.0.0.1:{port}" in done.stderr
+    assert "Set BATON_PORT to a free port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_nobody_reads_stops_the_start(tmp_path: Path) -> None:
+    done = start(tmp_path, BATON_DELIVERY_KEEP_DAYZ="7")
+    assert done.returncode == 2
+    assert (
+        "BATON_DELIVERY_KEEP_DAYZ is set, but nothing reads it. Did you mean BATON_DELIVERY_KEEP_DAYS?" in done.stderr
+    )
+
+
+def test_an_agreement_that_does_not_load_is_said_with_file_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "deal.yaml").write_text("agreement: x\npoools: {}\n")
+    done = start(tmp_path, BATON_AGREEMENT=str(tmp_path / "deal.yaml"))
+    assert done.returncode == 2
+    assert f"{tmp_path}/deal.yaml:2:1: unknown key `poools`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_opening_to_the_network_without_a_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("")
+    done = start(tmp_path, BATON_HOST="0.0.0.0", BATON_ADMIN_KEY_FILE=str(tmp_path / "key"))  # noqa: S104
+    assert done.returncode == 2
+    assert "set BATON_ADMIN_KEY first" in done.stderr
+
+
+def test_an_unreachable_database_address_is_refused_without_its_password(tmp_path: Path) -> None:
+    done = start(tmp_path, BATON_DATABASE_URL="mysql://me:s3cret@127.0.0.1/x")
+    assert done.returncode == 2
+    assert "BATON_DATABASE_URL must look like postgresql+asyncpg://" in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def baton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running("embedded", tmp_path_factory.mktemp("start")) as it:
+        yield it
+
+
+def test_probes_answer_and_name_every_check(baton: Running) -> None:
+    assert httpx.get(f"{baton.url}/healthz").json() == {"status": "ok"}
+    ready = httpx.get(f"{baton.url}/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    assert {name.split(".")[0] for name in ready.json()["checks"]} >= {"ingest", "router", "sla_monitor", "delivery"}
+    assert "baton_ingest_spool_rows" in httpx.get(f"{baton.url}/metrics").text
+
+
+def test_the_description_covers_hot_doors_and_routes(baton: Running) -> None:
+    document = httpx.get(f"{baton.url}/openapi.json").json()
+    assert {"get", "post"} <= set(document["paths"]["/v1/leads"])
+    body = document["paths"]["/v1/leads"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    lead = document["components"]["schemas"][body["oneOf"][0]["$ref"].rpartition("/")[2]]
+    assert lead["required"] == ["contact"]
+    assert {"/v1/activities", "/v1/sources/{source}", "/v1/windows", "/v1/subscriptions"} <= set(document["paths"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/nothing", 404),
+        ("DELETE", "/v1/leads", 405),
+        ("GET", "/v1/activities", 405),
+        ("GET", "/v1/leads", 401),
+    ],
+)
+def test_every_error_is_a_problem_document(baton: Running, method: str, path: str, status: int) -> None:
+    answer = httpx.request(method, baton.url + path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"]
+    if status == 405:
+        assert answer.headers["allow"]
