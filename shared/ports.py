@@ -4,9 +4,10 @@ Adapters are named by technology (`KafkaBus`, `EmbeddedBus`); rules and handlers
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 
 class Clock(Protocol):
@@ -21,8 +22,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """Something to put on the bus: `key` decides the partition, `headers` are the `ce_*` attributes."""
 
     topic: str
@@ -32,8 +32,7 @@ class Message:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """Something read from the bus, at its place in the log."""
 
     topic: str

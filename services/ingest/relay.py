@@ -6,8 +6,9 @@ verdict overtakes one.
 """
 
 import asyncio
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from services.ingest.domain.draft import instant_at
 from services.ingest.spool import Spool
@@ -18,7 +19,9 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import ACTIVITIES, WatermarkAdvanced
 from shared.ports import Bus, Clock, Message
 
-BATCH = 500
+BATCH = 1000
+MANY = 50
+GATHERING_S = 0.05
 BACKOFF_S = 0.5
 SOURCE = "baton/ingest"
 
@@ -48,8 +51,8 @@ class Relay:
                 self._published = self._published or await self._spool.relayed()
                 if self._leaving:
                     await self._sign_off()
-                elif not await self.relay_once():
-                    await self._spool.committed.wait(max(self._next_marker - self._clock.monotonic(), 0))
+                else:
+                    await self._wait_for_more(await self.relay_once())
             except Unavailable as away:
                 self._log.warning("relay_waits", spool=self._spool.instance, reason=str(away))
                 await asyncio.sleep(BACKOFF_S)
@@ -60,23 +63,31 @@ class Relay:
         self._spool.committed.set()
         await self._left.wait()
 
-    async def relay_once(self) -> bool:
-        """Publish the oldest batch, and markers if they are due; returns whether there was a batch."""
-        busy = await self._publish_oldest()
+    async def _wait_for_more(self, published: int) -> None:
+        until_marker_s = max(self._next_marker - self._clock.monotonic(), 0)
+        if not published:
+            await self._spool.committed.wait(until_marker_s)
+        elif MANY <= published < BATCH:
+            # The door is busy, and we have caught up: with fewer and larger batches more is left for the door.
+            await asyncio.sleep(min(GATHERING_S, until_marker_s))
+
+    async def relay_once(self) -> int:
+        """Publish the oldest batch, and markers if they are due; returns how many facts the batch had."""
+        published = await self._publish_oldest()
         if self._clock.monotonic() >= self._next_marker:
             await self._publish_markers(await self._spool.watermark(relayed=self._published), "running")
             self._next_marker = self._clock.monotonic() + self._marker_s
             if not self._spool.announced:
                 await self._spool.announce(here=True)
-        return busy
+        return published
 
-    async def _publish_oldest(self) -> bool:
+    async def _publish_oldest(self) -> int:
         entries = await self._spool.oldest(after=self._published, most=BATCH)
         if entries:
             await self._bus.publish([_message(entry) for entry in entries])
             self._published = entries[-1].seq
             self._count.inc(len(entries))
-        return bool(entries)
+        return len(entries)
 
     async def _sign_off(self) -> None:
         await self._spool.announce(here=False)

@@ -6,6 +6,7 @@ complete within a deadline, so neither a large nor a slow sender can hold anythi
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from shared import log, metrics
@@ -54,11 +55,12 @@ class WrongMethod(Problem):
 class Request:
     """One request: method, path, headers (lower-case names, bytes), and the body once read."""
 
-    __slots__ = ("_receive", "_scope", "headers", "method", "path")
+    __slots__ = ("_late", "_receive", "_scope", "headers", "method", "path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
+        self._late = False
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -83,11 +85,22 @@ class Request:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > most:
             raise _too_large(most)
+        # As asyncio.timeout, which takes 3.7 us of a request's 45; this takes 1.
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (a door runs in a task)
+        deadline = asyncio.get_running_loop().call_later(BODY_S, self._give_up, task)
         try:
-            async with asyncio.timeout(BODY_S):
-                return await self._whole(most)
-        except TimeoutError:
+            return await self._whole(most)
+        except asyncio.CancelledError:
+            if not self._late or task.uncancel() > 0:
+                raise
             raise TooSlow(f"The body was not complete after {BODY_S:.0f} seconds. Send it again.") from None
+        finally:
+            deadline.cancel()
+
+    def _give_up(self, task: "asyncio.Task[Any]") -> None:
+        self._late = True
+        task.cancel()
 
     async def _whole(self, most: int) -> bytes:
         message = await self._receive()

@@ -20,8 +20,9 @@ from services.ingest.domain.draft import Draft, Outcome, json_instant
 from services.ingest.repeats import SCHEMA, Recent, Repeats
 from shared.domain.errors import Misconfigured, Unavailable
 
-_CHUNK = 64
 _COLUMNS = 9
+_INSERT = "INSERT INTO entries VALUES "
+_ROW = "(" + ",".join("?" * _COLUMNS) + ")"
 _PAGE = 4096
 _BATCH_BYTES = 4 * 1024 * 1024
 _SCHEMA = """
@@ -80,7 +81,7 @@ class SpoolFile:
             raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). Check its disk.") from wrong
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, cached_statements=2 * _CHUNK)
+        db = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
         db.execute(f"PRAGMA page_size = {_PAGE}")
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         db.execute("PRAGMA synchronous = FULL")
@@ -155,12 +156,15 @@ class SpoolFile:
                     known[key] = (fact_id, draft.lead_id)
                     new[key] = Recent(seq, fact_id, draft.lead_id, until_us)
         if rows:
-            with self._transaction() as sql:
-                _insert(sql, kept)
+            self._insert(kept)
             self._repeats.hold(new)
             self._hold(rows)
             self.head = seq
         return outcomes
+
+    def _insert(self, values: list[object]) -> None:
+        # One statement is one transaction, so this is written whole or not at all.
+        self._sql.execute(_INSERT + ",".join([_ROW] * (len(values) // _COLUMNS)), values)
 
     def _hold(self, rows: Sequence[Entry]) -> None:
         # The relay asks for these next, so reading them back is spared unless it is far behind.
@@ -250,15 +254,6 @@ class SpoolFile:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _insert(sql: sqlite3.Connection, values: list[object]) -> None:
-    size = _CHUNK * _COLUMNS
-    row = "(" + ",".join("?" * _COLUMNS) + ")"
-    for start in range(0, len(values), size):
-        chunk = values[start : start + size]
-        rows = ",".join([row] * (len(chunk) // _COLUMNS))
-        sql.execute(f"INSERT INTO entries VALUES {rows}", chunk)  # noqa: S608 (question marks only)
 
 
 def claim(folder: Path, *, most_bytes: int) -> tuple[SpoolFile, list[SpoolFile]]:

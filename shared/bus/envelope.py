@@ -6,7 +6,6 @@ sent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -22,8 +21,7 @@ _encoder = msgspec.json.Encoder()
 _JSON = b"application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """An event with its attributes. `id` is the same on every redelivery; `time` is when it happened; `source` is
     the service.
     """
@@ -44,8 +42,7 @@ class Envelope:
         return self.event.lead_id
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """An envelope with the record it came in."""
 
     envelope: Envelope
@@ -71,6 +68,7 @@ def event_id(*parts: object) -> str:
     return "ev_" + sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
+@lru_cache(maxsize=256)
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as on the wire.
 
@@ -80,11 +78,16 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def value_of(event: Event) -> bytes:
+    """The event as it stands in a record's value."""
+    return _encoder.encode(event)
+
+
 def encode(envelope: Envelope) -> Message:
     """The envelope as a message for its event's topic, keyed by lead."""
     event = envelope.event
     headers = attributes(envelope.id, event.TYPE, envelope.source, event.lead_id, instant(envelope.time))
-    return Message(event.TOPIC, event.lead_id, _encoder.encode(event), headers)
+    return Message(event.TOPIC, event.lead_id, value_of(event), headers)
 
 
 def attributes(event_id: str, kind: str, source: str, subject: str, time: str) -> tuple[tuple[str, bytes], ...]:

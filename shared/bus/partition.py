@@ -26,8 +26,7 @@ def murmur2(data: bytes) -> int:
     hashed = _SEED ^ size
     for word in struct.unpack_from(f"<{size // 4}I", data):
         mixed = word * _MIX & _32_BITS
-        mixed = (mixed ^ mixed >> 24) * _MIX & _32_BITS
-        hashed = (hashed * _MIX & _32_BITS) ^ mixed
+        hashed = (hashed * _MIX ^ (mixed ^ mixed >> 24) * _MIX) & _32_BITS
     if size % 4:
         hashed = (hashed ^ int.from_bytes(data[size & ~3 :], "little")) * _MIX & _32_BITS
     hashed = (hashed ^ hashed >> 13) * _MIX & _32_BITS

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from shared.bus.envelope import Envelope, attributes, encode
+from shared.bus.envelope import Envelope, attributes, instant, value_of
 from shared.db.bulk import any_of, insert_rows
 from shared.db.engine import Tx
 from shared.db.tables import RuntimeTables
@@ -19,20 +19,17 @@ from shared.ports import Message
 
 async def announce(tx: Tx, tables: RuntimeTables, envelopes: Sequence[Envelope]) -> None:
     """Have the events published, in this order, if the transaction commits."""
-    rows = []
-    for envelope in envelopes:
-        message = encode(envelope)
-        headers = dict(message.headers)
-        rows.append(
-            {
-                "event_id": envelope.id,
-                "type": envelope.type,
-                "topic": message.topic,
-                "key": message.key,
-                "time": headers["ce_time"].decode(),
-                "value": message.value,
-            }
-        )
+    rows = [
+        {
+            "event_id": envelope.id,
+            "type": envelope.type,
+            "topic": envelope.event.TOPIC,
+            "key": envelope.subject,
+            "time": instant(envelope.time),
+            "value": value_of(envelope.event),
+        }
+        for envelope in envelopes
+    ]
     await insert_rows(tx, tables.outbox, rows)
 
 

@@ -4,12 +4,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from services.sla_monitor.service import build
 from shared.bus.embedded import EmbeddedBus

@@ -6,12 +6,12 @@ meanwhile and so is not flooded on return; a new member starts level.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import lcm
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Turns:
+
+class Turns(msgspec.Struct, frozen=True):
     """The state of a pool's rotation.
 
     `balances` say how far each member is ahead of (negative) or behind (positive) their share, in leads times
@@ -20,12 +20,11 @@ class Turns:
 
     number: int = 0
     denominator: int = 1
-    balances: Mapping[str, int] = field(default_factory=dict)
-    taken: Mapping[str, int] = field(default_factory=dict)
+    balances: Mapping[str, int] = {}
+    taken: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One turn taken: who gets the lead, why, and the rotation before and after."""
 
     rep: str

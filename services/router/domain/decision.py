@@ -6,11 +6,11 @@ end, but nobody gets it.
 """
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from services.router.domain.assignment import Turn, Turns, take_turn
 from services.router.domain.lead import HELD, Lead
@@ -36,8 +36,7 @@ from shared.domain.promises import owed
 Facts = TypeVar("Facts", Contact, Company)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What was decided: the lead as it is from now on, the event to announce, the proof to keep."""
 
     lead: Lead
@@ -115,7 +114,9 @@ def move(
 
 
 def _turn(pool: Pool, turns: MutableMapping[str, Turns], *, without: tuple[str, ...]) -> Turn | None:
-    available = {rep: weight for rep, weight in pool.members.items() if rep not in without}
+    available = pool.members
+    if without:
+        available = {rep: weight for rep, weight in available.items() if rep not in without}
     if not available:
         return None
     turn = take_turn(turns.get(pool.name, Turns()), available)

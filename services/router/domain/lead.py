@@ -1,7 +1,9 @@
 """A lead as the router knows it, and what sales' own words change about it."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.domain.events import ActivityRecorded, AgreementRef
 from shared.domain.lead import Company, Contact
@@ -11,8 +13,7 @@ HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     """A lead as the router knows it; `version` counts its changes, `generation` its owners."""
 
     lead_id: str

@@ -6,7 +6,8 @@ Deciding keeps only the outcome; what was compared is worked out again, by the s
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.domain.agreement import Agreement, Mql, Route
 from shared.domain.conditions import Checked, Condition, explain
@@ -15,8 +16,7 @@ from shared.domain.events import InquiryReceived
 Facts = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """What the definitions say of an inquiry. `reason` says why it is refused, or why it is good."""
 
     qualified: bool
@@ -26,8 +26,7 @@ class Judgement:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One part of the agreement, tried on one inquiry, with the comparisons that it was made of."""
 
     part: str

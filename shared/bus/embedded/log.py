@@ -34,7 +34,7 @@ _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = 7
 # Each statement lets go of the interpreter's lock, and a busy event loop gives it back late: with one statement a row a
 # batch of a hundred took 50 ms, with these 12 ms.
-_ROWS_A_STATEMENT = 50
+_ROWS_A_STATEMENT = 500
 _SELECT = """
 select offset, key, value, headers from records
 where topic = ? and partition = ? and offset >= ? and offset < ? order by offset limit ?

@@ -1,9 +1,9 @@
 """Every inquiry gets one verdict, with reasons."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide, move
