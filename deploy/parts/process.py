@@ -126,8 +126,11 @@ class Process:
         self._pid_file.unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Stop it in its tracks with SIGSTOP: connections stay open, nothing answers."""
+        """Stop it in its tracks with SIGSTOP: connections stay, nothing answers. Returns when every thread stands."""
         self._signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.pid}/task")
+        while threads.exists() and not all(map(_stands, threads.glob("*/stat"))):
+            time.sleep(_LOOK_AGAIN_S)
 
     def resume(self) -> None:
         """Let a paused process go on."""
@@ -186,3 +189,11 @@ def _lives(process: psutil.Process) -> bool:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
+
+
+def _stands(stat: Path) -> bool:
+    """Whether a thread is stopped, by the state that Linux gives behind its name; one that is gone counts too."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] in ("T", "t", "Z", "X")
+    except OSError:
+        return True

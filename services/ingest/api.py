@@ -3,15 +3,14 @@
 Answered 202 after the fsync, with one result per item. One bad item refuses the whole request and nothing is stored.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 from services.ingest.answers import activity_results, lead_results
 from services.ingest.domain.draft import Draft
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import Lead, inquiry, normal_lead
-from services.ingest.domain.items import at_item, read_all, split
+from services.ingest.domain.items import each, split
 from services.ingest.domain.strict_json import NotJson, Reader
 from services.ingest.request import LARGEST_ITEM, Request, WrongMedia, WrongMethod, answer_json, door
 from services.ingest.spool import Spool
@@ -19,12 +18,9 @@ from shared import metrics
 from shared.domain.errors import Refused, Unavailable
 from shared.http import Door, Keys, Send
 
-T = TypeVar("T")
 _JSON = ("application/json", "")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _LONGEST_KEY = 255
-
-
 _leads: Reader[Lead] = Reader(Lead)
 _activities: Reader[Activity] = Reader(Activity)
 
@@ -32,14 +28,14 @@ _activities: Reader[Activity] = Reader(Activity)
 def leads_door(*, spool: Spool, keys: Keys, identity: Identity) -> Door:
     """`POST /v1/leads`, for keys with the scope `leads:write`."""
 
-    def draft(lead: Lead, raw: bytes, sent_key: str | None) -> Draft:
-        return inquiry(normal_lead(lead), identity=identity, raw=raw, sent_key=sent_key)
+    def draft(raw: bytes, sent_key: str | None) -> Draft:
+        return inquiry(normal_lead(_leads.read(raw)), identity=identity, raw=raw, sent_key=sent_key)
 
     count = metrics.facts_accepted.labels("lead")
 
     async def serve(request: Request, send: Send) -> None:
         _check(request, keys, "leads:write")
-        outcomes = await spool.keep(await _drafts(request, _leads, draft))
+        outcomes = await spool.keep(await _drafts(request, draft))
         count.inc(len(outcomes))
         await answer_json(send, 202, lead_results(outcomes))
 
@@ -49,8 +45,8 @@ def leads_door(*, spool: Spool, keys: Keys, identity: Identity) -> Door:
 def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> Door:
     """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` are the agreement's."""
 
-    def draft(activity: Activity, raw: bytes, sent_key: str | None) -> Draft:
-        normal = normal_activity(activity, identity)
+    def draft(raw: bytes, sent_key: str | None) -> Draft:
+        normal = normal_activity(_activities.read(raw), identity)
         against = rules(normal) if rules is not None else None
         if against is not None:
             raise against
@@ -60,7 +56,7 @@ def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rule
 
     async def serve(request: Request, send: Send) -> None:
         _check(request, keys, "activities:write")
-        drafts = await _drafts(request, _activities, draft)
+        drafts = await _drafts(request, draft)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
         outcomes = await spool.keep(drafts)
@@ -76,7 +72,7 @@ def _check(request: Request, keys: Keys, scope: str) -> None:
     keys.authorise(request.header(b"authorization"), scope)
 
 
-async def _drafts(request: Request, reader: Reader[T], draft: Callable[[T, bytes, str | None], Draft]) -> list[Draft]:
+async def _drafts(request: Request, draft: Callable[[bytes, str | None], Draft]) -> list[Draft]:
     media = request.media_type()
     if media not in _JSON and media not in _LINES:
         raise WrongMedia(f"Send 'Content-Type: application/json', or '{_LINES[0]}' for one item per line.")
@@ -84,25 +80,13 @@ async def _drafts(request: Request, reader: Reader[T], draft: Callable[[T, bytes
     if sent_key is not None and not 0 < len(sent_key) <= _LONGEST_KEY:
         raise Refused(f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters.", status=400)
     body = await request.body()
+
+    def made(raw: bytes, number: int) -> Draft:
+        return draft(raw, f"{sent_key}\n{number}" if sent_key else None)
+
     try:
-        items = split(body, lines=media in _LINES)
-        return list(_drafted(body, items, reader, draft, sent_key))
+        return each(body, split(body, lines=media in _LINES), made, largest=LARGEST_ITEM)
     except NotJson as wrong:
         if wrong.why == "trailing characters":
             wrong.detail += f" For several items send an array, or one a line with 'Content-Type: {_LINES[0]}'."
         raise
-
-
-def _drafted(
-    body: bytes,
-    items: Sequence[bytes],
-    reader: Reader[T],
-    draft: Callable[[T, bytes, str | None], Draft],
-    sent_key: str | None,
-) -> Iterator[Draft]:
-    several = len(items) > 1 or items[0] is not body
-    for number, value in enumerate(read_all(body, items, reader, largest=LARGEST_ITEM)):
-        try:
-            yield draft(value, items[number], f"{sent_key}\n{number}" if sent_key else None)
-        except Refused as wrong:
-            raise at_item(wrong, number if several else None) from None

@@ -25,8 +25,6 @@ MOST_IN_A_COMMIT = 256
 DELETED_AT_ONCE = 5000
 _DELETED_EVERY_S = 10.0
 _ALMOST_FULL = 0.8
-_GATHERING_S = 0.002
-_ENOUGH = 64
 
 
 class _Job:
@@ -161,18 +159,9 @@ class Spool:
         future = self._loop.create_future()
         self._jobs.append(_Job(work, future))
         if len(self._jobs) == 1 and not self._writing:
-            self._gather(0, self._clock.monotonic() + _GATHERING_S)
+            # Behind the requests that this turn of the loop has brought, which so share the commit.
+            self._loop.call_soon(self._hand_over)
         return future
-
-    def _gather(self, before: int, until: float) -> None:
-        # Each turn of the loop brings the requests that have arrived. While turns bring more, the commit waits for the
-        # next; the first that brings none, or enough rows, or the limit of time, starts it.
-        assert self._loop is not None  # noqa: S101 (set by start)
-        count = len(self._jobs)
-        if count > before and count < _ENOUGH and self._clock.monotonic() < until:
-            self._loop.call_soon(self._gather, count, until)
-        else:
-            self._hand_over()
 
     def _hand_over(self) -> None:
         if self._writing or not self._jobs:
@@ -230,8 +219,7 @@ class Spool:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)
-        if self._jobs:
-            self._gather(0, self._clock.monotonic() + _GATHERING_S)
+        self._hand_over()
 
 
 def _call(jobs: list[_Job]) -> list[Any]:

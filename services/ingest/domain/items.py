@@ -1,11 +1,11 @@
-"""Splits a body into its items (an object, an array, or lines) and reads each; errors say where in the whole body."""
+"""Splits a body into its items (an object, an array, or lines); errors in one of them say where in the whole body."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from services.ingest.domain.strict_json import NotJson, Reader, check_depth, not_json
+from services.ingest.domain.strict_json import NotJson, check_depth, not_json
 from shared.domain.errors import Refused
 
 T = TypeVar("T")
@@ -36,24 +36,26 @@ def split(body: bytes, *, lines: bool) -> Sequence[bytes]:
     return items
 
 
-def read_all(body: bytes, items: Sequence[bytes], reader: Reader[T], *, largest: int) -> Iterator[T]:
-    """Each item as a `T`. Raises `NotJson` with line and column, or `Refused` with a pointer from the whole body."""
+def each(body: bytes, items: Sequence[bytes], make: Callable[[bytes, int], T], *, largest: int) -> list[T]:
+    """What `make` makes of each item, given its bytes and number.
+
+    Raises what `make` raises: `NotJson` with line and column, `Refused` with a pointer from the whole body.
+    """
     several = len(items) > 1 or items[0] is not body
+    made = []
     for number, raw in enumerate(items):
         try:
             if len(raw) > largest:
                 raise TooMany(f"One item may have at most {largest // 1024} KiB. Leave out what is not needed.")
-            yield reader.read(raw)
+            made.append(make(raw, number))
         except NotJson as wrong:
             raise wrong.placed(body, _start(body, items, number)) from None
         except Refused as wrong:
-            raise at_item(wrong, number if several else None) from None
+            raise _at_item(wrong, number) if several else wrong from None
+    return made
 
 
-def at_item(wrong: Refused, number: int | None) -> Refused:
-    """The same refusal, pointing into item `number` of an array (None: there is only one)."""
-    if number is None:
-        return wrong
+def _at_item(wrong: Refused, number: int) -> Refused:
     return type(wrong)(wrong.detail, pointer=f"/{number}{wrong.pointer}", status=wrong.status)
 
 

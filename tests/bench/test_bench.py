@@ -1,0 +1,22 @@
+"""Every benchmark works, in its short form; no figure is judged here."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.journeys.running import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.timeout(600)
+def test_every_benchmark_runs_and_prints_its_row() -> None:
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not on PATH (Debian's package is called wrk)")
+    command = [sys.executable, "-m", "tests.bench", "--short"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    for figure in ("P1a", "P1b", "P2", "P3 p50", "P3 p99", "P9 start", "P9 memory"):
+        assert f"| {figure} |" in done.stdout
