@@ -43,7 +43,9 @@ def build(
     quarantined, due, arrivals = Signal(), Signal(), Arrivals()
     handlers = Handlers(platform.db)
     consumer = Consumer(
-        consumption=Consumption(GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}),
+        consumption=Consumption(
+            GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
+        ),
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,

@@ -22,6 +22,7 @@ CONSUMPTION = Consumption(
         ESCALATIONS: handlers.on_escalations,
         QUARANTINE: handlers.on_quarantine,
     },
+    gather_s=0.25,
 )
 
 

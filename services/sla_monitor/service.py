@@ -22,6 +22,7 @@ def build(platform: Platform) -> Service:
         group="baton.sla_monitor",
         handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},
         set_aside=handlers.on_set_aside,
+        gather_s=0.1,
     )
     consumer = Consumer(
         consumption=consumption,
