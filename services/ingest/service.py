@@ -46,7 +46,7 @@ def build(platform: Platform) -> Service:
             "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
-        described=described(),
+        described=described,
         starts=(spool.start,),
         tasks=tasks,
         drains=(relay.leave, spool.close),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from services.router import store
 from services.router.domain.decision import Verdict, decide, move
-from services.router.domain.lead import CLOSING, Lead, followed_by
+from services.router.domain.lead import STAGES, Lead, followed_by
 from shared.bus.envelope import Envelope, Received, event_id
 from shared.db import agreements, outbox
 from shared.db.engine import Database, Tx
@@ -12,7 +12,6 @@ from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived, MoveRequested
 
 SOURCE = "baton/router"
-STAGES = ("accepted", *CLOSING)
 
 
 class Handlers:
@@ -36,7 +35,8 @@ class Handlers:
             verdicts.append(verdict)
         await store.save_turns(tx, {name: state for name, state in turns.items() if state is not before.get(name)})
         await self._conclude(tx, agreement, verdicts)
-        early = await store.take_early_facts(tx, [lead_id for lead_id in leads if lead_id not in known])
+        new = [lead_id for lead_id in leads if lead_id not in known]
+        early = await store.take_early_facts(tx, new) if new else []
         since = [fact for fact in early if fact.accepted_at >= leads[fact.lead_id].received_at]
         if since:
             await self._follow(tx, leads, since)

@@ -59,14 +59,14 @@ class Platform:
 class Service:
     """One service, built but not running.
 
-    `doors` are plain ASGI apps by path prefix, `described` their OpenAPI `paths` and `schemas`; `routers` go into
+    `doors` are plain ASGI apps by path prefix, `described` makes their OpenAPI `paths` and `schemas`; `routers` go into
     the FastAPI app. `starts` run in order before anything else, `tasks` run until the end (one that raises stops
     the process), `drains` run in order after the doors are closed. `checks` make up readiness.
     """
 
     name: str
     doors: Mapping[str, Door] = field(default_factory=dict)
-    described: Mapping[str, Any] = field(default_factory=dict)
+    described: Callable[[], Mapping[str, Any]] | None = None
     routers: Sequence[APIRouter] = ()
     starts: Sequence[Run] = ()
     tasks: Mapping[str, Run] = field(default_factory=dict)

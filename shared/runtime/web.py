@@ -125,7 +125,7 @@ def _described(app: FastAPI, services: Sequence[Service]) -> dict[str, Any]:
     """The framework's own document with the hot doors added."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        for described in (service.described for service in services if service.described):
+        for described in (service.described() for service in services if service.described is not None):
             for path, operations in described["paths"].items():
                 document["paths"].setdefault(path, {}).update(operations)
             document.setdefault("components", {}).setdefault("schemas", {}).update(described["schemas"])

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from shared.domain.events import ActivityRecorded, AgreementRef
 from shared.domain.lead import Company, Contact
 
-CLOSING = ("rejected", "won", "lost")
+STAGES = ("accepted", "rejected", "won", "lost")
+"""Kinds of activity that change a lead; all but the first end it."""
+
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
 
@@ -43,7 +45,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead after sales accepted it, or after it ended (rejected, won, lost); None when the fact changes nothing."""
-    if lead.state != "assigned" or fact.kind not in ("accepted", *CLOSING):
+    if lead.state != "assigned" or fact.kind not in STAGES:
         return None
     after = replace(lead, version=lead.version + 1, updated_at=now)
     if fact.kind == "accepted":
