@@ -12,6 +12,10 @@ batches_retried = Counter(
     "baton_batches_retried", "Batches tried again after the database or the log was away", ["service"]
 )
 events_published = Counter("baton_events_published", "Events written to the log from the outbox", ["service"])
+verdicts = Counter("baton_router_verdicts", "Verdicts of the router, by kind", ["verdict"])
+conditions_failed = Counter(
+    "baton_router_conditions_failed", "Conditions that failed at run time and counted as a fact that is not there"
+)
 watermark_lag_seconds = Gauge(
     "baton_sla_monitor_watermark_lag_seconds", "Seconds between now and the oldest watermark of any partition"
 )
@@ -38,3 +42,8 @@ leads_held = Counter(
 facts_accepted = Counter("baton_ingest_accepted", "Facts answered with 2xx, repeats included, by kind", ["kind"])
 payloads_refused = Counter("baton_ingest_refused", "Requests answered with 4xx or 5xx, by status", ["status"])
 spool_rows = Gauge("baton_ingest_spool_rows", "Facts accepted that the log does not have yet")
+agreement_refused = Gauge(
+    "baton_agreement_refused",
+    "1 while the agreement file is refused and has no effect, else 0, by service",
+    ["service"],
+)

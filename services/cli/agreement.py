@@ -1,4 +1,4 @@
-"""`./baton agreement check`: what is wrong in an agreement file, for people, programs and reviews on GitHub."""
+"""Agreement files as commands take them; what is wrong in one, for people, programs and reviews on GitHub."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ import msgspec
 from services.cli.output import Format
 from shared import agreement_file
 from shared.agreement_file import AgreementRefused, Finding
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +44,54 @@ def judged(file: Path) -> Verdict:
     return Verdict(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}")
 
 
+def taken(file: Path) -> Agreement:
+    """The agreement in a file. Raises `Misconfigured`, in two sentences, when it is refused or can't be read."""
+    try:
+        return agreement_file.load(file).agreement
+    except AgreementRefused as refused:
+        many = _counted(len(refused.findings), "error")
+        raise Misconfigured(
+            f"{file} is refused, with {many}. Run `baton agreement check {file}` to see each."
+        ) from None
+
+
 def shown(verdict: Verdict, layout: Format) -> str:
     """The verdict in a format."""
     if layout is Format.JSON:
         return msgspec.json.format(msgspec.json.encode(_document(verdict)), indent=2).decode()
     line = _github if layout is Format.GITHUB else _text
     lines = [line(verdict.file, severity, finding) for severity, finding in verdict.lines()]
-    if not verdict.refused and layout is Format.TEXT:
-        lines.append(f"{verdict.file}: {verdict.title} can take effect")
+    if layout is Format.TEXT:
+        lines.append(f"{verdict.file}: {_summary(verdict)}")
     return "\n".join(lines)
+
+
+def _summary(verdict: Verdict) -> str:
+    odd = _counted(len(verdict.warnings), "warning")
+    if verdict.refused:
+        return f"refused, {_counted(len(verdict.errors), 'error')}"
+    return f"{verdict.title} can take effect" + (f", with {odd}" if verdict.warnings else "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _place(file: Path, finding: Finding) -> str:
+    """The file that a finding is in: the agreement, or a draft beside it."""
+    return finding.file or str(file)
 
 
 def _document(verdict: Verdict) -> dict[str, Any]:
     return {
         "file": str(verdict.file),
         "ok": not verdict.refused,
+        "errors": len(verdict.errors),
+        "warnings": len(verdict.warnings),
         "findings": [
             {
                 "severity": severity,
+                "file": _place(verdict.file, finding),
                 "line": finding.line,
                 "column": finding.column,
                 "code": finding.code,
@@ -72,7 +104,7 @@ def _document(verdict: Verdict) -> dict[str, Any]:
 
 def _text(file: Path, severity: str, finding: Finding) -> str:
     word = "warning: " if severity == "warning" else ""
-    return f"{file}:{finding.line}:{finding.column}: {word}{finding.message} [{finding.code}]"
+    return f"{_place(file, finding)}:{finding.line}:{finding.column}: {word}{finding.message} [{finding.code}]"
 
 
 def _github(file: Path, severity: str, finding: Finding) -> str:
@@ -80,7 +112,7 @@ def _github(file: Path, severity: str, finding: Finding) -> str:
 
     https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """
-    place = f"file={_escaped(str(file), ':,')},line={finding.line},col={finding.column}"
+    place = f"file={_escaped(_place(file, finding), ':,')},line={finding.line},col={finding.column}"
     return f"::{severity} {place},title={_escaped(finding.code, ':,')}::{_escaped(finding.message)}"
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import Format
+from services.cli.output import Answer, Format, Page
 from shared.domain.errors import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +29,10 @@ app = typer.Typer(
 )
 agreement = typer.Typer(no_args_is_help=True, help="The agreement between marketing and sales.")
 keys = typer.Typer(no_args_is_help=True, help="Keys for those who post leads and read what became of them.")
+lead = typer.Typer(no_args_is_help=True, help="What became of a lead, and why.")
 app.add_typer(agreement, name="agreement")
 app.add_typer(keys, name="keys")
+app.add_typer(lead, name="lead")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -115,6 +117,65 @@ def check(
     verdict = judged(file)
     print(shown(verdict, layout))
     raise typer.Exit(1 if verdict.refused else 0)
+
+
+@agreement.command()
+def fmt(
+    file: Annotated[Path, typer.Argument(help="The agreement, as YAML; it is written in place.")],
+    look: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if the layout differs.")] = False,
+) -> None:
+    """Put an agreement file in its one layout. Comments stay, and what it says does not change."""
+    from services.cli.formatting import needs_formatting, put_in_shape  # noqa: PLC0415
+
+    if look:
+        other = needs_formatting(file)
+        print(f"{file}: {'would be laid out anew' if other else 'is in shape'}")
+        raise typer.Exit(1 if other else 0)
+    print(f"{file}: {'laid out anew' if put_in_shape(file) else 'was in shape'}")
+
+
+@agreement.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="The agreement, as YAML.")],
+    layout: Annotated[Page, typer.Option("--format", help="For a terminal, or a page to print.")] = Page.TEXT,
+) -> None:
+    """Say in plain sentences what an agreement file agrees on."""
+    from services.cli.explaining import explained_page, explained_text  # noqa: PLC0415
+
+    print(explained_page(file) if layout is Page.HTML else explained_text(file))
+
+
+@agreement.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The agreement as it is.")],
+    new: Annotated[Path, typer.Argument(help="The agreement as it would be.")],
+    layout: Annotated[Answer, typer.Option("--format", help="For people or programs.")] = Answer.TEXT,
+) -> None:
+    """Say in words what changes between two agreement files. Exit code 0 if they say the same, 1 if not."""
+    from services.cli.comparing import changes, shown  # noqa: PLC0415
+
+    found = changes(old, new)
+    print(shown(found, old, new, as_json=layout is Answer.JSON))
+    raise typer.Exit(1 if found else 0)
+
+
+@lead.command(name="explain")
+def explain_lead(
+    lead_id: Annotated[str, typer.Argument(help="The lead's id.")],
+    offline: Annotated[
+        Path | None,
+        typer.Option(help="Its record in a file, as GET /v1/leads/ID/record gives it; nothing else is asked."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")
+    ] = None,
+) -> None:
+    """Derive every verdict on a lead again from its record, in words. Exit code 1 if one does not follow."""
+    from services.cli.lead import explained, fetched  # noqa: PLC0415
+
+    story = explained(lead_id, fetched(os.environ, lead_id, url) if offline is None else offline)
+    print("\n".join(story.lines))
+    raise typer.Exit(0 if story.follows else 1)
 
 
 @keys.command()

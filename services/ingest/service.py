@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from services.ingest.api import activities_door, leads_door
+from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
 from services.ingest.identity_key import identity_key
@@ -15,8 +16,11 @@ from services.ingest.sources.door import PREFIX as SOURCES
 from services.ingest.sources.door import SourceDoor
 from services.ingest.spool import Spool
 from services.ingest.spool_file import SpoolFile, claim
-from shared import agreement_file, metrics
+from shared import metrics
 from shared.clock import new_id
+from shared.domain.errors import Refused
+from shared.ports import Clock
+from shared.runtime.in_force import FileInForce
 from shared.runtime.service import Platform, Service
 from shared.settings import read
 
@@ -27,7 +31,8 @@ def build(platform: Platform) -> Service:
     identity = Identity(identity_key(platform.settings))
     path = platform.settings.sources
     sources = load(path, platform.environ) if path is not None else {}
-    rules = rules_of(agreement_file.load(platform.settings.agreement).agreement)
+    agreement = FileInForce(path=platform.settings.agreement, clock=platform.clock, service="ingest")
+    rules = _rules(agreement, platform.clock)
     own, orphans = claim(platform.settings.data, most_bytes=settings.spool_bytes)
     spool = _spool(own, platform, settings)
     relay = Relay(spool, platform.bus, platform.clock, marker_s=settings.marker_s)
@@ -36,7 +41,7 @@ def build(platform: Platform) -> Service:
     async def announced() -> str | None:
         return None if spool.announced else "the log has not had this instance's first marker yet: is the log away?"
 
-    tasks = {"relay": relay.run}
+    tasks = {"relay": relay.run, "agreement": agreement.run}
     if orphans:
         tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
     return Service(
@@ -47,11 +52,24 @@ def build(platform: Platform) -> Service:
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
         described=described,
-        starts=(spool.start,),
+        starts=(agreement.start, spool.start),
         tasks=tasks,
         drains=(relay.leave, spool.close),
         checks={"announced": announced, "spool": spool.shortage},
+        notes={"agreement": agreement.note},
     )
+
+
+def _rules(agreement: FileInForce, clock: Clock) -> Rules:
+    """The rules of whatever is in force when an activity comes. While nothing is, nothing is refused for its sake: a
+    bad file must not close the door.
+    """
+
+    def against(activity: Activity) -> Refused | None:
+        in_force = agreement.at(clock.now())
+        return rules_of(in_force)(activity) if in_force is not None else None
+
+    return against
 
 
 def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spool:

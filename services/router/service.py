@@ -1,39 +1,51 @@
 """Puts the router together."""
 
-from services.router import api, store
-from services.router.handlers import Handlers
-from shared import agreement_file
+from services.router.api import ordering, proving, reading
+from services.router.handlers.hearing import Handlers
+from services.router.handlers.orders import Orders
+from services.router.handlers.sitting import Sittings
+from services.router.handlers.waiting import Waiting
+from services.router.store.tables import tables
 from shared.domain.events import ACTIVITIES, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
+from shared.runtime.in_force import InForce
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service, Signal
 
 
 def build(platform: Platform) -> Service:
-    """The router, with the agreement of `BATON_AGREEMENT`. Raises `Misconfigured` when that does not load."""
-    agreement = agreement_file.load(platform.settings.agreement).agreement
-    handlers = Handlers(platform.db, lambda: agreement)
-    committed = Signal()
-    consumption = Consumption(
-        group="baton.router",
-        handlers={
-            INQUIRIES: handlers.on_inquiries,
-            ACTIVITIES: handlers.on_activities,
-            ESCALATIONS: handlers.on_escalations,
-        },
-    )
+    """The router, under the agreement of `BATON_AGREEMENT`, which it follows as it changes."""
+    decided, waits = Signal(), Signal()
+    in_force = InForce(database=platform.db, path=platform.settings.agreement, tables=tables, changed=waits)
+    sittings = Sittings(platform.db, in_force.at)
+    handlers = Handlers(sittings)
     consumer = Consumer(
-        consumption=consumption,
+        consumption=Consumption(
+            group="baton.router",
+            handlers={
+                INQUIRIES: handlers.on_inquiries,
+                ACTIVITIES: handlers.on_activities,
+                ESCALATIONS: handlers.on_escalations,
+            },
+        ),
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
-        tables=store.tables,
-        committed=[committed],
+        tables=tables,
+        committed=[decided, waits],
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=store.tables, wake=committed)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=tables, wake=decided)
+    waiting = Waiting(sittings, platform.clock, waits, decided)
+    orders = Orders(sittings, (decided, waits))
     return Service(
         name="router",
-        routers=[api.router(platform.db, platform.keys, lambda: agreement)],
-        tasks={"consumer": consumer.run, "relay": relay.run},
+        routers=[
+            reading.router(platform, in_force.at),
+            proving.router(platform, in_force.state),
+            ordering.router(orders, platform.keys),
+        ],
+        starts=(in_force.start,),
+        tasks={"consumer": consumer.run, "relay": relay.run, "agreement": in_force.run, "waiting": waiting.run},
         checks={"database": platform.check_database, "bus": platform.check_bus},
+        notes={"agreement": in_force.note},
     )

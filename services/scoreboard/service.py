@@ -7,6 +7,7 @@ from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
 from shared import agreement_file
+from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -27,7 +28,7 @@ CONSUMPTION = Consumption(
 
 
 def build(platform: Platform) -> Service:
-    """The scoreboard, ready to start. Raises `Misconfigured` for a setting or an agreement that does not read."""
+    """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
     zone = _zone(platform)
     seen, decided = Signal(), Signal()
     live = Live(platform.db, seen)
@@ -55,10 +56,12 @@ def build(platform: Platform) -> Service:
 
 
 def _zone(platform: Platform) -> ZoneInfo:
-    """Where "today" begins: the setting, else the agreement's zone, else (on a machine without the file) UTC."""
+    """Where "today" begins: the setting, else the agreement's zone, else (without a file that reads) UTC."""
     chosen = read(ScoreboardSettings, platform.environ).timezone
     if chosen is not None:
         return ZoneInfo(chosen)
-    if platform.settings.agreement.exists():
+    try:
         return ZoneInfo(agreement_file.load(platform.settings.agreement).agreement.timezone)
-    return ZoneInfo("UTC")
+    except Misconfigured:
+        # The router says what is wrong with the file; what is counted does not hang on it.
+        return ZoneInfo("UTC")

@@ -3,7 +3,6 @@
 Facts are kept whether or not a window waits for them, because an assignment may come after the call that answers it.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,11 +10,13 @@ from hashlib import sha256
 import msgspec
 
 from services.sla_monitor import store
-from services.sla_monitor.domain import ladder, settlement
+from services.sla_monitor.domain import opening, settlement
 from services.sla_monitor.domain.escalation import escalation_id
+from services.sla_monitor.domain.known import Known, by_lead
+from services.sla_monitor.domain.opening import Watch
 from services.sla_monitor.domain.settlement import Case
 from services.sla_monitor.domain.watermark import Mark, mark, newest
-from services.sla_monitor.domain.window import Fact, Window, opened
+from services.sla_monitor.domain.window import Fact, Window
 from services.sla_monitor.store import Hold
 from shared import metrics
 from shared.bus.envelope import Received
@@ -27,7 +28,11 @@ from shared.domain.events import (
     ACTIVITIES,
     ActivityRecorded,
     BreachRetracted,
+    Event,
     LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadRejected,
     RecordQuarantined,
     WatermarkAdvanced,
     WindowBreached,
@@ -55,33 +60,28 @@ class Handlers:
         self._tolerance = tolerance
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Open the windows of new owners and end those of the owners before them.
+        """Open the windows of new owners, of queues in which leads wait, and end those that no longer apply.
 
         Raises `Unavailable` when an agreement is not kept in this database yet: the router keeps it before it
         announces a decision made under it.
         """
-        assigned = [r.event for r in batch if isinstance(r.event, LeadAssigned)]
-        if not assigned:
+        events = [r.event for r in batch if _concerns_promises(r.event)]
+        if not events:
             return
-        leads = list(dict.fromkeys(event.lead_id for event in assigned))
+        leads = list(dict.fromkeys(event.lead_id for event in events))
         await store.lock_leads(tx, map(self._partition, leads))
         cases = await cases_of(tx, await store.windows_of(tx, leads))
-        facts = await store.facts_of(tx, leads)
-        holds = {hold.lead_id: hold.reason for hold in await store.holds_of(tx, leads)}
-        before, by_lead = dict(cases), _by_lead(cases)
-        now = await self._database.now(tx)
-        for event in assigned:
-            mine = by_lead[event.lead_id]
-            if any(cases[window_id].window.generation >= event.generation for window_id in mine):
-                continue
-            for window_id in mine:
-                cases[window_id] = settlement.hand_over(cases[window_id], event.assigned_at, now)
-            agreement = await agreement_of(tx, event.agreement.hash)
-            for window in self._opened(event, agreement, now, holds.get(event.lead_id)):
-                levels = ladder.levels(agreement, window)
-                cases[window.window_id] = settlement.open_case(window, facts.get(event.lead_id, ()), levels)
-                mine.append(window.window_id)
-        await save(tx, before, cases, now)
+        before, known = dict(cases), await self._known(tx, leads, cases)
+        for event in events:
+            if isinstance(event, LeadAssigned):
+                await self._assign(tx, event, known)
+            elif isinstance(event, LeadParked):
+                await self._park(tx, event, known)
+            elif isinstance(event, LeadRejected):
+                known.end(event.lead_id, event.decided_at, "rejected")
+            elif isinstance(event, LeadMerged):
+                known.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
+        await save(tx, before, known.cases, known.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Keep the facts and let them take effect; then move the watermarks that stood behind them."""
@@ -116,20 +116,60 @@ class Handlers:
         await store.lock_leads(tx, map(self._partition, leads))
         await store.save_facts(tx, facts)
         cases = await cases_of(tx, await store.windows_of(tx, leads, states=("open", "breached")))
-        before, by_lead = dict(cases), _by_lead(cases)
+        before, mine = dict(cases), by_lead(cases)
         now = await self._database.now(tx)
         for lead_id, fact in facts:
-            for window_id in by_lead[lead_id]:
+            for window_id in mine[lead_id]:
                 cases[window_id] = settlement.hear(cases[window_id], fact, now)
         await save(tx, before, cases, now)
         replayed = {_digest(r.record.value) for r in activities}
         holds = await store.holds_of(tx, leads)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
+        disputed = list(dict.fromkeys(lead_id for lead_id, fact in facts if fact.kind == opening.DISPUTED))
+        if disputed:
+            cases = await cases_of(tx, await store.windows_of(tx, disputed))
+            before, known = dict(cases), await self._known(tx, disputed, cases)
+            for lead_id in disputed:
+                await self._open_disputes(tx, lead_id, known)
+            await save(tx, before, known.cases, known.now)
 
-    def _opened(self, event: LeadAssigned, agreement: Agreement, now: datetime, hold: str | None) -> list[Window]:
-        partition = self._partition(event.lead_id)
-        found = opened(event, agreement, partition=partition, known_at=now, tolerance=self._tolerance)
-        return [msgspec.structs.replace(window, hold=hold) for window in found]
+    async def _known(self, tx: Tx, leads: Sequence[str], cases: dict[str, Case]) -> Known:
+        facts = await store.facts_of(tx, leads)
+        holds = {hold.lead_id: hold.reason for hold in await store.holds_of(tx, leads)}
+        return Known(cases, facts, holds, await self._database.now(tx))
+
+    async def _assign(self, tx: Tx, event: LeadAssigned, known: Known) -> None:
+        if any(window.generation >= event.generation for window in known.windows(event.lead_id)):
+            return
+        known.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
+        known.hear_assignment(event)
+        agreement = await agreement_of(tx, event.agreement.hash)
+        for window in opening.opened(event, agreement, self._watch(event.lead_id, known)):
+            known.open(window, agreement)
+        await self._open_disputes(tx, event.lead_id, known)
+
+    async def _park(self, tx: Tx, event: LeadParked, known: Known) -> None:
+        agreement = await agreement_of(tx, event.agreement.hash)
+        window = opening.parked(event, agreement, self._watch(event.lead_id, known))
+        if window is not None and window.window_id in known.cases:
+            return
+        known.end(event.lead_id, event.decided_at, f"parked in {event.queue}", spared=(opening.DISPUTES,))
+        if window is not None:
+            known.open(window, agreement)
+
+    async def _open_disputes(self, tx: Tx, lead_id: str, known: Known) -> None:
+        """A dispute may come before the assignment that tells whose rejection it is about, so both look for it."""
+        for fact in known.facts.get(lead_id, ()):
+            holder = opening.disputed(known.windows(lead_id), fact) if fact.kind == opening.DISPUTED else None
+            if holder is None:
+                continue
+            agreement = await agreement_of(tx, holder.agreement.hash)
+            window = opening.dispute(holder, fact, agreement, self._watch(lead_id, known))
+            if window is not None and window.window_id not in known.cases:
+                known.open(window, agreement)
+
+    def _watch(self, lead_id: str, known: Known) -> Watch:
+        return known.watch(lead_id, self._partition(lead_id), self._tolerance)
 
     def _partition(self, lead_id: str) -> int:
         return self._bus.partition_of(ACTIVITIES, lead_id)
@@ -198,11 +238,10 @@ def _digest(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-def _by_lead(cases: Mapping[str, Case]) -> defaultdict[str, list[str]]:
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for window_id, case in cases.items():
-        found[case.window.lead_id].append(window_id)
-    return found
+def _concerns_promises(event: Event) -> bool:
+    if isinstance(event, LeadMerged):
+        return event.into is not None
+    return isinstance(event, LeadAssigned | LeadParked | LeadRejected)
 
 
 def _count(case: Case, now: datetime) -> None:

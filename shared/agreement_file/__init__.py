@@ -1,22 +1,26 @@
 """The agreement file: YAML that both sides sign, read with positions, checked, and frozen into a value.
 
 An agreement that could drop a lead silently does not load, and everything that is wrong is told at once, each with
-`file:line:column`, what is wrong and what would be right. What the product does not do yet is refused by name.
+`file:line:column`, what is wrong and what would be right. What the product does not do yet is refused by name, or read
+with a warning.
 """
 
 import hashlib
 import json
 import pathlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from shared.agreement_file.building import Source, build
-from shared.agreement_file.findings import AgreementRefused, Finding
-from shared.agreement_file.reading import read
+from shared.agreement_file.findings import AgreementRefused, Finding, in_order
+from shared.agreement_file.formatting import formatted
+from shared.agreement_file.pilots import draft_names, lies_beside, refuse_pilots_of_a_draft
+from shared.agreement_file.reading import Document, read
 from shared.agreement_file.shapes import shaped
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 
-__all__ = ["AgreementRefused", "Finding", "Loaded", "load", "parse"]
+__all__ = ["AgreementRefused", "Finding", "Loaded", "formatted", "load", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +32,75 @@ class Loaded:
 
 
 def load(path: pathlib.Path) -> Loaded:
-    """The agreement in a UTF-8 file.
+    """The agreement in a UTF-8 file, with the drafts of its pilots, which lie beside it.
 
     Raises AgreementRefused with all findings, or Misconfigured when the file can't be read at all.
     """
+    text = _text(path)
+    named = draft_names(read(text, str(path)).content) if "pilots" in text else ()
+    names = [name for name in named if lies_beside(name)]
+    return parse(text, str(path), {name: _text(path.parent / name) for name in names if (path.parent / name).exists()})
+
+
+def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Loaded:
+    """The agreement in a text, which is kept exactly; `name` stands for the file in messages, `drafts` are the texts of
+    its pilots' agreements by the names that stand in it.
+
+    Its hash is `sha256:` and the digest of the content as JSON with sorted keys, so comments, layout and the order of
+    keys don't change it, and everything else does, also in a draft. Raises AgreementRefused with all findings.
+    """
+    document = read(text, name)
+    findings, given, agreements = document.findings, drafts or {}, dict[str, Agreement]()
+    named = draft_names(document.content)
+    for draft, path in named.items():
+        if not lies_beside(draft):
+            findings.refuse(path, "wrong_value", f"`{draft}` has to lie beside the agreement: write its name alone")
+        elif draft not in given:
+            findings.refuse(path, "no_draft", f"there is no file `{draft}` beside the agreement: check the name")
+        else:
+            agreements |= _draft(draft, given[draft], name, document)
+    texts = {draft: given[draft] for draft in named if draft in given}
+    source = Source(document.content, text, _digest(document, agreements), texts, agreements)
+    agreement = build(shaped(document.content, findings), source, findings)
+    if findings.refusals:
+        raise AgreementRefused(name, findings.refusals)
+    return Loaded(agreement, in_order(findings.warnings))
+
+
+def _draft(draft: str, text: str, name: str, whole: Document) -> dict[str, Agreement]:
+    """The agreement of a draft by its name, empty when it was refused; its findings are added to those of the whole."""
+    file = str(pathlib.PurePath(name).parent / draft)
+    findings = whole.findings
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        document = read(text, file)
+        refuse_pilots_of_a_draft(document.content, document.findings)
+        agreement = build(
+            shaped(document.content, document.findings),
+            Source(document.content, text, _digest(document, {}), {}, {}),
+            document.findings,
+        )
+    except AgreementRefused as refused:
+        findings.refusals |= {replace(finding, file=file) for finding in refused.findings}
+        return {}
+    findings.refusals |= {replace(finding, file=file) for finding in document.findings.refusals}
+    findings.warnings |= {replace(finding, file=file) for finding in document.findings.warnings}
+    return {} if document.findings.refusals else {draft: agreement}
+
+
+def _digest(document: Document, drafts: Mapping[str, Agreement]) -> str:
+    content = document.content
+    if drafts:
+        content = content | {"@drafts": {name: draft.hash for name, draft in drafts.items()}}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _text(path: pathlib.Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: there is no such file: check the path") from None
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
     except OSError as error:
         raise Misconfigured(f"{path}: the file can't be read: {error.strerror}") from error
-    return parse(text, str(path))
-
-
-def parse(text: str, name: str) -> Loaded:
-    """The agreement in a text, which is kept exactly; `name` stands for the file in messages.
-
-    Its hash is `sha256:` and the digest of the content as JSON with sorted keys, so comments, layout and the order of
-    keys don't change it, and everything else does. Raises AgreementRefused with all findings.
-    """
-    document = read(text, name)
-    canonical = json.dumps(document.content, sort_keys=True, separators=(",", ":"))
-    digest = f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
-    findings = document.findings
-    agreement = build(shaped(document.content, findings), Source(document.content, text, digest), findings)
-    if findings.refusals:
-        raise AgreementRefused(name, findings.refusals)
-    return Loaded(agreement, tuple(sorted(findings.warnings)))

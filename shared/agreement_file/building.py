@@ -5,28 +5,37 @@ reported once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.agreement_file import judging, material, promises
 from shared.agreement_file.calendars import calendars_of
-from shared.agreement_file.conditions import ConditionReader, read_fields
+from shared.agreement_file.conditions import ConditionReader
+from shared.agreement_file.duties import Feedback
+from shared.agreement_file.fields import read_fields
 from shared.agreement_file.findings import Findings, misspelt
-from shared.agreement_file.judging import check_score, mql_of, reject_reasons_of, scoring_of
-from shared.agreement_file.ladders import check_escalation, ladders_of, promise_of
-from shared.agreement_file.people import check_use, people_of, pools_of, routing_of
-from shared.agreement_file.schema import REQUIRED, AgreementBlocks, Feedback
-from shared.domain.agreement import Agreement, Approval, Mql, Promise
+from shared.agreement_file.ladders import check_escalations, ladders_of
+from shared.agreement_file.people import people_of, pools_of, queues_of
+from shared.agreement_file.pilots import pilots_of
+from shared.agreement_file.planned import warn_of_unenforced
+from shared.agreement_file.routing import check_use, routing_of
+from shared.agreement_file.schema import REQUIRED, AgreementBlocks
+from shared.domain.agreement import Agreement, Approval, Mql
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the blocks come from: the plain content, the text it was read from, and the digest of the content."""
+    """Where the blocks come from: the plain content, the text it was read from, and the digest of the content; the
+    texts of the drafts that it names, and those of them that could be read as agreements.
+    """
 
     content: Mapping[str, Any]
     text: str
     digest: str
+    drafts: Mapping[str, str]
+    agreements: Mapping[str, Agreement]
 
 
 def build(blocks: AgreementBlocks, source: Source, findings: Findings) -> Agreement:
@@ -38,8 +47,8 @@ def build(blocks: AgreementBlocks, source: Source, findings: Findings) -> Agreem
     effective_from = _instant(blocks.effective_from, zone)
     reader = _reader(blocks, source, findings)
     calendars = calendars_of(blocks.calendars or {}, zone, effective_from, findings)
-    ladders = ladders_of(blocks.ladders or {}, findings)
-    feedback = blocks.feedback or Feedback()
+    people = people_of(blocks.people or [], blocks.calendars, calendars, findings)
+    pools = pools_of(blocks.pools or {}, blocks.people, blocks.queues or {}, findings)
     agreement = Agreement(
         name=blocks.agreement or "",
         version=blocks.version or 0,
@@ -48,20 +57,23 @@ def build(blocks: AgreementBlocks, source: Source, findings: Findings) -> Agreem
         timezone=zone,
         effective_from=effective_from,
         calendars=calendars,
-        mql=mql_of(blocks.definitions.mql, reader) if blocks.definitions else Mql(),
-        scoring=scoring_of(blocks.scoring or [], reader),
-        people=people_of(blocks.people or [], blocks.calendars, calendars, findings),
-        pools=pools_of(blocks.pools or {}, blocks.people, findings),
-        routing=routing_of(blocks.routing or [], blocks.pools, reader),
-        promises=_promises(blocks, findings),
-        ladders=ladders,
+        mql=judging.mql_of(blocks.definitions.mql, reader) if blocks.definitions else Mql(),
+        scoring=judging.scoring_of(blocks.scoring or [], reader),
+        people=people,
+        pools=pools,
+        routing=routing_of(blocks.routing or [], blocks.pools, blocks.people, reader),
+        promises={},
+        ladders=ladders_of(blocks.ladders or {}, findings),
         currency=blocks.currency,
         approved_by=_approvals(blocks),
         review=blocks.review.value() if blocks.review else None,
         fields={name: reader.types[name] for name in blocks.fields or {} if name in reader.types},
-        reject_reasons=reject_reasons_of(feedback, findings),
-        objections=tuple(feedback.objections),
+        half_life_s=judging.half_life_of(blocks.decay, findings),
+        sql_needs=judging.sql_needs_of(blocks.definitions.sql if blocks.definitions else None, findings),
+        queues=queues_of(blocks.queues or {}, pools, people, findings),
     )
+    agreement = _with_feedback(_with_promises(agreement, blocks, reader), blocks, source, reader)
+    warn_of_unenforced(source.content, findings)
     _check_together(agreement, blocks, source, findings)
     return agreement
 
@@ -79,13 +91,6 @@ def _reader(blocks: AgreementBlocks, source: Source, findings: Findings) -> Cond
     return ConditionReader(findings, types, all_known=shaped and len(findings.refusals) == before)
 
 
-def _promises(blocks: AgreementBlocks, findings: Findings) -> dict[str, Promise]:
-    if blocks.promises is None:
-        return {}
-    promise = promise_of(blocks.promises.sales.first_response, blocks.ladders, findings)
-    return {promise.name: promise}
-
-
 def _approvals(blocks: AgreementBlocks) -> dict[str, Approval]:
     if blocks.approved_by is None:
         return {}
@@ -93,21 +98,52 @@ def _approvals(blocks: AgreementBlocks) -> dict[str, Approval]:
     return {side: Approval(signed.name, signed.on) for side, signed in sides.items()}
 
 
+def _with_promises(agreement: Agreement, blocks: AgreementBlocks, reader: ConditionReader) -> Agreement:
+    written, ladders, findings = blocks.promises, blocks.ladders, reader.findings
+    if written is None:
+        return agreement
+    return replace(
+        agreement,
+        promises=promises.sales_promises_of(written.sales, ladders, findings),
+        operations=promises.operations_of(written.operations, ladders, findings),
+        commitments=promises.commitments_of(written.marketing, ladders, reader),
+    )
+
+
+def _with_feedback(agreement: Agreement, blocks: AgreementBlocks, source: Source, reader: ConditionReader) -> Agreement:
+    findings, feedback = reader.findings, blocks.feedback or Feedback.model_validate({})
+    given = None if blocks.promises is None else list(agreement.promises)
+    known = None if blocks.feedback is None and "feedback" in source.content else feedback.objections
+    return replace(
+        agreement,
+        reject_reasons=judging.reject_reasons_of(feedback, given, findings),
+        objections=tuple(feedback.objections),
+        dispute_within=feedback.dispute_within,
+        channels=material.channels_of(blocks.channels or {}, findings),
+        content=material.content_of(blocks.content or [], known, findings),
+        goals=material.goals_of(blocks.goals or [], agreement.effective_from, agreement.timezone, findings),
+        pilots=pilots_of(blocks.pilots or [], source.agreements, reader),
+        drafts=source.drafts,
+    )
+
+
 def _check_together(agreement: Agreement, blocks: AgreementBlocks, source: Source, findings: Findings) -> None:
-    promise = agreement.promises.get("first_response")
     if "scoring" not in source.content or blocks.scoring is not None:
-        check_score(agreement.mql, promise.at_least_score if promise else None, blocks.scoring or [], findings)
+        judging.check_score(agreement.mql, agreement.promises, blocks.scoring or [], findings)
     if "definitions" not in source.content:
         findings.warn((), "no_definition", "there are no `definitions`: every inquiry counts as a qualified lead")
     if blocks.people is None or blocks.pools is None:
         return
     if blocks.routing is not None:
-        check_use(blocks.people, blocks.pools, blocks.routing, findings)
-    if promise and promise.ladder in agreement.ladders:
-        check_escalation(promise, agreement, findings)
+        check_use(
+            blocks.people, blocks.pools, blocks.routing, {queue.owner for queue in agreement.queues.values()}, findings
+        )
+    check_escalations(agreement, findings)
     unused = {("calendars", name) for name in blocks.calendars or {}}
     unused -= {("calendars", person.calendar) for person in blocks.people if person.calendar is not None}
-    if promise:
-        unused |= {("ladders", name) for name in agreement.ladders if name != promise.ladder}
+    if blocks.promises is not None:
+        climbed = {each.ladder for each in (*agreement.promises.values(), *agreement.operations.values())}
+        climbed |= {each.ladder for each in agreement.commitments.values()}
+        unused |= {("ladders", name) for name in agreement.ladders if name not in climbed}
     for path in unused:
         findings.warn(path, "unused", f"nothing uses `{path[1]}`", key=True)

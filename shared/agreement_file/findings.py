@@ -18,15 +18,24 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing to put right. `code` is stable; `message` says what is wrong and what would be right."""
+    """One thing to put right. `code` is stable; `message` says what is wrong and what would be right.
+
+    `file` is where it stands, when that is not the agreement itself but a draft beside it.
+    """
 
     line: int
     column: int
     code: str
     message: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"{self.line}:{self.column}: {self.message}"
+        return f"{self.file}:{self.line}:{self.column}: {self.message}".removeprefix(":")
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """As a reader goes through the files: the agreement first, then each draft."""
+    return tuple(sorted(findings, key=lambda finding: (finding.file, finding)))
 
 
 class AgreementRefused(Misconfigured):
@@ -36,22 +45,33 @@ class AgreementRefused(Misconfigured):
 
     def __init__(self, name: str, findings: Iterable[Finding]) -> None:
         self.name = name
-        self.findings = tuple(sorted(findings))
-        super().__init__("\n".join(f"{name}:{finding}" for finding in self.findings))
+        self.findings = in_order(findings)
+        super().__init__("\n".join(str(finding) if finding.file else f"{name}:{finding}" for finding in self.findings))
 
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where keys and values stand in the text."""
+    """Where keys and values stand in the text, and in which quotes (or none) the texts that take one line."""
 
     keys: Mapping[Path, Place]
     values: Mapping[Path, Place]
+    quotes: Mapping[Path, str]
 
     def of_value(self, path: Path) -> Place:
         """Where the value at `path` begins, or else the nearest thing around it."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, (1, 1))
+
+    def within(self, path: Path, text: str, column: int) -> Place:
+        """Where the `column` of the text at `path` stands, counted from 1; its beginning when that can't be told."""
+        line, start = self.of_value(path)
+        quote = self.quotes.get(path)
+        if quote is None:
+            return line, start
+        before = text[: column - 1]
+        doubled = before.count("'") if quote == "'" else 0
+        return line, start + len(quote) + len(before) + doubled
 
     def of_key(self, path: Path) -> Place:
         """Where the key at the end of `path` stands; for an item of a list, where the item begins."""
@@ -69,6 +89,10 @@ class Findings:
     def refuse(self, path: Path, code: str, message: str, *, key: bool = False) -> None:
         """The agreement does not load. `key` points at the key instead of the value."""
         self.refusals.add(self._finding(path, code, message, key))
+
+    def refuse_within(self, path: Path, code: str, message: str, text: str, column: int) -> None:
+        """As `refuse`, at a column of the `text` that stands at `path`."""
+        self.refusals.add(Finding(*self.positions.within(path, text, column), code, message))
 
     def warn(self, path: Path, code: str, message: str, *, key: bool = False) -> None:
         """Odd, but no lead is in danger."""

@@ -1,11 +1,13 @@
 """What both sides call a qualified lead, how it is scored, and which words sales answers with."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from shared.agreement_file.conditions import ConditionReader
+from shared.agreement_file.duties import Feedback
 from shared.agreement_file.findings import Findings, Path
-from shared.agreement_file.schema import Feedback, MqlBlock, ScoreBlock
-from shared.domain.agreement import Exclusion, Mql, RejectReason, ScoreRule
+from shared.agreement_file.schema import DecayBlock, MqlBlock, ScoreBlock, SqlBlock
+from shared.domain.agreement import Duration, Exclusion, Mql, Promise, RejectReason, ScoreRule
+from shared.domain.conditions import asks_what_was_done
 
 _MQL: Path = ("definitions", "mql")
 
@@ -17,9 +19,8 @@ def mql_of(block: MqlBlock, reader: ConditionReader) -> Mql:
     exclude = [
         (each, reader.read(each.when, (*_MQL, "exclude", index, "when"))) for index, each in enumerate(block.exclude)
     ]
-    if block.hand_off_within and block.hand_off_within.business:
-        wall = "the hand-off is counted on the wall clock: leave out `business`"
-        reader.findings.refuse((*_MQL, "hand_off_within"), "clock", wall)
+    if block.hand_off_within:
+        _wall_s(block.hand_off_within, (*_MQL, "hand_off_within"), reader.findings, "the hand-off is counted")
     return Mql(
         minimum_data=tuple(block.minimum_data),
         consent_basis=tuple(block.consent.basis) if block.consent else (),
@@ -30,30 +31,65 @@ def mql_of(block: MqlBlock, reader: ConditionReader) -> Mql:
     )
 
 
+def sql_needs_of(block: SqlBlock | None, findings: Findings) -> tuple[str, ...]:
+    """What a rep has to confirm. Refuses a need that is given twice."""
+    needs = block.needs if block else []
+    for index, need in enumerate(needs):
+        if need in needs[:index]:
+            path: Path = ("definitions", "sql", "needs", index)
+            findings.refuse(path, "duplicate", f"`{need}` is listed twice: keep one")
+    return tuple(needs)
+
+
 def scoring_of(blocks: Sequence[ScoreBlock], reader: ConditionReader) -> tuple[ScoreRule, ...]:
-    """The score's rules in order."""
-    read = [(block, reader.read(block.when, ("scoring", index, "when"))) for index, block in enumerate(blocks)]
-    return tuple(ScoreRule(block.add, block.reason, when) for block, when in read if when is not None)
+    """The score's rules in order. Refuses one with both a `when` and a `cel`, or with neither."""
+    rules = []
+    for index, block in enumerate(blocks):
+        path: Path = ("scoring", index)
+        given = block.model_fields_set & {"when", "cel"}
+        if len(given) != 1:
+            what = "`when` and `cel` can't stand together: keep one" if given else "`when` is missing here: add it"
+            reader.findings.refuse(path, "wrong_value" if given else "missing", what)
+            continue
+        when = reader.cel(block.cel, (*path, "cel")) if "cel" in given else reader.read(block.when, (*path, "when"))
+        if when is not None:
+            rules.append(ScoreRule(block.add, block.reason, when, intent=asks_what_was_done(when)))
+    return tuple(rules)
 
 
-def check_score(mql: Mql, promised_from: int | None, blocks: Sequence[ScoreBlock], findings: Findings) -> None:
-    """Refuses a score that no lead can reach, and warns of a promise that none can."""
+def half_life_of(block: DecayBlock | None, findings: Findings) -> int | None:
+    """The half-life of intent points in seconds. Refuses business time."""
+    return _wall_s(block.half_life, ("decay", "half_life"), findings, "points fade") if block else None
+
+
+def _wall_s(length: Duration, path: Path, findings: Findings, what: str) -> int:
+    if length.business:
+        findings.refuse(path, "clock", f"{what} on the wall clock: leave out `business`")
+    return length.seconds
+
+
+def check_score(mql: Mql, promises: Mapping[str, Promise], blocks: Sequence[ScoreBlock], findings: Findings) -> None:
+    """Refuses a score that no lead can reach, and warns of promises that none can."""
     highest = sum(block.add for block in blocks if block.add > 0)
     most = f"all rules under `scoring` together add up to {highest}"
     if mql.score_at_least is not None and mql.score_at_least > highest:
         none = f"no lead can reach {mql.score_at_least}: {most}"
         findings.refuse((*_MQL, "score", "at_least"), "unreachable", none)
-    if promised_from is not None and promised_from > highest:
-        path: Path = ("promises", "sales", "first_response", "when", "score", "at_least")
-        findings.warn(path, "unreachable", f"no lead can reach {promised_from}: {most}")
+    for name, promise in promises.items():
+        if promise.at_least_score is not None and promise.at_least_score > highest:
+            path: Path = ("promises", "sales", name, "when", "score", "at_least")
+            findings.warn(path, "unreachable", f"no lead can reach {promise.at_least_score}: {most}")
 
 
-def reject_reasons_of(block: Feedback, findings: Findings) -> dict[str, RejectReason]:
-    """The reasons by code. Refuses a code that is given twice."""
+def reject_reasons_of(block: Feedback, promises: Collection[str] | None, findings: Findings) -> dict[str, RejectReason]:
+    """The reasons by code. Refuses a code that is given twice, and an `only_after` that is none of the `promises` of
+    sales (None: they could not be read)."""
     reasons: dict[str, RejectReason] = {}
     for index, each in enumerate(block.reject_reasons):
+        path: Path = ("feedback", "reject_reasons", index)
         if each.code in reasons:
-            path: Path = ("feedback", "reject_reasons", index, "code")
-            findings.refuse(path, "duplicate", f"`{each.code}` is listed twice: keep one")
-        reasons[each.code] = RejectReason(each.code, each.needs == "text")
+            findings.refuse((*path, "code"), "duplicate", f"`{each.code}` is listed twice: keep one")
+        if each.only_after is not None and promises is not None and each.only_after not in promises:
+            findings.refuse_unknown((*path, "only_after"), "promise", each.only_after, promises)
+        reasons[each.code] = RejectReason(each.code, each.needs == "text", each.only_after)
     return reasons

@@ -1,11 +1,10 @@
-"""Ladders and promises: every promise has a ladder, and every ladder ends with somebody who knows."""
+"""Ladders: every promise has one, and every ladder ends with somebody who knows."""
 
 from collections.abc import Collection, Mapping, Sequence
 
+from shared.agreement_file.duties import StepBlock
 from shared.agreement_file.findings import Findings, Path
-from shared.agreement_file.schema import FirstResponse, StepBlock
-from shared.agreement_file.values import UNIT_S
-from shared.domain.agreement import Agreement, Duration, Ladder, Promise, Step
+from shared.domain.agreement import Agreement, Commitment, Duration, Ladder, Promise, Step
 
 
 def ladders_of(blocks: Mapping[str, Sequence[StepBlock]], findings: Findings) -> dict[str, Ladder]:
@@ -13,66 +12,65 @@ def ladders_of(blocks: Mapping[str, Sequence[StepBlock]], findings: Findings) ->
     return {name: _ladder(name, blocks[name], findings) for name in blocks}
 
 
-def promise_of(block: FirstResponse, ladders: Collection[str] | None, findings: Findings) -> Promise:
-    """The promise of a first response, its durations on its clock. `ladders` are the known names, None if unsure."""
-    path: Path = ("promises", "sales", "first_response")
-    if ladders is not None and block.ladder not in ladders:
-        findings.refuse_unknown((*path, "ladder"), "ladder", block.ladder, ladders)
-    otherwise = block.otherwise.within if block.otherwise else None
-    if block.when and otherwise is None:
-        least = block.when.score.at_least
-        findings.warn(
-            (*path, "when"), "no_otherwise", f"leads below {least} have no promised response: add `otherwise`", key=True
-        )
-    if otherwise and block.when is None:
-        without = "`otherwise` has no `when` before it: remove it, or add `when: {score: {at_least: 80}}`"
-        findings.refuse((*path, "otherwise"), "unreachable", without, key=True)
-    return Promise(
-        name="first_response",
-        within=_on_clock(block.within, block.clock, (*path, "within"), findings),
-        met_by=tuple(block.met_by),
-        ladder=block.ladder,
-        clock=block.clock,
-        at_least_score=block.when.score.at_least if block.when else None,
-        otherwise=_on_clock(otherwise, block.clock, (*path, "otherwise", "within"), findings) if otherwise else None,
-    )
-
-
-def check_escalation(promise: Promise, agreement: Agreement, findings: Findings) -> None:
-    """What only the promise, its ladder and the members of the pools together can tell."""
-    ladder = agreement.ladders[promise.ladder]
-    path: Path = ("ladders", ladder.name)
-    told = {role for step in ladder.steps for role in step.tell}
+def check_escalations(agreement: Agreement, findings: Findings) -> None:
+    """What only the promises, their ladders and the people together can tell."""
     members = {member for pool in agreement.pools.values() for member in pool.members}
-    people = (agreement.people.get(member) for member in members)
+    owners = {queue.owner for queue in agreement.queues.values()}
+    for promise in agreement.promises.values():
+        if promise.ladder in agreement.ladders:
+            _check_managers(agreement.ladders[promise.ladder], members, agreement, findings)
+            _check_steps(promise, agreement, findings)
+    for promise in agreement.operations.values():
+        ladder = agreement.ladders.get(promise.ladder)
+        # A dispute is answered by the rep who rejected, a parked lead is seen to by the owner of the queue.
+        if ladder and promise.name == "disputes":
+            _check_managers(ladder, members, agreement, findings)
+        elif ladder and _told(ladder) == {"manager"}:
+            _check_managers(ladder, owners, agreement, findings)
+    for commitment in agreement.commitments.values():
+        _check_commitment(commitment, agreement, findings)
+
+
+def _check_managers(ladder: Ladder, owners: Collection[str], agreement: Agreement, findings: Findings) -> None:
+    told = _told(ladder)
+    people = (agreement.people.get(owner) for owner in owners)
     alone = sorted(person.id for person in people if person is not None and person.reports_to is None)
     if "manager" in told and alone:
         whose = f"the manager is told, but {', '.join(alone)} can own leads without a `reports_to`"
         report = findings.refuse if told == {"manager"} else findings.warn
-        report(path, "no_manager", f"{whose}: add it", key=True)
-    shortest = min(length.seconds for length in (promise.within, promise.otherwise) if length)
+        report(("ladders", ladder.name), "no_manager", f"{whose}: add it", key=True)
+
+
+def _told(ladder: Ladder) -> set[str]:
+    return {role for step in ladder.steps for role in step.tell}
+
+
+def _check_steps(promise: Promise, agreement: Agreement, findings: Findings) -> None:
+    ladder = agreement.ladders[promise.ladder]
+    path: Path = ("ladders", ladder.name)
+    lengths = [length for length in (promise.within, promise.otherwise) if length]
     for index, step in enumerate(ladder.steps):
         at: Path = (*path, index, "at")
         if step.business and promise.clock == "wall":
             findings.refuse(at, "clock", f"`{promise.name}` runs on the wall clock: leave out `business` here")
-        if -step.after_s >= shortest and step.business is promise.within.business:
+        same = [length.seconds for length in lengths if length.business is step.business and not length.days]
+        if step.after_s < 0 and same and -step.after_s >= min(same):
             findings.warn(at, "too_early", f"this is no later than the start of `{promise.name}`, so it fires at once")
+    moves = any(step.move_within for step in ladder.steps)
     for pool in agreement.pools.values():
-        if len(pool.members) == 1 and any(step.move_within for step in ladder.steps):
+        if len(pool.members) == 1 and moves:
             nobody = f"ladder `{ladder.name}` moves leads within their pool, but `{pool.name}` has one member"
             findings.warn(("pools", pool.name), "nowhere_to_move", nobody, key=True)
+    if promise.name == "acceptance" and not moves:
+        stays = f"`acceptance` runs out without the lead moving on: add a step with `move` to ladder `{ladder.name}`"
+        findings.warn(path, "never_moves", stays, key=True)
 
 
-def _on_clock(written: Duration, clock: str, path: Path, findings: Findings) -> Duration:
-    if clock == "wall" and written.business:
-        findings.refuse(path, "clock", f"`{written.text}` needs `clock: rep_calendar`, but the clock is `wall`")
-    if clock == "rep_calendar" and not written.business and written.text.rstrip("s").endswith("day"):
-        hours = written.seconds // UNIT_S["hour"]
-        way = f"write `{hours} hours` if you mean so many working hours, or take `clock: wall`"
-        findings.refuse(
-            path, "clock", f"`{written.text}` on the rep's calendar could mean 24 hours or a workday: {way}"
-        )
-    return Duration(written.seconds, clock == "rep_calendar", written.text)
+def _check_commitment(commitment: Commitment, agreement: Agreement, findings: Findings) -> None:
+    ladder = agreement.ladders.get(commitment.ladder)
+    if ladder and not any(step.page or set(step.tell) - {"rep", "manager"} for step in ladder.steps):
+        nobody = f"a commitment has no rep, so ladder `{ladder.name}` tells nobody: tell marketing_lead and sales_lead"
+        findings.refuse(("promises", "marketing", commitment.measure, "ladder"), "tells_nobody", nobody)
 
 
 def _ladder(name: str, blocks: Sequence[StepBlock], findings: Findings) -> Ladder:
@@ -99,10 +97,14 @@ def _step(block: StepBlock, level: int, path: Path, findings: Findings) -> Step:
     if not (block.tell or block.move or block.page):
         findings.refuse(path, "does_nothing", "the step does nothing: add `tell`, `move` or `page`")
     at = block.at or Duration(0)
+    if at.days < 0:
+        before = "steps before the deadline are not counted in business days: write hours, like `-8 business hours`"
+        findings.refuse((*path, "at"), "wrong_value", before)
     return Step(
         level=level,
         after_s=at.seconds,
         business=at.business,
+        after_days=at.days,
         tell=tuple(block.tell),
         page=block.page,
         move_within=block.move.within if block.move else None,
@@ -122,11 +124,10 @@ def _repeat(block: StepBlock, path: Path, findings: Findings) -> tuple[int, int]
 
 
 def _check_order(steps: Sequence[Step], path: Path, findings: Findings) -> None:
-    # Business and wall time can only be compared for a given calendar, so each kind is held against its own.
-    for business in (False, True):
-        last_s: int | None = None
-        for index, step in enumerate(steps):
-            if step.business is business:
-                if last_s is not None and step.after_s < last_s:
-                    findings.refuse((*path, index, "at"), "order", "steps go in order of time: put this one earlier")
-                last_s = step.after_s
+    # Days, business and wall time can only be compared for a given calendar, so each is held against its own kind.
+    last: dict[tuple[bool, bool], int] = {}
+    for index, step in enumerate(steps):
+        kind, after = (step.business, bool(step.after_days)), step.after_days or step.after_s
+        if after < last.get(kind, after):
+            findings.refuse((*path, index, "at"), "order", "steps go in order of time: put this one earlier")
+        last[kind] = after

@@ -1,19 +1,18 @@
-"""People, pools and routing of the file: every lead has a way to somebody who can work on it."""
+"""People, pools and queues of the file: whoever gets leads can work on them, and leads that wait have an owner."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-from shared.agreement_file.conditions import ConditionReader
 from shared.agreement_file.findings import Findings, Path
-from shared.agreement_file.schema import PersonBlock, PoolBlock, RouteBlock
-from shared.domain.agreement import Person, Pool, Route
+from shared.agreement_file.schema import PersonBlock, PoolBlock, QueueBlock
+from shared.domain.agreement import Person, Pool, Queue
 from shared.domain.calendar import Calendar
-from shared.domain.conditions import Condition
 
 
 def people_of(
     blocks: Sequence[PersonBlock], known: Collection[str] | None, calendars: Mapping[str, Calendar], findings: Findings
 ) -> dict[str, Person]:
-    """Everybody by id. Refuses ids and addresses that are given twice, and unknown calendars and managers.
+    """Everybody by id. Refuses ids and addresses that are given twice, unknown calendars and managers, and managers
+    who report to each other in a circle.
 
     `known` are the names of all calendars, also of those that could not be made; None when that isn't known.
     """
@@ -38,88 +37,106 @@ def people_of(
             email=block.email,
             calendar=calendars.get(block.calendar or ""),
             languages=tuple(block.languages),
+            skills=tuple(block.skills),
+            territories=tuple(block.territories),
             reports_to=block.reports_to,
             role=block.role,
+            max_open=block.max_open,
+            max_new_per_day=block.max_new_per_day,
+            active=block.active,
         )
+    _check_circles(blocks, findings)
     return people
 
 
-def pools_of(
-    blocks: Mapping[str, PoolBlock], people: Sequence[PersonBlock] | None, findings: Findings
-) -> dict[str, Pool]:
-    """All pools. Refuses empty ones, weights below 1, and members who are unknown or have no calendar.
-
-    With `people` None (they were refused) members are not looked up.
-    """
-    calendars = None if people is None else {person.id: person.calendar for person in people}
-    for name, block in blocks.items():
-        path: Path = ("pools", name, "members")
-        if not block.members:
-            findings.refuse(
-                path, "empty_pool", f"pool `{name}` is empty: a lead sent there would reach nobody", key=True
-            )
-        for member, weight in block.members.items():
-            if weight < 1:
-                no_turns = f"`{member}` has weight {weight} and would get no lead: write 1 or more, or leave them out"
-                findings.refuse((*path, member), "weight", no_turns)
-            if calendars is not None and member not in calendars:
-                findings.refuse_unknown((*path, member), "person", member, calendars, key=True)
-            elif calendars is not None and calendars[member] is None:
-                idle = f"`{member}` has no calendar: give them one under `people`, or they can't get leads"
-                findings.refuse((*path, member), "no_calendar", idle, key=True)
-    return {
-        name: Pool(
-            name, dict(block.members), block.when_nobody_available.park_in if block.when_nobody_available else None
-        )
-        for name, block in blocks.items()
-    }
-
-
-def routing_of(
-    blocks: Sequence[RouteBlock], pools: Mapping[str, PoolBlock] | None, reader: ConditionReader
-) -> tuple[Route, ...]:
-    """The rules in order. Refuses unknown pools, rules that can't be reached, and an end that drops leads."""
-    findings = reader.findings
-    routes: list[Route] = []
-    seen: dict[Condition, str] = {}
-    open_end: str | None = None
+def _check_circles(blocks: Sequence[PersonBlock], findings: Findings) -> None:
+    above = {block.id: block.reports_to for block in blocks if block.reports_to not in (None, block.id)}
+    known: set[str] = set()
     for index, block in enumerate(blocks):
-        path: Path = ("routing", index)
-        if pools is not None and block.to.pool not in pools:
-            findings.refuse_unknown((*path, "to", "pool"), "pool", block.to.pool, pools)
-        if block.name in {route.name for route in routes}:
-            findings.refuse(
-                (*path, "name"), "duplicate", f"another rule is called `{block.name}`: give each its own name"
-            )
-        when = reader.read(block.when, (*path, "when"))
-        if open_end is not None:
-            taken = f"`{open_end}` before it has no `when` and takes every lead: move it to the end"
-            findings.refuse(path, "unreachable", f"rule `{block.name}` is never reached: {taken}")
-        elif when is not None and when in seen:
-            same = f"`{seen[when]}` before it has the same condition: remove one"
-            findings.refuse(path, "unreachable", f"rule `{block.name}` is never reached: {same}")
-        if "when" not in block.model_fields_set:
-            open_end = open_end or block.name
-        elif when is not None:
-            seen.setdefault(when, block.name)
-        routes.append(Route(block.name, block.to.pool, when))
-    if blocks and open_end is None:
-        dropped = "leads that no rule matches would be dropped: end with a rule without `when`"
-        findings.refuse(("routing", len(blocks) - 1), "no_last_rule", dropped)
-    return tuple(routes)
+        way = [block.id]
+        while (up := above.get(way[-1])) is not None and up not in way:
+            way.append(up)
+        if up == block.id and block.id not in known:
+            known |= set(way)
+            circle = ", who reports to ".join(f"`{each}`" for each in (*way[1:], block.id))
+            what = f"`{block.id}` reports to {circle}: somebody has to be at the top"
+            findings.refuse(("people", index, "reports_to"), "circle", what)
 
 
-def check_use(
-    people: Sequence[PersonBlock], pools: Mapping[str, PoolBlock], routing: Sequence[RouteBlock], findings: Findings
-) -> None:
-    """Warns of pools and people that no lead can reach."""
-    used = {block.to.pool for block in routing}
-    for name in pools:
-        if name not in used:
-            findings.warn(("pools", name), "unused", f"no rule sends leads to pool `{name}`", key=True)
-    working = {member for pool in pools.values() for member in pool.members}
-    working |= {person.reports_to for person in people if person.reports_to is not None}
-    for index, person in enumerate(people):
-        if person.id not in working:
-            unused = f"`{person.id}` is in no pool and nobody reports to them"
-            findings.warn(("people", index, "id"), "unused", unused)
+def pools_of(
+    blocks: Mapping[str, PoolBlock], people: Sequence[PersonBlock] | None, queues: Collection[str], findings: Findings
+) -> dict[str, Pool]:
+    """All pools. Refuses empty ones, those in which nobody is active, weights below 1, members who are unknown, and
+    queues that are none of the declared `queues`, when there are any.
+
+    With `people` None (they were refused) members are not looked up. A pool that names no queue has one of its own
+    name.
+    """
+    known = None if people is None else {person.id: person for person in people}
+    pools = {}
+    for name, block in blocks.items():
+        _check_members(name, block, known, findings)
+        parking = block.when_nobody_available
+        if parking and queues and parking.park_in not in queues:
+            path: Path = ("pools", name, "when_nobody_available", "park_in")
+            findings.refuse_unknown(path, "queue", parking.park_in, queues)
+        park_in = parking.park_in if parking else name
+        pools[name] = Pool(name, dict(block.members), block.strategy, block.only_in_hours, park_in)
+    return pools
+
+
+def _check_members(name: str, block: PoolBlock, people: Mapping[str, PersonBlock] | None, findings: Findings) -> None:
+    path: Path = ("pools", name, "members")
+    if not block.members:
+        findings.refuse(path, "empty_pool", f"pool `{name}` is empty: a lead sent there would reach nobody", key=True)
+    for member, weight in block.members.items():
+        if weight < 1:
+            no_turns = f"`{member}` has weight {weight} and would get no lead: write 1 or more, or leave them out"
+            findings.refuse((*path, member), "weight", no_turns)
+        if people is not None and member not in people:
+            findings.refuse_unknown((*path, member), "person", member, people, key=True)
+        elif people is not None and people[member].calendar is None:
+            always = f"`{member}` has no calendar, so their time runs day and night: give them one under `people`"
+            findings.warn((*path, member), "no_calendar", always, key=True)
+    active = [member for member in block.members if people is None or member not in people or people[member].active]
+    if block.members and not active:
+        nobody = f"nobody in pool `{name}` is active: a lead sent there would reach nobody"
+        findings.refuse(path, "empty_pool", nobody, key=True)
+
+
+def queues_of(
+    blocks: Mapping[str, QueueBlock],
+    pools: Mapping[str, Pool],
+    people: Mapping[str, Person],
+    findings: Findings,
+) -> dict[str, Queue]:
+    """The queues in which leads of the `pools` wait, with those that are declared. Refuses owners who are unknown or
+    not active.
+
+    Where no owner is given it is the manager of the first member of the queue's first pool who has one, or else that
+    pool's first member.
+    """
+    queues: dict[str, Queue] = {}
+    for name, block in blocks.items():
+        path: Path = ("queues", name)
+        owner = _default_owner(name, pools, people) if block.owner is None else block.owner
+        if block.owner is not None and people and block.owner not in people:
+            findings.refuse_unknown((*path, "owner"), "person", block.owner, people)
+        elif people and block.owner is not None and not people[block.owner].active:
+            gone = f"`{block.owner}` is not active: leads in queue `{name}` would wait for nobody"
+            findings.refuse((*path, "owner"), "inactive", gone)
+        if all(pool.park_in != name for pool in pools.values()):
+            findings.warn(path, "unused", f"nothing uses `{name}`", key=True)
+        queues[name] = Queue(name, owner)
+    for pool in pools.values():
+        if pool.park_in not in queues:
+            queues[pool.park_in] = Queue(pool.park_in, _default_owner(pool.park_in, pools, people))
+    return queues
+
+
+def _default_owner(queue: str, pools: Mapping[str, Pool], people: Mapping[str, Person]) -> str:
+    pool = next((pool for pool in pools.values() if pool.park_in == queue), None)
+    members = [people[member] for member in (pool.members if pool else ()) if member in people]
+    managers = [person.reports_to for person in members if person.reports_to is not None]
+    first = next(iter(members or people.values()), None)
+    return managers[0] if managers else first.id if first else ""

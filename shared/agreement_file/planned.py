@@ -1,40 +1,23 @@
-"""What the agreement's design holds and the product does not do yet: refused by name, never ignored."""
+"""What the agreement's design holds and the product does not do yet: refused by name, or read with a warning."""
 
-from shared.agreement_file.findings import Path
+from collections.abc import Mapping
+from typing import Any
 
-_ANY = "*"
-NOT_BUILT: frozenset[Path] = frozenset(
-    {
-        ("decay",),
-        ("channels",),
-        ("content",),
-        ("goals",),
-        ("pilots",),
-        ("migrate",),
-        ("definitions", "sql"),
-        ("scoring", _ANY, "cel"),
-        ("people", _ANY, "max_open"),
-        ("people", _ANY, "max_new_per_day"),
-        ("routing", _ANY, "unless_away_for"),
-        ("routing", _ANY, "to", "owner"),
-        ("routing", _ANY, "to", "only"),
-        ("promises", "marketing"),
-        ("promises", "operations"),
-        ("promises", "sales", "attempts"),
-        ("promises", "sales", "disposition"),
-        ("feedback", "dispute_within"),
-        ("feedback", "reject_reasons", _ANY, "only_after"),
-    }
-)
-"""Keys of the agreement's design that are refused by name for now; `*` is any key or place."""
+from shared.agreement_file.findings import Findings, Path
 
-NOT_BUILT_VALUES: dict[Path, tuple[str, ...]] = {
-    ("pools", _ANY, "strategy"): ("least_open",),
-    ("ladders", _ANY, _ANY, "tell", _ANY): ("marketing_lead", "sales_lead"),
-}
-"""Values that the design knows and that are refused by name for now."""
+NOT_BUILT: frozenset[Path] = frozenset({("migrate",)})
+"""Keys of the agreement's design that are refused by name for now."""
+
+NOT_ENFORCED: tuple[Path, ...] = (("channels",), ("content",), ("goals",), ("promises", "marketing"))
+"""Blocks that are read and checked, and that nothing acts on for now."""
 
 
-def matching(path: Path, pattern: Path) -> bool:
-    """Whether a path in the file is one that the pattern means."""
-    return len(path) == len(pattern) and all(want in (_ANY, key) for key, want in zip(path, pattern, strict=True))
+def warn_of_unenforced(content: Mapping[str, Any], findings: Findings) -> None:
+    """A warning for each block of the file that has no effect yet."""
+    for path in NOT_ENFORCED:
+        block: Any = content
+        for step in path:
+            block = block.get(step) if isinstance(block, dict) else None
+        if block:
+            name = ".".join(map(str, path))
+            findings.warn(path, "not_enforced", f"`{name}` is read and checked, but has no effect yet", key=True)

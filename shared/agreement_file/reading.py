@@ -87,10 +87,11 @@ class _Walk:
 
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
+    quotes: dict[Path, str] = field(default_factory=dict)
     findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.findings = Findings(Positions(self.keys, self.values))
+        self.findings = Findings(Positions(self.keys, self.values, self.quotes))
 
     def value(self, node: Node, path: Path) -> Any:
         self.values[path] = _place(node)
@@ -135,6 +136,7 @@ class _Walk:
             if any("\ud800" <= letter <= "\udfff" for letter in node.value):
                 self.findings.refuse(path, "wrong_value", "half of a character (a lone surrogate): write the whole one")
                 return None
+            self._note_quotes(node, path)
             return node.value
         if kind == "null":
             self.values[path] = self.keys.get(path, self.values[path])
@@ -146,6 +148,14 @@ class _Walk:
             message = f"`{node.value[:60]}` can't be read as {kind.lstrip('!')}: put it in quotes if it is text"
             self.findings.refuse(path, "wrong_value", message)
             return None
+
+    def _note_quotes(self, node: ScalarNode, path: Path) -> None:
+        quote = node.style if node.style in ("'", '"') else ""
+        length = node.end_mark.column - node.start_mark.column
+        doubled = node.value.count("'") if quote == "'" else 0
+        # What is longer in the file than here holds escapes, or goes on in the next line.
+        if node.start_mark.line == node.end_mark.line and length == len(node.value) + 2 * len(quote) + doubled:
+            self.quotes[path] = quote
 
 
 def _named(path: Path) -> str:

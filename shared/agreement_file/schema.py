@@ -1,28 +1,41 @@
 """The shape of the agreement file, block by block.
 
-A block is added by a model here, by taking its path out of `shared.agreement_file.planned`, and by building its value
-in `shared.agreement_file.building` or a module beside it. Conditions are shaped by `shared.agreement_file.conditions`.
+What the sides owe each other is in `shared.agreement_file.duties`. Conditions are shaped by
+`shared.agreement_file.conditions`. The order of the keys here is the order in which a formatted file has them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pydantic
 
-from shared.agreement_file.values import Day, Every, Hours, Instant, Length, Offset, Times, Zone
+from shared.agreement_file.block import (
+    Address,
+    Block,
+    Count,
+    Currency,
+    Day,
+    Empty,
+    Every,
+    FactKind,
+    Hours,
+    Instant,
+    Length,
+    Mailbox,
+    Name,
+    Some,
+    Target,
+    Text,
+    Wanted,
+    When,
+    Zone,
+)
+from shared.agreement_file.duties import Feedback, Promises, Role, StepBlock, Threshold
 from shared.domain.agreement import Review
 
 
-class Block(pydantic.BaseModel):
-    """One mapping of the file: no other keys than the named ones, and no value is bent to fit."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
-Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Currency = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Z]{3}$")]
-Mailbox = Annotated[str, pydantic.StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", to_lower=True)]
-Some = pydantic.Field(min_length=1)
+def _one_of(*names: str) -> pydantic.ConfigDict:
+    """For editors: exactly one of these keys. What is read says so in plainer words."""
+    return pydantic.ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
 
 
 class Signature(Block):
@@ -55,15 +68,15 @@ class CalendarBlock(Block):
 
     hours: dict[str, list[Hours]]
     timezone: Zone | None = None
-    holidays: list[Text] = []
-    closed: list[Day] = []
+    holidays: Annotated[list[Text], Empty]
+    closed: Annotated[list[Day], Empty]
 
 
 class Reasoned(Block):
     """An exclusion."""
 
     reason: Text
-    when: Any
+    when: When
 
 
 class Consent(Block):
@@ -72,35 +85,45 @@ class Consent(Block):
     basis: Annotated[list[Text], Some]
 
 
-class Threshold(Block):
-    """The least score that will do."""
-
-    at_least: int
-
-
 class MqlBlock(Block):
     """What a marketing qualified lead is."""
 
-    minimum_data: list[Text] = []
+    minimum_data: Annotated[list[Text], Empty]
     consent: Consent | None = None
-    exclude: list[Reasoned] = []
-    fit: Any = None
+    exclude: Annotated[list[Reasoned], Empty]
+    fit: When = None
     score: Threshold | None = None
     hand_off_within: Length | None = None
+
+
+class SqlBlock(Block):
+    """What a rep confirms before a lead counts as qualified by sales."""
+
+    needs: Annotated[list[Name], Some]
 
 
 class Definitions(Block):
     """The shared language."""
 
     mql: MqlBlock
+    sql: SqlBlock | None = None
 
 
 class ScoreBlock(Block):
     """Points for a fact."""
 
+    model_config = _one_of("when", "cel")
+
     add: int
     reason: Text
-    when: Any
+    when: When = None
+    cel: Text | None = None
+
+
+class DecayBlock(Block):
+    """How fast points for what somebody did fade."""
+
+    half_life: Length
 
 
 class PersonBlock(Block):
@@ -109,9 +132,14 @@ class PersonBlock(Block):
     id: Name
     email: Mailbox
     calendar: Text | None = None
-    languages: list[Text] = []
+    languages: Annotated[list[Text], Empty]
+    skills: Annotated[list[Text], Empty]
+    territories: Annotated[list[Text], Empty]
     reports_to: Text | None = None
     role: Literal["rep", "manager"] = "rep"
+    max_open: Count | None = None
+    max_new_per_day: Count | None = None
+    active: bool = True
 
 
 class Parking(Block):
@@ -124,112 +152,99 @@ class PoolBlock(Block):
     """Members with their weights."""
 
     members: dict[str, int]
-    strategy: Literal["weighted_turns"] = "weighted_turns"
+    strategy: Literal["weighted_turns", "least_open"] = "weighted_turns"
+    only_in_hours: bool = False
     when_nobody_available: Parking | None = None
 
 
-class Target(Block):
-    """Where a rule sends a lead."""
+class QueueBlock(Block):
+    """Who sees to the leads that wait."""
 
-    pool: Text
+    owner: Text | None = None
+
+
+class OnlyBlock(Block):
+    """What a member of the pool must have to get the lead."""
+
+    languages: Wanted | None = None
+    skills: Wanted | None = None
+    territories: Wanted | None = None
+
+
+class To(Block):
+    """Where a rule sends a lead: to a pool or to an owner."""
+
+    model_config = _one_of("pool", "owner")
+
+    pool: Text | None = None
+    only: OnlyBlock | None = None
+    owner: Literal["account", "lead"] | None = None
 
 
 class RouteBlock(Block):
     """One routing rule."""
 
     name: Text
-    to: Target
-    when: Any = None
+    when: When = None
+    to: To
+    unless_away_for: Length | None = None
 
 
-class PromiseWhen(Block):
-    """Which leads get the promise, and not the one under `otherwise`."""
+class Content(Block):
+    """Material for buyers."""
 
-    score: Threshold
-
-
-class Otherwise(Block):
-    """The promise to all other leads."""
-
-    within: Length
+    id: Name
+    title: Text
+    url: Address
+    answers: Annotated[list[Text], Empty]
+    owner: Literal["marketing", "sales"] = "marketing"
 
 
-class FirstResponse(Block):
-    """How soon a rep answers a new lead."""
+class GoalBlock(Block):
+    """What both sides want to reach."""
 
-    within: Length
-    met_by: Annotated[list[Literal["call", "email", "meeting", "accepted", "rejected"]], Some]
-    ladder: Text
-    clock: Literal["rep_calendar", "wall"] = "rep_calendar"
-    from_: Literal["assigned"] = pydantic.Field(default="assigned", alias="from")
-    when: PromiseWhen | None = None
-    otherwise: Otherwise | None = None
+    name: Text
+    kpi: Name
+    target: Target
+    by: Day
+    celebrate_in: Text | None = None
 
 
-class SalesPromises(Block):
-    """What sales owes."""
+class PilotBlock(Block):
+    """Another agreement for some of the leads."""
 
-    first_response: FirstResponse
-
-
-class Promises(Block):
-    """What the sides owe each other."""
-
-    sales: SalesPromises
-
-
-class Move(Block):
-    """To whom a lead moves."""
-
-    within: Literal["pool"]
-
-
-class StepBlock(Block):
-    """One step of a ladder, or the line that repeats the last one."""
-
-    at: Offset | None = None
-    tell: list[Literal["rep", "manager", "ops"]] = []
-    move: Move | None = None
-    page: bool = False
-    if_: Literal["unanswered"] | None = pydantic.Field(default=None, alias="if")
-    repeat: Times | None = None
-    every: Length | None = None
-
-
-class RejectBlock(Block):
-    """A reason for which sales may reject."""
-
-    code: Name
-    needs: Literal["text"] | None = None
-
-
-class Feedback(Block):
-    """What sales says back."""
-
-    reject_reasons: list[RejectBlock] = []
-    objections: list[Text] = []
+    name: Text
+    scope: When
+    agreement: Text
+    mode: Literal["live", "shadow"]
 
 
 class AgreementBlocks(Block):
     """The whole file. Each block may be missing here, so that the good ones can be checked when others are wrong."""
 
     agreement: Name | None = None
-    version: Annotated[int, pydantic.Field(ge=1)] | None = None
+    version: Count | None = None
     effective_from: Instant | None = None
     approved_by: ApprovedBy | None = None
     timezone: Zone | None = None
     currency: Currency | None = None
     review: ReviewBlock | None = None
-    fields: dict[Text, Any] | None = None
+    fields: dict[Text, FactKind] | None = None
     calendars: dict[Name, CalendarBlock] | None = None
     definitions: Definitions | None = None
     scoring: list[ScoreBlock] | None = None
+    decay: DecayBlock | None = None
     people: Annotated[list[PersonBlock], Some] | None = None
     pools: Annotated[dict[Name, PoolBlock], Some] | None = None
+    queues: dict[Name, QueueBlock] | None = None
     routing: Annotated[list[RouteBlock], Some] | None = None
     promises: Promises | None = None
     ladders: dict[Name, list[StepBlock]] | None = None
+    channels: dict[Role, dict[str, dict[str, str]]] | None = None
     feedback: Feedback | None = None
+    content: list[Content] | None = None
+    goals: list[GoalBlock] | None = None
+    pilots: list[PilotBlock] | None = None
 
 
 REQUIRED = {

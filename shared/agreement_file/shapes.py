@@ -7,9 +7,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pydantic
 from pydantic_core import ErrorDetails
 
+from shared.agreement_file.block import Block
 from shared.agreement_file.findings import Findings, Path, misspelt, proposal
-from shared.agreement_file.planned import NOT_BUILT, NOT_BUILT_VALUES, matching
-from shared.agreement_file.schema import AgreementBlocks, Block
+from shared.agreement_file.planned import NOT_BUILT
+from shared.agreement_file.schema import AgreementBlocks
 from shared.agreement_file.values import shown
 
 _HINTS: Mapping[Path, str] = {
@@ -29,6 +30,7 @@ _SHOULD_BE = {
 _PATTERNS = {
     "^[A-Z]{3}$": "is no currency: write three capital letters, like EUR",
     "^[^@": "is no e-mail address",
+    "^https?": "is no address: write it like https://acme.example/roi",
     "^[A-Za-z0-9]": "is no name: use letters, digits, `.`, `_` and `-`, without spaces",
 }
 
@@ -63,50 +65,48 @@ def _refuse(detail: ErrorDetails, findings: Findings) -> None:
         hint = _HINTS.get(path, f"`{path[-1]}` is missing here: add it")
         findings.refuse(path[:-1], "missing", hint)
     elif kind == "extra_forbidden":
-        _refuse_key(path, value, findings)
+        _refuse_key(path, findings)
     elif value is None:
         pass
-    elif _is_planned(path, value):
-        findings.refuse(path, "not_built", f"`{value}` is not built yet: use {_alternatives(detail)}")
     else:
         code = "wrong_type" if kind in _SHOULD_BE else "wrong_value"
         findings.refuse(path, code, _wrong(detail, path), key=in_key)
 
 
-def _refuse_key(path: Path, value: object, findings: Findings) -> None:
-    if any(matching(path, pattern) for pattern in NOT_BUILT):
-        rid = "the block" if isinstance(value, dict | list) else "it"
-        findings.refuse(path, "not_built", f"`{path[-1]}` is not built yet: remove {rid}", key=True)
+def _refuse_key(path: Path, findings: Findings) -> None:
+    if path in NOT_BUILT:
+        findings.refuse(path, "not_built", f"`{path[-1]}` is not built yet: remove it", key=True)
     else:
         known = _names(_model_at(path[:-1]))
         unknown = f"unknown key `{path[-1]}`{proposal(str(path[-1]), known)}"
         findings.refuse(path, "unknown_key", unknown, key=True)
 
 
-def _is_planned(path: Path, value: object) -> bool:
-    return any(value in planned and matching(path, pattern) for pattern, planned in NOT_BUILT_VALUES.items())
-
-
-def _alternatives(detail: ErrorDetails) -> str:
-    return str(detail.get("ctx", {}).get("expected", "")).replace("'", "")
-
-
 def _wrong(detail: ErrorDetails, path: Path) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if path[0] == "channels" and isinstance(value, str) and kind in _SHOULD_BE:
+        value = "..."  # what stands in the wrong place here may be a secret
     name = f"`{path[-1]}`" if isinstance(path[-1], str) else "this item"
     if kind in _SHOULD_BE:
         quotes = "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
         return f"{name} should be {_SHOULD_BE[kind]}, not {shown(value)}{quotes}"
+    if kind in ("too_short", "string_too_short"):
+        return f"{name} is empty: write at least one"
+    return _outside(kind, value, context, name) or f"{name}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _outside(kind: str, value: object, context: Mapping[str, Any], name: str) -> str | None:
+    """Why a value of the right type is not one of those that are possible."""
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return f"{shown(value)} is not possible here: use {_alternatives(detail)}"
+        return f"{shown(value)} is not possible here: use {context['expected'].replace(chr(39), '')}"
+    if kind == "greater_than_equal":
+        return f"{name} should be {context['ge']} or more, not {shown(value)}"
     if kind == "string_pattern_mismatch":
         said = next(said for start, said in _PATTERNS.items() if context["pattern"].startswith(start))
         return f"{shown(value)} {said}"
-    if kind in ("too_short", "string_too_short"):
-        return f"{name} is empty: write at least one"
-    return f"{name}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    return None
 
 
 def _names(model: type[Block]) -> list[str]:

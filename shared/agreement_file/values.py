@@ -1,16 +1,14 @@
-"""Small values as people write them: `15 minutes`, `09:00-12:30`, `2 weeks`, a date, a zone, `5000 EUR`.
+"""Small values as people write them: `15 minutes`, `09:00-12:30`, `2 weeks`, `60%`, a date, a zone, `5000 EUR`.
 
 Every reader takes what stood in the file, of whatever kind, and raises ValueError with a sentence that says what
-would be right. The annotated types are for the models of `shared.agreement_file.schema`.
+would be right. The annotated types, with their JSON Schema, are in `shared.agreement_file.block`.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
-
-import pydantic
 
 from shared.agreement_file.findings import proposal
 from shared.domain.agreement import Duration
@@ -23,6 +21,7 @@ LONGEST_S = 366 * DAY_S
 
 _DURATION = re.compile(r"(-?)(\d{1,9}) (business )?([a-z]+?)s?", re.ASCII)
 _HOURS = re.compile(r"(\d\d):(\d\d) ?- ?(\d\d):(\d\d)", re.ASCII)
+_SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,4})?)%", re.ASCII)
 _MONEY = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ([A-Z]{3})", re.ASCII)
 
 
@@ -34,18 +33,18 @@ def read_offset(written: object) -> Duration:
     sign, number, business, unit = match.groups()
     if unit not in UNIT_S:
         raise ValueError(f"`{unit}` is no unit of time: use seconds, minutes, hours or days")
-    if business and unit == "day":
-        raise ValueError("business days are not built yet: write business hours, like `8 business hours`")
-    seconds = int(number) * UNIT_S[unit]
-    if seconds > LONGEST_S:
+    count = -int(number) if sign else int(number)
+    if abs(count) * UNIT_S[unit] > LONGEST_S:
         raise ValueError(f"`{written}` is more than a year: write a shorter time")
-    return Duration(-seconds if sign else seconds, business is not None, match.string)
+    if business and unit == "day":
+        return Duration(0, business=True, text=match.string, days=count)
+    return Duration(count * UNIT_S[unit], business is not None, match.string)
 
 
 def read_length(written: object) -> Duration:
     """A duration longer than nothing. Raises ValueError."""
     length = read_offset(written)
-    if length.seconds <= 0:
+    if length.seconds <= 0 and length.days <= 0:
         raise ValueError(f"`{length.text}` leaves no time: write at least `1 second`")
     return length
 
@@ -117,6 +116,44 @@ def read_money(written: object) -> Money:
     return Money(Decimal(match[1]), match[2])
 
 
+def read_share(written: object) -> Decimal:
+    """A percentage, as a share from 0 to 1. Raises ValueError."""
+    match = _SHARE.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is no percentage: write it like `60%`")
+    share = Decimal(match[1]) / 100
+    if share > 1:
+        raise ValueError(f"`{written}` is more than everything: write `0%` to `100%`")
+    return share
+
+
+def read_target(written: object) -> Decimal:
+    """A number above 0. Raises ValueError."""
+    if isinstance(written, int | float) and not isinstance(written, bool) and 0 < written < 10**15:
+        return Decimal(str(written))
+    raise ValueError(f"{shown(written)} is no target: write a number above 0, like `500000`")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a member of a pool must have: one of `values`, or what the fact `field` of the lead says."""
+
+    values: tuple[str, ...] = ()
+    field: str | None = None
+
+
+def read_wanted(written: object) -> Wanted:
+    """A word, a list of words, or a field. Raises ValueError."""
+    if isinstance(written, dict) and set(written) == {"field"} and isinstance(written["field"], str):
+        return Wanted(field=written["field"])
+    words = [written] if isinstance(written, str) else written
+    if isinstance(words, list) and words and all(isinstance(word, str) and word for word in words):
+        return Wanted(tuple(words))
+    raise ValueError(
+        f"{shown(written)} can't be asked of a member: write `fr`, `[fr, nl]` or `{{field: contact.language}}`"
+    )
+
+
 def shown(written: object) -> str:
     """A value of the file as a message shows it."""
     if isinstance(written, bool):
@@ -124,13 +161,3 @@ def shown(written: object) -> str:
     if isinstance(written, dict | list):
         return "a mapping" if isinstance(written, dict) else "a list"
     return f"`{written if len(str(written)) <= 60 else str(written)[:57] + '...'}`"
-
-
-Length = Annotated[Duration, pydantic.PlainValidator(read_length)]
-Offset = Annotated[Duration, pydantic.PlainValidator(read_offset)]
-Times = Annotated[int, pydantic.PlainValidator(read_times)]
-Every = Annotated[str, pydantic.PlainValidator(read_every)]
-Hours = Annotated[DaySpan, pydantic.PlainValidator(read_hours)]
-Day = Annotated[date, pydantic.PlainValidator(read_day)]
-Instant = Annotated[datetime, pydantic.PlainValidator(read_instant)]
-Zone = Annotated[str, pydantic.PlainValidator(read_zone)]

@@ -1,21 +1,63 @@
-"""Every agreement that decisions were made under, by hash, so that an old decision can always be explained."""
+"""Every version of the agreement that was ever taken from a file, by hash, so that an old decision can always be
+explained and parallel processes agree on what is in force.
 
-from datetime import datetime
+The agreements of pilots are kept in the same way, apart: they are found by hash, and never come into force by
+themselves.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from shared import agreement_file
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
-from shared.db.tables import agreement_versions
-from shared.domain.agreement import Agreement
+from shared.db.tables import agreement_versions as table
+from shared.domain.agreement import Agreement, Approval
 from shared.domain.errors import NotFound
+from shared.domain.succession import Version
+
+MOST_LOADED = 64
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(4021961)")
+_loaded: dict[str, Agreement] = {}
+
+
+async def lock(tx: Tx) -> None:
+    """Until `tx` ends, nobody else compares versions in order to keep one. With SQLite there is one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        await tx.execute(_LOCK)
 
 
 async def keep(tx: Tx, agreement: Agreement, now: datetime) -> None:
-    """Store this version, unless it is stored already."""
-    row = {"hash": agreement.hash, "name": agreement.name, "version": agreement.version}
-    await insert_or_skip(tx, agreement_versions, [{**row, "text": agreement.text, "kept_at": now}])
+    """Store this version and those of its pilots, unless they are stored already."""
+    pilots = {pilot.agreement.hash: pilot.agreement for pilot in agreement.pilots}
+    pilots.pop(agreement.hash, None)
+    rows = [_row(agreement, now, None), *(_row(pilot, now, agreement.hash) for pilot in pilots.values())]
+    await insert_or_skip(tx, table, rows)
+    # What was tried as a pilot may become the agreement itself, word for word.
+    own = (table.c.hash == agreement.hash) & table.c.pilot_of.is_not(None)
+    await tx.execute(sa.update(table).where(own).values(pilot_of=None))
+
+
+async def versions(tx: Tx, name: str | None = None) -> list[Version]:
+    """The versions of the agreement `name`, or of all agreements, oldest first; pilots left out."""
+    columns = [table.c[field.name] for field in dataclasses.fields(Version)]
+    query = sa.select(*columns).where(table.c.pilot_of.is_(None))
+    if name is not None:
+        query = query.where(table.c.name == name)
+    query = query.order_by(table.c.effective_from, table.c.version, table.c.kept_at)
+    found = await tx.execute(query)
+    return [Version(**{**row._mapping, "approved_by": _approvals(row.approved_by)}) for row in found]
+
+
+async def activate(tx: Tx, digest: str, now: datetime) -> bool:
+    """Note that this version is in force; returns whether nobody had noted it before."""
+    new = (table.c.hash == digest) & table.c.activated_at.is_(None)
+    return (await tx.execute(sa.update(table).where(new).values(activated_at=now))).rowcount == 1
 
 
 async def by_hash(tx: Tx, digest: str) -> Agreement:
@@ -23,16 +65,41 @@ async def by_hash(tx: Tx, digest: str) -> Agreement:
     known = _loaded.get(digest)
     if known is not None:
         return known
-    query = sa.select(agreement_versions.c.text).where(agreement_versions.c.hash == digest)
-    text = (await tx.execute(query)).scalar_one_or_none()
-    if text is None:
+    query = sa.select(table.c.text, table.c.drafts).where(table.c.hash == digest)
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
         raise NotFound(f"no agreement with the hash {digest} is kept here")
-    agreement: Agreement = agreement_file.parse(text, digest).agreement
+    agreement: Agreement = agreement_file.parse(row.text, digest, json.loads(row.drafts)).agreement
     if len(_loaded) >= MOST_LOADED:
         _loaded.pop(next(iter(_loaded)))
     _loaded[digest] = agreement
     return agreement
 
 
-MOST_LOADED = 64
-_loaded: dict[str, Agreement] = {}
+async def by_version(tx: Tx, name: str, version: int) -> Agreement:
+    """The agreement `name` in this version, kept last if that was kept twice. Raises `NotFound`."""
+    own = (table.c.name == name) & (table.c.version == version) & table.c.pilot_of.is_(None)
+    query = sa.select(table.c.hash).where(own).order_by(table.c.kept_at.desc()).limit(1)
+    digest = (await tx.execute(query)).scalar_one_or_none()
+    if digest is None:
+        raise NotFound(f"no version {version} of the agreement {name} is kept here")
+    return await by_hash(tx, digest)
+
+
+def _row(agreement: Agreement, now: datetime, pilot_of: str | None) -> Mapping[str, Any]:
+    approved_by = {side: {"name": a.name, "on": a.on.isoformat()} for side, a in agreement.approved_by.items()}
+    return {
+        "hash": agreement.hash,
+        "name": agreement.name,
+        "version": agreement.version,
+        "text": agreement.text,
+        "drafts": json.dumps(dict(agreement.drafts)),
+        "approved_by": json.dumps(approved_by),
+        "effective_from": agreement.effective_from,
+        "kept_at": now,
+        "pilot_of": pilot_of,
+    }
+
+
+def _approvals(text: str) -> Mapping[str, Approval]:
+    return {side: Approval(a["name"], date.fromisoformat(a["on"])) for side, a in json.loads(text).items()}

@@ -29,6 +29,11 @@ agreement_versions = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("kept_at", Instant, nullable=False),
+    sa.Column("effective_from", Instant, nullable=False),
+    sa.Column("activated_at", Instant),
+    sa.Column("approved_by", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("drafts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("pilot_of", sa.Text),
 )
 
 

@@ -7,6 +7,7 @@ Equal content gives an equal `hash`, which stands in every decision made under i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
@@ -15,11 +16,16 @@ from shared.domain.events import AgreementRef
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time; negative means before. `business` seconds run in a calendar; `text` is how it was written."""
+    """A length of time; negative means before. `business` seconds run in a calendar; `text` is how it was written.
+
+    `days` are business days: dates on which the calendar has hours, at the same time of day. With them `seconds` is 0
+    and `business` is true.
+    """
 
     seconds: int
     business: bool = False
     text: str = ""
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,16 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRule:
-    """Points added (or taken) when the condition holds, and the reason that is shown."""
+    """Points added (or taken) when the condition holds, and the reason that is shown.
+
+    `intent` is true when the condition asks what somebody did (the inquiry, a signal) and not who they are: such
+    points fade by the agreement's half-life, and are remembered of earlier inquiries.
+    """
 
     add: int
     reason: str
     when: Condition
+    intent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,40 +88,80 @@ class Mql:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A rep or manager. `calendar` is None for people who own no leads."""
+    """A rep or manager. Without a `calendar` their time runs day and night.
+
+    `max_open` bounds how many leads they hold at once, `max_new_per_day` how many they get on one date of their
+    calendar's zone; None is no bound. Somebody who is not `active` gets no leads, and those they hold move on.
+    """
 
     id: str
     email: str
     calendar: Calendar | None = None
     languages: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
     reports_to: str | None = None
     role: str = "rep"
+    max_open: int | None = None
+    max_new_per_day: int | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """People who share turns. `members` maps a person's id to a weight of at least 1, in the order of the file.
 
-    `park_in` names the queue in which leads wait when no member can take them.
+    `strategy` is `weighted_turns` or `least_open`. With `only_in_hours` a member takes leads only while their calendar
+    is open. `park_in` names the queue in which leads wait when no member can take them; it is a key of
+    `Agreement.queues`.
     """
 
     name: str
     members: Mapping[str, int]
-    park_in: str | None = None
+    strategy: str = "weighted_turns"
+    only_in_hours: bool = False
+    park_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Where leads wait for somebody; `owner` is the person who sees to it that they don't wait long."""
+
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Narrows a pool to members with one of `values` in `attribute` (`languages`, `skills`, `territories`), or with
+    what the lead's fact `field` says, when that is given. Case does not count.
+    """
+
+    attribute: str
+    values: tuple[str, ...] = ()
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One routing rule. `when` None always matches. Leads go to `pool`."""
+    """One routing rule. `when` None always matches. Leads go to `pool`, narrowed by `only`, or to an `owner`: `account`
+    is whoever owns the lead's company, `lead` whoever had the lead before.
+
+    A rule with an owner is passed over when there is none, and when they are away for longer than `unless_away_for`.
+    """
 
     name: str
-    pool: str
+    pool: str | None = None
     when: Condition | None = None
+    owner: str | None = None
+    only: tuple[Only, ...] = ()
+    unless_away_for: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a rep owes on a lead. `clock` is `rep_calendar` or `wall`; `met_by` are kinds of activity.
+    """What somebody owes on a lead. `clock` is `rep_calendar` or `wall`; `met_by` are kinds of activity, of which
+    `at_least` are needed. `side` is `sales` or `operations`.
 
     `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With `at_least_score`, leads
     below it get `otherwise`, or no such promise when that is None.
@@ -123,20 +174,39 @@ class Promise:
     clock: str = "rep_calendar"
     at_least_score: int | None = None
     otherwise: Duration | None = None
+    at_least: int = 1
+    side: str = "sales"
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What marketing owes over a period, all leads together: `per` is `day`, `week` or `month`.
+
+    `measure` is `volume` (`target` qualified leads accepted), `accepted_share` and `completeness` (a share from 0 to 1;
+    `fields` are those that have to be filled), or `hand_off_latency` (seconds for the 95th percentile).
+    """
+
+    measure: str
+    target: Decimal
+    per: str
+    ladder: str
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One level of a ladder, counted from 1: `after_s` seconds from the deadline (negative: before), in the rep's
-    calendar when `business`, else on the wall clock.
+    calendar when `business`, else on the wall clock; or `after_days` business days.
 
-    `tell` are roles: `rep`, `manager`, `ops`. `move_within` is `pool` when the lead goes to another member.
+    `tell` are roles: `rep`, `manager`, `ops`, `marketing_lead`, `sales_lead`.
+    `move_within` is `pool` when the lead goes to another member.
     `if_unanswered`: the step also fires on an acknowledged escalation, as long as the promise is not kept.
     """
 
     level: int
     after_s: int
     business: bool = False
+    after_days: int = 0
     tell: tuple[str, ...] = ()
     page: bool = False
     move_within: str | None = None
@@ -155,10 +225,56 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class RejectReason:
-    """A reason sales may reject with; `needs_text` when a sentence must come with it."""
+    """A reason sales may reject with; `needs_text` when a sentence must come with it, `only_after` a promise of sales
+    (`attempts`) that must have been kept first.
+    """
 
     code: str
     needs_text: bool = False
+    only_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How a role is told: `kind` (`email`, `slack`, `pagerduty` ...) with its settings; secrets stand as `env:NAME` or
+    `file:PATH`.
+    """
+
+    role: str
+    kind: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Material for buyers, the objections that it answers, and the side that keeps it."""
+
+    id: str
+    title: str
+    url: str
+    answers: tuple[str, ...] = ()
+    owner: str = "marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What both sides want to reach by a date, counted as the KPI of that name."""
+
+    name: str
+    kpi: str
+    target: Decimal
+    by: date
+    celebrate_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Leads in `scope` are judged by another `agreement`: for real when `mode` is `live`, beside it when `shadow`."""
+
+    name: str
+    scope: Condition
+    agreement: "Agreement"
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +282,9 @@ class Agreement:
     """The whole written deal. Mappings keep the order of the file.
 
     `hash` is `sha256:` and the digest of the content, so that layout and comments don't count; `text` is the file.
+    `promises` are those on single leads that sales owes, `operations` those that operations owes (`triage` on parked
+    leads, `disputes`), `commitments` what marketing owes. `half_life_s` is that of intent points, None for no decay.
+    `drafts` are the texts of the pilots' agreements by the name that stands in the file.
     """
 
     name: str
@@ -188,6 +307,17 @@ class Agreement:
     fields: Mapping[str, FactType] = field(default_factory=dict)
     reject_reasons: Mapping[str, RejectReason] = field(default_factory=dict)
     objections: tuple[str, ...] = ()
+    half_life_s: int | None = None
+    sql_needs: tuple[str, ...] = ()
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    operations: Mapping[str, Promise] = field(default_factory=dict)
+    commitments: Mapping[str, Commitment] = field(default_factory=dict)
+    dispute_within: Duration | None = None
+    channels: tuple[Channel, ...] = ()
+    content: tuple[Content, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    pilots: tuple[Pilot, ...] = ()
+    drafts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ref(self) -> AgreementRef:

@@ -36,6 +36,13 @@ class NotFound(Problem):
     title = "Not found"
 
 
+class Conflict(Problem):
+    """It can't be done as things stand."""
+
+    status = 409
+    title = "Not possible as things stand"
+
+
 class Unavailable(Problem):
     """Not now: the caller, or we, should try again after `retry_after_s` seconds. Nothing was half applied."""
 

@@ -82,6 +82,7 @@ class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     stage: str | None = None
     opportunity_id: str | None = None
     amount: dict[str, str] | None = None
+    confirmed: tuple[str, ...] = ()
 
 
 class WatermarkAdvanced(Event, frozen=True, kw_only=True):
@@ -107,7 +108,11 @@ class RepRef(msgspec.Struct, frozen=True):
 
 
 class LeadAssigned(Event, frozen=True, kw_only=True):
-    """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations)."""
+    """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
+
+    `cycle` counts how often this person was judged to be a lead. `because` says why a lead changed hands or waited:
+    `missed`, `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before).
+    """
 
     TYPE = "baton.lead.assigned.v1"
     TOPIC = ASSIGNMENTS
@@ -131,6 +136,8 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     campaign: str | None
     channel: str | None
     agreement: AgreementRef
+    cycle: int = 1
+    because: str | None = None
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
@@ -168,11 +175,29 @@ class LeadRejected(LeadDecided, frozen=True, kw_only=True):
 
 
 class LeadMerged(LeadDecided, frozen=True, kw_only=True):
-    """The inquiry joined a lead that we already have; its owner, if any, keeps it."""
+    """The inquiry joined a lead that we already have; its owner, if any, keeps it.
+
+    `into` is given when this id of the person ceases: the lead goes on under that other id, and nothing more is owed
+    under this one.
+    """
 
     TYPE = "baton.lead.merged.v1"
 
     rep: str | None
+    into: str | None = None
+
+
+class AgreementActivated(Event, frozen=True, kw_only=True):
+    """A version of the agreement came into force; `lead_id` is the agreement's name, as the record's key."""
+
+    TYPE = "baton.agreement.activated.v1"
+    TOPIC = ASSIGNMENTS
+
+    agreement: AgreementRef
+    previous: AgreementRef | None
+    effective_from: datetime
+    activated_at: datetime
+    approved_by: dict[str, str]
 
 
 class WindowEvent(Event, frozen=True, kw_only=True):

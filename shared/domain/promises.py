@@ -1,11 +1,12 @@
-"""What a rep owes on a lead, and by when: the router tells it with the assignment, the monitor watches it. One rule
+"""What somebody owes on a lead, and by when: the router tells it with the assignment, the monitor watches it. One rule
 for both, so that the deadline a rep was told is the deadline they are held to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.agreement import Agreement, Duration, Promise
-from shared.domain.business_time import deadline
+from shared.domain.business_time import add_business_days, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
 
@@ -13,7 +14,7 @@ from shared.domain.errors import Refused
 @dataclass(frozen=True, slots=True)
 class Owed:
     """One promise as it stands for one lead: the duration that applies, the calendar in which business time of this
-    promise and its ladder counts (the rep's; around the clock for somebody without one), and the deadline, UTC.
+    promise and its ladder counts (the owner's; around the clock for somebody without one), and the deadline, UTC.
     """
 
     promise: Promise
@@ -23,17 +24,15 @@ class Owed:
 
 
 def owed(agreement: Agreement, *, rep: str, score: int, assigned_at: datetime) -> tuple[Owed, ...]:
-    """What `rep` owes on a lead with `score` from `assigned_at` on, in the order of the agreement.
+    """What `rep` owes on a lead with `score` from `assigned_at` on: every promise of sales, in the agreement's order.
 
     A promise with `at_least_score` above the lead's score is owed within `otherwise`, and not at all without one.
     Under `clock: rep_calendar` every duration counts working time, also one written as plain minutes; under
-    `clock: wall` only one written as business time does. Raises Refused when the agreement does not know `rep`, and
-    NeverOpens when the calendar has no such time to come.
+    `clock: wall` only one written as business time does. Business days are whole dates with hours, as
+    `add_business_days` counts them. Raises Refused when the agreement does not know `rep`, and NeverOpens when the
+    calendar has no such time to come.
     """
-    person = agreement.people.get(rep)
-    if person is None:
-        raise Refused(f"agreement {agreement.name} version {agreement.version} has no person {rep!r}: add them")
-    calendar = person.calendar or ALWAYS
+    calendar = calendar_of(agreement, rep)
     found = []
     for promise in agreement.promises.values():
         within = _within(promise, score)
@@ -42,12 +41,37 @@ def owed(agreement: Agreement, *, rep: str, score: int, assigned_at: datetime) -
     return tuple(found)
 
 
+def owed_by(agreement: Agreement, promise: Promise, *, owner: str, since_at: datetime) -> Owed:
+    """One promise that does not depend on a lead's score, such as those of operations: what `owner` owes from
+    `since_at` on, in their calendar. Raises as `owed`.
+    """
+    calendar = calendar_of(agreement, owner)
+    return Owed(promise, _due_at(promise, promise.within, calendar, since_at), promise.within, calendar)
+
+
+def respond_by(found: Iterable[Owed]) -> datetime | None:
+    """By when the rep has to have answered: the earliest deadline of the promises that one fact keeps (a first
+    response, an acceptance, a disposition). Several attempts are no answer: None when only such are owed.
+    """
+    return min((one.due_at for one in found if one.promise.at_least == 1), default=None)
+
+
+def calendar_of(agreement: Agreement, who: str) -> Calendar:
+    """The calendar in which somebody's promises count. Raises Refused when the agreement does not know them."""
+    person = agreement.people.get(who)
+    if person is None:
+        raise Refused(f"agreement {agreement.name} version {agreement.version} has no person {who!r}: add them")
+    return person.calendar or ALWAYS
+
+
 def _within(promise: Promise, score: int) -> Duration | None:
     wanted = promise.at_least_score
     return promise.within if wanted is None or score >= wanted else promise.otherwise
 
 
-def _due_at(promise: Promise, within: Duration, calendar: Calendar, assigned_at: datetime) -> datetime:
+def _due_at(promise: Promise, within: Duration, calendar: Calendar, since_at: datetime) -> datetime:
+    if within.days:
+        return add_business_days(calendar, since_at, within.days)
     if promise.clock == "wall" and not within.business:
-        return assigned_at + timedelta(seconds=within.seconds)
-    return deadline(calendar, assigned_at, within.seconds)
+        return since_at + timedelta(seconds=within.seconds)
+    return deadline(calendar, since_at, within.seconds)

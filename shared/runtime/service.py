@@ -19,6 +19,9 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, else a sentence that says what is not."""
 
+Note = Callable[[], str | None]
+"""What an operator should know although the service is ready; None when there is nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -61,7 +64,8 @@ class Service:
 
     `doors` are plain ASGI apps by path prefix, `described` makes their OpenAPI `paths` and `schemas`; `routers` go into
     the FastAPI app. `starts` run in order before anything else, `tasks` run until the end (one that raises stops
-    the process), `drains` run in order after the doors are closed. `checks` make up readiness.
+    the process), `drains` run in order after the doors are closed. `checks` make up readiness, `notes` are told beside
+    them and don't change it.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Service:
     drains: Sequence[Run] = ()
     closes: Sequence[Callable[[], None]] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
+    notes: Mapping[str, Note] = field(default_factory=dict)
 
 
 class Signal:

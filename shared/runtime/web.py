@@ -35,6 +35,7 @@ class Web:
             key=lambda d: -len(d[0]),
         )
         self._checks = {f"{s.name}.{name}": check for s in services for name, check in s.checks.items()}
+        self._notes = {f"{s.name}.{name}": note for s in services for name, note in s.notes.items()}
         self._open = False
         self._log = log.get("web")
         self.app = self._framework(platform, services)
@@ -93,7 +94,8 @@ class Web:
         results = await self.findings()
         well = all(found is None for found in results.values())
         checks = {name: found or "ok" for name, found in results.items()}
-        return JSONResponse({"ready": well, "checks": checks}, status_code=200 if well else 503)
+        notes = {name: text for name, note in self._notes.items() if (text := note()) is not None}
+        return JSONResponse({"ready": well, "checks": checks, "notes": notes}, status_code=200 if well else 503)
 
     async def _problem(self, _request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)  # noqa: S101 (registered for this class only)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from services.router.store import tables
+from services.router.store.tables import tables
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, Received, decode, encode
 from shared.clock import SystemClock

@@ -99,7 +99,8 @@ async def _through_baton(bootstrap: str, port: int, count: int) -> list[float]:
         while len(waits) < count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 now = time.perf_counter()
-                waits += [now - due_at[json.loads(record.value)["contact"]["email"]] for record in records]
+                said = [json.loads(record.value) for record in records]
+                waits += [now - due_at[lead["contact"]["email"]] for lead in said if "contact" in lead]
     await timing
     for task in posting:
         task.cancel()

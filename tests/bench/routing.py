@@ -19,22 +19,24 @@ import yaml
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import services.router.store
 from deploy.parts.kafka import KafkaBroker
 from deploy.parts.ports import free_ports
 from deploy.parts.postgres import PostgresCluster
+from services.router.store.tables import tables as runtime
 from shared.bus.envelope import Envelope, encode, event_id
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from shared.domain.events import ASSIGNMENTS, InquiryReceived
+from shared.db.tables import metadata
+from shared.domain.events import ASSIGNMENTS, InquiryReceived, LeadAssigned
 from shared.domain.lead import Company, Consent, Contact
 from tests.bench.figures import Figure, in_turn
 
 ROOT = Path(__file__).parents[2]
 BATCH = 1000
+TYPE = LeadAssigned.TYPE.encode()
 ROWS = ("router_inbox", "router_leads", "router_assignments", "router_verdicts")
 
 
@@ -176,7 +178,8 @@ async def assigned(bootstrap: str, count: int) -> float:
     try:
         async with asyncio.timeout(300):
             while seen < count:
-                found = sum(map(len, (await consumer.getmany(timeout_ms=200)).values()))
+                polled = (await consumer.getmany(timeout_ms=200)).values()
+                found = sum(("ce_type", TYPE) in record.headers for records in polled for record in records)
                 seen += found
                 if found and not began:
                     began, skipped = time.perf_counter(), seen
@@ -188,8 +191,8 @@ async def assigned(bootstrap: str, count: int) -> float:
 async def rows_alone(source: str, target: str, count: int) -> float:
     """Leads a second when the rows that the router wrote are written by bare SQLAlchemy Core in the same batches."""
     await (await migrated(target)).close()
-    tables = [services.router.store.metadata.tables[name] for name in ROWS]
-    outbox = services.router.store.tables.outbox
+    tables = [metadata.tables[name] for name in ROWS]
+    outbox = runtime.outbox
     reading, writing = create_async_engine(source), create_async_engine(target)
     async with reading.connect() as connection:
         found = [[dict(r._mapping) for r in await connection.execute(sa.select(table))] for table in tables]

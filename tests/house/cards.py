@@ -14,6 +14,8 @@ from tests.house.tree import dotted, modules, parsed
 _TYPE_NAMES = {kind.__name__: name for name, kind in events.TYPES.items()}
 # Whoever consumes can say this: the runtime does it for them.
 _BY_THE_RUNTIME = events.RecordQuarantined.TYPE
+# Whoever holds the agreement in force with a database says this: the runtime does it for them.
+_BY_IN_FORCE = events.AgreementActivated.TYPE
 # Ingest keeps no tables; what follows these words on its card is prose.
 _SPOOL = frozenset({"the spool"})
 
@@ -80,7 +82,13 @@ def _value(name: str, expression: ast.expr) -> str:
 def _types(service: str) -> frozenset[str]:
     named = {word for name in modules(f"services/{service}") for word in _made(parsed(name))}
     consumes = bool(_topics(service))
-    return frozenset(_TYPE_NAMES[word] for word in named) - ({_BY_THE_RUNTIME} if consumes else set())
+    said = frozenset(_TYPE_NAMES[word] for word in named) - ({_BY_THE_RUNTIME} if consumes else set())
+    return said | ({_BY_IN_FORCE} if _calls(service, "InForce") else set())
+
+
+def _calls(service: str, name: str) -> bool:
+    trees = (parsed(module) for module in modules(f"services/{service}"))
+    return any(isinstance(node, ast.Call) and _called(node) == name for tree in trees for node in ast.walk(tree))
 
 
 def _made(tree: ast.Module) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """Rewrites the generated reference: `python -m tests.house.generate`. A house test fails when a file is out of date."""
 
+import json
 from pathlib import Path
 
+from shared.agreement_file.json_schema import json_schema
 from tests.house.event_pages import asyncapi, events_page, schemas
 from tests.house.metrics_page import metrics_page
 from tests.house.settings_page import settings_page
@@ -17,6 +19,7 @@ def generated() -> dict[Path, str]:
         Path("docs/settings.md"): settings_page(),
         Path("docs/metrics.md"): metrics_page(),
         Path("docs/asyncapi.yaml"): asyncapi(),
+        Path("docs/agreement.schema.json"): json.dumps(json_schema(), indent=2) + "\n",
         **{SCHEMAS / f"{name}.json": text for name, text in schemas().items()},
     }
 

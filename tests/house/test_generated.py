@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import yaml
 
+from shared.agreement_file.reading import read
 from shared.domain.events import PUBLIC, TYPES
 from tests.house.event_pages import undocumented
 from tests.house.generate import generated, stale
@@ -51,6 +52,36 @@ def test_an_event_on_the_wire_fits_its_published_schema(name: str) -> None:
     assert not validator.is_valid({key: value for key, value in event.items() if key != "lead_id"})
 
 
+def _content(path: str) -> dict[str, Any]:
+    return read((ROOT / path).read_text(encoding="utf-8"), path).content
+
+
+@pytest.mark.parametrize(
+    "path", ["deploy/agreement.example.yaml", "tests/data/agreement_full.yaml", "tests/data/draft.yaml"]
+)
+def test_an_agreement_that_loads_fits_the_schema_for_editors(path: str) -> None:
+    schema = json.loads((ROOT / "docs/agreement.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft7Validator.check_schema(schema)
+    assert list(jsonschema.Draft7Validator(schema).iter_errors(_content(path))) == []
+
+
+@pytest.mark.parametrize(
+    ("block", "wrong", "place"),
+    [
+        ("decay", {"half_life": "two weeks"}, ["decay", "half_life"]),
+        ("routing", [{"name": "all", "to": {}}], ["routing", 0, "to"]),
+        ("scoring", [{"add": 1, "reason": "x", "when": {"feild": "a"}}], ["scoring", 0, "when"]),
+        ("fields", {"seats": "int"}, ["fields", "seats"]),
+        ("goal", [], []),
+    ],
+)
+def test_the_schema_for_editors_underlines_a_mistake_where_it_is(block: str, wrong: Any, place: list[Any]) -> None:
+    schema = json.loads((ROOT / "docs/agreement.schema.json").read_text(encoding="utf-8"))
+    content = _content("deploy/agreement.example.yaml") | {block: wrong}
+    errors = {tuple(error.path) for error in jsonschema.Draft7Validator(schema).iter_errors(content)}
+    assert errors == {tuple(place)}
+
+
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
     document = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text(encoding="utf-8"))
     for reference in _references(document):
@@ -75,6 +106,7 @@ _VALUES: dict[type[msgspec.inspect.Type], Any] = {
     msgspec.inspect.BoolType: True,
     msgspec.inspect.DateTimeType: datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
     msgspec.inspect.VarTupleType: (),
+    msgspec.inspect.DictType: {},
 }
 
 

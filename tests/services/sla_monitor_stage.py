@@ -23,7 +23,10 @@ from shared.domain.events import (
     ActivityRecorded,
     Event,
     LeadAssigned,
+    LeadMerged,
+    LeadParked,
     LeadReassigned,
+    LeadRejected,
     RepRef,
     WatermarkAdvanced,
     WindowMet,
@@ -143,6 +146,31 @@ async def from_start(places: Sequence[Place]) -> dict[Place, int]:
 async def keep(database: Database, deal: Agreement) -> None:
     async with database.begin() as tx:
         await agreements.keep(tx, deal, now())
+
+
+def parked(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 1, **more: Any) -> LeadParked:
+    return LeadParked(**{**_decided(lead, deal, version), "queue": "triage", **more})
+
+
+def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2, **more: Any) -> LeadRejected:
+    return LeadRejected(**{**_decided(lead, deal, version), **more})
+
+
+def merged(lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, version: int = 2) -> LeadMerged:
+    return LeadMerged(**_decided(lead, deal, version), rep=None, into=into)
+
+
+def _decided(lead: str, deal: Agreement, version: int) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "lead_version": version,
+        "inquiry_id": f"inq-{lead}",
+        "decided_at": now(),
+        "reason": "as the agreement says",
+        "stage": "mql",
+        "score": 50,
+        "agreement": deal.ref,
+    }
 
 
 def assigned(

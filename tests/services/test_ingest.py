@@ -11,6 +11,7 @@ import pytest
 
 from shared.bus.envelope import event_id
 from shared.domain.events import ACTIVITIES, INQUIRIES, InquiryReceived
+from tests.agreements import agreement_text
 from tests.services.ingest_kit import KEY, running
 
 JO = {"contact": {"email": "jo@example.com"}}
@@ -219,6 +220,26 @@ async def test_an_activity_against_the_rules_is_refused_at_its_place(
         answer = await ingest.post("/v1/activities", [{"kind": "call", "email": "a@b.example"}, activity])
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/1" + pointer
+
+
+async def test_the_door_goes_by_the_agreement_in_force_without_a_restart(tmp_path: Path) -> None:
+    file, fact = tmp_path / "agreement.yaml", {"kind": "stage", "stage": "sql", "email": "a@b.example"}
+    async with running(tmp_path) as ingest, asyncio.timeout(30):
+        await _announced(ingest.client)
+        assert (await ingest.post("/v1/activities", {**fact, "activity_id": "1"})).status_code == 202
+        assert (await ingest.client.get("/readyz")).json()["notes"] == {}
+        file.write_text("agreement: test\n")
+        while not (notes := (await ingest.client.get("/readyz")).json()["notes"]):
+            await asyncio.sleep(0.05)
+        assert "version 1 of test stays in force" in notes["ingest.agreement"]
+        assert (await ingest.client.get("/readyz")).status_code == 200
+        second = agreement_text().replace("version: 1", "version: 2")
+        file.write_text(second.replace("definitions:\n", "definitions:\n  sql: {needs: [need]}\n"))
+        while (answer := await ingest.post("/v1/activities", {**fact, "activity_id": "2"})).status_code == 202:
+            await asyncio.sleep(0.05)
+        confirmed = await ingest.post("/v1/activities", {**fact, "activity_id": "3", "confirmed": ["need"]})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/confirmed")
+        assert confirmed.status_code == 202
 
 
 async def _announced(client: httpx.AsyncClient) -> None:

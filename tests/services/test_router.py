@@ -1,94 +1,26 @@
 """The router on a real log and both databases: what goes in, what comes out, whatever is redelivered."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
-import sqlalchemy as sa
 
-from services.router.service import build
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, decode, encode, event_id
-from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.domain.events import ASSIGNMENTS, ActivityRecorded, Event, InquiryReceived, LeadAssigned, MoveRequested
-from shared.domain.lead import Company, Consent, Contact
-from shared.http import Keys
-from shared.ports import Place, Subscription
-from shared.runtime.service import Platform
-from shared.runtime.web import Web
-from shared.settings import Settings, read
+from shared.domain.events import ActivityRecorded, LeadAssigned, MoveRequested
 from tests.agreements import agreement_text
-
-KEY = {"Authorization": "Bearer admin-key"}
-
-
-class Router:
-    """A running router, the log it is on, and a reader of what it says."""
-
-    def __init__(self, bus: EmbeddedBus, said: Subscription, client: httpx.AsyncClient, database: Database) -> None:
-        self.bus = bus
-        self.client = client
-        self._said = said
-        self._database = database
-
-    async def early(self) -> int:
-        """How many facts wait for their lead."""
-        async with self._database.read() as tx:
-            return (await tx.execute(sa.text("SELECT count(*) FROM router_early_facts"))).scalar_one()
-
-    async def hear(self, *events: Event) -> None:
-        envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", datetime.now(UTC), e) for e in events]
-        await self.bus.publish([encode(envelope) for envelope in envelopes])
-
-    async def says(self, count: int) -> list[Event]:
-        found: list[Event] = []
-        async with asyncio.timeout(15):
-            while len(found) < count:
-                found += [decode(record).event for record in await self._said.poll(most=500, wait_s=1)]
-        return found
-
-
-async def _from_start(places: Sequence[Place]) -> dict[Place, int]:
-    return dict.fromkeys(places, 0)
+from tests.services.router_kit import Router, inquiry, running
 
 
 @pytest.fixture
 async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Router]:
     file = tmp_path / "agreement.yaml"
     file.write_text(agreement_text())
-    environ = {**os.environ, "BATON_AGREEMENT": str(file), "BATON_ADMIN_KEY": "admin-key"}
-    settings = read(Settings, environ)
-    platform = Platform(settings, environ, SystemClock(), embedded_bus, database, Keys.load(settings))
-    service = build(platform)
-    web = Web(platform, [service])
-    said = await embedded_bus.subscribe(group="test", topics=[ASSIGNMENTS], positions=_from_start)
-    tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://baton", headers=KEY) as client:
-        yield Router(embedded_bus, said, client, database)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await said.close()
-
-
-def inquiry(person: int, number: int = 1, **changes: object) -> InquiryReceived:
-    fields = {
-        "lead_id": f"ld_{person}",
-        "inquiry_id": f"inq_{person}_{number}",
-        "source": "website",
-        "kind": "demo_request",
-        "accepted_at": datetime.now(UTC),
-        "contact": Contact(email=f"p{person}@example.com"),
-        "company": Company(name="Example"),
-        "consent": Consent(basis="opt_in"),
-    }
-    return InquiryReceived(**{**fields, **changes})  # type: ignore[arg-type]
+    async with running(file, database, embedded_bus) as router:
+        yield router
 
 
 async def test_a_lead_is_assigned_and_can_be_read_with_its_proof(router: Router) -> None:

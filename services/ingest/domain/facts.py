@@ -15,7 +15,7 @@ from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
 
 Kind = Literal[
-    "call", "email", "meeting", "accepted", "rejected", "disputed", "objection", "content_used",
+    "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
     "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
 ]  # fmt: skip
 _NEEDS = {"rejected": "reason", "objection": "objection", "content_used": "content_id", "stage": "stage"}
@@ -47,6 +47,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     stage: str | None = None
     opportunity_id: str | None = None
     amount: Amount | None = None
+    confirmed: Annotated[tuple[str, ...], Meta(max_length=50)] = ()
 
 
 Rules = Callable[[Activity], Refused | None]
@@ -71,6 +72,8 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     needed = _NEEDS.get(activity.kind)
     if needed is not None and not getattr(activity, needed):
         raise Refused(f"An activity of kind '{activity.kind}' needs '{needed}'.", pointer=f"/{needed}")
+    if activity.confirmed and activity.kind != "stage":
+        raise Refused("Only an activity of kind 'stage' may have 'confirmed'.", pointer="/confirmed")
     changes: dict[str, Any] = {"lead_id": lead_named(activity, identity), "inquiry_id": None, "email": None}
     if activity.occurred_at is not None and activity.occurred_at.tzinfo is not UTC:
         changes["occurred_at"] = in_utc(activity.occurred_at, "/occurred_at")

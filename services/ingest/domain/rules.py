@@ -1,25 +1,56 @@
-"""What the agreement in force has against an activity, as far as the activity alone can tell."""
+"""What the agreement in force has against an activity, as far as the activity alone can tell.
+
+Whether the attempts were made that a reject reason asks for (`only_after`) is not known here: the door knows no lead.
+"""
+
+from collections.abc import Callable
 
 from services.ingest.domain.facts import Activity, Rules
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 
+SQL = "sql"
+
 
 def rules_of(agreement: Agreement) -> Rules:
-    """The rules on reasons and objections. An agreement that lists none takes any."""
+    """The rules on reasons, objections and what a stage needs. An agreement that lists none of these takes any."""
 
     def against(activity: Activity) -> Refused | None:
-        reasons, objections = agreement.reject_reasons, agreement.objections
-        if activity.kind == "rejected" and reasons:
-            reason = reasons.get(activity.reason or "")
-            if reason is None:
-                listed = ", ".join(reasons)
-                return Refused(f"The agreement has no such reject reason. It has: {listed}.", pointer="/reason")
-            if reason.needs_text and not (activity.text or "").strip():
-                return Refused(f"The reject reason '{activity.reason}' needs a sentence in 'text'.", pointer="/text")
-        if activity.objection is not None and objections and activity.objection not in objections:
-            listed = ", ".join(objections)
-            return Refused(f"The agreement has no such objection. It has: {listed}.", pointer="/objection")
-        return None
+        return next((wrong for rule in _RULES if (wrong := rule(agreement, activity)) is not None), None)
 
     return against
+
+
+def _reason(agreement: Agreement, activity: Activity) -> Refused | None:
+    reasons = agreement.reject_reasons
+    if activity.kind != "rejected" or not reasons:
+        return None
+    reason = reasons.get(activity.reason or "")
+    if reason is None:
+        return Refused(f"The agreement has no such reject reason. It has: {', '.join(reasons)}.", pointer="/reason")
+    if reason.needs_text and not (activity.text or "").strip():
+        return Refused(f"The reject reason '{activity.reason}' needs a sentence in 'text'.", pointer="/text")
+    return None
+
+
+def _objection(agreement: Agreement, activity: Activity) -> Refused | None:
+    known = agreement.objections
+    if activity.objection is None or not known or activity.objection in known:
+        return None
+    return Refused(f"The agreement has no such objection. It has: {', '.join(known)}.", pointer="/objection")
+
+
+def _stage(agreement: Agreement, activity: Activity) -> Refused | None:
+    if activity.kind != "stage" or (activity.stage or "").strip().casefold() != SQL:
+        return None
+    missing = [need for need in agreement.sql_needs if need not in activity.confirmed]
+    if not missing:
+        return None
+    return Refused(
+        f"The agreement (definitions.sql.needs) has sales confirm {', '.join(agreement.sql_needs)} before a lead is an "
+        f"SQL. Add what is missing to 'confirmed': {', '.join(missing)}.",
+        pointer="/confirmed",
+    )
+
+
+_RULES: tuple[Callable[[Agreement, Activity], Refused | None], ...] = (_reason, _objection, _stage)

@@ -1,4 +1,5 @@
-"""Whose turn it is: weighted turns by Tijdeman's rule for the chairman assignment problem, in exact arithmetic.
+"""Whose turn it is: weighted turns by Tijdeman's rule for the chairman assignment problem, in exact arithmetic, or
+whoever holds the fewest leads for their weight.
 
 R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): after every single turn each member
 of a pool that stands still is less than one lead away from their weighted share. A member who is away earns nothing
@@ -53,6 +54,26 @@ def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
     balances[rep] -= denominator
     taken = {**turns.taken, rep: turns.taken.get(rep, 0) + 1}
     return Turn(rep, why, turns, Turns(turns.number + 1, denominator, balances, taken))
+
+
+def take_least_open(turns: Turns, available: Mapping[str, int], held: Mapping[str, int]) -> Turn:
+    """The member who holds the fewest leads for their weight; of equals the one who got the fewest, then by id.
+
+    `held` counts the leads that each of `available` holds (none when absent). Balances of weighted turns stay as they
+    are, so that a pool can change its strategy and go on where it was.
+
+    >>> take_least_open(Turns(), {"ann": 2, "bob": 1}, {"ann": 3, "bob": 2}).rep
+    'ann'
+    """
+    best, best_held, best_weight, best_taken = "", 0, 1, 0
+    for rep in sorted(available):
+        has, weight, got = held.get(rep, 0), available[rep], turns.taken.get(rep, 0)
+        less = has * best_weight - best_held * weight
+        if not best or less < 0 or (less == 0 and got * best_weight < best_taken * weight):
+            best, best_held, best_weight, best_taken = rep, has, weight, got
+    why = "the only one available" if len(available) == 1 else f"least loaded, with {best_held} open"
+    taken = {**turns.taken, best: turns.taken.get(best, 0) + 1}
+    return Turn(best, why, turns, Turns(turns.number + 1, turns.denominator, turns.balances, taken))
 
 
 def _due_first(balances: Mapping[str, int], available: Mapping[str, int], denominator: int) -> tuple[str, str]:

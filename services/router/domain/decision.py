@@ -1,221 +1,195 @@
 """One inquiry, one verdict: the lead before and after it, the event that says so, and the proof.
 
 Every inquiry ends assigned, parked, rejected or merged. A person whose lead is in somebody's hands is joined to it
-and keeps that owner; one who was rejected, or whose lead is closed, is judged anew. A test inquiry is judged to the
-end, but nobody gets it.
+and keeps that owner, by whichever address or number they come; one who was rejected, or whose lead is closed, is
+judged anew. A test inquiry is judged to the end, but nobody gets it.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.assignment import Turn, Turns, take_turn
-from services.router.domain.lead import HELD, Lead
-from services.router.domain.proof import Proof, turn_of
-from services.router.domain.qualification import Judgement, judge, route
-from shared.bus.envelope import event_id, instant
-from shared.domain.agreement import Agreement, Person, Pool
-from shared.domain.conditions import facts_of
-from shared.domain.events import (
-    Event,
-    InquiryReceived,
-    LeadAssigned,
-    LeadMerged,
-    LeadParked,
-    LeadReassigned,
-    LeadRejected,
-    MoveRequested,
-    RepRef,
-)
+from services.router.domain.desk import Desk, Owner
+from services.router.domain.handover import Verdict, assigned, decided, held
+from services.router.domain.lead import HELD, Lead, remembered_signals
+from services.router.domain.placement import Placement, place
+from services.router.domain.proof import Proof, known_facts
+from services.router.domain.qualification import Judgement, judge
+from shared.domain.agreement import Agreement
+from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
 from shared.domain.lead import Company, Contact
-from shared.domain.promises import owed
 
-Facts = TypeVar("Facts", Contact, Company)
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What was decided: the lead as it is from now on, the event to announce, the proof to keep."""
-
-    lead: Lead
-    event: Event
-    proof: Proof
-    inquiry_id: str
+Party = TypeVar("Party", Contact, Company)
 
 
 def decide(
+    agreement: Agreement, inquiry: InquiryReceived, desk: Desk, now: datetime, account: Owner | None = None
+) -> Verdict:
+    """The verdict on one inquiry, which is on the desk afterwards. `account` is who owns the person's company."""
+    own = desk.leads.get(inquiry.lead_id)
+    persons = _persons(inquiry, desk)
+    lead = _goes_on(persons)
+    known = {
+        "before": lead,
+        "same_person": tuple(each for each in (own, *persons) if each is not None and each is not lead),
+        "account": account,
+    }
+    if lead is not None and lead.state in HELD:
+        verdict = _join(agreement, inquiry, lead, now, known)
+    else:
+        facts = known_facts(inquiry, lead, account, now)
+        verdict = _judged(agreement, inquiry, facts, desk, now, known)
+        if facts["@errors"]:
+            verdict = replace(verdict, errors=tuple(facts["@errors"]))
+    if verdict.proof.verdict != "assigned":
+        desk.keep(verdict.lead)
+    others = [each for each in persons if each.lead_id != verdict.lead.lead_id]
+    return _absorb(verdict, inquiry, own, others, desk, now)
+
+
+def _persons(inquiry: InquiryReceived, desk: Desk) -> list[Lead]:
+    """The leads of this person: the one with the inquiry's id, and those with the same address or number."""
+    own = desk.lead(inquiry.lead_id)
+    others = [lead for lead in desk.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
+    return [own, *others] if own is not None else others
+
+
+def _goes_on(persons: Sequence[Lead]) -> Lead | None:
+    """Of several leads of one person the one that goes on: in somebody's hands before waiting before ended, then the
+    one assigned first, then the inquiry's own.
+    """
+    if len(persons) < 2:
+        return persons[0] if persons else None
+    rank = {"assigned": 0, "parked": 1}
+    return min(persons, key=lambda lead: (rank.get(lead.state, 2), lead.assigned_at or lead.received_at))
+
+
+def _judged(
     agreement: Agreement,
     inquiry: InquiryReceived,
-    lead: Lead | None,
-    turns: MutableMapping[str, Turns],
+    facts: dict[str, Any],
+    desk: Desk,
     now: datetime,
+    known: dict[str, Any],
 ) -> Verdict:
-    """The verdict on one inquiry. `lead` is what we have of this person; `turns` is brought forward when a turn is
-    taken.
-    """
-    if lead is not None and lead.state in HELD:
-        return _join(agreement, inquiry, lead, now)
-    facts = facts_of(inquiry)
-    judgement = judge(agreement, inquiry, facts)
-    base = _lead(agreement, inquiry, lead, judgement, now)
+    before: Lead | None = known["before"]
+    pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
+    if pilot is not None:
+        agreement = pilot.agreement
+    judgement = judge(agreement, inquiry, facts, before.intents if before is not None else ())
+    base = _lead(agreement, inquiry, before, judgement, now, pilot.name if pilot else None)
+    record = {**_common(agreement, inquiry, base, now), **known, "pilot": base.pilot}
     if not judgement.qualified:
-        return _reject(agreement, inquiry, base, judgement, now)
-    rule = route(agreement, facts)
-    pool = agreement.pools[rule.pool]
+        return _reject(inquiry, base, judgement.reason, record)
+    last = None
+    if before is not None and before.last_rep is not None:
+        last = Owner(before.last_rep, before.pool or "", before.lead_id, "had the lead before")
     if inquiry.test:
-        would = f"a test: valid, rule '{rule.name}' would send it to {pool.name}"
-        return _reject(agreement, inquiry, base, replace(judgement, reason=would), now)
-    turn = _turn(pool, turns, without=())
-    if turn is None:
-        return _park(agreement, inquiry, base, judgement, pool, now)
-    held = _held(agreement, base, agreement.people[turn.rep], pool.name, rule.name, now)
-    proof = Proof(
-        verdict="assigned",
-        reason=f"rule '{rule.name}' sends it to {pool.name}; {turn.rep} is {turn.why}",
-        rule=rule.name,
-        turn=turn_of(turn, pool.name, pool.members, {}),
-        **_common(agreement, inquiry, held, judgement, now),
-    )
-    return Verdict(held, _assigned(LeadAssigned, agreement, held, previous=None), proof, inquiry.inquiry_id)
+        # On a desk of its own, since nobody gets the lead and no turn is to be taken.
+        placed = place(agreement, facts, _aside(desk), now, last=last, account=known["account"])
+        record["states"] = placed.states
+        return _reject(inquiry, base, f"a test: valid, {_would(placed)}", record)
+    placed = place(agreement, facts, desk, now, last=last, account=known["account"])
+    record |= {"rule": placed.rule, "skipped": placed.skipped, "states": placed.states}
+    if placed.rep is None:
+        return _park(inquiry, base, placed, record)
+    person = agreement.people[placed.rep]
+    lead = held(agreement, base, person, placed.pool, placed.rule, now)
+    desk.hand_to(person, lead, now)
+    reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
+    proof = Proof(verdict="assigned", reason=reason, turn=placed.turn, rep=placed.rep, **record)
+    return Verdict(lead, assigned(LeadAssigned, agreement, lead), proof, inquiry.inquiry_id)
 
 
-def move(
-    agreement: Agreement, asked: MoveRequested, lead: Lead, turns: MutableMapping[str, Turns], now: datetime
-) -> Verdict | None:
-    """Give the lead to a member of its pool who has not missed it yet; None when the ask is out of date or nobody is
-    left, so that a lead does not go round for ever.
-    """
-    if lead.state != "assigned" or lead.generation != asked.generation or lead.pool is None:
-        return None
-    pool = agreement.pools.get(lead.pool)
-    missed_by = (*lead.missed_by, str(lead.rep))
-    turn = _turn(pool, turns, without=missed_by) if pool is not None else None
-    if pool is None or turn is None:
-        return None
-    base = replace(lead, version=lead.version + 1, updated_at=now, agreement=agreement.ref, missed_by=missed_by)
-    moved = _held(agreement, base, agreement.people[turn.rep], pool.name, lead.rule or "", now)
-    candidates = {rep: weight for rep, weight in pool.members.items() if rep not in missed_by}
-    passed_over = dict.fromkeys(missed_by, "had the lead and missed the promise")
-    proof = Proof(
-        verdict="reassigned",
-        reason=f"{lead.rep} missed the promise; {turn.rep} is {turn.why}",
-        lead_version=moved.version,
-        agreement=agreement.ref,
-        decided_at=instant(now),
-        stage=moved.stage,
-        score=moved.score,
-        rule=lead.rule,
-        turn=turn_of(turn, pool.name, candidates, passed_over),
-        moved_from=lead.rep,
-    )
-    return Verdict(moved, _assigned(LeadReassigned, agreement, moved, previous=lead.rep), proof, lead.inquiry_id)
+def _aside(desk: Desk) -> Desk:
+    return Desk(desk.turns, desk.reps)
 
 
-def _turn(pool: Pool, turns: MutableMapping[str, Turns], *, without: tuple[str, ...]) -> Turn | None:
-    available = pool.members
-    if without:
-        available = {rep: weight for rep, weight in available.items() if rep not in without}
-    if not available:
-        return None
-    turn = take_turn(turns.get(pool.name, Turns()), available)
-    turns[pool.name] = turn.after
-    return turn
+def _would(placed: Placement) -> str:
+    return f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
 
 
 def _lead(
-    agreement: Agreement, inquiry: InquiryReceived, before: Lead | None, judgement: Judgement, now: datetime
-) -> Lead:
-    return Lead(
-        lead_id=inquiry.lead_id,
-        version=before.version + 1 if before else 1,
-        state="received",
-        stage=judgement.stage,
-        score=judgement.score,
-        reason=judgement.reason,
-        inquiry_id=inquiry.inquiry_id,
-        contact=_filled(inquiry.contact, before.contact) if before else inquiry.contact,
-        company=_filled(inquiry.company, before.company) if before else inquiry.company,
-        campaign=inquiry.campaign,
-        channel=inquiry.channel,
-        received_at=inquiry.accepted_at,
-        updated_at=now,
-        agreement=agreement.ref,
-        generation=before.generation if before else 0,
-        reasons=judgement.reasons,
-    )
-
-
-def _held(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str, now: datetime) -> Lead:
-    generation = lead.generation + 1
-    due = [promise.due_at for promise in owed(agreement, rep=person.id, score=lead.score, assigned_at=now)]
-    return replace(
-        lead,
-        state="assigned",
-        generation=generation,
-        rep=person.id,
-        pool=pool,
-        rule=rule,
-        assignment_id=event_id("assignment", lead.lead_id, generation).replace("ev_", "as_"),
-        assigned_at=now,
-        respond_by=min(due, default=None),
-    )
-
-
-def _assigned(kind: type[LeadAssigned], agreement: Agreement, lead: Lead, *, previous: str | None) -> LeadAssigned:
-    person = agreement.people[str(lead.rep)]
-    return kind(
-        lead_id=lead.lead_id,
-        lead_version=lead.version,
-        assignment_id=str(lead.assignment_id),
-        generation=lead.generation,
-        inquiry_id=lead.inquiry_id,
-        rep=RepRef(person.id, person.email),
-        previous_rep=previous,
-        pool=str(lead.pool),
-        rule=str(lead.rule),
-        assigned_at=lead.updated_at,
-        received_at=lead.received_at,
-        respond_by=lead.respond_by,
-        stage=lead.stage,
-        score=lead.score,
-        reasons=lead.reasons,
-        contact=lead.contact,
-        company=lead.company,
-        campaign=lead.campaign,
-        channel=lead.channel,
-        agreement=agreement.ref,
-    )
-
-
-def _reject(agreement: Agreement, inquiry: InquiryReceived, base: Lead, judgement: Judgement, now: datetime) -> Verdict:
-    lead = replace(base, state="rejected")
-    common = _common(agreement, inquiry, lead, judgement, now)
-    proof = Proof(verdict="rejected", reason=judgement.reason, **common)
-    return Verdict(
-        lead, LeadRejected(**_decided(agreement, inquiry, lead, judgement.reason, now)), proof, inquiry.inquiry_id
-    )
-
-
-def _park(
     agreement: Agreement,
     inquiry: InquiryReceived,
-    base: Lead,
+    before: Lead | None,
     judgement: Judgement,
-    pool: Pool,
     now: datetime,
-) -> Verdict:
-    queue = pool.park_in or pool.name
-    reason = f"nobody in {pool.name} is available; it waits in {queue}"
-    lead = replace(base, state="parked", pool=pool.name, reason=reason)
-    common = _common(agreement, inquiry, lead, judgement, now)
-    proof = Proof(verdict="parked", reason=reason, **common)
-    event = LeadParked(queue=queue, **_decided(agreement, inquiry, lead, reason, now))
+    pilot: str | None,
+) -> Lead:
+    if before is None:
+        return Lead(
+            lead_id=inquiry.lead_id,
+            version=1,
+            contact=inquiry.contact,
+            company=inquiry.company,
+            signals=inquiry.signals,
+            **_afresh(agreement, inquiry, judgement, now, pilot),
+        )
+    return Lead(
+        lead_id=before.lead_id,
+        version=before.version + 1,
+        contact=_filled(inquiry.contact, before.contact),
+        company=_filled(inquiry.company, before.company),
+        signals=remembered_signals(before.signals, inquiry.signals),
+        generation=before.generation,
+        last_rep=before.last_rep,
+        cycle=before.cycle + 1 if judgement.qualified and before.state == "closed" else before.cycle,
+        **_afresh(agreement, inquiry, judgement, now, pilot),
+    )
+
+
+def _afresh(
+    agreement: Agreement, inquiry: InquiryReceived, judgement: Judgement, now: datetime, pilot: str | None
+) -> dict[str, Any]:
+    return {
+        "state": "received",
+        "stage": judgement.stage,
+        "score": judgement.score,
+        "reason": judgement.reason,
+        "inquiry_id": inquiry.inquiry_id,
+        "campaign": inquiry.campaign,
+        "channel": inquiry.channel,
+        "received_at": inquiry.accepted_at,
+        "updated_at": now,
+        "agreement": agreement.ref,
+        "reasons": judgement.reasons,
+        "intents": judgement.intents,
+        "pilot": pilot,
+    }
+
+
+def _common(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datetime) -> dict[str, Any]:
+    return {
+        "lead_version": lead.version,
+        "agreement": agreement.ref,
+        "decided_at": now,
+        "inquiry": inquiry,
+        "stage": lead.stage,
+        "score": lead.score,
+        "score_parts": lead.reasons,
+    }
+
+
+def _reject(inquiry: InquiryReceived, base: Lead, reason: str, record: dict[str, Any]) -> Verdict:
+    lead = replace(base, state="rejected", reason=reason)
+    proof = Proof(verdict="rejected", reason=reason, **record)
+    return Verdict(lead, LeadRejected(**decided(lead, reason)), proof, inquiry.inquiry_id)
+
+
+def _park(inquiry: InquiryReceived, base: Lead, placed: Placement, record: dict[str, Any]) -> Verdict:
+    lead = replace(
+        base, state="parked", pool=placed.pool, rule=placed.rule, reason=placed.why, parked_at=base.updated_at
+    )
+    proof = Proof(verdict="parked", reason=placed.why, passed_over=placed.passed_over, **record)
+    event = LeadParked(queue=placed.queue, **decided(lead, placed.why))
     return Verdict(lead, event, proof, inquiry.inquiry_id)
 
 
-def _join(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datetime) -> Verdict:
+def _join(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datetime, known: dict[str, Any]) -> Verdict:
     holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
     joined = replace(
@@ -224,50 +198,65 @@ def _join(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datet
         updated_at=now,
         contact=_filled(lead.contact, inquiry.contact),
         company=_filled(lead.company, inquiry.company),
+        signals=remembered_signals(lead.signals, inquiry.signals),
     )
     proof = Proof(
         verdict="merged",
         reason=reason,
-        lead_version=joined.version,
-        agreement=agreement.ref,
-        decided_at=instant(now),
-        inquiry=inquiry,
-        stage=joined.stage,
-        score=joined.score,
+        rep=lead.rep,
         joined=lead.inquiry_id,
+        **{**_common(agreement, inquiry, joined, now), **known, "score_parts": ()},
     )
-    event = LeadMerged(rep=lead.rep, **_decided(agreement, inquiry, joined, reason, now))
-    return Verdict(joined, event, proof, inquiry.inquiry_id)
+    fields = decided(joined, reason) | {"inquiry_id": inquiry.inquiry_id}
+    return Verdict(joined, LeadMerged(rep=lead.rep, **fields), proof, inquiry.inquiry_id)
 
 
-def _common(
-    agreement: Agreement, inquiry: InquiryReceived, lead: Lead, judgement: Judgement, now: datetime
-) -> dict[str, Any]:
-    return {
-        "lead_version": lead.version,
-        "agreement": agreement.ref,
-        "decided_at": instant(now),
-        "inquiry": inquiry,
-        "stage": judgement.stage,
-        "score": judgement.score,
-        "score_parts": judgement.reasons,
-    }
+def _absorb(
+    verdict: Verdict, inquiry: InquiryReceived, own: Lead | None, others: Sequence[Lead], desk: Desk, now: datetime
+) -> Verdict:
+    """Let the person's other ids cease in favour of the lead that goes on.
+
+    An inquiry that came under a new id announces that id's end itself, if it joined; leads that were in somebody's
+    hands announce theirs.
+    """
+    into = verdict.lead
+    ceased = [_ceased(each, into, now) for each in others]
+    if into.lead_id != inquiry.lead_id and own is None:
+        link = replace(into, lead_id=inquiry.lead_id, version=0, generation=0, pilot=None, signals=(), intents=())
+        ceased.append(_ceased(link, into, now))
+    if not ceased:
+        return verdict
+    for lead in ceased:
+        desk.keep(lead)
+    said = []
+    if isinstance(verdict.event, LeadMerged) and into.lead_id != inquiry.lead_id:
+        mine = next((lead for lead in ceased if lead.lead_id == inquiry.lead_id), own)
+        version = mine.version if mine is not None else 1
+        event = replace(verdict.event, lead_id=inquiry.lead_id, lead_version=version, into=into.lead_id)
+        verdict = replace(verdict, event=event)
+    for before, lead in zip(others, ceased, strict=False):
+        if before.state in HELD and lead.lead_id != inquiry.lead_id:
+            said.append(LeadMerged(rep=into.rep, into=into.lead_id, **decided(lead, lead.reason)))
+    return replace(verdict, ceased=tuple(ceased), also=tuple(said))
 
 
-def _decided(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, reason: str, now: datetime) -> dict[str, Any]:
-    return {
-        "lead_id": lead.lead_id,
-        "lead_version": lead.version,
-        "inquiry_id": inquiry.inquiry_id,
-        "decided_at": now,
-        "reason": reason,
-        "stage": lead.stage,
-        "score": lead.score,
-        "agreement": agreement.ref,
-    }
+def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
+    reason = f"the same person is lead {into.lead_id}"
+    return replace(
+        lead,
+        state="merged",
+        version=lead.version + 1,
+        into=into.lead_id,
+        reason=reason,
+        updated_at=now,
+        rep=None,
+        parked_at=None,
+        assignment_id=None,
+        respond_by=None,
+    )
 
 
-def _filled(first: Facts, other: Facts) -> Facts:
+def _filled(first: Party, other: Party) -> Party:
     """`first`, with what it does not say taken from `other`."""
     missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
     return msgspec.structs.replace(first, **missing)

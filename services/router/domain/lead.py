@@ -5,18 +5,27 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from services.router.domain.qualification import Intent
 from shared.domain.events import ActivityRecorded, AgreementRef
-from shared.domain.lead import Company, Contact
+from shared.domain.lead import Company, Contact, Signal
 
-STAGES = ("accepted", "rejected", "won", "lost")
-"""Kinds of activity that change a lead; all but the first end it."""
+CLOSING = ("rejected", "won", "lost")
+"""Kinds of activity that end a lead; a later inquiry of the person begins a new cycle."""
 
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
 
+MOST_SIGNALS = 100
+
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A lead as the router knows it; `version` counts its changes, `generation` its owners."""
+    """A lead as the router knows it; `version` counts its changes, `generation` its owners, `cycle` how often it was
+    judged to be a lead.
+
+    `into` is the lead that this one became part of. `last_rep` had it last, also in earlier cycles. `missed_by` had it
+    in this cycle and missed the promise, `declined_by` gave it back. `outcome` is how sales ended it. `intents` and
+    `signals` are remembered of all inquiries.
+    """
 
     lead_id: str
     version: int
@@ -41,14 +50,45 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     assigned_at: datetime | None = None
     respond_by: datetime | None = None
     missed_by: tuple[str, ...] = ()
+    declined_by: tuple[str, ...] = ()
+    cycle: int = 1
+    into: str | None = None
+    last_rep: str | None = None
+    outcome: str | None = None
+    parked_at: datetime | None = None
+    pilot: str | None = None
+    intents: tuple[Intent, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
 
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
-    """The lead after sales accepted it, or after it ended (rejected, won, lost); None when the fact changes nothing."""
-    if lead.state != "assigned" or fact.kind not in STAGES:
+    """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost); None when the fact
+    changes nothing. A lead that waits for an owner can be ended too.
+    """
+    if fact.kind in CLOSING and lead.state in HELD:
+        reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
+        return _changed(lead, now, state="closed", outcome=fact.kind, reason=reason, parked_at=None)
+    if lead.state != "assigned":
         return None
-    after = replace(lead, version=lead.version + 1, updated_at=now)
+    stage = _stage(fact)
+    return _changed(lead, now, stage=stage) if stage is not None and stage != lead.stage else None
+
+
+def _stage(fact: ActivityRecorded) -> str | None:
     if fact.kind == "accepted":
-        return replace(after, stage="sal")
-    reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
-    return replace(after, state="closed", reason=reason)
+        return "sal"
+    if fact.kind == "opportunity":
+        return "opportunity"
+    return fact.stage if fact.kind == "stage" and fact.stage in ("sal", "sql", "opportunity") else None
+
+
+def _changed(lead: Lead, now: datetime, **changes: object) -> Lead:
+    return replace(lead, version=lead.version + 1, updated_at=now, **changes)
+
+
+def remembered_signals(before: tuple[Signal, ...], new: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    """All of them once, oldest first; the newest 100 when there are more."""
+    if not before:
+        return new
+    every = dict.fromkeys((*before, *new))
+    return tuple(sorted(every, key=lambda signal: signal.at)[-MOST_SIGNALS:])

@@ -1,27 +1,33 @@
 """The record of a verdict: what was known, under which agreement, whose turn it was, and what came of it.
 
 It holds the inputs whole and the outcome; all in between follows from them and is worked out again when somebody asks
-(`explained`), so that writing a proof costs little and reading one checks it.
+(`explained`, and `services.router.domain.rederivation`), so that writing a proof costs little and reading one checks
+it.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 import msgspec
 
 from services.router.domain.assignment import Turn
-from services.router.domain.qualification import Check, checks, rules_tried
+from services.router.domain.availability import RepState
+from services.router.domain.desk import Candidates, Owner
+from services.router.domain.lead import Lead
+from services.router.domain.qualification import Check, checks, judge, rules_tried
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
 
-FORMAT = 1
+FORMAT = 2
 
 
-class TurnRecord(msgspec.Struct, frozen=True):
+class TurnRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One turn: the candidates with their weights, the rotation before it, who came out, and why not the others.
 
-    `balances_before` are in leads times `denominator`: positive when a member was behind their share.
+    `balances_before` are in leads times `denominator`: positive when a member was behind their share. `held` are open
+    leads, where the pool goes by them.
     """
 
     pool: str
@@ -33,41 +39,96 @@ class TurnRecord(msgspec.Struct, frozen=True):
     rep: str
     why: str
     passed_over: Mapping[str, str]
+    held: Mapping[str, int] = {}
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A routing rule that matched and still did not decide, and why."""
+
+    rule: str
+    why: str
+
+
+class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why somebody else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
+    (`manual`), the owner left the team (`left`), or a parked lead's time has come (`drained`).
+
+    `to_rep` and `to_pool` are what a person asked for, with their `reason`.
+    """
+
+    kind: Literal["missed", "declined", "manual", "left", "drained"]
+    by: str | None = None
+    reason: str | None = None
+    to_rep: str | None = None
+    to_pool: str | None = None
 
 
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A verdict with all that it rests on."""
+    """A verdict with all that it rests on.
+
+    `before` is the lead as it was, `same_person` other leads of the person, `account` who owns the company. `states`
+    are those of reps whose limits or absences had a say. When nobody was available, `passed_over` says why.
+    """
 
     verdict: str
     reason: str
     lead_version: int
     agreement: AgreementRef
-    decided_at: str
+    decided_at: datetime
     inquiry: InquiryReceived | None = None
     stage: str = ""
     score: int = 0
     score_parts: tuple[str, ...] = ()
     rule: str | None = None
+    skipped: tuple[Skipped, ...] = ()
     turn: TurnRecord | None = None
+    rep: str | None = None
     joined: str | None = None
     moved_from: str | None = None
+    ask: Ask | None = None
+    before: Lead | None = None
+    same_person: tuple[Lead, ...] = ()
+    account: Owner | None = None
+    states: Mapping[str, RepState] = {}
+    passed_over: Mapping[str, str] = {}
+    pilot: str | None = None
+    seq: int = 0
     format: int = FORMAT
 
 
-def turn_of(turn: Turn, pool: str, weights: Mapping[str, int], also_passed_over: Mapping[str, str]) -> TurnRecord:
-    """A turn among `weights` in the form of the record; `also_passed_over` were no candidates, with the reason."""
+def turn_of(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, int] | None) -> TurnRecord:
+    """A turn among `candidates` in the form of the record."""
     before = turn.before
     return TurnRecord(
         pool=pool,
         number=turn.after.number,
-        weights=weights,
+        weights=candidates.available,
         denominator=before.denominator,
         balances_before=before.balances,
         taken_before=before.taken,
         rep=turn.rep,
         why=turn.why,
-        passed_over=also_passed_over,
+        passed_over=candidates.passed_over,
+        held=held or {},
     )
+
+
+def known_facts(inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime) -> dict[str, Any]:
+    """The facts that rules compare: those of the inquiry, the signals of all of them, and who owns what.
+
+    `before` is the lead as it was; a lead or a company counts as owned when it has, or had, somebody.
+    """
+    facts: dict[str, Any] = facts_of(inquiry)
+    facts["@at"] = at
+    facts["@errors"] = []
+    signals = (*before.signals, *inquiry.signals) if before is not None else inquiry.signals
+    if signals:
+        facts["@signals"] = tuple(dict.fromkeys(signals))
+    if account is not None:
+        facts["@account"] = "owned"
+    if before is not None and before.last_rep is not None:
+        facts["@lead"] = "owned"
+    return facts
 
 
 def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
@@ -77,11 +138,16 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
     numbers hold.
     """
     shown: dict[str, Any] = msgspec.to_builtins(proof)
+    for inner in ("before", "same_person", "states"):
+        shown.pop(inner, None)
     if proof.inquiry is not None and proof.verdict != "merged":
-        facts = facts_of(proof.inquiry)
-        shown["qualification"] = _shown(checks(agreement, proof.inquiry, facts))
-        if proof.rule is not None or proof.verdict == "parked":
-            shown["routing"] = _shown(rules_tried(agreement, facts))
+        facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
+        if proof.ask is None:
+            remembered = proof.before.intents if proof.before is not None else ()
+            shown["qualification"] = _shown(checks(agreement, proof.inquiry, facts, remembered))
+            shown["scoring"] = msgspec.to_builtins(judge(agreement, proof.inquiry, facts, remembered).parts)
+        if proof.rule is not None:
+            shown["routing"] = _shown(rules_tried(agreement, facts, proof.rule))
     if proof.turn is not None:
         turn = proof.turn
         waiting = {rep: "not their turn" for rep in turn.weights if rep != turn.rep}

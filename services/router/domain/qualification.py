@@ -5,25 +5,56 @@ Parts of the definition are tried in the order in which the agreement lists them
 Deciding keeps only the outcome; what was compared is worked out again, by the same functions, when somebody asks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from math import floor
 
 import msgspec
 
-from shared.domain.agreement import Agreement, Mql, Route
-from shared.domain.conditions import Checked, Condition, explain
+from shared.domain.agreement import Agreement, Mql, Route, ScoreRule
+from shared.domain.conditions import Checked, Condition, explain, last_done_at
 from shared.domain.events import InquiryReceived
 
 Facts = Mapping[str, object]
 
+REMEMBERED = 50
+"""How many intents are remembered of one lead at most: the newest."""
+FORGOTTEN_BELOW = 0.5
+"""Points: what has faded below this is worth nothing once it is rounded, and is forgotten."""
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """What somebody did that a rule with this reason gave points for, and when."""
+
+    reason: str
+    add: int
+    at: datetime
+
+
+class ScorePart(msgspec.Struct, frozen=True):
+    """What one rule gives: `points` now, to one decimal, of `full`. `at` is when it was done, None for what somebody
+    is; `remembered` when an earlier inquiry showed it, and this one does not.
+    """
+
+    reason: str
+    points: float
+    full: int
+    at: datetime | None = None
+    remembered: bool = False
+
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What the definitions say of an inquiry. `reason` says why it is refused, or why it is good."""
+    """What the definitions say of an inquiry. `reason` says why it is refused, or why it is good; `reasons` are those
+    of the rules that count for the score, and `parts` what each gives; `intents` are to be remembered of the lead.
+    """
 
     qualified: bool
     stage: str
     reason: str
     score: int
     reasons: tuple[str, ...]
+    intents: tuple[Intent, ...] = ()
+    parts: tuple[ScorePart, ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -34,27 +65,38 @@ class Check(msgspec.Struct, frozen=True):
     compared: tuple[Checked, ...] = ()
 
 
-def judge(agreement: Agreement, inquiry: InquiryReceived, facts: Facts) -> Judgement:
-    """Judge one inquiry; `facts` are its fields by dotted name (`shared.domain.conditions.facts_of`)."""
-    matched = [rule for rule in agreement.scoring if rule.when.test(facts)]
-    score, reasons = sum(rule.add for rule in matched), tuple(rule.reason for rule in matched)
+def judge(
+    agreement: Agreement, inquiry: InquiryReceived, facts: Facts, remembered: tuple[Intent, ...] = ()
+) -> Judgement:
+    """Judge one inquiry; `facts` are its fields by dotted name (`shared.domain.conditions.facts_of`), `remembered` the
+    intents of the judgement before.
+
+    When the agreement has a half-life, points for what was done are `add * 0.5 ** (age / half_life)`: exponential
+    decay, from the newest signal that the rule asks for, or the inquiry, to the decision (`@at`). The sum is rounded
+    half up. What an earlier inquiry showed counts, faded, as long as the agreement has an intent rule with its reason,
+    with that rule's points. Without a half-life nothing fades and nothing is remembered.
+    """
+    if agreement.half_life_s is None:
+        score, parts, intents = _scored(agreement, inquiry, facts)
+    else:
+        score, parts, intents = _scored_with_memory(agreement, agreement.half_life_s, inquiry, facts, remembered)
+    reasons = tuple([part.reason for part in parts])
     for _, passed, refusal, _ in _definition(agreement.mql, inquiry, facts, score):
         if not passed:
-            return Judgement(False, "inquiry", refusal, score, reasons)
-    return Judgement(True, "mql", f"meets the definition of an MQL with {score} points", score, reasons)
+            return Judgement(False, "inquiry", refusal, score, reasons, intents, parts)
+    return Judgement(True, "mql", f"meets the definition of an MQL with {score} points", score, reasons, intents, parts)
 
 
-def route(agreement: Agreement, facts: Facts) -> Route:
-    """The first routing rule that matches; the last one always does."""
-    for rule in agreement.routing:
-        if rule.when is None or rule.when.test(facts):
-            return rule
-    raise AssertionError("an agreement without a last rule does not load")
+def routes(agreement: Agreement, facts: Facts) -> Iterator[Route]:
+    """The routing rules whose condition holds, in order; the last rule of an agreement always does."""
+    return (rule for rule in agreement.routing if rule.when is None or rule.when.test(facts))
 
 
-def checks(agreement: Agreement, inquiry: InquiryReceived, facts: Facts) -> tuple[Check, ...]:
+def checks(
+    agreement: Agreement, inquiry: InquiryReceived, facts: Facts, remembered: tuple[Intent, ...] = ()
+) -> tuple[Check, ...]:
     """What `judge` tried on this inquiry, in order, up to the first part that failed."""
-    score = judge(agreement, inquiry, facts).score
+    score = judge(agreement, inquiry, facts, remembered).score
     tried = []
     for part, passed, _, condition in _definition(agreement.mql, inquiry, facts, score):
         tried.append(_check(part, passed, condition, facts))
@@ -63,11 +105,91 @@ def checks(agreement: Agreement, inquiry: InquiryReceived, facts: Facts) -> tupl
     return tuple(tried)
 
 
-def rules_tried(agreement: Agreement, facts: Facts) -> tuple[Check, ...]:
-    """The routing rules that `route` tried, in order; the last one matched."""
-    chosen = route(agreement, facts)
-    before = agreement.routing[: agreement.routing.index(chosen)]
-    return (*(_check(r.name, False, r.when, facts) for r in before), _check(chosen.name, True, chosen.when, facts))
+def rules_tried(agreement: Agreement, facts: Facts, chosen: str | None) -> tuple[Check, ...]:
+    """The routing rules in order, up to the one with the name `chosen`, or all of them when none has it.
+
+    `passed` says whether the condition held; rules before the chosen one with a condition that held were passed over
+    for another reason, such as an owner who is away.
+    """
+    tried = []
+    for rule in agreement.routing:
+        tried.append(_check(rule.name, rule.when is None or rule.when.test(facts), rule.when, facts))
+        if rule.name == chosen:
+            break
+    return tuple(tried)
+
+
+def sql_confirmed(agreement: Agreement, confirmed: Collection[str]) -> tuple[str, ...]:
+    """What a rep still has to confirm before the lead counts as a sales qualified lead, in the agreement's order."""
+    return tuple(need for need in agreement.sql_needs if need not in confirmed)
+
+
+def faded(points: int, age_s: float, half_life_s: int) -> float:
+    """What points for something done `age_s` seconds ago are worth, by exponential decay; never more than `points`."""
+    return points * float(0.5 ** (max(0.0, age_s) / half_life_s))
+
+
+_Scored = tuple[int, tuple[ScorePart, ...], tuple[Intent, ...]]
+
+
+def _scored(agreement: Agreement, inquiry: InquiryReceived, facts: Facts) -> _Scored:
+    matched = [rule for rule in agreement.scoring if rule.when.test(facts)]
+    parts = [ScorePart(rule.reason, float(rule.add), rule.add, _done_at(rule, inquiry, facts)) for rule in matched]
+    return sum([rule.add for rule in matched]), tuple(parts), ()
+
+
+def _scored_with_memory(
+    agreement: Agreement,
+    half_life_s: int,
+    inquiry: InquiryReceived,
+    facts: Facts,
+    remembered: tuple[Intent, ...],
+) -> _Scored:
+    now = facts["@at"]
+    if not isinstance(now, datetime):
+        raise TypeError("@at has to be the instant of the decision")
+    known = _remembered(remembered, now, half_life_s)
+    held = [(rule, rule.when.test(facts)) for rule in agreement.scoring]
+    shown = {rule.reason for rule, holds in held if holds}
+    intents, parts, total = dict(known), [], 0.0
+    for rule, holds in held:
+        before = known.get(rule.reason) if rule.intent else None
+        at = before.at if before is not None else None
+        if holds:
+            done_at = _done_at(rule, inquiry, facts)
+            at = max(done_at, at) if done_at is not None and at is not None else done_at
+        elif at is None or rule.reason in shown:
+            continue
+        shown.add(rule.reason)
+        points = float(rule.add) if at is None else faded(rule.add, (now - at).total_seconds(), half_life_s)
+        parts.append(ScorePart(rule.reason, round(points, 1), rule.add, at, not holds))
+        total += points
+        if at is not None:
+            intents[rule.reason] = Intent(rule.reason, rule.add, at)
+    newest = sorted(_remembered(intents.values(), now, half_life_s).values(), key=lambda intent: intent.reason)
+    newest.sort(key=lambda intent: intent.at, reverse=True)
+    # Binary fractions may fall a hair short of the half that they stand for; half is rounded up.
+    return floor(round(total, 6) + 0.5), tuple(parts), tuple(newest[:REMEMBERED])
+
+
+def _remembered(intents: Iterable[Intent], now: datetime, half_life_s: int) -> dict[str, Intent]:
+    """The newest intent for each reason, without those that have faded."""
+    newest: dict[str, Intent] = {}
+    for intent in intents:
+        known = newest.get(intent.reason)
+        if abs(faded(intent.add, (now - intent.at).total_seconds(), half_life_s)) >= FORGOTTEN_BELOW and (
+            known is None or intent.at > known.at
+        ):
+            newest[intent.reason] = intent
+    return newest
+
+
+def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: Facts) -> datetime | None:
+    """When what the rule asks for was done; None when it asks what somebody is."""
+    if not rule.intent:
+        return None
+    signal_at = last_done_at(rule.when, facts)
+    return signal_at or min(inquiry.occurred_at or inquiry.accepted_at, inquiry.accepted_at)
 
 
 def _definition(

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.domain.events import (
     ActivityRecorded,
+    AgreementActivated,
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
@@ -64,6 +65,7 @@ _DONE = {
     "meeting": "met the buyer",
     "accepted": "accepted the lead",
     "rejected": "rejected the lead",
+    "declined": "gave the lead back",
     "disputed": "disputed the verdict",
     "objection": "heard an objection",
     "content_used": "used a piece of content",
@@ -107,6 +109,11 @@ def _rejected(event: LeadRejected) -> str:
 def _merged(event: LeadMerged) -> str:
     owner = f" {event.rep} keeps it." if event.rep else ""
     return f"Joined a lead that is already here: {words(event.reason)}.{owner}"
+
+
+def _activated(event: AgreementActivated) -> str:
+    before = f" in place of version {event.previous.version}" if event.previous else ""
+    return f"Version {event.agreement.version} of the agreement {event.agreement.name} came into force{before}."
 
 
 def _opened(event: WindowOpened) -> str:
@@ -175,6 +182,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadParked: _parked,
         LeadRejected: _rejected,
         LeadMerged: _merged,
+        AgreementActivated: _activated,
         WindowCancelled: _cancelled,
         WindowOpened: _opened,
         WindowWarned: _warned,

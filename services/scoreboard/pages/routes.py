@@ -2,14 +2,15 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.scoreboard.pages import view, wording
+from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.live import Live
 from shared.bus.envelope import instant
@@ -49,6 +50,8 @@ class Pages:
         router.get("/panels", dependencies=viewers)(self._panels)
         router.get("/leads/{lead_id}", dependencies=viewers)(self._lead)
         router.get("/leads/{lead_id}/panels", dependencies=viewers)(self._lead_panels)
+        router.get("/agreement", dependencies=viewers)(self._agreement)
+        router.get("/agreement/diff", dependencies=viewers)(self._difference)
         router.get("/live", dependencies=viewers)(self._stream)
         router.get("/static/{digest}/{name}")(self._static)
         return router
@@ -67,6 +70,18 @@ class Pages:
 
     async def _lead_panels(self, lead_id: str) -> Response:
         return await self._of_lead("lead_panels.html", lead_id)
+
+    async def _agreement(self, version: int | None = None) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await agreement_page(tx, version, self._platform.clock.now(), self._zone)
+        return self._page("agreement.html", page)
+
+    async def _difference(
+        self, old: Annotated[int, Query(alias="from")], new: Annotated[int, Query(alias="to")]
+    ) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await difference_page(tx, old, new, self._platform.clock.now())
+        return self._page("agreement_diff.html", page)
 
     async def _stream(self) -> Response:
         self._live.make_room()

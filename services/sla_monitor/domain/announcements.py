@@ -23,7 +23,6 @@ from shared.domain.events import (
 )
 
 SOURCE = "baton/sla_monitor"
-SIDE = "sales"
 
 
 def opened(window: Window) -> Envelope:
@@ -108,7 +107,7 @@ def _of_window(window: Window) -> dict[str, Any]:
         "lead_id": window.lead_id,
         "window_id": window.window_id,
         "promise": window.promise,
-        "side": SIDE,
+        "side": window.side,
         "owner": window.owner,
         "generation": window.generation,
         "due_at": window.due_at,

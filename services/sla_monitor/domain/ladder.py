@@ -1,12 +1,13 @@
 """The levels of an escalation as instants: worked out from the agreement that the window was opened under, so that an
 edit of the agreement never changes a ladder that is being climbed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Step
-from shared.domain.business_time import before, deadline
+from shared.domain.business_time import add_business_days, before, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 
 
@@ -30,17 +31,20 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     """All levels of the window's ladder in the order in which they fall due; empty without a ladder.
 
     Business offsets count in the owner's calendar. A warning that would have been due before the window opened is left
-    out. Repeats say the last level again, but never move the lead again. Raises NeverOpens as `deadline`.
+    out. Repeats say the last level again, but never move the lead again. A promise of operations moves no lead: there
+    is no owner to take it from. Raises NeverOpens as `deadline`.
     """
-    promise = agreement.promises.get(window.promise)
+    of_sales = window.side == "sales"
+    promise = (agreement.promises if of_sales else agreement.operations).get(window.promise)
     ladder = agreement.ladders.get(promise.ladder) if promise else None
     if ladder is None:
         return []
     owner = agreement.people.get(window.owner)
     calendar = (owner.calendar if owner else None) or ALWAYS
-    found = [_level(step, window.due_at, calendar) for step in ladder.steps]
-    last = ladder.steps[-1] if ladder.steps else None
-    if last is not None and last.after_s >= 0 and (last.tell or last.page):
+    steps = ladder.steps if of_sales else _without_moves(ladder.steps)
+    found = [_level(step, window.due_at, calendar) for step in steps]
+    last = steps[-1] if steps else None
+    if last is not None and not _is_warning(last) and (last.tell or last.page):
         for loop in range(1, ladder.repeats + 1):
             again = timedelta(seconds=loop * ladder.repeat_every_s)
             due_at = _instant(last, window.due_at, calendar, again)
@@ -51,10 +55,21 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
 
 def _level(step: Step, due_at: datetime, calendar: Calendar) -> Level:
     instant = _instant(step, due_at, calendar, timedelta())
-    return Level(0, step.level, instant, step.after_s < 0, step.tell, step.page, step.move_within, step.if_unanswered)
+    return Level(0, step.level, instant, _is_warning(step), step.tell, step.page, step.move_within, step.if_unanswered)
+
+
+def _is_warning(step: Step) -> bool:
+    return step.after_s < 0 or step.after_days < 0
+
+
+def _without_moves(steps: Sequence[Step]) -> list[Step]:
+    return [replace(step, move_within=None) for step in steps if step.tell or step.page]
 
 
 def _instant(step: Step, due_at: datetime, calendar: Calendar, later: timedelta) -> datetime:
+    if step.after_days:
+        day_at = add_business_days(calendar, due_at, step.after_days)
+        return deadline(calendar, day_at, later.total_seconds()) if step.business else day_at + later
     offset_s = step.after_s + later.total_seconds()
     if not step.business:
         return due_at + timedelta(seconds=offset_s)

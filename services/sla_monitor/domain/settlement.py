@@ -34,24 +34,27 @@ class Case:
     fired: tuple[Fired, ...] = ()
 
 
-def open_case(opened: Window, facts: Iterable[Fact], levels: Sequence[Level]) -> Case:
+def open_case(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> Case:
     """A new window; facts that came before the assignment count at once."""
-    case = Case(_looking_ahead(opened, levels), announced=(announcements.opened(opened),))
-    verdict = window.judged(opened, facts, now=opened.opened_at, watermark=None)
+    case = _counting(Case(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
+    verdict = window.judged(case.window, facts, now=opened.opened_at, watermark=None)
     return _concluded(case, verdict, opened.known_at)
 
 
 def hear(case: Case, fact: Fact, now: datetime) -> Case:
-    """A fact came in."""
+    """A fact came in. One that does not end the window yet, but counts for it, is kept with it."""
+    if case.window.state not in ("open", "breached"):
+        return case
+    case = _counting(case, (fact,))
     return _concluded(case, window.heard(case.window, fact), now)
 
 
-def hand_over(case: Case, assigned_at: datetime, now: datetime) -> Case:
-    """The lead has another owner from `assigned_at` on."""
-    if case.window.state == "open" and assigned_at > case.window.decide_at:
+def supersede(case: Case, at: datetime, now: datetime, why: str = "reassigned") -> Case:
+    """The promise no longer applies from `at` on: the lead has another owner, or is nobody's business any more."""
+    if case.window.state == "open" and at > case.window.decide_at:
         orphan = msgspec.structs.replace(case.window, superseded=True, look_at=case.window.verdict_at)
         return replace(case, window=orphan)
-    return _concluded(case, window.superseded(case.window, assigned_at), now)
+    return _concluded(case, window.superseded(case.window, at, why), now)
 
 
 def settle(
@@ -62,6 +65,7 @@ def settle(
     A level waits, like a breach, until the watermark has passed its instant and the tolerance, so that a follow-up
     on its way prevents it.
     """
+    case = _counting(case, facts)
     verdict = window.judged(case.window, facts, now=now, watermark=watermark)
     if verdict.outcome in ("met", "cancelled"):
         return _concluded(case, verdict, now)
@@ -72,6 +76,7 @@ def settle(
         case = _climb(case, [level for level in _left(case, levels) if level.warning], known_upto, now)
     if verdict.outcome == "breached":
         case = _concluded(case, verdict, now)
+        case = _concluded(case, window.kept(case.window), now)
         for fact in facts:
             case = hear(case, fact, now)
         if case.window.superseded:
@@ -84,6 +89,11 @@ def settle(
 def release(case: Case) -> Case:
     """Nothing stands in the way of a verdict any more."""
     return replace(case, window=msgspec.structs.replace(case.window, hold=None))
+
+
+def _counting(case: Case, facts: Iterable[Fact]) -> Case:
+    counted = window.counting(case.window, facts)
+    return case if counted is case.window else replace(case, window=counted)
 
 
 def _concluded(case: Case, verdict: Verdict, now: datetime) -> Case:

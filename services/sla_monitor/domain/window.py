@@ -1,5 +1,6 @@
-"""One promise running on one lead, and the only four things that end it: a follow-up in time, a reason why it no longer
-applies, a deadline that has surely passed without either, and, after a breach, a fact that disproves it.
+"""One promise running on one lead, and the only four things that end it: the follow-ups it asks for in time, a reason
+why it no longer applies, a deadline that has surely passed without either, and, after a breach, a fact that disproves
+it.
 
 A fact counts by the instant at which ingest accepted it, so the order in which facts arrive changes nothing.
 """
@@ -13,20 +14,31 @@ from typing import Literal
 import msgspec
 
 from shared.bus.envelope import event_id
-from shared.domain.agreement import Agreement
-from shared.domain.events import AgreementRef, LeadAssigned
-from shared.domain.promises import Owed, owed
+from shared.domain.events import AgreementRef
 
 ENDING: Mapping[str, str] = MappingProxyType(
     {"rejected": "rejected", "won": "won", "lost": "lost", "consent_withdrawn": "consent withdrawn"}
 )
 """Kinds of activity after which nothing more is owed on the lead, with the reason that is given."""
 
+ASSIGNED = "assigned"
+"""The kind of the fact that somebody got the lead. No activity has it: it is made of the router's own word."""
+
+DECISIVE = frozenset({"meeting", "accepted", *ENDING})
+"""Kinds that keep a promise of several facts at once, when it lists them: nobody has to be called a sixth time after
+they came to a meeting. The other kinds count one each."""
+
+READING_LAG = timedelta(seconds=30)
+"""How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
+nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
+
 Outcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """An activity as far as promises go. `accepted_at` is ingest's clock, never the sender's."""
+    """An activity as far as promises go. `accepted_at` is ingest's clock, never the sender's; of an assignment, which
+    keeps promises too, it is the router's.
+    """
 
     activity_id: str
     kind: str
@@ -34,13 +46,15 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One promise on one lead for one owner.
+    """One promise on one lead for one owner. `side` is `sales` or `operations`; `generation` counts the lead's owners,
+    and is 0 for operations, whose promises are not about one of them.
 
-    `partition` is the lead's in the activity topic. Facts count from `counts_from_at` to `decide_at`, which is the
-    deadline `due_at` and the published tolerance, in the rep's favour. `known_at` is when the monitor learned of it, by
-    the database's clock. `fault` says whose a breach would be. `steps_done` levels of the ladder are done; `look_at` is
-    the next instant at which something may have to be done, None for never. `hold` says why nothing is decided for
-    now. `superseded` windows lost their owner after the deadline: they get their verdict, and no ladder.
+    It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too. `partition`
+    is the lead's in the activity topic. Facts count from `counts_from_at` to `decide_at`, which is the deadline
+    `due_at` and the published tolerance, in the owner's favour. `known_at` is when the monitor learned of it, by the
+    database's clock. `fault` says whose a breach would be. `steps_done` levels of the ladder are done; `look_at` is the
+    next instant at which something may have to be done, None for never. `hold` says why nothing is decided for now.
+    `superseded` windows ceased to apply after the deadline: they get their verdict, and no ladder.
     """
 
     window_id: str
@@ -51,6 +65,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: int
     agreement: AgreementRef
     kinds: tuple[str, ...]
+    side: str = "sales"
+    needed: int = 1
+    counted: tuple[Fact, ...] = ()
     opened_at: datetime
     counts_from_at: datetime
     due_at: datetime
@@ -68,6 +85,15 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     superseded: bool = False
 
     @property
+    def done(self) -> int:
+        """How many of the `needed` facts there are."""
+        return min(self.needed, sum(self.worth(fact) for fact in self.counted))
+
+    def worth(self, fact: Fact) -> int:
+        """For how many of the `needed` facts this one stands."""
+        return self.needed if fact.kind in DECISIVE else 1
+
+    @property
     def tolerance(self) -> timedelta:
         """How far clocks may differ before a fact counts as late."""
         return self.decide_at - self.due_at
@@ -77,7 +103,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The first instant that a clock and a watermark must have reached for a breach: just past `decide_at`, since
         a watermark speaks of what was accepted before it, and a fact accepted at `decide_at` itself still counts.
         """
-        return self.decide_at + timedelta(microseconds=1)
+        lag = READING_LAG if ASSIGNED in self.kinds else timedelta()
+        return self.decide_at + lag + timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +117,40 @@ class Verdict:
     fact: Fact | None = None
 
 
-def opened(
-    assigned: LeadAssigned, agreement: Agreement, *, partition: int, known_at: datetime, tolerance: timedelta
-) -> list[Window]:
-    """The windows that an assignment opens. Raises as `owed`."""
-    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
-    return [_window(assigned, agreement, one, partition, known_at, tolerance) for one in found]
+def counting(window: Window, facts: Iterable[Fact]) -> Window:
+    """The window with those of the facts that count for it, whenever they came and however often they are told: the
+    earliest ones that make up what is needed. The same window when they change nothing.
+    """
+    fresh = {fact.activity_id: fact for fact in facts if _counts(window, fact)}
+    for known in window.counted:
+        fresh.pop(known.activity_id, None)
+    if not fresh:
+        return window
+    earliest: list[Fact] = []
+    done = 0
+    for fact in sorted((*window.counted, *fresh.values()), key=_in_time_order):
+        if done >= window.needed:
+            break
+        earliest.append(fact)
+        done += window.worth(fact)
+    counted = tuple(earliest)
+    return window if counted == window.counted else msgspec.structs.replace(window, counted=counted)
+
+
+def kept(window: Window) -> Verdict:
+    """Whether the facts that the window has counted keep its promise; `at` is when the last of them came."""
+    if window.done < window.needed:
+        return Verdict("waits", f"{window.done} of {window.needed} so far")
+    last = window.counted[-1]
+    in_time = last.accepted_at <= window.decide_at
+    if window.state == "open":
+        if in_time:
+            return Verdict("met", f"{last.kind} in time", last.accepted_at, last)
+        return Verdict("waits", "the fact came after the deadline")
+    if in_time:
+        return Verdict("retracted", f"{last.kind} was in time after all", last.accepted_at, last)
+    late = "assigned late" if last.kind == ASSIGNED else "answered late"
+    return Verdict("closed", late, last.accepted_at, last)
 
 
 def heard(window: Window, fact: Fact) -> Verdict:
@@ -106,18 +161,19 @@ def heard(window: Window, fact: Fact) -> Verdict:
         return Verdict("waits", f"{fact.kind} does not count for {window.promise}")
     if fact.accepted_at < window.counts_from_at:
         return Verdict("waits", "the fact is older than the promise")
-    return _heard_open(window, fact) if window.state == "open" else _heard_breached(window, fact)
+    return kept(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
 
 
 def judged(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: datetime | None) -> Verdict:
     """Whether an open window has ended, from all facts that are known of its lead.
 
     It is breached only when both the database's clock and the watermark of the lead's partition have passed
-    `decide_at`: then no fact that could meet it can be still on its way. A follow-up beats a reason to cancel.
+    `verdict_at`: then no activity that could keep it can be still on its way. Follow-ups beat a reason to cancel.
     """
     if window.state != "open":
         return Verdict("waits", f"the window is {window.state} already")
-    verdicts = [heard(window, fact) for fact in sorted(facts, key=lambda f: (f.accepted_at, f.activity_id))]
+    known = sorted(facts, key=_in_time_order)
+    verdicts = (kept(counting(window, known)), *(heard(window, fact) for fact in known))
     for outcome in ("met", "cancelled"):
         for verdict in verdicts:
             if verdict.outcome == outcome:
@@ -131,16 +187,16 @@ def judged(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: d
     return Verdict("breached", f"nobody did any of {', '.join(window.kinds)} in time", window.due_at)
 
 
-def superseded(window: Window, assigned_at: datetime) -> Verdict:
-    """What a new owner from `assigned_at` on means for the window of the one before.
+def superseded(window: Window, at: datetime, why: str = "reassigned") -> Verdict:
+    """What it means for a window that its promise no longer applies from `at` on, such as for the owner before.
 
-    A move before the deadline cancels it. A later one changes nothing about the promise that was missed by then.
+    Before the deadline that cancels it. Later it changes nothing about the promise that was missed by then.
     """
     if window.state == "breached":
-        return Verdict("closed", "reassigned", assigned_at)
-    if window.state == "open" and assigned_at <= window.decide_at:
-        return Verdict("cancelled", "reassigned", assigned_at)
-    return Verdict("waits", "the owner changed after the deadline" if window.state == "open" else "ended already")
+        return Verdict("closed", why, at)
+    if window.state == "open" and at <= window.decide_at:
+        return Verdict("cancelled", why, at)
+    return Verdict("waits", f"{why} after the deadline" if window.state == "open" else "ended already")
 
 
 def after(window: Window, verdict: Verdict) -> Window:
@@ -160,48 +216,17 @@ def after(window: Window, verdict: Verdict) -> Window:
     return window
 
 
-def _heard_open(window: Window, fact: Fact) -> Verdict:
+def _ended(window: Window, fact: Fact) -> Verdict:
+    if window.state == "breached":
+        return Verdict("closed", ENDING[fact.kind], fact.accepted_at, fact)
     if fact.accepted_at > window.decide_at:
         return Verdict("waits", "the fact came after the deadline")
-    if fact.kind in window.kinds:
-        return Verdict("met", f"{fact.kind} in time", fact.accepted_at, fact)
     return Verdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
 
 
-def _heard_breached(window: Window, fact: Fact) -> Verdict:
-    if fact.kind not in window.kinds:
-        return Verdict("closed", ENDING[fact.kind], fact.accepted_at, fact)
-    if fact.accepted_at > window.decide_at:
-        return Verdict("closed", "answered late", fact.accepted_at, fact)
-    return Verdict("retracted", f"{fact.kind} was in time after all", fact.accepted_at, fact)
+def _counts(window: Window, fact: Fact) -> bool:
+    return fact.kind in window.kinds and fact.accepted_at >= window.counts_from_at
 
 
-def _window(
-    assigned: LeadAssigned, agreement: Agreement, one: Owed, partition: int, known_at: datetime, tolerance: timedelta
-) -> Window:
-    first = assigned.generation == 1
-    return Window(
-        window_id=event_id("window", assigned.lead_id, one.promise.name, assigned.generation),
-        lead_id=assigned.lead_id,
-        partition=partition,
-        promise=one.promise.name,
-        owner=assigned.rep.id,
-        generation=assigned.generation,
-        agreement=assigned.agreement,
-        kinds=one.promise.met_by,
-        opened_at=assigned.assigned_at,
-        counts_from_at=min(assigned.received_at, assigned.assigned_at) if first else assigned.assigned_at,
-        due_at=one.due_at,
-        decide_at=one.due_at + tolerance,
-        known_at=known_at,
-        fault=_fault(assigned, agreement, one.due_at, known_at),
-        look_at=None,
-    )
-
-
-def _fault(assigned: LeadAssigned, agreement: Agreement, due_at: datetime, known_at: datetime) -> str:
-    promised = agreement.mql.hand_off_within
-    took = assigned.assigned_at - assigned.received_at
-    # A later owner gets the lead long after the inquiry; that is no fault of the pipeline.
-    late_hand_off = promised is not None and assigned.generation == 1 and took > timedelta(seconds=promised.seconds)
-    return "pipeline" if late_hand_off or known_at >= due_at else "rep"
+def _in_time_order(fact: Fact) -> tuple[datetime, str]:
+    return fact.accepted_at, fact.activity_id

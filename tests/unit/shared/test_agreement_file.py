@@ -1,7 +1,6 @@
 """The agreement file: every mistake is told with its place and what would be right; a good file becomes one value."""
 
 import contextlib
-import json
 import re
 import time
 from datetime import UTC, date, datetime
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from shared.agreement_file import AgreementRefused, load, parse
-from shared.agreement_file.planned import NOT_BUILT
+from shared.agreement_file.planned import NOT_BUILT, NOT_ENFORCED
 from shared.domain.agreement import Agreement, Duration, FactType, Step
 from shared.domain.errors import Misconfigured
 
@@ -71,7 +70,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
     text = changed("version: 1", "version: 0").replace("calendar: office", "calendar: offce")
     text = text.replace("ladder: resp", "ladder: rasp")
     assert findings_of(text) == [
-        "2:10: `version`: input should be greater than or equal to 1",
+        "2:10: `version` should be 1 or more, not `0`",
         "26:50: unknown calendar `offce`; did you mean `office`?",
         "27:50: unknown calendar `offce`; did you mean `office`?",
         "39:15: unknown ladder `rasponse`; did you mean `response`?",
@@ -97,7 +96,8 @@ def test_one_wrong_block_does_not_make_the_others_look_wrong():
     undeclared = changed("amount: money", "amount: mony").replace('op: "<", value: 10', "op: is, value: 1")
     assert len(findings_of(undeclared.replace("company.employees, op: is", "budget.amount, op: is"))) == 1
     assert findings_of(changed("id: mia,", "id: mia, age: 3,")) == [
-        "28:15: unknown key `age`; known: id, email, calendar, languages, reports_to, role"
+        "28:15: unknown key `age`; known: id, email, calendar, languages, skills, territories, reports_to, role, "
+        "max_open, max_new_per_day, active"
     ]
 
 
@@ -111,15 +111,8 @@ def test_a_refusal_names_the_file_and_can_be_shown_as_a_misconfiguration():
 
 @pytest.mark.parametrize("path", sorted(NOT_BUILT, key=str), ids=lambda path: ".".join(map(str, path)))
 def test_what_is_not_built_is_refused_by_name(path):
-    block: object = {"x": 1}
-    for step in reversed(path):
-        block = [block] if step == "*" else {step: block}
-    key = path[0]
-    lines = [line for line in GOOD.splitlines() if line]
-    start = next((i for i, line in enumerate(lines) if line.startswith(f"{key}:")), len(lines))
-    end = next((i for i in range(start + 1, len(lines)) if not lines[i].startswith(" ")), len(lines))
-    text = "\n".join([*lines[:start], f"{key}: {json.dumps(block[key])}", *lines[end:]])
-    assert any(f"`{path[-1]}` is not built yet: remove" in finding for finding in findings_of(text))
+    [key] = path
+    assert findings_of(f"{GOOD}{key}: {{x: 1}}\n") == [f"51:1: `{key}` is not built yet: remove it"]
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=[each["says"][:50] for each in ODDITIES])
@@ -254,16 +247,35 @@ def test_the_example_loads_without_warnings_and_fast():
 
 def test_the_examples_of_the_guide_make_an_agreement_that_loads():
     blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    text = "".join(block for block in blocks if not block.startswith("when:"))
-    text = text.replace("{pool: strategic}", "{pool: benelux}").replace("at_least: 80", "at_least: 30")
-    assert [warning.code for warning in parse(text, "guide").warnings] == ["unused", "unused"]
+    text = "".join(block for block in blocks if not block.startswith("when:")).replace("at_least: 80}", "at_least: 30}")
+    warnings = parse(text, "guide", {"draft.yaml": GOOD}).warnings
+    assert [warning.code for warning in warnings if warning.code != "not_enforced"] == ["unused", "unused"]
+
+
+def test_every_condition_of_the_guide_can_be_used():
+    conditions = [
+        line
+        for block in re.findall(r"```yaml\n(when:.*?)```", GUIDE.read_text(), re.DOTALL)
+        for line in re.split(r"^when:", block, flags=re.MULTILINE)
+        if line.strip()
+    ]
+    assert len(conditions) == 4
+    for condition in conditions:
+        indented = condition.rstrip().replace("\n", "\n        ")
+        text = changed("when: {field: contact.seniority, op: is, value: student}}", "when: X}").replace(
+            "      - {reason: student, when: X}", f"      - reason: student\n        when:{indented}"
+        )
+        assert parse(text, "guide").agreement.mql.exclude
 
 
 def test_the_guide_names_everything_that_is_not_built():
     listed = GUIDE.read_text().partition("## Not built yet")[2]
-    for path in NOT_BUILT:
-        name = ".".join(str(step) for step in path) if "*" not in path else path[-1]
-        assert f"`{name}`" in listed
+    assert {".".join(map(str, path)) for path in NOT_BUILT} == set(re.findall(r"^- `([\w.]+)`", listed, re.MULTILINE))
+
+
+def test_the_guide_names_everything_that_has_no_effect_yet():
+    listed = GUIDE.read_text().partition("## Read, but without effect yet")[2].partition("\n## ")[0]
+    assert [".".join(map(str, path)) for path in NOT_ENFORCED] == re.findall(r"^- `([\w.]+)`", listed, re.MULTILINE)
 
 
 PIECES = re.findall(r"[\w.@]+|\s+|[^\w\s]", GOOD)

@@ -26,7 +26,8 @@ def test_a_refused_one_is_exit_code_1_with_file_line_column_message_and_code(
     broken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["agreement", "check", str(broken)]) == 1
-    (line,) = capsys.readouterr().out.splitlines()
+    line, summary = capsys.readouterr().out.splitlines()
+    assert summary == f"{broken}: refused, 1 error"
     place = broken.read_text().splitlines().index("curency: EUR") + 1
     assert line.startswith(f"{broken}:{place}:1: ")
     assert "did you mean `currency`?" in line
@@ -59,3 +60,48 @@ def test_github_gets_an_annotation_that_stays_on_one_line(tmp_path: Path, capsys
 def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["agreement", "check", str(tmp_path / "none.yaml")]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+FULL = Path(__file__).parents[3] / "data" / "agreement_full.yaml"
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """An agreement that can take effect, with a pilot whose draft is odd."""
+    file = tmp_path / "agreement.yaml"
+    file.write_text(FULL.read_text())
+    draft = FULL.with_name("draft.yaml").read_text()
+    (tmp_path / "draft.yaml").write_text(
+        draft.replace("calendars:\n", "calendars:\n  spare: {hours: {mon-sun: [00:00-24:00]}}\n")
+    )
+    return file
+
+
+def test_warnings_are_counted(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["agreement", "check", str(odd)]) == 0
+    *warnings, last = capsys.readouterr().out.splitlines()
+    assert len(warnings) > 1
+    assert last.endswith(f"can take effect, with {len(warnings)} warnings")
+    assert run(["agreement", "check", str(odd), "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["errors"], document["warnings"]) == (0, len(warnings))
+
+
+def test_errors_are_counted(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd.write_text(odd.read_text().replace("version: 3\n", "version: three\n"))
+    assert run(["agreement", "check", str(odd)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{odd}: refused, 1 error")
+
+
+def test_what_is_odd_in_a_draft_is_told_with_the_drafts_own_place(
+    odd: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft = odd.with_name("draft.yaml")
+    line = next(n for n, text in enumerate(draft.read_text().splitlines(), 1) if "spare:" in text)
+    assert run(["agreement", "check", str(odd)]) == 0
+    assert f"{draft}:{line}:3: warning: nothing uses `spare`" in capsys.readouterr().out
+    assert run(["agreement", "check", str(odd), "--format", "github"]) == 0
+    assert f"::warning file={draft},line={line},col=3,title=unused::" in capsys.readouterr().out
+    assert run(["agreement", "check", str(odd), "--format", "json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["line"] for finding in findings if finding["file"] == str(draft)] == [line]

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.sla_monitor.domain.window import Fact, Window, opened
-from shared.domain.agreement import Agreement, Duration, Ladder, Mql, Person, Promise, Step
+from services.sla_monitor.domain.opening import Watch, opened
+from services.sla_monitor.domain.opening import parked as parked_window
+from services.sla_monitor.domain.window import Fact, Window
+from shared.domain.agreement import Agreement, Duration, Ladder, Mql, Person, Promise, Queue, Step
 from shared.domain.calendar import Calendar
-from shared.domain.events import AgreementRef, LeadAssigned, RepRef
+from shared.domain.events import AgreementRef, LeadAssigned, LeadParked, RepRef
 from shared.domain.lead import Company, Contact
 
 T0 = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -25,6 +27,12 @@ RESPONSE = Ladder(
 )
 PROMPTLY = Duration(120)
 FIRST_RESPONSE = Promise("first_response", Duration(900), ("call", "email"), "response", "wall")
+ATTEMPTS = Promise("attempts", Duration(900), ("call", "email"), "response", "wall", at_least=3)
+DISPOSITION = Promise("disposition", Duration(3600), ("accepted", "rejected"), "response", "wall")
+TRIAGE = Promise("triage", Duration(900), ("assigned",), "response", "wall", side="operations")
+DISPUTES = Promise("disputes", Duration(900), ("accepted", "rejected"), "response", "wall", side="operations")
+OPERATIONS = {"triage": TRIAGE, "disputes": DISPUTES}
+QUEUES = {"triage": Queue("triage", "mia")}
 
 
 def at(seconds: float) -> datetime:
@@ -42,11 +50,13 @@ def agreement(*promises: Promise, ladder: Ladder = RESPONSE, hand_off_within: Du
         calendars={},
         mql=Mql(hand_off_within=hand_off_within),
         scoring=(),
-        people={who: Person(who, f"{who}@acme.example", OFFICE) for who in ("ann", "bob")},
+        people={who: Person(who, f"{who}@acme.example", OFFICE) for who in ("ann", "bob", "mia")},
         pools={},
         routing=(),
         promises={promise.name: promise for promise in promises or (FIRST_RESPONSE,)},
         ladders={ladder.name: ladder},
+        queues=QUEUES,
+        operations=OPERATIONS,
     )
 
 
@@ -76,8 +86,33 @@ def assigned(**changes: Any) -> LeadAssigned:
     return LeadAssigned(**{**fields, **changes})
 
 
+def parked(**changes: Any) -> LeadParked:
+    fields: dict[str, Any] = {
+        "lead_id": "ld_1",
+        "lead_version": 1,
+        "inquiry_id": "inq_1",
+        "decided_at": T0,
+        "reason": "nobody is available",
+        "stage": "mql",
+        "score": 50,
+        "agreement": AgreementRef("emea", 3, "sha256:x"),
+        "queue": "triage",
+    }
+    return LeadParked(**{**fields, **changes})
+
+
+def watch(known_at: datetime = T0) -> Watch:
+    return Watch(3, known_at, TOLERANCE)
+
+
 def window(event: LeadAssigned | None = None, deal: Agreement | None = None, *, known_at: datetime = T0) -> Window:
-    [found] = opened(event or assigned(), deal or agreement(), partition=3, known_at=known_at, tolerance=TOLERANCE)
+    [found] = opened(event or assigned(), deal or agreement(), watch(known_at))
+    return found
+
+
+def waiting(event: LeadParked | None = None, deal: Agreement | None = None, *, known_at: datetime = T0) -> Window:
+    found = parked_window(event or parked(), deal or agreement(), watch(known_at))
+    assert found is not None
     return found
 
 

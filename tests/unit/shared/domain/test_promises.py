@@ -7,7 +7,7 @@ import pytest
 from shared.domain.agreement import Agreement, Duration, Mql, Person, Promise
 from shared.domain.calendar import Calendar
 from shared.domain.errors import Refused
-from shared.domain.promises import owed
+from shared.domain.promises import owed, owed_by, respond_by
 
 OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
 FRIDAY_1650 = datetime(2026, 11, 20, 16, 50, tzinfo=UTC)
@@ -75,6 +75,42 @@ def test_every_promise_is_owed_in_the_order_of_the_agreement() -> None:
     other = Promise("disposition", Duration(60), ("accepted",), "gentle", "wall")
     found = owed(agreement(respond(), other), rep="ann", score=0, assigned_at=FRIDAY_1650)
     assert [one.promise.name for one in found] == ["first_response", "disposition"]
+
+
+@pytest.mark.parametrize("clock", ["rep_calendar", "wall"])
+def test_business_days_are_dates_with_hours_at_the_same_time_of_day(clock: str) -> None:
+    promise = Promise("attempts", Duration(0, True, "2 business days", days=2), ("call",), "gentle", clock, at_least=6)
+    (one,) = owed(agreement(promise), rep="ann", score=0, assigned_at=FRIDAY_1650)
+    assert one.due_at == datetime(2026, 11, 24, 16, 50, tzinfo=UTC)
+
+
+def test_business_days_from_outside_hours_end_at_an_opening() -> None:
+    promise = Promise("disposition", Duration(0, True, days=1), ("accepted",), "gentle")
+    saturday = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+    (one,) = owed(agreement(promise), rep="ann", score=0, assigned_at=saturday)
+    assert one.due_at == datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def test_plain_days_on_the_wall_clock_are_days_of_24_hours() -> None:
+    (one,) = owed(agreement(respond("wall", seconds=2 * 86400)), rep="ann", score=0, assigned_at=FRIDAY_1650)
+    assert one.due_at == datetime(2026, 11, 22, 16, 50, tzinfo=UTC)
+
+
+def test_what_does_not_depend_on_a_score_is_owed_by_anybody() -> None:
+    triage = Promise("triage", Duration(0, True, days=1), ("assigned",), "gentle", side="operations")
+    one = owed_by(agreement(), triage, owner="ann", since_at=FRIDAY_1650)
+    assert (one.promise, one.due_at) == (triage, datetime(2026, 11, 23, 16, 50, tzinfo=UTC))
+    with pytest.raises(Refused, match="no person 'zoe'"):
+        owed_by(agreement(), triage, owner="zoe", since_at=FRIDAY_1650)
+
+
+def test_a_rep_is_told_the_earliest_deadline_that_one_fact_keeps() -> None:
+    attempts = Promise("attempts", Duration(60), ("call",), "gentle", "wall", at_least=6)
+    acceptance = Promise("acceptance", Duration(600), ("accepted", "rejected"), "gentle", "wall")
+    found = owed(agreement(respond("wall"), attempts, acceptance), rep="ann", score=0, assigned_at=FRIDAY_1650)
+    assert respond_by(found) == datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    assert respond_by(found[1:2]) is None
+    assert respond_by(()) is None
 
 
 def test_an_unknown_rep_is_refused_by_name() -> None:

@@ -50,6 +50,10 @@ def test_each_way_to_name_a_lead_names_the_same_lead(who: dict[str, str]) -> Non
         ({"kind": "won", "lead_id": LEAD, "amount": {"value": 12, "currency": "EUR"}}, "/amount/value"),
         ({"kind": "call", "lead_id": LEAD, "occurred_at": "2026-11-21T09:36:10"}, "/occurred_at"),
         ({"kind": "call", "lead_id": LEAD, "activity_id": ""}, "/activity_id"),
+        ({"kind": "declined"}, ""),
+        ({"kind": "call", "lead_id": LEAD, "confirmed": ["need"]}, "/confirmed"),
+        ({"kind": "stage", "lead_id": LEAD, "confirmed": ["need"]}, "/stage"),
+        ({"kind": "stage", "lead_id": LEAD, "stage": "sql", "confirmed": "need"}, "/confirmed"),
     ],
 )
 def test_what_an_activity_lacks_or_has_wrong_is_pointed_at(fields: dict[str, Any], pointer: str) -> None:
@@ -75,6 +79,16 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
         text="50% off",
     )
     assert (draft.lead_id, draft.topic) == (LEAD, ActivityRecorded.TOPIC)
+
+
+def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
+    stage = recorded(activity(kind="stage", stage="sql", confirmed=["need", "authority"], lead_id=LEAD), raw=b"1")
+    declined = recorded(activity(kind="declined", reason="on leave", lead_id=LEAD), raw=b"2")
+    events = [
+        msgspec.json.decode(draft.value_at("a", json_instant(7)), type=ActivityRecorded) for draft in (stage, declined)
+    ]
+    assert (events[0].stage, events[0].confirmed) == ("sql", ("need", "authority"))
+    assert (events[1].kind, events[1].reason, events[1].confirmed) == ("declined", "on leave", ())
 
 
 def test_a_repeat_is_known_by_its_id_then_by_the_senders_key_then_by_its_bytes() -> None:
@@ -105,3 +119,36 @@ def test_the_agreements_reasons_and_objections_hold(fields: dict[str, Any], poin
     rules = rules_of(agreement_file.parse(text, "test.yaml").agreement)
     against = rules(activity(lead_id=LEAD, **fields))
     assert (against.pointer if against else None) == pointer
+
+
+NEEDS = agreement_text().replace("definitions:\n", "definitions:\n  sql: {needs: [authority, need, timeline]}\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        ({"kind": "stage", "stage": "sql"}, "authority, need, timeline"),
+        ({"kind": "stage", "stage": " SQL"}, "authority, need, timeline"),
+        ({"kind": "stage", "stage": "sql", "confirmed": ["timeline", "authority"]}, "need"),
+        ({"kind": "stage", "stage": "sql", "confirmed": ["need", "timeline", "authority", "budget"]}, None),
+        ({"kind": "stage", "stage": "opportunity"}, None),
+        ({"kind": "call"}, None),
+    ],
+)
+def test_a_lead_becomes_an_sql_only_with_all_that_the_agreement_has_confirmed(
+    fields: dict[str, Any], missing: str | None
+) -> None:
+    agreement = agreement_file.parse(NEEDS, "test.yaml").agreement
+    against = rules_of(agreement)(activity(lead_id=LEAD, **fields))
+    if missing is None:
+        assert against is None
+        return
+    assert against is not None
+    assert (against.status, against.pointer) == (422, "/confirmed")
+    assert against.detail.endswith(f"what is missing to 'confirmed': {missing}.")
+    assert "definitions.sql.needs" in against.detail
+
+
+def test_an_agreement_that_asks_for_nothing_takes_any_stage() -> None:
+    agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement
+    assert rules_of(agreement)(activity(lead_id=LEAD, kind="stage", stage="sql")) is None

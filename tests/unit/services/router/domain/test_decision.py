@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from services.router.domain.assignment import Turns
-from services.router.domain.decision import decide, move
-from services.router.domain.proof import explained
-from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected, MoveRequested
+from services.router.domain.decision import decide
+from services.router.domain.desk import Desk
+from services.router.domain.handover import Verdict, hand_on
+from services.router.domain.proof import Ask, explained
+from services.router.domain.rederivation import differences
+from shared.domain.agreement import Agreement
+from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
 from shared.domain.lead import Company, Consent, Contact
 from tests.agreements import agreement
 
@@ -30,20 +33,35 @@ def inquiry(number: int = 1, **changes: object) -> InquiryReceived:
     return InquiryReceived(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def decided(agreed: Agreement, asked: InquiryReceived, desk: Desk | None = None, now: datetime = NOW) -> Verdict:
+    """The verdict; whatever it is, it has to follow from its own record."""
+    verdict = decide(agreed, asked, desk or Desk(), now)
+    assert differences(verdict.proof, agreed) == ()
+    return verdict
+
+
+def moved(desk: Desk, ask: Ask, now: datetime = NOW) -> Verdict | None:
+    lead = desk.leads["ld_1"]
+    verdict = hand_on(AGREED, ask, lead, inquiry(), desk, now)
+    assert verdict is None or differences(verdict.proof, AGREED) == ()
+    return verdict
+
+
 def test_a_good_lead_goes_to_the_rep_whose_turn_it_is_with_score_reasons_and_deadline() -> None:
-    turns: dict[str, Turns] = {}
-    verdict = decide(AGREED, inquiry(), None, turns, NOW)
+    desk = Desk()
+    verdict = decided(AGREED, inquiry(), desk)
     event = verdict.event
     assert isinstance(event, LeadAssigned)
     assert (event.rep.id, event.pool, event.rule, event.score) == ("ann", "benelux", "everyone else", 65)
     assert event.reasons == ("asked for a demo", "decision maker")
     assert event.respond_by == NOW + timedelta(minutes=15)
     assert (event.generation, event.lead_version, event.agreement.hash) == (1, 1, AGREED.hash)
-    assert turns["benelux"].taken == {"ann": 1}
+    assert desk.turns["benelux"].taken == {"ann": 1}
+    assert desk.reps["ann"].open == 1
 
 
 def test_the_proof_names_what_was_tried_and_why_each_candidate_was_passed_over() -> None:
-    shown = explained(decide(AGREED, inquiry(), None, {}, NOW).proof, AGREED)
+    shown = explained(decided(AGREED, inquiry()).proof, AGREED)
     assert [check["part"] for check in shown["qualification"]] == [
         "minimum data: contact.email",
         "consent: opt_in",
@@ -64,7 +82,7 @@ def test_the_proof_names_what_was_tried_and_why_each_candidate_was_passed_over()
 
 
 def test_the_proof_of_a_rejection_ends_with_the_part_that_failed() -> None:
-    shown = explained(decide(AGREED, inquiry(consent=None), None, {}, NOW).proof, AGREED)
+    shown = explained(decided(AGREED, inquiry(consent=None)).proof, AGREED)
     assert [(c["part"], c["passed"]) for c in shown["qualification"]] == [
         ("minimum data: contact.email", True),
         ("consent: none", False),
@@ -81,72 +99,78 @@ def test_the_proof_of_a_rejection_ends_with_the_part_that_failed() -> None:
     ],
 )
 def test_an_inquiry_outside_the_definition_is_rejected_with_the_clause(changes: dict[str, object], reason: str) -> None:
-    verdict = decide(AGREED, inquiry(**changes), None, {}, NOW)
+    verdict = decided(AGREED, inquiry(**changes))
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == reason
     assert verdict.lead.state == "rejected"
 
 
 def test_a_lead_below_the_agreed_score_is_rejected() -> None:
-    verdict = decide(agreement(score=60), inquiry(kind="newsletter"), None, {}, NOW)
+    verdict = decided(agreement(score=60), inquiry(kind="newsletter"))
     assert verdict.proof.reason == "score: 25 points, the agreement asks for 60"
 
 
 def test_the_same_person_joins_the_lead_and_no_turn_is_taken() -> None:
-    turns: dict[str, Turns] = {}
-    first = decide(AGREED, inquiry(1), None, turns, NOW)
-    again = decide(AGREED, inquiry(2, contact=Contact(email="jo@example.com", phone="+32470")), first.lead, turns, NOW)
+    desk = Desk()
+    decided(AGREED, inquiry(1), desk)
+    again = decided(AGREED, inquiry(2, contact=Contact(email="jo@example.com", phone="+32470")), desk)
     assert isinstance(again.event, LeadMerged)
-    assert (again.event.rep, again.event.lead_version) == ("ann", 2)
+    assert (again.event.rep, again.event.lead_version, again.event.inquiry_id) == ("ann", 2, "inq_2")
     assert again.lead.contact.phone == "+32470"
     assert again.lead.contact.seniority == "director"
-    assert turns["benelux"].number == 1
+    assert desk.turns["benelux"].number == 1
 
 
 def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
-    turns: dict[str, Turns] = {}
-    verdict = decide(AGREED, inquiry(test=True), None, turns, NOW)
+    desk = Desk()
+    verdict = decided(AGREED, inquiry(test=True), desk)
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == "a test: valid, rule 'everyone else' would send it to benelux"
-    assert turns == {}
+    assert (desk.turns, desk.reps) == ({}, {})
 
 
 def test_a_rejected_person_is_judged_anew_when_they_ask_again() -> None:
-    refused = decide(AGREED, inquiry(1, consent=None), None, {}, NOW)
-    verdict = decide(AGREED, inquiry(2), refused.lead, {}, NOW)
+    desk = Desk()
+    decided(AGREED, inquiry(1, consent=None), desk)
+    verdict = decided(AGREED, inquiry(2), desk)
     assert isinstance(verdict.event, LeadAssigned)
-    assert (verdict.event.lead_version, verdict.event.generation) == (2, 1)
+    assert (verdict.event.lead_version, verdict.event.generation, verdict.event.cycle) == (2, 1, 1)
 
 
-def asked(generation: int = 1) -> MoveRequested:
-    return MoveRequested(lead_id="ld_1", window_id="w", owner="ann", generation=generation, within="pool", at=NOW)
+def test_a_lead_that_sales_ended_begins_a_new_cycle_when_the_person_comes_back() -> None:
+    desk = Desk()
+    first = decided(AGREED, inquiry(1), desk)
+    desk.keep(replace(first.lead, version=2, state="closed", outcome="lost"))
+    assert desk.reps["ann"].open == 0
+    verdict = decided(AGREED, inquiry(2), desk)
+    assert isinstance(verdict.event, LeadAssigned)
+    assert (verdict.event.generation, verdict.event.cycle) == (2, 2)
 
 
 def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:
-    turns: dict[str, Turns] = {}
-    first = decide(AGREED, inquiry(), None, turns, NOW)
-    moved = move(AGREED, asked(), first.lead, turns, NOW + timedelta(minutes=30))
-    assert moved is not None
-    assert isinstance(moved.event, LeadReassigned)
-    assert (moved.event.rep.id, moved.event.previous_rep, moved.event.generation) == ("bob", "ann", 2)
-    assert moved.event.respond_by == NOW + timedelta(minutes=45)
-    assert moved.proof.turn is not None
-    assert moved.proof.turn.passed_over == {"ann": "had the lead and missed the promise"}
+    desk = Desk()
+    decided(AGREED, inquiry(), desk)
+    second = moved(desk, Ask("missed"), NOW + timedelta(minutes=30))
+    assert second is not None
+    assert isinstance(second.event, LeadReassigned)
+    assert (second.event.rep.id, second.event.previous_rep, second.event.generation) == ("bob", "ann", 2)
+    assert second.event.respond_by == NOW + timedelta(minutes=45)
+    assert second.proof.turn is not None
+    assert second.proof.turn.passed_over == {"ann": "had the lead and missed the promise"}
+    assert (desk.reps["ann"].open, desk.reps["bob"].open) == (0, 1)
 
 
 def test_a_lead_that_everybody_in_the_pool_missed_stays_where_it_is() -> None:
-    turns: dict[str, Turns] = {}
-    first = decide(AGREED, inquiry(), None, turns, NOW)
-    second = move(AGREED, asked(), first.lead, turns, NOW)
+    desk = Desk()
+    decided(AGREED, inquiry(), desk)
+    second = moved(desk, Ask("missed"))
     assert second is not None
     assert second.lead.missed_by == ("ann",)
-    assert move(AGREED, asked(generation=2), second.lead, turns, NOW) is None
+    assert moved(desk, Ask("missed")) is None
 
 
-def test_a_lead_does_not_move_twice_for_one_ask_nor_when_it_is_closed_nor_out_of_a_pool_of_one() -> None:
-    first = decide(AGREED, inquiry(), None, {}, NOW).lead
-    assert move(AGREED, asked(generation=2), first, {}, NOW) is None
-    assert move(AGREED, asked(), replace(first, state="closed"), {}, NOW) is None
-    alone = decide(AGREED, inquiry(company=Company(name="Big", employees=5000)), None, {}, NOW).lead
+def test_a_lead_in_a_pool_of_one_stays_when_it_is_missed() -> None:
+    desk = Desk()
+    alone = decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), desk).lead
     assert alone.rep == "cleo"
-    assert move(AGREED, asked(), alone, {}, NOW) is None
+    assert moved(desk, Ask("missed")) is None

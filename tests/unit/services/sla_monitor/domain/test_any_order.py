@@ -4,15 +4,16 @@ set of accepted facts implies, given once."""
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.settlement import Case, hear, open_case, settle
 from services.sla_monitor.domain.watermark import Mark, newest, watermarks
-from services.sla_monitor.domain.window import Fact
+from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
-from tests.unit.services.sla_monitor.cases import agreement, at, window
+from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, at, window
 
 DECIDED = 902
 KINDS = ("call", "email", "meeting", "note")
@@ -46,8 +47,8 @@ def instance_log(draw: st.DrawFn, name: str, kinds: tuple[str, ...]) -> list[Tol
 class Monitor:
     """The rules with what the store would keep, and the events they announced."""
 
-    def __init__(self) -> None:
-        self.case = open_case(window(), (), LADDER)
+    def __init__(self, watched: Window) -> None:
+        self.case = open_case(watched, (), LADDER)
         self.facts: list[Fact] = []
         self.marks = {"a": Mark(3, "a", at(-100)), "b": Mark(3, "b", at(-100))}
         self.now = at(0)
@@ -77,10 +78,10 @@ class Monitor:
         return sum(isinstance(event, kind) for event in self.events)
 
 
-def run(data: st.DataObject, kinds: tuple[str, ...]) -> tuple[Monitor, list[Fact]]:
+def run(data: st.DataObject, kinds: tuple[str, ...], watched: Window | None = None) -> tuple[Monitor, list[Fact]]:
     logs = {name: data.draw(instance_log(name, kinds), label=name) for name in ("a", "b")}
     every = [told.fact for log in logs.values() for told in log if told.fact is not None]
-    monitor = Monitor()
+    monitor = Monitor(watched or window())
     while any(logs.values()):
         name = data.draw(st.sampled_from([name for name, log in logs.items() if log]))
         told = logs[name].pop(0)
@@ -125,3 +126,30 @@ def test_levels_fire_once_and_in_order_and_never_after_an_answer(data: st.DataOb
     answers = [f.accepted_at for f in facts if f.kind in ("call", "email") and f.accepted_at >= at(-1)]
     assert all(instant + window().tolerance <= min(answers, default=at(100_000)) for instant in due)
     assert bool(answers) or len(due) == 5
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_count_is_met_exactly_when_so_many_were_accepted_in_time(data: st.DataObject) -> None:
+    monitor, facts = run(data, ("call", "email", "note"), window(deal=agreement(ATTEMPTS)))
+    counted = sorted(f.accepted_at for f in facts if f.kind in ATTEMPTS.met_by and f.accepted_at >= at(-1))
+    met = sum(instant <= at(DECIDED) for instant in counted) >= ATTEMPTS.at_least
+    assert monitor.case.window.state == ("met" if met else "breached")
+    assert (monitor.count(WindowMet), monitor.count(WindowBreached)) == ((1, 0) if met else (0, 1))
+    assert (monitor.count(BreachRetracted), monitor.case.window.look_at) == (0, None)
+    assert monitor.case.window.done == min(ATTEMPTS.at_least, len(counted))
+    due = [event.due_at for event in monitor.events if isinstance(event, EscalationRaised)]
+    complete = counted[ATTEMPTS.at_least - 1] if len(counted) >= ATTEMPTS.at_least else at(100_000)
+    assert due == sorted(set(due))
+    assert all(instant + window().tolerance <= complete for instant in due)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_listed_meeting_in_time_is_never_followed_by_a_breach(data: st.DataObject) -> None:
+    watched = msgspec.structs.replace(window(deal=agreement(ATTEMPTS)), kinds=("call", "meeting"))
+    monitor, facts = run(data, ("call", "meeting"), watched)
+    timely = [f.kind for f in facts if at(-1) <= f.accepted_at <= at(DECIDED)]
+    met = "meeting" in timely or len(timely) >= ATTEMPTS.at_least
+    assert monitor.case.window.state == ("met" if met else "breached")
+    assert sum(monitor.count(kind) for kind in (WindowMet, WindowBreached)) == 1

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from services.sla_monitor.domain.ladder import levels
 from shared.domain.agreement import Duration, Ladder, Promise, Step
-from tests.unit.services.sla_monitor.cases import FIRST_RESPONSE, T0, agreement, assigned, at, window
+from tests.unit.services.sla_monitor.cases import FIRST_RESPONSE, T0, agreement, assigned, at, waiting, window
 
 
 def seconds(*steps: Step, repeats: int = 0, every_s: int = 0) -> list[float]:
@@ -55,6 +55,39 @@ def test_business_offsets_count_in_the_owners_calendar() -> None:
         "Mon 09:50 3",
         "Mon 09:50 4",
     ]
+
+
+def test_business_days_on_a_ladder_are_dates_of_the_owners_calendar_before_and_after_the_deadline() -> None:
+    steps = (
+        Step(1, 0, True, after_days=-1, tell=("rep",)),
+        Step(2, 0, tell=("rep",)),
+        Step(3, 0, True, after_days=1, tell=("manager",)),
+    )
+    promise = Promise("disposition", Duration(0, True, days=3), ("accepted",), "response")
+    deal = agreement(promise, ladder=Ladder("response", steps, 2, 3600))
+    opened = window(assigned(assigned_at=datetime(2026, 11, 20, 16, 30, tzinfo=UTC)), deal)
+    assert [(f"{level.due_at:%a %H:%M}", level.level, level.warning) for level in levels(deal, opened)] == [
+        ("Tue 16:30", 1, True),
+        ("Wed 16:30", 2, False),
+        ("Thu 16:30", 3, False),
+        ("Fri 09:30", 3, False),
+        ("Fri 10:30", 3, False),
+    ]
+
+
+def test_a_promise_of_operations_climbs_its_ladder_without_moving_the_lead() -> None:
+    found = levels(agreement(), waiting())
+    assert [(level.level, (level.due_at - T0).total_seconds()) for level in found] == [
+        (1, 600),
+        (2, 900),
+        (4, 4500),
+        (4, 6300),
+        (4, 8100),
+    ]
+    assert {level.move_within for level in found} == {None}
+    both = Ladder("response", (Step(1, 0, tell=("rep",), move_within="pool"),))
+    [told] = levels(agreement(ladder=both), waiting())
+    assert (told.tell, told.move_within) == (("rep",), None)
 
 
 def test_a_window_whose_promise_has_no_ladder_has_no_levels() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import Level, levels
-from services.sla_monitor.domain.settlement import Case, hand_over, hear, open_case, release, settle
+from services.sla_monitor.domain.settlement import Case, hear, open_case, release, settle, supersede
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.events import (
     BreachRetracted,
@@ -20,7 +20,7 @@ from shared.domain.events import (
     WindowOpened,
     WindowWarned,
 )
-from tests.unit.services.sla_monitor.cases import T0, agreement, at, fact, window
+from tests.unit.services.sla_monitor.cases import ATTEMPTS, T0, agreement, at, fact, waiting, window
 
 LADDER = levels(agreement(), window())
 
@@ -161,15 +161,15 @@ def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalati
 
 
 def test_a_new_owner_cancels_the_window_or_closes_its_escalation() -> None:
-    case = hand_over(fresh(start()), at(500), at(501))
+    case = supersede(fresh(start()), at(500), at(501))
     assert said(case) == [WindowCancelled]
-    case = hand_over(fresh(breached()), at(1900), at(1901))
+    case = supersede(fresh(breached()), at(1900), at(1901))
     assert said(case) == [EscalationClosed]
     assert case.window.look_at is None
 
 
 def test_a_new_owner_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
-    case = hand_over(fresh(start()), at(903), at(903))
+    case = supersede(fresh(start()), at(903), at(903))
     assert said(case) == []
     assert said(settled(case, 905)) == [WindowBreached]
     assert settled(case, 905).window.look_at is None
@@ -183,6 +183,49 @@ def test_a_fact_that_disproves_a_breach_retracts_it_with_the_same_id() -> None:
     assert back.announced[0].event.breach_id == case.window.breach_id
     assert (back.window.state, back.window.met_by) == ("met", "call@800")
     assert said(hear(fresh(back), fact("call", 700), at(5001))) == []
+
+
+def trying(*facts: Fact) -> Case:
+    return start(*facts, watched=window(deal=agreement(ATTEMPTS)))
+
+
+def test_a_count_goes_on_from_what_came_before_the_assignment_and_is_kept_between_facts() -> None:
+    case = trying(fact("call", -1))
+    assert (said(case), case.window.done) == ([WindowOpened], 1)
+    case = hear(fresh(case), fact("call", 10), at(11))
+    assert (said(case), case.window.done) == ([], 2)
+    case = hear(fresh(case), fact("email", 20), at(21))
+    assert said(case) == [WindowMet]
+    assert isinstance(case.announced[0].event, WindowMet)
+    assert (case.announced[0].event.met_by, case.announced[0].event.at) == ("email@20", at(20))
+
+
+def test_two_attempts_of_three_are_warned_about_breached_and_closed_by_the_third() -> None:
+    case = trying(fact("call", 1), fact("call", 2))
+    assert said(settled(case, 650)) == [WindowWarned]
+    assert settled(case, 650, fact("call", 3)).window.done == 3
+    case = settled(case, 903)
+    assert said(case) == [WindowWarned, WindowBreached, EscalationRaised]
+    assert said(hear(fresh(case), fact("call", 2), at(904))) == []
+    assert said(hear(fresh(case), fact("note", 950), at(951))) == []
+    assert said(hear(fresh(case), fact("call", 950), at(951))) == [EscalationClosed]
+    assert said(hear(fresh(case), fact("call", 3), at(951))) == [BreachRetracted, EscalationClosed]
+
+
+def test_a_lead_that_was_assigned_too_late_is_a_breach_that_nobody_is_chased_for() -> None:
+    case = hear(start(watched=waiting()), fact("assigned", 910), at(911))
+    case = settled(fresh(case), 940)
+    assert said(case) == [WindowWarned, WindowBreached]
+    assert case.window.look_at is None
+    retracted = hear(fresh(settled(start(watched=waiting()), 940)), fact("assigned", 800), at(950))
+    assert said(retracted) == [BreachRetracted, EscalationClosed]
+
+
+def test_an_end_before_the_deadline_says_why() -> None:
+    case = supersede(fresh(start()), at(500), at(501), "it is lead ld_2 now")
+    [cancelled] = [envelope.event for envelope in case.announced]
+    assert isinstance(cancelled, WindowCancelled)
+    assert cancelled.reason == "it is lead ld_2 now"
 
 
 @pytest.mark.parametrize("seconds", [650, 99_999])

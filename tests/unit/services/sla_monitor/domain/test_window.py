@@ -1,13 +1,23 @@
 """What ends a window, and whose fault a breach is."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 
-from services.sla_monitor.domain.window import Verdict, Window, after, heard, judged, superseded
+from services.sla_monitor.domain.window import (
+    READING_LAG,
+    Fact,
+    Verdict,
+    Window,
+    after,
+    counting,
+    heard,
+    judged,
+    superseded,
+)
 from shared.domain.agreement import Duration
-from tests.unit.services.sla_monitor.cases import agreement, assigned, at, fact, window
+from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, assigned, at, fact, waiting, window
 
 DUE, DECIDED = 900, 902
 
@@ -118,6 +128,69 @@ def test_a_new_owner_before_the_deadline_cancels_and_later_only_closes() -> None
     assert superseded(window(), at(DECIDED)) == Verdict("cancelled", "reassigned", at(DECIDED))
     assert superseded(window(), at(DECIDED + 1)).outcome == "waits"
     assert superseded(breached(), at(2000)) == Verdict("closed", "reassigned", at(2000))
+    assert superseded(window(), at(5), "it is lead ld_2 now").why == "it is lead ld_2 now"
+
+
+def attempts(*facts: Fact, kinds: tuple[str, ...] = ATTEMPTS.met_by) -> Window:
+    asked = msgspec.structs.replace(window(deal=agreement(ATTEMPTS)), kinds=kinds)
+    return counting(asked, facts)
+
+
+def test_a_promise_of_several_facts_is_met_by_the_last_of_them_in_time() -> None:
+    two = attempts(fact("call", 10), fact("email", 20))
+    assert (two.done, two.needed, two.state) == (2, 3, "open")
+    assert "2 of 3" in heard(attempts(fact("call", 10)), fact("email", 20)).why
+    verdict = heard(two, fact("call", DECIDED))
+    assert (verdict.outcome, verdict.at) == ("met", at(DECIDED))
+    assert heard(two, fact("call", DECIDED + 1)).outcome == "waits"
+
+
+def test_a_fact_that_is_told_twice_counts_once() -> None:
+    call = fact("call", 10)
+    two = attempts(call, call, fact("call", 11))
+    assert two.done == 2
+    assert counting(two, [call]) is two
+    assert heard(two, call).outcome == "waits"
+
+
+def test_the_earliest_facts_count_in_whatever_order_they_come() -> None:
+    facts = [fact("call", seconds) for seconds in (40, 10, 30, 20, DECIDED + 1)]
+    there, back = attempts(), attempts()
+    for each in facts:
+        there = counting(there, [each])
+    for each in reversed(facts):
+        back = counting(back, [each])
+    assert there == back
+    assert [each.accepted_at for each in there.counted] == [at(10), at(20), at(30)]
+    assert counting(there, [fact("call", 50)]) is there
+
+
+@pytest.mark.parametrize("kind", ["meeting", "accepted", "rejected"])
+def test_a_decisive_fact_keeps_a_promise_of_several_at_once_if_it_is_listed(kind: str) -> None:
+    listed = attempts(fact("call", 1), kinds=("call", kind))
+    assert heard(listed, fact(kind, 10)).outcome == "met"
+    assert heard(attempts(fact("call", 1)), fact(kind, 10)).outcome != "met"
+
+
+def test_the_fact_that_completes_a_breached_count_retracts_it_in_time_and_closes_it_late() -> None:
+    two = attempts(fact("call", 10), fact("email", 20))
+    missed = after(two, judged(two, [], now=at(1000), watermark=at(1000)))
+    assert missed.state == "breached"
+    assert heard(missed, fact("call", 800)).outcome == "retracted"
+    late = heard(missed, fact("call", 2000))
+    assert (late.outcome, late.why, late.at) == ("closed", "answered late", at(2000))
+    one = attempts(fact("call", 10))
+    assert heard(after(one, judged(one, [], now=at(1000), watermark=at(1000))), fact("call", 2000)).outcome == "waits"
+
+
+def test_a_promise_that_an_assignment_keeps_waits_longer_for_its_verdict() -> None:
+    triage = waiting()
+    late = at(DECIDED) + READING_LAG
+    assert judged(triage, [], now=late, watermark=late).outcome == "waits"
+    later = late + timedelta(seconds=1)
+    assert judged(triage, [], now=later, watermark=later).outcome == "breached"
+    assert heard(triage, fact("assigned", DECIDED)).outcome == "met"
+    assert heard(triage, fact("assigned", DECIDED + 1)).outcome == "waits"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,169 @@
+"""Who can take a lead now, and why not: hours, leave, hold and capacity, each in words that a rep understands.
+
+Leave is in whole or half local dates of the rep's own calendar; a half day ends or begins at noon.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from shared.domain.agreement import Duration, Person, Pool
+from shared.domain.business_time import NeverOpens, add_business_days, deadline, is_open, next_open
+from shared.domain.calendar import ALWAYS
+
+NOON = time(12)
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rep gets no leads from `since` on, until `until` (or until somebody ends it)."""
+
+    since: datetime
+    until: datetime | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+class Leave(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Days off, `first` and `last` included; `half` when it is only the morning or the afternoon of one day."""
+
+    first: date
+    last: date
+    half: Literal["morning", "afternoon"] | None = None
+
+
+class RepState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What changes about a rep from day to day: leads held (`open`), leads got on the local date `day`, absences."""
+
+    open: int = 0
+    day: str = ""
+    new_today: int = 0
+    hold: Hold | None = None
+    leave: tuple[Leave, ...] = ()
+
+
+class Absence(msgspec.Struct, frozen=True):
+    """Why somebody is away, and until when, if that is known."""
+
+    why: str
+    until: datetime | None
+
+
+def zone_of(person: Person) -> ZoneInfo:
+    """The zone in which the person's days begin and end."""
+    return (person.calendar or ALWAYS).tz
+
+
+def today(person: Person, now: datetime) -> str:
+    """The date where the person works, as `2026-11-23`."""
+    return now.astimezone(zone_of(person)).date().isoformat()
+
+
+def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
+    """The hold or leave that the person is on, the longer one of two; None for somebody who is there."""
+    found = []
+    hold = state.hold
+    if hold is not None and hold.since <= now and (hold.until is None or now < hold.until):
+        until = f" until {_shown(hold.until, person)}" if hold.until else ""
+        found.append(Absence(f"on hold{until}" + (f": {hold.reason}" if hold.reason else ""), hold.until))
+    back = _back_at(person, state.leave, now)
+    if back is not None:
+        found.append(Absence(f"on leave until {_shown(back, person)}", back))
+    return max(found, key=lambda each: (each.until is None, each.until or now), default=None)
+
+
+def away_for(person: Person, away: Absence, limit: Duration, now: datetime) -> bool:
+    """Whether an absence lasts at least `limit` from now on, business time in the person's calendar."""
+    if away.until is None:
+        return True
+    calendar = person.calendar or ALWAYS
+    try:
+        if limit.days:
+            return away.until >= add_business_days(calendar, now, limit.days)
+        if limit.business:
+            return away.until >= deadline(calendar, now, limit.seconds)
+    except NeverOpens:
+        return False
+    return away.until >= now + timedelta(seconds=limit.seconds)
+
+
+def why_not(person: Person, state: RepState, pool: Pool, now: datetime) -> str | None:
+    """Why the person gets no lead of the pool now; None when they can have one."""
+    if not person.active:
+        return "not active"
+    away = absence(person, state, now) if state.hold is not None or state.leave else None
+    if away is not None:
+        return away.why
+    if pool.only_in_hours and not is_open(person.calendar or ALWAYS, now):
+        return "out of hours"
+    if person.max_open is not None and state.open >= person.max_open:
+        return f"at capacity: holds {state.open} of at most {person.max_open} leads"
+    most = person.max_new_per_day
+    if most is not None and state.new_today >= most and state.day == today(person, now):
+        return f"at capacity: got {state.new_today} of at most {most} leads today"
+    return None
+
+
+def free_at(person: Person, state: RepState, pool: Pool, now: datetime) -> datetime | None:
+    """The next instant at which time alone may make the person available; None when it can't."""
+    if not person.active:
+        return None
+    away = absence(person, state, now)
+    if away is not None:
+        return away.until
+    calendar = person.calendar or ALWAYS
+    if pool.only_in_hours and not is_open(calendar, now):
+        try:
+            return next_open(calendar, now)
+        except NeverOpens:
+            return None
+    if person.max_new_per_day is not None and state.new_today >= person.max_new_per_day:
+        return _midnight(now.astimezone(zone_of(person)).date() + timedelta(days=1), zone_of(person))
+    return None
+
+
+def with_one_more(person: Person, state: RepState, now: datetime) -> RepState:
+    """The state after the person got a lead."""
+    day = today(person, now) if person.max_new_per_day is not None else ""
+    new_today = state.new_today + 1 if day == state.day else 1
+    return msgspec.structs.replace(state, open=state.open + 1, day=day, new_today=new_today if day else 0)
+
+
+def with_one_less(state: RepState) -> RepState:
+    """The state after the person let go of a lead."""
+    return msgspec.structs.replace(state, open=max(0, state.open - 1))
+
+
+def _back_at(person: Person, leaves: Iterable[Leave], now: datetime) -> datetime | None:
+    """When leave that runs now ends; leave that follows on without a gap counts as one."""
+    zone = zone_of(person)
+    back: datetime | None = None
+    for begins, ends in sorted(_span(leave, zone) for leave in leaves):
+        reached = back or now
+        if begins <= reached < ends:
+            back = ends
+    return back
+
+
+def _span(leave: Leave, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    begins = _midnight(leave.first, zone)
+    ends = _midnight(leave.last + timedelta(days=1), zone)
+    if leave.half == "morning":
+        ends = _local(leave.last, NOON, zone)
+    elif leave.half == "afternoon":
+        begins = _local(leave.first, NOON, zone)
+    return begins, ends
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return _local(day, time(0), zone)
+
+
+def _local(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def _shown(at: datetime, person: Person) -> str:
+    return f"{at.astimezone(zone_of(person)):%Y-%m-%d %H:%M}"

@@ -1,0 +1,141 @@
+"""Where a qualified lead goes: the first routing rule that can decide, and the rep whose lead it then is.
+
+Owner rules come first where the agreement puts them first; they pass a lead on when there is no owner, or the owner is
+away for too long. A pool rule decides in any case: a member's turn, or the pool's queue.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
+from services.router.domain.availability import RepState, absence, away_for
+from services.router.domain.desk import Candidates, Desk, Owner
+from services.router.domain.proof import Skipped, TurnRecord, turn_of
+from services.router.domain.qualification import Facts, routes
+from shared.domain.agreement import Agreement, Only, Pool, Route
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """What routing came to. `rep` is None when the lead has to wait in `queue`; `why` is a sentence."""
+
+    rule: str
+    pool: str
+    rep: str | None
+    why: str
+    queue: str = ""
+    turn: TurnRecord | None = None
+    skipped: tuple[Skipped, ...] = ()
+    states: Mapping[str, RepState] = {}
+    passed_over: Mapping[str, str] = {}
+
+
+def place(
+    agreement: Agreement,
+    facts: Facts,
+    desk: Desk,
+    now: datetime,
+    *,
+    last: Owner | None = None,
+    account: Owner | None = None,
+) -> Placement:
+    """Where a lead with these facts goes. `last` had the lead before, `account` owns its company. A turn that is taken
+    is on the desk afterwards.
+    """
+    skipped: list[Skipped] = []
+    states: dict[str, RepState] = {}
+    for rule in routes(agreement, facts):
+        if rule.owner is None:
+            pool = agreement.pools[str(rule.pool)]
+            placed = in_pool(agreement, pool, desk, now, wanted=wanted_of(rule.only, facts), rule=rule.name)
+        else:
+            owner = last if rule.owner == "lead" else account
+            if owner is not None:
+                states[owner.rep] = desk.state(owner.rep)
+            why = _passes_on(agreement, rule, owner, desk, now)
+            if owner is None or why is not None:
+                skipped.append(Skipped(rule.name, why or ""))
+                continue
+            placed = Placement(rule.name, _pool_of(agreement, owner), owner.rep, f"{owner.rep} {owner.how}")
+        if skipped or states:
+            return msgspec.structs.replace(placed, skipped=tuple(skipped), states={**states, **placed.states})
+        return placed
+    raise AssertionError("an agreement without a last rule does not load")
+
+
+def in_pool(
+    agreement: Agreement,
+    pool: Pool,
+    desk: Desk,
+    now: datetime,
+    *,
+    wanted: Mapping[str, frozenset[str]],
+    rule: str,
+    without: Mapping[str, str] | None = None,
+) -> Placement:
+    """A turn among the members who can have the lead, or the pool's queue. `without` are members who can't, with the
+    reason.
+    """
+    candidates = desk.candidates(agreement, pool, wanted, now)
+    if without:
+        candidates = _narrowed(candidates, pool, without)
+    if not candidates.available:
+        why = f"nobody in {pool.name} is available; it waits in {pool.park_in or pool.name}"
+        return Placement(
+            rule,
+            pool.name,
+            None,
+            why,
+            queue=pool.park_in or pool.name,
+            states=candidates.states,
+            passed_over=candidates.passed_over,
+        )
+    turn, held = _turn(pool, desk, candidates)
+    desk.set_turns(pool.name, turn.after)
+    record = turn_of(turn, pool.name, candidates, held)
+    return Placement(rule, pool.name, turn.rep, f"{turn.rep} is {turn.why}", turn=record, states=candidates.states)
+
+
+def wanted_of(only: Sequence[Only], facts: Facts) -> dict[str, frozenset[str]]:
+    """What a member must have one of, by attribute, in the lead's own terms; nothing when its fact is not there."""
+    wanted = {}
+    for each in only:
+        seen = facts.get(each.field) if each.field is not None else None
+        values = each.values if each.field is None else (seen,) if isinstance(seen, str) else ()
+        wanted[each.attribute] = frozenset(value.casefold() for value in values)
+    return wanted
+
+
+def _turn(pool: Pool, desk: Desk, candidates: Candidates) -> tuple[Turn, dict[str, int] | None]:
+    turns = desk.turns.get(pool.name) or Turns()
+    if pool.strategy == "least_open":
+        held = {rep: desk.state(rep).open for rep in candidates.available}
+        return take_least_open(turns, candidates.available, held), held
+    return take_turn(turns, candidates.available), None
+
+
+def _narrowed(candidates: Candidates, pool: Pool, without: Mapping[str, str]) -> Candidates:
+    left = {rep: weight for rep, weight in candidates.available.items() if rep not in without}
+    out = {rep: why for rep, why in without.items() if rep in pool.members}
+    return Candidates(left, {**candidates.passed_over, **out}, candidates.states)
+
+
+def _passes_on(agreement: Agreement, rule: Route, owner: Owner | None, desk: Desk, now: datetime) -> str | None:
+    """Why a rule with an owner does not decide; None when it does."""
+    if owner is None:
+        return "nobody owns the company" if rule.owner == "account" else "nobody had the lead before"
+    person = agreement.people.get(owner.rep)
+    if person is None or not person.active:
+        return f"{owner.rep} is no longer in the team"
+    away = absence(person, desk.state(owner.rep), now)
+    limit = rule.unless_away_for
+    if away is not None and limit is not None and away_for(person, away, limit, now):
+        return f"{owner.rep} is away for {limit.text} or longer ({away.why})"
+    return None
+
+
+def _pool_of(agreement: Agreement, owner: Owner) -> str:
+    """The pool in which the owner shares turns, the one they had the lead from before any other; empty for none."""
+    mine = [name for name, pool in agreement.pools.items() if owner.rep in pool.members]
+    return owner.pool if owner.pool in mine else next(iter(mine), "")

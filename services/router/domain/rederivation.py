@@ -1,0 +1,97 @@
+"""A verdict is proven by deriving it again: from its record and the agreement's text alone, by the rules that made it.
+
+A record travels as a file of two lines, the content as JSON and the digest of that line, so that no byte of it can
+change unnoticed; and each verdict in it has to come out again as it stands there.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+import msgspec
+from msgspec.structs import replace
+
+from services.router.domain.assignment import Turns
+from services.router.domain.decision import decide
+from services.router.domain.desk import Desk
+from services.router.domain.handover import Verdict, hand_on
+from services.router.domain.proof import FORMAT, Proof
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Refused
+
+
+class AgreementText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An agreement as it was written, with the texts of its pilots' drafts by file name."""
+
+    text: str
+    drafts: Mapping[str, str] = {}
+
+
+class Record(msgspec.Struct, frozen=True):
+    """All verdicts on a lead, oldest first, and the agreements (by hash) that they were made under."""
+
+    lead_id: str
+    proofs: tuple[Proof, ...]
+    agreements: Mapping[str, AgreementText]
+
+
+def written(record: Record) -> bytes:
+    """The record as a file."""
+    content = msgspec.json.encode(record)
+    return content + b"\nsha256:" + sha256(content).hexdigest().encode() + b"\n"
+
+
+def read(data: bytes) -> Record:
+    """The record in a file. Raises Refused when a byte was changed, or it is no such file."""
+    content, _, digest = data.partition(b"\n")
+    if digest != b"sha256:" + sha256(content).hexdigest().encode() + b"\n":
+        raise Refused("The record was changed: its digest is not that of its content. Fetch it again.")
+    try:
+        return msgspec.json.decode(content, type=Record)
+    except msgspec.DecodeError as error:
+        raise Refused(f"This is no record of a lead: {error}. Fetch it from GET /v1/leads/ID/record.") from error
+
+
+def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
+    """The parts of the verdict that do not follow from its record; empty when all of it does.
+
+    `agreement` is the one whose hash stands in the proof. Records of an older format do not hold enough to tell.
+    """
+    if proof.format < FORMAT:
+        return (f"format: the record has format {proof.format}, which does not hold all that the verdict rests on",)
+    again = _again(proof, agreement)
+    if again is None:
+        return ("verdict: none follows from the record",)
+    stated, derived = (msgspec.to_builtins(each) for each in (proof, replace(again, seq=proof.seq, pilot=proof.pilot)))
+    names = sorted({*stated, *derived})
+    return tuple(
+        f"{name}: the record says {_short(stated.get(name))}, what follows is {_short(derived.get(name))}"
+        for name in names
+        if stated.get(name) != derived.get(name)
+    )
+
+
+def _again(proof: Proof, agreement: Agreement) -> Proof | None:
+    verdict: Verdict | None = None
+    desk = _desk(proof)
+    inquiry, before = proof.inquiry, proof.before
+    if proof.ask is not None and before is not None and inquiry is not None:
+        verdict = hand_on(agreement, proof.ask, before, inquiry, desk, proof.decided_at)
+    elif proof.ask is None and inquiry is not None:
+        verdict = decide(agreement, inquiry, desk, proof.decided_at, proof.account)
+    return verdict.proof if verdict is not None else None
+
+
+def _desk(proof: Proof) -> Desk:
+    turns = {}
+    if proof.turn is not None:
+        turn = proof.turn
+        before = Turns(turn.number - 1, turn.denominator, turn.balances_before, turn.taken_before)
+        turns[turn.pool] = before
+    desk = Desk(turns, proof.states)
+    desk.know((*((proof.before,) if proof.before is not None else ()), *proof.same_person))
+    return desk
+
+
+def _short(value: object) -> str:
+    shown = msgspec.json.encode(value).decode()
+    return shown if len(shown) <= 200 else shown[:197] + "..."

@@ -1,0 +1,165 @@
+"""Leads that wait for somebody get one as soon as somebody can: the longest waiting first, by the rules in force.
+
+They are tried whenever a lead ends or moves, before new inquiries are judged, and when time alone makes somebody
+available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are handed on likewise.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from services.router.domain.availability import RepState, free_at
+from services.router.domain.desk import Desk
+from services.router.domain.handover import hand_on
+from services.router.domain.proof import Ask
+from services.router.handlers.sitting import Sitting, Sittings
+from services.router.store import leads as store
+from services.router.store import record
+from shared.db.engine import Tx, is_outage
+from shared.domain.agreement import Agreement, Pool
+from shared.ports import Clock
+from shared.runtime.service import Signal
+
+PAGE = 200
+MOST = 1000
+"""So many waiting leads of a pool are looked at in one transaction, so that it stays short."""
+
+LONGEST_WAIT_S = 60.0
+BACKOFF_S = 1.0
+
+
+class Waiting:
+    """The task that watches the clock for leads that wait. What it plans by is in memory; what it does is decided in a
+    sitting, at least once a minute, since another process may have parked leads meanwhile.
+    """
+
+    def __init__(self, sittings: Sittings, clock: Clock, wake: Signal, done: Signal) -> None:
+        self._sittings = sittings
+        self._clock = clock
+        self._wake = wake
+        self._done = done
+        self._agreement = ""
+
+    async def run(self) -> None:
+        """Until cancelled; an outage of the database is waited out."""
+        while True:
+            try:
+                more = await self._settle()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                await asyncio.sleep(BACKOFF_S)
+                continue
+            if not more:
+                await self._until_due()
+
+    async def _until_due(self) -> None:
+        latest = self._clock.now() + timedelta(seconds=LONGEST_WAIT_S)
+        while (left := (self._due_at(latest) - self._clock.now()).total_seconds()) > 0:
+            await self._wake.wait(left)
+
+    def _due_at(self, latest: datetime) -> datetime:
+        desk, now = self._sittings.desk, self._clock.now()
+        agreement = self._sittings.agreement_at(now)
+        if agreement.hash != self._agreement:
+            return now
+        # While somebody sits at the desk there is none to look at; their commit wakes us.
+        chance = next_chance(agreement, desk, now) if desk is not None else None
+        return min(chance or latest, latest)
+
+    async def _settle(self) -> bool:
+        """Whether there may be more to do at once, because one transaction takes only so many."""
+        async with self._sittings.database.begin() as tx, self._sittings.open(tx) as sitting:
+            if sitting.agreement.hash != self._agreement:
+                await hand_on_of_those_who_left(tx, sitting)
+            await drain(tx, sitting)
+            if sitting.decided:
+                sitting.note("tick", None)
+        if sitting.decided:
+            self._done.set()
+            return True
+        self._agreement = sitting.agreement.hash
+        return False
+
+
+async def drain(tx: Tx, sitting: Sitting) -> None:
+    """Give waiting leads to those who can have them."""
+    for pool in list(pools_with_hope(sitting.agreement, sitting.desk, sitting.now)):
+        await _drain_pool(tx, sitting, pool)
+
+
+def pools_with_hope(agreement: Agreement, desk: Desk, now: datetime) -> Iterator[str]:
+    """Pools for which leads wait and in which somebody can have one; also pools that are no longer in the agreement,
+    whose leads find another way.
+    """
+    for name, waiting in desk.waiting.items():
+        if waiting > 0:
+            pool = agreement.pools.get(name)
+            if pool is None or desk.candidates(agreement, pool, {}, now).available:
+                yield name
+
+
+def next_chance(agreement: Agreement, desk: Desk, now: datetime) -> datetime | None:
+    """When time alone will next make somebody available for a pool in which leads wait; None when it won't."""
+    chances = [
+        chance
+        for name, waiting in desk.waiting.items()
+        if waiting > 0 and name in agreement.pools
+        for chance in _chances(agreement, agreement.pools[name], desk, now)
+    ]
+    return min((chance for chance in chances if chance > now), default=None)
+
+
+def _chances(agreement: Agreement, pool: Pool, desk: Desk, now: datetime) -> Iterator[datetime]:
+    for rep in pool.members:
+        chance = free_at(agreement.people[rep], desk.state(rep), pool, now)
+        if chance is not None:
+            yield chance
+
+
+async def _drain_pool(tx: Tx, sitting: Sitting, pool: str) -> None:
+    """In the order of their waiting. A rule for whose leads nobody is there does not hold up those of others."""
+    desk, after, seen = sitting.desk, None, 0
+    stuck: set[str | None] = set()
+    while seen < MOST and sitting.desk.waiting.get(pool, 0) > 0:
+        page = await store.parked(tx, pool, after, PAGE)
+        if not page:
+            return
+        seen += len(page)
+        after = (page[-1].parked_at, page[-1].lead_id)
+        desk.know(lead for lead in page if lead.lead_id not in desk.leads)
+        waiting = [lead for lead in page if desk.leads[lead.lead_id].state == "parked"]
+        inquiries = await record.first_inquiries(tx, [lead.lead_id for lead in waiting])
+        for lead in waiting:
+            if lead.rule in stuck:
+                continue
+            inquiry = inquiries[lead.lead_id, lead.inquiry_id]
+            verdict = hand_on(sitting.agreement, Ask("drained"), desk.leads[lead.lead_id], inquiry, desk, sitting.now)
+            if verdict is not None:
+                sitting.add(verdict)
+            elif not _hangs_on_the_lead(sitting.agreement, lead.rule):
+                stuck.add(lead.rule)
+
+
+def _hangs_on_the_lead(agreement: Agreement, rule: str | None) -> bool:
+    """Whether who can have the rule's leads differs from lead to lead."""
+    return any(each.field is not None for route in agreement.routing if route.name == rule for each in route.only)
+
+
+async def hand_on_of_those_who_left(tx: Tx, sitting: Sitting) -> None:
+    """Hand on the leads of reps who are no longer in the team, a bounded number at a time."""
+    gone = [rep for rep, state in sitting.desk.reps.items() if _left(sitting.agreement, rep, state)]
+    if not gone:
+        return
+    for lead in await store.held_by(tx, gone, MOST):
+        sitting.desk.know([lead])
+        inquiries = await record.first_inquiries(tx, [lead.lead_id])
+        inquiry = inquiries[lead.lead_id, lead.inquiry_id]
+        verdict = hand_on(sitting.agreement, Ask("left"), lead, inquiry, sitting.desk, sitting.now)
+        if verdict is not None:
+            sitting.add(verdict)
+
+
+def _left(agreement: Agreement, rep: str, state: RepState) -> bool:
+    every = (agreement, *(pilot.agreement for pilot in agreement.pilots))
+    return state.open > 0 and not any(rep in each.people and each.people[rep].active for each in every)

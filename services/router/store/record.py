@@ -1,0 +1,106 @@
+"""The router's record: every verdict with its proof, and everything else that it heard or was told, in one order.
+
+`seq` counts both together, in the order in which things were decided, so that the past can be replayed.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.router.domain.handover import Verdict
+from services.router.domain.proof import Proof
+from services.router.store.tables import journal, verdicts
+from shared.db.bulk import any_of, insert_rows
+from shared.db.engine import Tx
+from shared.domain.events import InquiryReceived
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Proof).decode
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Something that the router heard or was told and that is no verdict: an `activity`, an `availability`, a `tick`
+    (parked leads were tried) or an `agreement` that took effect; `body` is its JSON.
+    """
+
+    seq: int
+    at: datetime
+    kind: str
+    body: bytes
+
+
+async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
+    """Keep the verdicts."""
+    await insert_rows(tx, verdicts, [_verdict(verdict) for verdict in made])
+
+
+async def save_entries(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Keep what was heard."""
+    await insert_rows(tx, journal, [msgspec.structs.asdict(entry) for entry in entries])
+
+
+async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
+    """The inquiries that make up a lead, oldest first, at most 200."""
+    mine = (verdicts.c.lead_id == lead_id) & verdicts.c.source.is_not(None)
+    query = sa.select(verdicts.c.inquiry_id, verdicts.c.source, verdicts.c.received_at).where(mine)
+    rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
+    return [dict(row._mapping) for row in rows]
+
+
+async def first_inquiries(tx: Tx, lead_ids: Collection[str]) -> Mapping[tuple[str, str], InquiryReceived]:
+    """The inquiries on which these leads were judged, by lead and inquiry id."""
+    mine = any_of(tx, verdicts.c.lead_id, lead_ids) & verdicts.c.source.is_not(None)
+    query = sa.select(verdicts.c.lead_id, verdicts.c.proof).where(mine & (verdicts.c.verdict != "merged"))
+    found = {}
+    for row in await tx.execute(query):
+        inquiry = _decode(row.proof).inquiry
+        if inquiry is not None:
+            found[row.lead_id, inquiry.inquiry_id] = inquiry
+    return found
+
+
+async def proofs_of(tx: Tx, lead_id: str) -> list[Proof]:
+    """The proofs of a lead's verdicts, oldest first, at most 200."""
+    query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead_id)
+    rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
+    return [_decode(proof) for proof in rows.scalars()]
+
+
+async def replayed(tx: Tx, *, after: int = 0, page: int = 500) -> AsyncIterator[list[tuple[int, str, bytes]]]:
+    """The record from `after` on, a page at a time: `(seq, kind, body)` in order; verdicts have the kind `verdict`."""
+    while True:
+        rows = [(row.seq, row.kind, row.body) for row in await tx.execute(_page(after, page))]
+        if not rows:
+            return
+        yield rows
+        after = rows[-1][0]
+
+
+def _page(after: int, page: int) -> sa.Select[Any]:
+    # Each side is cut to a page before they are put together, so that both go by their index.
+    one = sa.select(verdicts.c.seq, sa.literal("verdict").label("kind"), verdicts.c.proof.label("body"))
+    other = sa.select(journal.c.seq, journal.c.kind, journal.c.body)
+    halves = [
+        half.where(seq > after).order_by(seq).limit(page).subquery()
+        for half, seq in ((one, verdicts.c.seq), (other, journal.c.seq))
+    ]
+    both = sa.union_all(*(sa.select(half) for half in halves)).subquery()
+    return sa.select(both).order_by(both.c.seq).limit(page)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    proof = verdict.proof
+    inquiry = proof.inquiry if proof.ask is None else None
+    return {
+        "lead_id": verdict.lead.lead_id,
+        "lead_version": verdict.lead.version,
+        "seq": proof.seq,
+        "verdict": proof.verdict,
+        "inquiry_id": verdict.inquiry_id,
+        "source": inquiry.source if inquiry else None,
+        "received_at": inquiry.accepted_at if inquiry else None,
+        "proof": _encode(proof),
+    }

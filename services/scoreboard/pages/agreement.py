@@ -1,0 +1,115 @@
+"""What the agreement's pages show: the agreement in force in plain sentences, its versions, and what changed between
+any two of them. Plain values, no markup.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from services.scoreboard.pages.wording import Badge
+from shared.agreement_words.diff import differences
+from shared.agreement_words.explain import explained
+from shared.agreement_words.section import Section
+from shared.db import agreements
+from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured, NotFound
+from shared.domain.succession import Version
+
+_IN_FORCE = Badge("in force", "check", "good")
+_TO_COME = Badge("to come", "clock", "warn")
+_BEFORE = Badge("earlier", "dot", "quiet")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept version, how it stands today, and the number of the one before it."""
+
+    version: Version
+    badge: Badge
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementPage:
+    """One version in sentences, beside all that are kept, latest first. `unreadable` says why there are none."""
+
+    now: datetime
+    shown: Kept
+    kept: Sequence[Kept]
+    sections: Sequence[Section]
+    unreadable: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencePage:
+    """What changes from version `old` to version `new`, by area."""
+
+    now: datetime
+    name: str
+    old: int
+    new: int
+    kept: Sequence[Kept]
+    areas: Sequence[tuple[str, Sequence[str]]]
+    unreadable: str | None
+
+
+async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneInfo) -> AgreementPage | None:
+    """Version `number`, or the one in force. None when no agreement is kept. Raises `NotFound` for another number."""
+    kept = await _kept(tx, now)
+    if not kept:
+        return None
+    shown = (
+        next((one for one in kept if one.badge is _IN_FORCE), kept[0]) if number is None else _numbered(kept, number)
+    )
+    agreement = await _read(tx, shown.version)
+    readable = isinstance(agreement, Agreement)
+    sections = explained(agreement, now.astimezone(zone).date()) if isinstance(agreement, Agreement) else ()
+    return AgreementPage(now, shown, kept, sections, None if readable else str(agreement))
+
+
+async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:
+    """Two kept versions of the agreement in force side by side. Raises `NotFound` when one is not kept."""
+    kept = await _kept(tx, now)
+    pair = [_numbered(kept, number).version for number in (old, new)]
+    was, becomes = [await _read(tx, version) for version in pair]
+    if not (isinstance(was, Agreement) and isinstance(becomes, Agreement)):
+        wrong = was if isinstance(was, str) else str(becomes)
+        return DifferencePage(now, pair[0].name, old, new, kept, (), wrong)
+    by_area = groupby(differences(was, becomes), key=lambda found: found.area)
+    areas = [(area, [found.words for found in of_area]) for area, of_area in by_area]
+    return DifferencePage(now, pair[0].name, old, new, kept, areas, None)
+
+
+async def _kept(tx: Tx, now: datetime) -> list[Kept]:
+    versions = await agreements.versions(tx)
+    if not versions:
+        return []
+    active = [version for version in versions if version.activated_at is not None]
+    latest = max(active or versions, key=lambda version: version.activated_at or version.kept_at)
+    own = sorted((version for version in versions if version.name == latest.name), key=lambda version: version.order)
+    due = [version for version in own if version.effective_from <= now]
+    current = due[-1] if due else None
+    listed = []
+    for place, version in enumerate(own):
+        badge = _IN_FORCE if version is current else _BEFORE if version in due else _TO_COME
+        listed.append(Kept(version, badge, own[place - 1].version if place else None))
+    return listed[::-1]
+
+
+def _numbered(kept: Sequence[Kept], number: int) -> Kept:
+    found = next((one for one in kept if one.version.version == number), None)
+    if found is None:
+        known = ", ".join(str(one.version.version) for one in kept) or "none"
+        raise NotFound(f"No version {number} of the agreement is kept here. Kept are: {known}.")
+    return found
+
+
+async def _read(tx: Tx, version: Version) -> Agreement | str:
+    """The agreement, or why this Baton can't read what an earlier or later one kept."""
+    try:
+        return await agreements.by_hash(tx, version.hash)
+    except Misconfigured as refused:
+        return f"Version {version.version} was kept by another Baton, and this one does not read it: {refused.detail}"

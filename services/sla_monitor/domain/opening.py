@@ -1,0 +1,151 @@
+"""Which windows begin: those of a new owner, that of a queue's owner when a lead has to wait, and that of a rep whose
+rejection is disputed. Every window has the same id however often it is opened."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
+from shared.bus.envelope import event_id
+from shared.domain.agreement import Agreement, Promise
+from shared.domain.events import LeadAssigned, LeadParked
+from shared.domain.promises import owed, owed_by
+
+TRIAGE = "triage"
+DISPUTES = "disputes"
+DISPUTED = "disputed"
+ANSWERS = ("accepted", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How the monitor stands to a lead when it opens windows: the lead's partition, the database's clock, the published
+    tolerance, and why its promises are on hold, if they are.
+    """
+
+    partition: int
+    known_at: datetime
+    tolerance: timedelta
+    hold: str | None = None
+
+
+def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[Window]:
+    """The windows that an assignment opens, one for each promise that its new owner has on the lead. Raises as `owed`.
+
+    The first owner's facts count from the moment the lead came in, later ones' from the moment they got it.
+    """
+    first = assigned.generation == 1
+    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
+    return [
+        Window(
+            window_id=event_id("window", assigned.lead_id, one.promise.name, assigned.generation),
+            lead_id=assigned.lead_id,
+            partition=watch.partition,
+            promise=one.promise.name,
+            side=one.promise.side,
+            owner=assigned.rep.id,
+            generation=assigned.generation,
+            agreement=assigned.agreement,
+            kinds=one.promise.met_by,
+            needed=one.promise.at_least,
+            opened_at=assigned.assigned_at,
+            counts_from_at=min(assigned.received_at, assigned.assigned_at) if first else assigned.assigned_at,
+            due_at=one.due_at,
+            decide_at=one.due_at + watch.tolerance,
+            known_at=watch.known_at,
+            fault=_fault(assigned, agreement, one.due_at, watch.known_at),
+            look_at=None,
+            hold=watch.hold,
+        )
+        for one in found
+    ]
+
+
+def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | None:
+    """The window of the owner of the queue in which the lead waits: kept when somebody gets the lead.
+
+    None when the agreement promises no triage, or does not know the queue. Raises as `owed`.
+    """
+    promise, queue = agreement.operations.get(TRIAGE), agreement.queues.get(event.queue)
+    if promise is None or queue is None:
+        return None
+    window_id = event_id("window", event.lead_id, TRIAGE, "version", event.lead_version)
+    return _of_operations(
+        promise,
+        agreement,
+        watch,
+        window_id=window_id,
+        lead_id=event.lead_id,
+        owner=queue.owner,
+        since_at=event.decided_at,
+        kinds=(ASSIGNED,),
+    )
+
+
+def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:
+    """Of a lead's windows, one of the rep whose rejection the fact disputes: the last who had the lead by then. None
+    when nobody is known to have had it.
+    """
+    had = [each for each in windows if each.side == "sales" and each.opened_at <= fact.accepted_at]
+    return max(had, key=lambda each: (each.generation, each.window_id), default=None)
+
+
+def dispute(holder: Window, fact: Fact, agreement: Agreement, watch: Watch) -> Window | None:
+    """The window of the rep of `holder` to answer a dispute: kept when they accept the lead or reject it again.
+
+    None when the agreement promises no answer. Raises as `owed`.
+    """
+    promise = agreement.operations.get(DISPUTES)
+    if promise is None:
+        return None
+    return _of_operations(
+        promise,
+        agreement,
+        watch,
+        window_id=event_id("window", holder.lead_id, DISPUTES, "activity", fact.activity_id),
+        lead_id=holder.lead_id,
+        owner=holder.owner,
+        since_at=fact.accepted_at,
+        kinds=ANSWERS,
+    )
+
+
+def _of_operations(
+    promise: Promise,
+    agreement: Agreement,
+    watch: Watch,
+    *,
+    window_id: str,
+    lead_id: str,
+    owner: str,
+    since_at: datetime,
+    kinds: tuple[str, ...],
+) -> Window:
+    due_at = owed_by(agreement, promise, owner=owner, since_at=since_at).due_at
+    return Window(
+        window_id=window_id,
+        lead_id=lead_id,
+        partition=watch.partition,
+        promise=promise.name,
+        side="operations",
+        owner=owner,
+        generation=0,
+        agreement=agreement.ref,
+        kinds=kinds,
+        opened_at=since_at,
+        counts_from_at=since_at,
+        due_at=due_at,
+        decide_at=due_at + watch.tolerance,
+        known_at=watch.known_at,
+        fault="pipeline" if watch.known_at >= due_at else "rep",
+        look_at=None,
+        hold=watch.hold,
+    )
+
+
+def _fault(assigned: LeadAssigned, agreement: Agreement, due_at: datetime, known_at: datetime) -> str:
+    promised = agreement.mql.hand_off_within
+    took = assigned.assigned_at - assigned.received_at
+    # A later owner gets the lead long after the inquiry; that is no fault of the pipeline.
+    late_hand_off = promised is not None and assigned.generation == 1 and took > timedelta(seconds=promised.seconds)
+    return "pipeline" if late_hand_off or known_at >= due_at else "rep"

@@ -1,0 +1,80 @@
+"""What a condition saw: each leaf with what it expected, what was there, and what came of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from shared.domain.conditions.comparisons import GROUPS, PRESENCE, reader
+from shared.domain.conditions.condition import OWNERS, Condition
+from shared.domain.conditions.facts import Facts
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What one leaf came to: `outcome` is `matched`, `not_matched` or `absent`; `seen` is the fact, if there is one.
+
+    Of a signal `seen` is how many there were; of a `cel` that failed, why.
+    """
+
+    field: str
+    op: str
+    expected: Any
+    outcome: str
+    seen: Any = None
+
+    def __repr__(self) -> str:
+        # What was seen may be personal data, which stays out of logs and tracebacks.
+        return f"Checked({self.field} {self.op} {self.outcome})"
+
+
+def explain(condition: Condition, facts: Facts) -> tuple[Checked, ...]:
+    """What each leaf came to, in the order of evaluation; leaves that did not need evaluation are left out.
+
+    Leaves are evaluated exactly as by the compiled test, so the condition holds if and only if these outcomes say so.
+    """
+    return tuple(_explained(condition, facts))
+
+
+def _explained(condition: Condition, facts: Facts) -> Iterator[Checked]:
+    if condition.op not in GROUPS:
+        yield _checked(condition, facts)
+        return
+    stops_at = condition.op != "all"
+    for part in condition.parts:
+        yield from _explained(part, facts)
+        if part.test(facts) is stops_at:
+            return
+
+
+def _checked(leaf: Condition, facts: Facts) -> Checked:
+    if leaf.op == "signal":
+        return _signal(leaf, facts)
+    if leaf.op == "cel":
+        return _cel(leaf, facts)
+    name = f"@{leaf.op}" if leaf.op in OWNERS else leaf.field
+    seen = facts.get(name)
+    if leaf.test(facts):
+        outcome = "matched"
+    elif name not in facts or _is_of_another_kind(leaf, seen):
+        outcome = "absent"
+    else:
+        outcome = "not_matched"
+    return Checked(leaf.field or leaf.op, leaf.op, leaf.value, outcome, seen)
+
+
+def _is_of_another_kind(leaf: Condition, seen: object) -> bool:
+    return leaf.op not in (*PRESENCE, *OWNERS) and reader(leaf.op, leaf.value)(seen) is None
+
+
+def _signal(leaf: Condition, facts: Facts) -> Checked:
+    wanted, count = leaf.value, len(leaf.value.met_by(facts))
+    missed = "not_matched" if "@signals" in facts else "absent"
+    outcome = "matched" if count >= wanted.at_least else missed
+    return Checked(f"signal {wanted.kind}", leaf.op, wanted.in_words(), outcome, count)
+
+
+def _cel(leaf: Condition, facts: Facts) -> Checked:
+    held = leaf.value.outcome(facts)
+    if isinstance(held, str):
+        return Checked(leaf.op, leaf.op, leaf.value.text, "absent", held)
+    return Checked(leaf.op, leaf.op, leaf.value.text, "matched" if held else "not_matched")

@@ -1,0 +1,121 @@
+"""Which version of an agreement is in force at an instant, and whether a new one may follow those that are kept.
+
+Of the versions whose `effective_from` has come, the one with the latest is in force; of two with the same instant the
+one with the greater number.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.agreement import Agreement, Approval
+from shared.domain.events import AgreementRef
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that is kept. `activated_at` is when it was first found to be in force; None before."""
+
+    name: str
+    version: int
+    hash: str
+    effective_from: datetime
+    kept_at: datetime
+    activated_at: datetime | None
+    approved_by: Mapping[str, Approval]
+
+    @property
+    def ref(self) -> AgreementRef:
+        """How events name it."""
+        return AgreementRef(self.name, self.version, self.hash)
+
+    @property
+    def order(self) -> tuple[datetime, int, datetime]:
+        """Versions of one agreement follow each other in this order."""
+        return self.effective_from, self.version, self.kept_at
+
+
+class Schedule:
+    """Agreements by the instant from which each is in force."""
+
+    def __init__(self, agreements: Sequence[tuple[datetime, Agreement]] = ()) -> None:
+        """`agreements` are in the order in which they follow each other."""
+        self._from = [at for at, _ in agreements]
+        self._agreements = [agreement for _, agreement in agreements]
+
+    def at(self, now: datetime) -> Agreement | None:
+        """The agreement in force at `now`; None before the first."""
+        place = bisect_right(self._from, now)
+        return self._agreements[place - 1] if place else None
+
+    def next_after(self, now: datetime) -> datetime | None:
+        """When the next one takes effect, if one is to come."""
+        place = bisect_right(self._from, now)
+        return self._from[place] if place < len(self._from) else None
+
+
+def kept(agreement: Agreement, now: datetime) -> Version:
+    """The version that an agreement becomes when it is kept at `now`."""
+    return Version(
+        name=agreement.name,
+        version=agreement.version,
+        hash=agreement.hash,
+        effective_from=agreement.effective_from,
+        kept_at=now,
+        activated_at=None,
+        approved_by=agreement.approved_by,
+    )
+
+
+def succession(versions: Sequence[Version], name: str, now: datetime, before: Version | None) -> list[Version]:
+    """Those versions of the agreement `name` that matter from `now` on, in order: the one before, the one in force,
+    those to come. While none is in force yet, `before` (of another name) stays in force.
+    """
+    own = sorted((v for v in versions if v.name == name), key=lambda v: v.order)
+    past = [v for v in own if v.effective_from <= now][-2:]
+    if not past and before is not None:
+        past = [before]
+    return past + [v for v in own if v.effective_from > now]
+
+
+def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str | None:
+    """Why `new` may not be kept beside `versions`, and what would be right; None when it may, or is kept already."""
+    own = sorted((v for v in versions if v.name == new.name), key=lambda v: v.order)
+    past = [v for v in own if v.effective_from <= now]
+    current = past[-1] if past else None
+    if current is not None and current.version > new.version:
+        return (
+            f"version {new.version} is lower than version {current.version}, which is in force: count `version` on "
+            f"from the highest that is kept ({max(v.version for v in own)})"
+        )
+    if any(v.hash == new.hash for v in own):
+        return None
+    if any(v.version == new.version for v in own):
+        return (
+            f"version {new.version} is kept with other content: count `version` on from the highest that is kept "
+            f"({max(v.version for v in own)})"
+        )
+    if current is not None and current.effective_from > new.effective_from:
+        return (
+            f"version {new.version} would never be in force: let `effective_from` be "
+            f"{_said(current.effective_from)} or later, since that is from when version {current.version} is"
+        )
+    return None
+
+
+def warning(new: Agreement, versions: Sequence[Version]) -> str | None:
+    """What may surprise those who keep `new` beside `versions`: that a lower number takes over from it later."""
+    later = [v for v in versions if v.name == new.name and v.version < new.version]
+    taking_over = [v for v in later if v.effective_from > new.effective_from]
+    if not taking_over:
+        return None
+    last = max(taking_over, key=lambda v: v.order)
+    return (
+        f"version {last.version} is kept too and takes over from version {new.version} on "
+        f"{_said(last.effective_from)}: if it should not, keep a higher version that takes effect at that instant"
+    )
+
+
+def _said(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,106 @@
+"""What the agreement file holds, read again when it changes, and whether it may follow the versions that are kept.
+
+Drafts of its pilots are watched with it. A change counts once two looks in a row find the same, since half a file may
+well read as an agreement.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from shared import agreement_file, log, metrics
+from shared.agreement_file import Loaded
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured
+from shared.domain.succession import Version, objection, warning
+
+_Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class AgreementWatch:
+    """Watches the agreement file of a service and tells what is wrong with it: in the log, as a metric, in `refusals`
+    (why it has no effect) and `warnings` (what may surprise).
+    """
+
+    def __init__(self, path: Path, service: str) -> None:
+        self.path = path
+        self.name: str | None = None
+        self.refusals: Sequence[str] = ()
+        self.warnings: Sequence[str] = ()
+        self._found: Loaded | Misconfigured | None = None
+        self._seen: _Signature = ()
+        self._read: _Signature = ()
+        self._drafts: Sequence[str] = ()
+        self._refused = metrics.agreement_refused.labels(service)
+        self._log = log.get(service)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The agreement in the file, if it loads."""
+        return self._found.agreement if isinstance(self._found, Loaded) else None
+
+    @property
+    def wrong(self) -> Misconfigured | None:
+        """Why the file does not load, if it does not."""
+        return self._found if isinstance(self._found, Misconfigured) else None
+
+    async def read(self) -> None:
+        """Read the file."""
+        await asyncio.to_thread(self._load)
+
+    async def look(self) -> None:
+        """Read the file again if it may hold something else than before.
+
+        A file that was refused is read at every look: what it lacked may be in another file.
+        """
+        before, self._seen = self._seen, await asyncio.to_thread(self._signature)
+        if self._seen == before and (self._seen != self._read or self.wrong is not None):
+            await self.read()
+
+    def judge(self, kept: Sequence[Version], now: datetime) -> Agreement | None:
+        """The file's agreement, if it is to be kept beside what is `kept`; None when it is kept, or refused."""
+        new, against, oddity = self.agreement, None, None
+        if new is not None:
+            against, oddity = objection(new, kept, now), warning(new, kept)
+        said = self.refusals, self.warnings
+        self.refusals = self.wrong.detail.split("\n") if self.wrong else [f"{self.path}: {against}"] if against else []
+        self.warnings = [f"{self.path}: {oddity}"] if oddity and not against else []
+        self._refused.set(bool(self.refusals))
+        if self.refusals and said[0] != self.refusals:
+            self._log.error("agreement_refused", findings=list(self.refusals))
+        if self.warnings and said[1] != self.warnings:
+            self._log.warning("agreement_overtaken", findings=list(self.warnings))
+        return new if against is None and new is not None and all(v.hash != new.hash for v in kept) else None
+
+    def note(self, current: Agreement | None) -> str | None:
+        """What is wrong in a sentence; `current` is what stays in force."""
+        if self.refusals:
+            stays = f"version {current.version} of {current.name} stays in force" if current else "none is in force"
+            more = f" (and {len(self.refusals) - 1} more)" if len(self.refusals) > 1 else ""
+            return f"the agreement file is refused, {stays}: {self.refusals[0]}{more}"
+        return next(iter(self.warnings), None)
+
+    def _load(self) -> None:
+        self._seen = self._read = self._signature()
+        try:
+            loaded = agreement_file.load(self.path)
+        except Misconfigured as wrong:
+            self._found = wrong
+            return
+        self._found, self.name = loaded, loaded.agreement.name
+        if set(loaded.agreement.drafts) != set(self._drafts):
+            self._drafts = tuple(loaded.agreement.drafts)
+            self._seen = self._read = self._signature()
+
+    def _signature(self) -> _Signature:
+        return tuple(_look_at(self.path.parent / name) for name in (self.path.name, *self._drafts))
+
+
+def _look_at(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

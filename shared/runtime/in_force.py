@@ -1,0 +1,264 @@
+"""The agreement in force: taken from the file without a restart, every version kept, the same for all processes.
+
+A file that does not load, or that may not follow the versions before it, changes nothing and is told. A good one is
+kept at once and takes effect at its `effective_from`. Whichever process first finds it in force announces that, once.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shared import log
+from shared.agreement_file import AgreementRefused
+from shared.bus.envelope import Envelope, event_id, instant
+from shared.db import agreements, outbox
+from shared.db.engine import Database, Tx, is_outage
+from shared.db.tables import RuntimeTables
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured
+from shared.domain.events import AgreementActivated
+from shared.domain.succession import Schedule, Version, kept, succession
+from shared.ports import Clock
+from shared.runtime.agreement_watch import AgreementWatch
+from shared.runtime.service import Signal
+
+LOOK_S = 2.0
+"""Seconds between two looks at the file, and at what other processes kept."""
+
+
+class InForce:
+    """What a service with a database decides under. `tables` are its own: from its outbox a version is announced.
+
+    `look_s` is in seconds. `changed` is set when another version is in force.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        path: Path,
+        tables: RuntimeTables,
+        look_s: float = LOOK_S,
+        changed: Signal | None = None,
+    ) -> None:
+        self._database = database
+        self._changed = changed
+        self._tables = tables
+        self._file = AgreementWatch(path, tables.service)
+        self._look_s = self._wait_s = look_s
+        self._kept: Sequence[Version] = ()
+        self._schedule = Schedule()
+        self._first: Agreement | None = None
+        self._current: tuple[Version, Agreement] | None = None
+        self._unreadable: Sequence[str] = ()
+        self._log = log.get(tables.service)
+
+    async def start(self) -> None:
+        """Take the file. Raises `Misconfigured` when nothing is in force: the file is refused, or takes effect
+        later, and no version was kept before.
+        """
+        await self._file.read()
+        await self._agree()
+        if self._current is None:
+            raise self._nothing_in_force()
+
+    def at(self, now: datetime) -> Agreement:
+        """The agreement in force at `now`, which is about the present: what was in force long ago is found by hash."""
+        found = self._schedule.at(now) or self._first
+        assert found is not None, "start comes first"  # noqa: S101 (the runtime sees to it)
+        return found
+
+    async def run(self) -> None:
+        """Follow the file and the versions that other processes keep, until cancelled; an outage is waited out."""
+        while True:
+            await asyncio.sleep(self._wait_s)
+            before = self._current
+            try:
+                await self._file.look()
+                await self._agree()
+                if self._changed is not None and self._current != before:
+                    self._changed.set()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                self._wait_s = self._look_s
+                self._log.warning("agreement_waits", reason=type(error).__name__)
+
+    def findings(self) -> list[str]:
+        """What is wrong with the file or with a kept version, and what may surprise; empty when all is well."""
+        return [*self._file.refusals, *self._file.warnings, *self._unreadable]
+
+    def note(self) -> str | None:
+        """The same in a sentence, for readiness."""
+        current = self._current[1] if self._current is not None else None
+        return self._file.note(current) or next(iter(self._unreadable), None)
+
+    def state(self) -> dict[str, Any]:
+        """For pages and doors: the `agreement` in force with its `text`, `effective_from` and `approved_by`, every kept
+        version of it in `versions`, latest first, and the findings in `trouble`. Instants are RFC 3339.
+        """
+        assert self._current is not None, "start comes first"  # noqa: S101 (the runtime sees to it)
+        current, agreement = self._current
+        own = sorted((v for v in self._kept if v.name == current.name), key=lambda v: v.order, reverse=True)
+        shown = _shown(current)
+        return {
+            "agreement": {"name": current.name, "version": current.version, "hash": current.hash},
+            "effective_from": shown["effective_from"],
+            "approved_by": shown["approved_by"],
+            "text": agreement.text,
+            "versions": [_shown(version) for version in own],
+            "trouble": self.findings(),
+        }
+
+    async def _agree(self) -> None:
+        """Keep the file's version if it may be kept, then go by what is kept."""
+        async with self._database.read() as tx:
+            now = await self._database.now(tx)
+            self._kept = await agreements.versions(tx)
+        new = self._file.judge(self._kept, now)
+        if new is not None:
+            await self._keep(new)
+        await self._follow(now)
+        if self._current is not None and self._current[0].activated_at is None:
+            await self._activate(*self._current)
+        coming = self._schedule.next_after(now)
+        self._wait_s = min(self._look_s, (coming - now).total_seconds()) if coming else self._look_s
+
+    async def _keep(self, new: Agreement) -> None:
+        async with self._database.begin() as tx:
+            await agreements.lock(tx)
+            now = await self._database.now(tx)
+            # Another process may have kept its own file's version since we looked.
+            if self._file.judge(await agreements.versions(tx), now) is not None:
+                await agreements.keep(tx, new, now)
+                self._log.info("agreement_kept", name=new.name, version=new.version, hash=new.hash)
+            self._kept = await agreements.versions(tx)
+
+    async def _follow(self, now: datetime) -> None:
+        before = _activated_last(self._kept)
+        name = self._file.name or (before.name if before is not None else "")
+        matter = succession(self._kept, name, now, before)
+        async with self._database.read() as tx:
+            found = await self._read(tx, matter)
+        due = [version for version in matter if version.effective_from <= now]
+        past = [entry for entry in found if entry[0].effective_from <= now]
+        # One that should be in force and does not read is no reason to go back to the one before.
+        if past and past[-1][0] is due[-1]:
+            self._first, self._current = past[0][1], past[-1]
+            self._schedule = Schedule([(version.effective_from, agreement) for version, agreement in found])
+
+    async def _read(self, tx: Tx, versions: Sequence[Version]) -> list[tuple[Version, Agreement]]:
+        """Those of the versions that read; why others don't is a finding."""
+        in_file, found, unreadable = self._file.agreement, [], []
+        for version in versions:
+            try:
+                same = in_file is not None and in_file.hash == version.hash
+                agreement = in_file if in_file is not None and same else await agreements.by_hash(tx, version.hash)
+                found.append((version, agreement))
+            except Misconfigured as refused:
+                which = f"{version.name} version {version.version}"
+                unreadable.append(f"{which} is kept, but this Baton does not read it: {refused.detail}")
+        self._unreadable = unreadable
+        return found
+
+    async def _activate(self, version: Version, agreement: Agreement) -> None:
+        async with self._database.begin() as tx:
+            now = await self._database.now(tx)
+            previous = _activated_last(await agreements.versions(tx))
+            if await agreements.activate(tx, version.hash, now):
+                await outbox.announce(tx, self._tables, [self._announcement(version, previous, now)])
+                self._log.info("agreement_activated", name=version.name, version=version.version, hash=version.hash)
+            self._kept = await agreements.versions(tx)
+        self._current = next(v for v in self._kept if v.hash == version.hash), agreement
+
+    def _announcement(self, version: Version, previous: Version | None, now: datetime) -> Envelope:
+        event = AgreementActivated(
+            lead_id=version.name,
+            agreement=version.ref,
+            previous=previous.ref if previous is not None else None,
+            effective_from=version.effective_from,
+            activated_at=now,
+            approved_by={side: approval.name for side, approval in version.approved_by.items()},
+        )
+        return Envelope(event_id("agreement", version.hash, "activated"), f"baton/{self._tables.service}", now, event)
+
+    def _nothing_in_force(self) -> Misconfigured:
+        new = self._file.agreement
+        if self._file.wrong is not None:
+            return self._file.wrong
+        if self.findings() or new is None:
+            return Misconfigured("\n".join(self.findings()))
+        return Misconfigured(
+            f"{self._file.path}: version {new.version} of {new.name} takes effect at {instant(new.effective_from)}, "
+            "and no version was in force before it: let `effective_from` be an instant that has passed"
+        )
+
+
+class FileInForce:
+    """What a service without a database goes by: the versions that the file held since the start. `service` names it
+    in the log.
+    """
+
+    def __init__(self, *, path: Path, clock: Clock, service: str, look_s: float = LOOK_S) -> None:
+        self._file = AgreementWatch(path, service)
+        self._clock = clock
+        self._look_s = look_s
+        self._kept: list[tuple[Version, Agreement]] = []
+        self._schedule = Schedule()
+
+    async def start(self) -> None:
+        """Take the file. One that is refused leaves nothing in force and is told; raises `Misconfigured` when there
+        is none.
+        """
+        await self._file.read()
+        wrong = self._file.wrong
+        if wrong is not None and not isinstance(wrong, AgreementRefused):
+            raise wrong
+        self._take()
+
+    def at(self, now: datetime) -> Agreement | None:
+        """The agreement in force at `now`, as far as the file told since the start."""
+        return self._schedule.at(now)
+
+    async def run(self) -> None:
+        """Follow the file until cancelled."""
+        while True:
+            await asyncio.sleep(self._look_s)
+            await self._file.look()
+            self._take()
+
+    def note(self) -> str | None:
+        """What is wrong with the file, in a sentence, for readiness."""
+        current = self.at(self._clock.now())
+        missing = None if current is not None else "no agreement is in force yet, so nothing is refused for its sake"
+        return self._file.note(current) or missing
+
+    def _take(self) -> None:
+        now = self._clock.now()
+        new = self._file.judge([version for version, _ in self._kept], now)
+        if new is None:
+            return
+        self._kept.append((kept(new, now), new))
+        current = self.at(now)
+        before = next((version for version, agreement in self._kept if agreement is current), None)
+        matter = succession([version for version, _ in self._kept], new.name, now, before)
+        by_hash = {version.hash: agreement for version, agreement in self._kept}
+        self._schedule = Schedule([(version.effective_from, by_hash[version.hash]) for version in matter])
+
+
+def _activated_last(versions: Sequence[Version]) -> Version | None:
+    activated = [(v.activated_at, v.order, v) for v in versions if v.activated_at is not None]
+    return max(activated, key=lambda found: found[:2])[2] if activated else None
+
+
+def _shown(version: Version) -> Mapping[str, Any]:
+    return {
+        "version": version.version,
+        "hash": version.hash,
+        "effective_from": instant(version.effective_from),
+        "kept_at": instant(version.kept_at),
+        "activated_at": instant(version.activated_at) if version.activated_at is not None else None,
+        "approved_by": {side: {"name": a.name, "on": a.on.isoformat()} for side, a in version.approved_by.items()},
+    }

@@ -1,0 +1,282 @@
+"""Who gets a lead when people are busy, away, leave the team or give leads back, on both databases."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from shared.bus.embedded import EmbeddedBus
+from shared.db.engine import Database
+from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadReassigned
+from shared.domain.lead import Company, Contact
+from tests.services.router_kit import Router, activity, inquiry, running
+
+T = TypeVar("T", bound=Event)
+TEAM = """\
+agreement: team
+version: 1
+effective_from: 2026-01-01T00:00:00+01:00
+approved_by: {marketing: {name: Mara, on: 2026-01-01}, sales: {name: Sal, on: 2026-01-01}}
+timezone: Europe/Brussels
+calendars:
+  always: {hours: {mon-sun: [00:00-24:00]}}
+definitions: {mql: {minimum_data: []}}
+people:
+  - {id: ann, email: ann@acme.example, calendar: always, languages: [nl], reports_to: mia, max_open: 2}
+  - {id: bob, email: bob@acme.example, calendar: always, languages: [fr], reports_to: mia, max_open: 2}
+  - {id: cleo, email: cleo@acme.example, calendar: always, reports_to: mia}
+  - {id: mia, email: mia@acme.example, calendar: always, role: manager}
+pools:
+  field: {members: {ann: 1, bob: 1}, when_nobody_available: {park_in: triage}}
+  inside: {members: {cleo: 1}, strategy: least_open}
+queues:
+  triage: {owner: mia}
+routing:
+  - {name: known account, when: {account: owned}, to: {owner: account}}
+  - {name: returning lead, when: {lead: owned}, to: {owner: lead}, unless_away_for: 2 days}
+  - {name: inside sales, when: {field: inquiry.kind, op: is, value: newsletter}, to: {pool: inside}}
+  - name: language
+    when: {field: contact.language, op: exists}
+    to: {pool: field, only: {languages: {field: contact.language}}}
+  - {name: everyone else, to: {pool: field}}
+promises:
+  sales: {first_response: {within: 15 minutes, met_by: [call], ladder: one}}
+ladders:
+  one: [{at: 0 minutes, tell: [rep]}, {at: 15 minutes, move: {within: pool}}]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    place = tmp_path / "agreement.yaml"
+    place.write_text(TEAM)
+    return place
+
+
+@pytest.fixture
+async def router(database: Database, embedded_bus: EmbeddedBus, file: Path) -> AsyncIterator[Router]:
+    async with running(file, database, embedded_bus) as router:
+        yield router
+
+
+def stranger(person: int, number: int = 1, **changes: object) -> InquiryReceived:
+    """Somebody who writes for no company that anybody could own."""
+    return inquiry(
+        person, number, **{"company": Company(), "contact": Contact(email=f"p{person}@gmail.com"), **changes}
+    )
+
+
+def ones(events: Sequence[Event], kind: type[T]) -> list[T]:
+    """Those of a kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def test_leads_wait_at_capacity_and_the_longest_waiting_goes_first_when_one_is_closed(router: Router) -> None:
+    await router.hear(*(stranger(n) for n in range(1, 5)))
+    assigned = ones(await router.says(4), LeadAssigned)
+    assert sorted(event.rep.id for event in assigned) == ["ann", "ann", "bob", "bob"]
+    waiting = []
+    for person in (5, 6):
+        await router.hear(stranger(person))
+        waiting += ones(await router.says(1), LeadParked)
+    assert [(event.lead_id, event.queue) for event in waiting] == [("ld_5", "triage"), ("ld_6", "triage")]
+    assert waiting[0].reason == "nobody in field is available; it waits in triage"
+    [verdict] = (await router.client.get("/v1/leads/ld_5/proof")).json()["verdicts"]
+    assert verdict["passed_over"]["ann"] == "at capacity: holds 2 of at most 2 leads"
+    assert verdict["follows"] is True
+    of_bob = next(event.lead_id for event in assigned if event.rep.id == "bob")
+    await router.hear(activity(0, "lost", lead_id=of_bob))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    assert (event.lead_id, event.rep.id, event.because) == ("ld_5", "bob", "drained")
+    lead = (await router.client.get("/v1/leads/ld_6")).json()
+    assert (lead["state"], lead["waits_for"]) == ("parked", "field")
+
+
+async def test_a_rep_on_hold_gets_nothing_until_released(router: Router) -> None:
+    hold = await router.client.put("/v1/reps/ann/availability", json={"state": "hold", "reason": "training"})
+    assert hold.status_code == 200
+    await router.hear(stranger(1), stranger(2), stranger(3))
+    said = await router.says(3)
+    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob", "bob"]
+    [parked] = ones(said, LeadParked)
+    reps = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
+    assert (reps["ann"]["available"], reps["ann"]["reason"]) == (False, "on hold: training")
+    assert (reps["bob"]["available"], reps["bob"]["reason"]) == (False, "at capacity: holds 2 of at most 2 leads")
+    await router.client.put("/v1/reps/ann/availability", json={"state": "available"})
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    assert (event.lead_id, event.rep.id) == (parked.lead_id, "ann")
+
+
+async def test_leave_can_be_told_as_days_or_as_a_calendar_file_and_bad_ones_are_refused(router: Router) -> None:
+    today = datetime.now(UTC).astimezone().date()
+    days = {
+        "leave": [{"first": (today - timedelta(days=1)).isoformat(), "last": (today + timedelta(days=1)).isoformat()}]
+    }
+    assert (await router.client.put("/v1/reps/ann/leave", json=days)).status_code == 200
+    begins, ends = (f"{today + timedelta(days=n):%Y%m%d}" for n in (-1, 2))
+    ical = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        f"DTSTART;VALUE=DATE:{begins}\r\nDTEND;VALUE=DATE:{ends}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    told = await router.client.put("/v1/reps/bob/leave", content=ical, headers={"content-type": "text/calendar"})
+    assert told.json()["leave"] == [{"first": days["leave"][0]["first"], "last": days["leave"][0]["last"]}]
+    await router.hear(stranger(1))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadParked)
+    backwards = await router.client.put(
+        "/v1/reps/ann/leave", json={"leave": [{"first": "2026-12-24", "last": "2026-12-01"}]}
+    )
+    assert (backwards.status_code, backwards.json()["errors"][0]["pointer"]) == (422, "/leave/0")
+    nonsense = await router.client.put("/v1/reps/ann/leave", content="x", headers={"content-type": "text/calendar"})
+    assert nonsense.status_code == 422
+    assert (await router.client.put("/v1/reps/eve/leave", json={"leave": []})).status_code == 404
+
+
+async def test_a_declined_lead_goes_on_and_waits_when_everybody_gave_it_back(router: Router) -> None:
+    await router.hear(stranger(1))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    await router.hear(activity(1, "declined", by=first.rep.id, reason="on the road"))
+    [second] = await router.says(1)
+    assert isinstance(second, LeadReassigned)
+    assert (second.previous_rep, second.because) == (first.rep.id, "declined")
+    stale = activity(1, "declined", activity_id="late", by=first.rep.id)
+    await router.hear(stale, activity(1, "declined", activity_id="other", by=second.rep.id))
+    [third] = await router.says(1)
+    assert isinstance(third, LeadParked)
+    assert third.reason.startswith(f"{second.rep.id} gave the lead back; nobody in field is available")
+
+
+async def test_a_person_moves_a_lead_with_a_reason_and_impossible_wishes_are_refused(router: Router) -> None:
+    await router.hear(stranger(1))
+    await router.says(1)
+    move = {"to": {"rep": "cleo"}, "reason": "knows them", "by": "mia"}
+    moved = await router.client.post("/v1/leads/ld_1/move", json=move)
+    assert (moved.status_code, moved.json()["owner"]["rep"]) == (200, "cleo")
+    [event] = await router.says(1)
+    assert isinstance(event, LeadReassigned)
+    assert (event.rep.id, event.because) == ("cleo", "manual")
+    again = await router.client.post("/v1/leads/ld_1/move", json=move)
+    assert (again.status_code, again.json()["detail"]) == (422, "cleo has the lead already.")
+    unknown = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "x"}, "reason": "?"})
+    assert unknown.json()["detail"] == "The agreement has no pool 'x'. It has: field, inside."
+    both = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "field", "rep": "ann"}, "reason": "?"})
+    assert (both.status_code, both.json()["errors"][0]["pointer"]) == (422, "/to")
+    assert (await router.client.post("/v1/leads/ld_9/move", json=move)).status_code == 404
+    back = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "field"}, "reason": "rotation"})
+    assert back.json()["owner"]["pool"] == "field"
+    verdicts = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert [(v["verdict"], v["follows"]) for v in verdicts] == [
+        ("assigned", True),
+        ("reassigned", True),
+        ("reassigned", True),
+    ]
+
+
+async def test_one_person_by_address_and_then_by_number_is_one_lead_with_one_owner(router: Router) -> None:
+    both = Contact(email="jo@gmail.com", phone="+32470000000")
+    await router.hear(inquiry(1, contact=both, company=Company()))
+    await router.says(1)
+    await router.hear(inquiry(2, contact=Contact(phone="+32470000000"), company=Company()))
+    [joined] = await router.says(1)
+    assert isinstance(joined, LeadMerged)
+    assert (joined.lead_id, joined.into) == ("ld_2", "ld_1")
+    other = (await router.client.get("/v1/leads/ld_2")).json()
+    assert (other["state"], other["into"]) == ("merged", "ld_1")
+    await router.hear(inquiry(2, 2, contact=Contact(phone="+32470000000", first_name="Jo"), company=Company()))
+    [again] = await router.says(1)
+    assert isinstance(again, LeadMerged)
+    lead = (await router.client.get("/v1/leads/ld_1")).json()
+    assert (lead["contact"]["first_name"], lead["owner"]["generation"]) == ("Jo", 1)
+
+
+async def test_two_leads_that_turn_out_to_be_one_person_keep_the_first_owner(router: Router) -> None:
+    await router.hear(inquiry(1, contact=Contact(email="jo@gmail.com"), company=Company()))
+    [first] = ones(await router.says(1), LeadAssigned)
+    await router.hear(inquiry(2, contact=Contact(phone="+32470000000"), company=Company()))
+    await router.says(1)
+    await router.hear(inquiry(1, 2, contact=Contact(email="jo@gmail.com", phone="+32470000000"), company=Company()))
+    events = await router.says(2)
+    assert all(isinstance(event, LeadMerged) for event in events)
+    assert (await router.client.get("/v1/leads/ld_2")).json()["into"] == "ld_1"
+    reps = {item["rep"]: item["open"] for item in (await router.client.get("/v1/reps")).json()["items"]}
+    assert sum(reps.values()) == 1
+    assert reps[first.rep.id] == 1
+
+
+async def test_a_colleague_goes_to_whoever_owns_the_company_by_domain_or_by_a_similar_name(router: Router) -> None:
+    acme = Company(name="Example Industries NV", domain="www.example-industries.be")
+    await router.hear(inquiry(1, contact=Contact(email="jo@example-industries.be"), company=acme))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    await router.hear(inquiry(2, contact=Contact(email="al@shop.example-industries.be"), company=Company()))
+    [second] = await router.says(1)
+    await router.hear(inquiry(3, contact=Contact(email="ed@gmail.com"), company=Company(name="Example Industies")))
+    [third] = await router.says(1)
+    for event in (second, third):
+        assert isinstance(event, LeadAssigned)
+        assert (event.rep.id, event.rule) == (first.rep.id, "known account")
+    [verdict] = (await router.client.get("/v1/leads/ld_3/proof")).json()["verdicts"]
+    assert "similar name" in verdict["reason"]
+    assert verdict["follows"] is True
+
+
+async def test_a_returning_lead_goes_to_its_owner_unless_they_are_away_for_long(router: Router) -> None:
+    await router.hear(stranger(1))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    await router.hear(activity(1, "lost"))
+    await router.lead("ld_1", lambda lead: lead["state"] == "closed")
+    await router.hear(stranger(1, 2))
+    [again] = await router.says(1)
+    assert isinstance(again, LeadAssigned)
+    assert (again.rep.id, again.rule, again.cycle) == (first.rep.id, "returning lead", 2)
+    await router.hear(activity(1, "lost", activity_id="second"))
+    await router.lead("ld_1", lambda lead: lead["state"] == "closed")
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    await router.client.put(f"/v1/reps/{first.rep.id}/availability", json={"state": "hold", "until": until})
+    await router.hear(stranger(1, 3))
+    [third] = await router.says(1)
+    assert isinstance(third, LeadAssigned)
+    assert (third.rep.id != first.rep.id, third.rule) == (True, "everyone else")
+    verdict = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"][-1]
+    assert verdict["skipped"][0]["rule"] == "returning lead"
+    assert "is away for 2 days or longer" in verdict["skipped"][0]["why"]
+    assert verdict["follows"] is True
+
+
+async def test_leads_go_only_to_those_who_speak_the_language_and_others_are_not_held_up(router: Router) -> None:
+    french = [stranger(n, contact=Contact(email=f"p{n}@gmail.com", language="fr")) for n in (1, 2, 3)]
+    dutch = stranger(4, contact=Contact(email="p4@gmail.com", language="nl"))
+    await router.hear(*french)
+    said = await router.says(3)
+    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob", "bob"]
+    [parked] = ones(said, LeadParked)
+    await router.hear(dutch)
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    assert event.rep.id == "ann"
+    await router.hear(activity(0, "lost", lead_id=ones(said, LeadAssigned)[0].lead_id))
+    [drained] = await router.says(1)
+    assert isinstance(drained, LeadAssigned)
+    assert (drained.lead_id, drained.rep.id) == (parked.lead_id, "bob")
+
+
+async def test_leads_of_somebody_who_left_the_team_are_handed_on_when_the_new_version_takes_effect(
+    router: Router, file: Path
+) -> None:
+    await router.hear(stranger(1, kind="newsletter"))
+    [first] = await router.says(1)
+    assert isinstance(first, LeadAssigned)
+    assert first.rep.id == "cleo"
+    without = TEAM.replace("version: 1", "version: 2").replace(
+        "inside: {members: {cleo: 1}", "inside: {members: {mia: 1}"
+    )
+    file.write_text("\n".join(line for line in without.splitlines() if "id: cleo" not in line))  # noqa: ASYNC240
+    [second] = await router.says(1)
+    assert isinstance(second, LeadReassigned)
+    assert (second.rep.id, second.because, second.agreement.version) == ("mia", "left", 2)

@@ -1,0 +1,249 @@
+"""All the promises of an agreement on a real log and either database: counts, dispositions, triage and disputes."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from shared import agreement_file
+from shared.bus.embedded import EmbeddedBus
+from shared.db.engine import Database
+from shared.domain.agreement import Agreement
+from shared.domain.business_time import add_business_days
+from shared.domain.events import (
+    ESCALATIONS,
+    AgreementActivated,
+    BreachRetracted,
+    EscalationClosed,
+    EscalationRaised,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+)
+from tests.agreements import agreement_text
+from tests.services.sla_monitor_stage import DEAL as PROBES
+from tests.services.sla_monitor_stage import (
+    Stage,
+    activity,
+    assigned,
+    from_start,
+    keep,
+    merged,
+    now,
+    parked,
+    rejected,
+)
+
+PROMISES = """\
+    attempts: {at_least: 3, within: 1 second, met_by: [call, email], ladder: gentle}
+    disposition: {within: 2 business days, met_by: [accepted, rejected], ladder: gentle}
+  operations:
+    triage: {parked_within: 5 seconds, ladder: gentle}
+    disputes: {answered_within: 2 business days, ladder: gentle}
+
+queues:
+  triage: {owner: mia}
+
+ladders:
+  gentle: [{at: 0 minutes, tell: [rep]}, {at: 1 business day, tell: [manager]}]
+"""
+
+
+def full_agreement() -> Agreement:
+    text = agreement_text(within="1 hour", warn="5 minutes", move="1 hour", page="2 hours")
+    whole = text.replace("\nladders:\n", PROMISES, 1)
+    return agreement_file.parse(whole, "full.yaml").agreement
+
+
+DEAL = full_agreement()
+LONG_AGO = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
+    for deal in (DEAL, PROBES):
+        await keep(database, deal)
+    said = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(embedded_bus, database, said)
+    await said.close()
+
+
+async def listed(client: httpx.AsyncClient, lead: str = "ld_1") -> dict[tuple[str, str], dict[str, Any]]:
+    items = (await client.get("/v1/windows", params={"lead_id": lead})).json()["items"]
+    return {(item["promise"], item["owner"]): item for item in items}
+
+
+async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_anew(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        first = assigned(deal=DEAL)
+        await stage.hear(first)
+        opened = await stage.says(WindowOpened, 3)
+        assert [event.promise for event in opened] == ["first_response", "attempts", "disposition"]
+        calendar = DEAL.people["ann"].calendar
+        assert calendar is not None
+        assert opened[2].due_at == add_business_days(calendar, opened[2].at, 2)
+        await stage.hear(assigned(deal=DEAL, rep="bob", generation=2))
+        cancelled = await stage.says(WindowCancelled, 3)
+        assert {(event.owner, event.reason) for event in cancelled} == {("ann", "reassigned")}
+        assert [event.owner for event in (await stage.says(WindowOpened, 6))[3:]] == ["bob"] * 3
+        windows = await listed(client)
+        assert {owner: state["state"] for (promise, owner), state in windows.items() if promise == "attempts"} == {
+            "ann": "cancelled",
+            "bob": "open",
+        }
+
+
+async def test_attempts_are_counted_and_met_by_the_last_one_in_time(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        start = now()
+        calls = [activity(at=start + timedelta(milliseconds=step)) for step in (30, 10, 20)]
+        await stage.hear(calls[0], assigned(deal=DEAL, assigned_at=start), calls[1], calls[1])
+        await stage.says(WindowMet)
+        await stage.settled()
+        attempts = (await listed(client))["attempts", "ann"]
+        assert (attempts["state"], attempts["done"], attempts["needed"]) == ("open", 2, 3)
+        await stage.mark(start + timedelta(seconds=1))
+        await stage.hear(calls[2])
+        await stage.mark(start + timedelta(hours=1))
+        await stage.silent(WindowBreached, 1.6)
+        attempts = (await listed(client))["attempts", "ann"]
+        assert (attempts["state"], attempts["done"], attempts["met_by"]) == ("met", 3, calls[0].activity_id)
+
+
+async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        start = now()
+        calls = [activity(at=start + timedelta(milliseconds=step)) for step in (10, 20, 30)]
+        await stage.mark(start + timedelta(hours=1))
+        await stage.hear(assigned(deal=DEAL, assigned_at=start), *calls[:2])
+        [breached] = await stage.says(WindowBreached)
+        assert breached.promise == "attempts"
+        [raised] = await stage.says(EscalationRaised)
+        assert (raised.promise, raised.told) == ("attempts", ("rep",))
+        await stage.hear(activity(kind="note"), calls[1], calls[2])
+        [retracted] = await stage.says(BreachRetracted)
+        assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, calls[2].activity_id)
+        assert [event.reason for event in await stage.says(EscalationClosed)] == ["breach retracted"]
+        assert (await listed(client))["attempts", "ann"]["state"] == "met"
+
+
+async def test_a_parked_lead_has_a_clock_that_an_assignment_stops(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.hear(parked(deal=DEAL))
+        [opened] = await stage.says(WindowOpened)
+        assert (opened.promise, opened.side, opened.owner, opened.generation) == ("triage", "operations", "mia", 0)
+        assert opened.due_at == opened.at + timedelta(seconds=5)
+        event = assigned(deal=DEAL)
+        await stage.hear(event)
+        [met] = await stage.says(WindowMet)
+        assert (met.promise, met.met_by) == ("triage", "ld_1-1")
+        assert len(await stage.says(WindowOpened, 4)) == 4
+        triage = (await listed(client))["triage", "mia"]
+        assert (triage["state"], triage["side"], triage["done"]) == ("met", "operations", 1)
+
+
+async def test_a_lead_that_waits_too_long_is_a_breach_which_an_assignment_in_time_takes_back(stage: Stage) -> None:
+    async with stage.monitor():
+        since = now() - LONG_AGO
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.hear(parked(deal=DEAL, decided_at=since), parked("late", DEAL, decided_at=since))
+        breached = await stage.says(WindowBreached, 2)
+        assert {(event.promise, event.owner, event.side) for event in breached} == {("triage", "mia", "operations")}
+        assert len(await stage.says(EscalationRaised, 2)) == 2
+        await stage.hear(assigned("late", DEAL))
+        [closed] = await stage.says(EscalationClosed)
+        assert (closed.lead_id, closed.reason) == ("late", "assigned late")
+        await stage.hear(assigned(deal=DEAL, assigned_at=since + timedelta(seconds=4)))
+        [retracted] = await stage.says(BreachRetracted)
+        assert retracted.lead_id == "ld_1"
+
+
+async def test_a_lead_that_was_just_due_is_not_a_breach_while_its_assignment_may_be_unread(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark(now() + timedelta(hours=1))
+        await stage.hear(parked(deal=DEAL, decided_at=now() - timedelta(seconds=10)))
+        await stage.says(WindowOpened)
+        await stage.silent(WindowBreached, 1.5)
+
+
+async def test_an_owner_who_loses_a_lead_to_a_queue_owes_nothing_more(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.hear(assigned(deal=DEAL), parked(deal=DEAL, version=2))
+        cancelled = await stage.says(WindowCancelled, 3)
+        assert {(event.owner, event.reason) for event in cancelled} == {("ann", "parked in triage")}
+        await stage.hear(parked(deal=DEAL, version=3))
+        assert [event.promise for event in (await stage.says(WindowCancelled, 4))[3:]] == ["triage"]
+        assert [event.promise for event in (await stage.says(WindowOpened, 5))[3:]] == ["triage", "triage"]
+        await stage.hear(parked(deal=DEAL, version=3, reason="told again"))
+        await stage.settled()
+        assert len(await stage.says(WindowCancelled, 4)) == 4
+        assert stage.copies == 0
+
+
+async def test_a_lead_that_ends_without_an_owner_leaves_no_promise_running(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        await stage.hear(parked(deal=DEAL), assigned("two", DEAL), parked("three", DEAL), parked("four", DEAL))
+        await stage.hear(rejected(deal=DEAL), merged("two", DEAL, into="ld_9"), merged("four", DEAL, into=None))
+        await stage.hear(activity("three", "rejected"))
+        cancelled = await stage.says(WindowCancelled, 5)
+        assert {(event.lead_id, event.reason) for event in cancelled} == {
+            ("ld_1", "rejected"),
+            ("two", "it is lead ld_9 now"),
+            ("three", "rejected"),
+        }
+        assert (await listed(client, "four"))["triage", "mia"]["state"] == "open"
+
+
+async def test_a_dispute_is_owed_an_answer_by_the_rep_who_rejected(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        start = now()
+        await stage.hear(assigned(deal=DEAL, assigned_at=start))
+        await stage.hear(activity(kind="rejected", at=start + timedelta(milliseconds=10)))
+        dispute = activity(kind="disputed", at=start + timedelta(milliseconds=20))
+        await stage.hear(dispute, dispute)
+        opened = (await stage.says(WindowOpened, 4))[3]
+        assert (opened.promise, opened.side, opened.owner, opened.at) == (
+            "disputes",
+            "operations",
+            "ann",
+            dispute.accepted_at,
+        )
+        await stage.hear(parked(deal=DEAL, version=2))
+        await stage.says(WindowOpened, 5)
+        assert (await listed(client))["disputes", "ann"]["state"] == "open"
+        await stage.hear(activity(kind="disputed", at=start + timedelta(milliseconds=25)))
+        await stage.says(WindowOpened, 6)
+        await stage.hear(activity(kind="accepted", at=start + timedelta(milliseconds=30)))
+        met = await stage.says(WindowMet, 3)
+        assert [event.promise for event in met] == ["disposition", "disputes", "disputes"]
+        assert stage.copies == 0
+
+
+async def test_a_dispute_that_overtakes_the_assignment_is_not_lost(stage: Stage) -> None:
+    async with stage.monitor():
+        start = now()
+        await stage.hear(activity(kind="disputed", at=start + timedelta(milliseconds=20)))
+        await stage.settled()
+        before = len(stage.events)
+        await stage.hear(assigned(deal=DEAL, assigned_at=start))
+        known = sum(isinstance(event, WindowOpened) for event in stage.events[:before])
+        opened = (await stage.says(WindowOpened, known + 4))[known:]
+        assert [event.promise for event in opened] == ["first_response", "attempts", "disposition", "disputes"]
+
+
+async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: Stage) -> None:
+    async with stage.monitor():
+        event = AgreementActivated(
+            lead_id=DEAL.name,
+            agreement=DEAL.ref,
+            previous=None,
+            effective_from=now(),
+            activated_at=now(),
+            approved_by={"sales": "Sal"},
+        )
+        await stage.hear(event, parked(deal=DEAL))
+        await stage.says(WindowOpened)
+        assert len(stage.events) == 1

@@ -1,0 +1,101 @@
+"""An agreement that uses every block, for tests on its words."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from shared import agreement_file
+from shared.domain.agreement import (
+    Agreement,
+    Channel,
+    Commitment,
+    Content,
+    Duration,
+    FactType,
+    Goal,
+    Only,
+    Person,
+    Pilot,
+    Pool,
+    Promise,
+    Queue,
+    RejectReason,
+    Review,
+    Route,
+    Step,
+)
+from shared.domain.conditions import Condition
+from tests.agreements import agreement_text
+
+SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
+LARGE = Condition(">=", "company.employees", 1000)
+
+
+def whole() -> Agreement:
+    """Every block filled."""
+    people = dict(SMALL.people)
+    people["bob"] = replace(
+        people["bob"],
+        languages=("fr", "en"),
+        skills=("enterprise",),
+        territories=("BE",),
+        max_open=30,
+        max_new_per_day=12,
+    )
+    people["eve"] = Person("eve", "eve@acme.example", active=False)
+    ladders = dict(SMALL.ladders)
+    ladder = ladders["response"]
+    late = Step(len(ladder.steps) + 1, 0, True, 2, ("marketing_lead", "sales_lead"))
+    ladders["response"] = replace(ladder, steps=(*ladder.steps, late), repeats=2, repeat_every_s=1800)
+    promise = SMALL.promises["first_response"]
+    text = SMALL.text
+    return replace(
+        SMALL,
+        fields={"budget.amount": FactType("money"), "need.timeline": FactType("one_of", ("now", "this_year"))},
+        mql=replace(
+            SMALL.mql,
+            fit=Condition("all", parts=(LARGE, Condition("in", "contact.country", ("BE", "NL")))),
+            hand_off_within=Duration(120),
+        ),
+        scoring=(*SMALL.scoring, replace(SMALL.scoring[0], reason="asked again", intent=True)),
+        people=people,
+        pools={
+            **SMALL.pools,
+            "benelux": Pool("benelux", {"ann": 2, "bob": 1}, "least_open", True, "triage"),
+        },
+        routing=(
+            Route("known account", owner="account", when=LARGE, unless_away_for=Duration(0, True, days=2)),
+            Route(
+                "french",
+                "benelux",
+                Condition("is", "contact.language", "fr"),
+                only=(Only("languages", ("fr",)), Only("territories", field="contact.country")),
+            ),
+            *SMALL.routing,
+        ),
+        promises={
+            "first_response": replace(promise, at_least_score=80, otherwise=Duration(3600, True)),
+            "attempts": Promise("attempts", Duration(0, True, days=5), ("call", "email"), "response", at_least=6),
+        },
+        ladders=ladders,
+        review=Review("2 weeks", "3 months"),
+        half_life_s=14 * 86_400,
+        sql_needs=("authority", "need"),
+        queues={"triage": Queue("triage", "mia")},
+        operations={"triage": Promise("triage", Duration(0, True, days=1), (), "response", side="operations")},
+        commitments={
+            "volume": Commitment("volume", Decimal(400), "month", "response"),
+            "completeness": Commitment("completeness", Decimal("0.8"), "week", "response", ("contact.phone",)),
+        },
+        dispute_within=Duration(0, True, days=2),
+        reject_reasons={
+            "unreachable": RejectReason("unreachable", only_after="attempts"),
+            "other": RejectReason("other", needs_text=True),
+        },
+        objections=("price", "timing"),
+        channels=(Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY", "url": "https://secret"}),),
+        content=(Content("roi", "ROI sheet", "https://acme.example/roi", ("price",)),),
+        goals=(Goal("Q4", "won_revenue", Decimal(500_000), date(2026, 12, 31), "team_chat"),),
+        pilots=(Pilot("faster", Condition("is", "inquiry.campaign", "q4"), replace(SMALL, version=2), "live"),),
+        drafts={"draft.yaml": text},
+    )
