@@ -159,6 +159,29 @@ def diff(
     raise typer.Exit(1 if found else 0)
 
 
+@agreement.command()
+def simulate(
+    draft: Annotated[
+        Path | None,
+        typer.Option("--with", help="The agreement to try, as YAML; left out, the versions that were in force."),
+    ] = None,
+    against: Annotated[
+        int | None, typer.Option(help="Compare with a replay of this kept version instead of what is recorded.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="A date: from then on it is in force, and leads are compared.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="A date, the last one that is replayed.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every lead that differs to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write what is printed to this file, as a page.")] = None,
+) -> None:
+    """Replay the recorded past under an agreement, and say what would have been different."""
+    from services.cli.simulate import Wish, simulated  # noqa: PLC0415
+
+    _quiet()
+    print(simulated(os.environ, Wish(draft, against, since, until, csv, html)))
+
+
 @lead.command(name="explain")
 def explain_lead(
     lead_id: Annotated[str, typer.Argument(help="The lead's id.")],

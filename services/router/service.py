@@ -1,6 +1,6 @@
 """Puts the router together."""
 
-from services.router.api import ordering, proving, reading
+from services.router.api import ordering, pilots, proving, reading, simulating
 from services.router.handlers.hearing import Handlers
 from services.router.handlers.orders import Orders
 from services.router.handlers.sitting import Sittings
@@ -42,6 +42,8 @@ def build(platform: Platform) -> Service:
         routers=[
             reading.router(platform, in_force.at),
             proving.router(platform, in_force.state),
+            pilots.router(platform, in_force.at),
+            simulating.router(platform, in_force.at),
             ordering.router(orders, platform.keys),
         ],
         starts=(in_force.start,),

@@ -8,9 +8,10 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from services.scoreboard import store
 from services.scoreboard.domain.conservation import IN_FLIGHT, OUTCOMES, RECEIVED, conserve
 from services.scoreboard.domain.summaries import summarise
+from services.scoreboard.store import reading
+from services.scoreboard.store.rows import Entry, Place
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound, Refused
 from shared.domain.events import TYPES
@@ -32,7 +33,7 @@ def router(platform: Platform) -> APIRouter:
     @doors.get("/v1/conservation", summary="Every inquiry received, by what became of it")
     async def conservation() -> Response:
         async with platform.db.read() as tx:
-            equation = conserve(await store.conservation_counts(tx))
+            equation = conserve(await reading.conservation_counts(tx))
         terms = {name: getattr(equation, name) for name in (RECEIVED, *OUTCOMES, IN_FLIGHT)}
         return _json({**terms, "balanced": equation.balanced})
 
@@ -42,7 +43,7 @@ def router(platform: Platform) -> APIRouter:
     ) -> Response:
         after = _place(cursor) if cursor else None
         async with platform.db.read() as tx:
-            entries = await store.story(tx, lead_id, after=after, most=limit + 1)
+            entries = await reading.story(tx, lead_id, after=after, most=limit + 1)
         if not entries and after is None:
             raise NotFound("No lead with this id was ever heard of. Check the id, or find the lead with GET /v1/leads.")
         items = [_item(entry) for entry in entries[:limit]]
@@ -51,7 +52,7 @@ def router(platform: Platform) -> APIRouter:
     return doors
 
 
-def _item(entry: store.Entry) -> dict[str, Any]:
+def _item(entry: Entry) -> dict[str, Any]:
     event = msgspec.json.decode(entry.data, type=TYPES[entry.type])
     return {
         "at": instant(entry.at),
@@ -62,11 +63,11 @@ def _item(entry: store.Entry) -> dict[str, Any]:
     }
 
 
-def _cursor(entry: store.Entry) -> str:
+def _cursor(entry: Entry) -> str:
     return f"{(entry.at - _EPOCH) // timedelta(microseconds=1)}.{entry.rank}.{entry.event_id}"
 
 
-def _place(cursor: str) -> store.Place:
+def _place(cursor: str) -> Place:
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise Refused(

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from services.scoreboard import store
 from services.scoreboard.domain import inquiries, leads, promises
 from services.scoreboard.domain.counting import ALL, EVENTS, Count, difference
+from services.scoreboard.domain.leads import Lead
 from services.scoreboard.domain.summaries import RANKS
+from services.scoreboard.store import rows
+from services.scoreboard.store.rows import Entry
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.events import (
@@ -32,17 +34,20 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     """Inquiries arrived: count them, and show who they are from."""
     heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     moves = _events(batch)
-    known = await store.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
-    people = await store.locked_leads(tx, (event.lead_id for _, event in heard))
+    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
+    people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
     for received, event in heard:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.receive(was, event)
         _count(moves, received, difference(was, now, inquiries.counts_for))
-        people[event.lead_id] = leads.inquire(people[event.lead_id], event)
-    await store.save(tx, list(known.values()))
-    await store.save(tx, list(people.values()))
-    await store.add_entries(tx, _entries(batch))
-    await store.add_counts(tx, moves)
+        lead = leads.inquire(people[event.lead_id], event)
+        if now.lead_id is not None and now.lead_id != event.lead_id:
+            lead = leads.join(lead, now.lead_id, now.decided_at or event.accepted_at)
+        _set(people, lead, moves, received)
+    await rows.save(tx, list(known.values()))
+    await rows.save(tx, list(people.values()))
+    await rows.add_entries(tx, _entries(batch))
+    await rows.add_counts(tx, moves)
 
 
 async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
@@ -50,30 +55,37 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     facts = [r for r in batch if not isinstance(r.event, WatermarkAdvanced)]
     if not facts:
         return
-    heard = [r.event for r in facts if isinstance(r.event, ActivityRecorded)]
-    people = await store.locked_leads(tx, (event.lead_id for event in heard))
-    for event in heard:
-        people[event.lead_id] = leads.act(people[event.lead_id], event)
-    await store.save(tx, list(people.values()))
-    await store.add_entries(tx, _entries(facts))
-    await store.add_counts(tx, _events(facts))
+    moves = _events(facts)
+    heard = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
+    people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
+    for received, event in heard:
+        _set(people, leads.act(people[event.lead_id], event), moves, received)
+    await rows.save(tx, list(people.values()))
+    await rows.add_entries(tx, _entries(facts))
+    await rows.add_counts(tx, moves)
 
 
 async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
-    """The router decided: the inquiry has its outcome, the lead its state and owner."""
+    """The router decided: the inquiry has its outcome, the lead its state and owner. An inquiry that was judged under
+    another lead's id than it came under shows that both are one person.
+    """
     heard = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
     moves = _events(batch)
-    known = await store.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
-    people = await store.locked_leads(tx, (event.lead_id for _, event in heard))
+    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
+    came_under = [inquiry.lead_id for inquiry in known.values() if inquiry.lead_id is not None]
+    people = await rows.locked_leads(tx, (*(event.lead_id for _, event in heard), *came_under))
     for received, event in heard:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.decide(was, event)
         _count(moves, received, difference(was, now, inquiries.counts_for))
-        people[event.lead_id] = leads.settle(people[event.lead_id], event)
-    await store.save(tx, list(known.values()))
-    await store.save(tx, list(people.values()))
-    await store.add_entries(tx, _entries(batch))
-    await store.add_counts(tx, moves)
+        _set(people, leads.settle(people[event.lead_id], event), moves, received)
+        if was.lead_id is not None and was.lead_id != now.lead_id:
+            at = now.decided_at or received.envelope.time
+            _set(people, leads.join(people[was.lead_id], event.lead_id, at), moves, received)
+    await rows.save(tx, list(known.values()))
+    await rows.save(tx, list(people.values()))
+    await rows.add_entries(tx, _entries(batch))
+    await rows.add_counts(tx, moves)
 
 
 async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
@@ -81,20 +93,20 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
     moves = _events(batch)
     running = [(r, r.event) for r in batch if isinstance(r.event, WindowEvent)]
     if running:
-        windows = await store.locked_windows(tx, (event.window_id for _, event in running))
+        windows = await rows.locked_windows(tx, (event.window_id for _, event in running))
         for received, event in running:
             was = windows[event.window_id]
             windows[event.window_id] = now = promises.run(was, event)
             _count(moves, received, difference(was, now, promises.counts_for))
-        await store.save(tx, list(windows.values()))
+        await rows.save(tx, list(windows.values()))
     raised = [r.event for r in batch if isinstance(r.event, EscalationEvent)]
     if raised:
-        ladder = await store.locked_escalations(tx, (event.escalation_id for event in raised))
+        ladder = await rows.locked_escalations(tx, (event.escalation_id for event in raised))
         for climbed in raised:
             ladder[climbed.escalation_id] = promises.climb(ladder[climbed.escalation_id], climbed)
-        await store.save(tx, list(ladder.values()))
-    await store.add_entries(tx, _entries(batch))
-    await store.add_counts(tx, moves)
+        await rows.save(tx, list(ladder.values()))
+    await rows.add_entries(tx, _entries(batch))
+    await rows.add_counts(tx, moves)
 
 
 async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
@@ -102,15 +114,15 @@ async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
     moves = _events(batch)
     heard = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
     stuck = [(r, event, found) for r, event in heard if (found := inquiries.inquiry_in(event)) is not None]
-    known = await store.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
+    known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]
         known[found.inquiry_id] = now = inquiries.quarantine(was, event, found)
         _count(moves, received, difference(was, now, inquiries.counts_for))
-    await store.save(tx, list(known.values()))
+    await rows.save(tx, list(known.values()))
     of_leads = [r for r, event in heard if not event.origin.startswith("source:")]
-    await store.add_entries(tx, _entries(of_leads))
-    await store.add_counts(tx, moves)
+    await rows.add_entries(tx, _entries(of_leads))
+    await rows.add_counts(tx, moves)
 
 
 def _events(batch: Iterable[Received]) -> Moves:
@@ -122,9 +134,14 @@ def _count(moves: Moves, received: Received, by: Counter[Count]) -> None:
         moves[period, received.record.partition, name] += value
 
 
-def _entries(batch: Iterable[Received]) -> list[store.Entry]:
+def _set(people: dict[str, Lead], lead: Lead, moves: Moves, received: Received) -> None:
+    _count(moves, received, difference(people[lead.lead_id], lead, leads.counts_for))
+    people[lead.lead_id] = lead
+
+
+def _entries(batch: Iterable[Received]) -> list[Entry]:
     return [
-        store.Entry(
+        Entry(
             event_id=received.envelope.id,
             lead_id=received.event.lead_id,
             at=received.envelope.time,

@@ -2,10 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-from services.scoreboard import api, handlers, store
+from services.scoreboard import api, handlers
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
+from services.scoreboard.store.tables import tables
 from shared import agreement_file
 from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
@@ -37,10 +38,10 @@ def build(platform: Platform) -> Service:
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
-        tables=store.tables,
+        tables=tables,
         committed=(seen, decided),
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=store.tables, wake=decided)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=tables, wake=decided)
 
     async def database() -> str | None:
         await platform.db.ping()

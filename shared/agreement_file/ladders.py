@@ -22,6 +22,9 @@ def check_escalations(agreement: Agreement, findings: Findings) -> None:
             _check_steps(promise, agreement, findings)
     for promise in agreement.operations.values():
         ladder = agreement.ladders.get(promise.ladder)
+        if ladder and any(step.move_within for step in ladder.steps):
+            stays = f"`{promise.name}` climbs ladder `{ladder.name}`, but no lead moves for a promise of operations"
+            findings.warn(("ladders", ladder.name), "never_moves", stays, key=True)
         # A dispute is answered by the rep who rejected, a parked lead is seen to by the owner of the queue.
         if ladder and promise.name == "disputes":
             _check_managers(ladder, members, agreement, findings)

@@ -7,6 +7,7 @@ prepared statement, in-process.
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
     names = tuple(rows[0])
     connection = (await tx.get_raw_connection()).driver_connection
     assert connection is not None  # noqa: S101 (a transaction has its connection)
-    records = [tuple(row[name] for name in names) for row in rows]
+    records = list(map(itemgetter(*names), rows)) if len(names) > 1 else [tuple(row.values()) for row in rows]
     await connection.copy_records_to_table(table.name, records=records, columns=names)
 
 

@@ -133,7 +133,7 @@ class InForce:
             # Another process may have kept its own file's version since we looked.
             if self._file.judge(await agreements.versions(tx), now) is not None:
                 await agreements.keep(tx, new, now)
-                self._log.info("agreement_kept", name=new.name, version=new.version, hash=new.hash)
+                self._log.debug("agreement_kept", name=new.name, version=new.version, hash=new.hash)
             self._kept = await agreements.versions(tx)
 
     async def _follow(self, now: datetime) -> None:
@@ -169,7 +169,8 @@ class InForce:
             previous = _activated_last(await agreements.versions(tx))
             if await agreements.activate(tx, version.hash, now):
                 await outbox.announce(tx, self._tables, [self._announcement(version, previous, now)])
-                self._log.info("agreement_activated", name=version.name, version=version.version, hash=version.hash)
+                tell = self._log.info if previous is not None else self._log.debug
+                tell("agreement_activated", name=version.name, version=version.version, hash=version.hash)
             self._kept = await agreements.versions(tx)
         self._current = next(v for v in self._kept if v.hash == version.hash), agreement
 

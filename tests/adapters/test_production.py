@@ -126,22 +126,22 @@ def test_one_command_starts_everything_and_ctrl_c_leaves_no_process() -> None:
 def test_a_killed_run_is_cleared_away_by_the_next_which_gives_up_on_what_cannot_live() -> None:
     with folder_for_command() as folder, ExitStack() as stack:
         folder.mkdir(parents=True)
-        agreement = folder / "agreement.yaml"
-        shutil.copy(ROOT / "deploy" / "agreement.example.yaml", agreement)
-        killed = stack.enter_context(Command(folder, BATON_AGREEMENT=str(agreement)))
+        sources = folder / "sources.yaml"
+        shutil.copy(ROOT / "deploy" / "sources.example.yaml", sources)
+        killed = stack.enter_context(Command(folder, BATON_SOURCES=str(sources)))
         killed.until("Starting the services")
         killed.end(signal.SIGKILL)
 
-        command = stack.enter_context(Command(folder, BATON_AGREEMENT=str(agreement)))
+        command = stack.enter_context(Command(folder, BATON_SOURCES=str(sources)))
         parts = command.ready()
         assert "Stopping kafka, which an earlier run left behind" in command.said
         assert "Stopping postgres, which an earlier run left behind" in command.said
-        agreement.unlink()
-        os.kill(parts["router"], signal.SIGKILL)
+        sources.unlink()
+        os.kill(parts["ingest"], signal.SIGKILL)
         assert command.process.wait(90) == 1
         said = command.errors.read_text()
-        assert "router ended 5 times within 60 s" in said
-        assert f"{agreement}: there is no such file" in said
+        assert "ingest ended 5 times within 60 s" in said
+        assert f"BATON_SOURCES names {sources}, which can't be read" in said
         assert not any(lives(pid) for pid in parts.values())
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import accepting, footprint, handing_off, routing
+from tests.bench import accepting, footprint, growth, handing_off, routing, simulating
 from tests.bench.figures import Figure, keep, table
 
 
@@ -17,7 +17,9 @@ def main(*, short: bool) -> None:
         folder = Path(place)
         figures += accepting.measure(folder, seconds=2 if short else 8, rounds=rounds)
         figures += asyncio.run(routing.measure(folder, count=3000 if short else 50_000, rounds=rounds))
+        figures += growth.measure(folder, stored=20_000 if short else 1_000_000, batches=2 if short else 30)
         figures += handing_off.measure(folder, seconds=2 if short else 15, rounds=rounds)
+        figures += simulating.measure(folder, leads=2000 if short else 100_000, rounds=rounds)
         figures += footprint.measure(folder, leads=500 if short else 10_000, rounds=rounds)
     print(table(figures))
     if not short:

@@ -40,21 +40,21 @@ TYPE = LeadAssigned.TYPE.encode()
 ROWS = ("router_inbox", "router_leads", "router_assignments", "router_verdicts")
 
 
-def large_agreement(*, rules: int = 20, reps: int = 200, pool_of: int = 20) -> str:
-    """An agreement with so many routing rules and reps; leads spread over all rules."""
+def large_agreement(*, rules: int = 20, reps: int = 200, pool_of: int = 20, first: int = 0) -> str:
+    """An agreement with so many routing rules and reps: each rule takes 50 sizes of companies, from `first` up."""
     people = [{"id": f"rep{n:03}", "email": f"rep{n:03}@acme.example", "calendar": "always"} for n in range(reps)]
     pools = {
-        f"pool{first // pool_of:02}": {
-            "members": {f"rep{n:03}": 1 + n % 3 for n in range(first, first + pool_of)},
+        f"pool{begin // pool_of:02}": {
+            "members": {f"rep{n:03}": 1 + n % 3 for n in range(begin, begin + pool_of)},
             "strategy": "weighted_turns",
         }
-        for first in range(0, reps, pool_of)
+        for begin in range(0, reps, pool_of)
     }
     names = list(pools)
     routing: list[dict[str, Any]] = [
         {
             "name": f"size {n}",
-            "when": {"field": "company.employees", "op": "between", "value": [n * 50, n * 50 + 49]},
+            "when": {"field": "company.employees", "op": "between", "value": [first + n * 50, first + n * 50 + 49]},
             "to": {"pool": names[n % len(names)]},
         }
         for n in range(rules - 1)
@@ -83,8 +83,8 @@ def large_agreement(*, rules: int = 20, reps: int = 200, pool_of: int = 20) -> s
     )
 
 
-def inquiries(count: int) -> Iterator[Envelope]:
-    """So many inquiries of different people, about 600 bytes each."""
+def inquiries(count: int, *, sizes: int = 1000) -> Iterator[Envelope]:
+    """So many inquiries of different people, about 600 bytes each, of companies of `sizes` different sizes."""
     now = datetime.now(UTC)
     for number in range(count):
         token = secrets.token_hex(13)
@@ -95,7 +95,7 @@ def inquiries(count: int) -> Iterator[Envelope]:
             kind="demo_request",
             accepted_at=now,
             contact=Contact(email=f"person{number}@example.com", first_name="Jo", last_name="Peeters", country="BE"),
-            company=Company(name="Example NV", domain="example.com", employees=number % 1000, industry="software"),
+            company=Company(name="Example NV", domain="example.com", employees=number % sizes, industry="software"),
             consent=Consent(basis="opt_in", text="Acme may contact me"),
             campaign="q4-demo",
             channel="paid_search",

@@ -18,5 +18,20 @@ def test_every_benchmark_runs_and_prints_its_row() -> None:
     command = [sys.executable, "-m", "tests.bench", "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    for figure in ("P1a", "P1b", "P2", "P3 p50", "P3 p99", "P9 start", "P9 memory"):
+    for figure in (
+        "P1a",
+        "P1b",
+        "P2",
+        "P3 p50",
+        "P3 p99",
+        "P6 leads",
+        "P6 reps",
+        "P6 rules",
+        "P6 rule",
+        "P6 rep",
+        "P8",
+        "P8 memory",
+        "P9 start",
+        "P9 memory",
+    ):
         assert f"| {figure} |" in done.stdout

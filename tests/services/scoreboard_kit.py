@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from shared.db.engine import Database
 from shared.domain.events import Event
 from shared.http import Keys
 from shared.ports import Clock
-from shared.runtime.service import Platform
+from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
 
@@ -94,18 +94,29 @@ async def eventually(look: Callable[[], Awaitable[str | None]], *, within_s: flo
 
 @asynccontextmanager
 async def running(
-    database: Database, bus: EmbeddedBus, clock: Clock, *, serve: bool = False, **more: str
+    database: Database,
+    bus: EmbeddedBus,
+    clock: Clock,
+    *,
+    serve: bool = False,
+    beside: Sequence[Callable[[Platform], Service]] = (),
+    **more: str,
 ) -> AsyncIterator[Board]:
-    """The service with its tasks; with `serve`, behind a real server on a free port."""
+    """The service with its tasks; with `serve`, behind a real server on a free port. `beside` are other services that
+    run in the same process, behind the same door.
+    """
     environ = {**ENVIRON, **more}
     settings = read(Settings, {k: v for k, v in environ.items() if not k.startswith("BATON_SCOREBOARD_")})
     platform = Platform(settings, environ, clock, bus, database, Keys.load(settings))
     service = build(platform)
-    web = Web(platform, [service])
+    services = [service, *(each(platform) for each in beside)]
+    web = Web(platform, services)
+    for start in [start for each in services for start in each.starts]:
+        await start()
     web.open()
     live = getattr(service.tasks["live"], "__self__")  # noqa: B009 (the task is a method of what we look for)
     assert isinstance(live, Live)
-    tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
+    tasks = [asyncio.create_task(run()) for each in services for run in each.tasks.values()]
     try:
         async with _client(web, serve=serve) as client:
             yield Board(bus, client, clock, live)

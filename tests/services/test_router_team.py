@@ -1,5 +1,7 @@
 """Who gets a lead when people are busy, away, leave the team or give leads back, on both databases."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,15 @@ import pytest
 
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadReassigned
+from shared.domain.events import (
+    Event,
+    InquiryReceived,
+    LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadReassigned,
+    MoveRequested,
+)
 from shared.domain.lead import Company, Contact
 from tests.services.router_kit import Router, activity, inquiry, running
 
@@ -280,3 +290,70 @@ async def test_leads_of_somebody_who_left_the_team_are_handed_on_when_the_new_ve
     [second] = await router.says(1)
     assert isinstance(second, LeadReassigned)
     assert (second.rep.id, second.because, second.agreement.version) == ("mia", "left", 2)
+
+
+async def test_a_lead_that_was_given_back_before_it_was_heard_of_goes_on_at_once(router: Router) -> None:
+    declined = activity(1, "declined", reason="not mine")
+    await router.hear(declined)
+    async with asyncio.timeout(10):
+        while await router.early() < 1:
+            await asyncio.sleep(0.02)
+    await router.hear(stranger(1, accepted_at=declined.accepted_at))
+    first, second = await router.says(2)
+    assert isinstance(first, LeadAssigned)
+    assert isinstance(second, LeadReassigned)
+    assert (second.previous_rep, second.because) == (first.rep.id, "declined")
+
+
+async def test_a_lead_that_everybody_gave_back_waits_and_does_not_go_round(router: Router) -> None:
+    await router.hear(stranger(1))
+    [first] = ones(await router.says(1), LeadAssigned)
+    await router.hear(activity(1, "declined", activity_id="1", by=first.rep.id))
+    [second] = ones(await router.says(1), LeadReassigned)
+    await router.hear(activity(1, "declined", activity_id="2", by=second.rep.id))
+    assert isinstance((await router.says(1))[0], LeadParked)
+    await router.hear(stranger(2))
+    assert [event.lead_id for event in ones(await router.says(1), LeadAssigned)] == ["ld_2"]
+    assert (await router.client.get("/v1/leads/ld_1")).json()["state"] == "parked"
+
+
+async def test_a_missed_lead_that_moves_on_makes_room_for_one_that_waits(router: Router) -> None:
+    await router.hear(*(stranger(n) for n in range(1, 4)))
+    of_three = ones(await router.says(3), LeadAssigned)
+    [(full, _), (other, _)] = Counter(event.rep.id for event in of_three).most_common()
+    language = {"ann": "nl", "bob": "fr"}[full]
+    await router.hear(stranger(4, contact=Contact(email="p4@gmail.com", language=language)))
+    assert isinstance((await router.says(1))[0], LeadParked)
+    missed = next(event for event in of_three if event.rep.id == full)
+    at = datetime.now(UTC)
+    await router.hear(
+        MoveRequested(lead_id=missed.lead_id, window_id="w", owner=full, generation=1, within="pool", at=at)
+    )
+    moved, drained = await router.says(2)
+    assert isinstance(moved, LeadReassigned)
+    assert isinstance(drained, LeadAssigned)
+    assert (moved.rep.id, drained.lead_id, drained.rep.id) == (other, "ld_4", full)
+
+
+async def test_a_second_inquiry_under_an_id_that_ceased_is_announced_under_an_event_id_of_its_own(
+    router: Router,
+) -> None:
+    both = Contact(email="jo@gmail.com", phone="+32470000000")
+    await router.hear(inquiry(1, contact=both, company=Company()))
+    await router.says(1)
+    for number in (1, 2, 3):
+        await router.hear(inquiry(2, number, contact=Contact(phone="+32470000000"), company=Company()))
+    merged = ones(await router.says(3), LeadMerged)
+    assert [(event.lead_id, event.lead_version) for event in merged] == [("ld_2", 1), ("ld_2", 2), ("ld_2", 3)]
+
+
+async def test_somebody_is_known_by_a_second_number_that_does_not_stand_in_their_lead(router: Router) -> None:
+    for number, phone in enumerate(("+32470000001", "+32470000002"), start=1):
+        await router.hear(inquiry(1, number, contact=Contact(email="jo@gmail.com", phone=phone), company=Company()))
+    await router.says(2)
+    await router.hear(inquiry(2, contact=Contact(phone="+32470000002"), company=Company()))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadMerged)
+    assert (event.lead_id, event.into) == ("ld_2", "ld_1")
+    [verdict] = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"][-1:]
+    assert verdict["follows"] is True

@@ -6,10 +6,10 @@ from contextlib import aclosing
 
 import pytest
 
-from services.scoreboard import store
 from services.scoreboard.domain.counting import ALL, EVENTS
 from services.scoreboard.pages import live as module
 from services.scoreboard.pages.live import Live
+from services.scoreboard.store import rows
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
 from shared.runtime.service import Signal
@@ -33,7 +33,7 @@ async def live(database: Database, committed: Signal) -> AsyncIterator[Live]:
 
 async def something_happens(database: Database) -> None:
     async with database.begin() as tx:
-        await store.add_counts(tx, {(ALL, 0, EVENTS): 1})
+        await rows.add_counts(tx, {(ALL, 0, EVENTS): 1})
 
 
 async def heard(stream: AsyncGenerator[bytes, None], *, within_s: float) -> bytes | None:

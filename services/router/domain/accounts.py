@@ -44,7 +44,7 @@ def asks_for_accounts(agreement: Agreement) -> bool:
 
 def owns(lead: Lead) -> bool:
     """Whether this lead makes its rep the owner of its company: while they have it, and once it is won."""
-    return lead.state == "assigned" or (lead.state == "closed" and lead.outcome == "won")
+    return lead.state == "assigned" or (lead.state == "closed" and lead.outcome == "won" and lead.rep is not None)
 
 
 class Accounts:

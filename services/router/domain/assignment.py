@@ -47,7 +47,9 @@ def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
     total = sum(available.values())
     denominator = lcm(turns.denominator, total)
     scale, unit = denominator // turns.denominator, denominator // total
-    balances = {rep: balance * scale for rep, balance in turns.balances.items()}
+    balances = dict(turns.balances)
+    if scale > 1:
+        balances = {rep: balance * scale for rep, balance in balances.items()}
     for rep, weight in available.items():
         balances[rep] = balances.get(rep, 0) + weight * unit
     rep, why = _due_first(balances, available, denominator)

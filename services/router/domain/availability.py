@@ -125,10 +125,14 @@ def free_at(person: Person, state: RepState, pool: Pool, now: datetime) -> datet
 
 
 def with_one_more(person: Person, state: RepState, now: datetime) -> RepState:
-    """The state after the person got a lead."""
-    day = today(person, now) if person.max_new_per_day is not None else ""
+    """The state after the person got a lead. Leads of a day are counted from the first one on that came under an
+    agreement with a limit; one that knows no limit, such as a pilot's, goes on counting.
+    """
+    if person.max_new_per_day is None and not state.day:
+        return RepState(state.open + 1, hold=state.hold, leave=state.leave)
+    day = today(person, now)
     new_today = state.new_today + 1 if day == state.day else 1
-    return msgspec.structs.replace(state, open=state.open + 1, day=day, new_today=new_today if day else 0)
+    return RepState(state.open + 1, day, new_today, state.hold, state.leave)
 
 
 def with_one_less(state: RepState) -> RepState:

@@ -5,17 +5,17 @@ and keeps that owner, by whichever address or number they come; one who was reje
 judged anew. A test inquiry is judged to the end, but nobody gets it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.desk import Desk, Owner
+from services.router.domain.desk import Desk, Owner, contact_keys, keys_of_person
 from services.router.domain.handover import Verdict, assigned, decided, held
-from services.router.domain.lead import HELD, Lead, remembered_signals
-from services.router.domain.placement import Placement, place
+from services.router.domain.lead import HELD, MOST_KEYS, Lead, remembered_signals
+from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, known_facts
 from services.router.domain.qualification import Judgement, judge
 from shared.domain.agreement import Agreement
@@ -32,13 +32,10 @@ def decide(
     own = desk.leads.get(inquiry.lead_id)
     persons = _persons(inquiry, desk)
     lead = _goes_on(persons)
-    known = {
-        "before": lead,
-        "same_person": tuple(each for each in (own, *persons) if each is not None and each is not lead),
-        "account": account,
-    }
+    others = [each for each in persons if each is not lead]
+    known = {"before": lead, "same_person": (*_links(inquiry, desk), *others), "account": account}
     if lead is not None and lead.state in HELD:
-        verdict = _join(agreement, inquiry, lead, now, known)
+        verdict = _join(agreement, inquiry, lead, others, now, known)
     else:
         facts = known_facts(inquiry, lead, account, now)
         verdict = _judged(agreement, inquiry, facts, desk, now, known)
@@ -46,7 +43,6 @@ def decide(
             verdict = replace(verdict, errors=tuple(facts["@errors"]))
     if verdict.proof.verdict != "assigned":
         desk.keep(verdict.lead)
-    others = [each for each in persons if each.lead_id != verdict.lead.lead_id]
     return _absorb(verdict, inquiry, own, others, desk, now)
 
 
@@ -55,6 +51,14 @@ def _persons(inquiry: InquiryReceived, desk: Desk) -> list[Lead]:
     own = desk.lead(inquiry.lead_id)
     others = [lead for lead in desk.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
     return [own, *others] if own is not None else others
+
+
+def _links(inquiry: InquiryReceived, desk: Desk) -> Iterator[Lead]:
+    """What leads from the inquiry's id to the lead that it became part of."""
+    found = desk.leads.get(inquiry.lead_id)
+    while found is not None and found.into is not None:
+        yield found
+        found = desk.leads.get(found.into)
 
 
 def _goes_on(persons: Sequence[Lead]) -> Lead | None:
@@ -76,17 +80,16 @@ def _judged(
     known: dict[str, Any],
 ) -> Verdict:
     before: Lead | None = known["before"]
+    others = [each for each in known["same_person"] if each.into is None]
     pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judge(agreement, inquiry, facts, before.intents if before is not None else ())
-    base = _lead(agreement, inquiry, before, judgement, now, pilot.name if pilot else None)
+    base = _lead(agreement, inquiry, before, others, judgement, now, pilot.name if pilot else None)
     record = {**_common(agreement, inquiry, base, now), **known, "pilot": base.pilot}
     if not judgement.qualified:
         return _reject(inquiry, base, judgement.reason, record)
-    last = None
-    if before is not None and before.last_rep is not None:
-        last = Owner(before.last_rep, before.pool or "", before.lead_id, "had the lead before")
+    last = last_owner(before, before.last_rep) if before is not None else None
     if inquiry.test:
         # On a desk of its own, since nobody gets the lead and no turn is to be taken.
         placed = place(agreement, facts, _aside(desk), now, last=last, account=known["account"])
@@ -116,6 +119,7 @@ def _lead(
     agreement: Agreement,
     inquiry: InquiryReceived,
     before: Lead | None,
+    others: Sequence[Lead],
     judgement: Judgement,
     now: datetime,
     pilot: str | None,
@@ -129,14 +133,17 @@ def _lead(
             signals=inquiry.signals,
             **_afresh(agreement, inquiry, judgement, now, pilot),
         )
+    contact = _filled(inquiry.contact, before.contact)
     return Lead(
         lead_id=before.lead_id,
         version=before.version + 1,
-        contact=_filled(inquiry.contact, before.contact),
+        contact=contact,
+        other_keys=_other_keys(contact, inquiry, (before, *others)),
         company=_filled(inquiry.company, before.company),
         signals=remembered_signals(before.signals, inquiry.signals),
         generation=before.generation,
         last_rep=before.last_rep,
+        earlier_rep=before.last_rep,
         cycle=before.cycle + 1 if judgement.qualified and before.state == "closed" else before.cycle,
         **_afresh(agreement, inquiry, judgement, now, pilot),
     )
@@ -189,14 +196,23 @@ def _park(inquiry: InquiryReceived, base: Lead, placed: Placement, record: dict[
     return Verdict(lead, event, proof, inquiry.inquiry_id)
 
 
-def _join(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datetime, known: dict[str, Any]) -> Verdict:
+def _join(
+    agreement: Agreement,
+    inquiry: InquiryReceived,
+    lead: Lead,
+    others: Sequence[Lead],
+    now: datetime,
+    known: dict[str, Any],
+) -> Verdict:
     holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
+    contact = _filled(lead.contact, inquiry.contact)
     joined = replace(
         lead,
         version=lead.version + 1,
         updated_at=now,
-        contact=_filled(lead.contact, inquiry.contact),
+        contact=contact,
+        other_keys=_other_keys(contact, inquiry, (lead, *others)),
         company=_filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
     )
@@ -221,23 +237,35 @@ def _absorb(
     """
     into = verdict.lead
     ceased = [_ceased(each, into, now) for each in others]
-    if into.lead_id != inquiry.lead_id and own is None:
-        link = replace(into, lead_id=inquiry.lead_id, version=0, generation=0, pilot=None, signals=(), intents=())
-        ceased.append(_ceased(link, into, now))
+    if into.lead_id != inquiry.lead_id and (own is None or own.into is not None):
+        ceased.append(_ceased(own or _link(inquiry, into), into, now))
     if not ceased:
         return verdict
     for lead in ceased:
         desk.keep(lead)
     said = []
     if isinstance(verdict.event, LeadMerged) and into.lead_id != inquiry.lead_id:
-        mine = next((lead for lead in ceased if lead.lead_id == inquiry.lead_id), own)
-        version = mine.version if mine is not None else 1
-        event = replace(verdict.event, lead_id=inquiry.lead_id, lead_version=version, into=into.lead_id)
+        mine = next(lead for lead in ceased if lead.lead_id == inquiry.lead_id)
+        event = replace(verdict.event, lead_id=mine.lead_id, lead_version=mine.version, into=into.lead_id)
         verdict = replace(verdict, event=event)
     for before, lead in zip(others, ceased, strict=False):
         if before.state in HELD and lead.lead_id != inquiry.lead_id:
             said.append(LeadMerged(rep=into.rep, into=into.lead_id, **decided(lead, lead.reason)))
     return replace(verdict, ceased=tuple(ceased), also=tuple(said))
+
+
+def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
+    return replace(
+        into,
+        lead_id=inquiry.lead_id,
+        version=0,
+        generation=0,
+        contact=inquiry.contact,
+        pilot=None,
+        signals=(),
+        intents=(),
+        other_keys=(),
+    )
 
 
 def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
@@ -254,6 +282,13 @@ def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
         assignment_id=None,
         respond_by=None,
     )
+
+
+def _other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:
+    """By what the person is known besides `contact`; of very many the newest."""
+    shown = contact_keys(contact)
+    found = [key for lead in persons for key in keys_of_person(lead)] + list(contact_keys(inquiry.contact))
+    return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MOST_KEYS:]
 
 
 def _filled(first: Party, other: Party) -> Party:

@@ -89,7 +89,7 @@ class Desk:
         for lead in leads:
             self.leads[lead.lead_id] = lead
             if lead.into is None:
-                for key in contact_keys(lead.contact):
+                for key in keys_of_person(lead):
                     self.persons.setdefault(key, lead.lead_id)
 
     def keep(self, lead: Lead) -> None:
@@ -168,12 +168,16 @@ def _goes_on(before: Lead, after: Lead) -> bool:
     return after.state == "assigned" and after.generation == before.generation
 
 
-def contact_keys(contact: Contact) -> Iterable[str]:
+def contact_keys(contact: Contact) -> tuple[str, ...]:
     """What tells one person from another: address and number, as text that can't be mixed up."""
-    if contact.email:
-        yield f"e:{contact.email}"
     if contact.phone:
-        yield f"p:{contact.phone}"
+        return (f"e:{contact.email}", f"p:{contact.phone}") if contact.email else (f"p:{contact.phone}",)
+    return (f"e:{contact.email}",) if contact.email else ()
+
+
+def keys_of_person(lead: Lead) -> tuple[str, ...]:
+    """All addresses and numbers that the lead's person is known by."""
+    return contact_keys(lead.contact) + lead.other_keys
 
 
 def _counts(person: Person, state: RepState, pool: Pool) -> bool:

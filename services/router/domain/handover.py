@@ -10,13 +10,16 @@ from msgspec.structs import replace
 
 from services.router.domain.desk import Desk
 from services.router.domain.lead import Lead
-from services.router.domain.placement import Placement, in_pool, place, wanted_of
+from services.router.domain.placement import Placement, in_pool, last_owner, place, wanted_of
 from services.router.domain.proof import Ask, Proof, known_facts
 from shared.bus.envelope import event_id
 from shared.domain.agreement import Agreement, Person
 from shared.domain.errors import Refused
 from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadParked, LeadReassigned, RepRef
-from shared.domain.promises import owed
+from shared.domain.promises import owed, respond_by
+
+BY_HAND = "moved by "
+"""How the rule is called where a person decided; a lead that waits since then goes on waiting for that pool."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -65,15 +68,17 @@ def _placed(
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
     if ask.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
-    facts = known_facts(inquiry, None, None, now)
+    facts = known_facts(inquiry, lead, None, now, again=True)
+    without = _without(ask, lead)
     pool = agreement.pools.get(lead.pool or "")
-    if ask.kind == "drained" or (pool is None and ask.kind != "missed"):
-        return place(agreement, facts, desk, now), lead
+    rule = next((each for each in agreement.routing if each.name == lead.rule), None)
+    by_hand = rule is None and pool is not None and str(lead.rule).startswith(BY_HAND)
+    if (ask.kind == "drained" and not by_hand) or (pool is None and ask.kind != "missed"):
+        last = last_owner(lead, lead.earlier_rep) if lead.earlier_rep not in without else None
+        return place(agreement, facts, desk, now, last=last, without=without), lead
     if pool is None:
         return None, lead
-    rule = next((each for each in agreement.routing if each.name == lead.rule), None)
     wanted = wanted_of(rule.only, facts) if rule is not None else {}
-    without = _without(ask, lead)
     return in_pool(agreement, pool, desk, now, wanted=wanted, rule=lead.rule or "", without=without), lead
 
 
@@ -86,7 +91,7 @@ def _without(ask: Ask, lead: Lead) -> dict[str, str]:
 
 
 def _asked_for(agreement: Agreement, ask: Ask, lead: Lead, desk: Desk, now: datetime) -> Placement:
-    rule = f"moved by {ask.by or 'hand'}"
+    rule = f"{BY_HAND}{ask.by or 'hand'}"
     if ask.to_pool is not None:
         pool = agreement.pools.get(ask.to_pool)
         if pool is None:
@@ -177,7 +182,7 @@ def _because(ask: Ask, lead: Lead) -> str:
 def held(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str, now: datetime) -> Lead:
     """The lead in the hands of a person from `now` on."""
     generation = lead.generation + 1
-    due = [promise.due_at for promise in owed(agreement, rep=person.id, score=lead.score, assigned_at=now)]
+    promised = owed(agreement, rep=person.id, score=lead.score, assigned_at=now)
     return replace(
         lead,
         state="assigned",
@@ -188,7 +193,7 @@ def held(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str,
         rule=rule,
         assignment_id=event_id("assignment", lead.lead_id, generation).replace("ev_", "as_"),
         assigned_at=now,
-        respond_by=min(due, default=None),
+        respond_by=respond_by(promised),
     )
 
 

@@ -16,15 +16,17 @@ HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
 
 MOST_SIGNALS = 100
+MOST_KEYS = 20
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     """A lead as the router knows it; `version` counts its changes, `generation` its owners, `cycle` how often it was
     judged to be a lead.
 
-    `into` is the lead that this one became part of. `last_rep` had it last, also in earlier cycles. `missed_by` had it
-    in this cycle and missed the promise, `declined_by` gave it back. `outcome` is how sales ended it. `intents` and
-    `signals` are remembered of all inquiries.
+    `into` is the lead that this one became part of. `last_rep` had it last, also in earlier cycles; `earlier_rep` had
+    it last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
+    `outcome` is how sales ended it. `intents` and `signals` are remembered of all inquiries; `other_keys` are the
+    person's addresses and numbers besides those of `contact`.
     """
 
     lead_id: str
@@ -54,11 +56,13 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     cycle: int = 1
     into: str | None = None
     last_rep: str | None = None
+    earlier_rep: str | None = None
     outcome: str | None = None
     parked_at: datetime | None = None
     pilot: str | None = None
     intents: tuple[Intent, ...] = ()
     signals: tuple[Signal, ...] = ()
+    other_keys: tuple[str, ...] = ()
 
 
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:

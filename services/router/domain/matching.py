@@ -73,11 +73,15 @@ def company_name_key(name: str) -> str:
     >>> company_name_key("Müller & Söhne GmbH & Co. KG"), company_name_key("S.A. de C.V.")
     ('muller and sohne', 'sa de cv')
     """
-    text = unicodedata.normalize("NFKD", _ASIAN_FORMS.sub(" ", unicodedata.normalize("NFKC", name)).casefold())
-    text = "".join(letter for letter in text if not unicodedata.combining(letter)).translate(_LETTERS)
+    text = name.casefold() if name.isascii() else _in_latin_letters(name)
     text = re.sub(r"['’`´]", "", _ABBREVIATING.sub("", text.replace("&", " and ")))
     plain = _SPELLED.sub(r"\1", " ".join(re.findall(r"[^\W_]+", text)))
     return _without_forms(_IN_FRONT.sub("", plain))
+
+
+def _in_latin_letters(name: str) -> str:
+    text = unicodedata.normalize("NFKD", _ASIAN_FORMS.sub(" ", unicodedata.normalize("NFKC", name)).casefold())
+    return "".join(letter for letter in text if not unicodedata.combining(letter)).translate(_LETTERS)
 
 
 def name_block(key: str) -> str:

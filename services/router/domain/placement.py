@@ -12,6 +12,7 @@ import msgspec
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
 from services.router.domain.availability import RepState, absence, away_for
 from services.router.domain.desk import Candidates, Desk, Owner
+from services.router.domain.lead import Lead
 from services.router.domain.proof import Skipped, TurnRecord, turn_of
 from services.router.domain.qualification import Facts, routes
 from shared.domain.agreement import Agreement, Only, Pool, Route
@@ -39,16 +40,18 @@ def place(
     *,
     last: Owner | None = None,
     account: Owner | None = None,
+    without: Mapping[str, str] | None = None,
 ) -> Placement:
-    """Where a lead with these facts goes. `last` had the lead before, `account` owns its company. A turn that is taken
-    is on the desk afterwards.
+    """Where a lead with these facts goes. `last` had the lead before, `account` owns its company; `without` are people
+    who can't have it, with the reason. A turn that is taken is on the desk afterwards.
     """
     skipped: list[Skipped] = []
     states: dict[str, RepState] = {}
     for rule in routes(agreement, facts):
         if rule.owner is None:
             pool = agreement.pools[str(rule.pool)]
-            placed = in_pool(agreement, pool, desk, now, wanted=wanted_of(rule.only, facts), rule=rule.name)
+            wanted = wanted_of(rule.only, facts)
+            placed = in_pool(agreement, pool, desk, now, wanted=wanted, rule=rule.name, without=without)
         else:
             owner = last if rule.owner == "lead" else account
             if owner is not None:
@@ -62,6 +65,11 @@ def place(
             return msgspec.structs.replace(placed, skipped=tuple(skipped), states={**states, **placed.states})
         return placed
     raise AssertionError("an agreement without a last rule does not load")
+
+
+def last_owner(lead: Lead, rep: str | None) -> Owner | None:
+    """The rep as the one who had the lead before."""
+    return Owner(rep, lead.pool or "", lead.lead_id, "had the lead before") if rep is not None else None
 
 
 def in_pool(

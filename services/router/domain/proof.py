@@ -113,10 +113,13 @@ def turn_of(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, in
     )
 
 
-def known_facts(inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime) -> dict[str, Any]:
+def known_facts(
+    inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime, *, again: bool = False
+) -> dict[str, Any]:
     """The facts that rules compare: those of the inquiry, the signals of all of them, and who owns what.
 
-    `before` is the lead as it was; a lead or a company counts as owned when it has, or had, somebody.
+    `before` is the lead as it was; a lead or a company counts as owned when it has, or had, somebody. When the lead is
+    routed `again`, those who had it in this cycle do not count.
     """
     facts: dict[str, Any] = facts_of(inquiry)
     facts["@at"] = at
@@ -126,7 +129,7 @@ def known_facts(inquiry: InquiryReceived, before: Lead | None, account: Owner | 
         facts["@signals"] = tuple(dict.fromkeys(signals))
     if account is not None:
         facts["@account"] = "owned"
-    if before is not None and before.last_rep is not None:
+    if before is not None and (before.earlier_rep if again else before.last_rep) is not None:
         facts["@lead"] = "owned"
     return facts
 
@@ -141,7 +144,8 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
     for inner in ("before", "same_person", "states"):
         shown.pop(inner, None)
     if proof.inquiry is not None and proof.verdict != "merged":
-        facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
+        again = proof.ask is not None
+        facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at, again=again)
         if proof.ask is None:
             remembered = proof.before.intents if proof.before is not None else ()
             shown["qualification"] = _shown(checks(agreement, proof.inquiry, facts, remembered))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.router.domain.accounts import Accounts, asks_for_accounts, keys_of
+from services.router.domain.accounts import Accounts, keys_of
 from services.router.domain.decision import decide
 from services.router.domain.handover import hand_on
 from services.router.domain.lead import CLOSING, Lead, followed_by
@@ -10,7 +10,6 @@ from services.router.domain.proof import Ask
 from services.router.handlers.sitting import Sitting, Sittings
 from services.router.handlers.waiting import drain
 from services.router.store import leads as store
-from services.router.store import record
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.events import ActivityRecorded, InquiryReceived, MoveRequested
@@ -31,14 +30,19 @@ class Handlers:
         async with self._sittings.open(tx) as sitting:
             known = await self._lay_out(tx, sitting, inquiries)
             await drain(tx, sitting)
-            asks = asks_for_accounts(sitting.agreement)
             for inquiry in inquiries:
-                owner = sitting.accounts.owner_of(keys_of(inquiry.company, inquiry.contact)) if asks else None
+                owner = (
+                    sitting.accounts.owner_of(keys_of(inquiry.company, inquiry.contact))
+                    if sitting.asks_for_accounts
+                    else None
+                )
                 sitting.add(decide(sitting.agreement, inquiry, sitting.desk, sitting.now, owner))
             new = [each.lead_id for each in inquiries if each.lead_id not in known]
             early = await store.take_early_facts(tx, new) if new else []
             received = {each.lead_id: each.accepted_at for each in reversed(inquiries)}
             await self._follow(tx, sitting, [fact for fact in early if fact.accepted_at >= received[fact.lead_id]])
+            if sitting.desk.ended:
+                await drain(tx, sitting)
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Move the leads whose ladder asks for it, unless they have moved on meanwhile."""
@@ -51,6 +55,7 @@ class Handlers:
                 lead = sitting.desk.lead(event.lead_id)
                 if lead is not None and lead.state == "assigned" and lead.generation == event.generation:
                     await move(tx, sitting, lead, Ask("missed"))
+            await drain(tx, sitting)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Sales accepts a lead, gives it back, or it ends. What concerns a lead that is not there yet waits for it."""
@@ -74,7 +79,7 @@ class Handlers:
         desk = sitting.desk
         desk.know(await store.by_id(tx, {inquiry.lead_id for inquiry in inquiries}))
         desk.know(await store.of_persons(tx, [inquiry.contact for inquiry in inquiries]))
-        if asks_for_accounts(sitting.agreement):
+        if sitting.asks_for_accounts:
             keys = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
             sitting.accounts = Accounts(await store.owners_of(tx, keys))
         return dict(desk.leads)
@@ -95,8 +100,8 @@ class Handlers:
 
 async def move(tx: Tx, sitting: Sitting, lead: Lead, ask: Ask) -> Lead | None:
     """Give a lead to somebody else and say so; the lead afterwards, or None when it stays. Raises as `hand_on`."""
-    inquiries = await record.first_inquiries(tx, [lead.lead_id])
-    verdict = hand_on(sitting.agreement, ask, lead, inquiries[lead.lead_id, lead.inquiry_id], sitting.desk, sitting.now)
+    inquiries = await sitting.inquiries_of(tx, [lead])
+    verdict = hand_on(sitting.agreement, ask, lead, inquiries[lead.lead_id], sitting.desk, sitting.now)
     if verdict is None:
         return None
     sitting.add(verdict)

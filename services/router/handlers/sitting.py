@@ -1,18 +1,21 @@
 """One transaction at the router's desk: what lay there before, what was decided, and everything kept at its end."""
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.accounts import Accounts, Owned, keys_of, owns
+from services.router.domain.accounts import Accounts, Owned, asks_for_accounts, keys_of, owns
 from services.router.domain.desk import Desk
 from services.router.domain.handover import Verdict
+from services.router.domain.lead import Lead
+from services.router.domain.shadow import Shadow, shadows
 from services.router.store import desk as desk_store
 from services.router.store import leads as lead_store
-from services.router.store import record
+from services.router.store import pilots, record
 from services.router.store.tables import tables
 from shared import metrics
 from shared.bus.envelope import Envelope, event_id
@@ -20,7 +23,7 @@ from shared.clock import new_id
 from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
-from shared.domain.events import Event
+from shared.domain.events import Event, InquiryReceived
 
 SOURCE = "baton/router"
 
@@ -36,8 +39,11 @@ class Sitting:
         self.now = now
         self.agreement = agreement
         self.accounts = Accounts()
+        self.asks_for_accounts = asks_for_accounts(agreement)
         self._verdicts: list[Verdict] = []
+        self._inquiries: dict[str, InquiryReceived] = {}
         self._entries: list[record.Entry] = []
+        self._shadows: list[Shadow] = []
 
     @property
     def decided(self) -> int:
@@ -47,10 +53,20 @@ class Sitting:
     def add(self, verdict: Verdict) -> None:
         """A verdict that was made; the next one sees what came of it."""
         self._verdicts.append(replace(verdict, proof=replace(verdict.proof, seq=self.desk.next_seq())))
-        lead = verdict.lead
-        if owns(lead):
+        lead, proof = verdict.lead, verdict.proof
+        if proof.ask is None and proof.inquiry is not None and proof.verdict != "merged":
+            self._inquiries[lead.lead_id] = proof.inquiry
+        if self.agreement.pilots:
+            self._shadows += shadows(self.agreement, verdict, self.desk)
+        if self.asks_for_accounts and owns(lead):
             owned = Owned(keys_of(lead.company, lead.contact), str(lead.rep), lead.pool or "", lead.lead_id)
             self.accounts.note(owned)
+
+    async def inquiries_of(self, tx: Tx, leads: Sequence[Lead]) -> Mapping[str, InquiryReceived]:
+        """The inquiries on which these leads were judged, by the lead's id."""
+        elsewhere = {lead.lead_id: lead.inquiry_id for lead in leads if lead.lead_id not in self._inquiries}
+        kept = await record.first_inquiries(tx, elsewhere) if elsewhere else {}
+        return {**{lead_id: kept[lead_id, number] for lead_id, number in elsewhere.items()}, **self._inquiries}
 
     def note(self, kind: str, body: object) -> None:
         """Something for the record that is no verdict."""
@@ -64,11 +80,12 @@ class Sitting:
         if not self._verdicts:
             return
         await record.save_verdicts(tx, self._verdicts)
+        await pilots.save(tx, self._shadows)
         said = [event for verdict in self._verdicts for event in (verdict.event, *verdict.also)]
         await outbox.announce(tx, tables, [self._envelope(event) for event in said])
-        for verdict in self._verdicts:
-            metrics.verdicts.labels(verdict.proof.verdict).inc()
-            metrics.conditions_failed.inc(len(verdict.errors))
+        for kind, number in Counter(verdict.proof.verdict for verdict in self._verdicts).items():
+            metrics.verdicts.labels(kind).inc(number)
+        metrics.conditions_failed.inc(sum(len(verdict.errors) for verdict in self._verdicts))
 
     def _envelope(self, event: Event) -> Envelope:
         return Envelope(event_id("lead", event.lead_id, event.lead_version), SOURCE, self.now, event)  # type: ignore[attr-defined]

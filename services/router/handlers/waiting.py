@@ -5,16 +5,16 @@ available: hours begin, leave or a hold ends, a new day begins. Leads whose owne
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from services.router.domain.availability import RepState, free_at
 from services.router.domain.desk import Desk
-from services.router.domain.handover import hand_on
+from services.router.domain.handover import hand_on, ruling
+from services.router.domain.lead import Lead
 from services.router.domain.proof import Ask
 from services.router.handlers.sitting import Sitting, Sittings
 from services.router.store import leads as store
-from services.router.store import record
 from shared.db.engine import Tx, is_outage
 from shared.domain.agreement import Agreement, Pool
 from shared.ports import Clock
@@ -92,20 +92,27 @@ def pools_with_hope(agreement: Agreement, desk: Desk, now: datetime) -> Iterator
     """Pools for which leads wait and in which somebody can have one; also pools that are no longer in the agreement,
     whose leads find another way.
     """
+    every = _deciding(agreement)
     for name, waiting in desk.waiting.items():
         if waiting > 0:
-            pool = agreement.pools.get(name)
-            if pool is None or desk.candidates(agreement, pool, {}, now).available:
+            known = [(each, each.pools[name]) for each in every if name in each.pools]
+            if not known or any(desk.candidates(each, pool, {}, now).available for each, pool in known):
                 yield name
+
+
+def _deciding(agreement: Agreement) -> list[Agreement]:
+    """The agreement, and those of its pilots that decide."""
+    return [agreement, *(pilot.agreement for pilot in agreement.pilots if pilot.mode == "live")]
 
 
 def next_chance(agreement: Agreement, desk: Desk, now: datetime) -> datetime | None:
     """When time alone will next make somebody available for a pool in which leads wait; None when it won't."""
     chances = [
         chance
+        for each in _deciding(agreement)
         for name, waiting in desk.waiting.items()
-        if waiting > 0 and name in agreement.pools
-        for chance in _chances(agreement, agreement.pools[name], desk, now)
+        if waiting > 0 and name in each.pools
+        for chance in _chances(each, each.pools[name], desk, now)
     ]
     return min((chance for chance in chances if chance > now), default=None)
 
@@ -119,31 +126,56 @@ def _chances(agreement: Agreement, pool: Pool, desk: Desk, now: datetime) -> Ite
 
 async def _drain_pool(tx: Tx, sitting: Sitting, pool: str) -> None:
     """In the order of their waiting. A rule for whose leads nobody is there does not hold up those of others."""
-    desk, after, seen = sitting.desk, None, 0
-    stuck: set[str | None] = set()
-    while seen < MOST and sitting.desk.waiting.get(pool, 0) > 0:
+    stuck: set[Fate] = set()
+    async for page in _waiting_for(tx, sitting.desk, pool):
+        inquiries = await sitting.inquiries_of(tx, page)
+        for lead in page:
+            fate = fate_of(sitting.agreement, lead)
+            if fate is not None and fate in stuck:
+                continue
+            inquiry = inquiries[lead.lead_id]
+            verdict = hand_on(sitting.agreement, Ask("drained"), lead, inquiry, sitting.desk, sitting.now)
+            if verdict is not None:
+                sitting.add(verdict)
+            elif fate is not None:
+                stuck.add(fate)
+
+
+async def _waiting_for(tx: Tx, desk: Desk, pool: str) -> AsyncIterator[list[Lead]]:
+    """A bounded number of leads that wait for the pool, a page at a time: those that are kept, then those that have
+    come to wait in this very transaction.
+    """
+    new = sorted(lead.lead_id for lead in desk.changed.values() if lead.state == "parked" and lead.pool == pool)
+    after, seen = None, 0
+    while seen < MOST and desk.waiting.get(pool, 0) > 0:
         page = await store.parked(tx, pool, after, PAGE)
         if not page:
-            return
+            break
         seen += len(page)
         after = (page[-1].parked_at, page[-1].lead_id)
         desk.know(lead for lead in page if lead.lead_id not in desk.leads)
-        waiting = [lead for lead in page if desk.leads[lead.lead_id].state == "parked"]
-        inquiries = await record.first_inquiries(tx, [lead.lead_id for lead in waiting])
-        for lead in waiting:
-            if lead.rule in stuck:
-                continue
-            inquiry = inquiries[lead.lead_id, lead.inquiry_id]
-            verdict = hand_on(sitting.agreement, Ask("drained"), desk.leads[lead.lead_id], inquiry, desk, sitting.now)
-            if verdict is not None:
-                sitting.add(verdict)
-            elif not _hangs_on_the_lead(sitting.agreement, lead.rule):
-                stuck.add(lead.rule)
+        yield _still_waiting(desk, pool, [lead.lead_id for lead in page if lead.lead_id not in new])
+    yield _still_waiting(desk, pool, new)
 
 
-def _hangs_on_the_lead(agreement: Agreement, rule: str | None) -> bool:
-    """Whether who can have the rule's leads differs from lead to lead."""
-    return any(each.field is not None for route in agreement.routing if route.name == rule for each in route.only)
+def _still_waiting(desk: Desk, pool: str, ids: Iterable[str]) -> list[Lead]:
+    found = [desk.leads[lead_id] for lead_id in ids]
+    return [lead for lead in found if lead.state == "parked" and lead.pool == pool]
+
+
+Fate = tuple[str | None, str | None]
+
+
+def fate_of(agreement: Agreement, lead: Lead) -> Fate | None:
+    """What a waiting lead shares with those that will find nobody when it finds nobody: pilot and rule. None when that
+    differs from lead to lead: by what the lead says, by who had it before, or since another version routed it.
+    """
+    under = ruling(agreement, lead)
+    if lead.agreement.hash != under.hash or lead.last_rep is not None:
+        return None
+    if any(each.field is not None for route in under.routing if route.name == lead.rule for each in route.only):
+        return None
+    return lead.pilot, lead.rule
 
 
 async def hand_on_of_those_who_left(tx: Tx, sitting: Sitting) -> None:
@@ -153,9 +185,8 @@ async def hand_on_of_those_who_left(tx: Tx, sitting: Sitting) -> None:
         return
     for lead in await store.held_by(tx, gone, MOST):
         sitting.desk.know([lead])
-        inquiries = await record.first_inquiries(tx, [lead.lead_id])
-        inquiry = inquiries[lead.lead_id, lead.inquiry_id]
-        verdict = hand_on(sitting.agreement, Ask("left"), lead, inquiry, sitting.desk, sitting.now)
+        inquiries = await sitting.inquiries_of(tx, [lead])
+        verdict = hand_on(sitting.agreement, Ask("left"), lead, inquiries[lead.lead_id], sitting.desk, sitting.now)
         if verdict is not None:
             sitting.add(verdict)
 

@@ -7,9 +7,9 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
-from services.router.domain.desk import Desk
+from services.router.domain.desk import Desk, contact_keys
 from services.router.domain.lead import Lead
-from services.router.store.tables import assignments, early_facts, leads
+from services.router.store.tables import assignments, early_facts, leads, other_keys
 from shared.db.bulk import any_of, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.events import ActivityRecorded
@@ -32,14 +32,20 @@ async def by_id(tx: Tx, ids: Collection[str]) -> list[Lead]:
 
 
 async def of_persons(tx: Tx, contacts: Collection[Contact]) -> list[Lead]:
-    """Leads with one of these addresses or numbers that have not become part of another."""
+    """Leads with one of these addresses or numbers that have not become part of another, and those that people are
+    known by otherwise.
+    """
     emails = {contact.email for contact in contacts if contact.email}
     phones = {contact.phone for contact in contacts if contact.phone}
     same = [any_of(tx, column, keys) for column, keys in ((leads.c.email, emails), (leads.c.phone, phones)) if keys]
     if not same:
         return []
     query = sa.select(leads.c.body).where(sa.or_(*same), leads.c.state != "merged").order_by(leads.c.lead_id)
-    return [_decode(body) for body in (await tx.execute(query)).scalars()]
+    found = [_decode(body) for body in (await tx.execute(query)).scalars()]
+    keys = {key for contact in contacts for key in contact_keys(contact)}
+    others = sa.select(other_keys.c.lead_id).where(any_of(tx, other_keys.c.key, keys))
+    elsewhere = set((await tx.execute(others)).scalars()) - {lead.lead_id for lead in found}
+    return [*found, *sorted(await by_id(tx, elsewhere), key=lambda lead: lead.lead_id)]
 
 
 async def owners_of(tx: Tx, keys: Collection[AccountKeys]) -> list[Owned]:
@@ -83,7 +89,12 @@ async def held_by(tx: Tx, reps: Collection[str], most: int) -> list[Lead]:
 
 async def save(tx: Tx, desk: Desk) -> None:
     """Keep the leads that changed on the desk, and who has them."""
-    await upsert_rows(tx, leads, [_lead(lead) for _, lead in sorted(desk.changed.items())])
+    changed = [lead for _, lead in sorted(desk.changed.items())]
+    # Each change counts the version up, so a first version is a row that is not there yet.
+    await insert_rows(tx, leads, [_lead(lead) for lead in changed if lead.version == 1])
+    await upsert_rows(tx, leads, [_lead(lead) for lead in changed if lead.version > 1])
+    keys = {key: lead.lead_id for lead in changed if lead.into is None for key in lead.other_keys}
+    await upsert_rows(tx, other_keys, [{"key": key, "lead_id": lead_id} for key, lead_id in sorted(keys.items())])
     if desk.ended:
         held = assignments.c.active & any_of(tx, assignments.c.lead_id, desk.ended)
         await tx.execute(sa.update(assignments).where(held).values(active=False))
@@ -128,6 +139,10 @@ def _lead(lead: Lead) -> dict[str, Any]:
         "email": lead.contact.email,
         "phone": lead.contact.phone,
         "campaign": lead.campaign,
+        "stage": lead.stage,
+        "outcome": lead.outcome,
+        "pilot": lead.pilot,
+        "received_at": lead.received_at,
         "domain": keys.domain,
         "company": keys.name,
         "block": keys.block,

@@ -2,6 +2,7 @@
 
 `router_desk` has one row, the lock under which all routers decide one after the other; what was decided under it has a
 place in one order, `seq`. `router_assignments` has a unique index that makes two active owners of one lead impossible.
+`router_other_keys` finds a person by an address or number that does not stand in their lead's row.
 """
 
 import sqlalchemy as sa
@@ -29,6 +30,10 @@ leads = sa.Table(
     sa.Column("email", sa.Text),
     sa.Column("phone", sa.Text),
     sa.Column("campaign", sa.Text),
+    sa.Column("stage", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("pilot", sa.Text),
+    sa.Column("received_at", Instant),
     sa.Column("domain", sa.Text),
     sa.Column("company", sa.Text),
     sa.Column("block", sa.Text),
@@ -90,6 +95,24 @@ journal = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+)
+other_keys = sa.Table(
+    "router_other_keys",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, nullable=False),
+)
+shadows = sa.Table(
+    "router_shadows",
+    metadata,
+    sa.Column("pilot", sa.Text, primary_key=True),
+    sa.Column("inquiry_id", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("real_verdict", sa.Text, nullable=False),
+    sa.Column("differs", sa.Boolean, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_router_shadows_at", "pilot", "at"),
 )
 early_facts = sa.Table(
     "router_early_facts",

@@ -22,6 +22,8 @@ OUTCOME_OF = {
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
     lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
+
+    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be.
     """
 
     inquiry_id: str
@@ -52,7 +54,7 @@ def receive(inquiry: Inquiry, event: InquiryReceived) -> Inquiry:
     """The inquiry arrived. Hearing it again changes nothing; one set aside at first keeps the time it came."""
     return msgspec.structs.replace(
         inquiry,
-        lead_id=event.lead_id,
+        lead_id=inquiry.lead_id if inquiry.version > 0 else event.lead_id,
         source=event.source,
         channel=event.channel,
         campaign=event.campaign,

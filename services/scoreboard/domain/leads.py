@@ -1,19 +1,39 @@
-"""What the scoreboard shows of one lead: who, where it stands, whose it is and until when to answer."""
+"""What the scoreboard shows of one lead: who, where it stands, whose it is, until when to answer, and how it ended.
 
+The router tells nobody when sales ends a lead: that follows from what sales recorded. Facts count for the judgement
+that they came after, so that they come to the same in whatever order the topics are heard.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from services.scoreboard.domain.counting import ALL, Count
 from services.scoreboard.domain.inquiries import OUTCOME_OF
-from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged
+from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged, LeadParked
 from shared.domain.lead import Company, Contact
 
 SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
+ENDINGS = ("rejected", "won", "lost")
+"""What sales does that ends a lead."""
+HELD = ("assigned", "parked")
+
+WAITS_IN = "waits in "
+REJECTED_FOR = "rejected for "
+REFUSED_FOR = "refused by sales for "
+"""Names of counters begin so; what follows is the queue, the clause of the agreement, or the reason."""
+NO_REASON = "no reason given"
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
-    """One lead. `stage` is the router's word, `sales_stage` what sales made of it since; `version` guards against
-    going back; `received_at` is when the latest inquiry came.
+    """One lead. `stage` is the router's word, `sales_stage` what sales made of it since `sales_at`; `version` guards
+    against going back; `received_at` is when the latest inquiry came.
+
+    `inquiry_id` is the one that was judged last, and what sales recorded counts from `began_at` on. `settled_at` is
+    when the router said what it is now: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` say how
+    sales ended it. `merged_into` is the lead as which this one goes on.
     """
 
     lead_id: str
@@ -30,11 +50,23 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     stage: str | None = None
     sales_stage: str | None = None
+    sales_at: datetime | None = None
     score: int | None = None
     owner: str | None = None
     pool: str | None = None
     assigned_at: datetime | None = None
     respond_by: datetime | None = None
+    inquiry_id: str | None = None
+    began_at: datetime | None = None
+    settled_at: datetime | None = None
+    queue: str | None = None
+    clause: str | None = None
+    ended_at: datetime | None = None
+    ended_as: str | None = None
+    ended_by: str | None = None
+    ended_because: str | None = None
+    ended_text: str | None = None
+    merged_into: str | None = None
     version: int = -1
 
 
@@ -53,35 +85,131 @@ def inquire(lead: Lead, event: InquiryReceived) -> Lead:
 
 
 def settle(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
-    """The router's verdict; an older one than is known changes nothing. A merged inquiry leaves its lead as it was."""
+    """The router's verdict; an older one than is known changes nothing. A merged inquiry leaves its lead as it was,
+    and a lead that goes on as another one stays so.
+    """
     if event.lead_version <= lead.version:
         return lead
-    changes = {"version": event.lead_version, "stage": event.stage, "score": event.score}
-    if isinstance(event, LeadAssigned):
-        return msgspec.structs.replace(
-            lead,
-            **changes,
-            **(_who(event.contact, event.company) if lead.received_at is None else {}),
-            state="assigned",
-            reason=None,
-            owner=event.rep.id,
-            pool=event.pool,
-            assigned_at=event.assigned_at,
-            respond_by=event.respond_by,
-        )
+    if lead.merged_into is not None:
+        return msgspec.structs.replace(lead, version=event.lead_version)
     if isinstance(event, LeadMerged):
-        first = lead.state == "received"
-        state = ("assigned" if event.rep else "merged") if first else lead.state
-        return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
-    return msgspec.structs.replace(
-        lead, **changes, state=OUTCOME_OF[event.TYPE], reason=event.reason, owner=None, pool=None, respond_by=None
-    )
+        return _merged(lead, event)
+    lead = _judged(lead, event)
+    changes: dict[str, Any] = {"version": event.lead_version, "stage": event.stage, "score": event.score}
+    if isinstance(event, LeadAssigned):
+        changes |= _who(event.contact, event.company) if lead.received_at is None else {}
+        changes |= {
+            "state": "assigned",
+            "owner": event.rep.id,
+            "pool": event.pool,
+            "assigned_at": event.assigned_at,
+            "respond_by": event.respond_by,
+            "settled_at": event.assigned_at,
+        }
+    else:
+        parked = isinstance(event, LeadParked)
+        changes |= {
+            "state": OUTCOME_OF[event.TYPE],
+            "reason": event.reason,
+            "settled_at": event.decided_at,
+            "queue": event.queue if isinstance(event, LeadParked) else None,
+            "clause": None if parked else clause_of(event.reason),
+        }
+    return _ended(msgspec.structs.replace(lead, **{**_NOTHING, **changes}))
+
+
+def join(lead: Lead, into: str, at: datetime) -> Lead:
+    """The person's lead goes on as `into`, as an inquiry shows that came under this id and was judged under that one
+    at `at`.
+    """
+    if lead.merged_into is not None:
+        return lead
+    gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into, "settled_at": at}
+    return msgspec.structs.replace(lead, **{**_NOTHING, **gone})
 
 
 def act(lead: Lead, event: ActivityRecorded) -> Lead:
-    """Sales did something that may move the stage."""
+    """Sales did something that may move the stage or end the lead; the last word counts, and none from before the
+    lead was what it is.
+    """
+    if lead.began_at is not None and event.accepted_at < lead.began_at:
+        return lead
     stage = event.stage if event.kind == "stage" else SALES_STAGES.get(event.kind)
-    return msgspec.structs.replace(lead, sales_stage=stage) if stage else lead
+    if stage and (lead.sales_at is None or event.accepted_at >= lead.sales_at):
+        lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=event.accepted_at)
+    if event.kind in ENDINGS and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
+        lead = msgspec.structs.replace(
+            lead,
+            ended_at=event.accepted_at,
+            ended_as=event.kind,
+            ended_by=event.by,
+            ended_because=event.reason or (NO_REASON if event.kind == "rejected" else None),
+            ended_text=event.text,
+        )
+    return _ended(lead)
+
+
+def counts_for(lead: Lead) -> Iterator[Count]:
+    """The counters that this lead is in: those of its queue, of the clause it failed, or of sales' reason."""
+    if lead.state == "parked" and lead.queue is not None:
+        yield ALL, WAITS_IN + lead.queue
+    if lead.state == "rejected" and lead.clause is not None:
+        yield ALL, REJECTED_FOR + lead.clause
+    if lead.state == "closed" and lead.ended_as == "rejected":
+        yield ALL, f"{REFUSED_FOR}{lead.ended_because}"
+
+
+def clause_of(reason: str) -> str:
+    """The clause of the agreement that a reason is about, without what differs from lead to lead.
+
+    >>> clause_of("score: 35 points, the agreement asks for 60")
+    'score: the agreement asks for 60'
+    >>> clause_of("a test: valid, rule 'large' would send it to strategic"), clause_of("excluded: student")
+    ('a test', 'excluded: student')
+    """
+    part, _, said = reason.partition(": ")
+    if part == "a test":
+        return part
+    _, asks, asked = said.rpartition("the agreement asks for ")
+    return f"{part}: {asks}{asked}" if asks else reason
+
+
+_NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "queue": None, "clause": None}
+
+
+def _judged(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
+    """The lead as one that this inquiry made; what sales recorded about an earlier one no longer counts.
+
+    In the first cycle a fact may overtake the verdict, so it counts from the inquiry on; in later ones the router
+    heard of the end before it judged anew.
+    """
+    if event.inquiry_id == lead.inquiry_id:
+        return lead
+    if isinstance(event, LeadAssigned):
+        began_at = event.received_at if event.cycle == 1 else event.assigned_at
+    else:
+        began_at = event.decided_at
+    changes: dict[str, Any] = {"inquiry_id": event.inquiry_id, "began_at": began_at}
+    if lead.sales_at is not None and lead.sales_at < began_at:
+        changes |= {"sales_stage": None, "sales_at": None}
+    if lead.ended_at is not None and lead.ended_at < began_at:
+        changes |= dict.fromkeys(("ended_at", "ended_as", "ended_by", "ended_because", "ended_text"))
+    return msgspec.structs.replace(lead, **changes)
+
+
+def _merged(lead: Lead, event: LeadMerged) -> Lead:
+    if event.into is not None:
+        return join(msgspec.structs.replace(lead, version=event.lead_version), event.into, event.decided_at)
+    first = lead.state == "received"
+    state = ("assigned" if event.rep else "merged") if first else lead.state
+    return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
+
+
+def _ended(lead: Lead) -> Lead:
+    """Closed, when sales ended what it was; it keeps its owner."""
+    if lead.state not in HELD or lead.ended_at is None:
+        return lead
+    return msgspec.structs.replace(lead, state="closed", queue=None, respond_by=None)
 
 
 def _who(contact: Contact, company: Company) -> dict[str, str]:

@@ -21,6 +21,7 @@ from shared.domain.events import (
 )
 
 FIRST_RESPONSE = "first_response"
+TRIAGE = "triage"
 OPEN = "windows_open"
 
 

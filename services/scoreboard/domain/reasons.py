@@ -1,22 +1,25 @@
-"""Why this rep: the assignment's own record, in sentences that a rep understands."""
+"""Why this rep, as far as the assignment itself says it, in sentences that a rep understands. The router's proof says
+the rest.
+"""
 
+from services.scoreboard.domain.summaries import handed_over
 from shared.domain.events import LeadAssigned
 
 
 def why_this_rep(event: LeadAssigned) -> tuple[str, ...]:
-    """What led to this owner: the lead's merits, the rule that matched, the turn in its pool, and who had it before."""
-    rep = event.rep.id
+    """What led to this owner: the lead's merits, how it came to them, and the agreement that says so."""
     deal = f"{event.agreement.name}, version {event.agreement.version}"
-    said = [
-        _merits(event),
-        f"The rule “{event.rule}” was the first that matched; it sends leads to the pool {event.pool}.",
-    ]
-    if event.generation > 1:
-        before = event.previous_rep or "Another rep"
-        said.append(f"{before} had it before. It moved, and this is owner number {event.generation}.")
-    said.append(f"In {event.pool} it was {rep}’s turn among the reps who could take it.")
-    said.append(f"Both sides agreed to this in {deal}.")
-    return tuple(said)
+    return (_merits(event), *_way(event), f"Both sides agreed to this in {deal}.")
+
+
+def _way(event: LeadAssigned) -> tuple[str, ...]:
+    pool = f" in the pool {event.pool}" if event.pool else ""
+    if event.because == "manual":
+        return (handed_over(event),)
+    decided = f"The rule “{event.rule}” decided, and {event.rep.id}{pool} got it."
+    if event.because is None and event.generation == 1:
+        return (decided,)
+    return handed_over(event), decided
 
 
 def _merits(event: LeadAssigned) -> str:

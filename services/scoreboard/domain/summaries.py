@@ -44,6 +44,15 @@ def words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
+def plain(text: str) -> str:
+    """A reason for people: codes become words, and what is a sentence already stays as it is.
+
+    >>> plain("nobody_available"), plain("excluded: wrong_role"), plain("ann gave ld_1 back")
+    ('nobody available', 'excluded: wrong role', 'ann gave ld_1 back')
+    """
+    return words(text) if " " not in text or text.startswith(("excluded: ", "consent: ")) else text
+
+
 def listed(names: tuple[str, ...]) -> str:
     """Names in a sentence.
 
@@ -82,20 +91,44 @@ _DONE = {
 
 def _activity(event: ActivityRecorded) -> str:
     done = _DONE.get(event.kind, f"recorded: {words(event.kind)}")
-    details = (event.outcome, event.reason, event.objection, event.content_id, event.stage, event.text)
-    what = "; ".join(words(d) if d is not event.text else d for d in details if d)
+    details = (event.outcome, event.reason, event.objection, event.content_id, event.stage)
+    confirmed = f"confirmed {listed(tuple(map(words, event.confirmed)))}" if event.confirmed else None
+    what = "; ".join([words(each) for each in details if each] + [each for each in (confirmed, event.text) if each])
     return f"{event.by or 'Somebody'} {done}{f': {what}' if what else ''}."
 
 
 def _assigned(event: LeadAssigned) -> str:
-    return (
-        f"Assigned to {event.rep.id} from the pool {event.pool}, by the rule “{event.rule}”, with score {event.score}."
-    )
+    if event.because is not None:
+        return handed_over(event) + _again(event)
+    pool = f" from the pool {event.pool}" if event.pool else ""
+    return f"Assigned to {event.rep.id}{pool}, by the rule “{event.rule}”, with score {event.score}.{_again(event)}"
 
 
 def _reassigned(event: LeadReassigned) -> str:
-    before = f" from {event.previous_rep}" if event.previous_rep else ""
-    return f"Moved{before} to {event.rep.id} in the pool {event.pool}, by the rule “{event.rule}”."
+    return handed_over(event)
+
+
+def handed_over(event: LeadAssigned) -> str:
+    """Why a lead changed hands, or got somebody after it had waited, and who has it now."""
+    before, now = event.previous_rep or "Somebody", event.rep.id
+    pool = f" in the pool {event.pool}" if event.pool else ""
+    by_hand = f"{event.rule.capitalize()} from {before} to {now}{pool}."
+    waited = f"It had waited, and was {event.rule} to {now}{pool}."
+    origin = f" from {event.previous_rep}" if event.previous_rep else ""
+    ways = {
+        "drained": f"It had waited; now {now}{pool} can take it, by the rule “{event.rule}”.",
+        "manual": waited if event.previous_rep is None else by_hand,
+        "declined": f"{before} gave it back, so it moved to {now}{pool}.",
+        "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
+        "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
+    }
+    return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
+
+
+def _again(event: LeadAssigned) -> str:
+    return (
+        f" This is cycle {event.cycle}: sales had ended the lead before, and it came back." if event.cycle > 1 else ""
+    )
 
 
 def _parked(event: LeadParked) -> str:
@@ -103,12 +136,14 @@ def _parked(event: LeadParked) -> str:
 
 
 def _rejected(event: LeadRejected) -> str:
-    return f"Not a lead for sales under the agreement: {words(event.reason)}."
+    return f"Not a lead for sales under the agreement: {plain(event.reason)}."
 
 
 def _merged(event: LeadMerged) -> str:
-    owner = f" {event.rep} keeps it." if event.rep else ""
-    return f"Joined a lead that is already here: {words(event.reason)}.{owner}"
+    owner = f" {event.rep} keeps it." if event.rep and " keeps it" not in event.reason else ""
+    if event.into is not None:
+        return f"This id ends here: {plain(event.reason)}.{owner}"
+    return f"Joined a lead that is already here: {plain(event.reason)}.{owner}"
 
 
 def _activated(event: AgreementActivated) -> str:
@@ -116,8 +151,20 @@ def _activated(event: AgreementActivated) -> str:
     return f"Version {event.agreement.version} of the agreement {event.agreement.name} came into force{before}."
 
 
+_OWED = {
+    "first_response": "to answer first",
+    "acceptance": "to accept the lead or give a reason",
+    "attempts": "to make the agreed number of attempts",
+    "disposition": "to say what becomes of the lead",
+    "triage": "to find somebody for the lead",
+    "disputes": "to answer the dispute",
+}
+"""What whoever made a promise has to do, by the promise's name in the agreement."""
+
+
 def _opened(event: WindowOpened) -> str:
-    return f"The clock of the promise “{words(event.promise)}” began to run for {event.owner}."
+    owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
+    return f"The clock of the promise “{words(event.promise)}” began to run{owed}."
 
 
 def _warned(event: WindowWarned) -> str:
@@ -125,16 +172,18 @@ def _warned(event: WindowWarned) -> str:
 
 
 def _met(event: WindowMet) -> str:
-    return f"{event.owner} kept the promise “{words(event.promise)}”."
+    how = "; somebody has the lead" if event.promise == "triage" else ""
+    return f"{event.owner} kept the promise “{words(event.promise)}”{how}."
 
 
 def _breached(event: WindowBreached) -> str:
-    whose = f"{event.owner} was late" if event.fault == "rep" else "the hand-off reached the rep too late"
+    late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
+    whose = f"nobody got the lead in time, which {event.owner} was to see to" if event.promise == "triage" else late
     return f"The promise “{words(event.promise)}” was missed: {whose}."
 
 
 def _cancelled(event: WindowCancelled) -> str:
-    return f"The promise “{words(event.promise)}” no longer applies: {words(event.reason)}."
+    return f"The promise “{words(event.promise)}” no longer applies: {plain(event.reason)}."
 
 
 def _retracted(event: BreachRetracted) -> str:
@@ -152,7 +201,7 @@ def _acknowledged(event: EscalationAcknowledged) -> str:
 
 
 def _closed(event: EscalationClosed) -> str:
-    return f"The escalation ended: {words(event.reason)}."
+    return f"The escalation ended: {plain(event.reason)}."
 
 
 def _move(event: MoveRequested) -> str:
@@ -168,7 +217,7 @@ def _watermark(event: WatermarkAdvanced) -> str:
 
 
 def _sentence(text: str) -> str:
-    said = words(text) if " " not in text else text
+    said = plain(text)
     return said[:1].upper() + said[1:] + ("" if said.endswith(".") else ".")
 
 

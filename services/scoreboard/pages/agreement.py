@@ -34,12 +34,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class AgreementPage:
-    """One version in sentences, beside all that are kept, latest first. `unreadable` says why there are none."""
+    """One version in sentences and as it was written (`text`), beside all that are kept, latest first. `unreadable`
+    says why there are none.
+    """
 
     now: datetime
     shown: Kept
     kept: Sequence[Kept]
     sections: Sequence[Section]
+    text: str
     unreadable: str | None
 
 
@@ -65,9 +68,16 @@ async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneIn
         next((one for one in kept if one.badge is _IN_FORCE), kept[0]) if number is None else _numbered(kept, number)
     )
     agreement = await _read(tx, shown.version)
-    readable = isinstance(agreement, Agreement)
-    sections = explained(agreement, now.astimezone(zone).date()) if isinstance(agreement, Agreement) else ()
-    return AgreementPage(now, shown, kept, sections, None if readable else str(agreement))
+    if not isinstance(agreement, Agreement):
+        return AgreementPage(now, shown, kept, (), "", str(agreement))
+    return AgreementPage(now, shown, kept, explained(agreement, now.astimezone(zone).date()), agreement.text, None)
+
+
+async def in_force(tx: Tx, now: datetime) -> Agreement | None:
+    """The agreement in force as it is kept here; None when there is none, or this Baton does not read it."""
+    current = next((one for one in await _kept(tx, now) if one.badge is _IN_FORCE), None)
+    found = await _read(tx, current.version) if current is not None else None
+    return found if isinstance(found, Agreement) else None
 
 
 async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:

@@ -7,7 +7,7 @@ while somebody listens we look every second for what others committed.
 import asyncio
 from collections.abc import AsyncGenerator
 
-from services.scoreboard import store
+from services.scoreboard.store import reading
 from shared import log
 from shared.db.engine import Database, is_outage
 from shared.domain.errors import Unavailable
@@ -46,7 +46,7 @@ class Live:
                 continue
             try:
                 async with self._database.read() as tx:
-                    handled = await store.events_handled(tx)
+                    handled = await reading.events_handled(tx)
             except Exception as error:
                 if not is_outage(error):
                     raise

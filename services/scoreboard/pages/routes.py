@@ -3,15 +3,18 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.scoreboard.domain.summaries import plain
 from services.scoreboard.pages import view, wording
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
+from services.scoreboard.pages.idle import ParkedPage, RejectedPage, parked_page, rejected_page
 from services.scoreboard.pages.live import Live
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound
@@ -50,6 +53,11 @@ class Pages:
         router.get("/panels", dependencies=viewers)(self._panels)
         router.get("/leads/{lead_id}", dependencies=viewers)(self._lead)
         router.get("/leads/{lead_id}/panels", dependencies=viewers)(self._lead_panels)
+        router.get("/leads/{lead_id}/why", dependencies=viewers)(self._why)
+        router.get("/parked", dependencies=viewers)(self._parked)
+        router.get("/parked/panels", dependencies=viewers)(self._parked_panels)
+        router.get("/rejected", dependencies=viewers)(self._rejected)
+        router.get("/rejected/panels", dependencies=viewers)(self._rejected_panels)
         router.get("/agreement", dependencies=viewers)(self._agreement)
         router.get("/agreement/diff", dependencies=viewers)(self._difference)
         router.get("/live", dependencies=viewers)(self._stream)
@@ -70,6 +78,29 @@ class Pages:
 
     async def _lead_panels(self, lead_id: str) -> Response:
         return await self._of_lead("lead_panels.html", lead_id)
+
+    async def _why(self, lead_id: str) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await view.why_page(tx, lead_id, self._platform.clock.now(), self._zone)
+        if page is None:
+            return self._page("missing.html", None, status=404)
+        return self._page("why.html", page)
+
+    async def _parked(self, queue: str | None = None, after: str | None = None) -> Response:
+        return self._page("parked.html", await self._waiting(queue, after))
+
+    async def _parked_panels(self, queue: str | None = None, after: str | None = None) -> Response:
+        return self._page("parked_panels.html", await self._waiting(queue, after))
+
+    async def _rejected(
+        self, clause: str | None = None, reason: str | None = None, after: str | None = None
+    ) -> Response:
+        return self._page("rejected.html", await self._turned_down(clause, reason, after))
+
+    async def _rejected_panels(
+        self, clause: str | None = None, reason: str | None = None, after: str | None = None
+    ) -> Response:
+        return self._page("rejected_panels.html", await self._turned_down(clause, reason, after))
 
     async def _agreement(self, version: int | None = None) -> Response:
         async with self._platform.db.read() as tx:
@@ -102,6 +133,15 @@ class Pages:
         async with self._platform.db.read() as tx:
             return await view.scoreboard(tx, self._platform.clock.now(), self._zone)
 
+    async def _waiting(self, queue: str | None, after: str | None) -> ParkedPage:
+        async with self._platform.db.read() as tx:
+            return await parked_page(tx, queue, after, self._platform.clock.now())
+
+    async def _turned_down(self, clause: str | None, reason: str | None, after: str | None) -> RejectedPage:
+        now = self._platform.clock.now()
+        async with self._platform.db.read() as tx:
+            return await rejected_page(tx, clause=clause, reason=reason, after=after, now=now)
+
     async def _of_lead(self, template: str, lead_id: str) -> Response:
         async with self._platform.db.read() as tx:
             page = await view.lead_page(tx, lead_id, self._platform.clock.now(), self._zone)
@@ -132,7 +172,9 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
         lead_name=wording.lead_name,
         count_to=view.COUNT_TO,
         here=here,
+        wait=wording.wait,
+        query=lambda **chosen: urlencode(chosen),
     )
     templates.filters.update(instant=instant, moment=moment, number=wording.number, percent=wording.percent)
-    templates.filters["words"] = lambda name: name.replace("_", " ")
+    templates.filters["words"] = plain
     return templates

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from services.scoreboard import store
 from services.scoreboard.domain.conservation import Conservation, conserve
 from services.scoreboard.domain.day import Day, day_of, quarter_of
 from services.scoreboard.domain.funnel import Step, funnel
@@ -15,8 +14,10 @@ from services.scoreboard.domain.leads import Lead
 from services.scoreboard.domain.promises import Escalation, Window
 from services.scoreboard.domain.reasons import why_this_rep
 from services.scoreboard.domain.summaries import summarise
+from services.scoreboard.store import lists, reading
+from services.scoreboard.store.rows import Entry
 from shared.db.engine import Tx
-from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadReassigned
+from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned
 
 ROWS = 10
 STORY = 100
@@ -42,18 +43,19 @@ class Scoreboard:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event of a story, with its sentence."""
+    """One event of a story, with its sentence; `into` is the lead as which this one goes on from there."""
 
     at: datetime
     topic: str
     type: str
     summary: str
+    into: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """Everything on a lead's page, as of `now`; `story` is the latest events, oldest first, `more` whether older ones
-    are left out.
+    are left out; `joined` are other ids of the person.
     """
 
     now: datetime
@@ -64,6 +66,16 @@ class LeadPage:
     asked: InquiryReceived | None
     story: Sequence[Told]
     more: bool
+    joined: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyPage:
+    """What is known of a lead before its proof is fetched."""
+
+    now: datetime
+    zone: ZoneInfo
+    lead: Lead
 
 
 async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
@@ -73,44 +85,52 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         now=now,
         zone=zone,
         day=day,
-        steps=funnel(await store.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
-        conservation=conserve(await store.conservation_counts(tx)),
-        windows=await store.open_windows(tx, most=ROWS),
-        window_count=await store.open_window_count(tx),
-        overdue=await store.overdue_count(tx, now, most=COUNT_TO),
-        escalations=await store.open_escalations(tx, most=ROWS),
-        escalation_count=await store.open_escalation_count(tx, most=COUNT_TO),
-        leads=await store.latest_leads(tx, most=ROWS),
+        steps=funnel(await reading.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
+        conservation=conserve(await reading.conservation_counts(tx)),
+        windows=await reading.open_windows(tx, most=ROWS),
+        window_count=await reading.open_window_count(tx),
+        overdue=await reading.overdue_count(tx, now, most=COUNT_TO),
+        escalations=await reading.open_escalations(tx, most=ROWS),
+        escalation_count=await reading.open_escalation_count(tx, most=COUNT_TO),
+        leads=await reading.latest_leads(tx, most=ROWS),
     )
 
 
 async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> LeadPage | None:
     """A lead's page; None when nothing was ever heard of it."""
-    entries = await store.newest(tx, lead_id, most=STORY + 1)
+    entries = await reading.newest(tx, lead_id, most=STORY + 1)
     if not entries:
         return None
-    assigned = await store.newest(tx, lead_id, most=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
-    asked = await store.newest(tx, lead_id, most=1, types=(InquiryReceived.TYPE,))
-    lead = await store.lead(tx, lead_id) or Lead(lead_id=lead_id)
+    assigned = await reading.newest(tx, lead_id, most=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
+    asked = await reading.newest(tx, lead_id, most=1, types=(InquiryReceived.TYPE,))
+    lead = await reading.lead(tx, lead_id) or Lead(lead_id=lead_id)
     return LeadPage(
         now=now,
         zone=zone,
         lead=lead,
-        windows=await store.windows_of(tx, lead_id, most=ROWS),
+        windows=await reading.windows_of(tx, lead_id, most=ROWS),
         why=_why(assigned, lead),
         asked=msgspec.json.decode(asked[0].data, type=InquiryReceived) if asked else None,
         story=[_told(entry) for entry in reversed(entries[:STORY])],
         more=len(entries) > STORY,
+        joined=await lists.joined_to(tx, lead_id, most=ROWS),
     )
 
 
-def _why(assigned: Sequence[store.Entry], lead: Lead) -> tuple[str, ...]:
+def _why(assigned: Sequence[Entry], lead: Lead) -> tuple[str, ...]:
     if not assigned or lead.owner is None:
         return ()
     return why_this_rep(msgspec.json.decode(assigned[0].data, type=LeadAssigned))
 
 
-def _told(entry: store.Entry) -> Told:
+def _told(entry: Entry) -> Told:
     kind = TYPES[entry.type]
     event = msgspec.json.decode(entry.data, type=kind)
-    return Told(entry.at, kind.TOPIC.split(".")[1], entry.type, summarise(event))
+    into = event.into if isinstance(event, LeadMerged) else None
+    return Told(entry.at, kind.TOPIC.split(".")[1], entry.type, summarise(event), into)
+
+
+async def why_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> WhyPage | None:
+    """The frame of a lead's proof, which the router fills; None when nothing was ever heard of the lead."""
+    lead = await reading.lead(tx, lead_id)
+    return WhyPage(now, zone, lead) if lead is not None else None

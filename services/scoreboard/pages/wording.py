@@ -64,6 +64,23 @@ def span(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def wait(since_at: datetime, now: datetime) -> str:
+    """How long something has waited, to the minute.
+
+    >>> from datetime import UTC, timedelta
+    >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    >>> [wait(noon, noon + timedelta(minutes=m)) for m in (0, 5, 130, 1500)]
+    ['under a minute', '5 min', '2 h 10 min', '1 d 1 h']
+    """
+    minutes = int((now - since_at).total_seconds() // 60)
+    if minutes < 1:
+        return "under a minute"
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
+
+
 def countdown(due_at: datetime, now: datetime) -> Badge:
     """What a running window says: time left, soon due, or overdue (then it waits until all facts are known)."""
     left = (due_at - now).total_seconds()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Step
-from shared.domain.business_time import add_business_days, before, deadline
 from shared.domain.calendar import ALWAYS, Calendar
+from shared.domain.follow_up import is_warning, step_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +44,19 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     steps = ladder.steps if of_sales else _without_moves(ladder.steps)
     found = [_level(step, window.due_at, calendar) for step in steps]
     last = steps[-1] if steps else None
-    if last is not None and not _is_warning(last) and (last.tell or last.page):
+    if last is not None and not is_warning(last) and (last.tell or last.page):
         for loop in range(1, ladder.repeats + 1):
             again = timedelta(seconds=loop * ladder.repeat_every_s)
-            due_at = _instant(last, window.due_at, calendar, again)
+            due_at = step_at(last, window.due_at, calendar, again)
             found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
     kept = [level for level in found if not (level.warning and level.due_at < window.opened_at)]
     return sorted(kept, key=lambda level: (level.due_at, level.loop, level.level))
 
 
 def _level(step: Step, due_at: datetime, calendar: Calendar) -> Level:
-    instant = _instant(step, due_at, calendar, timedelta())
-    return Level(0, step.level, instant, _is_warning(step), step.tell, step.page, step.move_within, step.if_unanswered)
-
-
-def _is_warning(step: Step) -> bool:
-    return step.after_s < 0 or step.after_days < 0
+    instant = step_at(step, due_at, calendar)
+    return Level(0, step.level, instant, is_warning(step), step.tell, step.page, step.move_within, step.if_unanswered)
 
 
 def _without_moves(steps: Sequence[Step]) -> list[Step]:
     return [replace(step, move_within=None) for step in steps if step.tell or step.page]
-
-
-def _instant(step: Step, due_at: datetime, calendar: Calendar, later: timedelta) -> datetime:
-    if step.after_days:
-        day_at = add_business_days(calendar, due_at, step.after_days)
-        return deadline(calendar, day_at, later.total_seconds()) if step.business else day_at + later
-    offset_s = step.after_s + later.total_seconds()
-    if not step.business:
-        return due_at + timedelta(seconds=offset_s)
-    if offset_s < 0:
-        return before(calendar, due_at, -offset_s)
-    return deadline(calendar, due_at, offset_s)

@@ -5,28 +5,19 @@ it.
 A fact counts by the instant at which ingest accepted it, so the order in which facts arrive changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 from shared.bus.envelope import event_id
 from shared.domain.events import AgreementRef
-
-ENDING: Mapping[str, str] = MappingProxyType(
-    {"rejected": "rejected", "won": "won", "lost": "lost", "consent_withdrawn": "consent withdrawn"}
-)
-"""Kinds of activity after which nothing more is owed on the lead, with the reason that is given."""
+from shared.domain.follow_up import DECISIVE, ENDING
 
 ASSIGNED = "assigned"
 """The kind of the fact that somebody got the lead. No activity has it: it is made of the router's own word."""
-
-DECISIVE = frozenset({"meeting", "accepted", *ENDING})
-"""Kinds that keep a promise of several facts at once, when it lists them: nobody has to be called a sixth time after
-they came to a meeting. The other kinds count one each."""
 
 READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so

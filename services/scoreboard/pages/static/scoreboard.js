@@ -61,6 +61,7 @@
     if (held) [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held)[nth]?.focus();
     const after = main.querySelector("[data-say]")?.textContent;
     if (before !== after) said.textContent = after ?? "";
+    main.dispatchEvent(new Event("panels"));
   }
 
   async function fetchPanels() {

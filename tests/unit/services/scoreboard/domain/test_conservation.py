@@ -78,6 +78,26 @@ def test_a_parked_inquiry_that_is_assigned_later_counts_once() -> None:
     assert (found.received, found.assigned, found.parked) == (1, 1, 0)
 
 
+def test_a_parked_inquiry_that_is_drained_counts_once_as_assigned_in_the_day_and_in_all() -> None:
+    _, counters = tell([inquiry(), parked(), assigned(lead_version=2, because="drained")])
+    assert {name for (_, name), value in counters.items() if value} == {"received", "assigned"}
+
+
+def test_a_lead_that_goes_on_as_another_one_counts_once_as_merged() -> None:
+    joined = merged("ld_2", 1, into="ld_1", lead_version=3)
+    found = equation([inquiry("ld_1"), assigned("ld_1"), inquiry("ld_2"), assigned("ld_2"), joined])
+    assert (found.received, found.assigned, found.merged, found.balanced) == (2, 1, 1, True)
+
+
+def test_an_inquiry_that_was_judged_under_another_lead_counts_once() -> None:
+    elsewhere = assigned("ld_1", lead_version=4, inquiry_id="ld_3_1")
+    moved = reassigned("ld_1", lead_version=5, inquiry_id="ld_3_1")
+    for story in ([inquiry("ld_3"), elsewhere, moved], [moved, inquiry("ld_3"), elsewhere]):
+        known, _ = tell(story)
+        assert known["ld_3_1"].lead_id == "ld_1"
+        assert (equation(story).assigned, equation(story).balanced) == (1, True)
+
+
 def test_an_older_verdict_that_comes_late_changes_nothing() -> None:
     found = equation([inquiry(), assigned(lead_version=2), parked(lead_version=1)])
     assert (found.assigned, found.parked) == (1, 0)
@@ -132,6 +152,11 @@ STORY = [
     quarantined(inquiry_id="ld_3_1"),
     inquiry("ld_4"),
     quarantined("ingest", "source:website", record_type=None),
+    inquiry("ld_5"),
+    assigned("ld_5"),
+    merged("ld_5", 1, into="ld_1", lead_version=2),
+    inquiry("ld_6"),
+    merged("ld_6", 1, into="ld_1", lead_version=1),
 ]
 
 

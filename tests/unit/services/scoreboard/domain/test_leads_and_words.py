@@ -16,8 +16,11 @@ from tests.unit.services.scoreboard.facts import (
     activity,
     after,
     assigned,
+    breached,
     inquiry,
     merged,
+    met,
+    opened,
     parked,
     reassigned,
     rejected,
@@ -80,6 +83,61 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (activity(kind="rejected", outcome=None, reason="no_budget"), "ann rejected the lead: no budget."),
         (parked(), "A good lead that nobody can take now: it waits in triage. Nobody available."),
         (reassigned(), "Moved from ann to bob in the pool benelux, by the rule “everyone else”."),
+        (reassigned(because="declined"), "ann gave it back, so it moved to bob in the pool benelux."),
+        (reassigned(because="missed"), "ann missed the promise, so it moved to bob in the pool benelux."),
+        (reassigned(because="left"), "ann is no longer in the team, so it moved to bob in the pool benelux."),
+        (
+            reassigned(because="manual", rule="moved by mia"),
+            "Moved by mia from ann to bob in the pool benelux.",
+        ),
+        (
+            assigned(because="manual", rule="moved by mia"),
+            "It had waited, and was moved by mia to ann in the pool benelux.",
+        ),
+        (
+            assigned(because="drained"),
+            "It had waited; now ann in the pool benelux can take it, by the rule “everyone else”.",
+        ),
+        (
+            assigned(cycle=2),
+            "Assigned to ann from the pool benelux, by the rule “everyone else”, with score 65. "
+            "This is cycle 2: sales had ended the lead before, and it came back.",
+        ),
+        (
+            merged(reason="the same person is lead ld_9 already; ann keeps it", into="ld_9"),
+            "This id ends here: the same person is lead ld_9 already; ann keeps it.",
+        ),
+        (
+            rejected(reason="minimum data: contact.email is missing"),
+            "Not a lead for sales under the agreement: minimum data: contact.email is missing.",
+        ),
+        (activity(kind="declined", outcome=None, text="on the road"), "ann gave the lead back: on the road."),
+        (
+            activity(kind="stage", outcome=None, stage="sql", confirmed=("authority", "need")),
+            "ann moved the stage: sql; confirmed authority and need.",
+        ),
+        (
+            opened(promise="attempts"),
+            "The clock of the promise “attempts” began to run: ann has to make the agreed number of attempts.",
+        ),
+        (
+            opened(promise="acceptance"),
+            "The clock of the promise “acceptance” began to run: ann has to accept the lead or give a reason.",
+        ),
+        (
+            opened(promise="disposition"),
+            "The clock of the promise “disposition” began to run: ann has to say what becomes of the lead.",
+        ),
+        (
+            opened(promise="triage", owner="mia"),
+            "The clock of the promise “triage” began to run: mia has to find somebody for the lead.",
+        ),
+        (opened(promise="own_words"), "The clock of the promise “own words” began to run for ann."),
+        (met(promise="triage", owner="mia"), "mia kept the promise “triage”; somebody has the lead."),
+        (
+            breached(promise="triage", owner="mia"),
+            "The promise “triage” was missed: nobody got the lead in time, which mia was to see to.",
+        ),
     ],
 )
 def test_an_event_reads_as_a_plain_sentence(event: Event, sentence: str) -> None:
@@ -88,9 +146,15 @@ def test_an_event_reads_as_a_plain_sentence(event: Event, sentence: str) -> None
 
 def test_why_this_rep_names_the_merits_the_rule_the_pool_and_the_agreement() -> None:
     said = " ".join(why_this_rep(assigned()))
-    for part in ("65: asked for a demo; decision maker", "“everyone else”", "ann’s turn", "emea-inbound, version 3"):
+    for part in (
+        "65: asked for a demo; decision maker",
+        "“everyone else”",
+        "ann in the pool benelux got it",
+        "emea-inbound, version 3",
+    ):
         assert part in said
-    assert "ann had it before" in " ".join(why_this_rep(reassigned()))
+    assert "Moved from ann to bob" in " ".join(why_this_rep(reassigned()))
+    assert "Moved by mia from ann to bob" in " ".join(why_this_rep(reassigned(because="manual", rule="moved by mia")))
 
 
 def test_a_day_follows_the_zone_and_its_clock_changes() -> None:

@@ -1,0 +1,146 @@
+"""`./baton agreement simulate`: the recorded past under another agreement, lead by lead."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+
+from services.cli.agreement import taken
+from services.router.domain.simulation import Summary
+from services.router.simulation.running import Each, Plan, Progress, simulate
+from services.router.simulation.showing import DifferenceFile, page, text
+from services.sla_monitor.settings import MonitorSettings
+from shared.clock import SystemClock
+from shared.db import agreements, schema
+from shared.db.engine import Database, is_outage
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured, NotFound
+from shared.settings import Settings, read
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for: a draft's file (none: the versions that were in force), the version to compare it with (none:
+    what is recorded), dates, and files to write.
+    """
+
+    draft: Path | None
+    against: int | None = None
+    since: str | None = None
+    until: str | None = None
+    csv: Path | None = None
+    html: Path | None = None
+
+
+def simulated(environ: Mapping[str, str], wish: Wish) -> str:
+    """What came of it, in words; the files are written. Raises `Misconfigured` when the draft is refused, a date or
+    a version is unknown, or the database does not answer.
+    """
+    draft = taken(wish.draft) if wish.draft is not None else None
+    return text(asyncio.run(_simulated(environ, wish, draft)))
+
+
+async def _simulated(environ: Mapping[str, str], wish: Wish, draft: Agreement | None) -> Summary:
+    settings = read(Settings, environ)
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    file = settings.data.absolute() / "baton.db"
+    if given is None and not file.exists():
+        raise Misconfigured(
+            f"there is no record in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the folder of 'make run'."
+        )
+    database = Database(given or f"sqlite+aiosqlite:///{file}", SystemClock(), pool_size=2)
+    try:
+        await schema.wait_until_migrated(database, most_s=1)
+        plan = await _plan(environ, database, wish, draft)
+        with ExitStack() as stack:
+            each = stack.enter_context(_each(wish.csv))
+            progress = stack.enter_context(_progress())
+            summary = await simulate(database, plan, each=each, progress=progress)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        raise Misconfigured(
+            f"the database does not answer ({type(error).__name__}). Check BATON_DATABASE_URL, and that it runs."
+        ) from error
+    finally:
+        await database.close()
+    if wish.html is not None:
+        _write(wish.html, page(summary))
+    return summary
+
+
+async def _plan(environ: Mapping[str, str], database: Database, wish: Wish, draft: Agreement | None) -> Plan:
+    async with database.read() as tx:
+        now = await database.now(tx)
+        kept = await agreements.versions(tx)
+        in_force = next((v for v in reversed(kept) if v.effective_from <= now), None)
+        against = None
+        if wish.against is not None:
+            name = draft.name if draft is not None else in_force.name if in_force is not None else ""
+            try:
+                against = await agreements.by_version(tx, name, wish.against)
+            except NotFound as missing:
+                numbers = ", ".join(str(v.version) for v in kept if v.name == name) or "none"
+                raise Misconfigured(f"{missing.detail}. Kept are: {numbers}.") from missing
+        zone = draft.timezone if draft is not None else "UTC"
+    return Plan(
+        draft=draft,
+        against=against,
+        since=_instant("--since", wish.since, zone),
+        until=_instant("--until", wish.until, zone, days=1) or now,
+        tolerance=timedelta(seconds=read(MonitorSettings, environ).tolerance_s),
+    )
+
+
+def _instant(option: str, said: str | None, zone: str, *, days: int = 0) -> datetime | None:
+    """An instant, or the beginning of a date in the agreement's zone, `days` later."""
+    if said is None:
+        return None
+    try:
+        if len(said) == len("2026-11-23"):
+            day = date.fromisoformat(said) + timedelta(days=days)
+            return datetime.combine(day, time(0), ZoneInfo(zone))
+        at = datetime.fromisoformat(said)
+    except ValueError as wrong:
+        raise Misconfigured(f"{option} {said!r} is no date. Write it like 2026-11-23.") from wrong
+    return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
+
+
+@contextmanager
+def _each(file: Path | None) -> Iterator[Each]:
+    if file is None:
+        yield lambda _: None
+        return
+    try:
+        with file.open("w", newline="", encoding="utf-8") as writing:
+            yield DifferenceFile(writing).add
+    except OSError as wrong:
+        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Give another file.") from wrong
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    with typer.progressbar(length=1, label="replaying", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = max(total, 1)
+            bar.update(done - bar.pos)
+
+        yield show
+
+
+def _write(file: Path, content: str) -> None:
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as wrong:
+        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Give another file.") from wrong

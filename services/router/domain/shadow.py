@@ -1,0 +1,114 @@
+"""What a draft in shadow mode would have decided, beside what was decided: nobody gets a lead by it, no turn of the
+real rotation is taken, and it is kept for comparison.
+
+The shadow has a rotation of its own, which begins where the real one stood. Loads and absences are the real ones, so a
+draft with other limits is shown as if it took over at that moment.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.router.domain.assignment import Turns
+from services.router.domain.desk import Desk
+from services.router.domain.handover import Verdict
+from services.router.domain.placement import Placement, last_owner, place
+from services.router.domain.proof import Proof, known_facts
+from services.router.domain.qualification import judge
+from shared.domain.agreement import Agreement, Pilot
+from shared.domain.promises import owed, respond_by
+
+JUDGED = ("assigned", "parked", "rejected")
+
+
+class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The two verdicts on one inquiry: `verdict`, `stage`, `score`, `rep`, `pool`, `rule` and `respond_by` are the
+    draft's, `real_*` are what was decided.
+    """
+
+    pilot: str
+    lead_id: str
+    inquiry_id: str
+    at: datetime
+    verdict: str
+    reason: str
+    stage: str
+    score: int
+    real_verdict: str
+    real_stage: str
+    real_score: int
+    rep: str | None = None
+    pool: str | None = None
+    rule: str | None = None
+    respond_by: datetime | None = None
+    real_rep: str | None = None
+    real_respond_by: datetime | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the draft decides otherwise."""
+        mine = (self.verdict, self.stage, self.rep, self.respond_by)
+        return mine != (self.real_verdict, self.real_stage, self.real_rep, self.real_respond_by)
+
+
+def shadows(agreement: Agreement, verdict: Verdict, desk: Desk) -> Iterator[Shadow]:
+    """What each draft in shadow mode whose scope the inquiry is in says of it. Shadow rotations on the desk go on."""
+    proof = verdict.proof
+    if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:
+        return
+    facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
+    for pilot in agreement.pilots:
+        if pilot.mode == "shadow" and pilot.scope.test(facts):
+            yield _shadow(pilot, verdict, facts, desk)
+
+
+def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], desk: Desk) -> Shadow:
+    draft, proof, lead = pilot.agreement, verdict.proof, verdict.lead
+    assert proof.inquiry is not None  # noqa: S101 (its caller has looked)
+    now = proof.decided_at
+    remembered = proof.before.intents if proof.before is not None else ()
+    judgement = judge(draft, proof.inquiry, facts, remembered)
+    placed = _placed(pilot, facts, proof, desk) if judgement.qualified else None
+    deadline = None
+    if placed is not None and placed.rep is not None:
+        deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now))
+    real = proof.verdict == "assigned"
+    return Shadow(
+        pilot=pilot.name,
+        lead_id=lead.lead_id,
+        inquiry_id=verdict.inquiry_id,
+        at=now,
+        verdict="rejected" if placed is None else "parked" if placed.rep is None else "assigned",
+        reason=judgement.reason if placed is None else placed.why,
+        stage=judgement.stage,
+        score=judgement.score,
+        real_verdict=proof.verdict,
+        real_stage=proof.stage,
+        real_score=proof.score,
+        rep=placed.rep if placed is not None else None,
+        pool=placed.pool if placed is not None else None,
+        rule=placed.rule if placed is not None else None,
+        respond_by=deadline,
+        real_rep=proof.rep if real else None,
+        real_respond_by=lead.respond_by if real else None,
+    )
+
+
+def _placed(pilot: Pilot, facts: Mapping[str, object], proof: Proof, desk: Desk) -> Placement:
+    turns = {name: desk.turns.get(_key(pilot, name)) or _begin(desk, name) for name in pilot.agreement.pools}
+    aside = Desk(turns, desk.reps)
+    last = last_owner(proof.before, proof.before.last_rep) if proof.before is not None else None
+    placed = place(pilot.agreement, facts, aside, proof.decided_at, last=last, account=proof.account)
+    for name in aside.touched_turns:
+        desk.set_turns(_key(pilot, name), aside.turns[name])
+    return placed
+
+
+def _begin(desk: Desk, pool: str) -> Turns:
+    return desk.turns.get(pool) or Turns()
+
+
+def _key(pilot: Pilot, pool: str) -> str:
+    """The shadow rotation's name; no pool can have it, since names have no slash."""
+    return f"{pilot.name}/{pool}"

@@ -1,0 +1,186 @@
+"""What became of the same leads twice over, once before a change and once after it: lead by lead and in sums.
+
+Buyers are named by their lead's id only; no reason says what a person wrote.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.router.domain.lead import Lead
+from services.router.domain.proof import Ask
+
+SHOWN = 20
+"""So many of the differing leads are kept with the sums, the first by the order in which they are compared."""
+
+QUALIFIED = ("mql", "sal", "sql", "opportunity")
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a lead. `breached` names each promise that an owner of it missed; `why` is the reason of the last
+    verdict on it.
+    """
+
+    state: str
+    stage: str
+    owner: str | None
+    pool: str | None
+    rule: str | None
+    respond_by: datetime | None
+    breached: tuple[str, ...]
+    why: str
+
+
+NOTHING = Outcome("unknown", "", None, None, None, None, (), "the lead is not there")
+"""The outcome of a lead that one of two replays does not have."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A lead with two outcomes. `fields` are those that differ, of `stage`, `state`, `owner`, `pool`, `deadline` and
+    `breach`; a rule that only has another name makes no difference.
+
+    `turn_only`: the same rules sent it to the same pool both times, and only whose turn it was had changed.
+    """
+
+    lead_id: str
+    received_at: datetime
+    channel: str | None
+    campaign: str | None
+    before: Outcome
+    after: Outcome
+    fields: tuple[str, ...]
+    turn_only: bool
+
+
+class Tally(msgspec.Struct):
+    """Mutable sums over leads."""
+
+    leads: int = 0
+    qualified: int = 0
+    breached: int = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """One more."""
+        self.leads += 1
+        self.qualified += outcome.stage in QUALIFIED
+        self.breached += bool(outcome.breached)
+
+
+class Change(msgspec.Struct):
+    """The sums of one group before and after."""
+
+    before: Tally
+    after: Tally
+
+
+class Summary(msgspec.Struct):
+    """Two replays in sums: `before` and `after` say what was compared, `differing` counts the leads that differ by the
+    field that does, `first` are the first of them, `replayed` counts the inquiries that were judged,
+    `refused` the orders of people that could not be carried out.
+
+    `stages` counts leads by what they came to; `reps`, `pools` and `channels` by who has them, where, and from where.
+    `since` and `until` bound the leads that are compared.
+    """
+
+    before: str
+    after: str
+    since: datetime | None
+    until: datetime
+    replayed: int = 0
+    refused: int = 0
+    leads: int = 0
+    differ: int = 0
+    turn_only: int = 0
+    total: Change = msgspec.field(default_factory=lambda: Change(Tally(), Tally()))
+    differing: dict[str, int] = {}
+    stages: dict[str, Change] = {}
+    reps: dict[str, Change] = {}
+    pools: dict[str, Change] = {}
+    channels: dict[str, Change] = {}
+    first: list[Difference] = []
+
+    def compare(self, lead: Lead, before: Outcome, after: Outcome) -> Difference | None:
+        """Count a lead; returns how it differs, None when it does not. Ids that ceased both times are no leads."""
+        if before.state == after.state == "merged":
+            return None
+        self.leads += 1
+        self._count(lead, before, after)
+        fields = differing(before, after)
+        if not fields:
+            return None
+        self.differ += 1
+        for field in fields:
+            self.differing[field] = self.differing.get(field, 0) + 1
+        turn_only = not {"stage", "state", "pool"} & set(fields) and before.owner != after.owner
+        self.turn_only += turn_only
+        found = Difference(
+            lead.lead_id, lead.received_at, lead.channel, lead.campaign, before, after, fields, turn_only
+        )
+        if len(self.first) < SHOWN:
+            self.first.append(found)
+        return found
+
+    def _count(self, lead: Lead, before: Outcome, after: Outcome) -> None:
+        channel = _group(self.channels, lead.channel or "none")
+        for outcome, side in ((before, "before"), (after, "after")):
+            for change in (
+                self.total,
+                channel,
+                _group(self.stages, reached(outcome)),
+                _group(self.reps, outcome.owner or "nobody"),
+                _group(self.pools, outcome.pool or "none"),
+            ):
+                tally: Tally = getattr(change, side)
+                tally.count(outcome)
+
+
+def _group(groups: dict[str, Change], name: str) -> Change:
+    found = groups.get(name)
+    if found is None:
+        found = groups[name] = Change(Tally(), Tally())
+    return found
+
+
+def reached(outcome: Outcome) -> str:
+    """What a lead came to, in one word: what ended it or keeps it waiting, else its stage."""
+    return outcome.stage if outcome.state in ("assigned", "closed") else outcome.state
+
+
+def differing(before: Outcome, after: Outcome) -> tuple[str, ...]:
+    """The names of what differs."""
+    if before == after:
+        return ()
+    pairs: Mapping[str, tuple[object, object]] = {
+        "stage": (before.stage, after.stage),
+        "state": (before.state, after.state),
+        "owner": (before.owner, after.owner),
+        "pool": (before.pool, after.pool),
+        "deadline": (before.respond_by, after.respond_by),
+        "breach": (before.breached, after.breached),
+    }
+    return tuple([name for name, (one, other) in pairs.items() if one != other])
+
+
+def why(verdict: str, reason: str, *, ask: Ask | None, rule: str | None, rep: str | None, turn: str | None) -> str:
+    """The reason of a verdict without anything that a person wrote or that tells who they are; `turn` is why it was
+    this rep's turn.
+    """
+    if ask is None and verdict in ("rejected", "parked"):
+        return reason
+    if verdict == "merged":
+        return "joined the lead that the same person was already"
+    moved = f"{ASKED[ask.kind]}; " if ask is not None else ""
+    if verdict == "parked":
+        return f"{moved}nobody was available"
+    return f"{moved}rule '{rule}': " + (f"{rep} is {turn}" if turn is not None else f"to {rep}")
+
+
+ASKED = {
+    "missed": "its owner missed the promise",
+    "declined": "its owner gave it back",
+    "manual": "somebody moved it",
+    "left": "its owner left the team",
+    "drained": "it had waited",
+}
+"""Why a lead changed hands, by the kind of `Ask`."""

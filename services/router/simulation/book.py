@@ -1,0 +1,91 @@
+"""Leads as they stand in a replay, or stood in the past, with what sales did about them and the promises missed."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from services.router.domain.lead import Lead
+from services.router.domain.simulation import Outcome
+from services.router.domain.simulation_promises import Fact, missed
+from services.router.simulation.keeping import Kept, Standing
+from shared.domain.agreement import Agreement
+from shared.domain.events import ActivityRecorded, InquiryReceived
+
+
+class Book:
+    """Leads by id with the facts about them; shared by replays and the past. `agreements` are those that leads were
+    judged under, by hash.
+    """
+
+    def __init__(self, leads: Kept[Standing], tolerance: timedelta) -> None:
+        self.leads = leads
+        self.agreements: dict[str, Agreement] = {}
+        self._tolerance = tolerance
+        self._early: dict[str, list[ActivityRecorded]] = {}
+
+    def chain(self, lead_id: str) -> Iterator[Lead]:
+        """The lead with this id, if there is one, and those that it became part of, one after the other."""
+        found = self.leads.get(lead_id)
+        while found is not None:
+            yield found.lead
+            found = self.leads.get(found.lead.into) if found.lead.into is not None else None
+
+    def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
+        """The lead as it is from now on. Promises of an owner before it are settled."""
+        known = self.leads.get(lead.lead_id)
+        if known is None:
+            early = self._early.pop(lead.lead_id, ())
+            known = Standing(lead, facts=tuple([Fact(fact.kind, fact.accepted_at) for fact in early]))
+        elif _over(known.lead, lead):
+            known.breached += self._missed(known, ended_at=now, now=now)
+        known.lead = lead
+        known.why = reason or known.why
+        if asked:
+            known.asked_at = now
+        self.leads.put(lead.lead_id, known)
+
+    def hear(self, fact: ActivityRecorded) -> bool:
+        """Note a fact for the promises on its lead; whether the lead is there. Else the fact waits for it."""
+        known = self.leads.get(fact.lead_id)
+        if known is None:
+            self._early.setdefault(fact.lead_id, []).append(fact)
+            return False
+        known.facts += (Fact(fact.kind, fact.accepted_at),)
+        self.leads.put(fact.lead_id, known)
+        return True
+
+    def early(self, inquiry: InquiryReceived) -> list[ActivityRecorded]:
+        """Facts that came before this first inquiry of their lead did, and are not older than it, in order. Once
+        the lead is there, they are no longer kept.
+        """
+        waiting = self._early.get(inquiry.lead_id, ())
+        found = [fact for fact in waiting if fact.accepted_at >= inquiry.accepted_at]
+        return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
+
+    def outcome(self, standing: Standing, now: datetime) -> Outcome:
+        """What became of the lead by `now`."""
+        lead = standing.lead
+        breached = (*standing.breached, *self._missed(standing, ended_at=None, now=now))
+        return Outcome(
+            lead.state,
+            lead.stage,
+            lead.rep,
+            lead.pool,
+            lead.rule,
+            lead.respond_by,
+            tuple(sorted(breached)),
+            standing.why,
+        )
+
+    def _missed(self, standing: Standing, *, ended_at: datetime | None, now: datetime) -> tuple[str, ...]:
+        lead = standing.lead
+        if lead.rep is None or lead.state not in ("assigned", "closed"):
+            return ()
+        agreement = self.agreements[lead.agreement.hash]
+        return missed(agreement, lead, standing.facts, tolerance=self._tolerance, ended_at=ended_at, now=now)
+
+
+def _over(before: Lead, after: Lead) -> bool:
+    """Whether the owner before no longer has it; one who closed it is still its last."""
+    return after.generation != before.generation or (
+        before.state in ("assigned", "closed") and after.state not in ("assigned", "closed")
+    )

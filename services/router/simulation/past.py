@@ -1,0 +1,135 @@
+"""The router's record as a replay reads it: what belongs together, in order, a page at a time."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.router.domain.proof import Ask
+from services.router.handlers.orders import Availability
+from services.router.store.tables import journal, verdicts
+from shared.db.engine import Database, Instant
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+
+PAGE = 500
+
+
+class ToldLead(msgspec.Struct, frozen=True):
+    """What a replay needs of a lead in a proof."""
+
+    lead_id: str
+    state: str
+
+
+class ToldTurn(msgspec.Struct, frozen=True):
+    """What a replay needs of a turn in a proof."""
+
+    pool: str
+    why: str
+
+
+class ToldAccount(msgspec.Struct, frozen=True):
+    """What a replay needs of a company's owner in a proof."""
+
+    pool: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a replay needs of a proof; the rest is not even decoded."""
+
+    verdict: str
+    reason: str
+    agreement: AgreementRef
+    decided_at: datetime
+    inquiry: InquiryReceived | None = None
+    stage: str = ""
+    score: int = 0
+    rule: str | None = None
+    turn: ToldTurn | None = None
+    rep: str | None = None
+    ask: Ask | None = None
+    same_person: tuple[ToldLead, ...] = ()
+    account: ToldAccount | None = None
+    pilot: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One entry of the record, made at `at`: a verdict on `lead_id`, a fact, an absence, or a tick."""
+
+    seq: int
+    at: datetime
+    lead_id: str | None = None
+    told: Told | None = None
+    fact: ActivityRecorded | None = None
+    absence: Availability | None = None
+    tick: bool = False
+
+
+_told = msgspec.json.Decoder(Told).decode
+_fact = msgspec.json.Decoder(ActivityRecorded).decode
+_absence = msgspec.json.Decoder(Availability).decode
+
+
+async def last_seq(database: Database) -> int:
+    """How far the record goes."""
+    async with database.read() as tx:
+        ends = [
+            (await tx.execute(sa.select(sa.func.max(table.c.seq)))).scalar_one_or_none()
+            for table in (verdicts, journal)
+        ]
+    return max(end or 0 for end in ends)
+
+
+async def sittings(database: Database, until: datetime) -> AsyncIterator[list[Row]]:
+    """The record up to `until`, in order, what was decided in one transaction together: it has one instant."""
+    together: list[Row] = []
+    after = 0
+    while True:
+        async with database.read() as tx:
+            found = [_row(row) for row in await tx.execute(_page(after))]
+        if not found:
+            break
+        after = found[-1].seq
+        for row in found:
+            if together and row.at != together[0].at:
+                yield together
+                together = []
+            if row.at > until:
+                return
+            together.append(row)
+    if together:
+        yield together
+
+
+def _page(after: int) -> sa.Select[Any]:
+    # Each side is cut to a page before they are put together, so that both go by their index.
+    nothing = sa.cast(sa.null(), Instant).label("at")
+    one = sa.select(
+        verdicts.c.seq, sa.literal("verdict").label("kind"), nothing, verdicts.c.lead_id, verdicts.c.proof.label("body")
+    )
+    no_lead = sa.cast(sa.null(), sa.Text).label("lead_id")
+    other = sa.select(journal.c.seq, journal.c.kind, journal.c.at, no_lead, journal.c.body)
+    halves = [
+        half.where(seq > after).order_by(seq).limit(PAGE).subquery()
+        for half, seq in ((one, verdicts.c.seq), (other, journal.c.seq))
+    ]
+    both = sa.union_all(*(sa.select(half) for half in halves)).subquery()
+    return sa.select(both).order_by(both.c.seq).limit(PAGE)
+
+
+def _row(row: Any) -> Row:
+    if row.kind == "verdict":
+        told = _told(row.body)
+        return Row(row.seq, told.decided_at, row.lead_id, told)
+    if row.kind == "activity":
+        return Row(row.seq, row.at, fact=_fact(row.body))
+    if row.kind == "availability":
+        return Row(row.seq, row.at, absence=_absence(row.body))
+    return Row(row.seq, row.at, tick=row.kind == "tick")
+
+
+def agreements_named(rows: Iterable[Row]) -> set[str]:
+    """The hashes of the agreements that these verdicts were made under."""
+    return {row.told.agreement.hash for row in rows if row.told is not None}

@@ -1,0 +1,158 @@
+"""What the pages of parked and rejected leads show: who sees to them, how many there are, and the leads a page at a
+time. Plain values, no markup.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN, Lead
+from services.scoreboard.domain.promises import Window
+from services.scoreboard.pages.agreement import in_force
+from services.scoreboard.store import lists
+from services.scoreboard.store.lists import Behind
+from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Refused
+
+ROWS = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AFTER = re.compile(r"(\d{1,17})\.(.{1,200})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A lead in a queue: the pools that it waits for, and the promise of the queue's owner, if one runs."""
+
+    lead: Lead
+    pools: str
+    triage: Window | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue with those who wait in it, the longest waiting first; `next_page` leads on. `owner` is None when the
+    agreement in force does not know the queue.
+    """
+
+    name: str
+    owner: str | None
+    count: int
+    waiting: Sequence[Waiting]
+    next_page: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedPage:
+    """All queues, or one of them, as of `now`; `here` is this page's query."""
+
+    now: datetime
+    here: str
+    queues: Sequence[Queue]
+    total: int
+    one: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPage:
+    """Rejected leads counted by clause, and those that sales sent back by reason, as of `now`; `shown` are those of
+    the chosen `clause` or `reason`, latest first. `marketing` signed the agreement for marketing.
+    """
+
+    now: datetime
+    here: str
+    by_clause: dict[str, int]
+    by_reason: dict[str, int]
+    marketing: str | None
+    clause: str | None
+    reason: str | None
+    shown: Sequence[Lead]
+    next_page: str | None
+
+
+async def parked_page(tx: Tx, queue: str | None, after: str | None, now: datetime) -> ParkedPage:
+    """The queues with leads in them, or `queue` alone from `after` on. Raises `Refused` for a page that is none."""
+    agreement = await in_force(tx, now)
+    counted = await lists.counted(tx, WAITS_IN)
+    names = [queue] if queue is not None else sorted(counted)
+    behind = _behind(after)
+    queues = [await _queue(tx, name, counted.get(name, 0), agreement, behind) for name in names]
+    return ParkedPage(now, _query(queue=queue, after=after), queues, sum(counted.values()), queue)
+
+
+async def rejected_page(
+    tx: Tx, *, clause: str | None, reason: str | None, after: str | None, now: datetime
+) -> RejectedPage:
+    """What was turned down and why, with the leads of one clause, or of one reason. Raises `Refused` for a page that
+    is none.
+    """
+    agreement = await in_force(tx, now)
+    signed = agreement.approved_by.get("marketing") if agreement is not None else None
+    shown: Sequence[Lead] = ()
+    next_page = None
+    if clause is not None:
+        shown, last = await _cut(lists.rejected, tx, clause, after)
+        next_page = _query(clause=clause, after=_cursor(last.settled_at, last)) if last else None
+    elif reason is not None:
+        shown, last = await _cut(lists.refused, tx, reason, after)
+        next_page = _query(reason=reason, after=_cursor(last.ended_at, last)) if last else None
+    return RejectedPage(
+        now=now,
+        here=_query(clause=clause, reason=reason, after=after),
+        by_clause=await lists.counted(tx, REJECTED_FOR),
+        by_reason=await lists.counted(tx, REFUSED_FOR),
+        marketing=signed.name if signed is not None else None,
+        clause=clause,
+        reason=reason,
+        shown=shown,
+        next_page=next_page,
+    )
+
+
+async def _queue(tx: Tx, name: str, count: int, agreement: Agreement | None, behind: Behind | None) -> Queue:
+    found = await lists.parked(tx, name, after=behind, most=ROWS + 1)
+    shown, more = found[:ROWS], len(found) > ROWS
+    triage = await lists.triage_of(tx, [lead.lead_id for lead in shown])
+    kept = agreement.queues.get(name) if agreement is not None else None
+    return Queue(
+        name=name,
+        owner=kept.owner if kept is not None else None,
+        count=count,
+        waiting=[Waiting(lead, _pools(lead, name, agreement), triage.get(lead.lead_id)) for lead in shown],
+        next_page=_query(queue=name, after=_cursor(shown[-1].settled_at, shown[-1])) if more else None,
+    )
+
+
+def _pools(lead: Lead, queue: str, agreement: Agreement | None) -> str:
+    """The pool that the lead waits for: the one that the reason names, of those whose leads wait in this queue."""
+    parks = [pool.name for pool in agreement.pools.values() if pool.park_in == queue] if agreement is not None else []
+    named = [name for name in parks if f"nobody in {name} is available" in (lead.reason or "")]
+    return " or ".join(named or parks)
+
+
+Page = Callable[..., Awaitable[list[Lead]]]
+
+
+async def _cut(page: Page, tx: Tx, name: str, after: str | None) -> tuple[list[Lead], Lead | None]:
+    found = await page(tx, name, after=_behind(after), most=ROWS + 1)
+    return found[:ROWS], found[ROWS - 1] if len(found) > ROWS else None
+
+
+def _cursor(at: datetime | None, lead: Lead) -> str:
+    return f"{((at or _EPOCH) - _EPOCH) // timedelta(microseconds=1)}.{lead.lead_id}"
+
+
+def _behind(after: str | None) -> Behind | None:
+    if after is None:
+        return None
+    found = _AFTER.fullmatch(after)
+    if found is None:
+        raise Refused("There is no such page. Go back to the first one.", pointer="/after")
+    return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
+
+
+def _query(**chosen: str | None) -> str:
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""

@@ -1,0 +1,88 @@
+"""The leads that nobody works on, a page at a time: those that wait in a queue, and those that were turned down."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.scoreboard.domain.counting import ALL
+from services.scoreboard.domain.leads import Lead
+from services.scoreboard.domain.promises import TRIAGE, Window
+from services.scoreboard.store.rows import filled
+from services.scoreboard.store.tables import (
+    counts,
+    leads,
+    leads_parked,
+    leads_refused,
+    leads_rejected,
+    windows,
+    windows_running,
+)
+from shared.db.engine import Instant, Tx
+
+Behind = tuple[datetime, str]
+"""Where a page begins: behind the lead with this instant and id."""
+
+
+async def counted(tx: Tx, prefix: str) -> dict[str, int]:
+    """The counters whose names begin with `prefix`, by the rest of the name, the largest first; none that is 0."""
+    total = sa.func.sum(counts.c.value)
+    query = (
+        sa.select(counts.c.name, total)
+        .where(counts.c.period == ALL, counts.c.name.startswith(prefix, autoescape=True))
+        .group_by(counts.c.name)
+        .having(total != 0)
+        .order_by(total.desc(), counts.c.name)
+    )
+    return {row[0].removeprefix(prefix): int(row[1]) for row in await tx.execute(query)}
+
+
+async def parked(tx: Tx, queue: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+    """The leads that wait in a queue, the longest waiting first."""
+    query = sa.select(leads).where(leads_parked, leads.c.queue == queue)
+    if after is not None:
+        query = query.where(_place(leads.c.settled_at) > _literal(after))
+    return await _page(tx, query.order_by(leads.c.settled_at, leads.c.lead_id), most)
+
+
+async def rejected(tx: Tx, clause: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+    """The leads that a clause of the agreement turned down, the latest first."""
+    query = sa.select(leads).where(leads_rejected, leads.c.clause == clause)
+    return await _latest(tx, query, leads.c.settled_at, after, most)
+
+
+async def refused(tx: Tx, reason: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+    """The leads that sales rejected for a reason, the latest first."""
+    query = sa.select(leads).where(leads_refused, leads.c.ended_because == reason)
+    return await _latest(tx, query, leads.c.ended_at, after, most)
+
+
+async def triage_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, Window]:
+    """The running promises of the queue's owners on these leads, by lead."""
+    query = sa.select(windows).where(windows_running, windows.c.promise == TRIAGE, windows.c.lead_id.in_(lead_ids))
+    return {row.lead_id: filled(Window, row) for row in await tx.execute(query)}
+
+
+async def joined_to(tx: Tx, lead_id: str, *, most: int) -> list[str]:
+    """The other ids of the person, which go on as this lead."""
+    query = sa.select(leads.c.lead_id).where(leads.c.merged_into == lead_id).order_by(leads.c.lead_id).limit(most)
+    return list((await tx.execute(query)).scalars())
+
+
+async def _latest(tx: Tx, query: sa.Select[Any], at: "sa.Column[Any]", after: Behind | None, most: int) -> list[Lead]:
+    if after is not None:
+        query = query.where(_place(at) < _literal(after))
+    return await _page(tx, query.order_by(at.desc(), leads.c.lead_id.desc()), most)
+
+
+async def _page(tx: Tx, query: sa.Select[Any], most: int) -> list[Lead]:
+    return [filled(Lead, row) for row in await tx.execute(query.limit(most))]
+
+
+def _place(at: "sa.Column[Any]") -> sa.Tuple:
+    return sa.tuple_(at, leads.c.lead_id)
+
+
+def _literal(after: Behind) -> sa.Tuple:
+    return sa.tuple_(sa.literal(after[0], Instant()), sa.literal(after[1]))

@@ -1,0 +1,138 @@
+"""What the doors and pages read, in bounded queries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from services.scoreboard.domain.conservation import IN_FLIGHT, OUTCOMES, RECEIVED
+from services.scoreboard.domain.counting import ALL, EVENTS
+from services.scoreboard.domain.leads import Lead
+from services.scoreboard.domain.promises import OPEN, Escalation, Window
+from services.scoreboard.store.rows import Entry, Place, filled
+from services.scoreboard.store.tables import (
+    counts,
+    escalations,
+    escalations_firing,
+    inquiries,
+    inquiries_waiting,
+    leads,
+    timeline,
+    windows,
+    windows_running,
+)
+from shared.db.engine import Instant, Tx
+
+
+async def conservation_counts(tx: Tx) -> dict[str, int]:
+    """The terms of the equation, each counted on its own, all of one instant (which takes one statement)."""
+    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, *OUTCOMES))
+    query = sa.union_all(
+        sa.select(counts.c.name, sa.cast(sa.func.sum(counts.c.value), sa.BigInteger).label("value"))
+        .where(wanted)
+        .group_by(counts.c.name),
+        sa.select(sa.literal(IN_FLIGHT), sa.func.count()).select_from(inquiries).where(inquiries_waiting),
+    )
+    return {row[0]: int(row[1]) for row in await tx.execute(query)}
+
+
+async def period_counts(tx: Tx, start: str, end: str) -> dict[str, int]:
+    """The counters of the quarter hours from `start` up to before `end`."""
+    query = (
+        sa.select(counts.c.name, sa.func.sum(counts.c.value))
+        .where(counts.c.period >= start, counts.c.period < end)
+        .group_by(counts.c.name)
+    )
+    return {row[0]: int(row[1]) for row in await tx.execute(query)}
+
+
+async def events_handled(tx: Tx) -> int:
+    """How many events were ever handled, by all processes together."""
+    return await _total(tx, EVENTS)
+
+
+async def open_window_count(tx: Tx) -> int:
+    """How many promises run now."""
+    return await _total(tx, OPEN)
+
+
+async def open_windows(tx: Tx, *, most: int) -> list[tuple[Window, Lead | None]]:
+    """The running windows that fall due first, each with its lead."""
+    query = sa.select(windows).where(windows_running).order_by(windows.c.due_at).limit(most)
+    found = [filled(Window, row) for row in await tx.execute(query)]
+    known = await _leads(tx, {window.lead_id for window in found if window.lead_id})
+    return [(window, known.get(window.lead_id or "")) for window in found]
+
+
+async def overdue_count(tx: Tx, now: datetime, *, most: int) -> int:
+    """How many running windows are past their time; counting stops at `most`."""
+    query = sa.select(windows.c.window_id).where(windows_running, windows.c.due_at <= now).limit(most)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+
+
+async def open_escalations(tx: Tx, *, most: int) -> list[tuple[Escalation, Lead | None]]:
+    """The escalations that are not closed, newest first, each with its lead."""
+    query = sa.select(escalations).where(escalations_firing).order_by(escalations.c.raised_at.desc()).limit(most)
+    found = [filled(Escalation, row) for row in await tx.execute(query)]
+    known = await _leads(tx, {escalation.lead_id for escalation in found if escalation.lead_id})
+    return [(escalation, known.get(escalation.lead_id or "")) for escalation in found]
+
+
+async def open_escalation_count(tx: Tx, *, most: int) -> int:
+    """How many escalations are not closed; counting stops at `most`."""
+    query = sa.select(escalations.c.escalation_id).where(escalations_firing).limit(most)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+
+
+async def latest_leads(tx: Tx, *, most: int) -> list[Lead]:
+    """The leads that wrote last, newest first."""
+    received = leads.c.received_at
+    query = sa.select(leads).where(received.is_not(None)).order_by(received.desc()).limit(most)
+    return [filled(Lead, row) for row in await tx.execute(query)]
+
+
+async def lead(tx: Tx, lead_id: str) -> Lead | None:
+    """One lead, or None."""
+    return (await _leads(tx, {lead_id})).get(lead_id)
+
+
+async def windows_of(tx: Tx, lead_id: str, *, most: int) -> list[Window]:
+    """The lead's running windows, the one due first in front."""
+    query = (
+        sa.select(windows).where(windows_running, windows.c.lead_id == lead_id).order_by(windows.c.due_at).limit(most)
+    )
+    return [filled(Window, row) for row in await tx.execute(query)]
+
+
+async def story(tx: Tx, lead_id: str, *, after: Place | None = None, most: int) -> list[Entry]:
+    """The lead's events, oldest first, from the one behind `after`."""
+    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    if after is not None:
+        at, rank, event_id = after
+        place = sa.tuple_(timeline.c.at, timeline.c.rank, timeline.c.event_id)
+        behind = sa.tuple_(sa.literal(at, Instant()), sa.literal(rank), sa.literal(event_id))
+        query = query.where(place > behind)
+    query = query.order_by(timeline.c.at, timeline.c.rank, timeline.c.event_id).limit(most)
+    return [filled(Entry, row) for row in await tx.execute(query)]
+
+
+async def newest(tx: Tx, lead_id: str, *, most: int, types: Sequence[str] = ()) -> list[Entry]:
+    """The lead's latest events (of these types, if any are named), newest first."""
+    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    if types:
+        query = query.where(timeline.c.type.in_(types))
+    query = query.order_by(timeline.c.at.desc(), timeline.c.rank.desc(), timeline.c.event_id.desc()).limit(most)
+    return [filled(Entry, row) for row in await tx.execute(query)]
+
+
+async def _leads(tx: Tx, ids: set[str]) -> dict[str, Lead]:
+    if not ids:
+        return {}
+    return {
+        row.lead_id: filled(Lead, row) for row in await tx.execute(sa.select(leads).where(leads.c.lead_id.in_(ids)))
+    }
+
+
+async def _total(tx: Tx, name: str) -> int:
+    query = sa.select(sa.func.coalesce(sa.func.sum(counts.c.value), 0))
+    return int((await tx.execute(query.where(counts.c.period == ALL, counts.c.name == name))).scalar_one())

@@ -1,0 +1,110 @@
+"""Changing what the scoreboard knows.
+
+Whoever changes rows makes them first if they are not there, then locks them in the order of their keys, so that facts
+from independent topics meet in one row and nobody counts a change that somebody else has counted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.scoreboard.domain.inquiries import Inquiry
+from services.scoreboard.domain.leads import Lead
+from services.scoreboard.domain.promises import Escalation, Window
+from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
+from shared.db.bulk import insert_or_skip
+from shared.db.engine import Tx
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One event in a lead's story: `data` is the event as JSON, `rank` orders what happened at the same instant."""
+
+    event_id: str
+    lead_id: str
+    at: datetime
+    rank: int
+    type: str
+    data: bytes
+
+
+Place = tuple[datetime, int, str]
+"""Where an entry stands in its lead's story: its instant, rank and event id."""
+
+
+async def locked_inquiries(tx: Tx, ids: Iterable[str]) -> dict[str, Inquiry]:
+    """These inquiries as known, ours to change until the transaction ends."""
+    return await _locked(tx, inquiries, Inquiry, ids)
+
+
+async def locked_leads(tx: Tx, ids: Iterable[str]) -> dict[str, Lead]:
+    """These leads as known, ours to change until the transaction ends."""
+    return await _locked(tx, leads, Lead, ids)
+
+
+async def locked_windows(tx: Tx, ids: Iterable[str]) -> dict[str, Window]:
+    """These windows as known, ours to change until the transaction ends."""
+    return await _locked(tx, windows, Window, ids)
+
+
+async def locked_escalations(tx: Tx, ids: Iterable[str]) -> dict[str, Escalation]:
+    """These escalations as known, ours to change until the transaction ends."""
+    return await _locked(tx, escalations, Escalation, ids)
+
+
+_TABLES: Mapping[type[msgspec.Struct], sa.Table] = {
+    Inquiry: inquiries,
+    Lead: leads,
+    Window: windows,
+    Escalation: escalations,
+}
+
+
+async def save(tx: Tx, rows: Sequence[Inquiry | Lead | Window | Escalation]) -> None:
+    """Write back rows of one kind that were locked before."""
+    if not rows:
+        return
+    table = _TABLES[type(rows[0])]
+    (key,) = table.primary_key
+    values: dict[str, Any] = {
+        column.name: sa.bindparam(f"new_{column.name}") for column in table.c if column is not key
+    }
+    statement = sa.update(table).where(key == sa.bindparam(f"new_{key.name}")).values(values)
+    await tx.execute(statement, [{f"new_{n}": v for n, v in msgspec.structs.asdict(row).items()} for row in rows])
+
+
+async def add_entries(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Add to the stories of leads; an event that is there already is left alone."""
+    await insert_or_skip(tx, timeline, [msgspec.structs.asdict(entry) for entry in entries])
+
+
+async def add_counts(tx: Tx, moves: Mapping[tuple[str, int, str], int]) -> None:
+    """Move counters, each named by period, shard and name. Shards keep writers of different partitions apart."""
+    if not moves:
+        return
+    rows = [{"period": p, "shard": s, "name": n, "value": by} for (p, s, n), by in sorted(moves.items())]
+    insert: Any = postgresql.insert(counts) if tx.dialect.name == "postgresql" else sqlite.insert(counts)
+    keys = ["period", "shard", "name"]
+    moved = {"value": counts.c.value + insert.excluded.value}
+    await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=moved), rows)
+
+
+async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:
+    wanted = sorted(set(ids))
+    (key,) = table.primary_key
+    await insert_or_skip(tx, table, [{key.name: each} for each in wanted])
+    found: dict[str, Row] = {}
+    query = sa.select(table).where(key.in_(wanted)).order_by(key).with_for_update()
+    for row in await tx.execute(query):
+        found[row[0]] = filled(kind, row)
+    return found
+
+
+def filled(kind: type[Row], row: Any) -> Row:
+    """The row as a value of `kind`, whose fields are its columns."""
+    return kind(**row._mapping)

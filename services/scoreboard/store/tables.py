@@ -1,0 +1,152 @@
+"""The scoreboard's tables, with the indexes that its pages read by."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.scoreboard.domain.conservation import IN_FLIGHT
+from shared.db.engine import Instant
+from shared.db.tables import metadata, runtime_tables
+
+tables = runtime_tables("scoreboard")
+
+inquiries = sa.Table(
+    "scoreboard_inquiries",
+    metadata,
+    sa.Column("inquiry_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text),
+    sa.Column("source", sa.Text),
+    sa.Column("channel", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("received_at", Instant),
+    sa.Column("test", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("outcome", sa.Text, nullable=False, server_default=IN_FLIGHT),
+    sa.Column("decided_at", Instant),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
+)
+inquiries_waiting = sa.and_(
+    inquiries.c.outcome == sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_not(None)
+)
+sa.Index(
+    "ix_scoreboard_inquiries_in_flight",
+    inquiries.c.received_at,
+    postgresql_where=inquiries_waiting,
+    sqlite_where=inquiries_waiting,
+)
+
+leads = sa.Table(
+    "scoreboard_leads",
+    metadata,
+    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("email", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("job_title", sa.Text),
+    sa.Column("company", sa.Text),
+    sa.Column("source", sa.Text),
+    sa.Column("channel", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("received_at", Instant, index=True),
+    sa.Column("state", sa.Text, nullable=False, server_default="received"),
+    sa.Column("reason", sa.Text),
+    sa.Column("stage", sa.Text),
+    sa.Column("sales_stage", sa.Text),
+    sa.Column("sales_at", Instant),
+    sa.Column("score", sa.Integer),
+    sa.Column("owner", sa.Text),
+    sa.Column("pool", sa.Text),
+    sa.Column("assigned_at", Instant),
+    sa.Column("respond_by", Instant),
+    sa.Column("inquiry_id", sa.Text),
+    sa.Column("began_at", Instant),
+    sa.Column("settled_at", Instant),
+    sa.Column("queue", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_as", sa.Text),
+    sa.Column("ended_by", sa.Text),
+    sa.Column("ended_because", sa.Text),
+    sa.Column("ended_text", sa.Text),
+    sa.Column("merged_into", sa.Text),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
+)
+leads_parked = leads.c.state == sa.literal_column("'parked'")
+leads_rejected = leads.c.state == sa.literal_column("'rejected'")
+leads_refused = sa.and_(
+    leads.c.state == sa.literal_column("'closed'"), leads.c.ended_as == sa.literal_column("'rejected'")
+)
+_joined = leads.c.merged_into.is_not(None)
+
+
+def _leads_index(name: str, where: "sa.ColumnElement[bool]", *columns: "sa.Column[Any]") -> None:
+    sa.Index(f"ix_scoreboard_leads_{name}", *columns, postgresql_where=where, sqlite_where=where)
+
+
+_leads_index("parked", leads_parked, leads.c.queue, leads.c.settled_at, leads.c.lead_id)
+_leads_index("rejected", leads_rejected, leads.c.clause, leads.c.settled_at, leads.c.lead_id)
+_leads_index("refused", leads_refused, leads.c.ended_because, leads.c.ended_at, leads.c.lead_id)
+_leads_index("joined", _joined, leads.c.merged_into)
+
+windows = sa.Table(
+    "scoreboard_windows",
+    metadata,
+    sa.Column("window_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, index=True),
+    sa.Column("promise", sa.Text),
+    sa.Column("side", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("opened_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("state", sa.Text),
+    sa.Column("ended_at", Instant),
+    sa.Column("fault", sa.Text),
+)
+windows_running = windows.c.state == sa.literal_column("'open'")
+sa.Index(
+    "ix_scoreboard_windows_running", windows.c.due_at, postgresql_where=windows_running, sqlite_where=windows_running
+)
+
+escalations = sa.Table(
+    "scoreboard_escalations",
+    metadata,
+    sa.Column("escalation_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, index=True),
+    sa.Column("window_id", sa.Text),
+    sa.Column("promise", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("level", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("state", sa.Text),
+    sa.Column("raised_at", Instant),
+    sa.Column("changed_at", Instant),
+    sa.Column("acknowledged_by", sa.Text),
+    sa.Column("quiet_until", Instant),
+)
+escalations_firing = escalations.c.state.in_([sa.literal_column("'firing'"), sa.literal_column("'acknowledged'")])
+sa.Index(
+    "ix_scoreboard_escalations_open",
+    escalations.c.raised_at,
+    postgresql_where=escalations_firing,
+    sqlite_where=escalations_firing,
+)
+
+timeline = sa.Table(
+    "scoreboard_timeline",
+    metadata,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Index("ix_scoreboard_timeline_lead", "lead_id", "at", "rank", "event_id"),
+)
+
+counts = sa.Table(
+    "scoreboard_counts",
+    metadata,
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,74 @@
+"""Part of the leads under a draft: for real, or only beside what is decided; both arms in the same figures."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.bus.embedded import EmbeddedBus
+from shared.db.engine import Database
+from shared.domain.events import LeadAssigned
+from shared.domain.lead import Contact
+from tests.agreements import agreement_text
+from tests.services.router_kit import Router, activity, inquiry, running
+
+PILOTS = """
+pilots:
+  - {name: trial, scope: {field: inquiry.campaign, op: is, value: q4-demo}, agreement: draft.yaml, mode: live}
+  - {name: stricter, scope: {field: inquiry.campaign, op: missing}, agreement: strict.yaml, mode: shadow}
+"""
+
+
+@pytest.fixture
+async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Router]:
+    file = tmp_path / "agreement.yaml"
+    file.write_text(agreement_text() + PILOTS)
+    draft = agreement_text(within="5 minutes").replace("agreement: test", "agreement: trial")
+    (tmp_path / "draft.yaml").write_text(
+        draft.replace("everyone else, to: {pool: benelux}", "trial, to: {pool: alone}")
+    )
+    (tmp_path / "strict.yaml").write_text(agreement_text(score=60).replace("agreement: test", "agreement: strict"))
+    async with running(file, database, embedded_bus) as router:
+        yield router
+
+
+async def test_leads_in_the_scope_of_a_live_pilot_go_by_the_draft_and_their_proof_says_so(router: Router) -> None:
+    await router.hear(inquiry(1, campaign="q4-demo"))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    assert (event.rep.id, event.rule, event.agreement.name) == ("cleo", "trial", "trial")
+    [verdict] = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert (verdict["pilot"], verdict["follows"]) == ("trial", True)
+    await router.hear(inquiry(2, campaign="other"))
+    [event] = await router.says(1)
+    assert isinstance(event, LeadAssigned)
+    assert event.agreement.name == "test"
+    await router.hear(activity(1, "accepted"), activity(2, "rejected", reason="no_budget"))
+    await router.lead("ld_1", lambda lead: lead["stage"] == "sal")
+    await router.lead("ld_2", lambda lead: lead["state"] == "closed")
+    [trial, _] = (await router.client.get("/v1/pilots")).json()["items"]
+    arms = trial["arms"]
+    assert (trial["mode"], arms["draft"]["leads"], arms["in_force"]["leads"]) == ("live", 1, 1)
+    assert (arms["draft"]["accepted_share"], arms["in_force"]["accepted_share"]) == ("1.0000", "0.0000")
+    assert arms["draft"]["win_rate"] is None
+
+
+async def test_a_shadow_only_records_what_the_draft_would_have_decided(router: Router) -> None:
+    await router.hear(*(inquiry(n) for n in (1, 2)), inquiry(3, contact=Contact(email="d@x.com", seniority="director")))
+    said = await router.says(3)
+    assert [event.TYPE for event in said] == ["baton.lead.assigned.v1"] * 3
+    assert {event.agreement.name for event in said if isinstance(event, LeadAssigned)} == {"test"}
+    [_, shadow] = (await router.client.get("/v1/pilots")).json()["items"]
+    assert (shadow["arms"]["inquiries"], shadow["arms"]["draft"]) == (3, {"assigned": 1, "rejected": 2})
+    assert shadow["arms"]["in_force"] == {"assigned": 3}
+    refused = next(each for each in shadow["differing"] if each["verdict"] == "rejected")
+    assert refused["reason"] == "score: 40 points, the agreement asks for 60"
+    reps = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
+    assert sum(item["open"] for item in reps.values()) == 3
+    assert (reps["ann"]["pools"]["benelux"]["turns"], reps["bob"]["pools"]["benelux"]["turns"]) == (2, 1)
+
+
+async def test_without_data_a_share_is_null_and_there_is_no_arm(router: Router) -> None:
+    [trial, shadow] = (await router.client.get("/v1/pilots")).json()["items"]
+    assert (trial["since"], trial["arms"]) == (None, {})
+    assert shadow["arms"] == {"inquiries": 0, "differ": 0, "draft": {}, "in_force": {}}

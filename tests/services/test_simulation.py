@@ -1,0 +1,223 @@
+"""A replay of the past under the versions that were in force comes out as it did; under another, what differs is what
+the change is about.
+"""
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from services.cli.simulate import Wish
+from services.cli.simulate import simulated as commanded
+from services.router.domain.lead import Lead
+from services.router.domain.simulation import Difference, Outcome, Summary
+from services.router.simulation.running import Plan, simulate, simulated
+from shared.bus.embedded import EmbeddedBus
+from shared.db import schema
+from shared.db.engine import Database
+from shared.domain.errors import Misconfigured, Refused
+from shared.domain.lead import Company, Contact
+from tests.services.past_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
+
+KINDS = {"missed", "declined", "manual", "drained"}
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock(SPRING)
+
+
+@pytest.fixture
+async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
+    """A database whose time is that of the moved clock."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
+    await schema.migrate(database)
+    yield database
+    await database.close()
+
+
+async def differences(lived: Past, **plan: object) -> tuple[Summary, dict[str, Difference]]:
+    found: dict[str, Difference] = {}
+    defaults = {"draft": None, "against": None, "since": None, "until": lived.clock.at}
+    whole = Plan(**{**defaults, **plan})  # type: ignore[arg-type]
+    summary = await simulate(lived.database, whole, each=lambda each: found.update({each.lead_id: each}))
+    assert summary.differ == len(found)
+    return summary, found
+
+
+async def kinds_of_asks(lived: Past) -> set[str]:
+    async with lived.database.read() as tx:
+        proofs = (await tx.execute(sa.text("SELECT proof FROM router_verdicts"))).scalars().all()
+    asks = [msgspec.json.decode(proof).get("ask") for proof in proofs]
+    return {ask["kind"] for ask in asks if ask is not None}
+
+
+async def missed(lived: Past) -> dict[str, list[str]]:
+    """What the monitor found missed, by lead."""
+    found: dict[str, list[str]] = {}
+    async with lived.database.read() as tx:
+        for row in await tx.execute(sa.text("SELECT lead_id, promise, body FROM sla_monitor_windows")):
+            if msgspec.json.decode(row.body).get("breach_id"):
+                found.setdefault(row.lead_id, []).append(row.promise)
+    return found
+
+
+def kept(lead: Lead, breached: list[str], outcome: Outcome) -> bool:
+    ours = (outcome.state, outcome.stage, outcome.owner, outcome.pool, outcome.rule, outcome.respond_by)
+    theirs = (lead.state, lead.stage, lead.rep, lead.pool, lead.rule, lead.respond_by)
+    return ours == theirs and outcome.breached == tuple(sorted(breached))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_versions_in_force_over_their_own_history_give_no_difference(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    second = version(2, effective_from=SECOND_VERSION, bob=False, within="10 minutes")
+    async with past(tmp_path, moved, embedded_bus, clock, version(), second) as lived:
+        await lively(lived, steps=90, seed=5)
+        assert clock.at < SECOND_VERSION
+        clock.at = SECOND_VERSION - timedelta(hours=1)
+        await lived.later(minutes=1)
+        for lead_id in [k for k, lead in (await lived.leads()).items() if lead.state in ("assigned", "parked")][:4]:
+            await lived.order("POST", f"/v1/leads/{lead_id}/move", {"to": {"rep": "bob"}, "reason": "for a while"})
+        await lived.later(hours=1, minutes=5)
+        await lively(lived, steps=40, seed=6)
+        assert await kinds_of_asks(lived) >= {*KINDS, "left"}
+        summary, found = await differences(lived)
+        assert summary.leads > 30
+        assert found == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_same_words_under_another_number_give_no_difference_and_the_past_is_told_as_it_was(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await lively(lived, steps=140, seed=4)
+        assert await kinds_of_asks(lived) >= KINDS
+        _, found = await differences(lived, draft=parsed(version(7)))
+        assert found == {}
+        _, found = await differences(lived, draft=parsed(version(7)), since=SPRING.replace(day=28))
+        assert found == {}
+        _, found = await differences(lived, draft=parsed(version(7)), against=parsed(version(8)))
+        assert found == {}
+        # Under a draft that refuses nearly everybody, nearly every lead is told with what really became of it.
+        _, found = await differences(lived, draft=parsed(version(7, score=75)))
+        leads, breached = await lived.leads(), await missed(lived)
+        assert len(found) > 25
+        wrong = {k: each.before for k, each in found.items() if not kept(leads[k], breached.get(k, []), each.before)}
+        assert wrong == {}
+
+
+async def a_morning(lived: Past) -> None:
+    """Seven leads, two of which are worth 25 points."""
+    await lived.later(minutes=60)
+    for number, kind in enumerate(("demo_request", "newsletter", "demo_request", "newsletter", "demo_request")):
+        seniority = "director" if kind == "newsletter" else None
+        contact = Contact(email=f"p{number}@p{number}.example", seniority=seniority)
+        await lived.inquire(f"p{number}", kind=kind, contact=contact, campaign="=spring")
+        await lived.later(minutes=1)
+    await lived.inquire("p5", company=Company(name="Big", employees=700))
+    await lived.inquire("p6", kind="whitepaper")
+    await lived.act("p0", "call")
+    await lived.later(hours=3)
+
+
+async def test_a_higher_threshold_changes_exactly_the_leads_between_the_two(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await a_morning(lived)
+        draft = parsed(version(2, score=30))
+        summary, found = await differences(lived, draft=draft)
+        assert set(found) == {"p1", "p3"}
+        assert (found["p1"].before.owner, found["p1"].after.owner) == ("eve", None)
+        assert found["p1"].after.why == "score: 25 points, the agreement asks for 30"
+        assert (summary.leads, summary.stages["rejected"].before.leads, summary.stages["rejected"].after.leads) == (
+            7,
+            1,
+            3,
+        )
+        assert (summary.reps["eve"].before.leads, summary.reps["eve"].after.leads) == (2, 0)
+        assert summary.channels["paid_search"].before.qualified == 6
+        _, against = await differences(lived, draft=draft, against=parsed(version()))
+        assert set(against) == {"p1", "p3"}
+        _, later = await differences(lived, draft=draft, since=found["p1"].received_at)
+        assert set(later) == {"p1", "p3"}
+        _, none = await differences(lived, draft=draft, since=clock.at)
+        assert none == {}
+
+
+async def test_a_rule_that_takes_more_moves_its_leads_and_the_turns_behind_them(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await a_morning(lived)
+        summary, found = await differences(lived, draft=parsed(version(2, large=500)))
+        assert {lead_id for lead_id, each in found.items() if not each.turn_only} == {"p5"}
+        assert found["p5"].after.pool == "large"
+        assert summary.turn_only == len(found) - 1
+
+
+async def test_a_longer_promise_is_missed_by_fewer_and_moves_fewer(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await a_morning(lived)
+        summary, found = await differences(lived, draft=parsed(version(2, within="4 hours")))
+        assert found["p2"].before.breached
+        assert all(not each.after.breached for each in found.values())
+        assert summary.total.after.breached == 0 < summary.total.before.breached
+        assert "p0" not in {k for k, each in found.items() if "breach" in each.fields}
+
+
+async def test_the_command_writes_what_differs_without_a_buyers_name(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await a_morning(lived)
+    draft, lines, page = tmp_path / "draft.yaml", tmp_path / "found.csv", tmp_path / "found.html"
+    draft.write_text(version(2, score=30))
+    environ = {"BATON_DATABASE_URL": moved.url}
+    wish = Wish(draft, csv=lines, html=page)
+    said = await asyncio.to_thread(commanded, environ, wish)
+    assert "as recorded -> test version 2" in said
+    assert "7 leads" in said
+    assert "2 of them differ" in said
+    with lines.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["lead_id"], row["state_after"], row["campaign"]) for row in rows] == [
+        ("p1", "rejected", "'=spring"),
+        ("p3", "rejected", "'=spring"),
+    ]
+    written = said + lines.read_text() + page.read_text()
+    assert "p1.example" not in written
+    assert page.read_text().startswith("<!doctype html>")
+    again = await asyncio.to_thread(commanded, environ, Wish(draft, against=1))
+    assert "test version 1 -> test version 2" in again
+    with pytest.raises(Misconfigured, match=r"no version 9 .* Kept are: 1"):
+        await asyncio.to_thread(commanded, environ, Wish(draft, against=9))
+    with pytest.raises(Misconfigured, match="'yesterday' is no date"):
+        await asyncio.to_thread(commanded, environ, Wish(draft, since="yesterday"))
+    with pytest.raises(Misconfigured, match="there is no record in"):
+        await asyncio.to_thread(commanded, {"BATON_DATA": str(tmp_path / "none")}, Wish(draft))
+
+
+async def test_for_a_page_it_runs_beside_the_loop_and_within_a_bound(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await a_morning(lived)
+    plan = Plan(parsed(version(2, score=30)), None, None, clock.at)
+    first, second = await asyncio.gather(simulated(moved.url, plan), simulated(moved.url, plan))
+    assert msgspec.json.encode(first) == msgspec.json.encode(second)
+    assert [each.lead_id for each in first.first] == ["p1", "p3"]
+    with pytest.raises(Refused, match="at most 3"):
+        await simulated(moved.url, plan, most=3)

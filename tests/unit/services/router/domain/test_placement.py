@@ -1,0 +1,234 @@
+"""Where a lead goes: owners, absences in business time, members who fit, whoever holds the least."""
+
+import doctest
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.router.domain import assignment
+from services.router.domain.accounts import AccountKeys, Accounts, Owned, keys_of, owns
+from services.router.domain.assignment import Turns, take_least_open
+from services.router.domain.availability import Hold, Leave, RepState, free_at, why_not, with_one_less, with_one_more
+from services.router.domain.decision import decide
+from services.router.domain.desk import Desk, Owner
+from services.router.domain.lead import Lead
+from services.router.domain.placement import Placement, place
+from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Route
+from shared.domain.calendar import Calendar
+from shared.domain.events import InquiryReceived
+from shared.domain.lead import Company, Consent, Contact
+from tests.agreements import agreement
+
+FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+BASE = agreement()
+ANN = replace(BASE.people["ann"], calendar=OFFICE, languages=("nl", "EN"))
+EVERYBODY = Route("everyone", "benelux")
+
+
+def team(*rules: Route, **changes: Person) -> Agreement:
+    return replace(BASE, people={**BASE.people, "ann": ANN, **changes}, routing=(*rules, EVERYBODY))
+
+
+def away(until: datetime | None) -> Desk:
+    return Desk(reps={"ann": RepState(hold=Hold(FRIDAY, until))})
+
+
+def returning(limit: Duration | None, desk: Desk, agreed: Agreement | None = None) -> Placement:
+    """Where a lead goes that ann had before."""
+    agreed = agreed or team(Route("returning", owner="lead", unless_away_for=limit))
+    return place(agreed, {}, desk, FRIDAY, last=Owner("ann", "benelux", "ld_1", "had the lead before"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "until", "stays"),
+    [
+        (Duration(7200, business=True, text="2 business hours"), "2026-11-20T17:00Z", False),
+        (Duration(7200, business=True, text="2 business hours"), "2026-11-20T16:59Z", True),
+        (Duration(10800, business=True, text="3 business hours"), "2026-11-23T09:59Z", True),
+        (Duration(10800, business=True, text="3 business hours"), "2026-11-23T10:00Z", False),
+        (Duration(0, business=True, text="1 business day", days=1), "2026-11-23T14:59Z", True),
+        (Duration(0, business=True, text="1 business day", days=1), "2026-11-23T15:00Z", False),
+        (Duration(2 * 86400, text="2 days"), "2026-11-22T14:59Z", True),
+        (Duration(2 * 86400, text="2 days"), "2026-11-22T15:00Z", False),
+        (None, "2099-01-01T00:00Z", True),
+    ],
+)
+def test_an_owner_keeps_a_returning_lead_unless_away_for_that_long_in_their_own_time(
+    limit: Duration | None, until: str, stays: bool
+) -> None:
+    placed = returning(limit, away(datetime.fromisoformat(until)))
+    assert (placed.rule == "returning") is stays
+    if limit is not None and not stays:
+        assert placed.skipped[0].why.startswith(f"ann is away for {limit.text} or longer (on hold")
+
+
+def test_an_absence_without_an_end_is_longer_than_any_limit() -> None:
+    assert returning(Duration(999 * 86400, text="999 days"), away(None)).rule == "everyone"
+
+
+def test_an_owner_who_left_the_team_is_passed_over_with_that_reason() -> None:
+    agreed = team(Route("returning", owner="lead"), ann=replace(ANN, active=False))
+    placed = returning(None, Desk(), agreed)
+    assert (placed.rep, placed.skipped[0].why) == ("bob", "ann is no longer in the team")
+
+
+def test_an_owner_keeps_a_lead_also_at_capacity_and_takes_no_turn() -> None:
+    agreed = team(Route("returning", owner="lead"), ann=replace(ANN, max_open=1))
+    desk = Desk(reps={"ann": RepState(open=1)})
+    placed = returning(None, desk, agreed)
+    assert (placed.rep, placed.turn, desk.turns) == ("ann", None, {})
+
+
+@pytest.mark.parametrize(
+    ("only", "facts", "rep"),
+    [
+        (Only("languages", ("en",)), {}, "ann"),
+        (Only("languages", ("nl", "fr")), {}, "ann"),
+        (Only("languages", ("fr",)), {}, None),
+        (Only("languages", field="contact.language"), {"contact.language": "NL"}, "ann"),
+        (Only("languages", field="contact.language"), {}, None),
+        (Only("skills", ("nl",)), {}, None),
+    ],
+)
+def test_only_members_with_what_is_asked_for_take_turns(only: Only, facts: dict[str, object], rep: str | None) -> None:
+    placed = place(team(Route("narrow", "benelux", only=(only,))), facts, Desk(), FRIDAY)
+    assert (placed.rule, placed.rep) == ("narrow", rep)
+
+
+def test_all_narrowings_have_to_be_met() -> None:
+    both = (Only("languages", ("en",)), Only("territories", ("BE",)))
+    agreed = team(Route("narrow", "benelux", only=both))
+    assert place(agreed, {}, Desk(), FRIDAY).rep is None
+    agreed = team(Route("narrow", "benelux", only=both), ann=replace(ANN, territories=("be",)))
+    assert place(agreed, {}, Desk(), FRIDAY).rep == "ann"
+
+
+# Companies.
+
+
+def owned(lead: str, *, domain: str | None = None, name: str | None = None) -> Owned:
+    return Owned(AccountKeys(domain, name, name[:4] if name else None), f"rep of {lead}", "benelux", lead)
+
+
+def test_a_company_belongs_to_its_first_owner_by_domain_before_name() -> None:
+    accounts = Accounts(
+        [owned("one", domain="acme.be", name="acme"), owned("two", domain="acme.be"), owned("three", name="acme group")]
+    )
+    by_domain = accounts.owner_of(AccountKeys("acme.be", "acme group", "acme"))
+    by_name = accounts.owner_of(AccountKeys("acme.nl", "acme group", "acme"))
+    assert by_domain is not None
+    assert (by_domain.lead_id, by_domain.how) == ("one", "owns the company (acme.be)")
+    assert by_name is not None
+    assert (by_name.lead_id, by_name.how) == ("three", "owns the company (acme group: same name)")
+    assert accounts.owner_of(AccountKeys("acme.fr", "zenith", "zeni")) is None
+
+
+def test_a_mailbox_provider_is_no_company_and_who_has_no_owner_owns_nothing() -> None:
+    assert keys_of(Company(), Contact(email="jo@gmail.com")) == AccountKeys(None, None, None)
+    desk = Desk()
+    lead = decide(BASE, asked("ld_1"), desk, FRIDAY).lead
+    assert owns(lead)
+    assert not owns(changed(lead, state="closed", outcome="lost"))
+    assert owns(changed(lead, state="closed", outcome="won"))
+    assert not owns(changed(lead, state="closed", outcome="won", rep=None))
+
+
+# Who can have a lead.
+
+
+def test_a_limit_a_day_counts_by_the_reps_own_date_and_survives_agreements_that_have_none() -> None:
+    paris = replace(ANN, calendar=replace(OFFICE, zone="Europe/Paris"), max_new_per_day=2)
+    late = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
+    state = with_one_more(replace(paris, max_new_per_day=None), with_one_more(paris, RepState(), late), late)
+    pool = BASE.pools["benelux"]
+    assert why_not(paris, state, pool, late) == "at capacity: got 2 of at most 2 leads today"
+    assert free_at(paris, state, pool, late) == datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+    assert why_not(paris, state, pool, late + timedelta(minutes=30)) is None
+    assert with_one_more(paris, state, late + timedelta(hours=1)).new_today == 1
+    assert with_one_less(state).new_today == 2
+
+
+def test_of_hold_and_leave_the_longer_one_is_given_as_the_reason() -> None:
+    leave = Leave(date(2026, 11, 20), date(2026, 11, 24))
+    state = RepState(hold=Hold(FRIDAY, FRIDAY + timedelta(hours=1)), leave=(leave,))
+    assert why_not(ANN, state, BASE.pools["benelux"], FRIDAY) == "on leave until 2026-11-25 00:00"
+    assert free_at(ANN, state, BASE.pools["benelux"], FRIDAY) == datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def test_hours_count_only_where_the_pool_asks_for_them() -> None:
+    pool = Pool("p", {"ann": 1})
+    saturday = FRIDAY + timedelta(days=1)
+    assert why_not(ANN, RepState(), pool, saturday) is None
+    assert why_not(ANN, RepState(), replace(pool, only_in_hours=True), saturday) == "out of hours"
+    assert free_at(ANN, RepState(), replace(pool, only_in_hours=True), saturday) == datetime(
+        2026, 11, 23, 9, tzinfo=UTC
+    )
+
+
+# Least open.
+
+
+def test_the_example_in_the_documentation_holds() -> None:
+    assert doctest.testmod(assignment).failed == 0
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.integers(1, 9), st.integers(0, 50)), min_size=1))
+def test_least_open_never_takes_one_who_holds_more_for_their_weight_than_another(
+    pool: dict[str, tuple[int, int]],
+) -> None:
+    weights = {rep: weight for rep, (weight, _) in pool.items()}
+    held = {rep: has for rep, (_, has) in pool.items() if has}
+    before = Turns(7, 3, {"a": 1, "z": -1}, {"a": 2})
+    turn = take_least_open(before, weights, held)
+    assert Fraction(held.get(turn.rep, 0), weights[turn.rep]) == min(Fraction(h, w) for w, h in pool.values())
+    assert (turn.after.balances, turn.after.denominator, turn.after.number) == (before.balances, 3, 8)
+
+
+# The desk.
+
+
+def asked(lead_id: str, **contact: str) -> InquiryReceived:
+    return InquiryReceived(
+        lead_id=lead_id,
+        inquiry_id=f"inq_{lead_id}",
+        source="website",
+        kind="demo_request",
+        accepted_at=FRIDAY,
+        contact=Contact(**(contact or {"email": f"{lead_id}@acme.test"})),
+        company=Company(),
+        consent=Consent(basis="opt_in"),
+    )
+
+
+def changed(lead: Lead, **changes: object) -> Lead:
+    return type(lead)(**{**{name: getattr(lead, name) for name in lead.__struct_fields__}, **changes})
+
+
+def test_keeping_a_lead_counts_what_its_owner_holds_and_who_waits() -> None:
+    desk = Desk()
+    lead = decide(BASE, asked("ld_1"), desk, FRIDAY).lead
+    rep = str(lead.rep)
+    desk.keep(changed(lead, stage="sal"))
+    assert (desk.state(rep).open, desk.ended) == (1, set())
+    desk.keep(changed(lead, state="parked", rep=None))
+    assert (desk.state(rep).open, desk.waiting, desk.ended) == (0, {"benelux": 1}, {"ld_1"})
+    desk.keep(changed(lead, state="closed", rep=None))
+    assert (desk.state(rep).open, desk.waiting) == (0, {"benelux": 0})
+    assert list(desk.changed) == ["ld_1"]
+
+
+def test_a_person_stays_known_by_every_address_and_number_they_came_by() -> None:
+    desk = Desk()
+    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+321"), desk, FRIDAY)
+    decide(BASE, asked("ld_2", email="jo@home.test", phone="+321"), desk, FRIDAY)
+    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+322"), desk, FRIDAY)
+    assert desk.leads["ld_1"].other_keys == ("e:jo@home.test", "p:+322")
+    for number, contact in enumerate([{"email": "jo@home.test"}, {"phone": "+322"}], start=3):
+        verdict = decide(BASE, asked(f"ld_{number}", **contact), desk, FRIDAY)
+        assert (verdict.proof.verdict, verdict.lead.lead_id) == ("merged", "ld_1")
+    assert sum(state.open for state in desk.reps.values()) == 1

@@ -1,0 +1,152 @@
+"""What is compared, what counts as a difference, and which promises were missed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from services.router.domain.decision import decide
+from services.router.domain.desk import Desk
+from services.router.domain.lead import Lead
+from services.router.domain.proof import Ask
+from services.router.domain.simulation import NOTHING, Outcome, Summary, why
+from services.router.domain.simulation_promises import Fact, Move, missed, moves, still_asked
+from services.router.simulation.showing import page, text
+from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.opening import Watch, opened
+from shared.domain.agreement import Agreement
+from shared.domain.events import InquiryReceived, LeadAssigned
+from shared.domain.lead import Consent, Contact
+from tests.agreements import agreement
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+AGREED = agreement()
+TOLERANCE = timedelta(seconds=2)
+DUE = NOW + timedelta(minutes=15)
+
+
+def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
+    inquiry = InquiryReceived(
+        lead_id="ld_1",
+        inquiry_id="inq_1",
+        source="website",
+        kind="demo_request",
+        accepted_at=NOW - timedelta(seconds=5),
+        contact=Contact(email="jo@example.com"),
+        consent=Consent(basis="opt_in"),
+    )
+    verdict = decide(agreed, inquiry, Desk(), NOW)
+    assert isinstance(verdict.event, LeadAssigned)
+    return verdict.lead, verdict.event
+
+
+def found(*facts: Fact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)) -> tuple[str, ...]:
+    return missed(AGREED, assigned()[0], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
+
+
+def call(after: timedelta, kind: str = "call") -> Fact:
+    return Fact(kind, NOW + after)
+
+
+@pytest.mark.parametrize(
+    ("facts", "breached"),
+    [
+        ((), ("first_response",)),
+        ((call(timedelta(minutes=15, seconds=2)),), ()),
+        ((call(timedelta(minutes=15, seconds=3)),), ("first_response",)),
+        ((call(timedelta(seconds=-3)),), ()),
+        ((call(timedelta(seconds=-9)),), ("first_response",)),
+        ((call(timedelta(minutes=5), "note"),), ("first_response",)),
+        ((call(timedelta(minutes=5), "lost"),), ()),
+        ((call(timedelta(minutes=20), "lost"),), ("first_response",)),
+    ],
+)
+def test_a_promise_is_missed_when_nothing_kept_or_ended_it_in_time(
+    facts: tuple[Fact, ...], breached: tuple[str, ...]
+) -> None:
+    assert found(*facts) == breached
+
+
+def test_a_promise_is_not_missed_by_an_owner_who_no_longer_had_the_lead_nor_before_its_time() -> None:
+    assert found(ended_at=DUE) == ()
+    assert found(ended_at=DUE + timedelta(minutes=1)) == ("first_response",)
+    assert found(now=DUE + timedelta(seconds=1)) == ()
+    assert found(now=DUE + timedelta(seconds=3)) == ("first_response",)
+
+
+def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
+    lead = replace(assigned()[0], generation=2)
+    answered = [Fact("call", NOW - timedelta(seconds=1))]
+    later = NOW + timedelta(days=1)
+    assert missed(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
+
+
+@pytest.mark.parametrize("move", ["15 minutes", "2 business hours", "3 days"])
+def test_a_replay_moves_leads_when_the_monitor_asks_for_it(move: str) -> None:
+    agreed = agreement(move=move, page="9 days")
+    lead, event = assigned(agreed)
+    [watched] = opened(event, agreed, Watch(0, NOW, TOLERANCE))
+    asked = [level.due_at + watched.tolerance for level in levels(agreed, watched) if level.move_within]
+    assert [move.at for move in moves(agreed, lead, TOLERANCE)] == asked
+    assert len(asked) == 1
+
+
+def test_an_answer_however_late_keeps_the_lead_where_it_is() -> None:
+    lead = assigned()[0]
+    [move] = moves(AGREED, lead, TOLERANCE)
+    assert move == Move(DUE + timedelta(minutes=15) + TOLERANCE, "first_response")
+    assert still_asked(AGREED, lead, [], move)
+    assert not still_asked(AGREED, lead, [call(timedelta(minutes=20))], move)
+    assert still_asked(AGREED, lead, [call(timedelta(minutes=31))], move)
+
+
+HAD = Outcome("assigned", "mql", "ann", "benelux", "everyone else", DUE, (), "her turn")
+
+
+def compared(*pairs: tuple[Outcome, Outcome]) -> Summary:
+    summary = Summary("as recorded", "test version 2", None, NOW)
+    lead = assigned()[0]
+    for before, after in pairs:
+        summary.compare(lead, before, after)
+    return summary
+
+
+def test_differences_are_counted_by_what_differs_and_groups_on_both_sides() -> None:
+    turn = replace(HAD, owner="bob")
+    refused = Outcome("rejected", "inquiry", None, None, None, None, (), "score")
+    late = replace(HAD, breached=("first_response",))
+    summary = compared((HAD, HAD), (HAD, turn), (HAD, refused), (HAD, late))
+    assert (summary.leads, summary.differ, summary.turn_only) == (4, 3, 1)
+    assert summary.differing == {"owner": 2, "state": 1, "stage": 1, "pool": 1, "deadline": 1, "breach": 1}
+    assert (summary.reps["ann"].before.leads, summary.reps["ann"].after.leads) == (4, 2)
+    assert (summary.total.before.qualified, summary.total.after.qualified) == (4, 3)
+    assert (summary.total.before.breached, summary.total.after.breached) == (0, 1)
+    assert set(summary.stages) == {"mql", "rejected"}
+
+
+def test_a_rule_with_another_name_or_reason_is_no_difference() -> None:
+    assert compared((HAD, replace(HAD, rule="all others", why="otherwise put"))).differ == 0
+
+
+def test_an_id_that_ceased_both_times_is_no_lead_and_one_that_ceased_once_differs() -> None:
+    ceased = replace(HAD, state="merged", owner=None)
+    assert compared((ceased, ceased)).leads == 0
+    assert compared((HAD, ceased)).differ == 1
+    assert compared((HAD, NOTHING)).differ == 1
+
+
+def test_reasons_keep_what_people_wrote_to_themselves() -> None:
+    said = {"rule": "everyone else", "rep": "bob", "turn": "next by weighted turns"}
+    ask = Ask("declined", by="ann", reason="Jo Peeters is my cousin")
+    assert why("reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", ask=ask, **said) == (
+        "its owner gave it back; rule 'everyone else': bob is next by weighted turns"
+    )
+    owned = {"rule": "known account", "rep": "ann", "turn": None}
+    assert "peeters" not in why("assigned", "ann owns the company (peeters.example)", ask=None, **owned)
+
+
+def test_a_page_escapes_what_comes_from_outside() -> None:
+    summary = compared((HAD, replace(HAD, owner="<b>bob</b>")))
+    assert "<b>bob</b>" in text(summary)
+    assert "<b>bob</b>" not in page(summary)
+    assert "&lt;b&gt;bob&lt;/b&gt;" in page(summary)

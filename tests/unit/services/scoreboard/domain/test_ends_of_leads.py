@@ -1,0 +1,111 @@
+"""How a lead ends, waits, is turned down or goes on as another one, in whatever order the facts are heard."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from services.scoreboard.domain.counting import ALL
+from services.scoreboard.domain.leads import Lead, act, clause_of, counts_for, join, settle
+from shared.domain.events import ActivityRecorded
+from tests.unit.services.scoreboard.facts import activity, after, assigned, merged, parked, reassigned, rejected
+
+LEAD = Lead(lead_id="ld_1")
+
+
+def told(events: Iterable[Any], lead: Lead = LEAD) -> Lead:
+    """The lead after these events."""
+    for event in events:
+        lead = act(lead, event) if isinstance(event, ActivityRecorded) else settle(lead, event)
+    return lead
+
+
+def counts(lead: Lead) -> list[str]:
+    """The names of the counters it is in."""
+    found = Counter(counts_for(lead))
+    assert all(period == ALL for period, _ in found)
+    return [name for _, name in found]
+
+
+REFUSED = activity(kind="rejected", activity_id="no", reason="no_budget", outcome=None, text="next year")
+"""Five minutes after the inquiry."""
+
+
+def test_a_parked_lead_is_counted_in_its_queue_until_it_is_drained() -> None:
+    waits = told([parked()])
+    assert (waits.queue, waits.settled_at, counts(waits)) == ("triage", after(0.1), ["waits in triage"])
+    drained = told([assigned(lead_version=2, because="drained", assigned_at=after(9))], waits)
+    assert (drained.state, drained.queue, drained.reason, counts(drained)) == ("assigned", None, None, [])
+
+
+def test_a_rejected_lead_is_counted_under_the_clause_it_failed() -> None:
+    lead = told([rejected(reason="score: 35 points, the agreement asks for 60")])
+    assert counts(lead) == ["rejected for score: the agreement asks for 60"]
+    assert lead.reason == "score: 35 points, the agreement asks for 60"
+
+
+@pytest.mark.parametrize(
+    ("reason", "clause"),
+    [
+        ("excluded: student", "excluded: student"),
+        ("minimum data: contact.email is missing", "minimum data: contact.email is missing"),
+        ("consent: bought, or not, the agreement asks for opt_in", "consent: the agreement asks for opt_in"),
+        ("score: -5 points, the agreement asks for 60", "score: the agreement asks for 60"),
+        ("a test: valid, rule 'large' would send it to strategic", "a test"),
+        ("student", "student"),
+    ],
+)
+def test_a_clause_is_the_reason_without_what_differs_from_lead_to_lead(reason: str, clause: str) -> None:
+    assert clause_of(reason) == clause
+
+
+def test_what_sales_rejects_is_closed_with_its_reason_whichever_is_heard_first() -> None:
+    for story in permutations([assigned(), reassigned(), REFUSED]):
+        if story.index(assigned()) < story.index(reassigned()):
+            lead = told(story)
+            assert (lead.state, lead.owner, lead.respond_by) == ("closed", "bob", None)
+            assert (lead.ended_as, lead.ended_by, lead.ended_because) == ("rejected", "ann", "no_budget")
+            assert counts(lead) == ["refused by sales for no_budget"]
+
+
+def test_a_rejection_without_a_reason_says_so_and_a_won_lead_is_no_rejection() -> None:
+    lead = told([assigned(), activity(kind="rejected", outcome=None)])
+    assert counts(lead) == ["refused by sales for no reason given"]
+    won = told([assigned(), activity(kind="won", outcome=None)])
+    assert (won.state, won.sales_stage, counts(won)) == ("closed", "customer", [])
+
+
+def test_a_lead_that_comes_back_is_no_longer_closed_in_any_order() -> None:
+    again = assigned(number=2, lead_version=3, cycle=2, assigned_at=after(60), received_at=after(59))
+    for story in ([assigned(), REFUSED, again], [REFUSED, assigned(), again], [assigned(), again, REFUSED]):
+        lead = told(story)
+        assert (lead.state, lead.ended_as, lead.sales_stage, counts(lead)) == ("assigned", None, None, [])
+
+
+def test_an_end_that_was_recorded_while_the_next_inquiry_was_on_its_way_does_not_end_the_next_cycle() -> None:
+    again = assigned(number=2, lead_version=3, cycle=2, assigned_at=after(6), received_at=after(4))
+    assert told([assigned(), REFUSED, again]).state == "assigned"
+
+
+def test_a_parked_lead_that_sales_ended_waits_no_longer() -> None:
+    lead = told([parked(), activity(kind="lost", outcome=None)])
+    assert (lead.state, lead.queue, counts(lead)) == ("closed", None, [])
+
+
+def test_a_lead_that_was_given_back_and_parked_can_still_be_ended_by_what_came_before() -> None:
+    lead = told([assigned(), parked(lead_version=2, decided_at=after(6)), REFUSED])
+    assert lead.state == "closed"
+
+
+def test_a_lead_that_goes_on_as_another_one_stays_so() -> None:
+    gone = told([assigned(), merged(into="ld_9", lead_version=2, number=1)])
+    assert (gone.state, gone.merged_into, gone.owner, counts(gone)) == ("merged", "ld_9", None, [])
+    assert told([rejected(lead_version=3), REFUSED], gone).state == "merged"
+    assert told([parked()], join(LEAD, "ld_9", after(1))).state == "merged"
+
+
+def test_a_lead_that_another_one_took_over_leaves_its_list() -> None:
+    assert counts(join(told([rejected()]), "ld_9", after(1))) == []
+    assert join(told([merged(into="ld_8")]), "ld_9", after(1)).merged_into == "ld_8"
