@@ -127,7 +127,7 @@ def test_a_killed_run_is_cleared_away_by_the_next_which_gives_up_on_what_cannot_
     with folder_for_command() as folder, ExitStack() as stack:
         folder.mkdir(parents=True)
         sources = folder / "sources.yaml"
-        shutil.copy(ROOT / "deploy" / "sources.example.yaml", sources)
+        sources.write_text("sources: {}\n")
         killed = stack.enter_context(Command(folder, BATON_SOURCES=str(sources)))
         killed.until("Starting the services")
         killed.end(signal.SIGKILL)
