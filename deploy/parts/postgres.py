@@ -9,6 +9,7 @@ import secrets
 import signal
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -51,10 +52,12 @@ class PostgresCluster:
 
     The port is a free one unless given, and stays the same over restarts of this object. Run as root, the server
     runs as a user of its own; folders on the way to the data and to the wheel are then made passable (not readable)
-    for others. Usable as a context manager that starts and stops.
+    for others. `settings` are PostgreSQL's own, over those that it has here. Usable as a context manager that starts
+    and stops.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = {**_SETTINGS, **(settings or {})}
         self.port = port or free_ports(1)[0]
         self._folder = folder.resolve()
         self._data = self._folder / "data"
@@ -91,7 +94,7 @@ class PostgresCluster:
         new = not (self._data / "PG_VERSION").exists()
         if new:
             self._make_cluster(user)
-        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         self._process.start(
             [_programs() / "postgres", "-D", self._data, "-p", str(self.port), *settings],
             ready=self._takes_connections,

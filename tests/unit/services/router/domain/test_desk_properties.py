@@ -202,6 +202,8 @@ class Story:
         under = next(each for each in self._every() if each.hash == proof.agreement.hash)
         assert differences(msgspec.json.decode(msgspec.json.encode(proof), type=type(proof)), under) == ()
         assert not verdict.errors
+        if proof.ask is not None and proof.ask.kind != "manual" and proof.before is not None:
+            assert proof.rep not in {*proof.before.declined_by, *proof.before.missed_by}
         turn = proof.turn
         if turn is None:
             return
