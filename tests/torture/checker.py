@@ -161,7 +161,7 @@ def _shares(evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iter
 def _versions(records: Sequence[Record]) -> Iterator[Finding]:
     newest: dict[str, int] = {}
     for record in records:
-        if record.topic == ASSIGNMENTS:
+        if record.topic == ASSIGNMENTS and record.type != _ACTIVATED:
             version = record.data["lead_version"]
             if version <= newest.get(record.lead_id, 0):
                 yield Finding("order", f"{record.lead_id}: version {version} after {newest[record.lead_id]}")
