@@ -1,0 +1,58 @@
+"use strict";
+// Shows the pilots of the agreement in force, both arms in the same figures, as the router counts them.
+(async () => {
+  const part = document.getElementById("pilots");
+  if (!part) return;
+  const LIVE = [
+    ["leads", "leads"], ["qualified", "qualified"], ["qualified_share", "of the leads"], ["rejected", "rejected"],
+    ["parked", "parked"], ["accepted", "accepted by sales"], ["accepted_share", "of those that sales judged"],
+    ["rejected_by_sales", "rejected by sales"], ["won", "won"], ["lost", "lost"], ["win_rate", "won of those decided"],
+  ];
+  const SHADOW = ["assigned", "parked", "rejected"].map((verdict) => [verdict, verdict]);
+
+  function el(name, ...children) {
+    const made = document.createElement(name);
+    made.append(...children);
+    return made;
+  }
+
+  function figure(arm, key) {
+    const value = (arm || {})[key];
+    if (/share|rate/.test(key)) return value === null || value === undefined ? "no data" : `${(value * 100).toFixed(1)} %`;
+    return String(value ?? 0);
+  }
+
+  function both(names, arms) {
+    const head = el("tr", ...["", "Under the draft", "As decided"].map((word) => el("th", word)));
+    const rows = names.map(([key, word]) => {
+      const name = el("th", word);
+      name.scope = "row";
+      return el("tr", name, el("td", figure(arms.draft, key)), el("td", figure(arms.in_force, key)));
+    });
+    return el("table", el("thead", head), el("tbody", ...rows));
+  }
+
+  function shown(pilot) {
+    const live = pilot.mode === "live";
+    const says = live
+      ? "It decides for the leads in its scope; beside it all other leads since its first one."
+      : `It only records what it would decide: otherwise on ${pilot.arms.differ} of ${pilot.arms.inquiries} inquiries.`;
+    const empty = live && !pilot.since;
+    return [
+      el("h3", `${pilot.pilot} (${live ? "live" : "in shadow"})`),
+      el("p", empty ? "No lead has come in its scope yet." : says),
+      ...(empty ? [] : [both(live ? LIVE : SHADOW, pilot.arms)]),
+    ];
+  }
+
+  try {
+    const answer = await fetch("/v1/pilots", { headers: { accept: "application/json" } });
+    if (!answer.ok) return;
+    const { items = [] } = await answer.json();
+    if (!items.length) return;
+    document.getElementById("pilots-list").replaceChildren(...items.flatMap(shown));
+    part.classList.remove("hidden");
+  } catch {
+    // Another machine may run the router.
+  }
+})();

@@ -1,0 +1,64 @@
+"""Pilots on the agreement's page: both arms in the same figures, from a real router, in a real browser."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from services.router.service import build as router
+from shared.bus.embedded import EmbeddedBus
+from shared.clock import SystemClock
+from shared.db.engine import Database
+from tests.agreements import agreement_text
+from tests.journeys.browser import chromium, watched_page
+from tests.services.router_kit import inquiry
+from tests.services.scoreboard_kit import Board, running
+from tests.tables import make_tables
+
+pytestmark = pytest.mark.browser
+PILOTS = """
+pilots:
+  - {name: trial, scope: {field: inquiry.campaign, op: is, value: q4-demo}, agreement: draft.yaml, mode: live}
+  - {name: stricter, scope: {field: inquiry.campaign, op: missing}, agreement: strict.yaml, mode: shadow}
+"""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def board(browser: Browser, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Board]:
+    """A scoreboard and a router in one process, behind a real server, with two pilots."""
+    file, clock = tmp_path / "agreement.yaml", SystemClock()
+    file.write_text(agreement_text() + PILOTS)
+    (tmp_path / "draft.yaml").write_text(agreement_text(within="5 minutes"))
+    (tmp_path / "strict.yaml").write_text(agreement_text(score=60))
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
+    await make_tables(database)
+    async with running(database, embedded_bus, clock, serve=True, beside=(router,), BATON_AGREEMENT=str(file)) as board:
+        yield board
+        for context in browser.contexts:
+            await context.close()
+    await database.close()
+
+
+async def test_both_arms_of_a_pilot_stand_side_by_side(board: Board, browser: Browser) -> None:
+    watched = await watched_page(browser)
+    pilots = watched.page.get_by_role("region", name="Pilots")
+    await watched.page.goto(f"{board.client.base_url}/agreement")
+    await expect(pilots).to_contain_text("trial (live)No lead has come in its scope yet.")
+    await board.hear(inquiry(1, campaign="q4-demo"), inquiry(2), inquiry(3, accepted_at=datetime.now(UTC)))
+    for lead_id in ("ld_1", "ld_2", "ld_3"):
+        await board.told(lead_id, 2)
+    await watched.page.reload()
+    await expect(pilots).to_contain_text("It only records what it would decide: otherwise on 2 of 2 inquiries.")
+    live, shadow = pilots.get_by_role("table").nth(0), pilots.get_by_role("table").nth(1)
+    await expect(live.get_by_role("row", name="of the leads")).to_contain_text("100.0 %")
+    await expect(live.get_by_role("row", name="won of those decided")).to_contain_text("no datano data")
+    await expect(shadow.get_by_role("row", name="rejected")).to_contain_text("20")
+    assert watched.wrong == []
