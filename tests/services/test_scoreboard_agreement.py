@@ -152,6 +152,10 @@ async def no_trouble(route: Route) -> None:
     await route.fulfill(json={"trouble": []})
 
 
+async def no_pilots(route: Route) -> None:
+    await route.fulfill(json={"items": []})
+
+
 @pytest.mark.browser
 async def test_trouble_with_a_changed_file_shows_on_the_page(seen: Board, browser: Browser) -> None:
     watched = await watched_page(browser)
@@ -160,6 +164,7 @@ async def test_trouble_with_a_changed_file_shows_on_the_page(seen: Board, browse
         await route.fulfill(json={"trouble": ["deal.yaml:3:1: <i>unknown</i> key"]})
 
     await watched.page.route("**/v1/agreement", trouble)
+    await watched.page.route("**/v1/pilots", no_pilots)
     await watched.page.goto(f"{seen.client.base_url}/agreement")
     region = watched.page.get_by_role("region", name="The agreement file has trouble")
     await expect(region).to_contain_text("deal.yaml:3:1: <i>unknown</i> key")
@@ -186,6 +191,7 @@ async def test_the_agreements_pages_are_built_so_that_everybody_can_use_them(
     watched = await watched_page(browser, viewport={"width": width, "height": 900})
     page = watched.page
     await page.route("**/v1/agreement", no_trouble)
+    await page.route("**/v1/pilots", no_pilots)
     for path in ("/agreement", "/agreement/diff?from=2&to=3"):
         await page.goto(f"{seen.client.base_url}{path}")
         assert await page.evaluate(FAULTS) == []
@@ -198,6 +204,7 @@ async def test_one_finds_the_agreement_and_its_changes_by_their_links(seen: Boar
     watched = await watched_page(browser)
     page = watched.page
     await page.route("**/v1/agreement", no_trouble)
+    await page.route("**/v1/pilots", no_pilots)
     await page.goto(str(seen.client.base_url))
     await page.get_by_role("link", name="Agreement").click()
     await page.get_by_role("link", name="since version 2").click()

@@ -35,7 +35,7 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class AgreementPage:
     """One version in sentences and as it was written (`text`), beside all that are kept, latest first. `unreadable`
-    says why there are none.
+    says why there are none. `pilots` is true when some leads go by a draft, or beside one.
     """
 
     now: datetime
@@ -43,6 +43,7 @@ class AgreementPage:
     kept: Sequence[Kept]
     sections: Sequence[Section]
     text: str
+    pilots: bool
     unreadable: str | None
 
 
@@ -69,8 +70,9 @@ async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneIn
     )
     agreement = await _read(tx, shown.version)
     if not isinstance(agreement, Agreement):
-        return AgreementPage(now, shown, kept, (), "", str(agreement))
-    return AgreementPage(now, shown, kept, explained(agreement, now.astimezone(zone).date()), agreement.text, None)
+        return AgreementPage(now, shown, kept, (), "", pilots=False, unreadable=str(agreement))
+    sections = explained(agreement, now.astimezone(zone).date())
+    return AgreementPage(now, shown, kept, sections, agreement.text, pilots=bool(agreement.pilots), unreadable=None)
 
 
 async def in_force(tx: Tx, now: datetime) -> Agreement | None:
