@@ -4,7 +4,7 @@
 Equal content gives an equal `hash`, which stands in every decision made under it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -323,3 +323,17 @@ class Agreement:
     def ref(self) -> AgreementRef:
         """How events name this agreement."""
         return AgreementRef(self.name, self.version, self.hash)
+
+    @property
+    def with_drafts(self) -> "tuple[Agreement, ...]":
+        """This agreement, and those of all its pilots."""
+        return self, *(pilot.agreement for pilot in self.pilots)
+
+    @property
+    def deciding(self) -> "tuple[Agreement, ...]":
+        """This agreement, and those of the pilots that decide."""
+        return self, *(pilot.agreement for pilot in self.pilots if pilot.mode == "live")
+
+    def unconfirmed(self, confirmed: Collection[str]) -> tuple[str, ...]:
+        """What a rep still has to confirm before the lead counts as an SQL, in the order of the file."""
+        return tuple(need for need in self.sql_needs if need not in confirmed)

@@ -43,7 +43,7 @@ def _objection(agreement: Agreement, activity: Activity) -> Refused | None:
 def _stage(agreement: Agreement, activity: Activity) -> Refused | None:
     if activity.kind != "stage" or (activity.stage or "").strip().casefold() != SQL:
         return None
-    missing = [need for need in agreement.sql_needs if need not in activity.confirmed]
+    missing = agreement.unconfirmed(activity.confirmed)
     if not missing:
         return None
     return Refused(

@@ -39,7 +39,7 @@ def keys_of(company: Company, contact: Contact) -> AccountKeys:
 
 def asks_for_accounts(agreement: Agreement) -> bool:
     """Whether any rule, also of a pilot, wants to know who owns a company."""
-    return _asks(agreement) or any(_asks(pilot.agreement) for pilot in agreement.pilots)
+    return any(map(_asks, agreement.with_drafts))
 
 
 def owns(lead: Lead) -> bool:

@@ -5,7 +5,7 @@ Parts of the definition are tried in the order in which the agreement lists them
 Deciding keeps only the outcome; what was compared is worked out again, by the same functions, when somebody asks.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from math import floor
 
@@ -117,11 +117,6 @@ def rules_tried(agreement: Agreement, facts: Facts, chosen: str | None) -> tuple
         if rule.name == chosen:
             break
     return tuple(tried)
-
-
-def sql_confirmed(agreement: Agreement, confirmed: Collection[str]) -> tuple[str, ...]:
-    """What a rep still has to confirm before the lead counts as a sales qualified lead, in the agreement's order."""
-    return tuple(need for need in agreement.sql_needs if need not in confirmed)
 
 
 def faded(points: int, age_s: float, half_life_s: int) -> float:

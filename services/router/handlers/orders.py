@@ -72,8 +72,7 @@ class Orders:
         self._wake()
 
     def _change(self, sitting: Sitting, rep: str, **changes: object) -> RepState:
-        every = (sitting.agreement, *(pilot.agreement for pilot in sitting.agreement.pilots))
-        if not any(rep in agreement.people for agreement in every):
+        if not any(rep in agreement.people for agreement in sitting.agreement.with_drafts):
             known = ", ".join(sitting.agreement.people)
             raise NotFound(f"The agreement has no person {rep!r}. It has: {known}.")
         state = replace(sitting.desk.state(rep), **changes)

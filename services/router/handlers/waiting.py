@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from services.router.domain.availability import RepState, free_at
+from services.router.domain.availability import free_at
 from services.router.domain.desk import Desk
 from services.router.domain.handover import hand_on, ruling
 from services.router.domain.lead import Lead
@@ -92,7 +92,7 @@ def pools_with_hope(agreement: Agreement, desk: Desk, now: datetime) -> Iterator
     """Pools for which leads wait and in which somebody can have one; also pools that are no longer in the agreement,
     whose leads find another way.
     """
-    every = _deciding(agreement)
+    every = agreement.deciding
     for name, waiting in desk.waiting.items():
         if waiting > 0:
             known = [(each, each.pools[name]) for each in every if name in each.pools]
@@ -100,16 +100,11 @@ def pools_with_hope(agreement: Agreement, desk: Desk, now: datetime) -> Iterator
                 yield name
 
 
-def _deciding(agreement: Agreement) -> list[Agreement]:
-    """The agreement, and those of its pilots that decide."""
-    return [agreement, *(pilot.agreement for pilot in agreement.pilots if pilot.mode == "live")]
-
-
 def next_chance(agreement: Agreement, desk: Desk, now: datetime) -> datetime | None:
     """When time alone will next make somebody available for a pool in which leads wait; None when it won't."""
     chances = [
         chance
-        for each in _deciding(agreement)
+        for each in agreement.deciding
         for name, waiting in desk.waiting.items()
         if waiting > 0 and name in each.pools
         for chance in _chances(each, each.pools[name], desk, now)
@@ -180,7 +175,7 @@ def fate_of(agreement: Agreement, lead: Lead) -> Fate | None:
 
 async def hand_on_of_those_who_left(tx: Tx, sitting: Sitting) -> None:
     """Hand on the leads of reps who are no longer in the team, a bounded number at a time."""
-    gone = [rep for rep, state in sitting.desk.reps.items() if _left(sitting.agreement, rep, state)]
+    gone = those_who_left(sitting.agreement, sitting.desk)
     if not gone:
         return
     for lead in await store.held_by(tx, gone, MOST):
@@ -191,6 +186,7 @@ async def hand_on_of_those_who_left(tx: Tx, sitting: Sitting) -> None:
             sitting.add(verdict)
 
 
-def _left(agreement: Agreement, rep: str, state: RepState) -> bool:
-    every = (agreement, *(pilot.agreement for pilot in agreement.pilots))
-    return state.open > 0 and not any(rep in each.people and each.people[rep].active for each in every)
+def those_who_left(agreement: Agreement, desk: Desk) -> list[str]:
+    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
+    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
+    return [rep for rep, state in desk.reps.items() if state.open > 0 and rep not in team]

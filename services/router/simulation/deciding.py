@@ -15,7 +15,7 @@ from services.router.domain.lead import HELD, Lead, followed_by
 from services.router.domain.proof import Ask
 from services.router.domain.simulation import why
 from services.router.handlers.hearing import CHANGING
-from services.router.handlers.waiting import MOST, Fate, fate_of, pools_with_hope
+from services.router.handlers.waiting import MOST, Fate, fate_of, pools_with_hope, those_who_left
 from services.router.simulation.book import Book
 from services.router.simulation.keeping import Kept, Owners
 from shared.domain.agreement import Agreement
@@ -120,9 +120,7 @@ class Deciding:
         """Hand on leads of reps who are not in the team; whether there are more, since one transaction takes only so
         many.
         """
-        every = (self.agreement, *(pilot.agreement for pilot in self.agreement.pilots))
-        team = {person.id for each in every for person in each.people.values() if person.active}
-        gone = {rep for rep, state in self.desk.reps.items() if state.open > 0 and rep not in team}
+        gone = those_who_left(self.agreement, self.desk)
         if not gone:
             return False
         theirs = sorted(

@@ -134,7 +134,7 @@ class Simulated:
         self._agreement = agreement
         self.router.under(agreement)
         self._stale = True
-        for each in (agreement, *(pilot.agreement for pilot in agreement.pilots)):
+        for each in agreement.with_drafts:
             self.book.agreements[each.hash] = each
 
     # What comes from the record.
@@ -207,8 +207,7 @@ class Simulated:
 
     def _chances(self, agreement: Agreement, waiting: Mapping[str, int]) -> Iterator[tuple[str, datetime]]:
         now = self._now
-        live = (pilot.agreement for pilot in agreement.pilots if pilot.mode == "live")
-        for each in (agreement, *live):
+        for each in agreement.deciding:
             for name, pool in each.pools.items():
                 if now is None or waiting.get(name, 0) <= 0:
                     continue

@@ -16,7 +16,6 @@ from services.router.domain.qualification import (
     judge,
     routes,
     rules_tried,
-    sql_confirmed,
 )
 from shared.domain.agreement import Agreement, Exclusion, Mql, Route, ScoreRule
 from shared.domain.conditions import Condition, SignalTest, facts_of
@@ -272,6 +271,6 @@ def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over():
 
 def test_it_is_said_what_a_rep_still_has_to_confirm():
     deal = agreement(sql_needs=("authority", "need", "timeline"))
-    assert sql_confirmed(deal, ["timeline", "other", "authority"]) == ("need",)
-    assert sql_confirmed(deal, deal.sql_needs) == ()
-    assert sql_confirmed(agreement(), []) == ()
+    assert deal.unconfirmed(["timeline", "other", "authority"]) == ("need",)
+    assert deal.unconfirmed(deal.sql_needs) == ()
+    assert agreement().unconfirmed([]) == ()
