@@ -90,7 +90,8 @@ class Bus(Protocol):
         replicas).
 
         Raises `Unavailable`; then any part may have been written, and the caller sends the same messages again
-        before any later one. A message with `partition` set goes there, whatever its key.
+        before any later one. Raises `Unwritable` for messages that the log will never take: then none was written, or
+        (where only the broker knew) any part but these. A message with `partition` set goes there, whatever its key.
         """
         ...
 

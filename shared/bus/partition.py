@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from shared.bus.topics import Topic
-from shared.domain.errors import Refused
+from shared.domain.errors import Unwritable
 from shared.ports import Message, Place
 
 _SEED = 0x9747B28C
@@ -46,23 +46,38 @@ def partition_of(key: str, count: int) -> int:
 def by_place(messages: Sequence[Message], topics: Mapping[str, Topic]) -> dict[Place, list[Message]]:
     """The messages sorted to their topics and partitions, in the order given within each.
 
-    Raises `Refused`, before anything is written, for a topic or partition that is not there and for a message that no
-    log would take: sending it again would never help.
+    Raises `Unwritable`, before anything is written, naming every message that no log would take.
     """
     places: dict[Place, list[Message]] = {}
-    for message in messages:
-        topic = topics.get(message.topic)
-        if topic is None:
-            raise Refused(f"there is no topic {message.topic!r}; the topics file names all there are")
-        partition = message.partition
-        if partition is None:
-            partition = partition_of(message.key, topic.partitions)
-        elif not 0 <= partition < topic.partitions:
-            raise Refused(f"{message.topic} has no partition {partition}: it has {topic.partitions}, counted from 0")
-        if (weight := _weight(message)) > topic.max_bytes:
-            raise Refused(f"a message of {weight} bytes is too big for {message.topic}, which takes {topic.max_bytes}")
-        places.setdefault((message.topic, partition), []).append(message)
+    reasons: dict[int, str] = {}
+    for index, message in enumerate(messages):
+        try:
+            places.setdefault((message.topic, _partition(message, topics)), []).append(message)
+        except ValueError as wrong:
+            reasons[index] = str(wrong)
+    if reasons:
+        raise Unwritable(reasons)
     return places
+
+
+def _partition(message: Message, topics: Mapping[str, Topic]) -> int:
+    """Where the message goes. Raises `ValueError` saying why it can't be written."""
+    topic = topics.get(message.topic)
+    if topic is None:
+        raise ValueError(f"there is no topic {message.topic!r}; the topics file names all there are")
+    try:
+        weight = _weight(message)
+    except UnicodeEncodeError:
+        raise ValueError(f"the key of a message for {message.topic} is not valid Unicode") from None
+    if weight > topic.max_bytes:
+        raise ValueError(f"a message of {weight} bytes is too big for {message.topic}, which takes {topic.max_bytes}")
+    if message.partition is None:
+        return partition_of(message.key, topic.partitions)
+    if not 0 <= message.partition < topic.partitions:
+        raise ValueError(
+            f"{message.topic} has no partition {message.partition}: it has {topic.partitions}, counted from 0"
+        )
+    return message.partition
 
 
 def _weight(message: Message) -> int:

@@ -4,6 +4,8 @@ A door turns each into a problem document with the status named here; on the bus
 quarantined and an `Unavailable` one is tried again.
 """
 
+from collections.abc import Mapping
+
 
 class Problem(Exception):
     """A failure with a sentence for the person who has to act on it.
@@ -27,6 +29,18 @@ class Refused(Problem):
 
     status = 422
     title = "The request was refused"
+
+
+class Unwritable(Refused):
+    """Messages that the log will never take: too big, a key that can't be encoded, no such topic. Nothing was written.
+
+    `reasons` says why, by the message's index among those that were to be published. Sending them again never helps:
+    set these aside, then publish the rest.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        super().__init__(next(iter(reasons.values())))
+        self.reasons = reasons
 
 
 class NotFound(Problem):

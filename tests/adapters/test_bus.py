@@ -15,7 +15,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
 from shared.clock import SystemClock
-from shared.domain.errors import Refused, Unavailable
+from shared.domain.errors import Unavailable, Unwritable
 from shared.ports import Bus, Message, Place, Record, Subscription
 
 # Odd, so that sharing out all partitions in one round would tear the topics apart.
@@ -200,8 +200,9 @@ async def test_a_message_that_can_never_be_written_is_refused_and_its_neighbours
     bus: Bus, topic: str, group: str, wrong: dict[str, object], why: str
 ) -> None:
     fine = {"topic": topic, "key": "k", "value": b"1", "headers": ()}
-    with pytest.raises(Refused, match=why):
+    with pytest.raises(Unwritable, match=why) as refused:
         await bus.publish([Message(**fine), Message(**(fine | wrong))])  # type: ignore[arg-type]
+    assert list(refused.value.reasons) == [1]
     await bus.publish([Message(**fine)])  # type: ignore[arg-type]
     member = await bus.subscribe(group=group, topics=[topic], positions=Progress().positions)
     await read(member, 1)

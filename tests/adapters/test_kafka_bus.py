@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from deploy.parts.kafka import KafkaBroker
 from deploy.parts.ports import LOOPBACK, free_ports
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
-from shared.domain.errors import Misconfigured, Unavailable
+from shared.domain.errors import Misconfigured, Unavailable, Unwritable
 from shared.ports import Message, Place, Record, Subscription
 from tests.parts import SharedKafka
 
@@ -72,6 +73,24 @@ async def test_a_topic_with_another_number_of_partitions_is_refused(kafka_broker
     with pytest.raises(Misconfigured, match=f"{name} has 2 partitions, but 12 are needed"):
         await other.start()
     await other.close()
+
+
+async def test_a_message_that_is_too_big_for_the_broker_alone_is_named_and_the_rest_gets_through(
+    kafka_broker: SharedKafka,
+) -> None:
+    (name,) = small = {n: replace(t, config={"max.message.bytes": "10000"}) for n, t in a_topic(partitions=1).items()}
+    async with started(KafkaBus(Access(kafka_broker.bootstrap), small)):
+        pass
+    async with started(KafkaBus(Access(kafka_broker.bootstrap), a_topic(name, partitions=1))) as bus:
+        fine = [Message(name, "k", bytes([n]) * 4_000, ()) for n in range(4)]
+        messages = [*fine[:2], Message(name, "k", b"x" * 20_000, ()), *fine[2:]]
+        with pytest.raises(Unwritable, match="takes no message of this size") as refused:
+            await publish_until_taken(bus, messages)
+        assert list(refused.value.reasons) == [2]
+        await publish_until_taken(bus, fine)
+        member = await bus.subscribe(group="g", topics=[name], positions=from_the_start)
+        records = await read(member, len(fine))
+    assert {record.value for record in records} == {message.value for message in fine}
 
 
 async def test_more_copies_than_brokers_are_refused_with_the_setting_that_helps(kafka_broker: SharedKafka) -> None:

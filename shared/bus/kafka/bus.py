@@ -12,10 +12,10 @@ from aiokafka.errors import KafkaError
 from shared.bus.kafka.access import Access
 from shared.bus.kafka.member import Member, stop
 from shared.bus.kafka.topics import ensure_topics
-from shared.bus.kafka.writer import Writer
+from shared.bus.kafka.writer import RefusedForGood, Writer
 from shared.bus.partition import by_place, partition_of
 from shared.bus.topics import Topic
-from shared.domain.errors import Unavailable
+from shared.domain.errors import Unavailable, Unwritable
 from shared.ports import Message, Positions, Subscription
 
 _REQUEST_WITHIN_S = 10.0
@@ -77,10 +77,14 @@ class KafkaBus:
             ) from error
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """See `shared.ports.Bus.publish`. Raises `Refused` for a message that Kafka would never take."""
+        """See `shared.ports.Bus.publish`."""
         self._started()
         if messages:
-            await self._writer.write(by_place(messages, self._topics))
+            try:
+                await self._writer.write(by_place(messages, self._topics))
+            except RefusedForGood as refused:
+                found = (i for i, message in enumerate(messages) if message is refused.message)
+                raise Unwritable({next(found): str(refused)}) from refused
 
     async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
         """See `shared.ports.Bus.subscribe`. Partitions come a moment later. Raises `Unavailable`."""

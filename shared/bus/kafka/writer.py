@@ -11,9 +11,10 @@ readers drop such duplicates by the event's id.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.bus.kafka.access import Access
 from shared.domain.errors import Unavailable
@@ -22,6 +23,18 @@ from shared.ports import Message, Place
 # Below max.message.bytes (2 MiB), which the broker applies to a whole batch.
 _BATCH_BYTES = 1_048_576
 _END_WITHIN_S = 2.0
+
+
+class RefusedForGood(Exception):
+    """The broker allows less than the topics file says and will never take this message."""
+
+    def __init__(self, message: Message, reason: str) -> None:
+        super().__init__(reason)
+        self.message = message
+
+
+class _BatchTooBig(Exception):
+    """The broker refused a batch of several messages; only one by one does it say which of them is too big."""
 
 
 class Writer:
@@ -34,10 +47,14 @@ class Writer:
         # One write at a time keeps the order of calls; they are batches, so little is lost by it.
         self._lock = asyncio.Lock()
         self._closed = False
+        self._one_by_one = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def write(self, places: Mapping[Place, Sequence[Message]]) -> None:
-        """Write all and return when Kafka has confirmed all; `Unavailable` after any error, and when time is up."""
+        """Write all and return when Kafka has confirmed all.
+
+        Raises `Unavailable` after any error and when time is up, `RefusedForGood` for a message too big for the broker.
+        """
         try:
             async with asyncio.timeout(self._within_s), self._lock:
                 await self._write(places)
@@ -60,12 +77,18 @@ class Writer:
             producer = self._producer or await self._make()
             async with asyncio.TaskGroup() as sending:
                 for place, messages in places.items():
-                    sending.create_task(_send(producer, place, messages))
+                    sending.create_task(_send(producer, place, messages, self._one_by_one))
+            self._one_by_one = False
         except asyncio.CancelledError:
             self._discard()
             raise
         except Exception as error:  # whatever aiokafka failed with: its producer is in an unknown state now
             self._discard()
+            causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+            for cause in causes:
+                if isinstance(cause, RefusedForGood):
+                    raise cause from None
+            self._one_by_one = self._one_by_one or any(isinstance(cause, _BatchTooBig) for cause in causes)
             raise Unavailable(
                 f"Kafka at {self._access.bootstrap} did not take the events ({_name(error)}); they are sent again"
             ) from error
@@ -89,15 +112,25 @@ class Writer:
             task.add_done_callback(self._ending.discard)
 
 
-async def _send(producer: AIOKafkaProducer, place: Place, messages: Sequence[Message]) -> None:
+async def _send(producer: AIOKafkaProducer, place: Place, messages: Sequence[Message], one_by_one: bool) -> None:
     topic, partition = place
-    for batch in _batches(producer, messages):
-        confirmed = await producer.send_batch(batch, topic, partition=partition)
-        await confirmed
+    for batch in _batches(producer, messages, one_by_one):
+        confirmed = await producer.send_batch(batch.builder, topic, partition=partition)
+        try:
+            await confirmed
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            if len(batch.messages) > 1:
+                raise _BatchTooBig(f"{topic}: {_name(error)}") from error
+            raise RefusedForGood(batch.messages[0], f"Kafka takes no message of this size for {topic}") from error
 
 
-def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterator[Any]:
-    batch = producer.create_batch()
+class _Batch(NamedTuple):
+    builder: Any
+    messages: list[Message]
+
+
+def _batches(producer: AIOKafkaProducer, messages: Sequence[Message], one_by_one: bool) -> Iterator[_Batch]:
+    batch = _Batch(producer.create_batch(), [])
     for message in messages:
         record = {
             "timestamp": None,
@@ -105,11 +138,13 @@ def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterato
             "value": message.value,
             "headers": list(message.headers),
         }
-        if batch.append(**record) is None:
+        full = one_by_one and batch.messages
+        if full or batch.builder.append(**record) is None:
             yield batch
-            batch = producer.create_batch()
+            batch = _Batch(producer.create_batch(), [])
             # The first record of a batch is taken whatever its size.
-            batch.append(**record)
+            batch.builder.append(**record)
+        batch.messages.append(message)
     yield batch
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.bus.partition import by_place, murmur2, partition_of
 from shared.bus.topics import Topic
-from shared.domain.errors import Refused
+from shared.domain.errors import Unwritable
 from shared.ports import Message
 
 TOPICS = {"leads": Topic("leads", 12, 1, 1, {"max.message.bytes": "10240"})}
@@ -62,8 +62,11 @@ def test_a_partition_in_the_message_wins_over_its_key() -> None:
         (Message("leads", "k", b"", (), partition=-1), "no partition -1"),
         (Message("leads", "k", b"x" * 10_000, ()), "too big"),
         (Message("leads", "k", b"", (("h", b"x" * 10_000),)), "too big"),
+        (Message("leads", "\ud800", b"", ()), "not valid Unicode"),
     ],
 )
 def test_what_no_log_would_take_is_refused_with_the_reason(message: Message, why: str) -> None:
-    with pytest.raises(Refused, match=why):
-        by_place([message], TOPICS)
+    fine = Message("leads", "k", b"", ())
+    with pytest.raises(Unwritable, match=why) as refused:
+        by_place([fine, message, fine, message], TOPICS)
+    assert list(refused.value.reasons) == [1, 3]
