@@ -20,7 +20,8 @@ from shared.clock import SystemClock
 from shared.db import agreements, schema
 from shared.db.engine import Database, is_outage
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Misconfigured, NotFound
+from shared.domain.errors import Misconfigured, NotFound, Refused
+from shared.domain.instants import bounded
 from shared.settings import Settings, read
 
 
@@ -105,11 +106,13 @@ def _instant(option: str, said: str | None, zone: str, *, days: int = 0) -> date
     try:
         if len(said) == len("2026-11-23"):
             day = date.fromisoformat(said) + timedelta(days=days)
-            return datetime.combine(day, time(0), ZoneInfo(zone))
+            return bounded(datetime.combine(day, time(0), ZoneInfo(zone)))
         at = datetime.fromisoformat(said)
-    except ValueError as wrong:
+        return bounded(at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone)))
+    except (ValueError, OverflowError) as wrong:
         raise Misconfigured(f"{option} {said!r} is no date. Write it like 2026-11-23.") from wrong
-    return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone))
+    except Refused as wrong:
+        raise Misconfigured(f"{option} {said!r}: {wrong.detail}") from wrong
 
 
 @contextmanager

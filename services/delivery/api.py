@@ -19,6 +19,7 @@ from shared.clock import new_id
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Refused
 from shared.http import Keys
+from shared.http.fields import Body, Instant
 from shared.runtime.service import Signal
 
 VetHost = Callable[[Endpoint], Awaitable[None]]
@@ -28,11 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 SECRET_BYTES = 32
 
 
-class _Body(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class NewSubscription(_Body):
+class NewSubscription(Body):
     """Where to send what: `events` are type names, prefixes such as `baton.lead.*`, or `*`."""
 
     url: str
@@ -40,7 +37,7 @@ class NewSubscription(_Body):
     description: str = pydantic.Field(default="", max_length=500)
 
 
-class Replay(_Body):
+class Replay(Body):
     """Which events to send again: one by `event_id`, or those that happened in `from` (included) to `to`.
 
     A range means the deliveries that failed, or with `which: "all"` all events that the subscription asks for.
@@ -48,8 +45,8 @@ class Replay(_Body):
 
     subscription_id: str
     event_id: str | None = None
-    since: pydantic.AwareDatetime | None = pydantic.Field(default=None, alias="from")
-    until: pydantic.AwareDatetime | None = pydantic.Field(default=None, alias="to")
+    since: Instant | None = pydantic.Field(default=None, alias="from")
+    until: Instant | None = pydantic.Field(default=None, alias="to")
     which: Literal["failed", "all"] = "failed"
 
 

@@ -20,6 +20,7 @@ from shared.db import outbox
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.http import Keys
+from shared.http.fields import Body
 from shared.runtime.service import Signal
 
 MOST = 200
@@ -35,10 +36,8 @@ class Over(Problem):
     title = "The escalation is closed"
 
 
-class Acknowledgement(pydantic.BaseModel):
+class Acknowledgement(Body):
     """Who takes an escalation on, and for how long; without `for`, until it is closed."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
 
     by: str = pydantic.Field(min_length=1, max_length=200)
     for_: str | None = pydantic.Field(default=None, alias="for", examples=["30 minutes"])

@@ -6,7 +6,7 @@ would be right. The annotated types, with their JSON Schema, are in `shared.agre
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +15,8 @@ from shared.domain.agreement import Duration
 from shared.domain.calendar import DAY_S
 from shared.domain.calendar import Span as DaySpan
 from shared.domain.conditions import Money
+from shared.domain.errors import Refused
+from shared.domain.instants import RANGE, bounded, bounded_day
 
 UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": DAY_S}
 LONGEST_S = 366 * DAY_S
@@ -82,9 +84,11 @@ def read_day(written: object) -> date:
     """A date. Raises ValueError."""
     if isinstance(written, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", written, re.ASCII):
         try:
-            return date.fromisoformat(written)
+            return bounded_day(date.fromisoformat(written))
         except ValueError:
             raise ValueError(f"`{written}` is not in the calendar: check month and day") from None
+        except Refused:
+            raise ValueError(f"`{written}` is out of range: use a date from {RANGE}") from None
     raise ValueError(f"{shown(written)} is no date: write it like `2026-12-24`")
 
 
@@ -92,9 +96,14 @@ def read_instant(written: object) -> datetime:
     """A date with or without a time and offset; naive when there is no offset. Raises ValueError."""
     if isinstance(written, str) and re.match(r"\d{4}-\d\d-\d\d", written, re.ASCII):
         try:
-            return datetime.fromisoformat(written)
+            at = datetime.fromisoformat(written)
+            bounded(at if at.tzinfo else at.replace(tzinfo=UTC))
         except ValueError:
             pass
+        except Refused:
+            raise ValueError(f"{shown(written)} is out of range: use an instant from {RANGE}") from None
+        else:
+            return at
     raise ValueError(f"{shown(written)} is no point in time: write it like `2026-12-01T00:00:00+01:00`")
 
 

@@ -1,9 +1,10 @@
 """Business time: arithmetic on instants that counts only the open time of a calendar. Durations are real
 elapsed seconds inside half-open intervals, less any pauses; instants go in aware and come out in UTC, with
-their fractions of a second kept to the microsecond. Where no answer exists, a search ends and raises."""
+their fractions of a second kept to the microsecond. An instant outside the years 1901 to 2200 counts as the
+nearer end. Where no answer exists, a search ends and raises."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.calendar import DAY_S, EPOCH, SECOND_US, Calendar, instant_us, merged, open_on
 from shared.domain.errors import Refused
@@ -45,6 +46,8 @@ LONGEST_S = 100 * 366 * DAY_S
 """The longest duration that is counted: a hundred years, so that a slip of units is refused at once."""
 
 _NO_END_US = 1 << 62
+_FIRST = datetime(1901, 1, 1, tzinfo=UTC)
+_LAST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def deadline(calendar: Calendar, start: datetime, business_seconds: float, pauses: Collection[Pause] = ()) -> datetime:
@@ -209,7 +212,7 @@ def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetim
     """
     if days == 0:
         return next_open(calendar, start)
-    local = start.astimezone(calendar.tz)
+    local = min(max(start, _FIRST), _LAST).astimezone(calendar.tz)
     day, step = local.date(), timedelta(days=1 if days > 0 else -1)
     left, empty = abs(days), 0
     while left:
@@ -227,7 +230,7 @@ def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetim
 
 
 def _us(at: datetime) -> int:
-    passed = at - EPOCH
+    passed = min(max(at, _FIRST), _LAST) - EPOCH
     return (passed.days * DAY_S + passed.seconds) * SECOND_US + passed.microseconds
 
 

@@ -13,6 +13,8 @@ from shared.domain.errors import Refused
 WEEK_US = 7 * DAY_S * SECOND_US
 HORIZON_DAYS = 366
 _HORIZON_WEEKS = HORIZON_DAYS // 7 + 1
+_FIRST_WEEK = (date(1900, 1, 1).toordinal() - EPOCH_DAY) // 7
+_LAST_WEEK = (date(2300, 1, 1).toordinal() - EPOCH_DAY) // 7
 
 
 class NeverOpens(Refused):
@@ -40,10 +42,14 @@ def week(calendar: Calendar, number: int) -> Week:
     Weeks of UTC rather than local dates are the unit of the cache, so that finding the place of an instant
     needs no zone arithmetic, and dates of 23 or 25 hours, or none at all, cannot disturb it.
 
+    Raises NeverOpens beyond the years 1900 to 2300, so that every search ends and no arithmetic overflows.
+
     >>> office = Calendar("office", "Europe/Brussels", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
     >>> week(office, 2968).total // (3600 * SECOND_US)
     40
     """
+    if not _FIRST_WEEK <= number <= _LAST_WEEK:
+        raise NeverOpens(f"calendar {calendar.name!r} has too few hours: a search left the years 1900 to 2300")
     starts_us, ends_us = number * WEEK_US, (number + 1) * WEEK_US
     first = EPOCH_DAY + number * 7
     # No zone is a whole day off UTC, so the local dates that reach into this week begin one before it.

@@ -3,12 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
+from services.router.domain.availability import Hold, Leave, RepState
+from services.router.store.tables import desk, reps
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import (
@@ -119,6 +123,30 @@ async def test_a_rep_on_hold_gets_nothing_until_released(router: Router) -> None
     [event] = await router.says(1)
     assert isinstance(event, LeadAssigned)
     assert (event.lead_id, event.rep.id) == (parked.lead_id, "ann")
+
+
+async def test_a_hold_to_the_end_of_time_is_refused_and_one_that_is_stored_already_stops_no_lead(
+    router: Router,
+) -> None:
+    far = {"state": "hold", "until": "9999-12-31T23:59:59Z"}
+    refused = await router.client.put("/v1/reps/ann/availability", json=far)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/until")
+    assert "from 1970-01-01 to 2100-01-01" in refused.json()["detail"]
+    hold = Hold(datetime(2026, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    leave = (Leave(date.min, date.max),)
+    stored = [
+        {"rep": "ann", "state": msgspec.json.encode(RepState(hold=hold))},
+        {"rep": "cleo", "state": msgspec.json.encode(RepState(leave=leave))},
+    ]
+    async with router.database.begin() as tx:
+        await tx.execute(sa.insert(reps), stored)
+        await tx.execute(sa.update(desk).values(token="another router's"))
+    await router.hear(stranger(1), stranger(2, kind="newsletter"))
+    said = await router.says(2)
+    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob"]
+    assert [event.lead_id for event in ones(said, LeadParked)] == ["ld_2"]
+    found = (await router.client.get("/v1/reps")).json()["items"]
+    assert {item["rep"]: item["reason"] for item in found}["ann"] == "on hold until 2100-01-01 01:00"
 
 
 async def test_leave_can_be_told_as_days_or_as_a_calendar_file_and_bad_ones_are_refused(router: Router) -> None:

@@ -1,7 +1,6 @@
 """What an activity must be: a fact from sales or the CRM about one lead, which it names in one of three ways."""
 
 from collections.abc import Callable
-from datetime import UTC
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,9 +9,10 @@ from msgspec import Meta, structs
 from services.ingest.domain.contact_keys import normal_email
 from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, known_lead_id, lead_of_inquiry
-from services.ingest.domain.intake import Instant, in_utc
+from services.ingest.domain.intake import Instant
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
+from shared.domain.instants import bounded
 
 Kind = Literal[
     "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
@@ -75,8 +75,8 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     if activity.confirmed and activity.kind != "stage":
         raise Refused("Only an activity of kind 'stage' may have 'confirmed'.", pointer="/confirmed")
     changes: dict[str, Any] = {"lead_id": lead_named(activity, identity), "inquiry_id": None, "email": None}
-    if activity.occurred_at is not None and activity.occurred_at.tzinfo is not UTC:
-        changes["occurred_at"] = in_utc(activity.occurred_at, "/occurred_at")
+    if activity.occurred_at is not None:
+        changes["occurred_at"] = bounded(activity.occurred_at, pointer="/occurred_at")
     return structs.replace(activity, **changes)
 
 

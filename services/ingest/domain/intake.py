@@ -4,8 +4,8 @@ The structs refuse unknown fields (except under `custom`) and instants without a
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, structs
@@ -15,6 +15,7 @@ from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, inquiry_stem
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
+from shared.domain.instants import bounded
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
 
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -167,25 +168,22 @@ def _region(country: str | None) -> str | None:
 
 def _instants_in_utc(lead: Lead) -> Mapping[str, Any]:
     changes: dict[str, Any] = {}
-    if lead.occurred_at is not None and lead.occurred_at.tzinfo is not UTC:
-        changes["occurred_at"] = in_utc(lead.occurred_at, "/occurred_at")
-    if lead.consent is not None and lead.consent.given_at is not None and lead.consent.given_at.tzinfo is not UTC:
-        given_at = in_utc(lead.consent.given_at, "/consent/given_at")
+    if lead.occurred_at is not None:
+        changes["occurred_at"] = bounded(lead.occurred_at, pointer="/occurred_at")
+    if lead.consent is not None and lead.consent.given_at is not None:
+        given_at = bounded(lead.consent.given_at, pointer="/consent/given_at")
         changes["consent"] = structs.replace(lead.consent, given_at=given_at)
-    if lead.signals and any(signal.at.tzinfo is not UTC for signal in lead.signals):
-        changes["signals"] = tuple(
-            structs.replace(signal, at=in_utc(signal.at, f"/signals/{i}/at")) for i, signal in enumerate(lead.signals)
-        )
-    if lead.touches and any(touch.at.tzinfo is not UTC for touch in lead.touches):
-        changes["touches"] = tuple(
-            structs.replace(touch, at=in_utc(touch.at, f"/touches/{i}/at")) for i, touch in enumerate(lead.touches)
-        )
+    if lead.signals:
+        changes["signals"] = _each_in_utc(lead.signals, "/signals")
+    if lead.touches:
+        changes["touches"] = _each_in_utc(lead.touches, "/touches")
     return changes
 
 
-def in_utc(at: datetime, pointer: str) -> datetime:
-    """`at` in UTC. Raises `Refused` at `pointer` for instants before year 1 or after year 9999."""
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise Refused("This instant is out of range. Send a real one.", pointer=pointer) from None
+_Dated = TypeVar("_Dated", StrictSignal, StrictTouch)
+
+
+def _each_in_utc(items: tuple[_Dated, ...], pointer: str) -> tuple[_Dated, ...]:
+    return tuple(
+        structs.replace(item, at=bounded(item.at, pointer=f"{pointer}/{place}/at")) for place, item in enumerate(items)
+    )

@@ -15,7 +15,8 @@ from services.ingest.domain.draft import Outcome
 from services.ingest.domain.intake import Lead, StrictCompany, StrictContact
 from services.ingest.domain.strict_json import NotJson, Reader
 from services.ingest.sources import Authentic, Received, Reply, Submission, Unmappable
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, Refused
+from shared.domain.instants import bounded
 from shared.http import Forbidden
 
 _reader: Reader[dict[str, Any]] = Reader(dict[str, Any])
@@ -116,6 +117,6 @@ def _id(payload: Mapping[str, Any], name: str) -> str | None:
 def _instant(value: object) -> datetime | None:
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return bounded(at) if at is not None and at.tzinfo is not None else None
+    except (ValueError, Refused):
         return None
-    return at if at is not None and at.tzinfo is not None else None

@@ -6,8 +6,12 @@ from icalendar import Calendar, Component
 
 from services.router.domain.availability import Leave
 from shared.domain.errors import Refused
+from shared.domain.instants import bounded_day
 
-MOST_DAYS = 366
+MAX_DAYS = 366
+MAX_EVENTS = 500
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What the library raises for a file that it can't read."""
 
 
 def days_off(data: bytes) -> tuple[Leave, ...]:
@@ -18,11 +22,12 @@ def days_off(data: bytes) -> tuple[Leave, ...]:
     are cancelled or free (`TRANSP:TRANSPARENT`) do not count; those that repeat are refused. Raises Refused.
     """
     try:
-        calendar = Calendar.from_ical(data)
-    except ValueError as error:
-        raise Refused(f"This is no iCalendar file: {error}.") from error
-    events = [event for event in calendar.walk("VEVENT") if _counts(event)]
-    return tuple(sorted((_leave(event) for event in events), key=lambda leave: leave.first))
+        events = Calendar.from_ical(data).walk("VEVENT")
+    except _UNREADABLE as error:
+        raise Refused(f"This is no iCalendar file: {str(error)[:200]}.") from error
+    if len(events) > MAX_EVENTS:
+        raise Refused(f"The file has {len(events):,} events. Send at most {MAX_EVENTS}: those still to come.")
+    return tuple(sorted((_leave(event) for event in events if _counts(event)), key=lambda leave: leave.first))
 
 
 def _counts(event: Component) -> bool:
@@ -33,34 +38,58 @@ def _counts(event: Component) -> bool:
 
 
 def _leave(event: Component) -> Leave:
-    begins = event.get("DTSTART")
-    if begins is None:
+    first = _date(event, "DTSTART")
+    if first is None:
         raise Refused("An event has no DTSTART: give every absence a beginning.")
-    first, last = begins.dt, _end(event, begins.dt)
-    if not isinstance(first, datetime):
-        leave = Leave(first, max(first, last - timedelta(days=1)))
-    else:
+    last = _end(event, first)
+    if isinstance(first, datetime):
         leave = _timed(first, last)
-    if (leave.last - leave.first).days > MOST_DAYS:
+    else:
+        leave = Leave(first, max(first, _day(last) - timedelta(days=1)))
+    if (leave.last - leave.first).days > MAX_DAYS:
         raise Refused(f"An absence from {leave.first} to {leave.last} is longer than a year: check its dates.")
     return leave
 
 
+def _date(event: Component, name: str) -> date | None:
+    """A date, or a date with its local time, in the accepted range; None when the event has none. Raises Refused."""
+    if event.get(name) is None:
+        return None
+    at = _value(event, name)
+    if not isinstance(at, date):
+        raise Refused(f"An event's {name} can't be read: give it once, as a date or a date with a time.")
+    bounded_day(_day(at))
+    return at.replace(tzinfo=None) if isinstance(at, datetime) else at
+
+
+def _value(event: Component, name: str) -> object:
+    """What the property holds, or None when the library could not read it."""
+    try:
+        return getattr(event.get(name), "dt", None)
+    except _UNREADABLE:
+        return None
+
+
+def _day(at: date) -> date:
+    return at.date() if isinstance(at, datetime) else at
+
+
 def _end(event: Component, first: date) -> date:
-    ends, lasts = event.get("DTEND"), event.get("DURATION")
-    if ends is not None:
-        end: date = ends.dt
+    end = _date(event, "DTEND")
+    if end is not None:
         return end
-    if lasts is not None:
-        late: date = first + lasts.dt
-        return late
-    return first if isinstance(first, datetime) else first + timedelta(days=1)
+    if event.get("DURATION") is None:
+        return first if isinstance(first, datetime) else first + timedelta(days=1)
+    lasts = _value(event, "DURATION")
+    if not isinstance(lasts, timedelta) or abs(lasts.days) > MAX_DAYS:
+        raise Refused(f"An event's DURATION can't be read, or is longer than {MAX_DAYS} days: check it.")
+    return first + lasts
 
 
 def _timed(first: datetime, last: date) -> Leave:
     end = last if isinstance(last, datetime) else first
     touched = end - timedelta(microseconds=1) if end > first else end
-    if first.date() != touched.date():
+    if first.date() < touched.date():
         return Leave(first.date(), touched.date())
     if (end.hour, end.minute) <= (12, 0) and end.date() == first.date():
         return Leave(first.date(), first.date(), "morning")

@@ -1,6 +1,6 @@
 """Move a lead, put a rep on hold, tell their days off. All of it needs a key with the scope `operate`."""
 
-from datetime import date
+import asyncio
 from typing import Annotated, Literal
 
 import pydantic
@@ -12,22 +12,19 @@ from services.router.domain.proof import Ask
 from services.router.handlers.orders import Orders
 from shared.domain.errors import Refused
 from shared.http import Keys
+from shared.http.fields import Body, Day, Instant
 
-MOST_ICAL = 1 << 20
-
-
-class _Body(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True)
+MAX_ICAL_BYTES = 256 * 1024
 
 
-class Target(_Body):
+class Target(Body):
     """A rep, or a pool whose turn decides: one of the two."""
 
     rep: str | None = None
     pool: str | None = None
 
 
-class Move(_Body):
+class Move(Body):
     """To whom a lead goes, who says so, and why."""
 
     to: Target
@@ -35,24 +32,24 @@ class Move(_Body):
     by: str | None = pydantic.Field(default=None, max_length=200)
 
 
-class Availability(_Body):
+class Availability(Body):
     """`hold` until an instant (or until further notice), or `available` again."""
 
     state: Literal["hold", "available"]
-    until: pydantic.AwareDatetime | None = None
+    until: Instant | None = None
     by: str | None = pydantic.Field(default=None, max_length=200)
     reason: str | None = pydantic.Field(default=None, max_length=500)
 
 
-class DaysOff(_Body):
+class DaysOff(Body):
     """Days off, both ends included; `half` for the morning or the afternoon of one day."""
 
-    first: date
-    last: date | None = None
+    first: Day
+    last: Day | None = None
     half: Literal["morning", "afternoon"] | None = None
 
 
-class LeaveList(_Body):
+class LeaveList(Body):
     """All days off that are known from now on; they replace those known before."""
 
     leave: list[DaysOff] = pydantic.Field(max_length=500)
@@ -91,7 +88,9 @@ def router(orders: Orders, keys: Keys) -> APIRouter:
         if kind == "text/calendar":
             from services.router.api.calendar_file import days_off  # noqa: PLC0415 (the library is large, and rare)
 
-            taken = days_off(body[:MOST_ICAL])
+            if len(body) > MAX_ICAL_BYTES:
+                raise Refused("The calendar is larger than 256 KiB: send the days that are still to come.", status=413)
+            taken = await asyncio.to_thread(days_off, body)
         else:
             taken = _listed(body)
         await orders.take_leave(rep, taken)

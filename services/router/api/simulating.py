@@ -5,7 +5,6 @@ ask; one runs at a time.
 from typing import Annotated
 
 import msgspec
-import pydantic
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.router.api.reading import answer
@@ -16,6 +15,7 @@ from shared import agreement_file
 from shared.agreement_file import AgreementRefused
 from shared.domain.errors import Refused
 from shared.http import may_view
+from shared.http.fields import Instant
 from shared.runtime.service import Platform
 
 LARGEST = 1 << 20
@@ -30,7 +30,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     routes = APIRouter(dependencies=[Depends(viewer)])
 
     @routes.post("/v1/agreement/simulations")
-    async def simulate(request: Request, since: Annotated[pydantic.AwareDatetime | None, Query()] = None) -> Response:
+    async def simulate(request: Request, since: Annotated[Instant | None, Query()] = None) -> Response:
         """Replay the record under the draft in the body (`application/yaml`) and say, in sums and for the first leads,
         what would have been different. Drafts of pilots are those of the agreement in force.
         """

@@ -13,6 +13,7 @@ import msgspec
 from shared.domain.agreement import Duration, Person, Pool
 from shared.domain.business_time import NeverOpens, add_business_days, deadline, is_open, next_open
 from shared.domain.calendar import ALWAYS
+from shared.domain.instants import clamped, clamped_day
 
 NOON = time(12)
 
@@ -65,9 +66,10 @@ def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
     """The hold or leave that the person is on, the longer one of two; None for somebody who is there."""
     found = []
     hold = state.hold
-    if hold is not None and hold.since <= now and (hold.until is None or now < hold.until):
-        until = f" until {_shown(hold.until, person)}" if hold.until else ""
-        found.append(Absence(f"on hold{until}" + (f": {hold.reason}" if hold.reason else ""), hold.until))
+    until = clamped(hold.until) if hold is not None and hold.until is not None else None
+    if hold is not None and hold.since <= now and (until is None or now < until):
+        shown = f" until {_shown(until, person)}" if until else ""
+        found.append(Absence(f"on hold{shown}" + (f": {hold.reason}" if hold.reason else ""), until))
     back = _back_at(person, state.leave, now)
     if back is not None:
         found.append(Absence(f"on leave until {_shown(back, person)}", back))
@@ -152,12 +154,13 @@ def _back_at(person: Person, leaves: Iterable[Leave], now: datetime) -> datetime
 
 
 def _span(leave: Leave, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    begins = _midnight(leave.first, zone)
-    ends = _midnight(leave.last + timedelta(days=1), zone)
+    first, last = clamped_day(leave.first), clamped_day(leave.last)
+    begins = _midnight(first, zone)
+    ends = _midnight(last + timedelta(days=1), zone)
     if leave.half == "morning":
-        ends = _local(leave.last, NOON, zone)
+        ends = _local(last, NOON, zone)
     elif leave.half == "afternoon":
-        begins = _local(leave.first, NOON, zone)
+        begins = _local(first, NOON, zone)
     return begins, ends
 
 

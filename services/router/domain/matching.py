@@ -24,6 +24,10 @@ WORD_FROM = 85.0
 """How alike each word has to be, so that a long name does not hide one other word: "United Health" and "United Wealth"
 are alike by 92, their last words by 83."""
 BLOCK = 4
+LONGEST_NAME = 256
+"""The length, in characters, up to which a name counts: Unicode normalisation takes quadratic time on some texts."""
+LONGEST_HOST = 253
+"""The longest name that DNS allows."""
 
 _SUFFIXES = PublicSuffixList()
 
@@ -34,10 +38,12 @@ _FORMS = """
     sasu sca scop scrl sdn se sia sl slu snc spa spj sprl spzoo srl srls sro uab ug unipessoal vof vzw zao zrt
     ооо оао зао пао тов
 """
-_LEGAL_FORMS = frozenset(_FORMS.split())
-_LONG_FORMS = re.compile(
-    r" (?:s de rl|s de rl de cv|(?:sa|sab|sapi) de cv|sp z oo|spolka z oo|spol s ro|and co|and company)$"
-)
+_LONG_FORMS = (
+    "s de rl de cv", "s de rl", "sa de cv", "sab de cv", "sapi de cv", "sp z oo", "spolka z oo", "spol s ro",
+    "and co", "and company",
+)  # fmt: skip
+_LEGAL_FORMS = tuple(form.split() for form in (*_LONG_FORMS, *_FORMS.split()))
+_FORMS_BY_END = {end: [form for form in _LEGAL_FORMS if form[-1] == end] for end in {form[-1] for form in _LEGAL_FORMS}}
 _IN_FRONT = re.compile(r"^(?:the|nv|ooo|oao|zao|pt|uab|sia|ооо|оао|зао|пао|тов) (?=.)")
 _ASIAN_FORMS = re.compile("株式会社|有限会社|合同会社|股份有限公司|有限责任公司|有限公司|주식회사|유한회사")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
@@ -58,7 +64,7 @@ def account_key(company: Company, contact: Contact) -> str | None:
     """
     mail = contact.email.rpartition("@")[2] if contact.email else None
     for host in (company.domain, mail):
-        key = _registrable(host) if host else None
+        key = _registrable(host) if host and len(host) <= LONGEST_HOST else None
         if key is not None:
             return key
     return None
@@ -68,11 +74,12 @@ def company_name_key(name: str) -> str:
     """A company's name in plain form: without case, accents, punctuation, "the" and legal forms ("GmbH", "Pty Ltd").
 
     What is left tells companies apart, so the name of a place stays: "Acme Belgium NV" is `acme belgium`, not `acme`.
-    Empty when the name has no letter or digit.
+    Empty when the name has no letter or digit. Only the first 256 characters count.
 
     >>> company_name_key("Müller & Söhne GmbH & Co. KG"), company_name_key("S.A. de C.V.")
     ('muller and sohne', 'sa de cv')
     """
+    name = name[:LONGEST_NAME]
     text = name.casefold() if name.isascii() else _in_latin_letters(name)
     text = re.sub(r"['’`´]", "", _ABBREVIATING.sub("", text.replace("&", " and ")))
     plain = _SPELLED.sub(r"\1", " ".join(re.findall(r"[^\W_]+", text)))
@@ -113,11 +120,19 @@ def _registrable(host: str) -> str | None:
 
 
 def _without_forms(text: str) -> str:
-    shorter = _LONG_FORMS.sub("", text)
-    rest, _, last = shorter.rpartition(" ")
-    if rest and last in _LEGAL_FORMS:
-        shorter = rest
-    return text if shorter == text else _without_forms(shorter)
+    """The name without the legal forms at its end, of which the first word is never one."""
+    words = text.split(" ")
+    while length := _form_at_end(words):
+        del words[-length:]
+    return " ".join(words)
+
+
+def _form_at_end(words: list[str]) -> int:
+    """How many words the legal form at the end has; 0 when there is none."""
+    for form in _FORMS_BY_END.get(words[-1], ()):
+        if len(form) < len(words) and words[-len(form) :] == form:
+            return len(form)
+    return 0
 
 
 def _likeness(key: str, name: str) -> float:

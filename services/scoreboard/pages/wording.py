@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.scoreboard.domain.leads import Lead
+from shared.domain.instants import clamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     >>> moment(datetime(2026, 11, 20, 9, 5, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC), ZoneInfo("UTC"))
     '20 Nov 09:05'
     """
-    local = at.astimezone(zone)
+    local = clamped(at).astimezone(zone)
     today = now.astimezone(zone)
     if local.date() == today.date():
         return f"{local:%H:%M}"

@@ -144,3 +144,19 @@ def test_what_is_no_inquirys_id_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         lead_of_inquiry(text)
     assert refused.value.pointer == "/inquiry_id"
+
+
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        (lambda far: {"occurred_at": far}, "/occurred_at"),
+        (lambda far: {"consent": {"basis": "opt_in", "given_at": far}}, "/consent/given_at"),
+        (lambda far: {"signals": [{"kind": "page_view", "at": far}]}, "/signals/0/at"),
+        (lambda far: {"touches": [{"channel": "email", "at": far}]}, "/touches/0/at"),
+    ],
+)
+def test_an_instant_out_of_range_is_refused_where_it_stands(far: str, fields: Any, pointer: str) -> None:
+    with pytest.raises(Refused, match="from 1970-01-01 to 2100-01-01") as refused:
+        normal_lead(lead(**fields(far)))
+    assert refused.value.pointer == pointer

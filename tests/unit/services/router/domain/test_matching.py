@@ -159,3 +159,12 @@ def test_the_most_alike_name_wins_then_the_first_by_alphabet():
 
 def test_names_are_looked_up_by_the_start_of_their_first_word():
     assert [name_block(key) for key in ("philips lighting", "ap moller", "3m", "")] == ["phil", "ap", "3m", ""]
+
+
+def test_a_name_that_ends_in_any_number_of_legal_forms_is_read():
+    assert company_name_key("Acme" + " nv" * 1_200) == "acme"
+    assert company_name_key("Acme" + " and co" * 30) == "acme"
+
+
+def test_of_a_long_name_only_the_first_characters_count():
+    assert company_name_key("a" * 300) == "a" * 256
