@@ -85,7 +85,7 @@ BAD: list[tuple[dict[str, Any], int, str, str | None]] = [
     (
         {"content": b'{"contact": {"email": "a@b.example"},\n "contact": {}}', "headers": JSON},
         400,
-        "Line 2, column 2",
+        "Line 2, column 12",
         None,
     ),
     ({"content": b'[{"contact": {"email": "a@b.example"}},\n{"contact": NaN}]', "headers": JSON}, 400, "Line 2", None),

@@ -17,11 +17,15 @@ _PLAIN = re.compile(
     r"@(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,61}(?<!-)\.)+([a-z](?:[a-z0-9]){0,61}[a-z])"
 )
 _LONGEST_LOCAL = 64
+_LONGEST_ADDRESS = 320
+_LONGEST_NUMBER = 100
 _SPECIAL = frozenset(name.rsplit(".", 1)[-1] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 
 def normal_email(text: str) -> str:
     """The address in lower case. Raises `Refused` where it can't be one; no DNS is asked."""
+    if len(text) > _LONGEST_ADDRESS:
+        raise Refused(f"An e-mail address has at most {_LONGEST_ADDRESS} characters.", pointer="/email")
     address = text.strip().lower()
     plain = _PLAIN.fullmatch(address)
     if plain and plain[1] not in _SPECIAL and address.find("@") <= _LONGEST_LOCAL:
@@ -32,12 +36,20 @@ def normal_email(text: str) -> str:
         raise Refused(f"This is not an e-mail address: {wrong}", pointer="/email") from None
 
 
-@lru_cache(maxsize=4096)
 def normal_phone(text: str, region: str | None) -> str:
     """The number in E.164; `region` (two letters) is the country of a number written without `+`.
 
     Raises `Refused` where it can't be a number.
     """
+    if len(text) > _LONGEST_NUMBER:
+        raise Refused(
+            f"A telephone number has a country code and at most {_LONGEST_NUMBER} characters.", pointer="/phone"
+        )
+    return _e164(text, region)
+
+
+@lru_cache(maxsize=4096)
+def _e164(text: str, region: str | None) -> str:
     import phonenumbers  # noqa: PLC0415 (its tables take 30 MB; a door that sees no telephone number does without)
 
     try:

@@ -10,14 +10,25 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from services.ingest.domain.identity import digest
+from shared.domain.errors import Refused
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 24 * 60 * 60
 REMEMBERED_S = 30 * DAY_S
 """For how long a key given by the sender makes a repeat a duplicate; longer than any platform's retries."""
 
+LARGEST_EVENT = 512 * 1024
+"""Bytes of one event's JSON. Escaping makes six bytes of one, so what was small when it came may be large when written;
+a quarter of what the log takes leaves room for what the router makes of it."""
 Head = Callable[[str, str, str], str]
 """Writes the first fields of an event's JSON, given its id and its instant of acceptance, both as JSON, and its key."""
+
+
+class TooLargeToWrite(Refused):
+    """What would have to be written is larger than what is taken."""
+
+    status = 413
+    title = "Too large"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +63,16 @@ class Outcome(msgspec.Struct, frozen=True):
     id: str
     lead_id: str
     duplicate: bool
+
+
+def within_limit(body: bytes) -> bytes:
+    """`body`, an event's JSON. Raises `TooLargeToWrite`."""
+    if len(body) > LARGEST_EVENT:
+        raise TooLargeToWrite(
+            f"Written as JSON this takes {len(body) // 1024} KiB; at most {LARGEST_EVENT // 1024} KiB are taken "
+            "at a time. Leave out what is not needed."
+        )
+    return body
 
 
 def json_instant(at_us: int) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, known_lead_id, lead_of_inquiry
 from services.ingest.domain.intake import Instant
 from shared.domain.errors import Refused
@@ -102,7 +102,7 @@ def recorded(activity: Activity, *, raw: bytes, sent_key: str | None = None) -> 
         id=fact_id,
         timed=timed,
         head=_head,
-        body=_encode(structs.replace(activity, activity_id=None)),
+        body=within_limit(_encode(structs.replace(activity, activity_id=None))),
     )
 
 

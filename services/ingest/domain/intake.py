@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email, normal_phone
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, inquiry_stem
+from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
 from shared.domain.instants import bounded
@@ -20,6 +21,7 @@ from shared.domain.lead import Company, Consent, Contact, Signal, Touch
 
 Instant = Annotated[datetime, Meta(tz=True)]
 _ID_DIGITS = 24
+_LONGEST_DETAIL = 1000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,8 +75,10 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 def normal_lead(lead: Lead) -> Lead:
     """The lead with normalised contact keys and instants in UTC, `kind` and `source` filled in.
 
-    Raises `Refused` with a JSON pointer where a contact key is wrong, or none is given.
+    Raises `Refused` with a JSON pointer where a contact key is wrong or none is given, or a custom value out of bounds.
     """
+    if lead.custom:
+        check_bounds({"custom": lead.custom})
     contact = lead.contact
     try:
         email = normal_email(contact.email) if contact.email else None
@@ -129,14 +133,23 @@ def inquiry(lead: Lead, *, identity: Identity, raw: bytes, sent_key: str | None 
         id=stem if timed else stem + key[:_ID_DIGITS],
         timed=timed,
         head=_head_of_test if test else _head,
-        body=_encode(lead),
+        body=within_limit(_encode(lead)),
     )
 
 
 def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> Draft:
-    """The draft of a payload that is authentic but can't be mapped, kept with the reason; repeats as with bytes."""
+    """The draft of a payload that is authentic but can't be mapped, kept with the reason; repeats as with bytes.
+
+    Raises `TooLargeToWrite`.
+    """
     stem = inquiry_stem(identity.lead_id(email=None, phone=f"source:{source}"))
-    fixed = {"lead_id": source, "service": "ingest", "origin": f"source:{source}", "code": code, "detail": detail}
+    fixed = {
+        "lead_id": source,
+        "service": "ingest",
+        "origin": f"source:{source}",
+        "code": code,
+        "detail": detail[:_LONGEST_DETAIL],
+    }
     return Draft(
         type=RecordQuarantined.TYPE,
         topic=RecordQuarantined.TOPIC,
@@ -146,7 +159,7 @@ def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detai
         id=stem,
         timed=True,
         head=_head_of_quarantined,
-        body=_encode(fixed | {"body": raw, "record_type": InquiryReceived.TYPE}),
+        body=within_limit(_encode(fixed | {"body": raw, "record_type": InquiryReceived.TYPE})),
     )
 
 

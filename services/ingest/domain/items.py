@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from services.ingest.domain.strict_json import NotJson, check_depth, not_json
+from services.ingest.domain.strict_json import NotJson, check_bounds, parse
 from shared.domain.errors import Refused
 
 T = TypeVar("T")
@@ -61,12 +61,14 @@ def _at_item(wrong: Refused, number: int) -> Refused:
 
 def _elements(body: bytes) -> Sequence[bytes]:
     try:
-        check_depth(body)
         return [bytes(raw) for raw in _raws.decode(body)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        check_bounds(parse(body))
     except NotJson as wrong:
         raise wrong.placed(body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise _placed(body, wrong) from None
+    raise NotJson("not an array of items", 0).placed(body)
 
 
 def _start(body: bytes, items: Sequence[bytes], number: int) -> int:
@@ -74,10 +76,3 @@ def _start(body: bytes, items: Sequence[bytes], number: int) -> int:
     for item in items[:number]:
         place = body.index(item, place) + len(item)
     return body.index(items[number], place)
-
-
-def _placed(body: bytes, wrong: Exception) -> NotJson:
-    try:
-        return not_json(body, wrong).placed(body)
-    except NotJson as better:
-        return better.placed(body)

@@ -1,6 +1,7 @@
-"""Reads the fields of a posted form from its raw body; files are refused."""
+"""Reads the fields of a posted form from its raw body, in time linear in its size; files are refused."""
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
@@ -13,9 +14,18 @@ from python_multipart.multipart import (
     parse_options_header,
 )
 
+from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 
 MOST_FIELDS = 500
+_LONGEST_CONTENT_TYPE = 1024
+_BROWSERS_CHARSETS = frozenset(
+    {"utf-8", "koi8-r", "koi8-u", "big5", "big5hkscs", "euc_jp", "euc_kr", "gb2312", "gb18030", "gbk", "shift_jis"}
+    | {f"cp{number}" for number in (*range(1250, 1259), 866, 874, 932, 949)}
+    | {f"iso8859-{number}" for number in range(1, 17)}
+)
+"""Python's names of what the Encoding Standard lets a form be sent in. Others of its codecs take quadratic time or are
+no character sets."""
 
 
 class BadForm(Refused):
@@ -26,7 +36,12 @@ class BadForm(Refused):
 
 
 def read_fields(content_type: str, raw: bytes) -> Mapping[str, list[str]] | None:
-    """All values of each field, in order; None for a body that is no form. Raises `Refused`."""
+    """All values of each field, in order; None for a body that is no form. Raises `Refused`.
+
+    Names and values have the bounds of JSON strings.
+    """
+    if len(content_type) > _LONGEST_CONTENT_TYPE:
+        raise BadForm(f"The content type has more than {_LONGEST_CONTENT_TYPE} characters. Let the browser set it.")
     media, options = parse_options_header(content_type)
     if media.lower() == b"application/x-www-form-urlencoded":
         return _texts(_urlencoded(raw))
@@ -73,17 +88,29 @@ def _multipart(content_type: str, raw: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _texts(pairs: list[tuple[bytes, bytes]]) -> Mapping[str, list[str]]:
-    named = next((value.decode("latin-1") for name, value in pairs if name == b"_charset_"), "utf-8")
+    charsets = ("utf-8", *_charset_named_in(pairs), "cp1252")
     fields: dict[str, list[str]] = {}
-    for name, value in pairs:
-        fields.setdefault(_text(name, named), []).append(_text(value, named))
+    for raw_name, value in pairs:
+        fields.setdefault(_text(raw_name, charsets), []).append(_text(value, charsets))
+    for name, values in fields.items():
+        check_bounds({name: values})
     return fields
 
 
-def _text(raw: bytes, charset: str) -> str:
-    for encoding in ("utf-8", charset, "cp1252"):
+def _charset_named_in(pairs: list[tuple[bytes, bytes]]) -> tuple[str, ...]:
+    """The character set that a browser says it used in the hidden field `_charset_`, if it is one that browsers use."""
+    named = next((value.decode("latin-1") for name, value in pairs if name == b"_charset_"), "")
+    try:
+        charset = codecs.lookup(named).name
+    except (LookupError, ValueError):
+        return ()
+    return (charset,) if charset in _BROWSERS_CHARSETS else ()
+
+
+def _text(raw: bytes, charsets: Sequence[str]) -> str:
+    for charset in charsets:
         try:
-            return raw.decode(encoding).replace("\0", "")
-        except (UnicodeDecodeError, LookupError):
+            return raw.decode(charset).replace("\0", "")
+        except UnicodeError:
             continue
     return raw.decode("utf-8", errors="replace").replace("\0", "")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.intake import Lead
-from services.ingest.domain.strict_json import NotJson, Reader
+from services.ingest.domain.strict_json import NotJson, OutOfBounds, Reader
 from shared.domain.errors import Refused
 
 anything: Reader[Any] = Reader(Any)
@@ -23,25 +23,19 @@ leads: Reader[Lead] = Reader(Lead)
         (b'{"a": 1', 1, 8, "ends too early"),
         (b'{"a": 1,}', 1, 9, "trailing comma"),
         (b'{"a": 1}\n{"a": 2}', 2, 1, "trailing characters"),
-        (b'{\n  "a": NaN}', 2, 8, "invalid character"),
-        (b'{"a": Infinity}', 1, 7, "invalid character"),
+        (b'{\n  "a": NaN}', 2, 8, "expected value"),
+        (b'{"a": Infinity}', 1, 7, "expected value"),
         (b"[1 2]", 1, 4, "expected ',' or ']'"),
         (b'{"a": "\xff"}', 1, 8, "not UTF-8"),
         (b'{"a": "\xed\xa0\x80"}', 1, 8, "not UTF-8"),
-        ('{"é": 1, "x": "\\ud800"}'.encode(), 1, 15, "surrogate"),
-        (b'{"a": "\\udc00\\ud800"}', 1, 7, "surrogate"),
-        (b'{"a": 1, "a": 2}', 1, 10, "'a' is there twice"),
-        (b'{"a": 1, "a" : 2}', 1, 10, "'a' is there twice"),
-        (b'{"a": 1, "\\u0061": 2}', 1, 10, "'a' is there twice"),
-        (b'{"a": {"b": 1,\n"b": 1}}', 2, 1, "'b' is there twice"),
-        (b'[{"a": 1}, {"b": "\\":", "b": 2}]', 1, 25, "'b' is there twice"),
-        (b'{"a": "\\u0000"}', 1, 7, "NUL"),
-        (b'{"a": "' + b"x" * 16_385 + b'"}', 1, 7, "longer than 16384 bytes"),
-        (b'{"' + b"k" * 16_385 + b'": 1}', 1, 2, "longer than 16384 bytes"),
-        (b"[" * 33 + b"]" * 33, 1, 33, "deeper than 32"),
-        (b"[" * 100_000, 1, 33, "deeper than 32"),
-        (b'{"a":' * 33 + b"1" + b"}" * 33, 1, 161, "deeper than 32"),
-        (json.dumps({f"k{i}": i for i in range(501)}).encode(), 1, 6282, "more than 500 keys"),
+        ('{"é": 1, "x": "\\ud800"}'.encode(), 1, 22, "surrogate"),
+        (b'{"a": "\\udc00\\ud800"}', 1, 13, "surrogate"),
+        (b'{"a": 1, "a": 2}', 1, 14, "'a' is there twice"),
+        (b'{"a": 1, "a" : 2}', 1, 15, "'a' is there twice"),
+        (b'{"a": 1, "\\u0061": 2}', 1, 19, "'a' is there twice"),
+        (b'{"a": {"b": 1,\n"b": 1}}', 2, 5, "'b' is there twice"),
+        (b'[{"a": 1}, {"b": "\\":", "b": 2}]', 1, 29, "'b' is there twice"),
+        (b"[" * 100_000, 1, 202, "deeper than 32"),
     ],
 )
 def test_what_is_not_strict_json_is_refused_with_its_line_and_column(
@@ -53,6 +47,27 @@ def test_what_is_not_strict_json_is_refused_with_its_line_and_column(
     assert why in placed.detail
     assert placed.detail.startswith(f"Line {line}, column {column}: ")
     assert placed.status == 400
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer", "why"),
+    [
+        (b'{"a": "\\u0000"}', "/a", "NUL"),
+        (b'{"a": [1, {"b\\u0000": 2}]}', "/a/1/b\0", "NUL"),
+        (b'{"a": "' + b"x" * 16_385 + b'"}', "/a", "longer than 16384 bytes"),
+        (b'{"a/b": ["' + "é".encode() * 8_193 + b'"]}', "/a~1b/0", "longer than 16384 bytes"),
+        (b'{"' + b"k" * 16_385 + b'": 1}', "/" + "k" * 60, "longer than 16384 bytes"),
+        (b"[" * 33 + b"]" * 33, "/0" * 31, "eeper than 32"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "/a" * 31, "eeper than 32"),
+        (json.dumps({"a": {f"k{i}": i for i in range(501)}}).encode(), "/a", "ore than 500 keys"),
+        (b'{"a": "' + b"x" * 17_000 + b'", "n": ' + b"1" * 101 + b"}", "/a", "longer"),
+        (b"[" + b" " * 17_000 + b"1" * 101 + b"]", "/0", "more than 100 digits"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_a_pointer_to_it(raw: bytes, pointer: str, why: str) -> None:
+    with pytest.raises(OutOfBounds, match=why) as refused:
+        anything.read(raw)
+    assert (refused.value.status, refused.value.pointer) == (400, pointer)
 
 
 @pytest.mark.parametrize(
