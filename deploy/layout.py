@@ -62,6 +62,7 @@ class Layout:
         self.kafka = kafka or ""
         self.database_url = database_url or ""
         self.made_up: dict[str, str] = {}
+        self._owner_url = self.database_url
         self._own_kafka, self._own_database = not kafka, not database_url
         self._environ = {name: value for name, value in (environ or {}).items() if name.startswith("BATON_")}
         self._names = [(name, number) for name in services for number in range((replicas or {}).get(name, 1))]
@@ -170,7 +171,7 @@ class Layout:
             self._say("Starting PostgreSQL ...")
             postgres = PostgresCluster(self.folder / "postgres")
             self.parts["postgres"] = postgres
-            self.database_url = postgres.start().url
+            self._owner_url, self.database_url = postgres.start().separate_roles()
         if self._own_kafka:
             self._say("Starting Kafka (the first time, its jars are fetched) ...")
             broker = KafkaBroker(self.folder / "kafka", profile=self._profile)
@@ -180,7 +181,12 @@ class Layout:
     def _migrate(self) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "services.cli", "migrate"],
-            env={**_without_settings(), **self._kept_settings(), **self._addresses(), "PYTHONPATH": str(ROOT)},
+            env={
+                **_without_settings(),
+                **self._kept_settings(),
+                "BATON_DATABASE_URL": self._owner_url,
+                "PYTHONPATH": str(ROOT),
+            },
             capture_output=True,
             text=True,
             check=False,

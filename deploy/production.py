@@ -13,6 +13,7 @@ from typing import Any
 from deploy.layout import Layout
 from deploy.parts.process import PartError
 from shared.domain.errors import Misconfigured, Problem
+from shared.http import refuse_weak_admin_key
 from shared.settings import Settings, read, refuse_unread
 
 FOLDER = Path("data/production")
@@ -70,6 +71,7 @@ def main(environ: Mapping[str, str]) -> int:
 def _layout(environ: Mapping[str, str]) -> Layout:
     refuse_unread(environ)
     settings = read(Settings, environ)
+    refuse_weak_admin_key(settings)
     if not settings.loopback:
         raise Misconfigured(
             f"BATON_HOST is {settings.host}, but this layout serves this machine only: its services trust whoever is "

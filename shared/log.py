@@ -7,9 +7,18 @@ from typing import Any
 import msgspec
 import structlog
 
+from shared.domain.printable import printable, printable_json
+
 
 def _render(_logger: object, _name: str, entry: Any) -> str:
-    return msgspec.json.encode(entry, enc_hook=str).decode()
+    return printable_json(msgspec.json.encode(entry, enc_hook=str).decode())
+
+
+def _for_a_terminal(_logger: object, _name: str, entry: Any) -> Any:
+    return {
+        name: printable(value, lines=name == "exception") if isinstance(value, str) else value
+        for name, value in entry.items()
+    }
 
 
 def configure(*, level: str = "INFO", plain: bool = False) -> None:
@@ -20,7 +29,7 @@ def configure(*, level: str = "INFO", plain: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=False) if plain else _render,
+            *([_for_a_terminal, structlog.dev.ConsoleRenderer(colors=False)] if plain else [_render]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),

@@ -5,9 +5,10 @@ A `BATON_` variable that nobody reads is an error that names the nearest one.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import pydantic
 from pydantic import Field, SecretStr
@@ -46,6 +47,15 @@ class Settings(SettingsModel):
     kafka: str | None = Field(
         None, description="Kafka bootstrap servers; without it, the embedded log in the data folder."
     )
+    kafka_username: str | None = Field(None, description="User to log in to Kafka as (SASL); none without it.")
+    kafka_password: SecretStr | None = Field(None, description="That user's password.")
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How the user logs in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_tls: bool = Field(False, description="Whether connections to Kafka are encrypted (TLS).")
+    kafka_ca: Path | None = Field(
+        None, description="File with the certificates that Kafka's is checked against; without it, the system's."
+    )
     kafka_replication: int | None = Field(
         None, ge=1, description="Copies of each topic, instead of deploy/kafka/topics.yaml's."
     )
@@ -59,6 +69,11 @@ class Settings(SettingsModel):
     public_url: str | None = Field(
         None, description="The address that browsers and CRMs use, when a proxy stands before us."
     )
+    pages_login: bool = Field(
+        False,
+        description="Whether pages ask for a key on this machine too. Set it, or BATON_PUBLIC_URL, when a proxy is in "
+        "front.",
+    )
     allow_loopback_endpoints: bool = Field(
         False, description="Whether webhooks may go to this machine; on in 'make run'."
     )
@@ -69,12 +84,37 @@ class Settings(SettingsModel):
         """Whether only this machine can reach us."""
         return self.host in ("127.0.0.1", "::1", "localhost")
 
+    @property
+    def pages_open(self) -> bool:
+        """Whether pages open without a login to people on this machine."""
+        return self.loopback and self.public_url is None and not self.pages_login
+
 
 Model = TypeVar("Model", bound=SettingsModel)
+
+# What Kubernetes and container links set for a Service or container whose name begins with "baton":
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_LINK_NAME = re.compile(r"BATON(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
+
+
+def service_links(environ: Mapping[str, str]) -> list[str]:
+    """The `BATON_` variables that Kubernetes set for Services called `baton` or `baton-...`; none is a setting."""
+    return [name for name, value in environ.items() if _is_link(name, value)]
+
+
+def _is_link(name: str, value: str) -> bool:
+    if not name.startswith("BATON_"):
+        return False
+    return _LINK_NAME.fullmatch(name) is not None or (
+        name.endswith("_PORT") and _LINK_VALUE.fullmatch(value) is not None
+    )
 
 
 def read(model: type[Model], environ: Mapping[str, str]) -> Model:
     """The model filled from `environ`. Raises `Misconfigured` that names the variable and what it should be."""
+    links = service_links(environ)
+    environ = {name: value for name, value in environ.items() if name not in links}
     values: dict[str, str] = {}
     for field in model.model_fields:
         name = model.PREFIX + field.upper()
@@ -101,6 +141,8 @@ def refuse_unread(environ: Mapping[str, str]) -> None:
     for name in environ:
         bare = name.removesuffix("_FILE")
         if not name.startswith("BATON_") or bare in known or name in known or name.startswith(elsewhere):
+            continue
+        if _is_link(name, environ[name]):
             continue
         near = difflib.get_close_matches(bare, known, n=1, cutoff=0)
         raise Misconfigured(

@@ -1,5 +1,5 @@
-"""Fetches what the tests need beyond the environment, once: the broker's jars, and Chromium and wrk where that may be
-done.
+"""Fetches what the tests need beyond the environment, once: the broker's jars, and Chromium, two proxies and wrk where
+that may be done.
 
 What can't be had is said here and skipped by name in the tests' summary; with CI=true that is a failure.
 """
@@ -12,7 +12,12 @@ import sys
 from deploy.parts.jars import locked_jars
 from deploy.parts.process import PartError
 
-PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "wrk": ("wrk",)}
+PROGRAMS = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "haproxy": ("haproxy",),
+    "nginx-light": ("nginx",),
+    "wrk": ("wrk",),
+}
 
 
 def main() -> None:

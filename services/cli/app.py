@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import Answer, Format, Page
+from services.cli.output import Answer, Format, Page, complain, show
 from shared.domain.errors import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -40,20 +40,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="baton")
     except Problem as problem:
-        _complain(*re.split(r"(?<=[.)]) (?=[A-Z])", problem.detail, maxsplit=1))
+        complain(*re.split(r"(?<=[.)]) (?=[A-Z])", problem.detail, maxsplit=1))
         return 2
     except SystemExit as left:
         return int(left.code or 0)
     except Exception as error:
         if os.environ.get("BATON_LOG_LEVEL", "").upper() == "DEBUG":
             raise
-        _complain(f"this failed unexpectedly ({type(error).__name__}).", "Set BATON_LOG_LEVEL=DEBUG to see where.")
+        complain(f"this failed unexpectedly ({type(error).__name__}).", "Set BATON_LOG_LEVEL=DEBUG to see where.")
         return 2
     return 0
-
-
-def _complain(*lines: str) -> None:
-    print("baton:", "\n  ".join(lines), file=sys.stderr)
 
 
 def _quiet() -> None:
@@ -65,7 +61,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         import tomllib  # noqa: PLC0415
 
-        print("baton", tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+        show("baton " + tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
         raise typer.Exit
 
 
@@ -92,7 +88,7 @@ def migrate() -> None:
     from services.cli.migrate import bring_up_to_date  # noqa: PLC0415
 
     _quiet()
-    print(bring_up_to_date(os.environ))
+    show(bring_up_to_date(os.environ))
 
 
 @app.command()
@@ -102,7 +98,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
 
     _quiet()
     findings = examine(os.environ)
-    print(shown(findings, as_json=as_json))
+    show(shown(findings, as_json=as_json), as_json=as_json)
     raise typer.Exit(0 if well(findings) else 1)
 
 
@@ -115,7 +111,7 @@ def check(
     from services.cli.agreement import judged, shown  # noqa: PLC0415
 
     verdict = judged(file)
-    print(shown(verdict, layout))
+    show(shown(verdict, layout), as_json=layout is Format.JSON)
     raise typer.Exit(1 if verdict.refused else 0)
 
 
@@ -129,9 +125,9 @@ def fmt(
 
     if look:
         other = needs_formatting(file)
-        print(f"{file}: {'would be laid out anew' if other else 'is in shape'}")
+        show(f"{file}: {'would be laid out anew' if other else 'is in shape'}")
         raise typer.Exit(1 if other else 0)
-    print(f"{file}: {'laid out anew' if put_in_shape(file) else 'was in shape'}")
+    show(f"{file}: {'laid out anew' if put_in_shape(file) else 'was in shape'}")
 
 
 @agreement.command()
@@ -142,7 +138,7 @@ def explain(
     """Say in plain sentences what an agreement file agrees on."""
     from services.cli.explaining import explained_page, explained_text  # noqa: PLC0415
 
-    print(explained_page(file) if layout is Page.HTML else explained_text(file))
+    show(explained_page(file) if layout is Page.HTML else explained_text(file))
 
 
 @agreement.command()
@@ -155,7 +151,8 @@ def diff(
     from services.cli.comparing import changes, shown  # noqa: PLC0415
 
     found = changes(old, new)
-    print(shown(found, old, new, as_json=layout is Answer.JSON))
+    as_json = layout is Answer.JSON
+    show(shown(found, old, new, as_json=as_json), as_json=as_json)
     raise typer.Exit(1 if found else 0)
 
 
@@ -179,7 +176,7 @@ def simulate(
     from services.cli.simulate import Wish, simulated  # noqa: PLC0415
 
     _quiet()
-    print(simulated(os.environ, Wish(draft, against, since, until, csv, html)))
+    show(simulated(os.environ, Wish(draft, against, since, until, csv, html)))
 
 
 @lead.command(name="explain")
@@ -197,7 +194,7 @@ def explain_lead(
     from services.cli.lead import explained, fetched  # noqa: PLC0415
 
     story = explained(lead_id, fetched(os.environ, lead_id, url) if offline is None else offline)
-    print("\n".join(story.lines))
+    show("\n".join(story.lines))
     raise typer.Exit(0 if story.follows else 1)
 
 
@@ -210,8 +207,8 @@ def create(
     from services.cli.keys import added  # noqa: PLC0415
 
     secret = added(os.environ, name, [scope.strip() for scope in scopes.split(",")])
-    print(secret)
-    print("This is shown only now. Services know it once they are started anew.", file=sys.stderr)
+    show(secret)
+    sys.stderr.write("This is shown only now. Services know it once they are started anew.\n")
 
 
 @app.command()
@@ -224,4 +221,4 @@ def declare_lost(
     """Wait no longer for facts of an ingest instance whose disk is gone, so that promises are judged without them."""
     from services.cli.instances import declared_lost  # noqa: PLC0415
 
-    print(declared_lost(os.environ, instance, url))
+    show(declared_lost(os.environ, instance, url))

@@ -19,14 +19,13 @@ from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Problem
-from shared.http import Keys
+from shared.http import Keys, weakness_of
 from shared.settings import SERVICES, Settings, SettingsModel, read, refuse_unread
 
 State = Literal["ok", "warn", "fail"]
 
 _ANSWERS_WITHIN_S = 15
 _LITTLE_SPACE = 1024**3
-_SHORT_KEY = 20
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -89,8 +88,8 @@ def _keys(settings: Settings) -> Finding:
     admin = settings.admin_key.get_secret_value() if settings.admin_key else ""
     if not admin and settings.keys is None:
         return Finding("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` makes one up by itself.")
-    if admin and len(admin) < _SHORT_KEY:
-        return Finding("keys", "warn", "the administrator's key is short", "Use 32 random characters or more.")
+    if admin and (weakness := weakness_of(admin)) is not None:
+        return Finding("keys", "fail", f"BATON_ADMIN_KEY {weakness}", "Set it to 'openssl rand -hex 32', say.")
     return Finding("keys", "ok", "they read")
 
 
@@ -154,7 +153,7 @@ async def _kafka(settings: Settings) -> Finding:
         return Finding("kafka", "ok", f"none: the log is in {settings.data}, for `make run`")
     from shared.bus.kafka import Access, missing_topics  # noqa: PLC0415 (not loaded where there is no broker)
 
-    missing = await missing_topics(Access(settings.kafka), read_topics())
+    missing = await missing_topics(Access.of(settings), read_topics())
     if missing:
         detail = f"it answers and has no topics {', '.join(missing)} yet"
         return Finding("kafka", "warn", detail, "The first service that starts makes them.")

@@ -9,6 +9,7 @@ from services.cli.agreement import taken
 from shared.agreement_words.explain import explained
 from shared.agreement_words.section import Section, Table
 from shared.domain.agreement import Agreement
+from shared.domain.printable import printable
 
 WIDTH = 100
 _STYLE = """
@@ -34,11 +35,15 @@ def explained_page(file: Path) -> str:
     """The same as one HTML page that needs nothing else. Raises `Misconfigured`."""
     agreement = taken(file)
     sections = "\n".join(_section(section) for section in explained(agreement))
-    title = html.escape(f"{agreement.name}, version {agreement.version}")
+    title = _escaped(f"{agreement.name}, version {agreement.version}")
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{_signed(agreement)}\n{sections}\n</body>\n</html>"
     )
+
+
+def _escaped(words: str) -> str:
+    return html.escape(printable(words))
 
 
 def _signed(agreement: Agreement) -> str:
@@ -69,20 +74,20 @@ def _table_lines(table: Table) -> Iterator[str]:
 
 
 def _section(section: Section) -> str:
-    items = [html.escape(sentence) for sentence in section.sentences]
+    items = [_escaped(sentence) for sentence in section.sentences]
     said = "".join(f"<li>{item}</li>" for item in items) if section.ordered else "".join(f"<p>{i}</p>" for i in items)
     body = f"<ol>{said}</ol>" if section.ordered else said
-    return f"<section>\n<h2>{html.escape(section.title)}</h2>\n{body}{_table(section.table)}\n</section>"
+    return f"<section>\n<h2>{_escaped(section.title)}</h2>\n{body}{_table(section.table)}\n</section>"
 
 
 def _table(table: Table | None) -> str:
     if table is None:
         return ""
     rows = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows)
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in table.head)
+    head = "".join(f'<th scope="col">{_escaped(cell)}</th>' for cell in table.head)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _cells(row: Sequence[str]) -> str:
-    first, *others = (html.escape(cell) for cell in row)
+    first, *others = (_escaped(cell) for cell in row)
     return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in others)

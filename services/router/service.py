@@ -39,6 +39,7 @@ def build(platform: Platform) -> Service:
     orders = Orders(sittings, (decided, waits))
     return Service(
         name="router",
+        viewers_may_post=(simulating.PATH,),
         routers=[
             reading.router(platform, in_force.at),
             proving.router(platform, in_force.state),

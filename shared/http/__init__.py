@@ -1,4 +1,4 @@
-"""What all doors share: problem documents (RFC 9457), keys with scopes, and who may look at pages.
+"""What all doors share: problem documents (RFC 9457) and keys with scopes.
 
 Secrets are compared in constant time and only their digests are kept in memory.
 """
@@ -33,7 +33,7 @@ SCOPES = (
     "operate",
     "admin",
 )
-_LOOPBACK_SENDERS = ("127.0.0.1", "::1")
+_SHORTEST_KEY, _FEWEST_DIFFERENT = 16, 8
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -58,6 +58,8 @@ class Key:
     name: str
     digest: bytes
     scopes: frozenset[str]
+    listed: bool = True
+    """Whether it stands in the keys file, which holds digests only: how strong it is shows when it is used."""
 
 
 class Keys:
@@ -74,7 +76,7 @@ class Keys:
         """From `BATON_ADMIN_KEY` and the file of `BATON_KEYS`. Raises `Misconfigured` for a file that does not read."""
         keys = []
         if settings.admin_key is not None:
-            keys.append(Key("admin", _digest(settings.admin_key.get_secret_value()), frozenset(SCOPES)))
+            keys.append(Key("admin", _digest(settings.admin_key.get_secret_value()), frozenset(SCOPES), listed=False))
         if settings.keys is not None:
             keys += _read_keys(settings.keys)
         return cls(keys)
@@ -82,8 +84,16 @@ class Keys:
     def authorise(self, authorization: str | None, scope: str) -> Key:
         """The key in an `Authorization` header's value (`Bearer`, or `Basic` with the key as password).
 
-        Raises `Unauthorised` without a known key and `Forbidden` when it lacks `scope`.
+        The scope `admin` stands for all scopes. Raises `Unauthorised` without a known key and `Forbidden` when it lacks
+        `scope`.
         """
+        found = self.recognise(authorization)
+        if scope not in found.scopes and "admin" not in found.scopes:
+            raise Forbidden(f"The key {found.name!r} does not carry the scope '{scope}'. Use one that does.")
+        return found
+
+    def recognise(self, authorization: str | None) -> Key:
+        """The key in an `Authorization` header's value, whatever it may do. Raises `Unauthorised` without one."""
         secret = _secret_in(authorization)
         if secret is None:
             raise Unauthorised("Send your key as 'Authorization: Bearer <key>'.")
@@ -94,9 +104,28 @@ class Keys:
                 found = key
         if found is None:
             raise Unauthorised("This key is not known here. Check that it was copied whole.")
-        if scope not in found.scopes:
-            raise Forbidden(f"The key {found.name!r} does not carry the scope '{scope}'. Use one that does.")
+        if found.listed and (weakness := weakness_of(secret)) is not None:
+            raise Unauthorised(f"This key {weakness}, so it is not accepted. Make one with './baton keys create'.")
         return found
+
+
+def weakness_of(secret: str) -> str | None:
+    """Why a key could be guessed; None for one that may be used."""
+    if len(secret) < _SHORTEST_KEY:
+        return f"has fewer than {_SHORTEST_KEY} characters"
+    if len(set(secret)) < _FEWEST_DIFFERENT:
+        return f"repeats fewer than {_FEWEST_DIFFERENT} different characters"
+    return None
+
+
+def refuse_weak_admin_key(settings: Settings) -> None:
+    """Raise `Misconfigured` for an administrator's key that could be guessed."""
+    key = settings.admin_key.get_secret_value() if settings.admin_key else ""
+    weakness = weakness_of(key) if key else None
+    if weakness is not None:
+        raise Misconfigured(
+            f"BATON_ADMIN_KEY {weakness}: set it to random characters, such as those of 'openssl rand -hex 32'."
+        )
 
 
 def make_key(name: str, scopes: Iterable[str]) -> tuple[str, Mapping[str, Any]]:
@@ -108,19 +137,6 @@ def make_key(name: str, scopes: Iterable[str]) -> tuple[str, Mapping[str, Any]]:
 def host_is_loopback(host: str) -> bool:
     """Whether a `Host` header names this machine; another name on a loopback socket is a DNS rebinding attempt."""
     return (host if host.endswith("]") else host.rsplit(":", 1)[0]) in _LOOPBACK_HOSTS
-
-
-def may_view(headers: Mapping[str, str], settings: Settings, keys: Keys) -> None:
-    """Let a browser see pages: on this machine without login, elsewhere with a key that carries `leads:read` (Basic).
-
-    Whoever comes through a proxy counts as elsewhere, unless the proxy says that they are on this machine too.
-    Raises `Unauthorised` or `Forbidden`. `headers` have lower-case names.
-    """
-    senders = [sender.strip() for sender in headers.get("x-forwarded-for", "127.0.0.1").split(",")]
-    here = settings.loopback and settings.public_url is None and "forwarded" not in headers
-    if here and host_is_loopback(headers.get("host", "")) and all(sender in _LOOPBACK_SENDERS for sender in senders):
-        return
-    keys.authorise(headers.get("authorization"), "leads:read")
 
 
 def document(problem: Problem) -> bytes:
@@ -181,8 +197,17 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 def _read_keys(path: Path) -> list[Key]:
     try:
         entries = msgspec.json.decode(path.read_bytes(), type=list[_Entry])
-        return [Key(e.name, bytes.fromhex(e.sha256), frozenset(e.scopes)) for e in entries]
+        return [_checked(entry) for entry in entries]
     except (OSError, ValueError) as wrong:
         raise Misconfigured(
             f"BATON_KEYS names {path}, which is no keys file: {wrong}. Make one with './baton keys create'."
         ) from wrong
+
+
+def _checked(entry: _Entry) -> Key:
+    digest = bytes.fromhex(entry.sha256)
+    if len(digest) != sha256().digest_size:
+        raise ValueError(f"'sha256' of the key {entry.name!r} is not a SHA-256 digest in hex")
+    if unknown := set(entry.scopes).difference(SCOPES):
+        raise ValueError(f"the key {entry.name!r} has the unknown scope {min(unknown)!r}")
+    return Key(entry.name, digest, frozenset(entry.scopes))

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -22,11 +23,12 @@ from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database, is_outage
 from shared.domain.errors import Misconfigured, Problem
-from shared.http import Keys
+from shared.http import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
+from shared.runtime.connections import BACKLOG, Connection, Connections, limits_for_this_process
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
-from shared.settings import Settings, read, refuse_unread
+from shared.settings import Settings, read, refuse_unread, service_links
 
 Build = Callable[[Platform], Service]
 DRAIN_S = 10
@@ -47,12 +49,26 @@ def main(
     try:
         refuse_unread(environ)
         settings = read(Settings, environ)
+        refuse_weak_admin_key(settings)
         log.configure(level=settings.log_level, plain=sys.stderr.isatty())
+        _say_what_matters(settings, environ)
         with asyncio.Runner(loop_factory=_loop) as runner:
             return runner.run(_main(builders, settings, environ, accepts_only=accepts_only, ready=ready))
     except Problem as problem:
         sys.stderr.write(f"baton: {problem.detail}\n")
         return 2
+
+
+def _say_what_matters(settings: Settings, environ: Mapping[str, str]) -> None:
+    if links := service_links(environ):
+        reason = "Kubernetes sets these for Services called baton; none of them is a setting"
+        log.get("runtime").info("service_links_ignored", names=links, reason=reason)
+    if settings.pages_open:
+        reason = (
+            "pages open without a login on this machine; if a proxy lets others in, set BATON_PUBLIC_URL or "
+            "BATON_PAGES_LOGIN=true, since a proxy that adds no header can't be told from you"
+        )
+        log.get("runtime").info("pages_open", reason=reason)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -162,7 +178,7 @@ def _bus(settings: Settings, clock: Clock) -> Bus:
     from shared.bus.kafka import Access, KafkaBus  # noqa: PLC0415 (the client is not loaded where there is no broker)
 
     return KafkaBus(
-        Access(settings.kafka),
+        Access.of(settings),
         read_topics(),
         replication_factor=settings.kafka_replication,
         session_timeout_s=settings.kafka_session_s,
@@ -185,6 +201,22 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def _server(web: Web, connections: Connections) -> uvicorn.Server:
+    config = uvicorn.Config(
+        web,
+        http=partial(Connection, connections=connections),  # type: ignore[arg-type]
+        ws="none",
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=DRAIN_S,
+        server_header=False,
+        proxy_headers=False,
+    )
+    return uvicorn.Server(config)
+
+
 async def _serve(
     web: Web,
     services: Sequence[Service],
@@ -193,17 +225,10 @@ async def _serve(
     stop: asyncio.Event,
     ready: Callable[[str], None] | None,
 ) -> int:
-    config = uvicorn.Config(
-        web,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=DRAIN_S,
-        server_header=False,
-        proxy_headers=False,
-    )
-    server = uvicorn.Server(config)
+    connections = Connections(limits_for_this_process())
+    server = _server(web, connections)
     tasks = [asyncio.create_task(run(), name=f"{s.name}.{name}") for s in services for name, run in s.tasks.items()]
+    sweeping = asyncio.create_task(connections.sweep(), name="sweep")
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="serve")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     web.open()
@@ -221,9 +246,9 @@ async def _serve(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await drain()
-    for task in (*tasks, stopping):
+    for task in (*tasks, stopping, sweeping):
         task.cancel()
-    await asyncio.gather(*tasks, stopping, return_exceptions=True)
+    await asyncio.gather(*tasks, stopping, sweeping, return_exceptions=True)
     return code
 
 

@@ -63,15 +63,17 @@ class Service:
     """One service, built but not running.
 
     `doors` are plain ASGI apps by path prefix, `described` makes their OpenAPI `paths` and `schemas`; `routers` go into
-    the FastAPI app. `starts` run in order before anything else, `tasks` run until the end (one that raises stops
-    the process), `drains` run in order after the doors are closed. `checks` make up readiness, `notes` are told beside
-    them and don't change it.
+    the FastAPI app, which asks for a key before it reads the body of a change, except for `viewers_may_post` (paths).
+    `starts` run in order before anything else, `tasks` run until the end (one that raises stops the process), `drains`
+    run in order after the doors are closed. `checks` make up readiness, `notes` are told beside them and don't change
+    it.
     """
 
     name: str
     doors: Mapping[str, Door] = field(default_factory=dict)
     described: Callable[[], Mapping[str, Any]] | None = None
     routers: Sequence[APIRouter] = ()
+    viewers_may_post: Sequence[str] = ()
     starts: Sequence[Run] = ()
     tasks: Mapping[str, Run] = field(default_factory=dict)
     drains: Sequence[Run] = ()

@@ -15,11 +15,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from shared import log
+from shared.access import SAFE_METHODS, may_view, refuse_cross_site, refuse_foreign_host
 from shared.domain.errors import Problem, Unavailable
-from shared.http import Receive, Scope, Send, document, problem_headers
+from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
 from shared.runtime.service import Check, Platform, Service
 
 MAX_BODY = 1024 * 1024
+_OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json")
+_CLOSE = (b"connection", b"close")
 
 
 class _Status(Problem):
@@ -34,6 +37,8 @@ class Web:
             ((prefix, door) for service in services for prefix, door in service.doors.items()),
             key=lambda d: -len(d[0]),
         )
+        self._platform = platform
+        self._viewers = {path for service in services for path in service.viewers_may_post}
         self._checks = {f"{s.name}.{name}": check for s in services for name, check in s.checks.items()}
         self._notes = {f"{s.name}.{name}": note for s in services for name, note in s.notes.items()}
         self._open = False
@@ -50,15 +55,42 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection: a hot door by its path, else the framework."""
+        app: Door = self.app
         if scope["type"] == "http":
-            path = scope["path"]
-            for prefix, door in self._doors:
-                if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
-                    if prefix == "/v1/leads" and scope["method"] in ("GET", "HEAD"):
-                        break
-                    await door(scope, receive, send)
-                    return
-        await self.app(scope, receive, send)
+            app = self._door(scope["path"], scope["method"]) or self.app
+            try:
+                self._check(scope, framework=app is self.app)
+            except Problem as problem:
+                await answer(send, problem.status, document(problem), [*problem_headers(problem), _CLOSE])
+                return
+        await app(scope, receive, send)
+
+    def _door(self, path: str, method: str) -> Door | None:
+        if path == "/v1/leads" and method in ("GET", "HEAD"):
+            return None
+        for prefix, door in self._doors:
+            if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
+                return door
+        return None
+
+    def _check(self, scope: Scope, *, framework: bool) -> None:
+        """Before any of the body is read. Raises `Forbidden`, `Misdirected` or `Unauthorised`."""
+        path = scope["path"]
+        if scope["method"] in SAFE_METHODS:
+            if path in _OPEN_TO_ALL:
+                refuse_foreign_host(scope, self._platform.settings)
+        elif not path.startswith("/v1/sources/"):
+            refuse_cross_site(scope, self._platform.settings)
+            if framework:
+                self._refuse_strangers(scope, path)
+
+    def _refuse_strangers(self, scope: Scope, path: str) -> None:
+        """A framework route reads the body before it asks for the key."""
+        if path in self._viewers:
+            may_view(scope, self._platform.settings, self._platform.keys)
+        else:
+            headers = dict(scope["headers"])
+            self._platform.keys.recognise(headers.get(b"authorization", b"").decode("latin-1"))
 
     def _framework(self, platform: Platform, services: Sequence[Service]) -> FastAPI:
         app = FastAPI(

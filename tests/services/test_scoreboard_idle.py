@@ -61,7 +61,7 @@ async def said(board: Board, *events: Event) -> None:
 
 async def words(board: Board, path: str) -> str:
     """What a page says, without its markup."""
-    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", await board.page(path))))
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", await board.page(path)))))
 
 
 async def test_a_parked_lead_shows_its_queue_owner_wait_pool_and_promise(board: Board) -> None:

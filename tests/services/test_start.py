@@ -55,6 +55,14 @@ def test_opening_to_the_network_without_a_key_is_refused(tmp_path: Path) -> None
     assert "set BATON_ADMIN_KEY first" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])  # noqa: S104
+def test_a_key_that_can_be_guessed_stops_the_start_with_one_line(tmp_path: Path, host: str) -> None:
+    done = start(tmp_path, BATON_HOST=host, BATON_ADMIN_KEY="a")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "BATON_ADMIN_KEY has fewer than 16 characters: set it to random characters" in done.stderr
+
+
 def test_an_unreachable_database_address_is_refused_without_its_password(tmp_path: Path) -> None:
     done = start(tmp_path, BATON_DATABASE_URL="mysql://me:s3cret@127.0.0.1/x")
     assert done.returncode == 2

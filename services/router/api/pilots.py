@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.router.api.reading import answer
 from services.router.handlers.sitting import AgreementAt
 from services.router.store import pilots as store
+from shared.access import may_view
 from shared.db.engine import Tx
 from shared.domain.agreement import Pilot
-from shared.http import may_view
 from shared.runtime.service import Platform
 
 SHOWN = 50
@@ -22,7 +22,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     """The route."""
 
     def viewer(request: Request) -> None:
-        may_view(request.headers, platform.settings, platform.keys)
+        may_view(request.scope, platform.settings, platform.keys)
 
     routes = APIRouter(dependencies=[Depends(viewer)])
 

@@ -12,11 +12,11 @@ from services.router.api.reading import answer
 from services.router.domain.proof import Proof, explained
 from services.router.domain.rederivation import AgreementText, Record, differences, written
 from services.router.store import record
+from shared.access import may_view
 from shared.db import agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound
-from shared.http import may_view
 from shared.runtime.service import Platform
 
 
@@ -25,7 +25,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
     database = platform.db
 
     def viewer(request: Request) -> None:
-        may_view(request.headers, platform.settings, platform.keys)
+        may_view(request.scope, platform.settings, platform.keys)
 
     routes = APIRouter(dependencies=[Depends(viewer)])
 

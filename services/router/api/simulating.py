@@ -12,12 +12,13 @@ from services.router.handlers.sitting import AgreementAt
 from services.router.simulation.running import Plan, simulated
 from services.router.simulation.showing import text
 from shared import agreement_file
+from shared.access import may_view
 from shared.agreement_file import AgreementRefused
 from shared.domain.errors import Refused
-from shared.http import may_view
 from shared.http.fields import Instant
 from shared.runtime.service import Platform
 
+PATH = "/v1/agreement/simulations"
 LARGEST = 1 << 20
 
 
@@ -25,11 +26,11 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     """The route."""
 
     def viewer(request: Request) -> None:
-        may_view(request.headers, platform.settings, platform.keys)
+        may_view(request.scope, platform.settings, platform.keys)
 
     routes = APIRouter(dependencies=[Depends(viewer)])
 
-    @routes.post("/v1/agreement/simulations")
+    @routes.post(PATH)
     async def simulate(request: Request, since: Annotated[Instant | None, Query()] = None) -> Response:
         """Replay the record under the draft in the body (`application/yaml`) and say, in sums and for the first leads,
         what would have been different. Drafts of pilots are those of the agreement in force.

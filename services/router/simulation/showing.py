@@ -11,6 +11,7 @@ from typing import TextIO
 
 from services.router.domain.simulation import Change, Difference, Outcome, Summary
 from shared.bus.envelope import instant
+from shared.domain.printable import printable
 
 COLUMNS = ("stage", "state", "owner", "pool", "rule", "respond_by", "breached")
 HEAD = (
@@ -30,6 +31,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; 
 thead th { border-top: 0; color: #5c635f; font-size: .85rem; } tr { break-inside: avoid; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } }
 """
+
+_BEGIN_A_FORMULA = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """A title, the names of the columns, the rows."""
@@ -63,13 +66,13 @@ def text(summary: Summary) -> str:
     """What came of it, for a terminal."""
     blocks = [[_title(summary), *sentences(summary)]]
     blocks += [[title, *_aligned([head, *rows])] for title, head, rows in tables(summary) if rows]
-    return "\n\n".join("\n".join(block) for block in blocks)
+    return printable("\n\n".join("\n".join(block) for block in blocks), lines=True)
 
 
 def page(summary: Summary) -> str:
     """The same as one HTML page that needs nothing else."""
-    title = html.escape(_title(summary))
-    said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(summary))
+    title = _escaped(_title(summary))
+    said = "".join(f"<p>{_escaped(sentence)}</p>" for sentence in sentences(summary))
     body = "\n".join(_html(table) for table in tables(summary) if table[2])
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
@@ -150,7 +153,12 @@ def _cell(value: object) -> str:
 
 def _harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection"): a campaign's name comes from outside."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    shown = printable(cell)
+    return f"'{shown}" if cell.strip()[:1] in _BEGIN_A_FORMULA else shown
+
+
+def _escaped(words: str) -> str:
+    return html.escape(printable(words))
 
 
 def _number(count: int) -> str:
@@ -169,9 +177,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _html(table: Table) -> str:
     title, head, rows = table
-    names = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    names = "".join(f'<th scope="col">{_escaped(name)}</th>' for name in head)
+    lines = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f"<section>\n<h2>{html.escape(title)}</h2>\n"
+        f"<section>\n<h2>{_escaped(title)}</h2>\n"
         f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>\n</section>"
     )

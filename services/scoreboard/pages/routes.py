@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from services.scoreboard.domain.summaries import plain
 from services.scoreboard.pages import view, wording
@@ -16,9 +17,10 @@ from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.idle import ParkedPage, RejectedPage, parked_page, rejected_page
 from services.scoreboard.pages.live import Live
+from shared.access import may_view
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound
-from shared.http import may_view
+from shared.domain.printable import printable
 from shared.runtime.service import Platform
 
 SAFE = {
@@ -65,7 +67,7 @@ class Pages:
         return router
 
     async def _let_in(self, request: Request) -> None:
-        may_view(request.headers, self._platform.settings, self._platform.keys)
+        may_view(request.scope, self._platform.settings, self._platform.keys)
 
     async def _scoreboard(self) -> Response:
         return self._page("scoreboard.html", await self._board())
@@ -158,6 +160,7 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -177,4 +180,15 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
     )
     templates.filters.update(instant=instant, moment=moment, number=wording.number, percent=wording.percent)
     templates.filters["words"] = plain
+    templates.filters["outside"] = _outside
     return templates
+
+
+def _shown(value: Any) -> Any:
+    """Whatever a template shows, without characters that would turn its other words around."""
+    return printable(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _outside(words: str) -> Markup:
+    """What a stranger wrote: the direction of its letters ends where it ends."""
+    return Markup("<bdi>{}</bdi>").format(printable(words, lines=True))

@@ -1,8 +1,12 @@
 """How to reach the cluster: its address, and what it asks of clients."""
 
 from dataclasses import dataclass, field
-from ssl import SSLContext
+from pathlib import Path
+from ssl import SSLContext, SSLError, create_default_context
 from typing import Any
+
+from shared.domain.errors import Misconfigured
+from shared.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,21 @@ class Access:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Access":
+        """As the settings say. Raises `Misconfigured` for half a login and for certificates that can't be read."""
+        if (settings.kafka_username is None) != (settings.kafka_password is None):
+            raise Misconfigured("Set both BATON_KAFKA_USERNAME and BATON_KAFKA_PASSWORD (or its _FILE), or neither.")
+        login = settings.kafka_username is not None
+        return cls(
+            settings.kafka or "",
+            protocol=("SASL_" if login else "") + ("SSL" if settings.kafka_tls else "PLAINTEXT"),
+            tls=_tls(settings.kafka_ca) if settings.kafka_tls else None,
+            mechanism=settings.kafka_mechanism,
+            user=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value() if settings.kafka_password is not None else None,
+        )
+
     def arguments(self, *, request_timeout_s: float) -> dict[str, Any]:
         """What every aiokafka client is made with."""
         return {
@@ -33,3 +52,10 @@ class Access:
             "sasl_plain_password": self.password,
             "request_timeout_ms": int(request_timeout_s * 1000),
         }
+
+
+def _tls(authorities: Path | None) -> SSLContext:
+    try:
+        return create_default_context(cafile=authorities)
+    except (OSError, SSLError) as wrong:
+        raise Misconfigured(f"BATON_KAFKA_CA names {authorities}, which holds no certificates: {wrong}.") from wrong

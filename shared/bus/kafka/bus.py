@@ -73,7 +73,7 @@ class KafkaBus:
         except TimeoutError as error:
             raise Unavailable(
                 f"Kafka at {self._access.bootstrap} can't be reached; waited {self._start_within_s:g} s ({last}). "
-                f"Start it, or set BATON_KAFKA to its address."
+                f"Start it, set BATON_KAFKA to its address, or correct BATON_KAFKA_USERNAME and BATON_KAFKA_PASSWORD."
             ) from error
 
     async def publish(self, messages: Sequence[Message]) -> None:

@@ -1,13 +1,13 @@
-"""Keys with scopes, who may look at pages, and the shape of errors."""
+"""Keys with scopes, and the shape of errors."""
 
-import base64
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from shared.domain.errors import Misconfigured, Refused, Unavailable
-from shared.http import Forbidden, Keys, Unauthorised, document, make_key, may_view, problem_headers
+from shared.http import SCOPES, Forbidden, Keys, Unauthorised, document, make_key, problem_headers, weakness_of
 from shared.settings import Settings, read
 
 
@@ -41,35 +41,32 @@ def test_a_keys_file_that_does_not_read_says_how_to_make_one(tmp_path: Path) -> 
         keys(BATON_KEYS=str(tmp_path / "keys.json"))
 
 
-def view(host: str, authorization: str | None = None, sender: str | None = None, **environ: str) -> None:
-    headers = {"host": host} | ({"authorization": authorization} if authorization else {})
-    headers |= {"x-forwarded-for": sender} if sender else {}
-    may_view(headers, read(Settings, environ), keys())
+def test_the_scope_admin_stands_for_every_scope(tmp_path: Path) -> None:
+    secret, entry = make_key("ops", ["admin"])
+    (tmp_path / "keys.json").write_text(json.dumps([entry]))
+    held = keys(BATON_KEYS=str(tmp_path / "keys.json"))
+    for scope in SCOPES:
+        assert held.authorise(f"Bearer {secret}", scope).name == "ops"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080"])
-def test_on_this_machine_pages_need_no_login(host: str) -> None:
-    view(host)
-
-
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8080", "", "bat"])
-def test_a_page_asked_for_under_another_name_needs_a_key(host: str) -> None:
+@pytest.mark.parametrize("weak", ["a", "", "password", "123456789012345", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"])
+def test_a_weak_key_is_not_accepted_even_from_a_keys_file(tmp_path: Path, weak: str) -> None:
+    entry = {"name": "crm", "sha256": sha256(weak.encode()).hexdigest(), "scopes": ["operate"]}
+    (tmp_path / "keys.json").write_text(json.dumps([entry]))
     with pytest.raises(Unauthorised):
-        view(host)
+        keys(BATON_KEYS=str(tmp_path / "keys.json")).authorise(f"Bearer {weak}", "operate")
+    assert weakness_of(weak) is not None
 
 
-def test_through_a_proxy_on_this_machine_only_people_on_this_machine_need_no_login() -> None:
-    view("127.0.0.1:8080", sender="127.0.0.1")
-    with pytest.raises(Unauthorised):
-        view("127.0.0.1:8080", sender="203.0.113.9, 127.0.0.1")
+def test_the_keys_that_we_make_are_strong() -> None:
+    assert weakness_of(make_key("crm", ["operate"])[0]) is None
 
 
-def test_behind_a_proxy_or_on_the_network_pages_need_a_key() -> None:
-    with pytest.raises(Unauthorised):
-        view("127.0.0.1:8080", BATON_PUBLIC_URL="https://baton.acme.example")
-    with pytest.raises(Unauthorised):
-        view("127.0.0.1:8080", BATON_HOST="0.0.0.0")  # noqa: S104
-    view("x", "Basic " + base64.b64encode(b"me:admin-key").decode(), BATON_HOST="0.0.0.0")  # noqa: S104
+@pytest.mark.parametrize(("digest", "scope"), [("00", "operate"), ("00" * 32, "operator")])
+def test_an_entry_that_could_never_work_is_refused(tmp_path: Path, digest: str, scope: str) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps([{"name": "crm", "sha256": digest, "scopes": [scope]}]))
+    with pytest.raises(Misconfigured, match="'crm'"):
+        keys(BATON_KEYS=str(tmp_path / "keys.json"))
 
 
 def test_an_error_is_a_problem_document_that_points_at_the_place() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import Misconfigured
-from shared.settings import Settings, read, refuse_unread
+from shared.settings import Settings, read, refuse_unread, service_links
 
 
 def test_every_field_comes_from_its_variable() -> None:
@@ -39,6 +39,32 @@ def test_a_variable_that_nobody_reads_is_refused_with_the_nearest_name() -> None
 
 def test_variables_of_other_programs_and_of_services_elsewhere_are_left_alone() -> None:
     refuse_unread({"HOME": "/root", "BATON_ADMIN_KEY_FILE": "key", "BATON_PORT": "1"})
+
+
+@pytest.mark.parametrize("service", ["BATON", "BATON_INGEST", "BATON_KAFKA", "BATON_SLA_MONITOR", "BATON_WEB_FRONT"])
+def test_what_kubernetes_sets_for_a_service_called_baton_is_no_setting(service: str) -> None:
+    links = {
+        f"{service}_SERVICE_HOST": "10.0.0.1",
+        f"{service}_SERVICE_PORT": "80",
+        f"{service}_SERVICE_PORT_HTTP": "80",
+        f"{service}_PORT": "tcp://10.0.0.1:80",
+        f"{service}_PORT_80_TCP": "tcp://10.0.0.1:80",
+        f"{service}_PORT_80_TCP_PROTO": "tcp",
+        f"{service}_PORT_80_TCP_PORT": "80",
+        f"{service}_PORT_80_TCP_ADDR": "10.0.0.1",
+        f"{service}_PORT_53_UDP": "udp://[fd00::1]:53",
+    }
+    refuse_unread(links)
+    assert read(Settings, links) == read(Settings, {})
+    assert service_links({**links, "BATON_HOST": "127.0.0.1"}) == list(links)
+
+
+def test_a_setting_that_only_looks_like_a_link_is_still_a_setting() -> None:
+    assert read(Settings, {"BATON_PORT": "9000"}).port == 9000
+    with pytest.raises(Misconfigured, match="BATON_PORT: "):
+        read(Settings, {"BATON_PORT": "tcp://"})
+    with pytest.raises(Misconfigured, match="BATON_INGESTS_PORT is set"):
+        refuse_unread({"BATON_INGESTS_PORT": "80"})
 
 
 @pytest.mark.parametrize(("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False)])  # noqa: S104

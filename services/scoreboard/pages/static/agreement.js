@@ -10,7 +10,7 @@
     if (!trouble.length) return;
     document.getElementById("trouble-list").replaceChildren(...trouble.map((words) => {
       const item = document.createElement("li");
-      item.textContent = words;
+      item.textContent = printable(words);
       return item;
     }));
     part.classList.remove("hidden");

@@ -12,7 +12,7 @@
 
   function el(name, ...children) {
     const made = document.createElement(name);
-    made.append(...children);
+    made.append(...children.map((child) => (child instanceof Node ? child : printable(child))));
     return made;
   }
 

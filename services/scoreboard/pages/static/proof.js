@@ -23,7 +23,8 @@
   function el(name, className, ...children) {
     const made = document.createElement(name);
     if (className) made.className = className;
-    made.append(...children.flat().filter((child) => child || child === 0));
+    const shown = children.flat().filter((child) => child || child === 0);
+    made.append(...shown.map((child) => (child instanceof Node ? child : printable(child))));
     return made;
   }
 

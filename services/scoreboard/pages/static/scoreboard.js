@@ -1,4 +1,8 @@
 "use strict";
+// Text from outside, made safe to show as the server does it: what would turn other words around is spelled out.
+globalThis.printable = (text) => String(text).replace(
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu,
+  (found) => `[U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
 // Keeps a page live: counts its clocks down, and fetches its panels anew when the server says that something changed.
 // Without it the page is right all the same; the browser then reloads it now and then.
 (() => {

@@ -6,7 +6,7 @@
   const draft = document.getElementById("draft");
   const result = document.getElementById("simulated");
   const tell = (words) => {
-    result.textContent = words;
+    result.textContent = printable(words);
     result.classList.remove("hidden");
   };
   button.addEventListener("click", async () => {

@@ -77,7 +77,7 @@ def test_a_data_folder_that_cannot_be_made_fails(environ: dict[str, str], tmp_pa
 
 
 def test_no_key_and_a_short_key_are_warnings(environ: dict[str, str]) -> None:
-    assert found({**environ, "BATON_ADMIN_KEY": "short"}, "keys").state == "warn"
+    assert found({**environ, "BATON_ADMIN_KEY": "short"}, "keys").state == "fail"
     assert found({**environ, "BATON_ADMIN_KEY": ""}, "keys").state == "warn"
 
 

@@ -1,0 +1,220 @@
+"""Limits for every connection, as the front door has them: how much and how slowly a client may send, how slowly it may
+read, and how many connections there are. Work that was received whole always goes on.
+
+uvicorn has a limit for idle connections between requests only: it waits for ever for one that sends nothing, or half a
+request, keeps headers of any size, and its own limit of connections counts silent ones against good ones.
+"""
+
+import asyncio
+import heapq
+import resource
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+SWEEP_S = 1.0
+BACKLOG = 256
+MOST_CONNECTIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In bytes and seconds. `connections` is the total; one address may have half of them."""
+
+    header_bytes: int = 32 * 1024
+    body_bytes: int = 2 * 1024 * 1024
+    header_s: float = 10
+    body_s: float = 30
+    read_s: float = 30
+    """How long a client may take to read `read_bytes` of an answer."""
+    read_bytes: int = 64 * 1024
+    connections: int = MOST_CONNECTIONS
+
+
+def limits_for_this_process() -> Limits:
+    """Raise the limit of open files as far as allowed, and leave three eighths of it to what is not a connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    files = 1_000_000 if hard == resource.RLIM_INFINITY else hard
+    return Limits(connections=max(8, min(MOST_CONNECTIONS, files * 5 // 8)))
+
+
+class _Refused(Exception):
+    """The connection is closed, so nothing more of it is read."""
+
+
+@dataclass(slots=True)
+class Connections:
+    """All connections of one server, by the address of the client."""
+
+    limits: Limits
+    by_address: dict[str, "set[Connection]"] = field(default_factory=lambda: defaultdict(set))
+    count: int = 0
+
+    def add(self, new: "Connection") -> bool:
+        """Take in a connection, unless there are too many that are being answered.
+
+        At the limit, those whose clients have kept us waiting longest make room.
+        """
+        of_address = self.by_address[new.address]
+        if len(of_address) >= self.limits.connections // 2:
+            room = self._make_room(of_address)
+        else:
+            room = self.count < self.limits.connections or self._make_room(self._all())
+        if room:
+            self.by_address[new.address].add(new)
+            self.count += 1
+        return room
+
+    def remove(self, gone: "Connection") -> None:
+        """Forget a connection that is closed."""
+        of_address = self.by_address[gone.address]
+        if gone in of_address:
+            of_address.remove(gone)
+            self.count -= 1
+        if not of_address:
+            del self.by_address[gone.address]
+
+    async def sweep(self) -> None:
+        """Until cancelled: end connections that are too slow."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in self._all():
+                connection.end_if_too_slow(now)
+
+    def _all(self) -> "list[Connection]":
+        return [each for of_address in self.by_address.values() for each in of_address]
+
+    def _make_room(self, among: "Iterable[Connection]") -> bool:
+        waiting = [each for each in among if each.waits_for_client]
+        # Several at once, so that a flood does not cost a search for each of its connections.
+        for oldest in heapq.nsmallest(len(waiting) // 16 + 1, waiting, key=lambda each: each.since):
+            oldest.end()
+            self.remove(oldest)
+        return bool(waiting)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. `since` is when the client's turn began: to send a request, its body, or the next request."""
+
+    address = ""
+    since = 0.0
+    _shared: Connections
+    _receiving: "str | None" = "headers"  # "headers", "body", or None between requests
+    _received = 0
+    _unread: "int | None" = None  # bytes of an answer that wait for a slow reader
+    _unread_since = 0.0
+
+    def __init__(self, *arguments: Any, connections: Connections, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._shared = connections
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether no request that was received whole is being answered."""
+        return self._receiving == "body" or self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The client has headers' time for its first request."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        self.address = self.client[0] if self.client else ""
+        if not self._shared.add(self):
+            self.refuse(503, b"Service Unavailable")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Make room."""
+        self._shared.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives until a request is whole."""
+        if self._receiving is None:
+            self._begin("headers")
+        self._received += len(data)
+        super().data_received(data)
+        limits = self._shared.limits
+        if self._receiving == "headers" and self._received > limits.header_bytes:
+            self.refuse(431, b"Request Header Fields Too Large")
+        elif self._receiving == "body" and self._received > limits.body_bytes:
+            self.refuse(413, b"Content Too Large")
+
+    def on_headers_complete(self) -> None:
+        """Only a request whose headers are small enough is served."""
+        limit = self._shared.limits.header_bytes
+        if self._received > limit and self._header_bytes() > limit:
+            self.refuse(431, b"Request Header Fields Too Large")
+        if self.transport.is_closing():
+            raise _Refused
+        self._begin("body")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._receiving = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered, once."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we answer."""
+        self._unread, self._unread_since = self.transport.get_write_buffer_size(), self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has read nearly all."""
+        self._unread = None
+        super().resume_writing()
+
+    def end_if_too_slow(self, now: float) -> None:
+        """End it if the client has taken too long to send or to read. The server's own delays don't count."""
+        if self._reads_too_slowly(now):
+            self.transport.abort()
+        elif self._receiving == "headers" and self.waits_for_client and now - self.since > self._shared.limits.header_s:
+            self.refuse(408, b"Request Timeout")
+        elif self.flow.read_paused:
+            self.since += SWEEP_S
+        elif self._receiving == "body" and now - self.since > self._shared.limits.body_s:
+            self.refuse(408, b"Request Timeout")
+
+    def refuse(self, status: int, phrase: bytes) -> None:
+        """End it with a status, unless an answer has begun or nothing was asked."""
+        if self.transport.is_closing():
+            return
+        answered = self.cycle is not None and self.cycle.response_started
+        asked = self._receiving == "body" or self._received > 0 or status == 503
+        if asked and not (answered and self._receiving == "body"):
+            self.transport.write(b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, phrase))
+        self.end()
+
+    def end(self) -> None:
+        """Close it; a request that waits for its body is told that the client left."""
+        self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _begin(self, part: str) -> None:
+        self._receiving, self._received, self.since = part, 0, self.loop.time()
+
+    def _header_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _reads_too_slowly(self, now: float) -> bool:
+        unread = self.transport.get_write_buffer_size()
+        if self._unread is None:
+            # A closed connection waits for its client to read the rest.
+            if unread and self.transport.is_closing():
+                self._unread, self._unread_since = unread, now
+            return False
+        if unread <= self._unread - self._shared.limits.read_bytes:
+            self._unread, self._unread_since = unread, now
+        return now - self._unread_since > self._shared.limits.read_s

@@ -1,1 +1,0 @@
-"""Hostile input: for every place where Baton reads what someone else wrote."""
