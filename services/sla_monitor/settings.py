@@ -14,5 +14,5 @@ class MonitorSettings(SettingsModel):
         2.0,
         ge=0,
         le=60,
-        description="Seconds after the deadline in which a follow-up counts, since no two clocks agree.",
+        description="Seconds before the start and after the deadline in which a follow-up counts: clocks differ.",
     )

@@ -16,7 +16,7 @@ from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.settlement import Fired
 from services.sla_monitor.domain.watermark import LOST, RUNNING, Mark
 from services.sla_monitor.domain.window import Fact, Window
-from shared.db.bulk import insert_or_skip, insert_rows, upsert_rows
+from shared.db.bulk import insert_or_lower, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Instant, Tx
 from shared.db.tables import metadata, runtime_tables
 
@@ -131,9 +131,13 @@ async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
 
 
 async def save_facts(tx: Tx, facts: Sequence[tuple[str, Fact]]) -> None:
-    """Keep the facts, each with its lead."""
-    rows = [{"lead_id": lead_id, **msgspec.structs.asdict(fact)} for lead_id, fact in facts]
-    await insert_or_skip(tx, _facts, rows)
+    """Keep the facts, each with its lead; one that was accepted several times as it was first."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for lead_id, fact in facts:
+        key = (lead_id, fact.activity_id)
+        if key not in rows or fact.accepted_at < rows[key]["accepted_at"]:
+            rows[key] = {"lead_id": lead_id, **msgspec.structs.asdict(fact)}
+    await insert_or_lower(tx, _facts.c.accepted_at, list(rows.values()))
 
 
 async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:

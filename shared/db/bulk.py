@@ -50,6 +50,22 @@ async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
         await tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
 
 
+async def insert_or_lower(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> None:
+    """Insert all; where the primary key is there, only lower `column` to the given value. No two with one key."""
+    if not rows:
+        return
+    table = column.table
+    keys = [each.name for each in table.primary_key]
+    if tx.dialect.name == "postgresql":
+        insert: Any = _unnested(table, tuple(rows[0]))
+        parameters: Any = _columns(rows)
+    else:
+        insert, parameters = sqlite.insert(table), rows
+    given = insert.excluded[column.name]
+    update = insert.on_conflict_do_update(index_elements=keys, set_={column.name: given}, where=given < column)
+    await tx.execute(update, parameters)
+
+
 async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
     """Insert those that are not there yet and return the values of `column` (the primary key) that were new."""
     if not rows:

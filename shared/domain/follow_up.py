@@ -19,6 +19,21 @@ DECISIVE = frozenset({"meeting", "accepted", *ENDING})
 """Kinds that keep a promise of several facts at once, when it lists them: nobody has to be called a sixth time after
 they came to a meeting. The other kinds count one each."""
 
+LETTING_GO = frozenset({"declined", *ENDING})
+"""Kinds by which an owner lets go of a lead."""
+
+
+def counts_from(kind: str, starts_at: datetime, *, generation: int, tolerance: timedelta) -> datetime:
+    """From when an activity of this kind counts for a promise that starts at `starts_at`: up to `tolerance` earlier,
+    since the clocks that date the two may differ.
+
+    Nothing earlier counts for operations (`generation` 0), and nothing by which the owner before may have let go of
+    the lead counts for a later owner.
+    """
+    if generation == 0 or (generation > 1 and kind in LETTING_GO):
+        return starts_at
+    return starts_at - tolerance
+
 
 def is_warning(step: Step) -> bool:
     """Whether the step comes before the deadline."""

@@ -44,13 +44,15 @@ class Consumption:
 
     `set_aside`, if given, gets the quarantined record's event in the transaction that moves past the record, for a
     service that must know before it handles the next one. `gather_s` seconds pass after a batch that was not full,
-    so that a steady trickle is handled in few transactions; for services that nobody waits for.
+    so that a steady trickle is handled in few transactions; for services that nobody waits for. The handlers of
+    the topics `repeated` get every copy of an event, all others only the first.
     """
 
     group: str
     handlers: Mapping[str, Handler]
     set_aside: Handler | None = None
     gather_s: float = 0.0
+    repeated: tuple[str, ...] = ()
 
 
 class Consumer:
@@ -168,12 +170,16 @@ class Consumer:
 
     async def _run_handlers(self, tx: Tx, records: Sequence[Record]) -> None:
         received = [decode(record) for record in records]
-        noted = [r.envelope.id for r in received if not isinstance(r.event, WatermarkAdvanced)]
+        noted = [r.envelope.id for r in received if not self._is_repeated(r)]
         unseen = await inbox.fresh(tx, self._tables, noted, self._clock.now())
         for topic, handler in self._consumption.handlers.items():
-            batch = [r for r in received if r.record.topic == topic and _first_time(r, unseen)]
+            mine = [r for r in received if r.record.topic == topic]
+            batch = [r for r in mine if self._is_repeated(r) or _first_time(r, unseen)]
             if batch:
                 await handler(tx, batch)
+
+    def _is_repeated(self, received: Received) -> bool:
+        return isinstance(received.event, WatermarkAdvanced) or received.record.topic in self._consumption.repeated
 
     def _moves(self, records: Sequence[Record]) -> dict[Place, tuple[int, int]]:
         ends = {(r.topic, r.partition): r.offset + 1 for r in records}
@@ -203,8 +209,6 @@ class Consumer:
 
 def _first_time(received: Received, unseen: set[str]) -> bool:
     """Whether the event is new; takes its id out of `unseen`, so that a second copy in the same batch is not."""
-    if isinstance(received.event, WatermarkAdvanced):
-        return True
     if received.envelope.id in unseen:
         unseen.discard(received.envelope.id)
         return True

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode
@@ -271,3 +272,18 @@ async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
         assert counts == {WindowMet: 100, WindowBreached: 200}
         assert stage.copies == 0
     await other.close()
+
+
+async def test_an_activity_that_two_ingest_processes_accepted_counts_as_it_was_first(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark()
+        await stage.hear(assigned())
+        [opened] = await stage.says(WindowOpened)
+        for seconds in (5, -0.5):
+            at = opened.due_at + timedelta(seconds=seconds)
+            call = replace(activity(at=at), activity_id="repeated")
+            await stage.bus.publish([encode(Envelope("of-the-repeated-call", "baton/ingest", at, call))])
+        [met] = await stage.says(WindowMet)
+        assert met.at == opened.due_at - timedelta(seconds=0.5)
+        await stage.mark(opened.due_at + timedelta(seconds=1))
+        await stage.silent(WindowBreached)

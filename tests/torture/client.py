@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 _ANSWER_WITHIN_S = 5.0
@@ -17,13 +18,13 @@ class Refused(AssertionError):
 
 
 class Sender:
-    """Posts JSON to one service on the loopback address over at most `most` connections."""
+    """Posts JSON to the processes of one service on the loopback address, any of `ports` for each try, over at most
+    `limit` connections at a time."""
 
-    def __init__(self, port: int, key: str, *, most: int = 24) -> None:
-        self._port = port
+    def __init__(self, ports: Sequence[int], key: str, *, limit: int = 24) -> None:
+        self._idle: dict[int, list[_Connection]] = {port: [] for port in ports}
         self._key = key
-        self._slots = asyncio.Semaphore(most)
-        self._idle: list[_Connection] = []
+        self._slots = asyncio.Semaphore(limit)
         self.repeats = 0
 
     async def until_accepted(self, path: str, item: dict[str, Any]) -> dict[str, Any]:
@@ -44,9 +45,10 @@ class Sender:
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, writer in self._idle:
-            writer.close()
-        self._idle.clear()
+        for idle in self._idle.values():
+            for _, writer in idle:
+                writer.close()
+            idle.clear()
 
     async def _tried(self, path: str, body: bytes) -> tuple[int, bytes]:
         try:
@@ -56,7 +58,8 @@ class Sender:
             return 503, b""
 
     async def _exchange(self, path: str, body: bytes) -> tuple[int, bytes]:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        port, idle = random.choice(list(self._idle.items()))
+        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
         try:
             head = (
                 f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._key}\r\n"
@@ -72,5 +75,5 @@ class Sender:
         if "connection: close" in answered:
             writer.close()
         else:
-            self._idle.append((reader, writer))
+            idle.append((reader, writer))
         return int(answered.split(" ", 2)[1]), answer

@@ -33,7 +33,7 @@ async def until_at_rest(rig: Rig, pending: Callable[[], int], *, within_s: float
     try:
         activities_upto: dict[Any, int] | None = None
         while True:
-            left = {"follow-ups": pending(), "facts in the spool": await _in_spool(rig)}
+            left = {"follow-ups": pending(), "facts in the spool": await asyncio.to_thread(rig.facts_in_spools)}
             upto = await ends(rig.broker.bootstrap)
             if any(left.values()):
                 activities_upto = None
@@ -75,19 +75,8 @@ async def gather(rig: Rig, left: Mapping[str, int]) -> Evidence:
     )
 
 
-async def _in_spool(rig: Rig) -> int:
-    try:
-        async with httpx.AsyncClient() as client:
-            text = (await client.get(f"http://127.0.0.1:{rig.port('ingest')}/metrics")).text
-    except httpx.HTTPError:
-        return -1
-    return next(
-        int(float(line.split()[1])) for line in text.splitlines() if line.startswith("baton_ingest_spool_rows ")
-    )
-
-
 async def _conservation(rig: Rig) -> dict[str, Any]:
-    url = f"http://127.0.0.1:{rig.port('scoreboard')}/v1/conservation"
+    url = f"http://127.0.0.1:{rig.ports('scoreboard')[0]}/v1/conservation"
     async with httpx.AsyncClient() as client:
         answer = await client.get(url, headers={"Authorization": f"Bearer {KEY}"})
     found: dict[str, Any] = answer.json()

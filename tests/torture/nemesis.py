@@ -2,49 +2,48 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from deploy.parts.front import Service
 from tests.torture.ledger import Record
 from tests.torture.records import PLACES, record_of
-from tests.torture.rig import SERVICES, Rig
+from tests.torture.rig import Rig
 
 
-def kill_times(count: int, within_s: float, seed: int) -> list[tuple[float, Service]]:
-    """`count` kills at random moments, each service as often as the others; every sixth hits a service that was killed
+def kill_times(names: Sequence[str], count: int, within_s: float, seed: int) -> list[tuple[float, str]]:
+    """`count` kills at random moments, each process as often as the others; every sixth hits one that was killed
     within the last two seconds, so that it is starting.
 
     Delivery is killed in the first two thirds: what it had claimed is sent again only when its leases have run out,
     after a minute.
     """
     draw = random.Random(seed)
-    found: list[tuple[float, Service]] = []
+    found: list[tuple[float, str]] = []
     for number in range(count):
-        service = SERVICES[number % len(SERVICES)]
-        mine = [at for at, who in found if who == service]
-        last_s = within_s * 2 / 3 if service == "delivery" else within_s
+        name = names[number % len(names)]
+        mine = [at for at, who in found if who == name]
+        last_s = within_s * 2 / 3 if name.startswith("delivery") else within_s
         if number % 6 == 5 and mine:
-            found.append((draw.choice(mine) + draw.uniform(0.2, 2.0), service))
+            found.append((draw.choice(mine) + draw.uniform(0.2, 2.0), name))
         else:
-            found.append((draw.uniform(1.0, last_s), service))
+            found.append((draw.uniform(1.0, last_s), name))
     return sorted(found)
 
 
-async def kill(rig: Rig, times: list[tuple[float, Service]]) -> None:
+async def kill(rig: Rig, times: list[tuple[float, str]]) -> None:
     """Kill at these times from now on."""
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async def one(at: float, service: Service) -> None:
+    async def one(at: float, name: str) -> None:
         await asyncio.sleep(began + at - loop.time())
-        await rig.kill(service)
+        await rig.kill(name)
 
     async with asyncio.TaskGroup() as group:
-        for at, service in times:
-            group.create_task(one(at, service))
+        for at, name in times:
+            group.create_task(one(at, name))
 
 
 async def hang_kafka(rig: Rig, after_s: float, for_s: float) -> None:

@@ -1,14 +1,16 @@
-"""Baton as separate services for the torture test: on a Kafka and a PostgreSQL of its own, each service a process that
-is started again whenever it is gone, so that it can be killed at any moment."""
+"""Baton as separate services for the torture test: on a Kafka and a PostgreSQL of its own, several processes of each
+service, which are started again whenever they are gone, so that each can be killed at any moment."""
 
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -30,22 +32,35 @@ _READY_WITHIN_S = 90
 _LOOK_AGAIN_S = 0.05
 
 
-class Launched(ServiceProcess):
-    """A service as it is, or with its discipline broken in the `way` that `tests.torture.sabotage` names."""
+def names_of(service: Service, copies: int) -> list[str]:
+    """The names of the processes of a service."""
+    return [f"{service}-{number}" for number in range(1, copies + 1)]
 
-    def __init__(self, service: Service, folder: Path, *, port: int, env: Mapping[str, str], way: str | None) -> None:
-        super().__init__(service, folder, name=service, port=port, env=env)
+
+class Launched(ServiceProcess):
+    """A process of a service; with its discipline broken in the `way` that `tests.torture.sabotage` names, if given."""
+
+    def __init__(
+        self, service: Service, folder: Path, *, name: str, port: int, env: Mapping[str, str], way: str | None
+    ) -> None:
+        super().__init__(service, folder, name=name, port=port, env=env)
         if way is not None:
             self._command = [sys.executable, "-m", "tests.torture.sabotage", way, f"services.{service}"]
 
 
 class Rig:
-    """All five services, with their state next to the broker's folder; afterwards their logs are in `logs`. `sabotage`
-    names services and ways.
+    """All five services, `copies` processes of each, with their state next to the broker's folder; afterwards their
+    logs are in `logs`. `sabotage` names services and ways. Processes are named `ingest-1`, `ingest-2`, `router-1` ...
     """
 
     def __init__(
-        self, broker: KafkaBroker, database_url: str, logs: Path, sabotage: Mapping[Service, str] | None = None
+        self,
+        broker: KafkaBroker,
+        database_url: str,
+        logs: Path,
+        *,
+        copies: int = 1,
+        sabotage: Mapping[Service, str] | None = None,
     ) -> None:
         self.broker = broker
         self.database_url = database_url
@@ -57,32 +72,39 @@ class Rig:
         self._keeping: list[asyncio.Task[None]] = []
         self.folder.mkdir()
         (self.folder / "agreement.yaml").write_text(agreement_text(**_AGREED))  # type: ignore[arg-type]
-        ports, ways = free_ports(len(SERVICES)), sabotage or {}
-        self.processes = {
-            name: Launched(name, self.folder, port=port, env=self._environ(name), way=ways.get(name))
-            for name, port in zip(SERVICES, ports, strict=True)
-        }
+        names = {name: service for service in SERVICES for name in names_of(service, copies)}
+        ports, ways = free_ports(len(names)), sabotage or {}
+        self._of: dict[Service, list[Launched]] = {service: [] for service in SERVICES}
+        self.processes: dict[str, Launched] = {}
+        for port, (name, service) in zip(ports, names.items(), strict=True):
+            env = self._environ(service)
+            self.processes[name] = Launched(service, self.folder, name=name, port=port, env=env, way=ways.get(service))
+            self._of[service].append(self.processes[name])
 
-    def port(self, service: Service) -> int:
-        """Where a service answers."""
-        return self.processes[service].port
+    def ports(self, service: Service) -> list[int]:
+        """Where the processes of a service answer."""
+        return [process.port for process in self._of[service]]
 
-    async def kill(self, service: Service) -> None:
+    async def kill(self, name: str) -> None:
         """SIGKILL, whatever it is doing; if it is just not there, as soon as it is."""
-        process = self.processes[service]
+        process = self.processes[name]
         while process.pid is None:
             await asyncio.sleep(_LOOK_AGAIN_S / 5)
         await asyncio.to_thread(process.kill)
-        self.kills[service] += 1
+        self.kills[name] += 1
 
     def crashes(self) -> dict[str, int]:
-        """How often each service ended without having been killed from here."""
-        return {name: ended for name in SERVICES if (ended := self.starts[name] - 1 - self.kills[name])}
+        """How often each process ended without having been killed from here."""
+        return {name: ended for name in self.processes if (ended := self.starts[name] - 1 - self.kills[name])}
+
+    def facts_in_spools(self) -> int:
+        """How many facts the log is not known to have yet, in the spools of all ingest processes."""
+        return sum(map(_waiting, self.folder.glob("ingest/spool-*.db")))
 
     async def __aenter__(self) -> Self:
         try:
             await asyncio.to_thread(self._migrate)
-            self._keeping = [asyncio.create_task(self._keep(name)) for name in SERVICES]
+            self._keeping = [asyncio.create_task(self._keep(name)) for name in self.processes]
             await self.until_ready()
         except BaseException:
             await self.__aexit__()
@@ -107,7 +129,7 @@ class Rig:
                     raise PartError(process.name, f"is not ready: {process.readiness()!r}. See {process.log}.")
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    async def _keep(self, name: Service) -> None:
+    async def _keep(self, name: str) -> None:
         process = self.processes[name]
         while True:
             if process.pid is None:
@@ -137,3 +159,9 @@ class Rig:
         subprocess.run(
             [sys.executable, "-m", "services.cli", "migrate"], env=environ, cwd=ROOT, check=True, capture_output=True
         )
+
+
+def _waiting(spool: Path) -> int:
+    with closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True)) as file:
+        relayed = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'relayed'"
+        return int(file.execute(f"SELECT count(*) FROM entries WHERE seq > ({relayed})").fetchone()[0])  # noqa: S608

@@ -29,10 +29,12 @@ from tests.torture.windows import detection_delays_s
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong: so many kills (each service in turn) until `within_s`; `resent`, the share of records that are
-    written twice; the broker hangs for `hangs_s` after `hangs_after_s`. `sabotage` names a way for a service.
+    """What goes wrong: so many kills (each of the `copies` of each service in turn) until `within_s`; `resent`, the
+    share of records that are written twice; the broker hangs for `hangs_s` after `hangs_after_s`. `sabotage` names a
+    way for a service.
     """
 
+    copies: int = 1
     kills: int = 0
     within_s: float = 40.0
     resent: float = 0.0
@@ -67,10 +69,13 @@ async def torture(
     """Run it; the same seed gives the same plans. Afterwards `logs` has what the services
     said, and the figures."""
     ledger, began = Ledger(), time.monotonic()
-    async with Rig(broker, postgres.url, logs, faults.sabotage) as rig, receiver(ledger) as subscriber:
+    async with (
+        Rig(broker, postgres.url, logs, copies=faults.copies, sabotage=faults.sabotage) as rig,
+        receiver(ledger) as subscriber,
+    ):
         await _subscribe(rig, subscriber)
         started = time.monotonic()
-        crowd = Crowd(Sender(rig.port("ingest"), KEY), ledger, habits, seed)
+        crowd = Crowd(Sender(rig.ports("ingest"), KEY), ledger, habits, seed)
         async with _listening(rig, faults, crowd, seed) as listener:
             await _load(rig, crowd, faults, seed)
             loaded = time.monotonic()
@@ -97,7 +102,7 @@ async def torture(
 
 async def _load(rig: Rig, crowd: Crowd, faults: Faults, seed: int) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(kill(rig, kill_times(faults.kills, faults.within_s, seed)))
+        group.create_task(kill(rig, kill_times(list(rig.processes), faults.kills, faults.within_s, seed)))
         if faults.hangs_s:
             group.create_task(hang_kafka(rig, faults.hangs_after_s, faults.hangs_s))
         group.create_task(crowd.post_leads())
@@ -106,7 +111,7 @@ async def _load(rig: Rig, crowd: Crowd, faults: Faults, seed: int) -> None:
 
 async def _subscribe(rig: Rig, subscriber: Receiver) -> None:
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
-        url = f"http://127.0.0.1:{rig.port('delivery')}/v1/subscriptions"
+        url = f"http://127.0.0.1:{rig.ports('delivery')[0]}/v1/subscriptions"
         answer = await client.post(url, json={"url": subscriber.url, "events": ["*"]})
     assert answer.status_code == 201, answer.text
     subscriber.secret = answer.json()["secret"]

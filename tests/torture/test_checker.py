@@ -68,7 +68,14 @@ class World:
 
 def inquire(world: World, lead_id: str) -> None:
     world.ledger.inquiries[lead_id] = Inquiry(lead_id, at(0), at(0.1), {(f"inq-{lead_id}", lead_id)})
-    world.add(INQUIRIES, f"in-{lead_id}", "inquiry.received", lead_id, inquiry_id=f"inq-{lead_id}")
+    world.add(
+        INQUIRIES,
+        f"in-{lead_id}",
+        "inquiry.received",
+        lead_id,
+        inquiry_id=f"inq-{lead_id}",
+        accepted_at=at(0).isoformat(),
+    )
 
 
 def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: float) -> None:

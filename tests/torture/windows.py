@@ -38,14 +38,24 @@ class Promise:
 def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
     """Everything that is wrong with promises."""
     promises = promises_of(records)
-    facts = _facts(records)
+    facts = _facts(evidence.records)
+    came_at = _came_at(evidence.records)
     sent = defaultdict(list)
     for activity in ledger.activities.values():
         sent[activity.lead_id].append(activity)
+    tolerance = timedelta(seconds=rules.tolerance_s)
     for promise in promises.values():
-        decide_at = promise.due_at + timedelta(seconds=rules.tolerance_s)
-        yield from _once(promise, evidence)
-        counting = [f for f in facts[promise.lead_id] if promise.starts_at <= f[0] <= decide_at]
+        decide_at = promise.due_at + tolerance
+        first_at = came_at.get(promise.lead_id, promise.starts_at) if promise.generation == 1 else promise.starts_at
+        starts_at = min(promise.starts_at, first_at)
+        earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f[0] < starts_at]
+        if promise.generation > 1:
+            # What ended it just before may have been said by the owner before.
+            earlier = [f for f in earlier if f[1] not in rules.ended_by]
+        counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f[0] <= decide_at]
+        # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all.
+        late_inquiry = all(f[0] < promise.starts_at - tolerance for f in counting)
+        yield from _once(promise, evidence, may_retract=bool(counting) and late_inquiry)
         met = any(kind in rules.met_by for _, kind in counting)
         ended = any(kind in rules.ended_by for _, kind in counting)
         moved = promise.next_owner_at is not None and promise.next_owner_at <= decide_at
@@ -96,6 +106,7 @@ def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
 
 
 def _facts(records: Sequence[Record]) -> defaultdict[str, list[tuple[datetime, str]]]:
+    """When each activity of each lead was first accepted, and its kind; several processes may have accepted it."""
     found: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for record in records:
         if record.type == "baton.activity.recorded.v1":
@@ -103,12 +114,22 @@ def _facts(records: Sequence[Record]) -> defaultdict[str, list[tuple[datetime, s
     return found
 
 
-def _once(promise: Promise, evidence: Evidence) -> Iterator[Finding]:
+def _came_at(records: Sequence[Record]) -> dict[str, datetime]:
+    """When the first inquiry of each person was accepted."""
+    found: dict[str, datetime] = {}
+    for record in records:
+        if record.type == "baton.inquiry.received.v1":
+            at = datetime.fromisoformat(record.data["accepted_at"])
+            found[record.lead_id] = min(found.get(record.lead_id, at), at)
+    return found
+
+
+def _once(promise: Promise, evidence: Evidence, *, may_retract: bool) -> Iterator[Finding]:
     if not promise.opened:
         yield Finding("missed window", f"{promise.name} was never watched")
     if len(promise.breached) > 1:
         yield Finding("two breaches", f"{promise.name} was breached {len(promise.breached)} times")
-    if "retracted" in promise.ended:
+    if "retracted" in promise.ended and not may_retract:
         yield Finding("retraction", f"{promise.name}: a breach was taken back, though no instance was given up")
     if len(set(promise.ended) - {"retracted"}) > 1:
         yield Finding("two endings", f"{promise.name} ended {promise.ended}")

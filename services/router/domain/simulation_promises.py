@@ -11,7 +11,7 @@ import msgspec
 
 from services.router.domain.lead import Lead
 from shared.domain.agreement import Agreement, Promise, Step
-from shared.domain.follow_up import DECISIVE, ENDING, is_warning, step_at
+from shared.domain.follow_up import DECISIVE, ENDING, counts_from, is_warning, step_at
 from shared.domain.promises import Owed, owed
 
 
@@ -48,7 +48,7 @@ def missed(
         decide_at = one.due_at + tolerance
         if decide_at >= now or (ended_at is not None and ended_at <= decide_at):
             continue
-        answered_at = _answered_at(one.promise, facts, _since(lead))
+        answered_at = _answered_at(one.promise, facts, lead, tolerance)
         if answered_at is None or answered_at > decide_at:
             found.append(one.promise.name)
     return tuple(found)
@@ -66,9 +66,9 @@ def moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list[Move]:
     return sorted(found, key=lambda move: move.at)
 
 
-def still_asked(agreement: Agreement, lead: Lead, facts: Sequence[Fact], move: Move) -> bool:
+def still_asked(agreement: Agreement, lead: Lead, facts: Sequence[Fact], move: Move, tolerance: timedelta) -> bool:
     """Whether nothing had ended the move's promise by then: an answer ends it too, however late."""
-    answered_at = _answered_at(agreement.promises[move.promise], facts, _since(lead))
+    answered_at = _answered_at(agreement.promises[move.promise], facts, lead, tolerance)
     return answered_at is None or answered_at > move.at
 
 
@@ -90,10 +90,10 @@ def _since(lead: Lead) -> datetime:
     return min(lead.received_at, lead.assigned_at) if lead.generation == 1 else lead.assigned_at
 
 
-def _answered_at(promise: Promise, facts: Iterable[Fact], since: datetime) -> datetime | None:
-    done = 0
+def _answered_at(promise: Promise, facts: Iterable[Fact], lead: Lead, tolerance: timedelta) -> datetime | None:
+    done, since_at = 0, _since(lead)
     for fact in sorted(facts, key=lambda fact: fact.accepted_at):
-        if fact.accepted_at < since:
+        if fact.accepted_at < counts_from(fact.kind, since_at, generation=lead.generation, tolerance=tolerance):
             continue
         if fact.kind in promise.met_by:
             done += promise.at_least if fact.kind in DECISIVE else 1

@@ -169,7 +169,7 @@ class Simulated:
         if known is None or known.lead.state != "assigned" or known.lead.generation != generation:
             return
         agreement = self.book.agreements[known.lead.agreement.hash]
-        if not still_asked(agreement, known.lead, known.facts, Move(at, promise)):
+        if not still_asked(agreement, known.lead, known.facts, Move(at, promise), self._tolerance):
             return
         if then is not None and self._alike(known, then):
             return

@@ -14,7 +14,7 @@ import msgspec
 
 from shared.bus.envelope import event_id
 from shared.domain.events import AgreementRef
-from shared.domain.follow_up import DECISIVE, ENDING
+from shared.domain.follow_up import DECISIVE, ENDING, counts_from
 
 ASSIGNED = "assigned"
 """The kind of the fact that somebody got the lead. No activity has it: it is made of the router's own word."""
@@ -40,12 +40,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One promise on one lead for one owner. `side` is `sales` or `operations`; `generation` counts the lead's owners,
     and is 0 for operations, whose promises are not about one of them.
 
-    It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too. `partition`
-    is the lead's in the activity topic. Facts count from `counts_from_at` to `decide_at`, which is the deadline
-    `due_at` and the published tolerance, in the owner's favour. `known_at` is when the monitor learned of it, by the
-    database's clock. `fault` says whose a breach would be. `steps_done` levels of the ladder are done; `look_at` is the
-    next instant at which something may have to be done, None for never. `hold` says why nothing is decided for now.
-    `superseded` windows ceased to apply after the deadline: they get their verdict, and no ladder.
+    It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
+    `partition` is the lead's in the activity topic. Facts count from `counts_from_at` to the deadline `due_at`, and
+    within the published tolerance before and after, in the owner's favour; `decide_at` is the end of that.
+    `known_at` is when the monitor learned of it, by the database's clock. `fault` says whose a breach would be.
+    `steps_done` levels of the ladder are done; `look_at` is the next instant at which something may have to be
+    done, None for never. `hold` says why nothing is decided for now. `superseded` windows ceased to apply after the
+    deadline: they get their verdict, and no ladder.
     """
 
     window_id: str
@@ -84,6 +85,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """For how many of the `needed` facts this one stands."""
         return self.needed if fact.kind in DECISIVE else 1
 
+    def counts(self, fact: Fact) -> bool:
+        """Whether the fact is not from before the promise."""
+        starts_at, generation = self.counts_from_at, self.generation
+        return fact.accepted_at >= counts_from(fact.kind, starts_at, generation=generation, tolerance=self.tolerance)
+
     @property
     def tolerance(self) -> timedelta:
         """How far clocks may differ before a fact counts as late."""
@@ -110,16 +116,17 @@ class Verdict:
 
 def counting(window: Window, facts: Iterable[Fact]) -> Window:
     """The window with those of the facts that count for it, whenever they came and however often they are told: the
-    earliest ones that make up what is needed. The same window when they change nothing.
+    earliest ones that make up what is needed. The same window when they change nothing. A fact that was accepted
+    several times, by several ingest processes, counts as it was first.
     """
-    fresh = {fact.activity_id: fact for fact in facts if _counts(window, fact)}
-    for known in window.counted:
-        fresh.pop(known.activity_id, None)
-    if not fresh:
-        return window
+    found = {fact.activity_id: fact for fact in window.counted}
+    for fact in facts:
+        known = found.get(fact.activity_id)
+        if fact.kind in window.kinds and window.counts(fact) and (known is None or _is_before(fact, known)):
+            found[fact.activity_id] = fact
     earliest: list[Fact] = []
     done = 0
-    for fact in sorted((*window.counted, *fresh.values()), key=_in_time_order):
+    for fact in sorted(found.values(), key=_in_time_order):
         if done >= window.needed:
             break
         earliest.append(fact)
@@ -150,7 +157,7 @@ def heard(window: Window, fact: Fact) -> Verdict:
         return Verdict("waits", f"the window is {window.state} already")
     if fact.kind not in window.kinds and fact.kind not in ENDING:
         return Verdict("waits", f"{fact.kind} does not count for {window.promise}")
-    if fact.accepted_at < window.counts_from_at:
+    if not window.counts(fact):
         return Verdict("waits", "the fact is older than the promise")
     return kept(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
 
@@ -215,8 +222,8 @@ def _ended(window: Window, fact: Fact) -> Verdict:
     return Verdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
 
 
-def _counts(window: Window, fact: Fact) -> bool:
-    return fact.kind in window.kinds and fact.accepted_at >= window.counts_from_at
+def _is_before(fact: Fact, other: Fact) -> bool:
+    return fact.accepted_at < other.accepted_at
 
 
 def _in_time_order(fact: Fact) -> tuple[datetime, str]:

@@ -76,7 +76,7 @@ def test_a_promise_is_not_missed_by_an_owner_who_no_longer_had_the_lead_nor_befo
 
 def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
     lead = replace(assigned()[0], generation=2)
-    answered = [Fact("call", NOW - timedelta(seconds=1))]
+    answered = [Fact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
     later = NOW + timedelta(days=1)
     assert missed(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
 
@@ -95,9 +95,9 @@ def test_an_answer_however_late_keeps_the_lead_where_it_is() -> None:
     lead = assigned()[0]
     [move] = moves(AGREED, lead, TOLERANCE)
     assert move == Move(DUE + timedelta(minutes=15) + TOLERANCE, "first_response")
-    assert still_asked(AGREED, lead, [], move)
-    assert not still_asked(AGREED, lead, [call(timedelta(minutes=20))], move)
-    assert still_asked(AGREED, lead, [call(timedelta(minutes=31))], move)
+    assert still_asked(AGREED, lead, [], move, timedelta())
+    assert not still_asked(AGREED, lead, [call(timedelta(minutes=20))], move, timedelta())
+    assert still_asked(AGREED, lead, [call(timedelta(minutes=31))], move, timedelta())
 
 
 HAD = Outcome("assigned", "mql", "ann", "benelux", "everyone else", DUE, (), "her turn")

@@ -39,7 +39,7 @@ def test_a_qualifying_fact_up_to_the_deadline_and_the_tolerance_meets_it(seconds
     ("kind", "seconds", "why"),
     [
         ("call", DECIDED + 0.001, "after the deadline"),
-        ("call", -1.001, "older than the promise"),
+        ("call", -3.001, "older than the promise"),
         ("meeting", 10, "does not count"),
     ],
 )
@@ -51,8 +51,20 @@ def test_other_facts_leave_it_open_and_say_why(kind: str, seconds: float, why: s
 
 def test_a_call_before_a_later_owner_got_the_lead_is_not_theirs() -> None:
     second = window(assigned(generation=2, received_at=at(-500)))
-    assert heard(second, fact("call", -1)).outcome == "waits"
+    assert heard(second, fact("call", -2.001)).outcome == "waits"
     assert heard(second, fact("call", 0)).outcome == "met"
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_call_counts_although_a_clock_dates_it_before_the_promise_within_the_tolerance(generation: int) -> None:
+    watched = window(assigned(generation=generation, received_at=at(0)))
+    assert heard(watched, fact("call", -2)).outcome == "met"
+
+
+def test_a_rejection_by_which_the_owner_before_let_go_does_not_end_the_promise_of_the_next() -> None:
+    second = window(assigned(generation=2))
+    assert heard(second, fact("rejected", -0.1)).outcome == "waits"
+    assert heard(second, fact("rejected", 0)).outcome == "cancelled"
 
 
 @pytest.mark.parametrize("kind", ["rejected", "won", "lost", "consent_withdrawn"])
@@ -108,7 +120,7 @@ def test_a_breach_is_stamped_with_the_deadline_and_keeps_one_id() -> None:
         ("call", 2000, "closed", "answered late"),
         ("rejected", 2000, "closed", "rejected"),
         ("call", DECIDED, "retracted", "in time after all"),
-        ("call", -2, "waits", "older"),
+        ("call", -4, "waits", "older"),
     ],
 )
 def test_what_a_fact_does_after_the_breach(kind: str, seconds: float, outcome: str, why: str) -> None:
