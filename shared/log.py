@@ -1,5 +1,6 @@
 """One JSON line per log entry on stderr; ids only, never contact data or secrets."""
 
+import json
 import logging
 import sys
 from typing import Any
@@ -11,7 +12,11 @@ from shared.domain.printable import printable, printable_json
 
 
 def _render(_logger: object, _name: str, entry: Any) -> str:
-    return printable_json(msgspec.json.encode(entry, enc_hook=str).decode())
+    try:
+        text = msgspec.json.encode(entry, enc_hook=str).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(entry, default=str)  # escapes half characters, which no encoding takes
+    return printable_json(text)
 
 
 def _for_a_terminal(_logger: object, _name: str, entry: Any) -> Any:

@@ -11,6 +11,19 @@ records_quarantined = Counter(
 batches_retried = Counter(
     "baton_batches_retried", "Batches tried again after the database or the log was away", ["service"]
 )
+partitions_paused = Gauge(
+    "baton_partitions_paused",
+    "Partitions that wait because records of many leads failed and none of their kind could be handled, by service",
+    ["service"],
+)
+messages_set_aside = Counter(
+    "baton_messages_set_aside", "Events that the log would never take, quarantined by the relay", ["service"]
+)
+task_waits = Gauge(
+    "baton_task_waits", "1 while a task waits for the database or the log to come back, else 0", ["service", "task"]
+)
+task_failures = Counter("baton_task_failures", "Times that a task failed and was started again", ["task"])
+rows_trimmed = Counter("baton_rows_trimmed", "Rows deleted because their time was up, by table", ["table"])
 events_published = Counter("baton_events_published", "Events written to the log from the outbox", ["service"])
 verdicts = Counter("baton_router_verdicts", "Verdicts of the router, by kind", ["verdict"])
 conditions_failed = Counter(

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from shared.clock import SystemClock
 from shared.db import schema
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
+from shared.db.outages import is_outage
 from shared.domain.errors import Misconfigured
 from shared.settings import Settings, read
 

@@ -18,7 +18,8 @@ from services.router.simulation.showing import DifferenceFile, page, text
 from services.sla_monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.db import agreements, schema
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
+from shared.db.outages import is_outage
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound, Refused
 from shared.domain.instants import bounded

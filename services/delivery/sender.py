@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from services.delivery.domain.retry import Answer, Step, follow
 from services.delivery.store import deliveries, events, subscriptions
@@ -15,7 +16,8 @@ from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import StoredEvent
 from services.delivery.store.subscriptions import Subscription
 from shared import log, metrics
-from shared.db.engine import Database, Tx, is_outage
+from shared.db.engine import Database, Tx
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 Post = Callable[[str, Sequence[str], str, bytes], Awaitable[Answer]]
@@ -25,7 +27,6 @@ LEASE_S = 60.0
 SENDABLE_S = 40.0
 AHEAD = 8
 IDLE_S = 1.0
-BACKOFF_S = 0.5
 GIVE_UP_AFTER = timedelta(days=5)
 
 
@@ -88,18 +89,16 @@ class Sender:
         self._log = log.get("delivery")
 
     async def run(self) -> None:
-        """Send until cancelled; an outage of the database is waited out."""
+        """Send until cancelled; an outage of the database is waited out. What an earlier run had claimed falls due
+        again when its lease ends.
+        """
+        self._lanes, self._ended = {}, []
         async with asyncio.TaskGroup() as group:
             group.create_task(self._record_forever())
             while not self._stopping:
-                try:
-                    wait_s = await self._claim_due(group)
-                except Exception as error:
-                    if not is_outage(error):
-                        raise
-                    self._log.warning("sender_waits", reason=type(error).__name__)
-                    wait_s = BACKOFF_S
-                await self._wake.wait(wait_s)
+                await self._wake.wait(
+                    await until_back(partial(self._claim_due, group), service="delivery", task="send")
+                )
 
     async def drain(self) -> None:
         """Claim no more; give back what is not under way, and return when the rest is recorded."""
@@ -153,13 +152,20 @@ class Sender:
             late = asyncio.get_running_loop().time() > job.sendable_until
             if not (self._stopping or late or (lane.slow and lane.sending)):
                 lane.sending += 1
-                answer = await self._post(job.wish.url, job.wish.secrets, job.event.event_id, job.event.body)
+                answer = await self._attempt(job)
                 lane.sending -= 1
                 step = self._step(job, answer)
                 lane.slow = step.slow_down
                 metrics.delivery_attempts.labels(step.state).inc()
         self._ended.append((job, answer))
         self._to_record.set()
+
+    async def _attempt(self, job: _Job) -> Answer:
+        try:
+            return await self._post(job.wish.url, job.wish.secrets, job.event.event_id, job.event.body)
+        except Exception as error:  # whatever an endpoint made us fail with concerns its own delivery alone
+            self._log.error("attempt_failed", subscription=job.wish.id, id=job.event.event_id, exc_info=error)
+            return Answer(None, f"the attempt failed on our side ({type(error).__name__})")
 
     def _step(self, job: _Job, answer: Answer) -> Step:
         return follow(answer, job.claimed.attempts + 1, self._fraction(), self._pace.schedule_s)
@@ -169,24 +175,15 @@ class Sender:
             await self._to_record.wait(IDLE_S)
             while self._ended:
                 ended, self._ended = self._ended, []
-                await self._record(ended)
+                await until_back(partial(self._record, ended), service="delivery", task="record")
                 for job, _ in ended:
                     job.lane.claimed -= 1
                 self._wake.set()
                 self._idle.set()
 
     async def _record(self, ended: Sequence[tuple[_Job, Answer | None]]) -> None:
-        while True:
-            try:
-                async with self._database.begin() as tx:
-                    await self._save(tx, ended)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self._log.warning("recording_waits", reason=type(error).__name__)
-                await asyncio.sleep(BACKOFF_S)
-            else:
-                return
+        async with self._database.begin() as tx:
+            await self._save(tx, ended)
 
     async def _save(self, tx: Tx, ended: Sequence[tuple[_Job, Answer | None]]) -> None:
         now = await self._database.now(tx)

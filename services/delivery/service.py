@@ -18,7 +18,8 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.store.events import trim
 from services.delivery.store.tables import TABLES
 from shared import log
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
+from shared.db.outages import is_outage
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -41,11 +42,8 @@ def build(
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
     quarantined, due, arrivals = Signal(), Signal(), Arrivals()
-    handlers = Handlers(platform.db)
     consumer = Consumer(
-        consumption=Consumption(
-            GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
-        ),
+        consumption=_consumption(platform.db),
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
@@ -66,7 +64,7 @@ def build(
 
     doors = Doors(database=platform.db, keys=platform.keys, vet_host=vet, allow_loopback=allow_loopback, due=due)
     pull = Pull(database=platform.db, keys=platform.keys, arrivals=arrivals)
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=TABLES, wake=quarantined)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=TABLES, wake=quarantined)
     return Service(
         name="delivery",
         routers=(doors.router(), pull.router()),
@@ -79,6 +77,14 @@ def build(
         closes=(pull.close,),
         drains=(sender.drain, webhooks.close),
         checks={"database": lambda: _answers(platform.db.ping), "log": lambda: _answers(platform.bus.ping)},
+        notes={"consumer": consumer.note},
+    )
+
+
+def _consumption(database: Database) -> Consumption:
+    handlers = Handlers(database)
+    return Consumption(
+        GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
     )
 
 

@@ -34,7 +34,7 @@ def build(platform: Platform) -> Service:
         tables=tables,
         committed=[decided, waits],
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=tables, wake=decided)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=tables, wake=decided)
     waiting = Waiting(sittings, platform.clock, waits, decided)
     orders = Orders(sittings, (decided, waits))
     return Service(
@@ -50,5 +50,5 @@ def build(platform: Platform) -> Service:
         starts=(in_force.start,),
         tasks={"consumer": consumer.run, "relay": relay.run, "agreement": in_force.run, "waiting": waiting.run},
         checks={"database": platform.check_database, "bus": platform.check_bus},
-        notes={"agreement": in_force.note},
+        notes={"agreement": in_force.note, "consumer": consumer.note},
     )

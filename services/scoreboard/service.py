@@ -41,7 +41,7 @@ def build(platform: Platform) -> Service:
         tables=tables,
         committed=(seen, decided),
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=tables, wake=decided)
+    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=tables, wake=decided)
 
     async def database() -> str | None:
         await platform.db.ping()
@@ -53,6 +53,7 @@ def build(platform: Platform) -> Service:
         tasks={"consume": consumer.run, "relay": relay.run, "live": live.run},
         closes=(live.close,),
         checks={"database": database},
+        notes={"consumer": consumer.note},
     )
 
 

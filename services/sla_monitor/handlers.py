@@ -97,7 +97,7 @@ class Handlers:
 
         Runs in the transaction that moves past the record, so that no watermark behind it counts before the hold.
         """
-        holds = [hold for hold in (_hold(r.event) for r in batch) if hold is not None]
+        holds = [hold for hold in map(_hold, batch) if hold is not None]
         if not holds:
             return
         now = await self._database.now(tx)
@@ -227,11 +227,12 @@ def _fact(event: ActivityRecorded) -> tuple[str, Fact]:
     return event.lead_id, Fact(event.activity_id, event.kind, event.accepted_at)
 
 
-def _hold(event: object) -> Hold | None:
+def _hold(received: Received) -> Hold | None:
+    event = received.event
     if not isinstance(event, RecordQuarantined) or not event.lead_id or not event.origin.startswith(f"{ACTIVITIES}/"):
         return None
     reason = f"the record {event.origin} could not be read ({event.code})"
-    return Hold(event.quarantine_id, event.lead_id, _digest(event.body), reason)
+    return Hold(event.quarantine_id, event.lead_id, _digest(received.record.value), reason)
 
 
 def _digest(body: bytes) -> str:

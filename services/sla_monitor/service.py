@@ -36,10 +36,13 @@ def build(platform: Platform) -> Service:
     )
     partitions = platform.bus.partitions(ACTIVITIES)
     timer = Timer(database=platform.db, partitions=partitions, wake=wake, announced=announced)
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, tables=store.tables, wake=announced)
+    relay = OutboxRelay(
+        database=platform.db, bus=platform.bus, clock=platform.clock, tables=store.tables, wake=announced
+    )
     return Service(
         name="sla_monitor",
         routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
         tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run},
         checks={"database": platform.check_database, "bus": platform.check_bus},
+        notes={"consumer": consumer.note},
     )

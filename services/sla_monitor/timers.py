@@ -13,14 +13,13 @@ from services.sla_monitor.domain import ladder, settlement
 from services.sla_monitor.domain.watermark import watermarks
 from services.sla_monitor.handlers import agreement_of, cases_of, save
 from shared import log, metrics
-from shared.db.engine import Database, is_outage
-from shared.domain.errors import Unavailable
+from shared.db.engine import Database
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 BATCH = 500
 LONGEST_WAIT_S = 1.0
 BLOCKED_WAIT_S = 0.25
-BACKOFF_S = 0.5
 STALLED_S = 30.0
 
 
@@ -40,14 +39,7 @@ class Timer:
     async def run(self) -> None:
         """Settle until cancelled; an outage of the database is waited out."""
         while True:
-            try:
-                wait_s = await self.settle_due_windows()
-            except Exception as error:
-                if not isinstance(error, Unavailable) and not is_outage(error):
-                    raise
-                self._log.warning("timer_waits", reason=type(error).__name__)
-                wait_s = BACKOFF_S
-            await self._wake.wait(wait_s)
+            await self._wake.wait(await until_back(self.settle_due_windows, service="sla_monitor", task="timer"))
 
     async def settle_due_windows(self) -> float:
         """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""

@@ -111,11 +111,16 @@ def decode(record: Record) -> Received:
             raise Refused(f"unknown event type {kind!r}: it needs a newer Baton, or it is on the wrong topic")
         event = _decoder(kind).decode(record.value)
         time = datetime.fromisoformat(record.headers["ce_time"].decode())
+        if time.tzinfo is None:
+            raise ValueError("ce_time names no zone")
+        time = time.astimezone(UTC)
         envelope = Envelope(record.headers["ce_id"].decode(), record.headers["ce_source"].decode(), time, event)
     except KeyError as missing:
         raise Refused(f"the record has no header {missing.args[0]}") from missing
-    except (msgspec.DecodeError, ValueError) as bad:
+    except (msgspec.DecodeError, ValueError, OverflowError) as bad:
         raise Refused(f"the record does not read as an event: {bad}") from bad
+    except RecursionError as deep:
+        raise Refused("the record does not read as an event: it is nested too deeply") from deep
     return Received(envelope, record)
 
 

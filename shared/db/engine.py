@@ -5,7 +5,6 @@ would fail at once, whatever the busy timeout) and a few readers. A transaction 
 nothing.
 """
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -22,14 +19,6 @@ from shared.domain.errors import Misconfigured
 from shared.ports import Clock
 
 Tx = AsyncConnection
-_TRANSIENT_CODES = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-)
-_TRANSIENT_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57014", "53300")
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -104,21 +93,6 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the database is away, busy or asks for the transaction to be run again."""
-    if isinstance(error, OSError | PoolTimeout | TimeoutError | InterfaceError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    if state is not None:
-        return state in _TRANSIENT_STATES or state.startswith("08")
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code is not None:
-        return code & 0xFF in _TRANSIENT_CODES
-    return error.connection_invalidated or isinstance(error, OperationalError)
 
 
 def _postgresql(url: str, pool_size: int) -> AsyncEngine:

@@ -7,6 +7,7 @@ numbers.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -33,13 +34,27 @@ async def announce(tx: Tx, tables: RuntimeTables, envelopes: Sequence[Envelope])
     await insert_rows(tx, tables.outbox, rows)
 
 
-async def unpublished(tx: Tx, tables: RuntimeTables, *, most: int) -> tuple[list[int], list[Message]]:
-    """The oldest events that are not known to be on the bus: their numbers, and the messages to send."""
+class Announced(NamedTuple):
+    """An event that waits to be published: its number in the outbox, its id, and the message to send."""
+
+    seq: int
+    event_id: str
+    message: Message
+
+
+async def unpublished(tx: Tx, tables: RuntimeTables, *, most: int) -> list[Announced]:
+    """The oldest events that are not known to be on the bus."""
     table = tables.outbox
     rows = (await tx.execute(sa.select(table).order_by(table.c.seq).limit(most))).all()
     source = f"baton/{tables.service}"
-    messages = [Message(r.topic, r.key, r.value, attributes(r.event_id, r.type, source, r.key, r.time)) for r in rows]
-    return [r.seq for r in rows], messages
+    return [
+        Announced(
+            r.seq,
+            r.event_id,
+            Message(r.topic, r.key, r.value, attributes(r.event_id, r.type, source, r.key, r.time)),
+        )
+        for r in rows
+    ]
 
 
 async def forget_published(tx: Tx, tables: RuntimeTables, numbers: Sequence[int]) -> None:

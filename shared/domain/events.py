@@ -324,7 +324,8 @@ class RecordQuarantined(Event, frozen=True, kw_only=True):
     """Bytes that could not be handled, kept with where they came from and why.
 
     `lead_id` is the record's key, or the source's name when no lead is known. `inquiry_id` is given when the bytes
-    were an inquiry. `origin` is `source:NAME` or `TOPIC/PARTITION/OFFSET`.
+    were an inquiry. `origin` is `source:NAME`, `TOPIC/PARTITION/OFFSET` or, for an event that the log would not take,
+    `outbox:SERVICE/EVENT`. Of too many bytes, `body` has the beginning and `body_bytes` their number.
     """
 
     TYPE = "baton.record.quarantined.v1"
@@ -339,6 +340,7 @@ class RecordQuarantined(Event, frozen=True, kw_only=True):
     body: bytes
     record_type: str | None = None
     inquiry_id: str | None = None
+    body_bytes: int | None = None
 
 
 def _concrete(kind: type[Event]) -> list[type[Event]]:

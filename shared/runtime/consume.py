@@ -3,7 +3,7 @@
 One poll is one transaction: positions compared-and-swapped, ids noted in the inbox, handlers run, decided events in
 the outbox. What the transaction did holds whole or not at all, so a crash, a redelivery or a second owner changes
 nothing. A batch that a handler can't take is halved until the bad record stands alone; that one is quarantined in
-the transaction that moves past it, its neighbours go through.
+the transaction that moves past it, its neighbours go through. Where none passes, the partition pauses (`pausing`).
 """
 
 import asyncio
@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from shared import log, metrics
-from shared.bus.envelope import Envelope, Received, decode, event_id
+from shared.bus.envelope import Received, decode
 from shared.db import inbox, outbox, position
-from shared.db.engine import Database, Tx, is_outage
+from shared.db.engine import Database, Tx
+from shared.db.outages import is_outage
 from shared.db.tables import RuntimeTables
-from shared.domain.errors import Refused, Unavailable
-from shared.domain.events import RecordQuarantined, WatermarkAdvanced
+from shared.domain.errors import Unavailable
+from shared.domain.events import WatermarkAdvanced
 from shared.ports import Bus, Clock, Place, Record, Subscription
+from shared.runtime import quarantine
+from shared.runtime.outage import Pauses, is_away, reason, until_back
+from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
 from shared.runtime.service import Signal
 
 Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
@@ -26,12 +30,15 @@ Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
 
 BATCH = 1000
 POLL_S = 1.0
-BACKOFF_S = 0.5
-QUARANTINE_LIMIT = 20
+TRACE_EVERY_S = 60.0
 
 
-class TooManyBadRecords(Exception):
-    """One bad record after another points at a bad release, not at bad records: stop before everything is set aside."""
+class _Tried(Exception):
+    """Ends a transaction in which a record was only tried."""
+
+    def __init__(self, handled: int) -> None:
+        super().__init__()
+        self.handled = handled
 
 
 class _Lost(Exception):
@@ -75,19 +82,30 @@ class Consumer:
         self._tables = tables
         self._committed = committed
         self._at: dict[Place, int] = {}
-        self._bad_in_a_row = 0
+        self._pausing = Pausing()
+        self._pauses = Pauses()
+        self._traced: dict[object, float] = {}
+        self._waiting = metrics.task_waits.labels(tables.service, "consumer")
         self._log = log.get(tables.service)
 
     async def run(self) -> None:
-        """Consume until cancelled. Outages are waited out; any other error ends the process, which starts anew."""
+        """Consume until cancelled. Outages are waited out."""
         while True:
-            try:
-                await self._consume()
-            except Unavailable as away:
-                self._log.warning("consumer_waits", reason=str(away))
-                await asyncio.sleep(BACKOFF_S)
+            await until_back(self._consume, service=self._tables.service, task="consumer")
 
-    async def _consume(self) -> None:
+    def note(self) -> str | None:
+        """For readiness: which partitions pause, and why."""
+        paused = list(self._pausing.paused.values())
+        if not paused:
+            return None
+        more = f" (and {len(paused) - 1} more)" if len(paused) > 1 else ""
+        return (
+            f"records of {FAILING_LEADS} leads in a row could not be handled and none in between could: paused before "
+            f"{paused[0].origin}{more} after {paused[0].error}. Nothing is lost. If this release is at fault, mend it; "
+            f"if the records are, it goes on by itself with the next one that can be handled."
+        )
+
+    async def _consume(self) -> NoReturn:
         subscription = await self._bus.subscribe(
             group=self._consumption.group, topics=tuple(self._consumption.handlers), positions=self._positions
         )
@@ -96,6 +114,8 @@ class Consumer:
                 records = await subscription.poll(most=BATCH, wait_s=POLL_S)
                 if records:
                     await self._take(subscription, records)
+                if self._pausing.retry_due(self._clock.monotonic()):
+                    await subscription.rewind()
                 if 0 < len(records) < BATCH and self._consumption.gather_s:
                     await asyncio.sleep(self._consumption.gather_s)
         finally:
@@ -111,72 +131,138 @@ class Consumer:
         return found
 
     async def _take(self, subscription: Subscription, records: Sequence[Record]) -> None:
+        paused = set(self._pausing.paused)
         try:
-            await self._handle(records)
+            await self._look_ahead([record for record in records if place_of(record) in paused])
+            free = [record for record in records if place_of(record) not in paused]
+            if free:
+                await self._handle(free)
         except _Lost:
             self._log.info("places_lost")
             await subscription.rewind()
         except Exception as error:
-            if not isinstance(error, Unavailable) and not is_outage(error):
+            if not is_away(error):
                 raise
             metrics.batches_retried.labels(self._tables.service).inc()
-            self._log.warning("batch_waits", reason=type(error).__name__)
-            await asyncio.sleep(BACKOFF_S)
-            await subscription.rewind()
+            self._waiting.set(1)
+            self._log.warning("batch_waits", reason=reason(error))
+            await asyncio.sleep(self._pauses.next_s())
+            await until_back(subscription.rewind, service=self._tables.service, task="consumer")
         else:
-            await subscription.note({place: self._at[place] for place in {(r.topic, r.partition) for r in records}})
+            self._pauses.reset()
+            self._waiting.set(0)
+            await subscription.note({place: self._at[place] for place in {place_of(record) for record in free}})
+            if self._pausing.paused.keys() != paused:
+                await subscription.rewind()
+        metrics.partitions_paused.labels(self._tables.service).set(len(self._pausing.paused))
+
+    async def _look_ahead(self, records: Sequence[Record]) -> None:
+        """Try what stands behind a pause, newest first: one record that could be handled ends the pause."""
+        for record in reversed(records):
+            if self._pausing.shows(record) and await self._could_handle(record):
+                self._log.info("partition_resumes", place=origin_of(record))
+                self._pausing.shown(record)
+
+    async def _could_handle(self, record: Record) -> bool:
+        try:
+            async with self._database.begin() as tx:
+                raise _Tried(len(await self._run_handlers(tx, [record])))
+        except _Tried as tried:
+            return tried.handled > 0
+        except Exception as error:
+            if is_away(error):
+                raise
+            return False
 
     async def _handle(self, records: Sequence[Record]) -> None:
         """All of them in one transaction; if a handler fails on its own account, each half in one, and so on."""
+        if self._pausing.paused:
+            records = [record for record in records if place_of(record) not in self._pausing.paused]
+        if not records:
+            return
+        failure = await self._failure(records)
+        if failure is None:
+            return
+        if len(records) == 1:
+            await self._set_aside(records[0], failure)
+            return
+        half = len(records) // 2
+        await self._handle(records[:half])
+        await self._handle(records[half:])
+
+    async def _failure(self, records: Sequence[Record]) -> Exception | None:
+        """Why the records could not be handled and committed together; None when they were. Raises outages."""
         try:
             await self._commit(records, quarantine=None)
-            self._bad_in_a_row = 0
-        except (_Lost, Unavailable):
-            raise
         except Exception as error:
-            if is_outage(error):
+            if isinstance(error, _Lost) or is_away(error):
                 raise
-            if len(records) == 1:
-                await self._set_aside(records[0], error)
-                return
-            half = len(records) // 2
-            await self._handle(records[:half])
-            await self._handle(records[half:])
+            return error
+        return None
 
     async def _set_aside(self, record: Record, error: Exception) -> None:
-        self._bad_in_a_row += 1
-        if self._bad_in_a_row > QUARANTINE_LIMIT:
-            raise TooManyBadRecords(f"{QUARANTINE_LIMIT} records in a row could not be handled") from error
-        metrics.records_quarantined.labels(self._tables.service).inc()
-        self._log.error("record_quarantined", place=_origin(record), error=type(error).__name__, exc_info=error)
-        await self._commit([record], quarantine=error)
+        """Quarantine the record, or pause before it if it may not be its own fault."""
+        if not self._pausing.may_quarantine(record):
+            self._pause(record, error)
+            return
+        self._say("record_quarantined", record, error)
+        try:
+            await self._commit([record], quarantine=error)
+        except Exception as failed:
+            if isinstance(failed, _Lost) or is_away(failed):
+                raise
+            self._pause(record, failed)
+        else:
+            metrics.records_quarantined.labels(self._tables.service).inc()
+
+    def _pause(self, record: Record, error: Exception) -> None:
+        self._say("partition_pauses", record, error)
+        self._pausing.pause(record, error, self._clock.monotonic())
+
+    def _say(self, event: str, record: Record, error: Exception) -> None:
+        """Log it, with the traceback at most once a minute for each kind of record and error."""
+        what, now_s = (event, kind_of(record), type(error)), self._clock.monotonic()
+        traced = now_s - self._traced.get(what, float("-inf")) < TRACE_EVERY_S
+        if not traced:
+            self._traced[what] = now_s
+        self._log.error(event, place=origin_of(record), error=type(error).__name__, exc_info=None if traced else error)
 
     async def _commit(self, records: Sequence[Record], *, quarantine: Exception | None) -> None:
         moves = self._moves(records)
+        handled: Sequence[Record] = ()
         async with self._database.begin() as tx:
             if await position.advance(tx, self._tables, moves):
                 raise _Lost
             if quarantine is None:
-                await self._run_handlers(tx, records)
+                handled = await self._run_handlers(tx, records)
             else:
-                aside = [Received(self._quarantined(r, quarantine), r) for r in records]
-                await outbox.announce(tx, self._tables, [each.envelope for each in aside])
-                if self._consumption.set_aside is not None:
-                    await self._consumption.set_aside(tx, aside)
+                await self._quarantine(tx, records, quarantine)
         self._at.update({place: new for place, (_, new) in moves.items()})
+        self._pausing.passed(handled)
         metrics.records_handled.labels(self._tables.service, records[0].topic).inc(len(records))
         for signal in self._committed:
             signal.set()
 
-    async def _run_handlers(self, tx: Tx, records: Sequence[Record]) -> None:
+    async def _quarantine(self, tx: Tx, records: Sequence[Record], error: Exception) -> None:
+        now, service = self._clock.now(), self._tables.service
+        aside = [Received(quarantine.of_record(r, error, service=service, now=now), r) for r in records]
+        await outbox.announce(tx, self._tables, [each.envelope for each in aside])
+        if self._consumption.set_aside is not None:
+            await self._consumption.set_aside(tx, aside)
+
+    async def _run_handlers(self, tx: Tx, records: Sequence[Record]) -> Sequence[Record]:
+        """Hand out what is new; which records say something about their handlers, so all new ones but watermarks."""
         received = [decode(record) for record in records]
         noted = [r.envelope.id for r in received if not self._is_repeated(r)]
         unseen = await inbox.fresh(tx, self._tables, noted, self._clock.now())
+        handled: list[Record] = []
         for topic, handler in self._consumption.handlers.items():
             mine = [r for r in received if r.record.topic == topic]
             batch = [r for r in mine if self._is_repeated(r) or _first_time(r, unseen)]
             if batch:
                 await handler(tx, batch)
+                handled += [r.record for r in batch if not isinstance(r.event, WatermarkAdvanced)]
+        return handled
 
     def _is_repeated(self, received: Received) -> bool:
         return isinstance(received.event, WatermarkAdvanced) or received.record.topic in self._consumption.repeated
@@ -188,24 +274,6 @@ class Consumer:
             raise _Lost
         return {place: (self._at[place], end) for place, end in ends.items()}
 
-    def _quarantined(self, record: Record, error: Exception) -> Envelope:
-        now = self._clock.now()
-        origin = _origin(record)
-        kind = record.headers.get("ce_type", b"").decode(errors="replace") or None
-        event = RecordQuarantined(
-            lead_id=record.key,
-            quarantine_id=event_id("quarantine", self._tables.service, origin),
-            service=self._tables.service,
-            origin=origin,
-            code=type(error).__name__,
-            detail=error.detail if isinstance(error, Refused) else "the handler failed; its log has the reason",
-            at=now,
-            body=record.value,
-            record_type=kind,
-            inquiry_id=_inquiry_in(record),
-        )
-        return Envelope(event.quarantine_id, f"baton/{self._tables.service}", now, event)
-
 
 def _first_time(received: Received, unseen: set[str]) -> bool:
     """Whether the event is new; takes its id out of `unseen`, so that a second copy in the same batch is not."""
@@ -213,18 +281,6 @@ def _first_time(received: Received, unseen: set[str]) -> bool:
         unseen.discard(received.envelope.id)
         return True
     return False
-
-
-def _inquiry_in(record: Record) -> str | None:
-    """The inquiry that the record is about, where its bytes still tell."""
-    try:
-        return getattr(decode(record).event, "inquiry_id", None)
-    except Refused:
-        return None
-
-
-def _origin(record: Record) -> str:
-    return f"{record.topic}/{record.partition}/{record.offset}"
 
 
 def _raise_outage(error: Exception) -> NoReturn:

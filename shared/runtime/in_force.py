@@ -14,7 +14,7 @@ from shared import log
 from shared.agreement_file import AgreementRefused
 from shared.bus.envelope import Envelope, event_id, instant
 from shared.db import agreements, outbox
-from shared.db.engine import Database, Tx, is_outage
+from shared.db.engine import Database, Tx
 from shared.db.tables import RuntimeTables
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
@@ -22,6 +22,7 @@ from shared.domain.events import AgreementActivated
 from shared.domain.succession import Schedule, Version, kept, succession
 from shared.ports import Clock
 from shared.runtime.agreement_watch import AgreementWatch
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 LOOK_S = 2.0
@@ -75,16 +76,13 @@ class InForce:
         while True:
             await asyncio.sleep(self._wait_s)
             before = self._current
-            try:
-                await self._file.look()
-                await self._agree()
-                if self._changed is not None and self._current != before:
-                    self._changed.set()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self._wait_s = self._look_s
-                self._log.warning("agreement_waits", reason=type(error).__name__)
+            await until_back(self._look, service=self._tables.service, task="agreement")
+            if self._changed is not None and self._current != before:
+                self._changed.set()
+
+    async def _look(self) -> None:
+        await self._file.look()
+        await self._agree()
 
     def findings(self) -> list[str]:
         """What is wrong with the file or with a kept version, and what may surprise; empty when all is well."""

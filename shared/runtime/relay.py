@@ -1,29 +1,36 @@
 """Puts a service's decided events on the bus, in order, again and again until the bus has them.
 
 One process of a service relays at a time (an advisory lock on PostgreSQL). The lock only spares duplicates: were
-two to relay, readers would drop the second copy.
+two to relay, readers would drop the second copy. An event that the bus will never take is quarantined, and the others
+go on.
 """
+
+from collections.abc import Mapping
 
 from shared import log, metrics
 from shared.db import outbox
 from shared.db.claim import Claim
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
+from shared.db.outbox import Announced
 from shared.db.tables import RuntimeTables
-from shared.domain.errors import Unavailable
-from shared.ports import Bus
+from shared.domain.errors import Unavailable, Unwritable
+from shared.domain.events import QUARANTINE
+from shared.ports import Bus, Clock
+from shared.runtime import quarantine
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 BATCH = 1000
 IDLE_S = 0.2
-BACKOFF_S = 0.5
 
 
 class OutboxRelay:
     """Relays one service's outbox. `wake` is set by whoever commits events."""
 
-    def __init__(self, *, database: Database, bus: Bus, tables: RuntimeTables, wake: Signal) -> None:
+    def __init__(self, *, database: Database, bus: Bus, clock: Clock, tables: RuntimeTables, wake: Signal) -> None:
         self._database = database
         self._bus = bus
+        self._clock = clock
         self._tables = tables
         self._wake = wake
         self._claim = Claim(database, f"{tables.service}_outbox")
@@ -34,27 +41,46 @@ class OutboxRelay:
         """Relay until cancelled; an outage of the database or the bus is waited out."""
         try:
             while True:
-                try:
-                    busy = await self._claim.held() and await self.relay_once()
-                    if not busy:
-                        await self._wake.wait(IDLE_S)
-                except Exception as error:
-                    if not isinstance(error, Unavailable) and not is_outage(error):
-                        raise
-                    await self._claim.release()
-                    self._log.warning("relay_waits", reason=type(error).__name__)
-                    await self._wake.wait(BACKOFF_S)
+                if not await until_back(self._relay_if_ours, service=self._tables.service, task="relay"):
+                    await self._wake.wait(IDLE_S)
         finally:
             await self._claim.release()
 
     async def relay_once(self) -> bool:
         """Publish the oldest batch; returns whether there was one."""
         async with self._database.read() as tx:
-            numbers, messages = await outbox.unpublished(tx, self._tables, most=BATCH)
-        if not numbers:
+            announced = await outbox.unpublished(tx, self._tables, most=BATCH)
+        if not announced:
             return False
-        await self._bus.publish(messages)
+        try:
+            await self._bus.publish([each.message for each in announced])
+        except Unwritable as refused:
+            await self._set_aside({announced[index]: why for index, why in refused.reasons.items()})
+            return True
         async with self._database.begin() as tx:
-            await outbox.forget_published(tx, self._tables, numbers)
-        self._published.inc(len(numbers))
+            await outbox.forget_published(tx, self._tables, [each.seq for each in announced])
+        self._published.inc(len(announced))
         return True
+
+    async def _relay_if_ours(self) -> bool:
+        try:
+            return await self._claim.held() and await self.relay_once()
+        except BaseException:
+            await self._claim.release()
+            raise
+
+    async def _set_aside(self, refused: Mapping[Announced, str]) -> None:
+        """Quarantine these events in place of publishing them."""
+        now, service = self._clock.now(), self._tables.service
+        if any(each.message.topic == QUARANTINE for each in refused):
+            raise Unavailable(f"the log does not even take a quarantined record: {next(iter(refused.values()))}")
+        aside = [
+            quarantine.of_message(each.message, each.event_id, why, service=service, now=now)
+            for each, why in refused.items()
+        ]
+        async with self._database.begin() as tx:
+            await outbox.announce(tx, self._tables, aside)
+            await outbox.forget_published(tx, self._tables, [each.seq for each in refused])
+        metrics.messages_set_aside.labels(service).inc(len(refused))
+        for each, why in refused.items():
+            self._log.error("event_set_aside", id=each.event_id, topic=each.message.topic, reason=why)

@@ -1,7 +1,8 @@
 """Starts services in one process, serves them, and drains on SIGINT or SIGTERM.
 
 Crash-only: nothing that must be right depends on an orderly stop; draining only makes it quick and quiet. A task
-that fails ends the process with exit code 1, so that whoever supervises it starts it anew.
+that fails is started again while the others go on. Should one end all the same, the process ends with exit code 1, so
+that its supervisor starts it again.
 """
 
 import asyncio
@@ -21,12 +22,15 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db import schema
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
+from shared.db.outages import is_outage
 from shared.domain.errors import Misconfigured, Problem
 from shared.http import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
 from shared.runtime.connections import BACKLOG, Connection, Connections, limits_for_this_process
+from shared.runtime.outage import until_back
 from shared.runtime.service import Platform, Service
+from shared.runtime.task import Task
 from shared.runtime.web import Web
 from shared.settings import Settings, read, refuse_unread, service_links
 
@@ -98,12 +102,13 @@ async def _main(
             await asyncio.wait([starting])
             return 0
         platform, services = await starting
-        web = Web(platform, services)
+        tasks = [Task(f"{s.name}.{name}", run) for s in services for name, run in s.tasks.items()]
+        web = Web(platform, services, tasks)
         # What was made so far stays: each search of it for garbage took 100 ms, in which nobody was served. Cycles are
         # rare, and batches of thousands of rows are not worth a search each (measured: 4 us a lead).
         gc.freeze()
         gc.set_threshold(5_000, 20, 20)
-        return await _serve(web, services, settings, listener, stop, ready)
+        return await _serve(web, services, tasks, settings, listener, stop, ready)
 
 
 async def _start(
@@ -116,8 +121,9 @@ async def _start(
 ) -> tuple[Platform, list[Service]]:
     platform = await _platform(stack, settings, environ, accepts_only=accepts_only)
     services = [build(platform) for build in builders]
-    for start in (start for service in services for start in service.starts):
-        await start()
+    for service in services:
+        for start in service.starts:
+            await until_back(start, service=service.name, task="start")
     return platform, services
 
 
@@ -220,6 +226,7 @@ def _server(web: Web, connections: Connections) -> uvicorn.Server:
 async def _serve(
     web: Web,
     services: Sequence[Service],
+    supervised: Sequence[Task],
     settings: Settings,
     listener: socket.socket,
     stop: asyncio.Event,
@@ -227,7 +234,7 @@ async def _serve(
 ) -> int:
     connections = Connections(limits_for_this_process())
     server = _server(web, connections)
-    tasks = [asyncio.create_task(run(), name=f"{s.name}.{name}") for s in services for name, run in s.tasks.items()]
+    tasks = [asyncio.create_task(task.run(), name=task.name) for task in supervised]
     sweeping = asyncio.create_task(connections.sweep(), name="sweep")
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="serve")
     stopping = asyncio.create_task(stop.wait(), name="stop")

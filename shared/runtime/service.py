@@ -64,7 +64,7 @@ class Service:
 
     `doors` are plain ASGI apps by path prefix, `described` makes their OpenAPI `paths` and `schemas`; `routers` go into
     the FastAPI app, which asks for a key before it reads the body of a change, except for `viewers_may_post` (paths).
-    `starts` run in order before anything else, `tasks` run until the end (one that raises stops the process), `drains`
+    `starts` run in order before anything else, `tasks` run until the end (one that raises is started again), `drains`
     run in order after the doors are closed. `checks` make up readiness, `notes` are told beside them and don't change
     it.
     """

@@ -18,7 +18,9 @@ from shared import log
 from shared.access import SAFE_METHODS, may_view, refuse_cross_site, refuse_foreign_host
 from shared.domain.errors import Problem, Unavailable
 from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
+from shared.runtime.outage import is_away, reason
 from shared.runtime.service import Check, Platform, Service
+from shared.runtime.task import Task
 
 MAX_BODY = 1024 * 1024
 _OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json")
@@ -32,7 +34,7 @@ class _Status(Problem):
 class Web:
     """The whole door of a process. Not ready until `open` is called; `close` makes it unready for draining."""
 
-    def __init__(self, platform: Platform, services: Sequence[Service]) -> None:
+    def __init__(self, platform: Platform, services: Sequence[Service], tasks: Sequence[Task] = ()) -> None:
         self._doors = sorted(
             ((prefix, door) for service in services for prefix, door in service.doors.items()),
             key=lambda d: -len(d[0]),
@@ -40,6 +42,7 @@ class Web:
         self._platform = platform
         self._viewers = {path for service in services for path in service.viewers_may_post}
         self._checks = {f"{s.name}.{name}": check for s in services for name, check in s.checks.items()}
+        self._checks |= {task.name: task.check for task in tasks}
         self._notes = {f"{s.name}.{name}": note for s in services for name, note in s.notes.items()}
         self._open = False
         self._log = log.get("web")
@@ -151,6 +154,9 @@ class Web:
         return _response(problem, error.headers)
 
     async def _unexpected(self, request: Request, error: Exception) -> Response:
+        if is_away(error):
+            self._log.warning("request_waits", path=request.url.path, reason=reason(error))
+            return _response(Unavailable("The database or the log is not available right now. Try again."))
         self._log.error("request_failed", path=request.url.path, exc_info=error)
         return _response(Unavailable("This failed on our side and is in our log; nothing was half applied. Try again."))
 

@@ -89,7 +89,7 @@ class Said:
 @pytest.fixture
 async def said(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Said]:
     """The router's announcements, relayed to the log and read from there."""
-    relay = OutboxRelay(database=database, bus=embedded_bus, tables=tables, wake=Signal())
+    relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=Signal())
     heard = Said(embedded_bus)
     tasks = [asyncio.create_task(heard.follow()), asyncio.create_task(relay.run())]
     yield heard

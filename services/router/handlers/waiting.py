@@ -4,7 +4,6 @@ They are tried whenever a lead ends or moves, before new inquiries are judged, a
 available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are handed on likewise.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -15,9 +14,10 @@ from services.router.domain.lead import Lead
 from services.router.domain.proof import Ask
 from services.router.handlers.sitting import Sitting, Sittings
 from services.router.store import leads as store
-from shared.db.engine import Tx, is_outage
+from shared.db.engine import Tx
 from shared.domain.agreement import Agreement, Pool
 from shared.ports import Clock
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 PAGE = 200
@@ -25,7 +25,6 @@ MOST = 1000
 """So many waiting leads of a pool are looked at in one transaction, so that it stays short."""
 
 LONGEST_WAIT_S = 60.0
-BACKOFF_S = 1.0
 
 
 class Waiting:
@@ -43,14 +42,7 @@ class Waiting:
     async def run(self) -> None:
         """Until cancelled; an outage of the database is waited out."""
         while True:
-            try:
-                more = await self._settle()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                await asyncio.sleep(BACKOFF_S)
-                continue
-            if not more:
+            if not await until_back(self._settle, service="router", task="waiting"):
                 await self._until_due()
 
     async def _until_due(self) -> None:

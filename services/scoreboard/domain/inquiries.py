@@ -115,5 +115,5 @@ def counts_for(inquiry: Inquiry) -> Iterator[Count]:
 def _id_in(body: bytes) -> str | None:
     try:
         return msgspec.json.decode(body, type=_Named).inquiry_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None

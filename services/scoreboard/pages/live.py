@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from services.scoreboard.store import reading
-from shared import log
-from shared.db.engine import Database, is_outage
+from shared.db.engine import Database
 from shared.domain.errors import Unavailable
+from shared.runtime.outage import until_back
 from shared.runtime.service import Signal
 
 POLL_S = 1.0
@@ -31,7 +31,6 @@ class Live:
         self._listeners: set[asyncio.Event] = set()
         self._seen = -1
         self._closed = False
-        self._log = log.get("scoreboard")
 
     @property
     def listeners(self) -> int:
@@ -44,20 +43,16 @@ class Live:
             await self._committed.wait(POLL_S)
             if not self._listeners:
                 continue
-            try:
-                async with self._database.read() as tx:
-                    handled = await reading.events_handled(tx)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self._log.warning("live_waits", reason=type(error).__name__)
-                await asyncio.sleep(POLL_S)
-                continue
+            handled = await until_back(self._handled, service="scoreboard", task="live")
             if handled != self._seen:
                 self._seen = handled
                 for listener in self._listeners:
                     listener.set()
                 await asyncio.sleep(QUIET_S)
+
+    async def _handled(self) -> int:
+        async with self._database.read() as tx:
+            return await reading.events_handled(tx)
 
     def make_room(self) -> None:
         """Raise `Unavailable` when as many pages listen as we can serve."""

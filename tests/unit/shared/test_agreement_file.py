@@ -237,9 +237,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_example_loads_without_warnings_and_fast():
     load(EXAMPLE)  # the first one also imports the holidays of every country
-    start = time.perf_counter()
+    start = time.process_time()
     loaded = load(EXAMPLE)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3
     assert loaded.warnings == ()
     assert list(loaded.agreement.people) == ["ann", "bob", "cleo", "mia"]
     assert loaded.agreement.calendars["always"].always

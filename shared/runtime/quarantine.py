@@ -1,0 +1,92 @@
+"""The event that keeps what could not be handled, or could not be written: always encodable, and always small enough
+for the log.
+
+Nothing in it may make it fail in its turn: texts from outside are cut and cleaned, and of a body beyond `KEPT_BYTES`
+the beginning is kept with its full size. The rest stands where `origin` says, for as long as that topic is kept.
+"""
+
+from datetime import datetime
+
+from shared.bus.envelope import Envelope, decode, event_id
+from shared.domain.errors import Refused
+from shared.domain.events import RecordQuarantined
+from shared.ports import Message, Record
+from shared.runtime.pausing import origin_of
+
+KEPT_BYTES = 256 * 1024
+_ID_CHARS, _DETAIL_CHARS = 200, 1000
+
+
+def of_record(record: Record, error: Exception, *, service: str, now: datetime) -> Envelope:
+    """About a record that the handlers of `service` could not take, because of `error`."""
+    detail = error.detail if isinstance(error, Refused) else "the handler failed; its log has the reason"
+    kind = record.headers.get("ce_type", b"").decode(errors="replace")
+    return _quarantined(
+        origin=origin_of(record),
+        key=record.key,
+        body=record.value,
+        kind=kind,
+        inquiry_id=_inquiry_in(record),
+        code=type(error).__name__,
+        detail=detail,
+        service=service,
+        now=now,
+    )
+
+
+def of_message(message: Message, event: str, reason: str, *, service: str, now: datetime) -> Envelope:
+    """About the event with the id `event` that `service` announced and that the log will never take."""
+    kind = dict(message.headers).get("ce_type", b"").decode(errors="replace")
+    return _quarantined(
+        origin=f"outbox:{service}/{event}",
+        key=message.key,
+        body=message.value,
+        kind=kind,
+        inquiry_id=None,
+        code="Unwritable",
+        detail=reason,
+        service=service,
+        now=now,
+    )
+
+
+def _quarantined(
+    *,
+    origin: str,
+    key: str,
+    body: bytes,
+    kind: str,
+    inquiry_id: str | None,
+    code: str,
+    detail: str,
+    service: str,
+    now: datetime,
+) -> Envelope:
+    event = RecordQuarantined(
+        lead_id=_clean(key, _ID_CHARS),
+        quarantine_id=event_id("quarantine", service, origin),
+        service=service,
+        origin=_clean(origin, _DETAIL_CHARS),
+        code=code,
+        detail=_clean(detail, _DETAIL_CHARS),
+        at=now,
+        body=body[:KEPT_BYTES],
+        body_bytes=len(body) if len(body) > KEPT_BYTES else None,
+        record_type=_clean(kind, _ID_CHARS) or None,
+        inquiry_id=_clean(inquiry_id, _ID_CHARS) if inquiry_id else None,
+    )
+    return Envelope(event.quarantine_id, f"baton/{service}", now, event)
+
+
+def _clean(text: str, longest: int) -> str:
+    """The text as any database and any log takes it: no control characters, no half characters, not too long."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text[:longest])
+
+
+def _inquiry_in(record: Record) -> str | None:
+    """The inquiry that the record is about, where its bytes still tell."""
+    try:
+        found = getattr(decode(record).event, "inquiry_id", None)
+    except Refused:
+        return None
+    return found if isinstance(found, str) else None
