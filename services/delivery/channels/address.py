@@ -23,8 +23,11 @@ class AddressRefused(Exception):
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """What the machine's resolver says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """What the machine's resolver says. Raises `OSError` for a host without addresses, or that can't be a name."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # from the IDNA codec, such as for a label of more than 63 characters
+        raise OSError("the host is not a valid name") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

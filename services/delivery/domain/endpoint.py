@@ -15,7 +15,8 @@ PORTS = (443, 8443)
 LONGEST_URL = 2048
 _POINTER = "/url"
 _PLAIN = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")
 # What `is_global` calls global in some Python, and the transition ranges that hide an IPv4 address.
 _REFUSED_4 = (IPv4Network("100.64.0.0/10"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))

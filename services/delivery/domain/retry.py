@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from shared.domain.instants import clamped
+
 SCHEDULE_S = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 36000)
 """Seconds between the first ten attempts: 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 5 h, 10 h, 10 h."""
 
+LONGEST_RETRY_AFTER = 64
 MORE_TRIES_WHEN_REFUSED = 3
 MOST_BACKOFF = 2
 _WIDE_SPREAD = 3
@@ -71,7 +74,7 @@ def follow(answer: Answer, attempts: int, fraction: float, schedule_s: Sequence[
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks to wait: a number, or an HTTP date. None for what is neither.
+    """Seconds that a `Retry-After` header asks to wait: a number, or an HTTP date. None for anything else.
 
     >>> retry_after_s("120", datetime(2026, 11, 21, tzinfo=UTC))
     120.0
@@ -80,14 +83,14 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     """
     if value is None:
         return None
-    text = value.strip()
+    text = value[:LONGEST_RETRY_AFTER].strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, OverflowError):  # whatever the library raises for what is no date
         return None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    at = clamped(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
     return max(0.0, (at - now).total_seconds())
 
 

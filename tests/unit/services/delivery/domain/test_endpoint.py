@@ -104,3 +104,9 @@ def test_no_text_upsets_the_vetting(text: str) -> None:
     for url in (text, f"https://{text}", f"https://hooks.example.com{text}"):
         with contextlib.suppress(Refused):
             assert vet_url(url, allow_loopback=False).scheme == "https"
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example.com", ".".join(["a" * 60] * 5)])
+def test_a_host_that_dns_does_not_allow_is_refused(host: str) -> None:
+    with pytest.raises(Refused):
+        vet_url(f"https://{host}/", allow_loopback=False)

@@ -93,3 +93,25 @@ def test_retry_after_is_read_in_both_its_forms(value: str | None, seconds: float
 def test_no_retry_after_header_upsets_us(value: str) -> None:
     found = retry_after_s(value, NOW)
     assert found is None or found >= 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon, 20 Nov 9999999999 12:00:00 +0000",
+        "Mon, 20 Nov 2026 99:99:99 +0000",
+        "-1",
+        "1e9",
+        "\x00",
+        "Mon," * 5_000,
+        ",",
+    ],
+)
+def test_a_retry_after_that_is_neither_a_number_nor_a_date_asks_for_nothing(text: str) -> None:
+    assert retry_after_s(text, datetime(2026, 11, 21, tzinfo=UTC)) is None
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ [+-]\d+"))
+def test_any_retry_after_is_a_bounded_wait_or_none(text: str) -> None:
+    wait_s = retry_after_s(text, datetime(2026, 11, 21, tzinfo=UTC))
+    assert wait_s is None or 0 <= wait_s < 10**10
