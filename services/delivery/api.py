@@ -19,7 +19,8 @@ from shared.clock import new_id
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Refused
 from shared.http import Keys
-from shared.http.fields import Body, Instant
+from shared.http.cursor import read_position
+from shared.http.fields import Body, Cursor, Instant, Text
 from shared.runtime.service import Signal
 
 VetHost = Callable[[Endpoint], Awaitable[None]]
@@ -33,7 +34,7 @@ class NewSubscription(Body):
     """Where to send what: `events` are type names, prefixes such as `baton.lead.*`, or `*`."""
 
     url: str
-    events: list[str] = pydantic.Field(default=["*"], min_length=1, max_length=50)
+    events: list[Text] = pydantic.Field(default=["*"], min_length=1, max_length=50)
     description: str = pydantic.Field(default="", max_length=500)
 
 
@@ -95,24 +96,24 @@ class Doors:
             await subscriptions.add_subscription(tx, new)
         return {**_shown(new), "secret": secret}
 
-    async def list_subscriptions(self, limit: Limit = 50, cursor: str = "") -> dict[str, Any]:
+    async def list_subscriptions(self, limit: Limit = 50, cursor: Cursor = "") -> dict[str, Any]:
         """All subscriptions, oldest first."""
         async with self._database.read() as tx:
             found = await subscriptions.subscription_page(tx, cursor, limit)
         return {"items": [_shown(s) for s in found], "next_cursor": found[-1].id if len(found) == limit else None}
 
-    async def show_subscription(self, subscription_id: str) -> dict[str, Any]:
+    async def show_subscription(self, subscription_id: Text) -> dict[str, Any]:
         """One subscription, and whether its endpoint takes what it is sent."""
         return _shown(await self._found(subscription_id))
 
-    async def unsubscribe(self, subscription_id: str) -> Response:
+    async def unsubscribe(self, subscription_id: Text) -> Response:
         """Send nothing more; what is on its way may still arrive."""
         async with self._database.begin() as tx:
             if not await subscriptions.remove_subscription(tx, subscription_id):
                 raise _unknown(subscription_id)
         return Response(status_code=204)
 
-    async def enable(self, subscription_id: str) -> dict[str, Any]:
+    async def enable(self, subscription_id: Text) -> dict[str, Any]:
         """Send again to a subscription that was disabled. What it missed is not sent by itself: replay it."""
         await self._found(subscription_id)
         async with self._database.begin() as tx:
@@ -121,10 +122,10 @@ class Doors:
 
     async def list_deliveries(
         self,
-        subscription_id: str | None = None,
+        subscription_id: Text | None = None,
         state: Literal["pending", "delivered", "failed"] | None = None,
         limit: Limit = 50,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> dict[str, Any]:
         """How deliveries stand, by subscription, newest event first."""
         before = None if cursor is None else _delivery_cursor(cursor)
@@ -208,10 +209,8 @@ def _instant(at: datetime | None) -> str | None:
 
 
 def _delivery_cursor(text: str) -> tuple[str, int]:
-    subscription_id, _, place = text.rpartition(".")
-    if not subscription_id or not place.isascii() or not place.isdigit() or len(place) > 18:
-        raise Refused("This is no cursor of ours. Take 'next_cursor' from the page before.", pointer="/cursor")
-    return subscription_id, int(place)
+    subscription_id, _, position = text.rpartition(".")
+    return subscription_id, read_position(position)
 
 
 def _span(wanted: Replay) -> tuple[datetime, datetime]:

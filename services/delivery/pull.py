@@ -18,8 +18,10 @@ from services.delivery.arrivals import Arrivals, heard
 from services.delivery.domain.interest import types_of, vet_patterns
 from services.delivery.store.events import StoredEvent, events_after
 from shared.db.engine import Database
-from shared.domain.errors import Refused, Unavailable
+from shared.domain.errors import Unavailable
 from shared.http import Keys
+from shared.http.cursor import read_position
+from shared.http.fields import Cursor, Text
 
 LOOK_S = 1.0
 KEEPALIVE_S = 15.0
@@ -55,8 +57,8 @@ class Pull:
 
     async def events(
         self,
-        after: str | None = None,
-        types: str = "*",
+        after: Cursor | None = None,
+        types: Text = "*",
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         wait: Annotated[float, Query(ge=0, le=30)] = 0,
         accept: Annotated[str, Header()] = "",
@@ -130,8 +132,4 @@ def _told(event: StoredEvent) -> bytes:
 def _place(cursor: str | None, pointer: str) -> int:
     if cursor is None or cursor == "":
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise Refused(
-            "This is no cursor of ours. Take 'next' from the answer before, or leave it out.", pointer=pointer
-        )
-    return int(cursor)
+    return read_position(cursor, pointer=pointer)

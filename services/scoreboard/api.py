@@ -1,7 +1,5 @@
 """The scoreboard's JSON doors: the equation of all inquiries, and the story of one lead."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -13,12 +11,12 @@ from services.scoreboard.domain.summaries import summarise
 from services.scoreboard.store import reading
 from services.scoreboard.store.rows import Entry, Place
 from shared.bus.envelope import instant
-from shared.domain.errors import NotFound, Refused
+from shared.domain.errors import NotFound
 from shared.domain.events import TYPES
+from shared.http.cursor import read_cursor, read_position, write_cursor
+from shared.http.fields import Cursor, Text
 from shared.runtime.service import Platform
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = re.compile(r"(\d{1,17})\.(\d{1,3})\.(.{1,200})")
 _encoder = msgspec.json.Encoder()
 
 
@@ -39,9 +37,9 @@ def router(platform: Platform) -> APIRouter:
 
     @doors.get("/v1/leads/{lead_id}/timeline", summary="Everything that happened to a lead, oldest first")
     async def timeline(
-        lead_id: str, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: str | None = None
+        lead_id: Text, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: Cursor | None = None
     ) -> Response:
-        after = _place(cursor) if cursor else None
+        after = _place(cursor)
         async with platform.db.read() as tx:
             entries = await reading.story(tx, lead_id, after=after, most=limit + 1)
         if not entries and after is None:
@@ -64,17 +62,15 @@ def _item(entry: Entry) -> dict[str, Any]:
 
 
 def _cursor(entry: Entry) -> str:
-    return f"{(entry.at - _EPOCH) // timedelta(microseconds=1)}.{entry.rank}.{entry.event_id}"
+    return write_cursor(entry.at, f"{entry.rank}.{entry.event_id}")
 
 
-def _place(cursor: str) -> Place:
-    found = _CURSOR.fullmatch(cursor)
+def _place(cursor: str | None) -> Place | None:
+    found = read_cursor(cursor)
     if found is None:
-        raise Refused(
-            "This cursor was not given out here. Leave it out to start from the beginning.", pointer="/cursor"
-        )
-    at, rank, event_id = found.groups()
-    return _EPOCH + timedelta(microseconds=int(at)), int(rank), event_id
+        return None
+    rank, _, event_id = found[1].partition(".")
+    return found[0], read_position(rank, below=1_000), event_id
 
 
 def _json(body: Any) -> Response:

@@ -2,7 +2,7 @@
 only a person can say: this instance is gone for good, and this unreadable record was seen to."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,7 +20,8 @@ from shared.db import outbox
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.http import Keys
-from shared.http.fields import Body
+from shared.http.cursor import read_cursor, write_cursor
+from shared.http.fields import Body, Cursor, Text
 from shared.runtime.service import Signal
 
 MOST = 200
@@ -64,31 +65,31 @@ def _reading(database: Database, keys: Keys) -> APIRouter:
 
     @routes.get("/v1/windows")
     async def windows(
-        lead_id: str | None = None,
+        lead_id: Text | None = None,
         state: Literal["open", "paused", "met", "breached", "cancelled"] | None = None,
-        promise: str | None = None,
-        owner: str | None = None,
+        promise: Text | None = None,
+        owner: Text | None = None,
         limit: Limit = 50,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> Response:
         """Promises on leads, first due first."""
         wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
-            page = await store.windows_page(tx, filters=filters, after=_place(cursor), most=limit)
+            page = await store.windows_page(tx, filters=filters, after=read_cursor(cursor), most=limit)
         last = (page[-1].due_at, page[-1].window_id) if len(page) == limit else None
         return _page([_window(window) for window in page], last)
 
     @routes.get("/v1/escalations")
     async def escalations(
         state: Literal["firing", "acknowledged", "closed"] | None = None,
-        lead_id: str | None = None,
+        lead_id: Text | None = None,
         limit: Limit = 50,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> Response:
         """Escalations, first raised first."""
         async with database.read() as tx:
-            now, after = await database.now(tx), _place(cursor)
+            now, after = await database.now(tx), read_cursor(cursor)
             page = await store.escalations_page(tx, state=state, lead_id=lead_id, now=now, after=after, most=limit)
         last = (page[-1].raised_at, page[-1].escalation_id) if len(page) == limit else None
         return _page([_escalation(each, now) for each in page], last)
@@ -100,7 +101,7 @@ def _acknowledging(database: Database, keys: Keys, changed: Sequence[Signal]) ->
     routes = APIRouter(dependencies=[_needs(keys, "operate")])
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge")
-    async def acknowledge(escalation_id: str, body: Acknowledgement) -> Response:
+    async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:
         """Take an escalation on: its levels tell nobody until the time is over; a move still happens."""
         quiet = _quiet(body.for_)
         async with database.begin() as tx:
@@ -124,7 +125,7 @@ def _unblocking(database: Database, keys: Keys, changed: Sequence[Signal]) -> AP
     routes = APIRouter(dependencies=[_needs(keys, "operate")])
 
     @routes.post("/v1/instances/{instance}/declare-lost")
-    async def declare_lost(instance: str) -> Response:
+    async def declare_lost(instance: Text) -> Response:
         """Wait no longer for what this ingest instance has not sent. Only for one whose disk is gone: should it come
         back, breaches announced meanwhile may have to be taken back.
         """
@@ -137,7 +138,7 @@ def _unblocking(database: Database, keys: Keys, changed: Sequence[Signal]) -> AP
         return _json({"instance": instance, "state": "lost", "partitions": partitions})
 
     @routes.post("/v1/leads/{lead_id}/release")
-    async def release_lead(lead_id: str) -> Response:
+    async def release_lead(lead_id: Text) -> Response:
         """Let the promises of a lead run on that are on hold because of an activity that could not be read. Replaying
         the record does this by itself; this is for a record that will never be read.
         """
@@ -213,18 +214,8 @@ def _tell(changed: Sequence[Signal]) -> None:
         signal.set()
 
 
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    instant, _, key = cursor.partition(".")
-    if not (instant.isascii() and instant.isdigit() and len(instant) < 18) or not key:
-        raise Refused("Give the next_cursor of the page before, as it came.", pointer="/cursor")
-    return datetime.fromtimestamp(int(instant) / 1_000_000, UTC), key
-
-
 def _page(items: Sequence[Mapping[str, Any]], last: tuple[datetime, str] | None) -> Response:
-    cursor = f"{round(last[0].timestamp() * 1_000_000)}.{last[1]}" if last else None
-    return _json({"items": items, "next_cursor": cursor})
+    return _json({"items": items, "next_cursor": write_cursor(*last) if last else None})
 
 
 def _json(value: Any) -> Response:

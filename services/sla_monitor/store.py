@@ -19,6 +19,7 @@ from services.sla_monitor.domain.window import Fact, Window
 from shared.db.bulk import insert_or_lower, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Instant, Tx
 from shared.db.tables import metadata, runtime_tables
+from shared.db.text import Key, Text
 
 tables = runtime_tables("sla_monitor")
 
@@ -26,12 +27,12 @@ _WAITING = sa.text("look_at IS NOT NULL")
 _windows = sa.Table(
     "sla_monitor_windows",
     metadata,
-    sa.Column("window_id", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False, index=True),
+    sa.Column("window_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
     sa.Column("partition", sa.Integer, nullable=False),
-    sa.Column("promise", sa.Text, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("promise", Text, nullable=False),
+    sa.Column("owner", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("look_at", Instant),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -43,35 +44,35 @@ _windows = sa.Table(
 _facts = sa.Table(
     "sla_monitor_facts",
     metadata,
-    sa.Column("lead_id", sa.Text, primary_key=True),
-    sa.Column("activity_id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("activity_id", Key, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
 )
 _steps = sa.Table(
     "sla_monitor_steps",
     metadata,
-    sa.Column("window_id", sa.Text, primary_key=True),
+    sa.Column("window_id", Key, primary_key=True),
     sa.Column("loop", sa.Integer, primary_key=True),
     sa.Column("level", sa.Integer, primary_key=True),
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("fired_at", Instant, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("outcome", Text, nullable=False),
 )
 _watermarks = sa.Table(
     "sla_monitor_watermarks",
     metadata,
     sa.Column("partition", sa.Integer, primary_key=True),
-    sa.Column("instance", sa.Text, primary_key=True),
+    sa.Column("instance", Key, primary_key=True),
     sa.Column("upto_at", Instant, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
 )
 _escalations = sa.Table(
     "sla_monitor_escalations",
     metadata,
-    sa.Column("escalation_id", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False, index=True),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("escalation_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("state", Text, nullable=False),
     sa.Column("quiet_until_at", Instant),
     sa.Column("raised_at", Instant, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -80,10 +81,10 @@ _escalations = sa.Table(
 _holds = sa.Table(
     "sla_monitor_holds",
     metadata,
-    sa.Column("quarantine_id", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False, index=True),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("quarantine_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
     sa.Column("held_at", Instant, nullable=False),
     sa.Column("released_at", Instant),
 )

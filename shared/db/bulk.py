@@ -5,15 +5,15 @@ measured here, both carry several times the rows of one bound statement per row.
 prepared statement, in-process.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.db.engine import Instant, Tx
+from shared.db.text import Key, Text, cleaner
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,7 +21,7 @@ Rows = Sequence[Mapping[str, Any]]
 def any_of(tx: Tx, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
     """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number."""
     if tx.dialect.name == "postgresql":
-        return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(_plain(column.type))))
+        return column == sa.any_(sa.literal(_cleaned(column, values), postgresql.ARRAY(_plain(column.type))))
     return column.in_(values)
 
 
@@ -35,7 +35,7 @@ async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
     names = tuple(rows[0])
     connection = (await tx.get_raw_connection()).driver_connection
     assert connection is not None  # noqa: S101 (a transaction has its connection)
-    records = list(map(itemgetter(*names), rows)) if len(names) > 1 else [tuple(row.values()) for row in rows]
+    records = zip(*(_cleaned(table.c[name], [row[name] for row in rows]) for name in names), strict=True)
     await connection.copy_records_to_table(table.name, records=records, columns=names)
 
 
@@ -45,7 +45,7 @@ async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
         return
     if tx.dialect.name == "postgresql":
         insert = _unnested(table, tuple(rows[0])).on_conflict_do_nothing()
-        await tx.execute(insert, _columns(rows))
+        await tx.execute(insert, _columns(table, rows))
     else:
         await tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
 
@@ -58,7 +58,7 @@ async def insert_or_lower(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> None:
     keys = [each.name for each in table.primary_key]
     if tx.dialect.name == "postgresql":
         insert: Any = _unnested(table, tuple(rows[0]))
-        parameters: Any = _columns(rows)
+        parameters: Any = _columns(table, rows)
     else:
         insert, parameters = sqlite.insert(table), rows
     given = insert.excluded[column.name]
@@ -72,10 +72,12 @@ async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
         return set()
     if tx.dialect.name == "postgresql":
         insert = _unnested(column.table, tuple(rows[0])).on_conflict_do_nothing().returning(column)
-        found = await tx.execute(insert, _columns(rows))
+        found = await tx.execute(insert, _columns(column.table, rows))
     else:
         found = await tx.execute(sqlite.insert(column.table).on_conflict_do_nothing().returning(column), rows)
-    return {row[0] for row in found}
+    new = set(found.scalars())
+    values = [row[column.name] for row in rows]
+    return {value for value, stored in zip(values, _cleaned(column, values), strict=True) if stored in new}
 
 
 async def upsert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
@@ -85,18 +87,27 @@ async def upsert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
     if not rows:
         return
     keys = [column.name for column in table.primary_key]
-    last = list({tuple(row[key] for key in keys): row for row in rows}.values())
+    stored = zip(*(_cleaned(table.c[key], [row[key] for row in rows]) for key in keys), strict=True)
+    last = list(dict(zip(stored, rows, strict=True)).values())
     if tx.dialect.name == "postgresql":
         insert: Any = _unnested(table, tuple(last[0]))
-        parameters: Any = _columns(last)
+        parameters: Any = _columns(table, last)
     else:
         insert, parameters = sqlite.insert(table), last
     changes = {name: insert.excluded[name] for name in last[0] if name not in keys}
     await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), parameters)
 
 
-def _columns(rows: Rows) -> dict[str, list[Any]]:
-    return {f"v_{name}": [row[name] for row in rows] for name in rows[0]}
+def _columns(table: Any, rows: Rows) -> dict[str, list[Any]]:
+    return {f"v_{name}": _cleaned(table.c[name], [row[name] for row in rows]) for name in rows[0]}
+
+
+def _cleaned(column: "sa.Column[Any]", values: Iterable[Any]) -> list[Any]:
+    """The values as the column's type would bind them one by one."""
+    clean = cleaner(column.type)
+    if clean is None:
+        return list(values)
+    return [value if value is None else clean(value) for value in values]
 
 
 @lru_cache(maxsize=256)
@@ -110,6 +121,8 @@ def _plain(kind: Any) -> Any:
     """The element type of an array: what the driver takes without a step per element."""
     if isinstance(kind, Instant):
         return sa.DateTime(timezone=True)
+    if isinstance(kind, Text | Key):
+        return sa.Text()
     if isinstance(kind, sa.LargeBinary):
         return postgresql.BYTEA()
     return kind

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from shared.db.engine import Instant
+from shared.db.text import Key, Text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -24,16 +25,16 @@ metadata = sa.MetaData(
 agreement_versions = sa.Table(
     "agreement_versions",
     metadata,
-    sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("hash", Key, primary_key=True),
+    sa.Column("name", Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("text", Text, nullable=False),
     sa.Column("kept_at", Instant, nullable=False),
     sa.Column("effective_from", Instant, nullable=False),
     sa.Column("activated_at", Instant),
-    sa.Column("approved_by", sa.Text, nullable=False, server_default="{}"),
-    sa.Column("drafts", sa.Text, nullable=False, server_default="{}"),
-    sa.Column("pilot_of", sa.Text),
+    sa.Column("approved_by", Text, nullable=False, server_default="{}"),
+    sa.Column("drafts", Text, nullable=False, server_default="{}"),
+    sa.Column("pilot_of", Text),
 )
 
 
@@ -52,25 +53,25 @@ def runtime_tables(service: str) -> RuntimeTables:
     positions = sa.Table(
         f"{service}_positions",
         metadata,
-        sa.Column("topic", sa.Text, primary_key=True),
+        sa.Column("topic", Key, primary_key=True),
         sa.Column("partition", sa.Integer, primary_key=True),
         sa.Column("next_offset", sa.BigInteger, nullable=False),
     )
     inbox = sa.Table(
         f"{service}_inbox",
         metadata,
-        sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("event_id", Key, primary_key=True),
         sa.Column("handled_at", Instant, nullable=False),
     )
     outbox = sa.Table(
         f"{service}_outbox",
         metadata,
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-        sa.Column("event_id", sa.Text, nullable=False),
-        sa.Column("type", sa.Text, nullable=False),
-        sa.Column("topic", sa.Text, nullable=False),
-        sa.Column("key", sa.Text, nullable=False),
-        sa.Column("time", sa.Text, nullable=False),
+        sa.Column("event_id", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("topic", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("time", Text, nullable=False),
         sa.Column("value", sa.LargeBinary, nullable=False),
     )
     return RuntimeTables(service, positions, inbox, outbox)

@@ -30,6 +30,16 @@ Day = Annotated[date, pydantic.AfterValidator(_checked(bounded_day))]
 """A date in the accepted range."""
 
 
+Text = Annotated[str, pydantic.StringConstraints(max_length=500)]
+"""A name, an id or a filter in a path or query."""
+
+Number = Annotated[int, pydantic.Field(ge=0, le=2**31 - 1)]
+"""A count or a version number."""
+
+Cursor = Annotated[str, pydantic.StringConstraints(max_length=1_200)]
+"""Where the page before ended: `shared.http.cursor` reads it."""
+
+
 class Body(pydantic.BaseModel):
     """A JSON request body: no unknown fields, and no text of more than 2,000 characters."""
 

@@ -1,6 +1,7 @@
 """The scoreboard on a real log and both databases: same numbers in any order, whole stories, safe pages."""
 
 import base64
+import html
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -278,6 +279,25 @@ async def test_the_day_begins_where_the_agreement_says(
     own = running(database, embedded_bus, clock, BATON_AGREEMENT=str(file), BATON_SCOREBOARD_TIMEZONE="")
     async with own as board:
         assert "the day in Asia/Tokyo" in await board.page()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        pytest.param("".join(chr(0x4E00 + n) for n in range(9_000)), id="9,000 letters"),
+        pytest.param("no\x00thing", id="NUL"),
+        pytest.param("é" * 250, id="over the length of a label"),
+    ],
+)
+async def test_a_lead_that_sales_rejected_for_any_reason_is_counted_and_listed(board: Board, reason: str) -> None:
+    await board.hear(
+        inquiry("ld_1"), assigned("ld_1"), activity("ld_1", kind="rejected", reason=reason, accepted_at=after(5))
+    )
+    await board.told("ld_1", 3)
+    page = await board.page("/rejected")
+    link = html.unescape(page.partition('href="/rejected?reason=')[2].partition('"')[0])
+    assert 'href="/leads/ld_1"' in await board.page(f"/rejected?reason={link}")
+    assert (await board.get("/v1/conservation"))["quarantined"] == 0
 
 
 async def test_watermarks_move_nothing(board: Board, database: Database) -> None:

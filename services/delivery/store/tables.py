@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from shared.db.engine import Instant
 from shared.db.tables import metadata, runtime_tables
+from shared.db.text import Key, Text
 
 TABLES = runtime_tables("delivery")
 
@@ -12,13 +13,13 @@ TABLES = runtime_tables("delivery")
 subscriptions = sa.Table(
     "delivery_subscriptions",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("url", sa.Text, nullable=False),
-    sa.Column("events", sa.Text, nullable=False),
-    sa.Column("description", sa.Text, nullable=False),
-    sa.Column("secrets", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("url", Text, nullable=False),
+    sa.Column("events", Text, nullable=False),
+    sa.Column("description", Text, nullable=False),
+    sa.Column("secrets", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("reason", Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("failing_since", Instant),
 )
@@ -27,9 +28,9 @@ events = sa.Table(
     "delivery_events",
     metadata,
     sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("event_id", sa.Text, nullable=False, unique=True),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("event_id", Key, nullable=False, unique=True),
+    sa.Column("type", Text, nullable=False),
+    sa.Column("lead_id", Text, nullable=False),
     sa.Column("time", Instant, nullable=False),
     sa.Column("stored_at", Instant, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -41,15 +42,15 @@ events = sa.Table(
 deliveries = sa.Table(
     "delivery_deliveries",
     metadata,
-    sa.Column("subscription_id", sa.Text, primary_key=True),
+    sa.Column("subscription_id", Key, primary_key=True),
     sa.Column("event_seq", sa.BigInteger, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("token", sa.BigInteger, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("ended_at", Instant),
     sa.Column("last_status", sa.Integer),
-    sa.Column("last_error", sa.Text),
+    sa.Column("last_error", Text),
 )
 
 sa.Index(

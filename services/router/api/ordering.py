@@ -12,7 +12,7 @@ from services.router.domain.proof import Ask
 from services.router.handlers.orders import Orders
 from shared.domain.errors import Refused
 from shared.http import Keys
-from shared.http.fields import Body, Day, Instant
+from shared.http.fields import Body, Day, Instant, Text
 
 MAX_ICAL_BYTES = 256 * 1024
 
@@ -64,7 +64,7 @@ def router(orders: Orders, keys: Keys) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/v1/leads/{lead_id}/move")
-    async def move(lead_id: str, body: Move, key: Annotated[str, Depends(operator)]) -> Response:
+    async def move(lead_id: Text, body: Move, key: Annotated[str, Depends(operator)]) -> Response:
         """Give the lead to a rep, whatever their load, or to whoever's turn it is in a pool."""
         if (body.to.rep is None) == (body.to.pool is None):
             raise Refused("Name one of 'rep' and 'pool'.", pointer="/to")
@@ -72,7 +72,7 @@ def router(orders: Orders, keys: Keys) -> APIRouter:
         return answer(shown_lead(await orders.move(lead_id, ask)))
 
     @routes.put("/v1/reps/{rep}/availability")
-    async def availability(rep: str, body: Availability, key: Annotated[str, Depends(operator)]) -> Response:
+    async def availability(rep: Text, body: Availability, key: Annotated[str, Depends(operator)]) -> Response:
         """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
         if body.state == "available":
             await orders.release(rep)
@@ -81,7 +81,7 @@ def router(orders: Orders, keys: Keys) -> APIRouter:
         return answer({"rep": rep, "state": body.state, "until": body.until})
 
     @routes.put("/v1/reps/{rep}/leave")
-    async def leave(rep: str, request: Request, key: Annotated[str, Depends(operator)]) -> Response:
+    async def leave(rep: Text, request: Request, key: Annotated[str, Depends(operator)]) -> Response:
         """The rep's days off, as JSON or as an iCalendar file (`text/calendar`), in place of those known before."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         body = await request.body()

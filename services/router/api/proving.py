@@ -17,6 +17,7 @@ from shared.db import agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound
+from shared.http.fields import Text
 from shared.runtime.service import Platform
 
 
@@ -30,7 +31,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
     routes = APIRouter(dependencies=[Depends(viewer)])
 
     @routes.get("/v1/leads/{lead_id}/proof")
-    async def proof(lead_id: str) -> Response:
+    async def proof(lead_id: Text) -> Response:
         """Every verdict on this lead with all that it rests on, oldest first; each is derived again while it is read,
         and `follows` says whether it came out the same.
         """
@@ -40,7 +41,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
         return answer({"lead_id": lead_id, "verdicts": verdicts})
 
     @routes.get("/v1/leads/{lead_id}/record")
-    async def whole(lead_id: str) -> Response:
+    async def whole(lead_id: Text) -> Response:
         """The record from which `./baton lead explain --offline` derives every verdict again."""
         async with database.read() as tx:
             proofs = await _proofs(tx, lead_id)

@@ -1,7 +1,7 @@
 """Leads as they stand, and the load of each rep."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +15,9 @@ from services.router.store import leads as lead_store
 from services.router.store import record
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement, Person
-from shared.domain.errors import NotFound, Refused
+from shared.domain.errors import NotFound
+from shared.http.cursor import read_cursor, write_cursor
+from shared.http.fields import Cursor, Text
 from shared.runtime.service import Platform
 
 MOST = 200
@@ -31,7 +33,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     routes = APIRouter(dependencies=[Depends(reader)])
 
     @routes.get("/v1/leads/{lead_id}")
-    async def lead(lead_id: str) -> Response:
+    async def lead(lead_id: Text) -> Response:
         """One lead: state, owner, score, inquiries."""
         async with database.read() as tx:
             found = await _lead(tx, lead_id)
@@ -39,18 +41,18 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
 
     @routes.get("/v1/leads")
     async def leads(
-        email: str | None = None,
-        state: str | None = None,
-        owner: str | None = None,
-        campaign: str | None = None,
+        email: Text | None = None,
+        state: Text | None = None,
+        owner: Text | None = None,
+        campaign: Text | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> Response:
         """Leads, latest change first."""
         wanted = {"email": email and email.strip().lower(), "state": state, "rep": owner, "campaign": campaign}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
-            page = await lead_store.page(tx, filters=filters, after=_place(cursor), most=limit)
+            page = await lead_store.page(tx, filters=filters, after=read_cursor(cursor), most=limit)
         return answer({"items": [shown_lead(item) for item in page], "next_cursor": _cursor(page, limit)})
 
     @routes.get("/v1/reps")
@@ -142,13 +144,4 @@ def _rep(
 def _cursor(page: list[Lead], limit: int) -> str | None:
     if len(page) < limit:
         return None
-    return f"{round(page[-1].updated_at.timestamp() * 1_000_000)}.{page[-1].lead_id}"
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    instant, _, lead_id = cursor.partition(".")
-    if not instant.isdigit() or not lead_id:
-        raise Refused("Give the next_cursor of the page before, as it came.", pointer="/cursor")
-    return datetime.fromtimestamp(int(instant) / 1_000_000, UTC), lead_id
+    return write_cursor(page[-1].updated_at, page[-1].lead_id)

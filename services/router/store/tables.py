@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from shared.db.engine import Instant
 from shared.db.tables import metadata, runtime_tables
+from shared.db.text import Key, Text
 
 tables = runtime_tables("router")
 
@@ -16,27 +17,27 @@ desk = sa.Table(
     "router_desk",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("token", Text, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
 leads = sa.Table(
     "router_leads",
     metadata,
-    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", Key, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("rep", sa.Text),
-    sa.Column("pool", sa.Text),
-    sa.Column("email", sa.Text),
-    sa.Column("phone", sa.Text),
-    sa.Column("campaign", sa.Text),
-    sa.Column("stage", sa.Text),
-    sa.Column("outcome", sa.Text),
-    sa.Column("pilot", sa.Text),
+    sa.Column("state", Key, nullable=False),
+    sa.Column("rep", Key),
+    sa.Column("pool", Key),
+    sa.Column("email", Key),
+    sa.Column("phone", Key),
+    sa.Column("campaign", Text),
+    sa.Column("stage", Text),
+    sa.Column("outcome", Text),
+    sa.Column("pilot", Text),
     sa.Column("received_at", Instant),
-    sa.Column("domain", sa.Text),
-    sa.Column("company", sa.Text),
-    sa.Column("block", sa.Text),
+    sa.Column("domain", Key),
+    sa.Column("company", Text),
+    sa.Column("block", Key),
     sa.Column("owns", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("parked_at", Instant),
     sa.Column("assigned_at", Instant),
@@ -60,11 +61,11 @@ leads = sa.Table(
 assignments = sa.Table(
     "router_assignments",
     metadata,
-    sa.Column("assignment_id", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("assignment_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
-    sa.Column("rep", sa.Text, nullable=False),
-    sa.Column("pool", sa.Text, nullable=False),
+    sa.Column("rep", Text, nullable=False),
+    sa.Column("pool", Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("assigned_at", Instant, nullable=False),
     sa.Index(
@@ -78,12 +79,12 @@ assignments = sa.Table(
 verdicts = sa.Table(
     "router_verdicts",
     metadata,
-    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("lead_id", Key, primary_key=True),
     sa.Column("lead_version", sa.Integer, primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("inquiry_id", sa.Text, nullable=False),
-    sa.Column("source", sa.Text),
+    sa.Column("verdict", Text, nullable=False),
+    sa.Column("inquiry_id", Text, nullable=False),
+    sa.Column("source", Text),
     sa.Column("received_at", Instant),
     sa.Column("proof", sa.LargeBinary, nullable=False),
     sa.Index("ix_router_verdicts_seq", "seq"),
@@ -93,23 +94,23 @@ journal = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind", Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 other_keys = sa.Table(
     "router_other_keys",
     metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False),
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("lead_id", Text, nullable=False),
 )
 shadows = sa.Table(
     "router_shadows",
     metadata,
-    sa.Column("pilot", sa.Text, primary_key=True),
-    sa.Column("inquiry_id", sa.Text, primary_key=True),
+    sa.Column("pilot", Key, primary_key=True),
+    sa.Column("inquiry_id", Key, primary_key=True),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("real_verdict", sa.Text, nullable=False),
+    sa.Column("verdict", Text, nullable=False),
+    sa.Column("real_verdict", Text, nullable=False),
     sa.Column("differs", sa.Boolean, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("ix_router_shadows_at", "pilot", "at"),
@@ -117,19 +118,19 @@ shadows = sa.Table(
 early_facts = sa.Table(
     "router_early_facts",
     metadata,
-    sa.Column("activity_id", sa.Text, primary_key=True),
-    sa.Column("lead_id", sa.Text, nullable=False, index=True),
+    sa.Column("activity_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 pools = sa.Table(
     "router_pools",
     metadata,
-    sa.Column("pool", sa.Text, primary_key=True),
+    sa.Column("pool", Key, primary_key=True),
     sa.Column("turns", sa.LargeBinary, nullable=False),
 )
 reps = sa.Table(
     "router_reps",
     metadata,
-    sa.Column("rep", sa.Text, primary_key=True),
+    sa.Column("rep", Key, primary_key=True),
     sa.Column("state", sa.LargeBinary, nullable=False),
 )

@@ -25,6 +25,8 @@ REJECTED_FOR = "rejected for "
 REFUSED_FOR = "refused by sales for "
 """Names of counters begin so; what follows is the queue, the clause of the agreement, or the reason."""
 NO_REASON = "no reason given"
+LONGEST_LABEL = 200
+"""The characters of a reason by which leads are counted and listed; the story of the lead has the whole of it."""
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +115,7 @@ def settle(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
             "reason": event.reason,
             "settled_at": event.decided_at,
             "queue": event.queue if isinstance(event, LeadParked) else None,
-            "clause": None if parked else clause_of(event.reason),
+            "clause": None if parked else _label(clause_of(event.reason)),
         }
     return _ended(msgspec.structs.replace(lead, **{**_NOTHING, **changes}))
 
@@ -143,7 +145,7 @@ def act(lead: Lead, event: ActivityRecorded) -> Lead:
             ended_at=event.accepted_at,
             ended_as=event.kind,
             ended_by=event.by,
-            ended_because=event.reason or (NO_REASON if event.kind == "rejected" else None),
+            ended_because=_label(event.reason) or (NO_REASON if event.kind == "rejected" else None),
             ended_text=event.text,
         )
     return _ended(lead)
@@ -157,6 +159,11 @@ def counts_for(lead: Lead) -> Iterator[Count]:
         yield ALL, REJECTED_FOR + lead.clause
     if lead.state == "closed" and lead.ended_as == "rejected":
         yield ALL, f"{REFUSED_FOR}{lead.ended_because}"
+
+
+def _label(text: str | None) -> str | None:
+    """The text as leads are counted and listed by it: at most `LONGEST_LABEL` characters."""
+    return text if text is None or len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 
 def clause_of(reason: str) -> str:

@@ -2,10 +2,9 @@
 time. Plain values, no markup.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN, Lead
@@ -15,11 +14,10 @@ from services.scoreboard.store import lists
 from services.scoreboard.store.lists import Behind
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Refused
+from shared.domain.instants import EARLIEST
+from shared.http.cursor import read_cursor, write_cursor
 
 ROWS = 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_AFTER = re.compile(r"(\d{1,17})\.(.{1,200})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ async def parked_page(tx: Tx, queue: str | None, after: str | None, now: datetim
     agreement = await in_force(tx, now)
     counted = await lists.counted(tx, WAITS_IN)
     names = [queue] if queue is not None else sorted(counted)
-    behind = _behind(after)
+    behind = read_cursor(after, pointer="/after")
     queues = [await _queue(tx, name, counted.get(name, 0), agreement, behind) for name in names]
     return ParkedPage(now, _query(queue=queue, after=after), queues, sum(counted.values()), queue)
 
@@ -136,21 +134,12 @@ Page = Callable[..., Awaitable[list[Lead]]]
 
 
 async def _cut(page: Page, tx: Tx, name: str, after: str | None) -> tuple[list[Lead], Lead | None]:
-    found = await page(tx, name, after=_behind(after), most=ROWS + 1)
+    found = await page(tx, name, after=read_cursor(after, pointer="/after"), most=ROWS + 1)
     return found[:ROWS], found[ROWS - 1] if len(found) > ROWS else None
 
 
 def _cursor(at: datetime | None, lead: Lead) -> str:
-    return f"{((at or _EPOCH) - _EPOCH) // timedelta(microseconds=1)}.{lead.lead_id}"
-
-
-def _behind(after: str | None) -> Behind | None:
-    if after is None:
-        return None
-    found = _AFTER.fullmatch(after)
-    if found is None:
-        raise Refused("There is no such page. Go back to the first one.", pointer="/after")
-    return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
+    return write_cursor(at or EARLIEST, lead.lead_id)
 
 
 def _query(**chosen: str | None) -> str:

@@ -21,6 +21,7 @@ from shared.access import may_view
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound
 from shared.domain.printable import printable
+from shared.http.fields import Cursor, Number, Text
 from shared.runtime.service import Platform
 
 SAFE = {
@@ -75,42 +76,42 @@ class Pages:
     async def _panels(self) -> Response:
         return self._page("panels.html", await self._board())
 
-    async def _lead(self, lead_id: str) -> Response:
+    async def _lead(self, lead_id: Text) -> Response:
         return await self._of_lead("lead.html", lead_id)
 
-    async def _lead_panels(self, lead_id: str) -> Response:
+    async def _lead_panels(self, lead_id: Text) -> Response:
         return await self._of_lead("lead_panels.html", lead_id)
 
-    async def _why(self, lead_id: str) -> Response:
+    async def _why(self, lead_id: Text) -> Response:
         async with self._platform.db.read() as tx:
             page = await view.why_page(tx, lead_id, self._platform.clock.now(), self._zone)
         if page is None:
             return self._page("missing.html", None, status=404)
         return self._page("why.html", page)
 
-    async def _parked(self, queue: str | None = None, after: str | None = None) -> Response:
+    async def _parked(self, queue: Text | None = None, after: Cursor | None = None) -> Response:
         return self._page("parked.html", await self._waiting(queue, after))
 
-    async def _parked_panels(self, queue: str | None = None, after: str | None = None) -> Response:
+    async def _parked_panels(self, queue: Text | None = None, after: Cursor | None = None) -> Response:
         return self._page("parked_panels.html", await self._waiting(queue, after))
 
     async def _rejected(
-        self, clause: str | None = None, reason: str | None = None, after: str | None = None
+        self, clause: Text | None = None, reason: Text | None = None, after: Cursor | None = None
     ) -> Response:
         return self._page("rejected.html", await self._turned_down(clause, reason, after))
 
     async def _rejected_panels(
-        self, clause: str | None = None, reason: str | None = None, after: str | None = None
+        self, clause: Text | None = None, reason: Text | None = None, after: Cursor | None = None
     ) -> Response:
         return self._page("rejected_panels.html", await self._turned_down(clause, reason, after))
 
-    async def _agreement(self, version: int | None = None) -> Response:
+    async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:
             page = await agreement_page(tx, version, self._platform.clock.now(), self._zone)
         return self._page("agreement.html", page)
 
     async def _difference(
-        self, old: Annotated[int, Query(alias="from")], new: Annotated[int, Query(alias="to")]
+        self, old: Annotated[Number, Query(alias="from")], new: Annotated[Number, Query(alias="to")]
     ) -> Response:
         async with self._platform.db.read() as tx:
             page = await difference_page(tx, old, new, self._platform.clock.now())
@@ -120,7 +121,7 @@ class Pages:
         self._live.make_room()
         return StreamingResponse(self._live.stream(), media_type="text/event-stream", headers=SAFE)
 
-    async def _static(self, digest: str, name: str, request: Request) -> Response:
+    async def _static(self, digest: Text, name: Text, request: Request) -> Response:
         asset = self._assets.get(name)
         if asset is None:
             raise NotFound("There is no such file. Reload the page.")

@@ -18,6 +18,7 @@ from services.scoreboard.domain.promises import Escalation, Window
 from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
+from shared.db.text import indexable
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -102,7 +103,7 @@ async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) 
     query = sa.select(table).where(key.in_(wanted)).order_by(key).with_for_update()
     for row in await tx.execute(query):
         found[row[0]] = filled(kind, row)
-    return found
+    return {each: found[indexable(each)] for each in wanted}
 
 
 def filled(kind: type[Row], row: Any) -> Row:
