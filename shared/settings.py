@@ -77,6 +77,12 @@ class Settings(SettingsModel):
     allow_loopback_endpoints: bool = Field(
         False, description="Whether webhooks may go to this machine; on in 'make run'."
     )
+    inbox_days: int = Field(
+        35,
+        ge=32,
+        description="Days for which ids of handled events are kept, so that a repeat has no effect: longer than any "
+        "topic keeps its records, and than ingest knows a repeated request.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

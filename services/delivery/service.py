@@ -1,6 +1,5 @@
 """Builds the delivery service: hears the public topics, sends webhooks, answers readers."""
 
-import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,20 +14,17 @@ from services.delivery.handlers import Handlers
 from services.delivery.pull import Pull
 from services.delivery.sender import Pace, Sender
 from services.delivery.settings import DeliverySettings
-from services.delivery.store.events import trim
 from services.delivery.store.tables import TABLES
-from shared import log
+from services.delivery.store.trimming import rules_of
 from shared.db.engine import Database
-from shared.db.outages import is_outage
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Run, Service, Signal
+from shared.runtime.trim import Trimmer
 from shared.settings import read
 
 GROUP = "baton.delivery"
-TRIM_EVERY_S = 600.0
-TRIM_AT_ONCE = 500
 
 
 def build(
@@ -65,6 +61,8 @@ def build(
     doors = Doors(database=platform.db, keys=platform.keys, vet_host=vet, allow_loopback=allow_loopback, due=due)
     pull = Pull(database=platform.db, keys=platform.keys, arrivals=arrivals)
     relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=TABLES, wake=quarantined)
+    kept = timedelta(days=settings.keep_days)
+    rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
     return Service(
         name="delivery",
         routers=(doors.router(), pull.router()),
@@ -72,7 +70,7 @@ def build(
             "consume": consumer.run,
             "relay": relay.run,
             "send": sender.run,
-            "trim": lambda: _trim_forever(platform.db, timedelta(days=settings.keep_days)),
+            "trim": Trimmer(platform.db, "delivery", rules).run,
         },
         closes=(pull.close,),
         drains=(sender.drain, webhooks.close),
@@ -91,25 +89,3 @@ def _consumption(database: Database) -> Consumption:
 async def _answers(ping: Run) -> str | None:
     await ping()
     return None
-
-
-async def _trim_forever(database: Database, kept: timedelta) -> None:
-    while True:
-        try:
-            await trim_once(database, kept)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            log.get("delivery").warning("trimming_waits", reason=type(error).__name__)
-        await asyncio.sleep(TRIM_EVERY_S)
-
-
-async def trim_once(database: Database, kept: timedelta) -> int:
-    """Delete what is older than `kept`, in short transactions; how many events."""
-    total = 0
-    while True:
-        async with database.begin() as tx:
-            count = await trim(tx, await database.now(tx) - kept, TRIM_AT_ONCE)
-        total += count
-        if count < TRIM_AT_ONCE:
-            return total

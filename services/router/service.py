@@ -1,16 +1,24 @@
 """Puts the router together."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from services.router.api import ordering, pilots, proving, reading, simulating
 from services.router.handlers.hearing import Handlers
 from services.router.handlers.orders import Orders
 from services.router.handlers.sitting import Sittings
 from services.router.handlers.waiting import Waiting
+from services.router.settings import RouterSettings
 from services.router.store.tables import tables
+from services.router.store.trimming import rules_of
+from shared.db.trimming import Rule
 from shared.domain.events import ACTIVITIES, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.in_force import InForce
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.trim import Trimmer
+from shared.settings import read
 
 
 def build(platform: Platform) -> Service:
@@ -20,14 +28,7 @@ def build(platform: Platform) -> Service:
     sittings = Sittings(platform.db, in_force.at)
     handlers = Handlers(sittings)
     consumer = Consumer(
-        consumption=Consumption(
-            group="baton.router",
-            handlers={
-                INQUIRIES: handlers.on_inquiries,
-                ACTIVITIES: handlers.on_activities,
-                ESCALATIONS: handlers.on_escalations,
-            },
-        ),
+        consumption=_consumption(handlers),
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
@@ -48,7 +49,30 @@ def build(platform: Platform) -> Service:
             ordering.router(orders, platform.keys),
         ],
         starts=(in_force.start,),
-        tasks={"consumer": consumer.run, "relay": relay.run, "agreement": in_force.run, "waiting": waiting.run},
+        tasks={
+            "consumer": consumer.run,
+            "relay": relay.run,
+            "agreement": in_force.run,
+            "waiting": waiting.run,
+            "trim": Trimmer(platform.db, "router", _rules(platform)).run,
+        },
         checks={"database": platform.check_database, "bus": platform.check_bus},
         notes={"agreement": in_force.note, "consumer": consumer.note},
+    )
+
+
+def _rules(platform: Platform) -> Sequence[Rule]:
+    days = read(RouterSettings, platform.environ).keep_days
+    kept = timedelta(days=days) if days is not None else None
+    return rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
+
+
+def _consumption(handlers: Handlers) -> Consumption:
+    return Consumption(
+        group="baton.router",
+        handlers={
+            INQUIRIES: handlers.on_inquiries,
+            ACTIVITIES: handlers.on_activities,
+            ESCALATIONS: handlers.on_escalations,
+        },
     )

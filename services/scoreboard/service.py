@@ -1,5 +1,6 @@
 """Puts the scoreboard together: one consumer of all five topics, two JSON doors, the pages and what keeps them live."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import api, handlers
@@ -7,12 +8,14 @@ from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
 from services.scoreboard.store.tables import tables
+from services.scoreboard.store.trimming import rules_of
 from shared import agreement_file
 from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.trim import Trimmer
 from shared.settings import read
 
 CONSUMPTION = Consumption(
@@ -50,11 +53,17 @@ def build(platform: Platform) -> Service:
     return Service(
         name="scoreboard",
         routers=(api.router(platform), Pages(platform, zone, live).router()),
-        tasks={"consume": consumer.run, "relay": relay.run, "live": live.run},
+        tasks={"consume": consumer.run, "relay": relay.run, "live": live.run, "trim": _trimmer(platform).run},
         closes=(live.close,),
         checks={"database": database},
         notes={"consumer": consumer.note},
     )
+
+
+def _trimmer(platform: Platform) -> Trimmer:
+    days = read(ScoreboardSettings, platform.environ).keep_days
+    kept = timedelta(days=days) if days is not None else None
+    return Trimmer(platform.db, "scoreboard", rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days)))
 
 
 def _zone(platform: Platform) -> ZoneInfo:

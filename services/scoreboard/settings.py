@@ -17,6 +17,12 @@ class ScoreboardSettings(SettingsModel):
         description="Where a day begins, as an IANA name such as Europe/Brussels; left out, the agreement's zone.",
     )
 
+    keep_days: int | None = pydantic.Field(
+        default=None,
+        ge=90,
+        description="Days for which the stories of leads that have ended are kept; left out, for good. Numbers stay.",
+    )
+
     @pydantic.field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.sla_monitor import api, store
+from services.sla_monitor import api, store, trimming
 from services.sla_monitor.handlers import Handlers
 from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.timers import Timer
@@ -10,6 +10,7 @@ from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.trim import Trimmer
 from shared.settings import read
 
 
@@ -39,10 +40,13 @@ def build(platform: Platform) -> Service:
     relay = OutboxRelay(
         database=platform.db, bus=platform.bus, clock=platform.clock, tables=store.tables, wake=announced
     )
+    kept = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
+    rules = trimming.rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
+    trimmer = Trimmer(platform.db, "sla_monitor", rules)
     return Service(
         name="sla_monitor",
         routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
-        tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run},
+        tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
         checks={"database": platform.check_database, "bus": platform.check_bus},
         notes={"consumer": consumer.note},
     )

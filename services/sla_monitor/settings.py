@@ -16,3 +16,8 @@ class MonitorSettings(SettingsModel):
         le=60,
         description="Seconds before the start and after the deadline in which a follow-up counts: clocks differ.",
     )
+    keep_days: int | None = Field(
+        None,
+        ge=90,
+        description="Days for which facts and ended windows, escalations and holds are kept; left out, for good.",
+    )

@@ -142,7 +142,7 @@ async def test_a_restart_in_between_quarantines_no_more_of_a_bad_release_than_ag
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
     judge = Judge(fails_all=True)
-    await embedded_bus.publish([good(n) for n in range(STRANGERS)])
+    await embedded_bus.publish([good(n) for n in range(2 * FAILING_LEADS + 5)])
     for start in (1, 2):
         it = Running(database, embedded_bus, judge)
         async with running(it):

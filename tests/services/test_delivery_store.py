@@ -8,14 +8,15 @@ import pytest
 
 from services.delivery.domain.interest import types_of
 from services.delivery.handlers import Handlers
-from services.delivery.service import trim_once
 from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import PublicEvent
 from services.delivery.store.subscriptions import Subscription
+from services.delivery.store.trimming import rules_of
 from shared.bus.envelope import Envelope, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
+from shared.runtime.trim import Trimmer
 from tests.subscribers import AT, assigned, move_requested, opened, received
 from tests.tables import make_tables
 
@@ -233,8 +234,9 @@ async def test_reading_by_type_moves_past_what_was_not_asked_for(database: Datab
 async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_again(database: Database) -> None:
     await subscribed(database, wish("a"))
     await told(database, *(assigned(n) for n in range(1200)))
-    assert await trim_once(database, timedelta(days=1)) == 0
-    assert await trim_once(database, timedelta(seconds=-5)) == 1200
+    month = timedelta(days=35)
+    assert await Trimmer(database, "delivery", rules_of(timedelta(days=1), inbox=month)).trim_all() == 0
+    assert await Trimmer(database, "delivery", rules_of(timedelta(seconds=-5), inbox=month)).trim_all() == 2400
     assert await standing(database, "a") == []
     await told(database, assigned(2000))
     async with database.read() as tx:

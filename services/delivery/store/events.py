@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from services.delivery.store.tables import deliveries, events
+from services.delivery.store.tables import events
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 
@@ -84,14 +84,3 @@ async def seq_of(tx: Tx, event_id: str) -> int | None:
     """The place of an event, or None when it is not kept (any more)."""
     found: int | None = (await tx.execute(sa.select(events.c.seq).where(events.c.event_id == event_id))).scalar()
     return found
-
-
-async def trim(tx: Tx, before: datetime, most: int) -> int:
-    """Delete up to `most` of the oldest events that were stored before `before`, with their deliveries; how many."""
-    oldest = sa.select(events.c.seq, events.c.stored_at).order_by(events.c.seq).limit(most).subquery()
-    query = sa.select(oldest.c.seq).where(oldest.c.stored_at < before)
-    places = list((await tx.execute(query)).scalars())
-    if places:
-        await tx.execute(sa.delete(deliveries).where(deliveries.c.event_seq.in_(places)))
-        await tx.execute(sa.delete(events).where(events.c.seq.in_(places)))
-    return len(places)

@@ -1,0 +1,28 @@
+"""What the router no longer needs, if a time was set: the record, and the proofs of leads that have ended."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from services.router.store.tables import journal, leads, shadows, tables, verdicts
+from shared.db.trimming import Rule, inbox_rule
+
+_OPEN = ("assigned", "parked")
+
+
+def rules_of(kept: timedelta | None, *, inbox: timedelta) -> Sequence[Rule]:
+    """The inbox always; all else only after `kept`. A lead that is assigned or waits keeps all of its verdicts."""
+    if kept is None:
+        return (inbox_rule(tables, inbox),)
+    return (
+        inbox_rule(tables, inbox),
+        Rule(journal, kept, lambda before: journal.c.at < before),
+        Rule(shadows, kept, lambda before: shadows.c.at < before),
+        Rule(verdicts, kept, _of_ended_leads),
+    )
+
+
+def _of_ended_leads(before: datetime) -> sa.ColumnElement[bool]:
+    ended = sa.select(leads.c.lead_id).where(leads.c.updated_at < before, leads.c.state.not_in(_OPEN))
+    return verdicts.c.lead_id.in_(ended)

@@ -1,0 +1,35 @@
+"""Which rows have had their time, and deleting them a few at a time while everything else goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db.engine import Tx
+from shared.db.tables import RuntimeTables
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows of `table` for which `old` says so, given the instant `kept` ago."""
+
+    table: sa.Table
+    kept: timedelta
+    old: Callable[[datetime], "sa.ColumnElement[bool]"]
+
+
+def inbox_rule(tables: RuntimeTables, kept: timedelta) -> Rule:
+    """The ids of handled events, without which a repeat would be handled again: `kept` outlasts every repeat."""
+    return Rule(tables.inbox, kept, lambda before: tables.inbox.c.handled_at < before)
+
+
+async def trim(tx: Tx, rule: Rule, now: datetime, *, most: int) -> int:
+    """Delete up to `most` of the rule's old rows; how many. Rows that others have locked are left to them."""
+    keys: list[sa.Column[Any]] = list(rule.table.primary_key)
+    old = sa.select(*keys).where(rule.old(now - rule.kept)).limit(most)
+    if tx.dialect.name == "postgresql":
+        old = old.with_for_update(skip_locked=True, of=rule.table)
+    key = sa.tuple_(*keys) if len(keys) > 1 else keys[0]
+    return (await tx.execute(sa.delete(rule.table).where(key.in_(old)))).rowcount
