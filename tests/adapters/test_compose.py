@@ -27,7 +27,10 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: container for name, container in CONTAINERS.items() if container["image"] == "baton"}
-SECRETS = {"BATON_ADMIN_KEY": "a" * 32, "BATON_IDENTITY_KEY": "b" * 32, "POSTGRES_PASSWORD": "c" * 32}
+NAMES = ("BATON_ADMIN_KEY", "BATON_IDENTITY_KEY", "POSTGRES_PASSWORD", "POSTGRES_OWNER_PASSWORD")
+NAMES += ("POSTGRES_SERVICES_PASSWORD", "KAFKA_PASSWORD")
+SECRETS = {name: f"{name}-0123456789abcdef" for name in NAMES}
+ONCE = ("roles", "migrate")
 PLACEHOLDER = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
 
 
@@ -128,10 +131,45 @@ def test_containers_cannot_gain_rights_and_ours_cannot_write_outside_their_volum
     for name, container in CONTAINERS.items():
         assert container["cap_drop"] == ["ALL"], name
         assert container["security_opt"] == ["no-new-privileges:true"], name
-    for name in [*OURS, "front"]:
+    # The image of Kafka writes its settings at each start.
+    for name in CONTAINERS.keys() - {"kafka"}:
         assert CONTAINERS[name]["read_only"] is True, name
         assert "/tmp" in CONTAINERS[name]["tmpfs"], name  # noqa: S108
     assert all("cap_add" not in container for container in OURS.values())
+
+
+def test_each_container_has_bounds_of_memory_and_processes() -> None:
+    for name, container in CONTAINERS.items():
+        assert container["mem_limit"] in ("256m", "1g", "2g"), name
+        assert 0 < container["pids_limit"] <= 1024, name
+
+
+def test_containers_meet_only_those_that_they_need() -> None:
+    networks = {name: set(container["networks"]) for name, container in CONTAINERS.items()}
+    internal = {name for name, network in COMPOSE["networks"].items() if (network or {}).get("internal")}
+    assert internal == {"inside", "log", "store"}
+    assert {name for name, joined in networks.items() if joined - internal} == {"front", "delivery", "kafka"}
+    assert {name for name, joined in networks.items() if "readers" in joined} == {"kafka"}
+    assert networks["front"].isdisjoint(networks["postgres"] | networks["kafka"])
+    assert networks["ingest"].isdisjoint(networks["postgres"])
+    for name, container in CONTAINERS.items():
+        assert all(networks[name] & networks[other] for other in container.get("depends_on", {})), name
+
+
+def test_services_log_in_to_the_broker_and_to_the_database_with_rights_for_rows_only() -> None:
+    broker = settings_of(CONTAINERS["kafka"])
+    pairs = broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    for pair, listener in zip(pairs, broker["KAFKA_LISTENERS"].split(","), strict=True):
+        assert pair.endswith(":SASL_PLAINTEXT") or "127.0.0.1" in listener, listener
+    for name in SERVICES:
+        environ = settings_of(OURS[name])
+        assert environ["BATON_KAFKA_PASSWORD"] == SECRETS["KAFKA_PASSWORD"]
+        assert "baton_services:" in environ.get("BATON_DATABASE_URL", "baton_services:")
+    for listener in ("PLAINTEXT", "HOST"):
+        login = broker[f"KAFKA_LISTENER_NAME_{listener}_PLAIN_SASL_JAAS_CONFIG"]
+        assert f'user_baton="{SECRETS["KAFKA_PASSWORD"]}";' in login
+    assert "baton_owner:" in settings_of(OURS["migrate"])["BATON_DATABASE_URL"]
+    assert settings_of(CONTAINERS["roles"])["SERVICES_PASSWORD"] == SECRETS["POSTGRES_SERVICES_PASSWORD"]
 
 
 def test_nothing_is_published_beyond_this_machine() -> None:
@@ -161,9 +199,9 @@ def test_each_waits_for_what_it_needs_and_who_is_waited_for_can_tell() -> None:
             if how["condition"] == "service_healthy":
                 assert CONTAINERS[other]["healthcheck"]["test"][0] == "CMD"
             else:
-                assert (other, how["condition"]) == ("migrate", "service_completed_successfully")
+                assert (other in ONCE, how["condition"]) == (True, "service_completed_successfully")
     assert all(
-        not container["healthcheck"].get("disable") for name, container in CONTAINERS.items() if name != "migrate"
+        not container["healthcheck"].get("disable") for name, container in CONTAINERS.items() if name not in ONCE
     )
 
 
@@ -306,13 +344,16 @@ def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
     values = dict(line.split("=", 1) for line in first.splitlines() if not line.startswith("#"))
     assert set(values) == set(SECRETS)
     assert all(len(value) >= 64 for value in values.values())
-    assert len(set(values.values())) == 3
+    assert len(set(values.values())) == len(SECRETS)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert not any(value in made.stdout + made.stderr for value in values.values())
-    again = subprocess.run(["sh", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert again.returncode == 1
-    assert "was not touched" in again.stderr
+    again = subprocess.run(["sh", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "was not touched" in again.stdout
     assert file.read_text() == first
+    file.write_text("BATON_IDENTITY_KEY=kept\n# mine\n")
+    subprocess.run(["sh", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert file.read_text().startswith("BATON_IDENTITY_KEY=kept\n# mine\n")
+    assert {line.partition("=")[0] for line in file.read_text().splitlines()} == {*SECRETS, "# mine"}
     assert os.listdir(tmp_path) == [".env"]
 
 

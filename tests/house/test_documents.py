@@ -17,7 +17,7 @@ _SHELLS = ("bash", "console", "sh", "shell")
 # A path into this tree, unless a part of it is left open (services/<name>, deploy/*).
 _PATH = re.compile(r"(?<![\w/.<}-])((?:shared|services|deploy|tests|docs)/[\w./-]*\w)(?![\w*<{/]*[*<{])")
 # What looks like a metric and is something else: a message header.
-_NO_METRICS = {"baton_inquiry"}
+_NO_METRICS = {"baton_inquiry", "baton_owner", "baton_services"}
 
 
 def _prose(text: str) -> str:

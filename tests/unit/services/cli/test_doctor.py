@@ -76,7 +76,7 @@ def test_a_data_folder_that_cannot_be_made_fails(environ: dict[str, str], tmp_pa
     assert (finding.state, finding.fix) == ("fail", "Set BATON_DATA to a folder of yours.")
 
 
-def test_no_key_and_a_short_key_are_warnings(environ: dict[str, str]) -> None:
+def test_no_key_is_a_warning_and_a_key_that_can_be_guessed_a_failure(environ: dict[str, str]) -> None:
     assert found({**environ, "BATON_ADMIN_KEY": "short"}, "keys").state == "fail"
     assert found({**environ, "BATON_ADMIN_KEY": ""}, "keys").state == "warn"
 
