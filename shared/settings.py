@@ -36,7 +36,9 @@ class Settings(SettingsModel):
     data: Path = Field(Path("data"), description="Folder for spool, embedded log, SQLite database and made-up keys.")
     agreement: Path = Field(Path("deploy/agreement.example.yaml"), description="The agreement file.")
     sources: Path | None = Field(None, description="File with the sources that may post to /v1/sources/.")
-    admin_key: SecretStr | None = Field(None, description="A key that carries every scope.")
+    admin_key: SecretStr | None = Field(
+        None, description="A key that carries every scope; at least 16 characters, 8 of them different."
+    )
     keys: Path | None = Field(None, description="File with the digests of further keys, made by './baton keys create'.")
     identity_key: SecretStr | None = Field(
         None, description="Secret from which lead ids are derived; the same for all ingest replicas, for ever."

@@ -17,7 +17,7 @@ from deploy.parts.ports import free_ports
 from tests.bench.figures import Figure
 
 ROOT = Path(__file__).parents[2]
-KEY = "bench-admin-key"
+KEY = "bench-administrator-key"
 IMPORTS = (
     "aiosqlite, fastapi, httpx, jinja2, msgspec, phonenumbers, prometheus_client, pydantic, ruamel.yaml, "
     "sqlalchemy.ext.asyncio, structlog, uvicorn, uvloop, holidays, alembic.command"

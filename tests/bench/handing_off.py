@@ -23,7 +23,7 @@ from tests.agreements import agreement_text
 from tests.bench.figures import Figure
 
 RATE = 200
-KEY = "bench-admin-key"
+KEY = "bench-administrator-key"
 
 
 class Poster:

@@ -63,6 +63,14 @@ def test_a_key_that_can_be_guessed_stops_the_start_with_one_line(tmp_path: Path,
     assert "BATON_ADMIN_KEY has fewer than 16 characters: set it to random characters" in done.stderr
 
 
+def test_what_kubernetes_sets_for_a_service_called_baton_is_ignored_with_a_line_in_the_log(tmp_path: Path) -> None:
+    links = {"BATON_PORT": "tcp://10.0.0.1:80", "BATON_SERVICE_HOST": "10.0.0.1", "BATON_PORT_80_TCP_PORT": "80"}
+    done = start(tmp_path, BATON_AGREEMENT=str(tmp_path / "none.yaml"), **links)
+    assert "service_links_ignored" in done.stderr
+    assert all(name in done.stderr for name in links)
+    assert "nothing reads it" not in done.stderr
+
+
 def test_an_unreachable_database_address_is_refused_without_its_password(tmp_path: Path) -> None:
     done = start(tmp_path, BATON_DATABASE_URL="mysql://me:s3cret@127.0.0.1/x")
     assert done.returncode == 2

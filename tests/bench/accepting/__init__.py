@@ -19,7 +19,7 @@ from tests.bench.figures import Figure
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("post_leads.lua")
-KEY = "bench-admin-key"
+KEY = "bench-administrator-key"
 
 
 def wrk(port: int, run: str, *, seconds: int) -> float:
