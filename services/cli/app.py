@@ -202,11 +202,15 @@ def explain_lead(
 def create(
     name: Annotated[str, typer.Option(help="Whose key it is.")],
     scopes: Annotated[str, typer.Option(help="What it may do, with commas: leads:write,leads:read ...")],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="A source it may post leads for; repeat for more. Left out: all without a URL of their own."),
+    ] = None,
 ) -> None:
     """Add a key to the file of BATON_KEYS and show its secret, this once."""
     from services.cli.keys import added  # noqa: PLC0415
 
-    secret = added(os.environ, name, [scope.strip() for scope in scopes.split(",")])
+    secret = added(os.environ, name, [scope.strip() for scope in scopes.split(",")], source or [])
     show(secret)
     sys.stderr.write("This is shown only now. Services know it once they are started anew.\n")
 

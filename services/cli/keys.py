@@ -15,7 +15,7 @@ from shared.http import SCOPES, make_key
 from shared.settings import Settings, read
 
 
-def added(environ: Mapping[str, str], name: str, scopes: Sequence[str]) -> str:
+def added(environ: Mapping[str, str], name: str, scopes: Sequence[str], sources: Sequence[str] = ()) -> str:
     """Make a key for `name` in the file of `BATON_KEYS`; its secret, which is nowhere else.
 
     Raises `Misconfigured` without a file that can be read and written, `Refused` for a name that is taken or a scope
@@ -32,7 +32,7 @@ def added(environ: Mapping[str, str], name: str, scopes: Sequence[str]) -> str:
             entries = _entries(file)
             if any(entry["name"] == name for entry in entries):
                 raise Refused(f"There is a key {name!r} already. Choose another name, or remove that one from {file}.")
-            secret, entry = make_key(name, scopes)
+            secret, entry = make_key(name, scopes, sources)
             _replace(file, msgspec.json.format(msgspec.json.encode([*entries, dict(entry)]), indent=2) + b"\n")
     except OSError as wrong:
         raise Misconfigured(

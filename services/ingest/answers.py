@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.ingest.domain.draft import Outcome
+from services.ingest.domain.draft import Draft, Outcome
 
 
 class LeadResult(msgspec.Struct, frozen=True):
@@ -37,9 +37,10 @@ def lead_results(outcomes: Sequence[Outcome]) -> bytes:
     return _encode(Results([LeadResult(_status(o), o.id, o.lead_id) for o in outcomes]))
 
 
-def activity_results(outcomes: Sequence[Outcome]) -> bytes:
-    """The answer's body for activities."""
-    return _encode(Results([ActivityResult(_status(o), o.id, o.lead_id) for o in outcomes]))
+def activity_results(drafts: Sequence[Draft], outcomes: Sequence[Outcome]) -> bytes:
+    """The answer's body for activities; each is named by the sender's own id, if it has one."""
+    pairs = zip(drafts, outcomes, strict=True)
+    return _encode(Results([ActivityResult(_status(o), d.shown_id or o.id, o.lead_id) for d, o in pairs]))
 
 
 def _status(outcome: Outcome) -> str:

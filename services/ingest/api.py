@@ -16,7 +16,7 @@ from services.ingest.request import LARGEST_ITEM, Request, WrongMedia, WrongMeth
 from services.ingest.spool import Spool
 from shared import metrics
 from shared.domain.errors import Refused, Unavailable
-from shared.http import Door, Keys, Send
+from shared.http import Door, Forbidden, Key, Keys, Send
 
 _JSON = ("application/json", "")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -25,17 +25,22 @@ _leads: Reader[Lead] = Reader(Lead)
 _activities: Reader[Activity] = Reader(Activity)
 
 
-def leads_door(*, spool: Spool, keys: Keys, identity: Identity) -> Door:
-    """`POST /v1/leads`, for keys with the scope `leads:write`."""
+def leads_door(*, spool: Spool, keys: Keys, identity: Identity, configured: frozenset[str] = frozenset()) -> Door:
+    """`POST /v1/leads`, for keys with the scope `leads:write`, each for its own sources.
 
-    def draft(raw: bytes, sent_key: str | None) -> Draft:
-        return inquiry(normal_lead(_leads.read(raw)), identity=identity, raw=raw, sent_key=sent_key)
+    `configured` are the sources that have an address of their own: only keys that name them may post for these.
+    """
+
+    def draft(raw: bytes, sent_key: str | None, key: Key) -> Draft:
+        lead = normal_lead(_leads.read(raw))
+        _check_source(lead.source or "", key, configured)
+        return inquiry(lead, identity=identity, sender=f"key:{key.name}", raw=raw, sent_key=sent_key)
 
     count = metrics.facts_accepted.labels("lead")
 
     async def serve(request: Request, send: Send) -> None:
-        _check(request, keys, "leads:write")
-        outcomes = await spool.keep(await _drafts(request, draft))
+        key = _authorised(request, keys, "leads:write")
+        outcomes = await spool.keep(await _drafts(request, draft, key))
         count.inc(len(outcomes))
         await answer_json(send, 202, lead_results(outcomes))
 
@@ -45,34 +50,44 @@ def leads_door(*, spool: Spool, keys: Keys, identity: Identity) -> Door:
 def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> Door:
     """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` are the agreement's."""
 
-    def draft(raw: bytes, sent_key: str | None) -> Draft:
+    def draft(raw: bytes, sent_key: str | None, key: Key) -> Draft:
         normal = normal_activity(_activities.read(raw), identity)
         against = rules(normal) if rules is not None else None
         if against is not None:
             raise against
-        return recorded(normal, raw=raw, sent_key=sent_key)
+        return recorded(normal, sender=key.name, raw=raw, sent_key=sent_key)
 
     count = metrics.facts_accepted.labels("activity")
 
     async def serve(request: Request, send: Send) -> None:
-        _check(request, keys, "activities:write")
-        drafts = await _drafts(request, draft)
+        key = _authorised(request, keys, "activities:write")
+        drafts = await _drafts(request, draft, key)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
         outcomes = await spool.keep(drafts)
         count.inc(len(outcomes))
-        await answer_json(send, 202, activity_results(outcomes))
+        await answer_json(send, 202, activity_results(drafts, outcomes))
 
     return door(serve)
 
 
-def _check(request: Request, keys: Keys, scope: str) -> None:
+def _authorised(request: Request, keys: Keys, scope: str) -> Key:
     if request.method != "POST":
         raise WrongMethod(request.method, "POST")
-    keys.authorise(request.header(b"authorization"), scope)
+    return keys.authorise(request.header(b"authorization"), scope)
 
 
-async def _drafts(request: Request, draft: Callable[[bytes, str | None], Draft]) -> list[Draft]:
+def _check_source(source: str, key: Key, configured: frozenset[str]) -> None:
+    """Raise `Forbidden` unless the key may post for the source."""
+    if "admin" in key.scopes or (source in key.sources if key.sources else source not in configured):
+        return
+    raise Forbidden(
+        f"The key {key.name!r} may not post for the source {source[:100]!r}. Name a source that it may post for, "
+        "or add this one to 'sources' of the key."
+    )
+
+
+async def _drafts(request: Request, draft: Callable[[bytes, str | None, Key], Draft], key: Key) -> list[Draft]:
     media = request.media_type()
     if media not in _JSON and media not in _LINES:
         raise WrongMedia(f"Send 'Content-Type: application/json', or '{_LINES[0]}' for one item per line.")
@@ -82,7 +97,7 @@ async def _drafts(request: Request, draft: Callable[[bytes, str | None], Draft])
     body = await request.body()
 
     def made(raw: bytes, number: int) -> Draft:
-        return draft(raw, f"{sent_key}\n{number}" if sent_key else None)
+        return draft(raw, f"{sent_key}\n{number}" if sent_key else None, key)
 
     try:
         return each(body, split(body, lines=media in _LINES), made, largest=LARGEST_ITEM)

@@ -6,6 +6,7 @@ verdict overtakes one.
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -15,8 +16,8 @@ from services.ingest.spool import Spool
 from services.ingest.spool_file import Entry
 from shared import log, metrics
 from shared.bus.envelope import Envelope, attributes, encode, event_id, instant
-from shared.domain.errors import Unavailable
-from shared.domain.events import ACTIVITIES, WatermarkAdvanced
+from shared.domain.errors import Unavailable, Unwritable
+from shared.domain.events import ACTIVITIES, RecordQuarantined, WatermarkAdvanced
 from shared.ports import Bus, Clock, Message
 
 BATCH = 1000
@@ -24,6 +25,7 @@ MANY = 50
 GATHERING_S = 0.05
 BACKOFF_S = 0.5
 SOURCE = "baton/ingest"
+_PREFIX_BYTES = 64 * 1024
 
 
 class Relay:
@@ -84,10 +86,33 @@ class Relay:
     async def _publish_oldest(self) -> int:
         entries = await self._spool.oldest(after=self._published, most=BATCH)
         if entries:
-            await self._bus.publish([_message(entry) for entry in entries])
+            await self._publish(entries)
             self._published = entries[-1].seq
             self._count.inc(len(entries))
         return len(entries)
+
+    async def _publish(self, entries: Sequence[Entry]) -> None:
+        """Publish these in order; those that the log will never take are set aside, so that they hold up nobody."""
+        while entries:
+            try:
+                await self._bus.publish([_message(entry) for entry in entries])
+            except Unwritable as unwritable:
+                refused = [(entries[index], reason) for index, reason in unwritable.reasons.items()]
+                await self._set_aside(refused)
+                entries = [entry for index, entry in enumerate(entries) if index not in unwritable.reasons]
+            else:
+                return
+
+    async def _set_aside(self, refused: Sequence[tuple[Entry, str]]) -> None:
+        new = await self._spool.set_aside({entry.seq: reason for entry, reason in refused})
+        metrics.messages_set_aside.labels("ingest").inc(new)
+        for entry, reason in refused:
+            self._log.error("fact_set_aside", spool=self._spool.instance, seq=entry.seq, id=entry.id, reason=reason)
+            for message in _in_place_of(entry, reason, self._spool.instance):
+                try:
+                    await self._bus.publish([message])
+                except Unwritable as unwritable:
+                    self._log.error("fact_not_quarantined", seq=entry.seq, id=entry.id, reason=unwritable.detail)
 
     async def _sign_off(self) -> None:
         await self._spool.announce(here=False)
@@ -108,6 +133,30 @@ class Relay:
 def _message(entry: Entry) -> Message:
     headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
     return Message(entry.topic, entry.key, entry.value.encode(), headers)
+
+
+def _in_place_of(entry: Entry, reason: str, instance: str) -> list[Message]:
+    """What the log gets for a fact that it will never take: where it is kept, and its beginning."""
+    origin = f"spool:{instance}/{entry.seq}"
+    at, value = instant_at(entry.accepted_at_us), entry.value.encode()
+    quarantined = RecordQuarantined(
+        lead_id=entry.key,
+        quarantine_id=event_id("quarantine", "ingest", origin),
+        service="ingest",
+        origin=origin,
+        code="Unwritable",
+        detail=reason,
+        at=at,
+        body=value[:_PREFIX_BYTES],
+        body_bytes=len(value) if len(value) > _PREFIX_BYTES else None,
+        record_type=entry.type,
+        inquiry_id=None if entry.topic == ACTIVITIES else entry.id,
+    )
+    messages = [encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))]
+    if entry.topic == ACTIVITIES:
+        # It may be the follow-up that a promise waits for. An empty record puts the promises of its lead on hold.
+        messages.append(replace(_message(entry), value=b""))
+    return messages
 
 
 @lru_cache(maxsize=64)

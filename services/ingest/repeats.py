@@ -6,32 +6,35 @@ move to the index, many at a time and in the order of the index. Used by one thr
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (
-    key TEXT PRIMARY KEY, id TEXT NOT NULL, lead_id TEXT NOT NULL, accepted_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_expiry ON seen (expires_at);
-"""
+from services.ingest.domain.draft import Draft, KeyReused
+
 _EXPIRED_AT_ONCE = 2000
-_KNOWN = """SELECT json_group_array(json_array(key, id, lead_id)) FROM seen
+_KNOWN = """SELECT json_group_array(json_array(key, id, lead_id, content)) FROM seen
     WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ?"""
-_MOVE = """INSERT OR REPLACE INTO seen SELECT repeat_key, id, key, accepted_at, expires_at FROM entries
+_MOVE = """INSERT OR REPLACE INTO seen SELECT repeat_key, id, key, accepted_at, expires_at, content FROM entries
     WHERE seq <= ? AND expires_at > 0 ORDER BY repeat_key, seq"""
 _FORGET = "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
-_triples = msgspec.json.Decoder(list[tuple[str, str, str]])
+_found = msgspec.json.Decoder(list[tuple[str, str, str, str]])
+
+
+class First(msgspec.Struct, frozen=True):
+    """What a key stands for: the id and lead of the first fact, and a digest of its content ("" if not compared)."""
+
+    id: str
+    lead_id: str
+    content: str
 
 
 class Recent(msgspec.Struct, frozen=True):
-    """A key whose fact is still a row: the row's number, the fact's id and lead, and until when the key counts."""
+    """A key whose fact is still a row: the row's number, until when the key counts, and what it stands for."""
 
     seq: int
-    id: str
-    lead_id: str
     expires_at_us: int
+    first: First
 
 
 class Repeats:
@@ -42,17 +45,19 @@ class Repeats:
 
     def load(self, sql: sqlite3.Connection) -> None:
         """Take up what the rows have."""
-        rows = sql.execute("SELECT repeat_key, seq, id, key, expires_at FROM entries WHERE expires_at > 0 ORDER BY seq")
-        self._recent = {key: Recent(*rest) for key, *rest in rows.fetchall()}
+        rows = sql.execute(
+            "SELECT repeat_key, seq, expires_at, id, key, content FROM entries WHERE expires_at > 0 ORDER BY seq"
+        )
+        self._recent = {key: Recent(seq, expires_at, First(*rest)) for key, seq, expires_at, *rest in rows.fetchall()}
 
-    def known(self, sql: sqlite3.Connection, keys: Sequence[str], at_us: int) -> dict[str, tuple[str, str]]:
-        """For each of `keys` that counts at `at_us`: the first id, and its lead's."""
+    def known(self, sql: sqlite3.Connection, keys: Sequence[str], at_us: int) -> dict[str, First]:
+        """What each of `keys` that counts at `at_us` stands for."""
         stored = sql.execute(_KNOWN, (msgspec.json.encode(keys).decode(), at_us)).fetchone()[0]
-        found = {key: (fact_id, lead_id) for key, fact_id, lead_id in _triples.decode(stored)} if stored != "[]" else {}
+        found = {key: First(*first) for key, *first in _found.decode(stored)} if stored != "[]" else {}
         for key in keys:
             recent = self._recent.get(key)
             if recent is not None and recent.expires_at_us > at_us:
-                found[key] = (recent.id, recent.lead_id)
+                found[key] = recent.first
         return found
 
     def hold(self, new: dict[str, Recent]) -> None:
@@ -75,3 +80,16 @@ class Repeats:
             gone.append(key)
         for key in gone:
             del self._recent[key]
+
+
+def reused_key(drafts: Sequence[Draft], known: Mapping[str, First]) -> KeyReused | None:
+    """Whether a draft has a key that stands for other content, in `known` or earlier in the request."""
+    here: dict[str, First] = {}
+    for draft in drafts:
+        if draft.content:
+            first = known.get(draft.repeat_key) or here.get(draft.repeat_key)
+            if first is None:
+                here[draft.repeat_key] = First(draft.id, draft.lead_id, draft.content)
+            elif first.content != draft.content:
+                return KeyReused(draft, first.id, first.lead_id)
+    return None

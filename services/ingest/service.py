@@ -7,7 +7,7 @@ from services.ingest.api import activities_door, leads_door
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
-from services.ingest.identity_key import identity_key
+from services.ingest.identity_key import check_same_key, identity_key
 from services.ingest.openapi import described
 from services.ingest.relay import Relay
 from services.ingest.settings import IngestSettings
@@ -16,9 +16,9 @@ from services.ingest.sources.door import PREFIX as SOURCES
 from services.ingest.sources.door import SourceDoor
 from services.ingest.spool import Spool
 from services.ingest.spool_file import SpoolFile, claim
-from shared import metrics
+from shared import log, metrics
 from shared.clock import new_id
-from shared.domain.errors import Refused
+from shared.domain.errors import Misconfigured, Refused
 from shared.ports import Clock
 from shared.runtime.in_force import FileInForce
 from shared.runtime.service import Platform, Service
@@ -47,16 +47,16 @@ def build(platform: Platform) -> Service:
     return Service(
         name="ingest",
         doors={
-            "/v1/leads": leads_door(spool=spool, keys=platform.keys, identity=identity),
+            "/v1/leads": leads_door(spool=spool, keys=platform.keys, identity=identity, configured=frozenset(sources)),
             "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
         described=described,
-        starts=(agreement.start, spool.start),
+        starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),
         checks={"announced": announced, "spool": spool.shortage},
-        notes={"agreement": agreement.note},
+        notes={"agreement": agreement.note, "set_aside": spool.aside_note},
     )
 
 
@@ -77,9 +77,16 @@ def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spo
 
 
 async def _empty(orphans: Sequence[Spool], platform: Platform, settings: IngestSettings) -> None:
-    """Relay what processes that are gone left behind, and sign off for them. Never returns, as tasks do."""
+    """Relay what processes that are gone left behind, and sign off for them. Never returns, as tasks do.
+
+    A file that can't be opened is left as it is.
+    """
     for spool in orphans:
-        await spool.start()
+        try:
+            await spool.start()
+        except Misconfigured as unreadable:
+            log.get("ingest").error("spool_not_relayed", reason=unreadable.detail)
+            continue
         relay = Relay(spool, platform.bus, platform.clock, marker_s=settings.marker_s)
         async with asyncio.TaskGroup() as group:
             group.create_task(relay.run())

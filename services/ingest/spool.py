@@ -10,10 +10,11 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-from services.ingest.domain.draft import Draft, Outcome
+from services.ingest.domain.draft import Draft, KeyReused, Outcome
 from services.ingest.spool_file import Entry, SpoolFile, unavailable
 from services.ingest.stamps import Stamps
 from shared.domain.errors import Problem, Unavailable
@@ -41,6 +42,7 @@ class Spool:
     """A spool file and the thread that owns it. `committed` wakes the relay; `instance` names the file for ever.
 
     `announced` tells whether readers of activities count on this instance's word; until then it must accept none.
+    `facts_set_aside` counts those that the log would not take.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Spool:
         self.committed = Signal()
         self.instance = ""
         self.announced = False
+        self.facts_set_aside = 0
         self._file = file
         self._clock = clock
         self._new_id = new_id
@@ -69,6 +72,11 @@ class Spool:
         """How many facts wait for the bus."""
         return self._file.rows
 
+    @property
+    def folder(self) -> Path:
+        """Where the file is."""
+        return self._file.path.parent
+
     async def start(self) -> None:
         """Open the file. Raises `Misconfigured`."""
         self._loop = asyncio.get_running_loop()
@@ -80,12 +88,13 @@ class Spool:
         self._stamps = Stamps(self._clock, self._file.floor_us())
         self.instance = self._file.read("instance") or ""
         self.announced = self._file.read("announced") == "yes"
+        self.facts_set_aside = self._file.count_set_aside()
 
     async def keep(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """Keep all drafts or none; returns after the fsync, one outcome for each.
 
-        Raises `Unavailable` when the spool is full, the disk can't be written, or the clock can't be trusted. When the
-        caller is cancelled the drafts may still be kept.
+        Raises `KeyReused` when a key stands for other content already, `Unavailable` when the spool is full, the disk
+        can't be written, or the clock can't be trusted. When the caller is cancelled the drafts may still be kept.
         """
         if self._file.rows + self._waiting + len(drafts) > self._most_rows:
             raise Unavailable(
@@ -124,12 +133,29 @@ class Spool:
             self._next_delete = now + _DELETED_EVERY_S
         return upto_us
 
+    async def set_aside(self, reasons: Mapping[int, str]) -> int:
+        """Keep the facts with these numbers, which the log will never take, aside; returns how many are new there."""
+        new = await self._between_commits(lambda: self._file.set_aside(reasons))
+        self.facts_set_aside += new
+        return new
+
+    async def settled(self, name: str, value: str) -> str:
+        """What is written under `name` for good: `value`, if this is the first time."""
+        return await self._between_commits(lambda: self._file.settle(name, value))
+
     async def announce(self, *, here: bool) -> None:
         """Note durably whether readers of activities count on this instance from now on."""
         if not here:
             self.announced = False
         await self._between_commits(lambda: self._file.write("announced", "yes" if here else "no"))
         self.announced = here
+
+    def aside_note(self) -> str | None:
+        """A sentence for operators about facts that the log would not take; None when there are none."""
+        if not self.facts_set_aside:
+            return None
+        file = self._file.path
+        return f"{self.facts_set_aside} facts that the log would not take are kept in the table set_aside of {file}"
 
     async def shortage(self) -> str | None:
         """What will soon make the spool refuse: None, or a sentence for operators. Earlier than the refusal itself."""
@@ -187,13 +213,16 @@ class Spool:
             self._hand_back(jobs)
         self._file.close()
 
-    def _keep(self, jobs: list[_Job]) -> list[list[Outcome]]:
+    def _keep(self, jobs: list[_Job]) -> list[list[Outcome] | KeyReused]:
         return self._file.keep([job.work for job in jobs if not callable(job.work)], self._stamps.next())
 
     def _run(self, jobs: list[_Job], work: Callable[[list[_Job]], Sequence[Any]]) -> None:
         try:
             for job, result in zip(jobs, work(jobs), strict=True):
-                job.result = result
+                if isinstance(result, KeyReused):
+                    job.error = result
+                else:
+                    job.result = result
         except Problem as refused:
             _fail(jobs, refused)
         except sqlite3.Error as wrong:

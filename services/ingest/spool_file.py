@@ -9,28 +9,25 @@ import os
 import shutil
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from services.ingest.domain.draft import Draft, Outcome, json_instant
-from services.ingest.repeats import SCHEMA, Recent, Repeats
+from services.ingest.domain.draft import Draft, KeyReused, Outcome, json_instant
+from services.ingest.repeats import First, Recent, Repeats, reused_key
+from services.ingest.spool_schema import PAGE, connected
 from shared.domain.errors import Misconfigured, Unavailable
 
-_COLUMNS = 9
-_INSERT = "INSERT INTO entries VALUES "
+_COLUMNS = 10
+_INSERT = """INSERT INTO entries
+    (seq, topic, key, id, type, accepted_at, repeat_key, expires_at, value, content) VALUES """
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
-_PAGE = 4096
 _BATCH_BYTES = 4 * 1024 * 1024
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL,
-    accepted_at INTEGER NOT NULL, repeat_key TEXT NOT NULL, expires_at INTEGER NOT NULL, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+_SET_ASIDE = """INSERT OR IGNORE INTO set_aside
+    SELECT seq, topic, key, id, type, accepted_at, value, ? FROM entries WHERE seq = ?"""
 _OLDEST = """SELECT json_group_array(json_array(seq, topic, key, id, type, accepted_at, value)) FROM (
     SELECT *, sum(length(value)) OVER (ORDER BY seq) - length(value) AS before FROM (
         SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?)) WHERE before < ?"""
@@ -62,7 +59,7 @@ class SpoolFile:
         self.head = 0
         self.relayed = 0
         self._lock: int | None = lock
-        self._most_pages = max(most_bytes // _PAGE, 64)
+        self._most_pages = max(most_bytes // PAGE, 64)
         self._db: sqlite3.Connection | None = None
         self._deleted = 0
         self._repeats = Repeats()
@@ -75,24 +72,13 @@ class SpoolFile:
         Raises `Misconfigured` where the folder can't give what durability needs.
         """
         try:
-            with self._transaction() as sql:
-                sql.execute("INSERT OR IGNORE INTO meta VALUES ('instance', ?)", (instance,))
+            self.settle("instance", instance)
         except sqlite3.Error as wrong:
-            raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). Check its disk.") from wrong
+            what = "Check its disk, or put the right file back; if there is none, move this one away."
+            raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). {what}") from wrong
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
-        db.execute(f"PRAGMA page_size = {_PAGE}")
-        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        db.execute("PRAGMA synchronous = FULL")
-        full = db.execute("PRAGMA synchronous").fetchone()[0]
-        if mode != "wal" or full != 2:
-            raise Misconfigured(f"{self.path}: SQLite gives {mode}/{full}, not WAL with full fsync. Use a local disk.")
-        db.execute("PRAGMA secure_delete = FAST")  # some builds write zeros over all that is deleted: 8 % of the time
-        db.execute("PRAGMA journal_size_limit = 67108864")
-        db.execute("PRAGMA cache_size = -16384")
-        db.execute(f"PRAGMA max_page_count = {self._most_pages}")
-        db.executescript(_SCHEMA + SCHEMA)
+        db = connected(self.path, max_pages=self._most_pages)
         first, last = db.execute("SELECT min(seq), max(seq) FROM entries").fetchone()
         relayed = db.execute("SELECT value FROM meta WHERE name = 'relayed'").fetchone()
         self.relayed = max(self.relayed, int(relayed[0]) if relayed else 0)
@@ -122,40 +108,51 @@ class SpoolFile:
         with self._transaction() as sql:
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def settle(self, name: str, value: str) -> str:
+        """Write down a small fact about the spool unless it is there; returns what is there."""
+        with self._transaction() as sql:
+            sql.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))
+        return self.read(name) or value
+
     def floor_us(self) -> int:
         """The latest stamp that was ever given here; later ones must not be below it."""
         row = self._sql.execute("SELECT accepted_at FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         return max(int(self.read("floor") or 0), row[0] if row else 0)
 
-    def keep(self, requests: Sequence[Sequence[Draft]], at_us: int) -> list[list[Outcome]]:
+    def keep(self, requests: Sequence[Sequence[Draft]], at_us: int) -> list[list[Outcome] | KeyReused]:
         """Keep all drafts of all requests in one fsynced transaction, dated `at_us`; repeats are only looked up.
 
-        Raises `sqlite3.Error`, having kept nothing that anybody was told about.
+        Of a request with a key that stands for other content nothing is kept. `sqlite3.Error`: of none anything was.
         """
         known = self._repeats.known(self._sql, [d.repeat_key for drafts in requests for d in drafts], at_us)
         at, seq = json_instant(at_us), self.head
         rows: list[Entry] = []
         kept: list[object] = []
         new: dict[str, Recent] = {}
-        outcomes: list[list[Outcome]] = []
+        outcomes: list[list[Outcome] | KeyReused] = []
         for drafts in requests:
+            reused = reused_key(drafts, known)
+            if reused is not None:
+                outcomes.append(reused)
+                continue
             found: list[Outcome] = []
             outcomes.append(found)
             for draft in drafts:
                 key, repeat_s = draft.repeat_key, draft.repeat_s
                 first = known.get(key) if repeat_s else None
                 if first is not None:
-                    found.append(Outcome(first[0], first[1], True))
+                    found.append(Outcome(first.id, first.lead_id, True))
                     continue
                 seq, fact_id = seq + 1, draft.id_at(at_us)
                 found.append(Outcome(fact_id, draft.lead_id, False))
                 until_us = at_us + repeat_s * 1_000_000 if repeat_s else 0
                 value = draft.value_at(fact_id, at)
-                kept += (seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, key, until_us, value)
+                kept += (seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, key, until_us)
+                kept += (value, draft.content)
                 rows.append(Entry(seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, value))
                 if repeat_s:
-                    known[key] = (fact_id, draft.lead_id)
-                    new[key] = Recent(seq, fact_id, draft.lead_id, until_us)
+                    known[key] = first = First(fact_id, draft.lead_id, draft.content)
+                    new[key] = Recent(seq, until_us, first)
         if rows:
             self._insert(kept)
             self._repeats.hold(new)
@@ -181,6 +178,15 @@ class SpoolFile:
         if after >= self.head or (self._fresh and self._fresh[0].seq == after + 1):
             return list(islice(self._fresh, most))
         return _entries.decode(self._sql.execute(_OLDEST, (after, most, _BATCH_BYTES)).fetchone()[0])
+
+    def set_aside(self, reasons: Mapping[int, str]) -> int:
+        """Copy the rows with these numbers to where they stay, each with its reason; returns how many are new there."""
+        with self._reserve(), self._transaction() as sql:
+            return sql.executemany(_SET_ASIDE, [(reason, seq) for seq, reason in reasons.items()]).rowcount
+
+    def count_set_aside(self) -> int:
+        """How many rows were set aside."""
+        return int(self._sql.execute("SELECT count(*) FROM set_aside").fetchone()[0])
 
     def note(self, *, relayed: int, floor_us: int) -> None:
         """Write down how far the bus has the rows, and below which instant no stamp may fall any more."""

@@ -224,7 +224,7 @@ async def _advance(tx: Tx, said: Sequence[Mark]) -> None:
 
 
 def _fact(event: ActivityRecorded) -> tuple[str, Fact]:
-    return event.lead_id, Fact(event.activity_id, event.kind, event.accepted_at)
+    return event.lead_id, Fact(event.key, event.kind, event.accepted_at)
 
 
 def _hold(received: Received) -> Hold | None:

@@ -5,6 +5,7 @@ lock, before services start; a service that finds an older schema waits a minute
 """
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from shared.db.engine import Database
 from shared.domain.errors import Misconfigured
 
 MIGRATIONS = Path(__file__).parents[2] / "deploy" / "migrations"
+_NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(4021960)")
 
 
@@ -23,9 +25,15 @@ def head() -> str:
 
 
 async def migrate(database: Database) -> bool:
-    """Bring the schema to `head`; returns whether there was anything to do. Several processes may call it at once."""
-    if await _current(database) == head():
+    """Bring the schema to `head`; returns whether there was anything to do. Several processes may call it at once.
+
+    Raises `Misconfigured` for a file that is no database of Baton's, and for one that a newer Baton has migrated.
+    """
+    found = await _current(database)
+    if found == head():
         return False
+    if found is not None and found > head():
+        raise Misconfigured(f"the database has schema {found}, this Baton knows {head()}. Start the newer Baton again.")
     async with database.begin() as tx:
         if not database.is_sqlite:
             await tx.execute(_LOCK)
@@ -44,10 +52,18 @@ async def wait_until_migrated(database: Database, *, most_s: int = 60) -> None:
 
 
 async def _current(database: Database) -> str | None:
-    async with database.read() as tx:
-        if not await tx.run_sync(lambda connection: sa.inspect(connection).has_table("alembic_version")):
-            return None
-        return (await tx.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    try:
+        async with database.read() as tx:
+            if not await tx.run_sync(lambda connection: sa.inspect(connection).has_table("alembic_version")):
+                return None
+            return (await tx.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    except sa.exc.DatabaseError as wrong:
+        if getattr(wrong.orig, "sqlite_errorcode", None) not in _NO_DATABASE:
+            raise
+        raise Misconfigured(
+            f"{sa.make_url(database.url).database} is no database ({wrong.orig}). Put a copy of the right file back; "
+            "if there is none, move this one away."
+        ) from wrong
 
 
 def _upgrade(connection: sa.Connection) -> None:

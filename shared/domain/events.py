@@ -18,6 +18,7 @@ ACTIVITIES = "baton.activities.v1"
 ASSIGNMENTS = "baton.assignments.v1"
 ESCALATIONS = "baton.escalations.v1"
 QUARANTINE = "baton.quarantine.v1"
+_JOINED = "\x1f"
 TOPICS = (INQUIRIES, ACTIVITIES, ASSIGNMENTS, ESCALATIONS, QUARANTINE)
 
 
@@ -64,7 +65,10 @@ class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact from sales or the CRM about one lead, as accepted by ingest at `accepted_at`."""
+    """A fact from sales or the CRM about one lead, as accepted by ingest at `accepted_at`.
+
+    `sender` is the API key that chose `activity_id`; None when ingest made it, or for a record of an earlier release.
+    """
 
     TYPE = "baton.activity.recorded.v1"
     TOPIC = ACTIVITIES
@@ -83,6 +87,14 @@ class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     opportunity_id: str | None = None
     amount: dict[str, str] | None = None
     confirmed: tuple[str, ...] = ()
+    sender: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells the fact from all others: senders may choose the same `activity_id`."""
+        if self.sender is None:
+            return self.activity_id
+        return _JOINED.join((self.activity_id, self.sender, self.kind))
 
 
 class WatermarkAdvanced(Event, frozen=True, kw_only=True):
@@ -341,6 +353,16 @@ class RecordQuarantined(Event, frozen=True, kw_only=True):
     record_type: str | None = None
     inquiry_id: str | None = None
     body_bytes: int | None = None
+
+
+def activity_id_of(key: str) -> str:
+    """The `activity_id` of the fact with this `ActivityRecorded.key`.
+
+    >>> activity_id_of("crm-991\\x1fcrm\\x1fcall"), activity_id_of("act_1")
+    ('crm-991', 'act_1')
+    """
+    parts = key.rsplit(_JOINED, 2)
+    return parts[0] if len(parts) == 3 else key
 
 
 def _concrete(kind: type[Event]) -> list[type[Event]]:

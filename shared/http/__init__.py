@@ -53,13 +53,17 @@ class Forbidden(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that was handed out: only the digest of its secret is known."""
+    """A key that was handed out: only the digest of its secret is known.
+
+    `sources` are those it may post leads for; empty for every source without an address of its own.
+    """
 
     name: str
     digest: bytes
     scopes: frozenset[str]
     listed: bool = True
     """Whether it stands in the keys file, which holds digests only: how strong it is shows when it is used."""
+    sources: frozenset[str] = frozenset()
 
 
 class Keys:
@@ -128,10 +132,11 @@ def refuse_weak_admin_key(settings: Settings) -> None:
         )
 
 
-def make_key(name: str, scopes: Iterable[str]) -> tuple[str, Mapping[str, Any]]:
+def make_key(name: str, scopes: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, Mapping[str, Any]]:
     """A new secret (shown once) and the entry for the keys file."""
     secret = "bk_" + secrets.token_urlsafe(32)
-    return secret, {"name": name, "sha256": _digest(secret).hex(), "scopes": sorted(scopes)}
+    entry = {"name": name, "sha256": _digest(secret).hex(), "scopes": sorted(scopes)}
+    return secret, entry | ({"sources": sorted(sources)} if sources else {})
 
 
 def host_is_loopback(host: str) -> bool:
@@ -192,6 +197,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     sha256: str
     scopes: list[str]
+    sources: list[str] = []
 
 
 def _read_keys(path: Path) -> list[Key]:
@@ -210,4 +216,4 @@ def _checked(entry: _Entry) -> Key:
         raise ValueError(f"'sha256' of the key {entry.name!r} is not a SHA-256 digest in hex")
     if unknown := set(entry.scopes).difference(SCOPES):
         raise ValueError(f"the key {entry.name!r} has the unknown scope {min(unknown)!r}")
-    return Key(entry.name, digest, frozenset(entry.scopes))
+    return Key(entry.name, digest, frozenset(entry.scopes), sources=frozenset(entry.sources))

@@ -20,6 +20,7 @@ MEANINGS = {
     "custom": "further facts, by the names that the agreement declares",
     "test": "whether the sender marked it as a trial",
     "activity_id": "the fact's id, the sender's own where there is one",
+    "sender": "the API key that chose `activity_id`; two senders may choose the same",
     "ActivityRecorded.kind": "`call`, `email`, `meeting`, `accepted`, ... (the list of `POST /v1/activities`)",
     "by": "who did it",
     "EscalationAcknowledged.by": "who took it on",

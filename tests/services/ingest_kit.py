@@ -104,6 +104,12 @@ class Running:
         """Post JSON with the key."""
         return await self.client.post(path, json=body, headers={"Authorization": f"Bearer {KEY}", **headers})
 
+    async def until_ready(self) -> None:
+        """Wait for the log to have the first marker."""
+        async with asyncio.timeout(10):
+            while (await self.client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.01)
+
     async def stop(self) -> None:
         """Drain, as the runtime does."""
         self.stopped = True

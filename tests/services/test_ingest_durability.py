@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -18,7 +19,15 @@ from shared.bus.envelope import Received, decode
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.domain.errors import Misconfigured
-from shared.domain.events import ACTIVITIES, INQUIRIES, ActivityRecorded, InquiryReceived, WatermarkAdvanced
+from shared.domain.events import (
+    ACTIVITIES,
+    INQUIRIES,
+    QUARANTINE,
+    ActivityRecorded,
+    InquiryReceived,
+    RecordQuarantined,
+    WatermarkAdvanced,
+)
 from shared.ports import Record
 from tests.services.ingest_kit import KEY, environ, read_events, running
 
@@ -105,6 +114,66 @@ def _event(message: object) -> object:
     assert hasattr(message, "headers")
     record = Record(message.topic, 0, 0, message.key, message.value, dict(message.headers))  # type: ignore[attr-defined]
     return decode(record).event
+
+
+async def test_a_fact_that_the_log_will_never_take_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, away=True) as ingest:
+        before = (await ingest.post("/v1/leads", lead(1))).json()["results"][0]
+        too_big = (await ingest.post("/v1/leads", lead(2))).json()["results"][0]
+        await ingest.post("/v1/leads", lead(3))
+        _grow(tmp_path / "data" / "spool-0.db", too_big["inquiry_id"])
+    async with running(tmp_path) as ingest:
+        events = [received.event for received in await ingest.events(INQUIRIES, 2)]
+        [aside] = [received.event for received in await ingest.events(QUARANTINE, 1)]
+        await ingest.until_ready()
+        notes = (await ingest.client.get("/readyz")).json()["notes"]
+        await ingest.stop()
+    assert before["inquiry_id"] in {event.inquiry_id for event in events if isinstance(event, InquiryReceived)}
+    assert isinstance(aside, RecordQuarantined)
+    assert (aside.code, aside.inquiry_id, aside.record_type) == (
+        "Unwritable",
+        too_big["inquiry_id"],
+        InquiryReceived.TYPE,
+    )
+    assert aside.origin.startswith("spool:")
+    assert aside.origin.endswith("/2")
+    assert "too big" in aside.detail
+    assert (len(aside.body), (aside.body_bytes or 0) > 3_000_000) == (64 * 1024, True)
+    assert "1 facts" in notes["ingest.set_aside"]
+    with sqlite3.connect(tmp_path / "data" / "spool-0.db") as sql:
+        [(seq, kept)] = sql.execute("SELECT seq, length(value) FROM set_aside").fetchall()
+    sql.close()
+    assert (seq, kept > 3_000_000) == (2, True)
+
+
+async def test_an_activity_that_the_log_will_never_take_leaves_a_mark_that_holds_the_promises_of_its_lead(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as ingest:
+        await ingest.until_ready()
+        ingest.bus.away = True
+        sent = await ingest.post("/v1/activities", {"kind": "call", "activity_id": "a", "email": "jo@example.com"})
+        assert sent.status_code == 202
+        await ingest.service.drains[-1]()
+        ingest.stopped = True
+        _grow(tmp_path / "data" / "spool-0.db")
+    async with running(tmp_path) as ingest:
+        [aside] = [received.event for received in await ingest.events(QUARANTINE, 1)]
+        await ingest.stop()
+        marks = [m for m in ingest.bus.published if m.topic == ACTIVITIES and m.key == aside.lead_id]
+    assert isinstance(aside, RecordQuarantined)
+    assert aside.record_type == ActivityRecorded.TYPE
+    assert {mark.value for mark in marks} == {b""}
+
+
+def _grow(spool: Path, fact_id: str | None = None) -> None:
+    """Make a kept fact larger than any log takes, as an earlier release could."""
+    with sqlite3.connect(spool) as sql:
+        sql.execute(
+            "UPDATE entries SET value = replace(value, '{', '{\"x\":\"' || ? || '\",') WHERE id = coalesce(?, id)",
+            ("\\u0001" * 600_000, fact_id),
+        )
+    sql.close()
 
 
 async def test_a_full_disk_is_503_with_retry_after_and_ends_when_there_is_space(tmp_path: Path) -> None:
@@ -200,6 +269,7 @@ async def _count(bus: EmbeddedBus) -> int:
 
 async def test_what_another_process_left_behind_is_relayed_and_signed_off(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "identity.key").write_text("the key of the process that was killed")
     own, _ = claim(tmp_path / "data", most_bytes=2**30)
     own.open("a process that was killed, and whose successor is us")
     async with running(tmp_path, away=True) as other:

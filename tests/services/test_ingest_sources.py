@@ -1,12 +1,13 @@
 """Forms and Google Ads on a real port: who is let in, what becomes of the payload, and what the sender hears."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.domain.events import INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
-from tests.services.ingest_kit import FORM_TOKEN, GOOGLE_KEY, Running, running
+from tests.services.ingest_kit import FORM_TOKEN, GOOGLE_KEY, KEY, Running, running
 
 FORM = f"/v1/sources/website?token={FORM_TOKEN}"
 FIELDS = {
@@ -241,3 +242,48 @@ async def test_an_authentic_payload_that_does_not_map_is_kept_aside_without_the_
     assert b"shape" in event.body
     assert GOOGLE_KEY.encode() not in event.body
     assert event.inquiry_id is not None
+
+
+HOSTILE: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/sources/open", {"content": b"_charset_=undefined&name=%ff"}),
+    ("/v1/sources/open", {"content": b"a=" + b"\x01" * 262_142}),
+    ("/v1/sources/open", {"content": b"&".join(b"f%d=" % n + b"\x01" * 16_000 for n in range(16))}),
+    ("/v1/sources/open", {"content": b"email=" + b"a" * 200_000 + b"@example.com"}),
+    ("/v1/sources/open", {"content": b"%=%zz&=&&==&%00=%ff&=a"}),
+    ("/v1/sources/open", {"headers": {"Content-Type": 'multipart/form-data; boundary="' + "b" * 5000 + '"'}}),
+    ("/v1/sources/open", {"headers": {"Content-Type": "multipart/form-data; boundary=\u00e9"}, "content": b"--x"}),
+    ("/v1/sources/open", {"headers": {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": "3"},
+                          "content": b"--x"}),
+    ("/v1/sources/open?token=%ff%00%zz&&=", {"content": b"a=b"}),
+    ("/v1/sources/%1b%5b31m%00", {"content": b"a=b"}),
+    ("/v1/sources/google", {"content": b'"' + b'\\"' * 30_000}),
+    ("/v1/sources/google", {"content": b"[" * 200_000}),
+    ("/v1/sources/google", {"content": b'{"google_key": "' + GOOGLE_KEY.encode() + b'", "form_id": ' + b"9" * 4_000
+                            + b', "lead_id": 1e999999, "user_column_data": [{"column_id": {"a": []}}]}'}),
+    ("/v1/sources/google", {"content": b'{"google_key": "' + GOOGLE_KEY.encode() + b'", "lead_submit_time": '
+                            b'"9999-12-31T23:59:59-23:59", "user_column_data": [1, null, {"column_id": "EMAIL", '
+                            b'"string_value": "a@b.example"}]}'}),
+    ("/v1/leads", {"content": b'{"contact": {"email": "a@b.example"}, "custom": {"n": ' + b"1" * 400 + b"}}"}),
+    ("/v1/leads", {"content": b'{"contact": {"email": "a@b.example"}, "custom": {"n": 1e999999}}'}),
+    ("/v1/leads", {"content": b'{"contact": {"email": "\\ud800@b.example"}}'}),
+    ("/v1/leads", {"content": b"\x1f\x8b\x08", "headers": {"Content-Encoding": "gzip"}}),
+    ("/v1/leads", {"content": b'{"contact": {"email": "a@b.example"}}', "headers": {"Idempotency-Key": b"\xff\t'"}}),
+    ("/v1/leads", {"content": b'{"contact": {"email": "a@b.example"}}', "headers": {"Content-Type": "\u00e9;;=\""}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "sent"), HOSTILE, ids=map(str, range(len(HOSTILE))))
+async def test_nothing_that_a_sender_does_is_answered_as_our_failure_or_holds_up_the_next(
+    tmp_path: Path, path: str, sent: dict[str, Any]
+) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if "open" in path else {}
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **form, **sent.get("headers", {})}
+    async with running(tmp_path) as ingest:
+        raw = {name: value if isinstance(value, bytes) else value.encode("latin-1") for name, value in headers.items()}
+        async with asyncio.timeout(5):
+            answer = await ingest.client.post(path, content=sent.get("content", b""), headers=raw)
+        assert answer.status_code < 500, answer.text
+        await ingest.client.post("/v1/sources/open", data={"email": "last@example.com"})
+        async with asyncio.timeout(10):
+            while "last@example.com" not in str([m.value for m in ingest.bus.published]):
+                await asyncio.sleep(0.01)

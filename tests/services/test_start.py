@@ -19,7 +19,7 @@ def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     given = {"BATON_DATA": str(folder / "data"), "BATON_PORT": str(free_ports(1)[0]), **environ}
     bare = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
     command = [sys.executable, "-m", "services.embedded"]
-    return subprocess.run(command, cwd=ROOT, env=bare | given, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, env=bare | given, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_a_taken_port_is_said_with_what_to_do(tmp_path: Path) -> None:
@@ -116,3 +116,38 @@ def test_every_error_is_a_problem_document(baton: Running, method: str, path: st
     assert answer.json()["detail"]
     if status == 405:
         assert answer.headers["allow"]
+
+
+GARBAGE = b"this is no database, though it is long enough to be taken for one " * 100
+
+
+@pytest.mark.parametrize("name", ["baton.db", "log.db", "spool-0.db"])
+def test_a_file_that_is_no_database_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "identity.key").write_text("a key of more than sixteen characters")
+    (data / name).write_bytes(GARBAGE)
+    ended = start(tmp_path)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("baton: ")]
+    assert (ended.returncode, len(lines)) == (2, 1), ended.stderr
+    assert name in lines[0]
+    assert "right file back" in lines[0]
+    assert "Traceback" not in ended.stderr
+
+
+def test_data_without_its_identity_key_is_not_used(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "spool-0.db").touch()
+    ended = start(tmp_path)
+    assert ended.returncode == 2, ended.stderr
+    assert "identity.key is missing" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    ended = start(tmp_path)
+    assert ended.returncode == 2, ended.stderr
+    assert "BATON_DATA" in ended.stderr
+    assert "Traceback" not in ended.stderr

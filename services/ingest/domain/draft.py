@@ -34,8 +34,11 @@ class TooLargeToWrite(Refused):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """What a door hands to the spool.
 
-    `repeat_key` is the same for a repeat, which is a duplicate for `repeat_s` seconds. `id` is the id, or its beginning
-    when `timed`: the rest then follows from the key and the instant, as the same bytes mean a new fact later.
+    `repeat_key` is the same for a repeat, which is a duplicate for `repeat_s` seconds. Where the sender gave the key,
+    `content` is a digest of what it stands for, which the id contains too (another process may not know the key), and
+    `key_name` says it in words; where the key is made from the bytes, both are empty. `shown_id` is the id that the
+    sender chose. `id` is the id, or its beginning when `timed`: the rest then follows from the key and the instant, as
+    the same bytes mean a new fact later.
     """
 
     type: str
@@ -47,6 +50,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     timed: bool
     head: Head
     body: bytes
+    content: str = ""
+    key_name: str = ""
+    shown_id: str = ""
 
     def id_at(self, at_us: int) -> str:
         """The id of the fact, if it is accepted `at_us` microseconds after 1970."""
@@ -55,6 +61,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     def value_at(self, fact_id: str, at: str) -> str:
         """The event's JSON with its `fact_id`, accepted at `at` (an instant as JSON)."""
         return self.head(_quoted(fact_id), at, self.lead_id) + self.body[1:].decode()
+
+
+class KeyReused(Refused):
+    """A key of the sender's that stands for other content already; nothing of the request was kept."""
+
+    def __init__(self, draft: Draft, first_id: str, first_lead_id: str) -> None:
+        super().__init__(
+            f"{draft.key_name} already stands for {first_id} of lead {first_lead_id}; what was sent now, for lead "
+            f"{draft.lead_id}, is something else. Send it under a new key."
+        )
 
 
 class Outcome(msgspec.Struct, frozen=True):

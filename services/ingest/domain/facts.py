@@ -8,7 +8,14 @@ from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email
 from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
-from services.ingest.domain.identity import Identity, digest, digest_of_bytes, known_lead_id, lead_of_inquiry
+from services.ingest.domain.identity import (
+    Identity,
+    digest,
+    digest_of_bytes,
+    digest_of_content,
+    known_lead_id,
+    lead_of_inquiry,
+)
 from services.ingest.domain.intake import Instant
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
@@ -80,31 +87,41 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     return structs.replace(activity, **changes)
 
 
-def recorded(activity: Activity, *, raw: bytes, sent_key: str | None = None) -> Draft:
-    """The draft of a normal activity.
+def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None) -> Draft:
+    """The draft of a normal activity from the API key `sender`.
 
-    A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`.
+    A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
+    `sender` sent. Raises `TooLargeToWrite`.
     """
-    timed = False
-    if activity.activity_id is not None:
-        fact_id, key = activity.activity_id, digest("activity", "id", activity.activity_id)
+    own_id, key_name = activity.activity_id, ""
+    if own_id is not None:
+        key, key_name = digest("activity", "id", sender, own_id), f"The activity_id {own_id!r}"
     elif sent_key:
-        key = digest("activity", "sent", sent_key)
-        fact_id = "act_" + key[:24]
+        key = digest("activity", "sent", sender, sent_key)
+        key_name = f"The Idempotency-Key {sent_key.partition(chr(10))[0]!r}"
     else:
-        timed, fact_id, key = True, "act_", digest_of_bytes("activity", "", raw)
+        key = digest_of_bytes("activity", sender, raw)
+    body = within_limit(_encode(activity))
+    content = digest_of_content(body) if key_name else ""
     return Draft(
         type=ActivityRecorded.TYPE,
         topic=ActivityRecorded.TOPIC,
         lead_id=activity.lead_id or "",
         repeat_key=key,
-        repeat_s=DAY_S if timed else REMEMBERED_S,
-        id=fact_id,
-        timed=timed,
-        head=_head,
-        body=within_limit(_encode(structs.replace(activity, activity_id=None))),
+        repeat_s=REMEMBERED_S if key_name else DAY_S,
+        id="act_" + digest(key, content)[:24] if key_name else "act_",
+        timed=not key_name,
+        head=_head if own_id is None else _head_with_own_id,
+        body=body if own_id is None else b'{"sender":' + _encode(sender) + b"," + body[1:],
+        content=content,
+        key_name=key_name,
+        shown_id=own_id or "",
     )
 
 
 def _head(fact_id: str, at: str, _lead_id: str) -> str:
     return f'{{"activity_id":{fact_id},"accepted_at":{at},'
+
+
+def _head_with_own_id(_fact_id: str, at: str, _lead_id: str) -> str:
+    return f'{{"accepted_at":{at},'

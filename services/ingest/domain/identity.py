@@ -76,3 +76,8 @@ def digest(*parts: str) -> str:
 def digest_of_bytes(kind: str, source: str, raw: bytes) -> str:
     """As `digest`, of what a sender sent; neither text may contain NUL."""
     return sha256(f"{kind}\0bytes\0{source}\0".encode() + raw).hexdigest()[:48]
+
+
+def digest_of_content(body: bytes) -> str:
+    """32 hexadecimal digits by which two contents under one key are told apart."""
+    return sha256(body).hexdigest()[:32]

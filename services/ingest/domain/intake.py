@@ -12,7 +12,7 @@ from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email, normal_phone
 from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
-from services.ingest.domain.identity import Identity, digest, digest_of_bytes, inquiry_stem
+from services.ingest.domain.identity import Identity, digest, digest_of_bytes, digest_of_content, inquiry_stem
 from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
@@ -22,6 +22,7 @@ from shared.domain.lead import Company, Consent, Contact, Signal, Touch
 Instant = Annotated[datetime, Meta(tz=True)]
 _ID_DIGITS = 24
 _LONGEST_DETAIL = 1000
+_SHOWN = 100
 _encode = msgspec.json.Encoder().encode
 
 
@@ -107,33 +108,49 @@ def forgiving_lead(lead: Lead) -> Lead:
         return normal_lead(structs.replace(lead, contact=structs.replace(lead.contact, **{name: None}), custom=custom))
 
 
-def inquiry(lead: Lead, *, identity: Identity, raw: bytes, sent_key: str | None = None, test: bool = False) -> Draft:
+def inquiry(
+    lead: Lead,
+    *,
+    identity: Identity,
+    sender: str,
+    raw: bytes,
+    sent_key: str | None = None,
+    anonymous: bool = False,
+    test: bool = False,
+) -> Draft:
     """The draft of an inquiry from a normal lead.
 
     A repeat is known by `sent_key` (within the source), else by the lead's `external_id`, else for a day by its
-    bytes `raw`. Tests are never repeats: platforms send the same one at each click.
+    bytes `raw`; each only among what `sender` sent, and an `external_id` from anyone (`anonymous`) only for the same
+    person. Tests are never repeats: platforms send the same one at each click. Raises `TooLargeToWrite`.
     """
     lead_id = identity.lead_id(email=lead.contact.email, phone=lead.contact.phone)
     source, external = lead.source or "", lead.external_id
-    timed = test or not (sent_key or external)
+    own_key = bool(sent_key or external) and not test
+    key_name = ""
     if sent_key:
-        key = digest("inquiry", "sent", source, sent_key)
+        key = digest("inquiry", "sent", sender, source, sent_key)
+        key_name = f"The Idempotency-Key {sent_key.partition(chr(10))[0]!r}"
     elif external:
-        key = digest("inquiry", "external", source, external)
+        key = digest("inquiry", "external", sender, source, lead_id if anonymous else "", external)
+        key_name = f"The external_id {external[:_SHOWN]!r} of source {source[:_SHOWN]!r}"
     else:
-        key = digest_of_bytes("inquiry", source, raw)
-    known_s = 0 if test else DAY_S if timed else REMEMBERED_S
-    stem = inquiry_stem(lead_id)
+        key = digest_of_bytes("inquiry", f"{sender}\0{source}", raw)
+    known_s = 0 if test else REMEMBERED_S if own_key else DAY_S
+    stem, body = inquiry_stem(lead_id), within_limit(_encode(lead))
+    content = digest_of_content(body) if own_key else ""
     return Draft(
         type=InquiryReceived.TYPE,
         topic=InquiryReceived.TOPIC,
         lead_id=lead_id,
         repeat_key=key,
         repeat_s=known_s,
-        id=stem if timed else stem + key[:_ID_DIGITS],
-        timed=timed,
+        id=stem + digest(key, content)[:_ID_DIGITS] if own_key else stem,
+        timed=not own_key,
         head=_head_of_test if test else _head,
-        body=within_limit(_encode(lead)),
+        body=body,
+        content=content,
+        key_name=key_name,
     )
 
 

@@ -32,10 +32,13 @@ class Authentic:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One lead in a payload. `test` when the platform says that nobody wants to be called."""
+    """One lead in a payload. `test` when the platform says that nobody wants to be called; `anonymous` when anyone may
+    have sent it.
+    """
 
     lead: Lead
     test: bool = False
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

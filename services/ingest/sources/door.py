@@ -5,7 +5,7 @@ Size, authenticity, then durable receipt, then the answer that the sender expect
 
 from collections.abc import Mapping, Sequence
 
-from services.ingest.domain.draft import Draft
+from services.ingest.domain.draft import Draft, KeyReused, Outcome
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import forgiving_lead, inquiry, quarantined
 from services.ingest.request import LARGEST_ITEM, Request, WrongMethod, door, tell_problem
@@ -41,7 +41,7 @@ class SourceDoor:
             return
         received = _received(request, await request.body(LARGEST_ITEM))
         authentic = source.verify(received)
-        outcomes = await self._spool.keep(self._drafts(source, authentic))
+        outcomes = await self._keep(source, authentic)
         self._count.inc(len(outcomes))
         await _send(send, source.accepted(received, authentic, outcomes))
 
@@ -51,23 +51,32 @@ class SourceDoor:
             raise NotFound("There is no such source. Check the URL against the file that BATON_SOURCES names.")
         return self._sources[name]
 
-    def _drafts(self, source: Source, authentic: Authentic) -> Sequence[Draft]:
+    async def _keep(self, source: Source, authentic: Authentic) -> Sequence[Outcome]:
+        """Keep the leads in it, or else all of it, set aside with the reason."""
         try:
-            return [
-                inquiry(forgiving_lead(s.lead), identity=self._identity, raw=authentic.kept, test=s.test)
-                for s in source.map(authentic)
-            ]
+            return await self._spool.keep(self._drafts(source, authentic))
+        except KeyReused as reused:
+            aside = self._quarantined(source, authentic, "key_reused", reused.detail)
         except Refused as wrong:
             code = wrong.code if isinstance(wrong, Unmappable) else "not_a_lead"
-            return [
-                quarantined(
-                    identity=self._identity,
-                    source=source.name,
-                    raw=authentic.kept,
-                    code=code,
-                    detail=wrong.detail,
-                )
-            ]
+            aside = self._quarantined(source, authentic, code, wrong.detail)
+        return await self._spool.keep([aside])
+
+    def _drafts(self, source: Source, authentic: Authentic) -> Sequence[Draft]:
+        return [
+            inquiry(
+                forgiving_lead(submission.lead),
+                identity=self._identity,
+                sender=f"source:{source.name}",
+                raw=authentic.kept,
+                anonymous=submission.anonymous,
+                test=submission.test,
+            )
+            for submission in source.map(authentic)
+        ]
+
+    def _quarantined(self, source: Source, authentic: Authentic, code: str, detail: str) -> Draft:
+        return quarantined(identity=self._identity, source=source.name, raw=authentic.kept, code=code, detail=detail)
 
     async def _tell(self, request: Request, send: Send, problem: Problem) -> None:
         source = self._sources.get(request.path.removeprefix(PREFIX))

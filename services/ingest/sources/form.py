@@ -60,7 +60,7 @@ class Form:
         if self.honeypot is not None and any(fields.get(self.honeypot, ())):
             raise Unmappable("honeypot", f"the field {self.honeypot!r}, which people don't see, was filled in")
         given = {name: values for name, values in fields.items() if name != self.honeypot}
-        return [Submission(form_lead(given, self.name, self.fields, self.defaults, self.consent))]
+        return [Submission(form_lead(given, self.name, self.fields, self.defaults, self.consent), anonymous=True)]
 
     def accepted(self, received: Received, authentic: Authentic, outcomes: Sequence[Outcome]) -> Reply:
         """303 to the thank-you page, or JSON where the request asks for it or no page is configured."""

@@ -115,7 +115,7 @@ async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | N
 
 async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
     """Keep facts about leads that are not there yet: topics are read independently, so a fact may come first."""
-    rows = [{"activity_id": f.activity_id, "lead_id": f.lead_id, "body": _encode(f)} for f in facts]
+    rows = [{"activity_id": f.key, "lead_id": f.lead_id, "body": _encode(f)} for f in facts]
     await insert_or_skip(tx, early_facts, rows)
 
 

@@ -20,6 +20,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
     WindowWarned,
+    activity_id_of,
 )
 
 SOURCE = "baton/sla_monitor"
@@ -34,7 +35,7 @@ def opened(window: Window) -> Envelope:
 def verdict(window: Window, verdict: Verdict, now: datetime) -> list[Envelope]:
     """How the window ended; nothing when it did not."""
     at = verdict.at or now
-    met_by = verdict.fact.activity_id if verdict.fact else ""
+    met_by = activity_id_of(verdict.fact.activity_id) if verdict.fact else ""
     breach_id = window.breach_id or ""
     event: Event
     match verdict.outcome:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from shared.bus.envelope import event_id
-from shared.domain.events import AgreementRef
+from shared.domain.events import AgreementRef, activity_id_of
 from shared.domain.follow_up import DECISIVE, ENDING, counts_from
 
 ASSIGNED = "assigned"
@@ -28,7 +28,7 @@ Outcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"
 
 class Fact(msgspec.Struct, frozen=True):
     """An activity as far as promises go. `accepted_at` is ingest's clock, never the sender's; of an assignment, which
-    keeps promises too, it is the router's.
+    keeps promises too, it is the router's. `activity_id` is the event's `key`.
     """
 
     activity_id: str
@@ -202,7 +202,7 @@ def after(window: Window, verdict: Verdict) -> Window:
     replace = msgspec.structs.replace
     if verdict.outcome in ("met", "retracted"):
         fact = verdict.fact
-        met_by = fact.activity_id if fact else None
+        met_by = activity_id_of(fact.activity_id) if fact else None
         return replace(window, state="met", ended_at=verdict.at, met_by=met_by, look_at=None, hold=None)
     if verdict.outcome == "cancelled":
         return replace(window, state="cancelled", ended_at=verdict.at, reason=verdict.why, look_at=None, hold=None)

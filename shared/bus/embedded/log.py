@@ -82,7 +82,8 @@ class Log:
         except sqlite3.Error as error:
             os.close(self._lock)
             raise Misconfigured(
-                f"the event log {path} can't be opened: {error}. Put the data folder (BATON_DATA) on a local disk."
+                f"the event log {path} can't be opened: {error}. Put the data folder (BATON_DATA) on a local disk, "
+                "or a copy of the right file back."
             ) from error
         self._ends = {place: span.end for place, span in self.found.items()}
 

@@ -32,7 +32,7 @@ def _receive(source: Source, raw: bytes, content_type: str = "application/x-www-
     authentic = source.verify(Received(raw, {"content-type": content_type}, {}))
     with contextlib.suppress(Unmappable):
         for submission in source.map(authentic):
-            inquiry(forgiving_lead(submission.lead), identity=IDENTITY, raw=authentic.kept)
+            inquiry(forgiving_lead(submission.lead), identity=IDENTITY, sender="key:k", raw=authentic.kept)
 
 
 def form(raw: bytes) -> None:
@@ -53,7 +53,7 @@ def google(raw: bytes) -> None:
 
 def leads(raw: bytes) -> None:
     def made(item: bytes, _number: int) -> None:
-        inquiry(normal_lead(_leads.read(item)), identity=IDENTITY, raw=item)
+        inquiry(normal_lead(_leads.read(item)), identity=IDENTITY, sender="key:k", raw=item)
 
     each(raw, split(raw, lines=False), made, largest=LARGEST_ITEM)
 
@@ -63,7 +63,7 @@ def lines(raw: bytes) -> None:
 
 
 def activities(raw: bytes) -> None:
-    recorded(normal_activity(_activities.read(raw), IDENTITY), raw=raw)
+    recorded(normal_activity(_activities.read(raw), IDENTITY), sender="k", raw=raw)
 
 
 def email(raw: bytes) -> None:

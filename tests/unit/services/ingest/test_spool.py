@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.ingest.domain.draft import Draft, instant_at
+from services.ingest.domain.draft import Draft, KeyReused, instant_at
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import Lead, StrictContact, inquiry, normal_lead
 from services.ingest.spool import DELETED_AT_ONCE, Spool
 from services.ingest.spool_file import SpoolFile, claim
 from shared.clock import SystemClock, new_id
-from shared.domain.errors import Unavailable
+from shared.domain.errors import Misconfigured, Unavailable
 from shared.domain.events import InquiryReceived
 from shared.ports import Clock
 
@@ -39,7 +39,7 @@ class StepClock:
 
 def draft(number: int, *, message: str = "", key: str | None = None) -> Draft:
     lead = normal_lead(Lead(contact=StrictContact(email=f"p{number}@example.com"), message=message or None))
-    return inquiry(lead, identity=identity, raw=str(number).encode(), sent_key=key)
+    return inquiry(lead, identity=identity, sender="key:k", raw=str(number).encode(), sent_key=key)
 
 
 @asynccontextmanager
@@ -99,7 +99,9 @@ async def test_a_repeat_is_known_after_its_fact_was_relayed_deleted_and_the_proc
         assert sql.execute("SELECT count(*) FROM entries").fetchone() == (0,)
     sql.close()
     async with opened(tmp_path) as spool:
-        [again] = await spool.keep([draft(1, key="k", message="other")])
+        [again] = await spool.keep([draft(1, key="k")])
+        with pytest.raises(KeyReused):
+            await spool.keep([draft(1, key="k", message="other")])
         [by_bytes] = await spool.keep([draft(11)])
         assert (await spool.oldest(after=last, most=10)) == []
     assert (again.duplicate, again.id, again.lead_id) == (True, first.id, first.lead_id)
@@ -274,9 +276,60 @@ def test_rows_that_an_error_hid_are_relayed_after_all(tmp_path: Path) -> None:
     file.keep([[draft(1)]], 1)
     file.forsake()
     with sqlite3.connect(tmp_path / "spool-0.db") as sql:  # as a commit whose fsync failed, and that was durable anyway
-        sql.execute("INSERT INTO entries SELECT 2, topic, key, 'inq_2', type, 2, 'k2', 0, value FROM entries")
+        sql.execute("INSERT INTO entries SELECT 2, topic, key, 'inq_2', type, 2, 'k2', 0, value, '' FROM entries")
     sql.close()
     file.keep([[draft(3)]], 3)
     assert [entry.seq for entry in file.oldest(0, 10)] == [1, 2, 3]
     assert [entry.seq for entry in file.oldest(1, 10)] == [2, 3]
     file.close()
+
+
+EARLIER = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL, repeat_key TEXT NOT NULL, expires_at INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE seen (
+    key TEXT PRIMARY KEY, id TEXT NOT NULL, lead_id TEXT NOT NULL, accepted_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('instance', 'earlier');
+INSERT INTO entries VALUES (7, 't', 'k', 'old', 'type', 1, 'repeat', 4000000000000000, '{}');
+INSERT INTO seen VALUES ('older', 'id', 'lead', 1, 4000000000000000);
+"""
+
+
+async def test_a_spool_of_an_earlier_release_is_taken_over_with_what_it_holds(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "spool-0.db") as sql:
+        sql.executescript(EARLIER)
+    sql.close()
+    async with opened(tmp_path) as spool:
+        assert spool.instance == "earlier"
+        await spool.keep([draft(1, key="k")])
+        entries = await spool.oldest(after=0, most=10)
+        await spool.watermark(relayed=entries[-1].seq)
+        [again] = await spool.keep([draft(1, key="k")])
+        with pytest.raises(KeyReused):
+            await spool.keep([draft(1, key="k", message="other")])
+    assert [entry.id for entry in entries] == ["old", again.id]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"no database at all, but long enough to be taken for one" * 99, "not a database")]
+)
+async def test_a_file_that_is_no_spool_is_refused_with_what_to_do(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "spool-0.db").write_bytes(content)
+    with pytest.raises(Misconfigured, match=rf"spool-0.db can't be opened as a spool .*{why}.*put the right file back"):
+        async with opened(tmp_path):
+            pass
+
+
+async def test_a_spool_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "spool-0.db") as sql:
+        sql.execute("PRAGMA user_version = 1000")
+    sql.close()
+    with pytest.raises(Misconfigured, match="newer Baton"):
+        async with opened(tmp_path):
+            pass

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.domain.draft import instant_at, json_instant
+from services.ingest.domain.draft import Draft, instant_at, json_instant
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity, inquiry_stem
 from services.ingest.domain.rules import rules_of
 from services.ingest.domain.strict_json import Reader
 from shared import agreement_file
 from shared.domain.errors import Refused
-from shared.domain.events import ActivityRecorded
+from shared.domain.events import ActivityRecorded, activity_id_of
 from tests.agreements import agreement_text
 
 identity = Identity(b"a key of more than enough length")
@@ -67,7 +67,7 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
     sent = activity(
         kind="won", activity_id='crm "991"', email="jo@example.com", by="ann", amount=amount, text="50% off"
     )
-    draft = recorded(sent, raw=b"{}")
+    draft = recorded(sent, sender="crm", raw=b"{}")
     event = msgspec.json.decode(draft.value_at(draft.id_at(7), json_instant(7)), type=ActivityRecorded)
     assert event == ActivityRecorded(
         lead_id=LEAD,
@@ -77,13 +77,17 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
         by="ann",
         amount=amount,
         text="50% off",
+        sender="crm",
     )
+    assert draft.shown_id == 'crm "991"'
     assert (draft.lead_id, draft.topic) == (LEAD, ActivityRecorded.TOPIC)
 
 
 def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
-    stage = recorded(activity(kind="stage", stage="sql", confirmed=["need", "authority"], lead_id=LEAD), raw=b"1")
-    declined = recorded(activity(kind="declined", reason="on leave", lead_id=LEAD), raw=b"2")
+    stage = recorded(
+        activity(kind="stage", stage="sql", confirmed=["need", "authority"], lead_id=LEAD), sender="crm", raw=b"1"
+    )
+    declined = recorded(activity(kind="declined", reason="on leave", lead_id=LEAD), sender="crm", raw=b"2")
     events = [
         msgspec.json.decode(draft.value_at("a", json_instant(7)), type=ActivityRecorded) for draft in (stage, declined)
     ]
@@ -91,13 +95,27 @@ def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
     assert (events[1].kind, events[1].reason, events[1].confirmed) == ("declined", "on leave", ())
 
 
+def _draft(raw: bytes, sent: str | None = None, *, by: str = "crm", **fields: Any) -> Draft:
+    return recorded(activity(kind="call", lead_id=LEAD, **fields), sender=by, raw=raw, sent_key=sent)
+
+
 def test_a_repeat_is_known_by_its_id_then_by_the_senders_key_then_by_its_bytes() -> None:
-    named = activity(kind="call", lead_id=LEAD, activity_id="a")
-    bare = activity(kind="call", lead_id=LEAD)
-    assert recorded(named, raw=b"1").repeat_key == recorded(named, raw=b"2", sent_key="k").repeat_key
-    assert recorded(bare, raw=b"1", sent_key="k").id_at(1) == recorded(bare, raw=b"2", sent_key="k").id_at(2)
-    assert recorded(bare, raw=b"1").repeat_key != recorded(bare, raw=b"2").repeat_key
-    assert recorded(bare, raw=b"1").id_at(1) != recorded(bare, raw=b"1").id_at(2)
+    assert _draft(b"1", activity_id="a").repeat_key == _draft(b"2", "k", activity_id="a").repeat_key
+    assert _draft(b"1", "k").id_at(1) == _draft(b"2", "k").id_at(2)
+    assert _draft(b"1").repeat_key != _draft(b"2").repeat_key
+    assert _draft(b"1").id_at(1) != _draft(b"1").id_at(2)
+
+
+def test_two_senders_facts_are_told_apart_whatever_ids_they_choose() -> None:
+    drafts = [_draft(b"1", activity_id="a", by=by) for by in ("crm", "other")]
+    events = [
+        msgspec.json.decode(draft.value_at(draft.id_at(7), json_instant(7)), type=ActivityRecorded) for draft in drafts
+    ]
+    assert len({draft.repeat_key for draft in drafts}) == len({draft.id_at(7) for draft in drafts}) == 2
+    assert len({event.key for event in events}) == 2
+    assert [activity_id_of(event.key) for event in events] == ["a", "a"]
+    assert _draft(b"1", "k").repeat_key != _draft(b"1", "k", by="other").repeat_key
+    assert _draft(b"1").repeat_key != _draft(b"1", by="other").repeat_key
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, instant_at, json_instant
+from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, instant_at, json_instant
 from services.ingest.domain.identity import Identity, lead_of_inquiry
 from services.ingest.domain.intake import Lead, forgiving_lead, inquiry, normal_lead, quarantined
 from services.ingest.domain.strict_json import Reader
@@ -32,12 +32,15 @@ FULL: dict[str, Any] = {
 }  # fmt: skip
 
 
+sender = "key:website"
+
+
 def lead(**changes: Any) -> Lead:
     return reader.read(msgspec.json.encode({"contact": {"email": "jo@example.com"}} | changes))
 
 
 def test_the_event_that_is_kept_is_the_inquiry_that_was_sent() -> None:
-    draft = inquiry(normal_lead(lead(**FULL)), identity=identity, raw=b"{}")
+    draft = inquiry(normal_lead(lead(**FULL)), identity=identity, sender=sender, raw=b"{}")
     fact_id = draft.id_at(AT_US)
     event = msgspec.json.decode(draft.value_at(fact_id, json_instant(AT_US)), type=InquiryReceived)
     assert event == InquiryReceived(
@@ -97,8 +100,17 @@ def test_a_sender_that_can_not_correct_loses_no_lead_over_one_wrong_key() -> Non
         forgiving_lead(lead(contact={"email": "jo", "phone": "n/a"}))
 
 
-def _draft(raw: bytes = b"1", sent: str | None = None, *, test: bool = False, **changes: Any) -> Any:
-    return inquiry(normal_lead(lead(**changes)), identity=identity, raw=raw, sent_key=sent, test=test)
+def _draft(
+    raw: bytes = b"1",
+    sent: str | None = None,
+    *,
+    test: bool = False,
+    by: str = sender,
+    anonymous: bool = False,
+    **changes: Any,
+) -> Draft:
+    normal = normal_lead(lead(**changes))
+    return inquiry(normal, identity=identity, sender=by, raw=raw, sent_key=sent, anonymous=anonymous, test=test)
 
 
 def test_a_repeat_is_known_by_the_senders_key_then_by_its_id_then_by_its_bytes() -> None:
@@ -112,6 +124,26 @@ def test_a_repeat_is_known_by_the_senders_key_then_by_its_id_then_by_its_bytes()
     assert by_bytes.repeat_key == _draft(b"1").repeat_key
     assert by_bytes.repeat_key != _draft(b"2").repeat_key
     assert (sent.repeat_s, external.repeat_s, by_bytes.repeat_s) == (REMEMBERED_S, REMEMBERED_S, DAY_S)
+
+
+def test_a_repeat_is_known_only_among_what_the_same_sender_sent() -> None:
+    kinds: list[dict[str, Any]] = [{"sent": "k"}, {"external_id": "e"}, {}]
+    for given in kinds:
+        mine, other = _draft(**given), _draft(**given, by="key:other")
+        assert mine.repeat_key != other.repeat_key
+        assert mine.id_at(1) != other.id_at(1)
+
+
+def test_an_external_id_from_anyone_counts_for_the_same_person_only() -> None:
+    mine = _draft(external_id="e", anonymous=True)
+    assert mine.repeat_key == _draft(external_id="e", anonymous=True, message="other").repeat_key
+    assert mine.repeat_key != _draft(external_id="e", anonymous=True, contact={"email": "al@example.com"}).repeat_key
+
+
+def test_content_under_a_senders_key_can_be_told_apart() -> None:
+    assert _draft(b"1", sent="k").content == _draft(b" 1", sent="k").content
+    assert _draft(sent="k").content != _draft(sent="k", message="other").content
+    assert _draft().content == ""
 
 
 def test_a_sent_key_fixes_the_id_and_bytes_alone_do_not() -> None:
