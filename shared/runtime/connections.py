@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 SWEEP_S = 1.0
 BACKLOG = 256
 MOST_CONNECTIONS = 4096
+_PIECE = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,6 @@ def limits_for_this_process() -> Limits:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     files = 1_000_000 if hard == resource.RLIM_INFINITY else hard
     return Limits(connections=max(8, min(MOST_CONNECTIONS, files * 5 // 8)))
-
-
-class _Refused(Exception):
-    """The connection is closed, so nothing more of it is read."""
 
 
 @dataclass(slots=True)
@@ -105,8 +102,9 @@ class Connection(HttpToolsProtocol):
     address = ""
     since = 0.0
     _shared: Connections
-    _receiving: "str | None" = "headers"  # "headers", "body", or None between requests
+    _part: "str | None" = "headers"  # what the client has to send: "headers", "body", or None when a request is whole
     _received = 0
+    _followed: object = None  # the request that `_part` is about
     _unread: "int | None" = None  # bytes of an answer that wait for a slow reader
     _unread_since = 0.0
 
@@ -117,7 +115,7 @@ class Connection(HttpToolsProtocol):
     @property
     def waits_for_client(self) -> bool:
         """Whether no request that was received whole is being answered."""
-        return self._receiving == "body" or self.cycle is None or self.cycle.response_complete
+        return self._part == "body" or self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The client has headers' time for its first request."""
@@ -133,31 +131,37 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives until a request is whole."""
-        if self._receiving is None:
-            self._begin("headers")
-        self._received += len(data)
-        super().data_received(data)
-        limits = self._shared.limits
-        if self._receiving == "headers" and self._received > limits.header_bytes:
+        """Parse what came; headers in pieces, so that those that are too large are never parsed to their end."""
+        if len(data) <= _PIECE or self._part == "body":
+            self._feed(data)
+            return
+        for start in range(0, len(data), _PIECE):
+            if self.transport.is_closing():
+                return
+            if self._part == "body":
+                self._feed(data[start:])
+                return
+            self._feed(data[start : start + _PIECE])
+
+    def _feed(self, data: bytes) -> None:
+        before = self.cycle
+        HttpToolsProtocol.data_received(self, data)
+        cycle = self.cycle
+        begun = cycle is not None and cycle.scope is self.scope
+        if begun and not cycle.more_body and (cycle is not before or self._part == "body"):
+            self._part = None
+        else:
+            self._follow("body" if begun and cycle.more_body else "headers", len(data))
+
+    def _follow(self, part: str, size: int) -> None:
+        """Part of a request came: see that the rest is neither too large nor too late."""
+        if part != self._part or self.scope is not self._followed:
+            self._part, self._followed, self._received, self.since = part, self.scope, 0, self.loop.time()
+        self._received += size
+        if part == "headers" and self._received >= self._shared.limits.header_bytes:
             self.refuse(431, b"Request Header Fields Too Large")
-        elif self._receiving == "body" and self._received > limits.body_bytes:
+        elif part == "body" and self._received > self._shared.limits.body_bytes:
             self.refuse(413, b"Content Too Large")
-
-    def on_headers_complete(self) -> None:
-        """Only a request whose headers are small enough is served."""
-        limit = self._shared.limits.header_bytes
-        if self._received > limit and self._header_bytes() > limit:
-            self.refuse(431, b"Request Header Fields Too Large")
-        if self.transport.is_closing():
-            raise _Refused
-        self._begin("body")
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        self._receiving = None
-        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered, once."""
@@ -178,11 +182,11 @@ class Connection(HttpToolsProtocol):
         """End it if the client has taken too long to send or to read. The server's own delays don't count."""
         if self._reads_too_slowly(now):
             self.transport.abort()
-        elif self._receiving == "headers" and self.waits_for_client and now - self.since > self._shared.limits.header_s:
+        elif self._part == "headers" and self.waits_for_client and now - self.since > self._shared.limits.header_s:
             self.refuse(408, b"Request Timeout")
         elif self.flow.read_paused:
             self.since += SWEEP_S
-        elif self._receiving == "body" and now - self.since > self._shared.limits.body_s:
+        elif self._part == "body" and now - self.since > self._shared.limits.body_s:
             self.refuse(408, b"Request Timeout")
 
     def refuse(self, status: int, phrase: bytes) -> None:
@@ -190,8 +194,8 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         answered = self.cycle is not None and self.cycle.response_started
-        asked = self._receiving == "body" or self._received > 0 or status == 503
-        if asked and not (answered and self._receiving == "body"):
+        asked = self._part == "body" or self._received > 0 or status == 503
+        if asked and not (answered and self._part == "body"):
             self.transport.write(b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, phrase))
         self.end()
 
@@ -201,12 +205,6 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-
-    def _begin(self, part: str) -> None:
-        self._receiving, self._received, self.since = part, 0, self.loop.time()
-
-    def _header_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _reads_too_slowly(self, now: float) -> bool:
         unread = self.transport.get_write_buffer_size()

@@ -55,6 +55,12 @@ def head(baton: Running, method: str, path: str, *lines: str) -> bytes:
     return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {urlsplit(baton.url).netloc}", *lines, ""]).encode()
 
 
+def held(baton: Running, client: socket.socket) -> bool:
+    """Whether Baton still holds the connection; a client that reads nothing isn't told of its end."""
+    ends = psutil.Process(baton.process.pid).net_connections("tcp")
+    return any(end.raddr and end.raddr.port == client.getsockname()[1] for end in ends)
+
+
 def test_headers_have_a_size_however_they_arrive(baton: Running) -> None:
     large = head(baton, "GET", "/healthz", f"X-Much: {'x' * 40_000}") + b"\r\n"
     with connected(baton, large) as client:
@@ -81,8 +87,10 @@ def test_silence_and_half_a_request_are_not_waited_for(baton: Running) -> None:
     login = f"Authorization: Bearer {KEY}"
     half_body = head(baton, "POST", "/v1/subscriptions", login, "Content-Length: 999") + b"\r\n{"
     drips = head(baton, "GET", "/healthz")
+    asks_and_never_reads = (head(baton, "GET", "/openapi.json") + b"\r\n") * 2000
     begun = time.monotonic()
     with ExitStack() as stack:
+        reader = stack.enter_context(connected(baton, asks_and_never_reads))
         silent, half, body, lines = (
             stack.enter_context(connected(baton, sent)) for sent in (b"", drips, half_body, b"\r\n")
         )
@@ -92,6 +100,9 @@ def test_silence_and_half_a_request_are_not_waited_for(baton: Running) -> None:
         assert 9 < time.monotonic() - begun < 20
         assert answer(body).startswith(b"HTTP/1.1 408 ")
         assert 29 < time.monotonic() - begun < 45
+        while held(baton, reader):
+            assert time.monotonic() - begun < 60
+            time.sleep(0.5)
 
 
 def test_who_is_answered_is_not_cut_off_for_reading_a_stream(baton: Running) -> None:
