@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run production test check bench fmt lock clean
+MINUTES ?= 60
+.PHONY: help run production test check fuzz bench fmt lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +27,10 @@ check: $(VENV)/dev ## lint, types, import contracts, house tests and fast tests:
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
 	@$(BIN)/python -m pytest tests/unit tests/house -n 2
+
+fuzz: $(VENV)/dev ## send hostile input to every reader and to both layouts for MINUTES (60)
+	@$(BIN)/python -m tests.prepare
+	@$(BIN)/python -m tests.fuzz $(MINUTES)
 
 bench: $(VENV)/dev ## measure: prints a table and writes tests/bench/results/
 	@$(BIN)/python -m tests.bench

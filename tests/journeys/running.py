@@ -22,6 +22,9 @@ sources:
     token_from: env:CONTACT_TOKEN
     thank_you: [https://acme.example/thanks]
     defaults: {kind: demo_request}
+  open:
+    type: form
+    public: true
   google:
     type: google_ads
     key_from: env:GOOGLE_KEY

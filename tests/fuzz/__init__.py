@@ -1,0 +1,1 @@
+"""Hostile input: for every place where Baton reads what someone else wrote."""
