@@ -33,8 +33,8 @@ class Misdirected(Problem):
     title = "Sent to the wrong host"
 
 
-def may_view(scope: Scope, settings: Settings, keys: Keys) -> None:
-    """Let a browser see pages: on this machine without a login, elsewhere with a key that carries `leads:read` (Basic).
+def may_view(scope: Scope, settings: Settings, keys: Keys, needed: str = "leads:read") -> None:
+    """Let a browser see pages: on this machine without a login, elsewhere with a key that carries `needed` (Basic).
 
     Raises `Unauthorised` or `Forbidden`.
     """
@@ -44,7 +44,7 @@ def may_view(scope: Scope, settings: Settings, keys: Keys) -> None:
     authorization = _header(scope, b"authorization")
     if authorization is None:
         raise Unauthorised(f"{reason} Log in with any name and your key as the password, or send it as a Bearer token.")
-    keys.authorise(authorization, "leads:read")
+    keys.authorise(authorization, needed)
 
 
 def why_not_local(scope: Scope, settings: Settings) -> str | None:

@@ -6,8 +6,14 @@ Everything that reads the file reports here and goes on, so that one run tells a
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from shared.domain.errors import Misconfigured
+
+MAX_GUESSED_KEYS = 200
+"""Keys of one mapping that are compared with each missing one: comparing all takes minutes for a large file."""
+LONGEST_GUESSED = 100
+"""Names longer than this resemble none that is known."""
 
 Path = tuple[str | int, ...]
 """The way to a value from the top of the file: keys, and places in lists counted from 0."""
@@ -119,11 +125,13 @@ def proposal(name: str, known: Iterable[str]) -> str:
 
 
 def misspelt(name: str, written: Iterable[str], known: Collection[str]) -> bool:
-    """Whether a key that is not known, among those `written`, was probably meant to be `name`."""
-    return any(key not in known and _nearest(key, known) == name for key in written)
+    """Whether a key that is not known, among the first of those `written`, was probably meant to be `name`."""
+    return any(key not in known and _nearest(key, known) == name for key in islice(written, MAX_GUESSED_KEYS))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
+    if len(name) > LONGEST_GUESSED:
+        return None
     by_folded = {each.casefold(): each for each in known}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     return by_folded[near[0]] if near else None

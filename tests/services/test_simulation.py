@@ -16,11 +16,12 @@ from services.cli.simulate import Wish
 from services.cli.simulate import simulated as commanded
 from services.router.domain.lead import Lead
 from services.router.domain.simulation import Difference, Outcome, Summary
-from services.router.simulation.running import Plan, simulate, simulated
+from services.router.simulation.process import Simulations, Wanted
+from services.router.simulation.running import Plan, simulate
 from shared.bus.embedded import EmbeddedBus
 from shared.db import schema
 from shared.db.engine import Database
-from shared.domain.errors import Misconfigured, Refused
+from shared.domain.errors import Misconfigured, Refused, Unavailable
 from shared.domain.lead import Company, Contact
 from tests.services.past_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
 
@@ -215,9 +216,33 @@ async def test_for_a_page_it_runs_beside_the_loop_and_within_a_bound(
 ) -> None:
     async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
         await a_morning(lived)
-    plan = Plan(parsed(version(2, score=30)), None, None, clock.at)
-    first, second = await asyncio.gather(simulated(moved.url, plan), simulated(moved.url, plan))
-    assert msgspec.json.encode(first) == msgspec.json.encode(second)
-    assert [each.lead_id for each in first.first] == ["p1", "p3"]
+    simulations = Simulations()
+    wanted = Wanted(moved.url, version(2, score=30), {}, None, clock.at)
+    found = await simulations.run(wanted)
+    assert [each["lead_id"] for each in found["first"]] == ["p1", "p3"]
     with pytest.raises(Refused, match="at most 3"):
-        await simulated(moved.url, plan, most=3)
+        await simulations.run(msgspec.structs.replace(wanted, max_entries=3))
+
+
+async def test_one_simulation_runs_at_a_time_and_is_ended_when_nobody_waits_for_it(
+    moved: Database, clock: MovedClock
+) -> None:
+    simulations = Simulations()
+    slow = Wanted(moved.url, "\n".join(f"key{n}: {n}" for n in range(15_000)), {}, None, clock.at)
+    first = asyncio.create_task(simulations.run(slow))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Another simulation"):
+        await simulations.run(slow)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    with pytest.raises(Refused, match=r"^draft.yaml:1:1"):
+        await simulations.run(msgspec.structs.replace(slow, draft="agreement: x\n"))
+
+
+async def test_a_simulation_that_takes_too_long_is_ended(moved: Database, clock: MovedClock) -> None:
+    with pytest.raises(Refused, match="took longer than"):
+        await Simulations(max_s=0.01).run(Wanted(moved.url, "a: 1", {}, None, clock.at))
+    slow = "\n".join(f"key{n}: {n}" for n in range(15_000))
+    with pytest.raises(Refused, match="more than 1 s of processor time"):
+        await Simulations().run(Wanted(moved.url, slow, {}, None, clock.at, max_cpu_s=1))

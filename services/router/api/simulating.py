@@ -1,33 +1,32 @@
-"""Try a draft on the recorded past, from the agreement's page. It changes nothing, so whoever may look at pages may
-ask; one runs at a time.
+"""Try a draft on the recorded past, from the agreement's page: without a key on this machine, elsewhere with one that
+carries `operate`, since it takes much time. One runs at a time.
 """
 
-from typing import Annotated
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.router.api.reading import answer
 from services.router.handlers.sitting import AgreementAt
-from services.router.simulation.running import Plan, simulated
-from services.router.simulation.showing import text
-from shared import agreement_file
+from services.router.simulation.process import Simulations, Wanted
 from shared.access import may_view
-from shared.agreement_file import AgreementRefused
-from shared.domain.errors import Refused
+from shared.domain.errors import Refused, Unavailable
 from shared.http.fields import Instant
 from shared.runtime.service import Platform
 
 PATH = "/v1/agreement/simulations"
-LARGEST = 1 << 20
+MAX_DRAFT_BYTES = 256 * 1024
 
 
 def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     """The route."""
 
     def viewer(request: Request) -> None:
-        may_view(request.scope, platform.settings, platform.keys)
+        may_view(request.scope, platform.settings, platform.keys, "operate")
 
+    simulations = Simulations()
     routes = APIRouter(dependencies=[Depends(viewer)])
 
     @routes.post(PATH)
@@ -39,14 +38,25 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
         async with platform.db.read() as tx:
             now = await platform.db.now(tx)
         in_force = agreement_at(now)
-        try:
-            agreed = agreement_file.parse(draft, "draft.yaml", drafts=in_force.drafts).agreement
-        except AgreementRefused as refused:
-            raise Refused(refused.detail) from refused
-        summary = await simulated(platform.db.url, Plan(agreed, None, since, now))
-        return answer({**msgspec.to_builtins(summary), "text": text(summary)})
+        wanted = Wanted(platform.db.url, draft, in_force.drafts, since, now)
+        return answer(await _while_connected(request, simulations.run(wanted)))
 
     return routes
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """What the work comes to; it is cancelled when the client goes away."""
+    running = asyncio.create_task(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            raise Unavailable("The client went away, and the simulation was ended.")
+        return running.result()
+    finally:
+        for task in (running, gone):
+            task.cancel()
+        await asyncio.gather(running, gone, return_exceptions=True)
 
 
 async def _draft(request: Request) -> str:
@@ -57,8 +67,8 @@ async def _draft(request: Request) -> str:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > LARGEST:
-            raise Refused("The draft is larger than 1 MiB: it can't be an agreement.", status=413)
+        if len(body) > MAX_DRAFT_BYTES:
+            raise Refused("The draft is larger than 256 KiB: it can't be an agreement.", status=413)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,7 +4,6 @@ Replays need the whole past, since turns, loads and owners come from it; what is
 between `since` and `until`.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
@@ -20,11 +19,9 @@ from services.router.simulation.keeping import Kept, Owners, Persons, Standing
 from services.router.simulation.past import PAGE, Row, agreements_named, last_seq, sittings
 from services.router.simulation.recorded import Recorded
 from services.router.simulation.simulated import Simulated
-from shared.clock import SystemClock
 from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived
 
 Each = Callable[[Difference], None]
@@ -32,9 +29,6 @@ Each = Callable[[Difference], None]
 
 Progress = Callable[[int, int], None]
 """Hears how much of the record is replayed: entries so far, and all."""
-
-MOST_ON_A_PAGE = 200_000
-"""Entries of the record that are replayed for somebody who waits at a page; the command knows no bound."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -151,31 +145,6 @@ async def simulate(
         summary.refused = replays.after.router.refused
     progress(total, total)
     return summary
-
-
-_alone = asyncio.Lock()
-
-
-async def simulated(url: str, plan: Plan, *, most: int = MOST_ON_A_PAGE) -> Summary:
-    """The same for somebody who waits at a page: one at a time, in a thread of its own beside the router's loop, on the
-    database at `url`. Raises `Refused` when the record has more than `most` entries.
-    """
-    async with _alone:
-        return await asyncio.to_thread(lambda: asyncio.run(_bounded(url, plan, most)))
-
-
-async def _bounded(url: str, plan: Plan, most: int) -> Summary:
-    database = Database(url, SystemClock(), pool_size=1)
-    try:
-        length = await last_seq(database)
-        if length > most:
-            raise Refused(
-                f"The record has {length:,} entries, and a page simulates at most {most:,}. "
-                "Run './baton agreement simulate --with FILE'."
-            )
-        return await simulate(database, plan)
-    finally:
-        await database.close()
 
 
 def _named(agreement: Agreement) -> str:
