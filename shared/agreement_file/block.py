@@ -26,7 +26,13 @@ Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-
 Currency = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Z]{3}$")]
 Mailbox = Annotated[str, pydantic.StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", to_lower=True)]
 Address = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s]+$")]
-Count = Annotated[int, pydantic.Field(ge=1)]
+MAX_INTEGER = 2**31 - 1
+"""The largest whole number that every database can store in an integer column."""
+MAX_POINTS = 1_000_000
+MAX_WEIGHT = 1_000_000
+Integer = Annotated[int, pydantic.Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+Count = Annotated[int, pydantic.Field(ge=1, le=MAX_INTEGER)]
+Points = Annotated[int, pydantic.Field(ge=-MAX_POINTS, le=MAX_POINTS)]
 Some = pydantic.Field(min_length=1)
 """At least one item."""
 Empty: Any = pydantic.Field(default_factory=list)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.agreement_file.block import MAX_INTEGER
 from shared.agreement_file.comparisons import ComparisonReader
 from shared.agreement_file.findings import Path, proposal
 from shared.agreement_file.values import read_length, shown
@@ -117,10 +118,10 @@ class ConditionReader(ComparisonReader):
             self.refuse(
                 (*path, "signal"), "wrong_value", f"{shown(kind)} is no kind of signal: write one like `page_view`"
             )
-        if isinstance(at_least, bool) or not isinstance(at_least, int) or at_least < 1:
+        if isinstance(at_least, bool) or not isinstance(at_least, int) or not 0 < at_least <= MAX_INTEGER:
             fits = False
             if at_least is not None:
-                what = f"`at_least` should be a whole number from 1 on, not {shown(at_least)}"
+                what = f"`at_least` should be a whole number from 1 to {MAX_INTEGER}, not {shown(at_least)}"
                 self.refuse((*path, "at_least"), "wrong_value", what)
         matched, within_s = self._matches(matches, (*path, "matches")), self._within_s(within, (*path, "within"))
         if not fits or matched is None or (within is not None and within_s is None):

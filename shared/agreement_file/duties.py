@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from shared.agreement_file.block import Block, Count, Empty, Length, Name, Offset, Share, Some, Text, Times
+from shared.agreement_file.block import Block, Count, Empty, Integer, Length, Name, Offset, Share, Some, Text, Times
 
 Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
 Period = Literal["day", "week", "month"]
@@ -13,7 +13,7 @@ Period = Literal["day", "week", "month"]
 class Threshold(Block):
     """The least score that will do."""
 
-    at_least: int
+    at_least: Integer
 
 
 class PromiseWhen(Block):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from shared.agreement_file.block import MAX_INTEGER
 from shared.agreement_file.conditions import ConditionReader
 from shared.agreement_file.duties import Feedback
 from shared.agreement_file.findings import Findings, Path
@@ -42,8 +43,13 @@ def sql_needs_of(block: SqlBlock | None, findings: Findings) -> tuple[str, ...]:
 
 
 def scoring_of(blocks: Sequence[ScoreBlock], reader: ConditionReader) -> tuple[ScoreRule, ...]:
-    """The score's rules in order. Refuses one with both a `when` and a `cel`, or with neither."""
+    """The score's rules in order. Refuses one with both a `when` and a `cel`, or with neither, and more points in all
+    than a score can have.
+    """
     rules = []
+    if (all_points := sum(abs(block.add) for block in blocks)) > MAX_INTEGER:
+        what = f"the points of all rules come to {all_points}: a score can have {MAX_INTEGER} at most"
+        reader.findings.refuse(("scoring",), "wrong_value", what)
     for index, block in enumerate(blocks):
         path: Path = ("scoring", index)
         given = block.model_fields_set & {"when", "cel"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from shared.agreement_file.block import MAX_WEIGHT
 from shared.agreement_file.findings import Findings, Path
 from shared.agreement_file.schema import PersonBlock, PoolBlock, QueueBlock
 from shared.domain.agreement import Person, Pool, Queue
@@ -18,7 +19,7 @@ def people_of(
     """
     people: dict[str, Person] = {}
     emails: set[str] = set()
-    ids = [block.id for block in blocks]
+    ids = {block.id: None for block in blocks}
     for index, block in enumerate(blocks):
         path: Path = ("people", index)
         if block.id in people:
@@ -51,16 +52,26 @@ def people_of(
 
 def _check_circles(blocks: Sequence[PersonBlock], findings: Findings) -> None:
     above = {block.id: block.reports_to for block in blocks if block.reports_to not in (None, block.id)}
-    known: set[str] = set()
-    for index, block in enumerate(blocks):
-        way = [block.id]
-        while (up := above.get(way[-1])) is not None and up not in way:
-            way.append(up)
-        if up == block.id and block.id not in known:
-            known |= set(way)
-            circle = ", who reports to ".join(f"`{each}`" for each in (*way[1:], block.id))
-            what = f"`{block.id}` reports to {circle}: somebody has to be at the top"
-            findings.refuse(("people", index, "reports_to"), "circle", what)
+    places = {block.id: index for index, block in enumerate(blocks)}
+    seen: set[str] = set()
+    for start in above:
+        way: dict[str, int] = {}
+        person: str | None = start
+        while person is not None and person not in seen:
+            seen.add(person)
+            way[person] = len(way)
+            person = above.get(person)
+        if person in way:
+            _refuse_circle(list(way)[way[person] :], places, findings)
+
+
+def _refuse_circle(circle: list[str], places: Mapping[str, int], findings: Findings) -> None:
+    """Refuse it at its first person in the file."""
+    first = min(range(len(circle)), key=lambda index: places[circle[index]])
+    name, *others = circle[first:] + circle[:first]
+    managers = ", who reports to ".join(f"`{each}`" for each in (*others, name))
+    what = f"`{name}` reports to {managers}: somebody has to be at the top"
+    findings.refuse(("people", places[name], "reports_to"), "circle", what)
 
 
 def pools_of(
@@ -93,6 +104,10 @@ def _check_members(name: str, block: PoolBlock, people: Mapping[str, PersonBlock
         if weight < 1:
             no_turns = f"`{member}` has weight {weight} and would get no lead: write 1 or more, or leave them out"
             findings.refuse((*path, member), "weight", no_turns)
+        elif weight > MAX_WEIGHT:
+            findings.refuse(
+                (*path, member), "weight", f"`{member}` should have weight {MAX_WEIGHT} or less, not {weight}"
+            )
         if people is not None and member not in people:
             findings.refuse_unknown((*path, member), "person", member, people, key=True)
         elif people is not None and people[member].calendar is None:

@@ -4,14 +4,20 @@ What is read is mappings with text keys, lists, text, numbers and truth values; 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from shared.agreement_file.findings import AgreementRefused, Finding, Findings, Path, Place, Positions
+
+MAX_DEPTH = 100
+"""Lists and mappings inside each other: the format needs about ten, and deeper ones take quadratic time to read."""
+MAX_NODES = 100_000
+"""Keys, values, lists and mappings of one file."""
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS = {"true": True, "false": False}
@@ -41,8 +47,34 @@ def read(text: str, name: str) -> Document:
     return Document(content, walk.findings)
 
 
+class _TooLarge(MarkedYAMLError):
+    """The file exceeds a bound at `problem_mark`."""
+
+
+class _BoundedComposer(Composer):
+    """Stops at the first node beyond a bound, before the rest of the file is read."""
+
+    _depth = 0
+    _nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MAX_DEPTH:
+            self._stop(f"lists or mappings are nested too deeply: use at most {MAX_DEPTH} levels")
+        if self._nodes > MAX_NODES:
+            self._stop(f"the file has more than {MAX_NODES:,} keys and values: make it shorter")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _stop(self, problem: str) -> NoReturn:
+        raise _TooLarge(problem=problem, problem_mark=self.parser.peek_event().start_mark)
+
+
 def _composed(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _BoundedComposer
     yaml.composer.warn_double_anchors = False
     try:
         root: Node | None = yaml.compose(text)
@@ -53,8 +85,6 @@ def _composed(text: str, name: str) -> Node | None:
         place = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML: remove it"
         raise AgreementRefused(name, [Finding(*place, "yaml", message)]) from error
-    except RecursionError as error:
-        raise AgreementRefused(name, [Finding(1, 1, "yaml", "lists or mappings are nested too deeply")]) from error
     return root
 
 
@@ -64,7 +94,9 @@ def _syntax(error: MarkedYAMLError, text: str) -> Finding:
     lines = text.splitlines()
     rest = lines[line][column:] if line < len(lines) else ""
     message = f"this is not YAML: {error.problem or error.context}"
-    if rest.startswith("\t"):
+    if isinstance(error, _TooLarge):
+        message = str(error.problem)
+    elif rest.startswith("\t"):
         message = "a tab: YAML is indented with spaces only"
     elif rest.startswith(">") or error.context == "while scanning a block scalar":
         message = 'an operator such as > or >= has to stand in quotes: op: ">="'
@@ -167,7 +199,10 @@ def _read_scalar(kind: str, written: str) -> object:
         return _WORDS[written.casefold()]
     digits = written.replace("_", "")
     if kind == "int":
-        return int(digits, 0)
+        number = int(digits, 0)
+        if abs(number) >= 1 << 63:
+            raise ValueError
+        return number
     if kind == "float":
         return float(digits.replace(".inf", "inf").replace(".nan", "nan"))
     raise KeyError(kind)

@@ -22,6 +22,7 @@ from shared.agreement_file.block import (
     Length,
     Mailbox,
     Name,
+    Points,
     Some,
     Target,
     Text,
@@ -114,7 +115,7 @@ class ScoreBlock(Block):
 
     model_config = _one_of("when", "cel")
 
-    add: int
+    add: Points
     reason: Text
     when: When = None
     cel: Text | None = None

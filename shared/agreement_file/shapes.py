@@ -103,6 +103,8 @@ def _outside(kind: str, value: object, context: Mapping[str, Any], name: str) ->
         return f"{shown(value)} is not possible here: use {context['expected'].replace(chr(39), '')}"
     if kind == "greater_than_equal":
         return f"{name} should be {context['ge']} or more, not {shown(value)}"
+    if kind == "less_than_equal":
+        return f"{name} should be {context['le']} or less, not {shown(value)}"
     if kind == "string_pattern_mismatch":
         said = next(said for start, said in _PATTERNS.items() if context["pattern"].startswith(start))
         return f"{shown(value)} {said}"

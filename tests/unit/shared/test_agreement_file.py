@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from shared.agreement_file import AgreementRefused, load, parse
+from shared.agreement_file import AgreementRefused, load, parse, reading
 from shared.agreement_file.planned import NOT_BUILT, NOT_ENFORCED
 from shared.domain.agreement import Agreement, Duration, FactType, Step
 from shared.domain.errors import Misconfigured
@@ -56,7 +56,7 @@ def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mist
             "23:180: groups are nested too deeply: write the condition with fewer of them",
         ),
         ("a: b: c", "1:5: a second colon in one line, or wrong indentation: put text that holds `: ` in quotes"),
-        ("[" * 1000, "1:1: lists or mappings are nested too deeply"),
+        ("[" * 100_000, "1:101: lists or mappings are nested too deeply: use at most 100 levels"),
         (changed("[price]", '["\\ud800"]'), "50:16: half of a character (a lone surrogate): write the whole one"),
         (changed("price", "9" * 5000), f"50:16: `{'9' * 60}` can't be read as int: put it in quotes if it is text"),
     ],
@@ -64,6 +64,31 @@ def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mist
 )
 def test_text_that_is_no_document_is_told_so(text, expected):
     assert findings_of(text) == [expected]
+
+
+def test_a_file_with_too_many_values_is_refused_where_it_exceeds_the_bound(monkeypatch):
+    monkeypatch.setattr(reading, "MAX_NODES", 50)
+    assert findings_of("[" + "a, " * 60 + "]") == ["1:149: the file has more than 50 keys and values: make it shorter"]
+
+
+def test_rules_whose_points_add_up_to_more_than_a_score_can_have_are_refused():
+    rule = '  - {add: 1000000, reason: large, when: {field: company.employees, op: ">=", value: 50}}\n'
+    assert findings_of(changed("scoring:\n", "scoring:\n" + rule * 2_148)) == [
+        "23:3: the points of all rules come to 2148000050: a score can have 2147483647 at most"
+    ]
+
+
+def test_everyone_in_a_circle_is_named_once_and_a_long_chain_of_managers_is_no_circle():
+    def person(n: int, manager: int) -> str:
+        return f"  - {{id: p{n}, email: p{n}@acme.example, calendar: office, reports_to: p{manager}}}\n"
+
+    chain = "".join(person(n, n + 1) for n in range(1_000))
+    assert parse(changed("people:\n", f"people:\n{chain}  - {{id: p1000, email: p1000@a.example}}\n"), "deal.yaml")
+    circle = person(0, 1) + person(1, 2) + person(2, 3) + person(3, 1)
+    [finding] = findings_of(changed("people:\n", "people:\n" + circle))
+    assert finding.endswith(
+        "`p1` reports to `p2`, who reports to `p3`, who reports to `p1`: somebody has to be at the top"
+    )
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
