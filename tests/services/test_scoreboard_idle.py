@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN
-from services.scoreboard.pages.idle import ROWS
+from services.scoreboard.pages.idle import MAX_QUEUES, NAMES, ROWS
 from services.scoreboard.store import lists
 from shared import agreement_file
 from shared.bus.embedded import EmbeddedBus
@@ -196,8 +196,28 @@ async def test_counters_of_the_lists_come_to_the_same_when_all_is_heard_twice(bo
     await board.hear(*story)
     await said(board, inquiry("ld_9"))
     async with database.read() as tx:
-        found = [await lists.counted(tx, prefix) for prefix in (WAITS_IN, REJECTED_FOR, REFUSED_FOR)]
-    assert found == [{"triage": 1}, {"student": 1}, {"no_budget": 1}]
+        found = [await lists.counted(tx, prefix, limit=9) for prefix in (WAITS_IN, REJECTED_FOR, REFUSED_FOR)]
+    assert [counters.shown for counters in found] == [{"triage": 1}, {"student": 1}, {"no_budget": 1}]
+
+
+async def test_many_clauses_and_queues_are_read_in_pages_with_the_sums_of_all(board: Board) -> None:
+    clauses = [rejected(f"ld_c{n:03}", reason=f"excluded: clause{n:03}") for n in range(NAMES + 5)]
+    queues = [parked(f"ld_q{n:03}", queue=f"queue{n:03}") for n in range(MAX_QUEUES + 5)]
+    await said(board, *clauses, *queues)
+    first = await board.page("/rejected")
+    second = await board.page("/rejected?clauses=50")
+    assert 'href="/rejected?clauses=50"' in first
+    assert "clauses=100" not in second
+    named = [set(re.findall(r"excluded%3A\+clause(\d+)", page)) for page in (first, second)]
+    assert [len(names) for names in named] == [NAMES, 5]
+    assert not named[0] & named[1]
+    for path in ("/rejected", "/rejected?clauses=50"):
+        assert "By the agreement 55 " in await words(board, path)
+    pages = [await board.page(path) for path in ("/parked", "/parked?skip=20", "/parked?queue=queue001")]
+    assert [len(set(re.findall(r"queue(\d{3}) <span", page))) for page in pages] == [MAX_QUEUES, 5, 1]
+    assert 'href="/parked?skip=20"' in pages[0]
+    assert "More queues" not in pages[1]
+    assert "1 waiting" in pages[2]
 
 
 @pytest.mark.parametrize("path", ["/parked", "/rejected", "/leads/ld_1/why", "/parked/panels", "/rejected/panels"])

@@ -7,17 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
+import pydantic
+
 from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN, Lead
 from services.scoreboard.domain.promises import Window
 from services.scoreboard.pages.agreement import in_force
 from services.scoreboard.store import lists
-from services.scoreboard.store.lists import Behind
+from services.scoreboard.store.lists import Behind, Counters
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.instants import EARLIEST
 from shared.http.cursor import read_cursor, write_cursor
+from shared.http.fields import Cursor, Number, Text
 
 ROWS = 50
+"""Leads of one page."""
+NAMES = 50
+"""Clauses, or reasons, of one page."""
+MAX_QUEUES = 20
+"""Queues of one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,27 @@ class ParkedPage:
     queues: Sequence[Queue]
     total: int
     one: str | None
+    more_queues: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A page of counters with the query of the next page."""
+
+    counters: Counters
+    next_page: str | None
+
+
+class Rejections(pydantic.BaseModel):
+    """The query of a page: the leads of one clause or reason from `after` on, and how many of the most frequent
+    `clauses` and `reasons` to skip.
+    """
+
+    clause: Text | None = None
+    reason: Text | None = None
+    after: Cursor | None = None
+    clauses: Number = 0
+    reasons: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +90,8 @@ class RejectedPage:
 
     now: datetime
     here: str
-    by_clause: dict[str, int]
-    by_reason: dict[str, int]
+    by_clause: Tally
+    by_reason: Tally
     marketing: str | None
     clause: str | None
     reason: str | None
@@ -70,19 +99,23 @@ class RejectedPage:
     next_page: str | None
 
 
-async def parked_page(tx: Tx, queue: str | None, after: str | None, now: datetime) -> ParkedPage:
-    """The queues with leads in them, or `queue` alone from `after` on. Raises `Refused` for a page that is none."""
+async def parked_page(tx: Tx, queue: str | None, after: str | None, skip: int, now: datetime) -> ParkedPage:
+    """The queues with leads in them without the first `skip`, or `queue` alone from `after` on. Raises `Refused` for
+    a page that is none.
+    """
     agreement = await in_force(tx, now)
-    counted = await lists.counted(tx, WAITS_IN)
-    names = [queue] if queue is not None else sorted(counted)
+    counted = await lists.counted(tx, WAITS_IN, limit=MAX_QUEUES, offset=skip)
+    chosen = sorted(counted.shown.items())
+    if queue is not None:
+        chosen = [(queue, await lists.count(tx, WAITS_IN + queue))]
     behind = read_cursor(after, pointer="/after")
-    queues = [await _queue(tx, name, counted.get(name, 0), agreement, behind) for name in names]
-    return ParkedPage(now, _query(queue=queue, after=after), queues, sum(counted.values()), queue)
+    queues = [await _queue(tx, name, count, agreement, behind) for name, count in chosen]
+    more = queue is None and skip + MAX_QUEUES < counted.names
+    here = _query(queue=queue, after=after, skip=skip)
+    return ParkedPage(now, here, queues, counted.total, queue, _query(skip=skip + MAX_QUEUES) if more else None)
 
 
-async def rejected_page(
-    tx: Tx, *, clause: str | None, reason: str | None, after: str | None, now: datetime
-) -> RejectedPage:
+async def rejected_page(tx: Tx, chosen: Rejections, now: datetime) -> RejectedPage:
     """What was turned down and why, with the leads of one clause, or of one reason. Raises `Refused` for a page that
     is none.
     """
@@ -90,23 +123,30 @@ async def rejected_page(
     signed = agreement.approved_by.get("marketing") if agreement is not None else None
     shown: Sequence[Lead] = ()
     next_page = None
-    if clause is not None:
-        shown, last = await _cut(lists.rejected, tx, clause, after)
-        next_page = _query(clause=clause, after=_cursor(last.settled_at, last)) if last else None
-    elif reason is not None:
-        shown, last = await _cut(lists.refused, tx, reason, after)
-        next_page = _query(reason=reason, after=_cursor(last.ended_at, last)) if last else None
+    if chosen.clause is not None:
+        shown, last = await _cut(lists.rejected, tx, chosen.clause, chosen.after)
+        next_page = _query(clause=chosen.clause, after=_cursor(last.settled_at, last)) if last else None
+    elif chosen.reason is not None:
+        shown, last = await _cut(lists.refused, tx, chosen.reason, chosen.after)
+        next_page = _query(reason=chosen.reason, after=_cursor(last.ended_at, last)) if last else None
+    by_clause = await lists.counted(tx, REJECTED_FOR, limit=NAMES, offset=chosen.clauses)
+    by_reason = await lists.counted(tx, REFUSED_FOR, limit=NAMES, offset=chosen.reasons)
     return RejectedPage(
         now=now,
-        here=_query(clause=clause, reason=reason, after=after),
-        by_clause=await lists.counted(tx, REJECTED_FOR),
-        by_reason=await lists.counted(tx, REFUSED_FOR),
+        here=_query(**chosen.model_dump()),
+        by_clause=Tally(by_clause, _next_names("clauses", chosen.clauses, by_clause)),
+        by_reason=Tally(by_reason, _next_names("reasons", chosen.reasons, by_reason)),
         marketing=signed.name if signed is not None else None,
-        clause=clause,
-        reason=reason,
+        clause=chosen.clause,
+        reason=chosen.reason,
         shown=shown,
         next_page=next_page,
     )
+
+
+def _next_names(parameter: str, skipped: int, counters: Counters) -> str | None:
+    following = skipped + NAMES
+    return _query(**{parameter: following}) if following < counters.names else None
 
 
 async def _queue(tx: Tx, name: str, count: int, agreement: Agreement | None, behind: Behind | None) -> Queue:
@@ -142,6 +182,6 @@ def _cursor(at: datetime | None, lead: Lead) -> str:
     return write_cursor(at or EARLIEST, lead.lead_id)
 
 
-def _query(**chosen: str | None) -> str:
-    given = {name: value for name, value in chosen.items() if value is not None}
+def _query(**chosen: str | int | None) -> str:
+    given = {name: value for name, value in chosen.items() if value is not None and value != 0}
     return f"?{urlencode(given)}" if given else ""

@@ -15,7 +15,7 @@ from services.scoreboard.domain.summaries import plain
 from services.scoreboard.pages import view, wording
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
-from services.scoreboard.pages.idle import ParkedPage, RejectedPage, parked_page, rejected_page
+from services.scoreboard.pages.idle import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from services.scoreboard.pages.live import Live
 from shared.access import may_view
 from shared.bus.envelope import instant
@@ -89,21 +89,19 @@ class Pages:
             return self._page("missing.html", None, status=404)
         return self._page("why.html", page)
 
-    async def _parked(self, queue: Text | None = None, after: Cursor | None = None) -> Response:
-        return self._page("parked.html", await self._waiting(queue, after))
+    async def _parked(self, queue: Text | None = None, after: Cursor | None = None, skip: Number = 0) -> Response:
+        return self._page("parked.html", await self._waiting(queue, after, skip))
 
-    async def _parked_panels(self, queue: Text | None = None, after: Cursor | None = None) -> Response:
-        return self._page("parked_panels.html", await self._waiting(queue, after))
-
-    async def _rejected(
-        self, clause: Text | None = None, reason: Text | None = None, after: Cursor | None = None
+    async def _parked_panels(
+        self, queue: Text | None = None, after: Cursor | None = None, skip: Number = 0
     ) -> Response:
-        return self._page("rejected.html", await self._turned_down(clause, reason, after))
+        return self._page("parked_panels.html", await self._waiting(queue, after, skip))
 
-    async def _rejected_panels(
-        self, clause: Text | None = None, reason: Text | None = None, after: Cursor | None = None
-    ) -> Response:
-        return self._page("rejected_panels.html", await self._turned_down(clause, reason, after))
+    async def _rejected(self, chosen: Annotated[Rejections, Query()]) -> Response:
+        return self._page("rejected.html", await self._turned_down(chosen))
+
+    async def _rejected_panels(self, chosen: Annotated[Rejections, Query()]) -> Response:
+        return self._page("rejected_panels.html", await self._turned_down(chosen))
 
     async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:
@@ -136,14 +134,13 @@ class Pages:
         async with self._platform.db.read() as tx:
             return await view.scoreboard(tx, self._platform.clock.now(), self._zone)
 
-    async def _waiting(self, queue: str | None, after: str | None) -> ParkedPage:
+    async def _waiting(self, queue: str | None, after: str | None, skip: int) -> ParkedPage:
         async with self._platform.db.read() as tx:
-            return await parked_page(tx, queue, after, self._platform.clock.now())
+            return await parked_page(tx, queue, after, skip, self._platform.clock.now())
 
-    async def _turned_down(self, clause: str | None, reason: str | None, after: str | None) -> RejectedPage:
-        now = self._platform.clock.now()
+    async def _turned_down(self, chosen: Rejections) -> RejectedPage:
         async with self._platform.db.read() as tx:
-            return await rejected_page(tx, clause=clause, reason=reason, after=after, now=now)
+            return await rejected_page(tx, chosen, self._platform.clock.now())
 
     async def _of_lead(self, template: str, lead_id: str) -> Response:
         async with self._platform.db.read() as tx:

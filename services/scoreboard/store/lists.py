@@ -1,6 +1,7 @@
 """The leads that nobody works on, a page at a time: those that wait in a queue, and those that were turned down."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,17 +26,39 @@ Behind = tuple[datetime, str]
 """Where a page begins: behind the lead with this instant and id."""
 
 
-async def counted(tx: Tx, prefix: str) -> dict[str, int]:
-    """The counters whose names begin with `prefix`, by the rest of the name, the largest first; none that is 0."""
-    total = sa.func.sum(counts.c.value)
-    query = (
-        sa.select(counts.c.name, total)
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """One page of counters by name, the largest first, and what all of them together come to.
+
+    `names` counts all those that are not 0, also those of other pages.
+    """
+
+    shown: dict[str, int]
+    names: int
+    total: int
+
+
+async def counted(tx: Tx, prefix: str, *, limit: int, offset: int = 0) -> Counters:
+    """A page of the counters whose names begin with `prefix`, by the rest of the name."""
+    value = sa.func.sum(counts.c.value).label("value")
+    named = (
+        sa.select(counts.c.name, value)
         .where(counts.c.period == ALL, counts.c.name.startswith(prefix, autoescape=True))
         .group_by(counts.c.name)
-        .having(total != 0)
-        .order_by(total.desc(), counts.c.name)
+        .having(value != 0)
+        .subquery()
     )
-    return {row[0].removeprefix(prefix): int(row[1]) for row in await tx.execute(query)}
+    whole = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(named.c.value), 0)).select_from(named)
+    names, total = (await tx.execute(whole)).one()
+    page = sa.select(named).order_by(named.c.value.desc(), named.c.name).limit(limit).offset(offset)
+    shown = {row[0].removeprefix(prefix): int(row[1]) for row in await tx.execute(page)}
+    return Counters(shown, int(names), int(total))
+
+
+async def count(tx: Tx, name: str) -> int:
+    """The value of one counter."""
+    query = sa.select(sa.func.sum(counts.c.value)).where(counts.c.period == ALL, counts.c.name == name)
+    return int((await tx.execute(query)).scalar_one() or 0)
 
 
 async def parked(tx: Tx, queue: str, *, after: Behind | None = None, most: int) -> list[Lead]:
