@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 
+from shared import log
 from tests.fuzz.answers import answer_anything
 from tests.fuzz.records import write_anything
 from tests.fuzz.running import ask_anything, call_anything, post_anything, repeat_the_known
@@ -35,9 +36,11 @@ _HOW = settings(
 def main(minutes: float) -> int:
     """Fuzz; the exit code."""
     logging.disable(logging.CRITICAL)
-    began, rounds, found = time.monotonic(), 0, 0
+    log.configure(level="CRITICAL")
+    rounds, found = 0, 0
     with contextlib.ExitStack() as stack:
         layouts = [stack.enter_context(_layout(kind)) for kind in ("embedded", "production")]
+        began = time.monotonic()
         for target, (name, work) in zip(itertools.cycle(TARGETS), itertools.cycle(_works(layouts)), strict=False):
             if time.monotonic() - began > minutes * 60:
                 break

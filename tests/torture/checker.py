@@ -14,6 +14,15 @@ ACTIVITIES = "baton.activities.v1"
 ASSIGNMENTS = "baton.assignments.v1"
 ESCALATIONS = "baton.escalations.v1"
 QUARANTINE = "baton.quarantine.v1"
+HOSTILE_KEY = "l_hostile"
+"""The key of all records that no service can read."""
+HEARD_BY = {
+    INQUIRIES: ("router", "scoreboard"),
+    ACTIVITIES: ("router", "scoreboard", "sla_monitor"),
+    ASSIGNMENTS: ("delivery", "scoreboard", "sla_monitor"),
+    ESCALATIONS: ("delivery", "router", "scoreboard"),
+}
+"""Which services read a topic."""
 
 _OUTCOMES = {
     "baton.lead.assigned.v1": "assigned",
@@ -35,11 +44,11 @@ def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:
         *_answers(ledger),
         *_lost_on_the_way(ledger, records),
         *_verdicts(ledger, evidence, records),
-        *_quarantine(records),
+        *_quarantine(ledger, records),
         *_assignments(evidence, records),
         *_shares(evidence, records, rules),
         *_versions(records),
-        *_conservation(ledger, evidence),
+        *_conservation(ledger, evidence, records),
         *window_findings(ledger, evidence, records, rules),
         *_deliveries(ledger, records),
     ]
@@ -74,8 +83,8 @@ def _changed(records: Sequence[Record]) -> Iterator[Finding]:
 
 def _content(record: Record) -> Mapping[str, object]:
     """What a record says. What is sent again may reach another ingest process, which accepts it at another instant."""
-    if record.topic in (INQUIRIES, ACTIVITIES):
-        return {**record.data, "accepted_at": None}
+    if record.topic in (INQUIRIES, ACTIVITIES, QUARANTINE):
+        return {**record.data, "accepted_at": None, "at": None}
     return record.data
 
 
@@ -115,12 +124,18 @@ def _verdicts(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> 
             yield Finding("two verdicts", f"inquiry {inquiry_id} is announced {announced} and stored {stored}")
 
 
-def _quarantine(records: Sequence[Record]) -> Iterator[Finding]:
-    for record in records:
-        if record.topic == QUARANTINE:
-            yield Finding(
-                "quarantine", f"{record.data['origin']}: {record.data['code']}, but all that was sent is valid"
-            )
+def _quarantine(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
+    quarantined = [record for record in records if record.topic == QUARANTINE]
+    for record in quarantined:
+        # Ingest says of what strangers sent that it is unreadable; nobody may say so of what the others sent.
+        if record.data["service"] != "ingest" and record.lead_id != HOSTILE_KEY:
+            yield Finding("quarantine", f"{record.data['origin']}: {record.data['code']}, but it is valid")
+    found = [record.data for record in quarantined]
+    for inquiry_id in sorted(ledger.set_aside - {data.get("inquiry_id") for data in found}):
+        yield Finding("loss", f"inquiry {inquiry_id} was accepted, is unreadable, and was not quarantined")
+    wanted = {(service, origin) for topic, origin in ledger.bad_records for service in HEARD_BY[topic]}
+    for service, origin in sorted(wanted - {(data["service"], data["origin"]) for data in found}):
+        yield Finding("not quarantined", f"{service} took no notice of the unreadable {origin}")
 
 
 def _assignments(evidence: Evidence, records: Sequence[Record]) -> Iterator[Finding]:
@@ -175,10 +190,17 @@ def _versions(records: Sequence[Record]) -> Iterator[Finding]:
             newest[record.lead_id] = max(version, newest.get(record.lead_id, 0))
 
 
-def _conservation(ledger: Ledger, evidence: Evidence) -> Iterator[Finding]:
-    counts, accepted = evidence.conservation, len(_accepted(ledger))
+def _conservation(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> Iterator[Finding]:
+    counts, accepted = evidence.conservation, len(_accepted(ledger)) + len(_unreadable(records))
     if not counts.get("balanced") or counts.get("in_flight") or counts.get("received") != accepted:
         yield Finding("conservation", f"{accepted} inquiries were accepted; the scoreboard says {dict(counts)}")
+
+
+def _unreadable(records: Sequence[Record]) -> set[str]:
+    """The inquiries that ingest, or whoever hears their topic, could not read: counted as received and quarantined."""
+    found = [record.data for record in records if record.topic == QUARANTINE]
+    of_ingest = {data["inquiry_id"] for data in found if data["service"] == "ingest"}
+    return of_ingest | {data["origin"] for data in found if data["origin"].startswith(f"{INQUIRIES}/")}
 
 
 def _deliveries(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:

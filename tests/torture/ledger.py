@@ -39,11 +39,14 @@ class Webhook:
 
 @dataclass
 class Ledger:
-    """Everything that was sent and received, outside of all faults."""
+    """Everything that was sent and received, outside of all faults. `set_aside` are the ids of inquiries that can't be
+    read, `bad_records` the topics and places of records that no service can read: both have to be quarantined."""
 
     inquiries: dict[str, Inquiry] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
     webhooks: list[Webhook] = field(default_factory=list)
+    set_aside: set[str] = field(default_factory=set)
+    bad_records: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class Crowd:
                 group.create_task(self._later(other_pause_s, {**lead, "external_id": f"web-{number}-again"}))
             if calls_early:
                 # Perhaps before anybody has the lead: what was done for it since it came in counts.
-                self._plan(lead_id, "call", _now().timestamp() + early_s)
+                self._plan(lead_id, "call", now().timestamp() + early_s)
 
     async def _later(self, pause_s: float, lead: dict[str, Any]) -> None:
         await asyncio.sleep(pause_s)
@@ -111,9 +111,9 @@ class Crowd:
 
     async def _post(self, lead: dict[str, Any]) -> str:
         external_id = str(lead["external_id"])
-        inquiry = self._ledger.inquiries.setdefault(external_id, Inquiry(external_id, _now()))
+        inquiry = self._ledger.inquiries.setdefault(external_id, Inquiry(external_id, now()))
         result = await self._sender.until_accepted("/v1/leads", lead)
-        inquiry.accepted_at = inquiry.accepted_at or _now()
+        inquiry.accepted_at = inquiry.accepted_at or now()
         inquiry.answers.add((result["inquiry_id"], result["lead_id"]))
         return str(result["lead_id"])
 
@@ -123,14 +123,15 @@ class Crowd:
         self._plans.put_nowait((f"torture-{self._activities}", lead_id, kind, at))
 
     async def _act(self, activity_id: str, lead_id: str, kind: str, at: float) -> None:
-        await asyncio.sleep(at - _now().timestamp())
-        activity = Activity(activity_id, lead_id, kind, _now())
+        await asyncio.sleep(at - now().timestamp())
+        activity = Activity(activity_id, lead_id, kind, now())
         self._ledger.activities[activity_id] = activity
         item = {"activity_id": activity_id, "lead_id": lead_id, "kind": kind}
         await self._sender.until_accepted("/v1/activities", item)
-        activity.accepted_at = _now()
+        activity.accepted_at = now()
         self.pending -= 1
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """This process's clock."""
     return datetime.now(UTC)

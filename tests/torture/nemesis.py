@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from tests.torture.ledger import Record
-from tests.torture.records import PLACES, record_of
+from tests.torture.records import MARK, PLACES, record_of
 from tests.torture.rig import Rig
 
 
@@ -80,7 +80,7 @@ class Listener:
             async with asyncio.TaskGroup() as group:
                 while True:
                     found = await consumer.getmany(timeout_ms=500)
-                    for record in [each for batch in found.values() for each in batch]:
+                    for record in [each for batch in found.values() for each in batch if MARK not in each.headers]:
                         self._hear(record)
                         if self._random.random() < self._share:
                             group.create_task(self._again(producer, record))

@@ -24,6 +24,12 @@ from tests.torture.ledger import Rules
 
 SERVICES: tuple[Service, ...] = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
 KEY = "torture-admin-key"
+FORM, GOOGLE = "/v1/sources/open", "/v1/sources/google"
+SOURCES = """\
+sources:
+  open: {type: form, public: true}
+  google: {type: google_ads, key_from: env:GOOGLE_KEY}
+"""
 TOLERANCE_S = 1.0
 RULES = Rules({"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}}, TOLERANCE_S)
 
@@ -72,6 +78,7 @@ class Rig:
         self._keeping: list[asyncio.Task[None]] = []
         self.folder.mkdir()
         (self.folder / "agreement.yaml").write_text(agreement_text(**_AGREED))  # type: ignore[arg-type]
+        (self.folder / "sources.yaml").write_text(SOURCES)
         names = {name: service for service in SERVICES for name in names_of(service, copies)}
         ports, ways = free_ports(len(names)), sabotage or {}
         self._of: dict[Service, list[Launched]] = {service: [] for service in SERVICES}
@@ -146,6 +153,8 @@ class Rig:
             "BATON_DATABASE_URL": self.database_url,
             "BATON_DATA": str(self.folder / name),
             "BATON_AGREEMENT": str(self.folder / "agreement.yaml"),
+            "BATON_SOURCES": str(self.folder / "sources.yaml"),
+            "GOOGLE_KEY": "torture-google-key",
             "BATON_ADMIN_KEY": KEY,
             "BATON_IDENTITY_KEY": "torture-identity-key-of-no-value",
             "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true",

@@ -5,7 +5,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,22 +22,29 @@ from tests.torture.evidence import gather, until_at_rest
 from tests.torture.ledger import Evidence, Finding, Ledger
 from tests.torture.load import Crowd, Habits
 from tests.torture.nemesis import Listener, hang_kafka, kill, kill_times
+from tests.torture.outages import kafka_full, postgres_full, postgres_gone, postgres_read_only
 from tests.torture.receiver import Receiver, receiver
 from tests.torture.rig import KEY, RULES, Rig
+from tests.torture.strangers import Strangers
 from tests.torture.windows import detection_delays_s
+
+_BETWEEN_OUTAGES_S = 3.0
 
 
 @dataclass(frozen=True)
 class Faults:
     """What goes wrong: so many kills (each of the `copies` of each service in turn) until `within_s`; `resent`, the
-    share of records that are written twice; the broker hangs for `hangs_s` after `hangs_after_s`. `sabotage` names a
-    way for a service.
+    share of records that are written twice; the broker hangs for `hangs_s` after `hangs_after_s`. With
+    `strangers` there is hostile input all the while. With `outage_s` each part is out of order for that long:
+    PostgreSQL read-only, full and gone, Kafka's disk full. `sabotage` names a way for a service.
     """
 
     copies: int = 1
     kills: int = 0
     within_s: float = 40.0
     resent: float = 0.0
+    strangers: bool = False
+    outage_s: float = 0.0
     hangs_after_s: float = 0.0
     hangs_s: float = 0.0
     sabotage: Mapping[Service, str] | None = None
@@ -76,8 +83,9 @@ async def torture(
         await _subscribe(rig, subscriber)
         started = time.monotonic()
         crowd = Crowd(Sender(rig.ports("ingest"), KEY), ledger, habits, seed)
+        strangers = Strangers(rig.ports("ingest"), broker.bootstrap, ledger)
         async with _listening(rig, faults, crowd, seed) as listener:
-            await _load(rig, crowd, faults, seed)
+            await _load(rig, crowd, strangers if faults.strangers else None, _scenes(rig, postgres, faults, seed))
             loaded = time.monotonic()
             listener.stop_resending()
             left = await until_at_rest(rig, lambda: crowd.pending, within_s=rest_within_s)
@@ -93,6 +101,8 @@ async def torture(
             "crashes": rig.crashes(),
             "records_resent": listener.resent,
             "requests_repeated": crowd.repeats,
+            "hostile": strangers.sent,
+            "must_be_quarantined": len(ledger.set_aside) + len(ledger.bad_records),
         }
     figures["stopped_s"] = round(time.monotonic() - rested, 1)
     outcome = Outcome(check(ledger, evidence, RULES), {**figures, **_counted(ledger, evidence)})
@@ -100,13 +110,34 @@ async def torture(
     return outcome
 
 
-async def _load(rig: Rig, crowd: Crowd, faults: Faults, seed: int) -> None:
+async def _load(
+    rig: Rig, crowd: Crowd, strangers: Strangers | None, scenes: Sequence[Coroutine[Any, Any, None]]
+) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(kill(rig, kill_times(list(rig.processes), faults.kills, faults.within_s, seed)))
-        if faults.hangs_s:
-            group.create_task(hang_kafka(rig, faults.hangs_after_s, faults.hangs_s))
-        group.create_task(crowd.post_leads())
+        hostile = [group.create_task(strangers.run())] if strangers is not None else []
+        under_way = [group.create_task(each) for each in (*scenes, crowd.post_leads())]
+        await asyncio.gather(*under_way)
+        if strangers is not None:
+            strangers.stop()
+        await asyncio.gather(*hostile)
     await rig.until_ready()
+
+
+def _scenes(rig: Rig, postgres: PostgresCluster, faults: Faults, seed: int) -> Sequence[Coroutine[Any, Any, None]]:
+    scenes = [kill(rig, kill_times(list(rig.processes), faults.kills, faults.within_s, seed))]
+    if faults.hangs_s:
+        scenes.append(hang_kafka(rig, faults.hangs_after_s, faults.hangs_s))
+    if faults.outage_s:
+        scenes.append(_outages(rig, postgres, faults.outage_s))
+    return scenes
+
+
+async def _outages(rig: Rig, postgres: PostgresCluster, for_s: float) -> None:
+    for outage in (postgres_read_only, postgres_full, postgres_gone):
+        await asyncio.sleep(_BETWEEN_OUTAGES_S)
+        await outage(postgres, for_s)
+    await asyncio.sleep(_BETWEEN_OUTAGES_S)
+    await kafka_full(rig.broker, for_s)
 
 
 async def _subscribe(rig: Rig, subscriber: Receiver) -> None:

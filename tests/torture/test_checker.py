@@ -232,7 +232,17 @@ def leave_an_outbox_full(world: World) -> None:
 
 
 def set_one_aside(world: World) -> None:
-    world.add("baton.quarantine.v1", "q", "record.quarantined", "called", origin="here", code="Refused")
+    world.add(
+        "baton.quarantine.v1", "q", "record.quarantined", "called", origin="here", code="Refused", service="router"
+    )
+
+
+def ignore_an_unreadable_record(world: World) -> None:
+    world.ledger.bad_records = {(INQUIRIES, f"{INQUIRIES}/0/7")}
+
+
+def lose_what_ingest_could_not_read(world: World) -> None:
+    world.ledger.set_aside = {"inq-unreadable"}
 
 
 def forget_the_breach(world: World) -> None:
@@ -325,6 +335,8 @@ def answer_with_two_ids(world: World) -> None:
         (leave_one_on_its_way, "conservation"),
         (leave_an_outbox_full, "unfinished"),
         (set_one_aside, "quarantine"),
+        (ignore_an_unreadable_record, "not quarantined"),
+        (lose_what_ingest_could_not_read, "loss"),
         (forget_the_breach, "missed breach"),
         (breach_what_was_kept, "false breach"),
         (breach_what_was_kept, "two endings"),

@@ -48,6 +48,17 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     assert outcome.figures["records_twice"] > 50, told(outcome)
 
 
+async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
+    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
+) -> None:
+    habits = Habits(leads=500, per_s=10)
+    faults = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed(), rest_within_s=240)
+    assert not outcome.findings, told(outcome)
+    assert outcome.figures["crashes"] == {}, told(outcome)
+    assert outcome.figures["must_be_quarantined"] > 10, told(outcome)
+
+
 async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
