@@ -62,7 +62,7 @@ def run(name: str, data: bytes) -> None:
 
 def _leads(data: bytes) -> None:
     def draft(raw: bytes, _number: int) -> Draft:
-        return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw)
+        return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw, sender="key:test")
 
     for made in each(data, split(data, lines=False), draft, largest=LARGEST_ITEM):
         _decide(made)
@@ -70,14 +70,14 @@ def _leads(data: bytes) -> None:
 
 def _lines(data: bytes) -> None:
     def draft(raw: bytes, _number: int) -> Draft:
-        return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw)
+        return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw, sender="key:test")
 
     each(data, split(data, lines=True), draft, largest=LARGEST_ITEM)
 
 
 def _activities(data: bytes) -> None:
     def draft(raw: bytes, _number: int) -> Draft:
-        return recorded(normal_activity(_activity_reader.read(raw), _IDENTITY), raw=raw)
+        return recorded(normal_activity(_activity_reader.read(raw), _IDENTITY), raw=raw, sender="key:test")
 
     for made in each(data, split(data, lines=False), draft, largest=LARGEST_ITEM):
         msgspec.json.decode(made.value_at(made.id, json_instant(1)), type=TYPES[made.type])
@@ -86,7 +86,7 @@ def _activities(data: bytes) -> None:
 def _submitted(source: Source, received: Received) -> None:
     authentic = source.verify(received)
     for submission in source.map(authentic):
-        _decide(inquiry(forgiving_lead(submission.lead), identity=_IDENTITY, raw=authentic.kept))
+        _decide(inquiry(forgiving_lead(submission.lead), identity=_IDENTITY, raw=authentic.kept, sender="source:test"))
 
 
 def _decide(made: Draft) -> None:
