@@ -149,10 +149,16 @@ async def test_who_may_not_post_and_how_not_is_told_so(tmp_path: Path) -> None:
 
 
 async def test_a_key_without_the_scope_is_refused_by_the_name_of_the_scope(tmp_path: Path) -> None:
-    entry = {"name": "crm", "sha256": sha256(b"crm-key").hexdigest(), "scopes": ["activities:write"]}
+    entry = {
+        "name": "crm",
+        "sha256": sha256(b"the-secret-of-the-crm-0123456789").hexdigest(),
+        "scopes": ["activities:write"],
+    }
     (tmp_path / "keys.json").write_text(json.dumps([entry]))
     async with running(tmp_path, BATON_KEYS=str(tmp_path / "keys.json")) as ingest:
-        answer = await ingest.client.post("/v1/leads", json=JO, headers={"Authorization": "Bearer crm-key"})
+        answer = await ingest.client.post(
+            "/v1/leads", json=JO, headers={"Authorization": "Bearer the-secret-of-the-crm-0123456789"}
+        )
     assert answer.status_code == 403
     assert "leads:write" in answer.json()["detail"]
 
