@@ -32,6 +32,10 @@ conditions_failed = Counter(
 watermark_lag_seconds = Gauge(
     "baton_sla_monitor_watermark_lag_seconds", "Seconds between now and the oldest watermark of any partition"
 )
+ingest_ahead_seconds = Gauge(
+    "baton_sla_monitor_ingest_ahead_seconds",
+    "Seconds that an ingest instance dates facts ahead of the database's clock; verdicts are held while it is not 0",
+)
 delivery_attempts = Counter(
     "baton_delivery_attempts", "Webhook attempts, by how the delivery stands after them", ["state"]
 )

@@ -29,10 +29,12 @@ app = typer.Typer(
 )
 agreement = typer.Typer(no_args_is_help=True, help="The agreement between marketing and sales.")
 keys = typer.Typer(no_args_is_help=True, help="Keys for those who post leads and read what became of them.")
+clock = typer.Typer(no_args_is_help=True, help="The clock that facts are dated by.")
 lead = typer.Typer(no_args_is_help=True, help="What became of a lead, and why.")
 app.add_typer(agreement, name="agreement")
 app.add_typer(keys, name="keys")
 app.add_typer(lead, name="lead")
+app.add_typer(clock, name="clock")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -226,3 +228,15 @@ def declare_lost(
     from services.cli.instances import declared_lost  # noqa: PLC0415
 
     show(declared_lost(os.environ, instance, url))
+
+
+@clock.command()
+def accept(
+    url: Annotated[
+        str | None, typer.Option(help="Where that ingest answers; BATON_PUBLIC_URL or this machine if left out.")
+    ] = None,
+) -> None:
+    """Say that the clock of an ingest machine is right now, though it was stepped: activities are accepted again."""
+    from services.cli.instances import accepted_clock  # noqa: PLC0415
+
+    show(accepted_clock(os.environ, url))

@@ -1,4 +1,4 @@
-"""`./baton declare-lost`: the operator's word that the disk of an ingest instance is gone for good."""
+"""What an operator says of ingest instances: that the disk of one is gone for good, or that its clock is right."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -10,3 +10,9 @@ def declared_lost(environ: Mapping[str, str], instance: str, url: str | None = N
     """Tell the running Baton; what it said, in a sentence. Raises as `ask`."""
     ask(environ, "POST", f"/v1/instances/{quote(instance, safe='')}/declare-lost", url)
     return f"{instance} is declared lost: promises no longer wait for what it has not sent."
+
+
+def accepted_clock(environ: Mapping[str, str], url: str | None = None) -> str:
+    """Tell the running ingest; what it said, in a sentence. Raises as `ask`."""
+    ask(environ, "POST", "/v1/clock/accept", url)
+    return "The clock of the ingest machine counts as right from now on."

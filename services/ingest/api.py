@@ -5,6 +5,8 @@ Answered 202 after the fsync, with one result per item. One bad item refuses the
 
 from collections.abc import Callable
 
+import msgspec
+
 from services.ingest.answers import activity_results, lead_results
 from services.ingest.domain.draft import Draft
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
@@ -67,6 +69,19 @@ def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rule
         outcomes = await spool.keep(drafts)
         count.inc(len(outcomes))
         await answer_json(send, 202, activity_results(drafts, outcomes))
+
+    return door(serve)
+
+
+def clock_door(*, spool: Spool, keys: Keys) -> Door:
+    """`POST /v1/clock/accept`, for keys with the scope `operate`: this machine's clock is right, though it was
+    stepped.
+    """
+
+    async def serve(request: Request, send: Send) -> None:
+        _authorised(request, keys, "operate")
+        await spool.accept_clock()
+        await answer_json(send, 200, msgspec.json.encode({"instance": spool.instance, "clock": "accepted"}))
 
     return door(serve)
 

@@ -77,10 +77,13 @@ class Relay:
         """Publish the oldest batch, and markers if they are due; returns how many facts the batch had."""
         published = await self._publish_oldest()
         if self._clock.monotonic() >= self._next_marker:
-            await self._publish_markers(await self._spool.watermark(relayed=self._published), "running")
+            await self._spool.renew_if_outdated()
+            upto_us = await self._spool.watermark(relayed=self._published)
+            await self._publish_markers(self._spool.instance, upto_us, "running")
             self._next_marker = self._clock.monotonic() + self._marker_s
             if not self._spool.announced:
                 await self._spool.announce(here=True)
+                await self._sign_off_former()
         return published
 
     async def _publish_oldest(self) -> int:
@@ -118,12 +121,21 @@ class Relay:
         await self._spool.announce(here=False)
         while await self._publish_oldest():
             continue
-        await self._publish_markers(await self._spool.watermark(relayed=self._published), "left")
+        await self._sign_off_former()
+        upto_us = await self._spool.last_stamp(relayed=self._published)
+        await self._publish_markers(self._spool.instance, upto_us, "left")
         self._left.set()
 
-    async def _publish_markers(self, upto_us: int, state: str) -> None:
+    async def _sign_off_former(self) -> None:
+        former = await self._spool.former()
+        for instance, upto_us in former.items():
+            await self._publish_markers(instance, upto_us, "left")
+        if former:
+            await self._spool.forget_former()
+
+    async def _publish_markers(self, instance: str, upto_us: int, state: str) -> None:
         upto = instant_at(upto_us)
-        event = WatermarkAdvanced(lead_id="", instance=self._spool.instance, upto=upto, state=state)
+        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto, state=state)
         count = self._bus.partitions(ACTIVITIES)
         ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
         markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from services.ingest.api import activities_door, leads_door
+from services.ingest.api import activities_door, clock_door, leads_door
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
@@ -49,13 +49,14 @@ def build(platform: Platform) -> Service:
         doors={
             "/v1/leads": leads_door(spool=spool, keys=platform.keys, identity=identity, configured=frozenset(sources)),
             "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
+            "/v1/clock/accept": clock_door(spool=spool, keys=platform.keys),
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
         described=described,
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),
-        checks={"announced": announced, "spool": spool.shortage},
+        checks={"announced": announced, "spool": spool.shortage, "clock": spool.clock_doubt},
         notes={"agreement": agreement.note, "set_aside": spool.aside_note},
     )
 

@@ -18,12 +18,14 @@ from services.ingest.domain.draft import Draft, KeyReused, Outcome
 from services.ingest.spool_file import Entry, SpoolFile, unavailable
 from services.ingest.stamps import Stamps
 from shared.domain.errors import Problem, Unavailable
+from shared.domain.events import ACTIVITIES
 from shared.ports import Clock
 from shared.runtime.service import Signal
 
 T = TypeVar("T")
 MOST_IN_A_COMMIT = 256
 DELETED_AT_ONCE = 5000
+LATEST_US = 2**62
 _DELETED_EVERY_S = 10.0
 _ALMOST_FULL = 0.8
 
@@ -86,6 +88,9 @@ class Spool:
     def _open(self) -> None:
         self._file.open(self._new_id())
         self._stamps = Stamps(self._clock, self._file.floor_us())
+        self._read_names()
+
+    def _read_names(self) -> None:
         self.instance = self._file.read("instance") or ""
         self.announced = self._file.read("announced") == "yes"
         self.facts_set_aside = self._file.count_set_aside()
@@ -94,7 +99,8 @@ class Spool:
         """Keep all drafts or none; returns after the fsync, one outcome for each.
 
         Raises `KeyReused` when a key stands for other content already, `Unavailable` when the spool is full, the disk
-        can't be written, or the clock can't be trusted. When the caller is cancelled the drafts may still be kept.
+        can't be written, or the clock can't be trusted and there is an activity among the drafts: deadlines are judged
+        by its instant. When the caller is cancelled the drafts may still be kept.
         """
         if self._file.rows + self._waiting + len(drafts) > self._most_rows:
             raise Unavailable(
@@ -122,9 +128,7 @@ class Spool:
         return await self._between_commits(lambda: self._watermark(relayed))
 
     def _watermark(self, relayed: int) -> int:
-        upto_us = self._file.next_accepted_us(relayed)
-        if upto_us is None:
-            upto_us = self._stamps.next()
+        upto_us = min(self._stamps.next(), self._file.next_accepted_us(relayed) or LATEST_US)
         # Written down first: after a restart with an older clock nothing may be dated below what a marker promised.
         self._file.note(relayed=relayed, floor_us=max(upto_us, self._file.floor_us()))
         now = self._clock.monotonic()
@@ -142,6 +146,53 @@ class Spool:
     async def settled(self, name: str, value: str) -> str:
         """What is written under `name` for good: `value`, if this is the first time."""
         return await self._between_commits(lambda: self._file.settle(name, value))
+
+    async def last_stamp(self, *, relayed: int) -> int:
+        """An instant after which nothing was accepted, for signing off. The clock is not asked. Facts up to number
+        `relayed` are noted as those that the bus has.
+        """
+
+        def noted() -> int:
+            floor_us = self._file.floor_us()
+            self._file.note(relayed=relayed, floor_us=floor_us)
+            return floor_us
+
+        return await self._between_commits(noted)
+
+    async def clock_doubt(self) -> str | None:
+        """Why the clock can't be trusted now, and what to do; None when it can."""
+        return await self._between_commits(self._stamps_doubt)
+
+    def _stamps_doubt(self) -> str | None:
+        return self._stamps.doubt()
+
+    async def accept_clock(self) -> None:
+        """Take this machine's clock as right, though it was stepped."""
+        await self._between_commits(self._accept_clock)
+
+    def _accept_clock(self) -> None:
+        self._stamps.accept()
+
+    async def renew_if_outdated(self) -> None:
+        """Go on under a new name when the stamps given so far are from the future of a clock that is right.
+
+        What was accepted under the old name stays as it is dated; `former` names have to be signed off.
+        """
+        await self._between_commits(self._renew_if_outdated)
+
+    def _renew_if_outdated(self) -> None:
+        if self._stamps.outdated:
+            self._file.renew(self._new_id())
+            self._stamps = Stamps(self._clock, self._file.floor_us())
+            self._read_names()
+
+    async def former(self) -> dict[str, int]:
+        """Names that this spool had before and that are not signed off, each with its last stamp."""
+        return await self._between_commits(self._file.former)
+
+    async def forget_former(self) -> None:
+        """They are signed off."""
+        await self._between_commits(lambda: self._file.write("former", "{}"))
 
     async def announce(self, *, here: bool) -> None:
         """Note durably whether readers of activities count on this instance from now on."""
@@ -206,15 +257,23 @@ class Spool:
         while (jobs := self._handed.get()) is not None:
             keeps = [job for job in jobs if not callable(job.work)]
             if keeps:
-                self._run(keeps, self._keep)
+                self._keep_jobs(keeps)
             for job in jobs:
                 if callable(job.work):
                     self._run([job], _call)
             self._hand_back(jobs)
         self._file.close()
 
+    def _keep_jobs(self, jobs: list[_Job]) -> None:
+        doubt = self._stamps.doubt()
+        if doubt is not None:
+            _fail([job for job in jobs if _has_activities(job)], Unavailable(doubt, retry_after_s=10))
+            jobs = [job for job in jobs if not _has_activities(job)]
+        if jobs:
+            self._run(jobs, self._keep)
+
     def _keep(self, jobs: list[_Job]) -> list[list[Outcome] | KeyReused]:
-        return self._file.keep([job.work for job in jobs if not callable(job.work)], self._stamps.next())
+        return self._file.keep([job.work for job in jobs if not callable(job.work)], self._stamps.earliest())
 
     def _run(self, jobs: list[_Job], work: Callable[[list[_Job]], Sequence[Any]]) -> None:
         try:
@@ -249,6 +308,10 @@ class Spool:
             else:
                 job.future.set_result(job.result)
         self._hand_over()
+
+
+def _has_activities(job: _Job) -> bool:
+    return not callable(job.work) and any(draft.topic == ACTIVITIES for draft in job.work)
 
 
 def _call(jobs: list[_Job]) -> list[Any]:

@@ -116,8 +116,28 @@ class SpoolFile:
 
     def floor_us(self) -> int:
         """The latest stamp that was ever given here; later ones must not be below it."""
-        row = self._sql.execute("SELECT accepted_at FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        renewed = int(self.read("renewed") or 0)
+        row = self._sql.execute(
+            "SELECT accepted_at FROM entries WHERE seq > ? ORDER BY seq DESC LIMIT 1", (renewed,)
+        ).fetchone()
         return max(int(self.read("floor") or 0), row[0] if row else 0)
+
+    def former(self) -> dict[str, int]:
+        """The names that this spool had before and that nobody signed off, each with its last stamp."""
+        return msgspec.json.decode(self.read("former") or "{}", type=dict[str, int])
+
+    def renew(self, instance: str) -> None:
+        """Go on under the name `instance`, without a floor under its stamps."""
+        former = {**self.former(), self.read("instance") or "": self.floor_us()}
+        values = {
+            "instance": instance,
+            "announced": "no",
+            "floor": "0",
+            "renewed": str(self.head),
+            "former": msgspec.json.encode(former).decode(),
+        }
+        with self._transaction() as sql:
+            sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def keep(self, requests: Sequence[Sequence[Draft]], at_us: int) -> list[list[Outcome] | KeyReused]:
         """Keep all drafts of all requests in one fsynced transaction, dated `at_us`; repeats are only looked up.

@@ -111,13 +111,14 @@ class Handlers:
         await store.save_windows(tx, [msgspec.structs.replace(w, hold=reasons[w.lead_id]) for w in running])
 
     async def _hear(self, tx: Tx, activities: Sequence[Received]) -> None:
-        facts = [_fact(r.event) for r in activities if isinstance(r.event, ActivityRecorded)]
+        now = await self._database.now(tx)
+        latest_at = now + self._tolerance
+        facts = [_fact(r.event, latest_at) for r in activities if isinstance(r.event, ActivityRecorded)]
         leads = list(dict.fromkeys(lead_id for lead_id, _ in facts))
         await store.lock_leads(tx, map(self._partition, leads))
         await store.save_facts(tx, facts)
         cases = await cases_of(tx, await store.windows_of(tx, leads, states=("open", "breached")))
         before, mine = dict(cases), by_lead(cases)
-        now = await self._database.now(tx)
         for lead_id, fact in facts:
             for window_id in mine[lead_id]:
                 cases[window_id] = settlement.hear(cases[window_id], fact, now)
@@ -223,8 +224,9 @@ async def _advance(tx: Tx, said: Sequence[Mark]) -> None:
     await store.save_marks(tx, [each for key, each in sorted(latest.items()) if known.get(key) != each])
 
 
-def _fact(event: ActivityRecorded) -> tuple[str, Fact]:
-    return event.lead_id, Fact(event.key, event.kind, event.accepted_at)
+def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:
+    # What we hear of was accepted before; a later instant comes from a clock that is ahead.
+    return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at))
 
 
 def _hold(received: Received) -> Hold | None:

@@ -17,7 +17,8 @@ from shared.settings import read
 def build(platform: Platform) -> Service:
     """The monitor. Raises `Misconfigured` for a `BATON_SLA_MONITOR_` setting that can't be."""
     settings = read(MonitorSettings, platform.environ)
-    handlers = Handlers(platform.db, platform.bus, timedelta(seconds=settings.tolerance_s))
+    tolerance = timedelta(seconds=settings.tolerance_s)
+    handlers = Handlers(platform.db, platform.bus, tolerance)
     wake, announced = Signal(), Signal()
     consumption = Consumption(
         group="baton.sla_monitor",
@@ -36,7 +37,7 @@ def build(platform: Platform) -> Service:
         committed=[announced, wake],
     )
     partitions = platform.bus.partitions(ACTIVITIES)
-    timer = Timer(database=platform.db, partitions=partitions, wake=wake, announced=announced)
+    timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
     relay = OutboxRelay(
         database=platform.db, bus=platform.bus, clock=platform.clock, tables=store.tables, wake=announced
     )
@@ -48,5 +49,5 @@ def build(platform: Platform) -> Service:
         routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
         tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
         checks={"database": platform.check_database, "bus": platform.check_bus},
-        notes={"consumer": consumer.note},
+        notes={"consumer": consumer.note, "clocks": timer.note},
     )

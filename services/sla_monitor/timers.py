@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from services.sla_monitor import store
 from services.sla_monitor.domain import ladder, settlement
-from services.sla_monitor.domain.watermark import watermarks
+from services.sla_monitor.domain.watermark import Mark, from_the_future, watermarks
 from services.sla_monitor.handlers import agreement_of, cases_of, save
 from shared import log, metrics
 from shared.db.engine import Database
@@ -25,15 +25,20 @@ STALLED_S = 30.0
 
 class Timer:
     """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
-    timer after each of its own, for the relay.
+    timer after each of its own, for the relay. Nothing is judged while an ingest instance dates facts further ahead of
+    the database's clock than `tolerance`.
     """
 
-    def __init__(self, *, database: Database, partitions: int, wake: Signal, announced: Signal) -> None:
+    def __init__(
+        self, *, database: Database, partitions: int, tolerance: timedelta, wake: Signal, announced: Signal
+    ) -> None:
         self._database = database
         self._partitions = partitions
         self._wake = wake
         self._announced = announced
+        self._tolerance = tolerance
         self._stalled = False
+        self._skew: str | None = None
         self._log = log.get("sla_monitor")
 
     async def run(self) -> None:
@@ -45,12 +50,15 @@ class Timer:
         """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
-            complete_upto = watermarks(await store.marks(tx))
+            marks = await store.marks(tx)
+            complete_upto = watermarks(marks)
             looks = await store.first_looks(tx, self._partitions)
         self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
+        ahead = from_the_future(marks, now, self._tolerance)
+        self._watch_clocks(ahead, now)
         settled = 0
         for partition, look_at in looks.items():
-            upto_at = complete_upto.get(partition)
+            upto_at = complete_upto.get(partition) if partition not in ahead else None
             if upto_at is not None and look_at <= min(now, upto_at):
                 settled += await self._settle_partition(partition)
         if settled or not looks:
@@ -72,8 +80,9 @@ class Timer:
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
-            watermark = watermarks(await store.marks(tx)).get(partition)
-            if watermark is None:
+            marks = await store.marks(tx)
+            watermark = watermarks(marks).get(partition)
+            if watermark is None or partition in from_the_future(marks, now, self._tolerance):
                 return 0
             windows = await store.due_windows(tx, partition, min(now, watermark), most=BATCH)
             cases = await cases_of(tx, windows)
@@ -85,6 +94,24 @@ class Timer:
                 settled[window_id] = settlement.settle(case, mine, levels, now=now, watermark=watermark)
             await save(tx, cases, settled, now)
         return len(windows)
+
+    def note(self) -> str | None:
+        """Why no verdicts are given although deadlines have passed; None when they are."""
+        return self._skew
+
+    def _watch_clocks(self, ahead: Mapping[int, Mark], now: datetime) -> None:
+        furthest = max(ahead.values(), key=lambda mark: mark.upto_at, default=None)
+        ahead_s = (furthest.upto_at - now).total_seconds() if furthest is not None else 0.0
+        metrics.ingest_ahead_seconds.set(ahead_s)
+        if furthest is None:
+            self._skew = None
+            return
+        if self._skew is None:
+            self._log.warning("verdicts_held", instance=furthest.instance, ahead_s=round(ahead_s, 1))
+        self._skew = (
+            f"verdicts on promises are held: ingest {furthest.instance} dates what it accepts {ahead_s:.1f} s ahead of "
+            "the database's clock. Set the one that is wrong right; verdicts follow by themselves"
+        )
 
     def _watch_for_stalls(self, complete_upto: Mapping[int, datetime], *, waiting: bool, now: datetime) -> None:
         complete = len(complete_upto) == self._partitions

@@ -60,6 +60,7 @@ class Stage:
         self.events: list[Event] = []
         self.ids: set[str] = set()
         self.copies = 0
+        self._marking: list[asyncio.Task[None]] = []
 
     async def hear(self, *events: Event) -> None:
         envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", now(), e) for e in events]
@@ -71,6 +72,16 @@ class Stage:
         message = encode(Envelope(event_id(instance, now()), "baton/ingest", now(), event))
         places = range(self.bus.partitions(ACTIVITIES))
         await self.bus.publish([replace(message, partition=partition) for partition in places])
+
+    def mark_from_now_on(self, instance: str = "ingest-1") -> None:
+        """An ingest instance that has nothing to send goes on saying so, until the monitor ends."""
+
+        async def go_on() -> None:
+            while True:
+                await self.mark(instance=instance)
+                await asyncio.sleep(0.1)
+
+        self._marking.append(asyncio.create_task(go_on()))
 
     async def says(self, kind: type[KIND], count: int = 1) -> list[KIND]:
         """Wait for so many events of a kind."""
@@ -107,6 +118,7 @@ class Stage:
                 yield client
             assert [task.exception() for task in tasks if task.done()] == []
         finally:
+            tasks += self._marking
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -46,7 +46,7 @@ async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:
         await stage.hear(assigned(), call)
         [met] = await stage.says(WindowMet)
         assert (met.met_by, met.at, met.owner) == (call.activity_id, call.accepted_at, "ann")
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.6)
         [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
         assert (window["state"], window["met_by"], window["fault"]) == ("met", call.activity_id, None)
@@ -83,7 +83,7 @@ async def test_a_breach_waits_for_the_watermark_and_then_comes_once(stage: Stage
 
 async def test_a_slow_instance_holds_the_verdict_until_it_is_declared_lost(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.mark(instance="ingest-2")
         await stage.hear(assigned())
         [opened] = await stage.says(WindowOpened)
@@ -102,7 +102,7 @@ async def test_a_slow_instance_holds_the_verdict_until_it_is_declared_lost(stage
 
 async def test_an_instance_that_signed_off_is_not_waited_for(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.mark(instance="ingest-2")
         await stage.mark(instance="ingest-2", state="left")
         await stage.hear(assigned())
@@ -111,7 +111,7 @@ async def test_an_instance_that_signed_off_is_not_waited_for(stage: Stage) -> No
 
 async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(assigned())
         [raised] = await stage.says(EscalationRaised)
         await stage.hear(activity(kind="email"))
@@ -124,7 +124,7 @@ async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
 
 async def test_the_ladder_warns_tells_moves_and_pages(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(assigned(deal=QUICK))
         [move] = await stage.says(MoveRequested)
         assert [type(event) for event in stage.events] == [
@@ -163,7 +163,7 @@ async def test_what_fell_due_during_an_outage_is_settled_after_it(stage: Stage) 
         await stage.says(WindowOpened, 40)
     await asyncio.sleep(2.5)
     await stage.hear(*(activity(f"ld_{n}") for n in range(5)), assigned("late", assigned_at=now() - timedelta(hours=2)))
-    await stage.mark(now() + timedelta(hours=1))
+    stage.mark_from_now_on()
     async with stage.monitor():
         breached = await stage.says(WindowBreached, 41)
         assert {event.fault for event in breached if event.lead_id != "late"} == {"rep"}
@@ -175,7 +175,7 @@ async def test_what_fell_due_during_an_outage_is_settled_after_it(stage: Stage) 
 
 async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(assigned())
         [raised] = await stage.says(EscalationRaised)
         url = f"/v1/escalations/{raised.escalation_id}/acknowledge"
@@ -204,7 +204,7 @@ async def test_an_activity_that_cannot_be_read_holds_its_lead_until_it_is_replay
         headers = tuple((name, b"no.such.type" if name == "ce_type" else value) for name, value in good.headers)
         await stage.hear(assigned(), assigned("other"))
         await stage.bus.publish([Message(ACTIVITIES, "ld_1", good.value, headers)])
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         [breached] = await stage.says(WindowBreached)
         assert breached.lead_id == "other"
         [held] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
@@ -220,7 +220,7 @@ async def test_a_held_lead_can_be_released_by_hand(stage: Stage) -> None:
         await stage.bus.publish([Message(ACTIVITIES, "ld_1", b"{", (("ce_type", b"no.such.type"),))])
         await stage.settled()
         await stage.hear(assigned())
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.8)
         assert (await client.post("/v1/leads/ld_1/release")).json() == {"lead_id": "ld_1", "released": 1}
         assert (await client.post("/v1/leads/ld_1/release")).status_code == 404
@@ -265,7 +265,7 @@ async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
         await stage.hear(*(assigned(f"ld_{n}", QUICK) for n in range(300)))
         await stage.says(WindowOpened, 300)
         await stage.hear(*(activity(f"ld_{n}") for n in range(0, 300, 3)))
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.says(WindowMet, 100)
         await stage.says(MoveRequested, 200)
         counts = {kind: sum(type(event) is kind for event in stage.events) for kind in (WindowMet, WindowBreached)}
@@ -279,7 +279,8 @@ async def test_an_activity_that_two_ingest_processes_accepted_counts_as_it_was_f
         await stage.mark()
         await stage.hear(assigned())
         [opened] = await stage.says(WindowOpened)
-        for seconds in (5, -0.5):
+        await stage.silent(WindowBreached, 2.0)
+        for seconds in (0.5, -0.5):
             at = opened.due_at + timedelta(seconds=seconds)
             call = replace(activity(at=at), activity_id="repeated")
             await stage.bus.publish([encode(Envelope("of-the-repeated-call", "baton/ingest", at, call))])
@@ -287,3 +288,29 @@ async def test_an_activity_that_two_ingest_processes_accepted_counts_as_it_was_f
         assert met.at == opened.due_at - timedelta(seconds=0.5)
         await stage.mark(opened.due_at + timedelta(seconds=1))
         await stage.silent(WindowBreached)
+
+
+async def test_nothing_is_judged_while_an_ingest_instance_is_ahead_of_the_database(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        ahead_at = now() + timedelta(minutes=10)
+        await stage.mark(ahead_at)
+        await stage.hear(assigned())
+        await stage.says(WindowOpened)
+        await stage.silent(WindowBreached, 2.0)
+        notes = (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+        assert "ingest-1 dates what it accepts" in notes["sla_monitor.clocks"]
+        # Its clock was set right, so it went on under a new name.
+        stage.mark_from_now_on("ingest-1-renewed")
+        await stage.mark(ahead_at, state="left")
+        await stage.says(WindowBreached)
+        assert "sla_monitor.clocks" not in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+
+
+async def test_a_call_dated_ahead_of_the_database_counts_as_it_was_heard(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.mark()
+        await stage.hear(assigned(assigned_at=now() + timedelta(seconds=30), received_at=now()))
+        [opened] = await stage.says(WindowOpened)
+        await stage.hear(activity(at=opened.due_at + timedelta(minutes=10)))
+        [met] = await stage.says(WindowMet)
+        assert met.at <= opened.due_at + timedelta(seconds=0.2)

@@ -107,7 +107,7 @@ async def test_attempts_are_counted_and_met_by_the_last_one_in_time(stage: Stage
         assert (attempts["state"], attempts["done"], attempts["needed"]) == ("open", 2, 3)
         await stage.mark(start + timedelta(seconds=1))
         await stage.hear(calls[2])
-        await stage.mark(start + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.6)
         attempts = (await listed(client))["attempts", "ann"]
         assert (attempts["state"], attempts["done"], attempts["met_by"]) == ("met", 3, calls[0].activity_id)
@@ -117,7 +117,7 @@ async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(sta
     async with stage.monitor() as client:
         start = now()
         calls = [activity(at=start + timedelta(milliseconds=step)) for step in (10, 20, 30)]
-        await stage.mark(start + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(assigned(deal=DEAL, assigned_at=start), *calls[:2])
         [breached] = await stage.says(WindowBreached)
         assert breached.promise == "attempts"
@@ -148,7 +148,7 @@ async def test_a_parked_lead_has_a_clock_that_an_assignment_stops(stage: Stage) 
 async def test_a_lead_that_waits_too_long_is_a_breach_which_an_assignment_in_time_takes_back(stage: Stage) -> None:
     async with stage.monitor():
         since = now() - LONG_AGO
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(parked(deal=DEAL, decided_at=since), parked("late", DEAL, decided_at=since))
         breached = await stage.says(WindowBreached, 2)
         assert {(event.promise, event.owner, event.side) for event in breached} == {("triage", "mia", "operations")}
@@ -163,7 +163,7 @@ async def test_a_lead_that_waits_too_long_is_a_breach_which_an_assignment_in_tim
 
 async def test_a_lead_that_was_just_due_is_not_a_breach_while_its_assignment_may_be_unread(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.mark(now() + timedelta(hours=1))
+        stage.mark_from_now_on()
         await stage.hear(parked(deal=DEAL, decided_at=now() - timedelta(seconds=10)))
         await stage.says(WindowOpened)
         await stage.silent(WindowBreached, 1.5)

@@ -2,7 +2,7 @@
 accepted before this instant is ahead of this record"; a partition is complete up to the earliest of these words."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -52,6 +52,18 @@ def watermarks(marks: Iterable[Mark]) -> Mapping[int, datetime]:
     for each in marks:
         if each.state == RUNNING:
             found[each.partition] = min(found.get(each.partition, each.upto_at), each.upto_at)
+    return found
+
+
+def from_the_future(marks: Iterable[Mark], now: datetime, tolerance: timedelta) -> dict[int, Mark]:
+    """For each partition with such a word: the one of a running instance that is furthest ahead of the database's
+    clock, by more than the tolerance. One of the two clocks is wrong then, so nothing can be judged.
+    """
+    found: dict[int, Mark] = {}
+    for each in marks:
+        if each.state == RUNNING and each.upto_at > now + tolerance:
+            known = found.get(each.partition)
+            found[each.partition] = each if known is None or each.upto_at > known.upto_at else known
     return found
 
 
