@@ -1,5 +1,5 @@
 """The production layout on this machine: Kafka, PostgreSQL, one process per service and the front door. Crash-only:
-whatever ends is started anew, and a start first ends what a killed run left behind.
+whatever ends is started again, for as long as the layout runs, and a start first ends what a killed run left behind.
 """
 
 import fcntl
@@ -8,26 +8,30 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
 
 from deploy.parts.front import FrontDoor, Service
 from deploy.parts.kafka import KafkaBroker, Profile
-from deploy.parts.keeper import MOST_ENDS, Keeper, Part, last_lines
+from deploy.parts.keeper import Keeper, Part, last_lines
 from deploy.parts.ports import LOOPBACK, free_ports, is_free
 from deploy.parts.postgres import PostgresCluster
-from deploy.parts.process import PartError, Process
+from deploy.parts.process import PartError, Process, end_marked
 from deploy.parts.service import ROOT, ServiceProcess
+from deploy.parts.status import Status
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
 
 _READY_WITHIN_S = 120
 _LOOK_AGAIN_S = 0.2
+_MIGRATE_AGAIN_S = 2.0
 
 
 class Layout:
@@ -36,8 +40,9 @@ class Layout:
     `environ` holds settings for the services (`BATON_...`); keys that it lacks are made up and kept in `folder`.
     `kafka` (a bootstrap address) and `database_url` name running ones to use instead of own ones. The front door is
     on `port`, or a free one if None. `replicas` says how many processes a service has where it is not one. With
-    `restart` a part that ends is started anew, until it ends `most_ends` times within 60 s (None: for ever). Usable
-    as a context manager that starts and stops.
+    `restart` a part that ends is started again for as long as the layout runs, and `warn` gets a line when one keeps
+    failing and when it runs again; `parts.json` in `folder` says the same. Usable as a context manager that starts and
+    stops.
     """
 
     def __init__(
@@ -51,14 +56,13 @@ class Layout:
         services: tuple[Service, ...] = SERVICES,
         replicas: Mapping[Service, int] | None = None,
         restart: bool = True,
-        most_ends: int | None = MOST_ENDS,
         profile: Profile = "steady",
         say: Callable[[str], object] = lambda _: None,
+        warn: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.folder = folder.resolve()
         self.port = port or 0
         self.parts: dict[str, Part] = {}
-        self.failure: str | None = None
         self.kafka = kafka or ""
         self.database_url = database_url or ""
         self.made_up: dict[str, str] = {}
@@ -66,8 +70,13 @@ class Layout:
         self._own_kafka, self._own_database = not kafka, not database_url
         self._environ = {name: value for name, value in (environ or {}).items() if name.startswith("BATON_")}
         self._names = [(name, number) for name in services for number in range((replicas or {}).get(name, 1))]
-        self._restart, self._most_ends, self._profile, self._say = restart, most_ends, profile, say
+        self._restart, self._profile, self._say = restart, profile, say
+        self._status = Status(self.folder / "parts.json", warn)
         self._keepers: list[Keeper] = []
+        self._late: set[str] = set()
+        self._own_postgres: PostgresCluster | None = None
+        self._migrating: threading.Thread | None = None
+        self._stopping = threading.Event()
         self._lock: int | None = None
 
     @property
@@ -87,8 +96,13 @@ class Layout:
         return part
 
     def start(self) -> Self:
-        """Start everything and return when every service is ready. Raises PartError; then nothing is left running."""
+        """Start everything and return when every service is ready, or at once where Kafka or PostgreSQL ran before and
+        can't start now. Raises PartError; then nothing is left running.
+        """
         self._take_folder()
+        self._stopping.clear()
+        self._late.clear()
+        self._status.clear()
         try:
             self._stop_leftovers()
             if self.port and not is_free(self.port):
@@ -99,9 +113,7 @@ class Layout:
             self._migrate()
             self._start_services()
             if self._restart:
-                self._keepers = [
-                    Keeper(name, part, self._give_up, most_ends=self._most_ends) for name, part in self.parts.items()
-                ]
+                self._keepers = [Keeper(name, part, self._status.report) for name, part in self.parts.items()]
                 for keeper in self._keepers:
                     keeper.begin()
         except BaseException:
@@ -111,6 +123,7 @@ class Layout:
 
     def stop(self) -> None:
         """Stop the services together (they drain; SIGKILL after 15 s), then the front door, Kafka and PostgreSQL."""
+        self._stopping.set()
         ends: dict[str, Callable[[], None]] = {name: part.stop for name, part in self.parts.items()}
         if self._keepers:
             ends = dict(zip(self.parts, (keeper.end for keeper in self._keepers), strict=True))
@@ -122,7 +135,11 @@ class Layout:
             if name in ends:
                 ends[name]()
         self._keepers = []
+        if self._migrating is not None:
+            self._migrating.join()
+            self._migrating = None
         if self._lock is not None:
+            self._status.clear()
             os.close(self._lock)
             self._lock = None
 
@@ -165,20 +182,51 @@ class Layout:
                 process.stop(signal.SIGINT if left.stem == "postgres" else signal.SIGTERM)
             else:
                 process.kill()
+        for pid in end_marked(self.folder):
+            self._say(f"Stopped process {pid}, which an earlier run left behind.")
 
     def _start_stores(self) -> None:
         if self._own_database:
             self._say("Starting PostgreSQL ...")
             postgres = PostgresCluster(self.folder / "postgres")
-            self.parts["postgres"] = postgres
-            self._owner_url, self.database_url = postgres.start().separate_roles()
+            self._start_store("postgres", postgres)
+            self._owner_url, self.database_url = postgres.role_urls
+            self._own_postgres = postgres
         if self._own_kafka:
             self._say("Starting Kafka (the first time, its jars are fetched) ...")
             broker = KafkaBroker(self.folder / "kafka", profile=self._profile)
-            self.parts["kafka"] = broker
-            self.kafka = broker.start().bootstrap
+            self._start_store("kafka", broker)
+            self.kafka = broker.bootstrap
+
+    def _start_store(self, name: str, store: PostgresCluster | KafkaBroker) -> None:
+        """Start it. One that has run before may be down for a full disk: the layout starts without it, so that leads
+        are accepted meanwhile.
+        """
+        self.parts[name] = store
+        try:
+            store.start()
+        except PartError as wrong:
+            if not (self._restart and store.made):
+                raise
+            self._late.add(name)
+            self._status.report(name, str(wrong))
 
     def _migrate(self) -> None:
+        if "postgres" in self._late:
+            self._migrating = threading.Thread(target=self._migrate_when_there, name="migrate", daemon=True)
+            self._migrating.start()
+        else:
+            self._migrate_now()
+
+    def _migrate_when_there(self) -> None:
+        while not self._stopping.wait(_MIGRATE_AGAIN_S):
+            with suppress(PartError):
+                return self._migrate_now()
+        return None
+
+    def _migrate_now(self) -> None:
+        if self._own_postgres is not None:
+            self._own_postgres.separate_roles()
         done = subprocess.run(
             [sys.executable, "-m", "services.cli", "migrate"],
             env={
@@ -209,7 +257,10 @@ class Layout:
         front = FrontDoor(self.folder / "front", upstreams, port=self.port)
         self.parts["front"] = front
         front.start()
-        self._wait_until_ready()
+        if self._late:
+            self._say(f"{' and '.join(sorted(self._late))} can't start yet: leads are accepted and kept meanwhile.")
+        else:
+            self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + _READY_WITHIN_S
@@ -219,10 +270,15 @@ class Layout:
                 if service.pid is None:
                     raise PartError(service.name, f"ended while it started. {_said(service.log)}")
             if time.monotonic() > end:
-                late = waiting[0]
-                answer = late.readiness().rpartition(b"\r\n")[2].decode(errors="replace") or "no answer"
-                raise PartError(late.name, f"was not ready within {_READY_WITHIN_S} s: {answer}. {_said(late.log)}")
+                self._say_who_is_late(waiting)
+                return
             time.sleep(_LOOK_AGAIN_S)
+
+    def _say_who_is_late(self, waiting: list[ServiceProcess]) -> None:
+        """One that lives and waits is no reason to take the others down: leads are accepted meanwhile."""
+        for late in waiting:
+            answer = late.readiness().rpartition(b"\r\n")[2].decode(errors="replace") or "no answer"
+            self._say(f"{late.name} is not ready after {_READY_WITHIN_S} s: {answer}")
 
     def _settings(self) -> dict[str, str]:
         given = self._environ
@@ -255,9 +311,6 @@ class Layout:
             new.write_text(self.made_up[name] + "\n")
             new.replace(file)
         return file
-
-    def _give_up(self, reason: str) -> None:
-        self.failure = self.failure or reason
 
 
 def _numbered(name: str, number: int) -> str:

@@ -5,7 +5,6 @@ until Ctrl-C or SIGTERM.
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,10 @@ Baton is ready at {url}
 Ctrl-C stops everything; the data stays in {folder}.
 """
 
-_LOOK_AGAIN_S = 0.2
-
 
 def main(environ: Mapping[str, str]) -> int:
-    """Start, say where, and stay until Ctrl-C or SIGTERM. Returns the exit code: 0 when told to stop, 1 when a part
-    was given up, 2 when the start can't work.
+    """Start, say where, and stay until Ctrl-C or SIGTERM. Returns the exit code: 0 when told to stop, 2 when the
+    start can't work. A part that keeps failing is named on stderr and started again; it ends nothing else.
     """
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _interrupt)
@@ -53,9 +50,8 @@ def main(environ: Mapping[str, str]) -> int:
     try:
         layout.start()
         _write(_welcome(layout))
-        while layout.failure is None:
-            time.sleep(_LOOK_AGAIN_S)
-        return _failed(layout.failure, 1)
+        while True:
+            signal.pause()
     except PartError as wrong:
         return _failed(str(wrong), 2)
     except KeyboardInterrupt:
@@ -84,13 +80,14 @@ def _layout(environ: Mapping[str, str]) -> Layout:
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
         port=settings.port,
         say=lambda line: _write(line + "\n"),
+        warn=_warn,
     )
 
 
 def _welcome(layout: Layout) -> str:
     rows = [("part", "port", "process", "log")]
     for name, part in layout.parts.items():
-        rows.append((name, str(getattr(part, "port", "")), str(part.pid), _short(part.log)))
+        rows.append((name, str(getattr(part, "port", "")), str(part.pid or "-"), _short(part.log)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = "\n".join("  " + "  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows)
     made_up = layout.made_up.get("ADMIN_KEY")
@@ -117,8 +114,13 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
+def _warn(text: str) -> None:
+    sys.stderr.write(f"baton: {text}\n")
+    sys.stderr.flush()
+
+
 def _failed(why: str, code: int) -> int:
-    sys.stderr.write(f"baton: {why}\n")
+    _warn(why)
     return code
 
 

@@ -24,6 +24,11 @@ task_waits = Gauge(
 )
 task_failures = Counter("baton_task_failures", "Times that a task failed and was started again", ["task"])
 rows_trimmed = Counter("baton_rows_trimmed", "Rows deleted because their time was up, by table", ["table"])
+partitions_stopped = Gauge(
+    "baton_partitions_stopped",
+    "Partitions that are not read because records were gone before they were read, by service and topic",
+    ["service", "topic"],
+)
 events_published = Counter("baton_events_published", "Events written to the log from the outbox", ["service"])
 verdicts = Counter("baton_router_verdicts", "Verdicts of the router, by kind", ["verdict"])
 conditions_failed = Counter(

@@ -5,7 +5,7 @@ Adapters are named by technology (`KafkaBus`, `EmbeddedBus`); rules and handlers
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -47,7 +47,19 @@ Place = tuple[str, int]
 """A topic and a partition."""
 
 Positions = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
-"""Tells from which offset to read each place: the service's database knows; the broker's offsets are advisory."""
+"""Tells from which offset to read each place: the service's database knows; the broker's offsets are advisory. A place
+that is left out is not read until `rewind`.
+"""
+
+
+class Span(NamedTuple):
+    """What the log has of a place: offsets from `start` to before `end`. `log_id` is another one when the topic was
+    made again under its old name, or the log's file was.
+    """
+
+    start: int
+    end: int
+    log_id: str
 
 
 class Subscription(Protocol):
@@ -97,6 +109,10 @@ class Bus(Protocol):
 
     async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
         """Join `group` as a new member."""
+        ...
+
+    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+        """What the log has of each place now. Raises `Unavailable`, also where a topic is missing."""
         ...
 
     def partitions(self, topic: str) -> int:

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 import pydantic
 from pydantic import Field, SecretStr
@@ -16,6 +16,16 @@ from pydantic import Field, SecretStr
 from shared.domain.errors import Misconfigured
 
 SERVICES = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
+
+
+class Retention(NamedTuple):
+    """How many published events are retained at most, and for how long."""
+
+    rows: int
+    seconds: int
+
+
+DEFAULT_RETENTION = Retention(rows=200_000, seconds=3 * 24 * 3600)
 
 
 class SettingsModel(pydantic.BaseModel):
@@ -85,6 +95,15 @@ class Settings(SettingsModel):
         description="Days for which ids of handled events are kept, so that a repeat has no effect: longer than any "
         "topic keeps its records, and than ingest knows a repeated request.",
     )
+    resend_rows: int = Field(
+        DEFAULT_RETENTION.rows,
+        ge=0,
+        description="Published events that ingest (in each spool) and each other service (in its outbox) retain, to "
+        "send them again should the log lose them.",
+    )
+    resend_s: int = Field(
+        DEFAULT_RETENTION.seconds, ge=0, description="Seconds for which published events are retained at most."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -96,6 +115,11 @@ class Settings(SettingsModel):
     def pages_open(self) -> bool:
         """Whether pages open without a login to people on this machine."""
         return self.loopback and self.public_url is None and not self.pages_login
+
+    @property
+    def retention(self) -> Retention:
+        """How much of what is published can be sent again."""
+        return Retention(self.resend_rows, self.resend_s)
 
 
 Model = TypeVar("Model", bound=SettingsModel)

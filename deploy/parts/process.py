@@ -17,6 +17,8 @@ import psutil
 
 _LOOK_AGAIN_S = 0.05
 _LINES_SHOWN = 20
+_KILLED_WITHIN_S = 10
+_MARK = "DEPLOY_PART_OF"
 
 
 class PartError(RuntimeError):
@@ -37,6 +39,28 @@ class User:
 def run_as(user: User | None) -> dict[str, Any]:
     """The arguments of `subprocess` that run a program as `user`, or as we are if None."""
     return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
+
+
+def marked(folder: Path) -> dict[str, str]:
+    """The environment variable by which `end_marked` knows the processes of `folder`."""
+    return {_MARK: str(folder)}
+
+
+def end_marked(folder: Path) -> list[int]:
+    """Kill every process that was started for `folder` or a folder below it, and return their ids.
+
+    The mark is part of a process from its first instant, so a parent that was killed before it could write the id down
+    leaves no unknown process behind.
+    """
+    ended = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            mark = process.environ().get(_MARK, "")
+            if process.pid != os.getpid() and mark and Path(mark).is_relative_to(folder):
+                process.kill()
+                ended.append(process.pid)
+                process.wait(_KILLED_WITHIN_S)
+    return ended
 
 
 class Process:
@@ -80,7 +104,7 @@ class Process:
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 [str(word) for word in command],
-                env=_environment() | dict(env or {}),
+                env=_environment() | dict(env or {}) | marked(self.log.parent),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -31,6 +31,8 @@ agreement = typer.Typer(no_args_is_help=True, help="The agreement between market
 keys = typer.Typer(no_args_is_help=True, help="Keys for those who post leads and read what became of them.")
 clock = typer.Typer(no_args_is_help=True, help="The clock that facts are dated by.")
 lead = typer.Typer(no_args_is_help=True, help="What became of a lead, and why.")
+topics = typer.Typer(no_args_is_help=True, help="Records that were gone from the log before they were read.")
+app.add_typer(topics, name="topics")
 app.add_typer(agreement, name="agreement")
 app.add_typer(keys, name="keys")
 app.add_typer(lead, name="lead")
@@ -217,12 +219,44 @@ def create(
     sys.stderr.write("This is shown only now. Services know it once they are started anew.\n")
 
 
+Url = Annotated[str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")]
+
+
+@topics.command()
+def missing(url: Url = None) -> None:
+    """Say what is missing in the log, for which service, and since when. Exit code 1 if something is."""
+    from services.cli.topics import missing as found  # noqa: PLC0415
+
+    lines = found(os.environ, url)
+    show("\n".join(lines) or "Nothing is missing.")
+    raise typer.Exit(1 if lines else 0)
+
+
+@topics.command()
+def resend(
+    since: Annotated[
+        str | None, typer.Option(help="A date or an instant; everything that is retained if left out.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Publish again what ingest accepted and what the services decided, as far as they retain it."""
+    from services.cli.topics import sent_again  # noqa: PLC0415
+
+    show(sent_again(os.environ, since, url))
+
+
+@topics.command(name="accept")
+def accept_missing(url: Url = None) -> None:
+    """Let the services go on reading behind what is missing. What was not sent again before stays lost."""
+    from services.cli.topics import accepted  # noqa: PLC0415
+
+    show("\n".join(accepted(os.environ, url)) or "Nothing is missing.")
+
+
 @app.command()
 def declare_lost(
     instance: Annotated[str, typer.Argument(help="The ingest instance whose disk is gone.")],
-    url: Annotated[
-        str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")
-    ] = None,
+    url: Url = None,
 ) -> None:
     """Wait no longer for facts of an ingest instance whose disk is gone, so that promises are judged without them."""
     from services.cli.instances import declared_lost  # noqa: PLC0415

@@ -10,8 +10,11 @@ from shared.settings import Settings, read
 _ANSWERS_WITHIN_S = 30
 
 
-def ask(environ: Mapping[str, str], method: str, path: str, url: str | None = None) -> httpx.Response:
-    """What the running Baton answers; `url` is where it is, else BATON_PUBLIC_URL or this machine.
+def ask(
+    environ: Mapping[str, str], method: str, path: str, url: str | None = None, body: object = None
+) -> httpx.Response:
+    """What the running Baton answers to `body` (as JSON, if there is one); `url` is where it is, else BATON_PUBLIC_URL
+    or this machine.
 
     Raises `Misconfigured` without the administrator's key, `Unavailable` when nothing answers, `Refused` with the
     reason when it won't.
@@ -22,7 +25,7 @@ def ask(environ: Mapping[str, str], method: str, path: str, url: str | None = No
     base = (url or settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
     headers = {"Authorization": f"Bearer {settings.admin_key.get_secret_value()}"}
     try:
-        answer = httpx.request(method, f"{base}{path}", headers=headers, timeout=_ANSWERS_WITHIN_S)
+        answer = httpx.request(method, f"{base}{path}", headers=headers, json=body, timeout=_ANSWERS_WITHIN_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(
             f"Baton does not answer at {base} ({type(error).__name__}). Start it, or give --url."

@@ -16,9 +16,9 @@ from shared import agreement_file
 from shared.agreement_file import AgreementRefused
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
-from shared.db import schema
+from shared.db import gaps, schema
 from shared.db.engine import Database
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, Unavailable
 from shared.http import Keys, weakness_of
 from shared.settings import SERVICES, Settings, SettingsModel, read, refuse_unread
 
@@ -37,6 +37,13 @@ class Finding(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
+class FailingPart(msgspec.Struct, frozen=True):
+    """A part of the production layout that keeps ending."""
+
+    since: str
+    reason: str
+
+
 def examine(environ: Mapping[str, str]) -> list[Finding]:
     """All checks, in the order in which to mend what they found."""
     try:
@@ -50,6 +57,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         _agreement(settings.agreement),
         _data_folder(settings.data),
         *asyncio.run(_stores(settings)),
+        *_parts(settings.data),
     ]
 
 
@@ -121,6 +129,18 @@ def _data_folder(folder: Path) -> Finding:
     return Finding("data folder", "ok", f"{folder} can be written, {free // 1024**3} GiB left")
 
 
+def _parts(folder: Path) -> list[Finding]:
+    """Which parts of a `make production` that uses this folder keep failing; nothing where none runs."""
+    try:
+        failing = msgspec.json.decode((folder / "parts.json").read_bytes(), type=dict[str, FailingPart])
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.MsgspecError) as wrong:
+        return [Finding("parts", "warn", f"{folder / 'parts.json'} can't be read ({wrong})")]
+    fix = "Put right what its log names; it is started again by itself."
+    return [Finding("parts", "fail", f"{part.reason} (since {part.since})", fix) for part in failing.values()]
+
+
 async def _stores(settings: Settings) -> list[Finding]:
     return list(await asyncio.gather(_found("database", _database, settings), _found("kafka", _kafka, settings)))
 
@@ -137,14 +157,28 @@ async def _found(check: str, look: Callable[[Settings], Awaitable[Finding]], set
 
 
 async def _database(settings: Settings) -> Finding:
-    if settings.database_url is None:
+    file = settings.data.absolute() / "baton.db"
+    if settings.database_url is None and not file.exists():
         return Finding("database", "ok", f"SQLite in {settings.data}, for `make run`; made and migrated at start")
-    database = Database(settings.database_url.get_secret_value(), SystemClock(), pool_size=1)
+    url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite+aiosqlite:///{file}"
+    database = Database(url, SystemClock(), pool_size=1)
     try:
         await database.ping()
-        await schema.wait_until_migrated(database, most_s=1)
+        try:
+            await schema.require_current(database)
+        except Unavailable:
+            if settings.database_url is None:
+                return Finding("database", "ok", f"SQLite in {settings.data}; migrated at the next start")
+            raise
+        async with database.read() as tx:
+            missing = await gaps.open_gaps(tx)
     finally:
         await database.close()
+    if missing:
+        since = min(gap.found_at for gap in missing)
+        found = "; ".join(f"{gap.service}: {gap}" for gap in missing)
+        fix = "Run './baton topics resend', then './baton topics accept'."
+        return Finding("database", "fail", f"records are missing since {since:%Y-%m-%dT%H:%M:%SZ}: {found}", fix)
     return Finding("database", "ok", f"it answers and has schema {schema.head()}")
 
 

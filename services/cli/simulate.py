@@ -58,7 +58,7 @@ async def _simulated(environ: Mapping[str, str], wish: Wish, draft: Agreement | 
         )
     database = Database(given or f"sqlite+aiosqlite:///{file}", SystemClock(), pool_size=2)
     try:
-        await schema.wait_until_migrated(database, most_s=1)
+        await schema.require_current(database)
         plan = await _plan(environ, database, wish, draft)
         with ExitStack() as stack:
             each = stack.enter_context(_each(wish.csv))

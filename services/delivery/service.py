@@ -1,7 +1,7 @@
 """Builds the delivery service: hears the public topics, sends webhooks, answers readers."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from services.delivery.api import Doors
@@ -20,7 +20,7 @@ from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Run, Service, Signal
+from shared.runtime.service import Check, Platform, Run, Service, Signal
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
@@ -60,7 +60,7 @@ def build(
 
     doors = Doors(database=platform.db, keys=platform.keys, vet_host=vet, allow_loopback=allow_loopback, due=due)
     pull = Pull(database=platform.db, keys=platform.keys, arrivals=arrivals)
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=TABLES, wake=quarantined)
+    relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
     kept = timedelta(days=settings.keep_days)
     rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
     return Service(
@@ -74,7 +74,7 @@ def build(
         },
         closes=(pull.close,),
         drains=(sender.drain, webhooks.close),
-        checks={"database": lambda: _answers(platform.db.ping), "log": lambda: _answers(platform.bus.ping)},
+        checks=_checks(platform, consumer),
         notes={"consumer": consumer.note},
     )
 
@@ -84,6 +84,14 @@ def _consumption(database: Database) -> Consumption:
     return Consumption(
         GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
     )
+
+
+def _checks(platform: Platform, consumer: Consumer) -> Mapping[str, Check]:
+    return {
+        "database": lambda: _answers(platform.db.ping),
+        "log": lambda: _answers(platform.bus.ping),
+        "records": consumer.complete,
+    }
 
 
 async def _answers(ping: Run) -> str | None:

@@ -6,16 +6,17 @@ verdict overtakes one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
 
 from services.ingest.domain.draft import instant_at
+from services.ingest.resend import ResendRequest
 from services.ingest.spool import Spool
 from services.ingest.spool_file import Entry
 from shared import log, metrics
-from shared.bus.envelope import Envelope, attributes, encode, event_id, instant
+from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, event_id, instant
 from shared.domain.errors import Unavailable, Unwritable
 from shared.domain.events import ACTIVITIES, RecordQuarantined, WatermarkAdvanced
 from shared.ports import Bus, Clock, Message
@@ -34,8 +35,21 @@ class Relay:
     How far the bus is, is written down with the markers only, since each note costs an fsync.
     """
 
-    def __init__(self, spool: Spool, bus: Bus, clock: Clock, *, marker_s: float) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        bus: Bus,
+        clock: Clock,
+        *,
+        marker_s: float,
+        requested: Callable[[], ResendRequest | None] = lambda: None,
+    ) -> None:
         self._spool = spool
+        self._requested = requested
+        self._resent: str | None = None
+        # The request that is being carried out, and the number of the fact that was sent last for it.
+        self._resending: tuple[ResendRequest, int] | None = None
+        self._inquiries = 0
         self._bus = bus
         self._clock = clock
         self._marker_s = marker_s
@@ -50,7 +64,9 @@ class Relay:
         """Relay until `leave` is called. While the bus is away facts wait; the same ones are sent again first."""
         while not self._left.is_set():
             try:
-                self._published = self._published or await self._spool.relayed()
+                if not self._published:
+                    self._published = await self._spool.relayed()
+                    self._inquiries = await self._spool.inquiries_upto(self._published)
                 if self._leaving:
                     await self._sign_off()
                 else:
@@ -67,7 +83,7 @@ class Relay:
 
     async def _wait_for_more(self, published: int) -> None:
         until_marker_s = max(self._next_marker - self._clock.monotonic(), 0)
-        if not published:
+        if not published and self._resending is None:
             await self._spool.committed.wait(until_marker_s)
         elif MANY <= published < BATCH:
             # The door is busy, and we have caught up: with fewer and larger batches more is left for the door.
@@ -84,13 +100,38 @@ class Relay:
             if not self._spool.announced:
                 await self._spool.announce(here=True)
                 await self._sign_off_former()
+            await self._look_for_request()
+        await self._resend_some()
         return published
+
+    async def _look_for_request(self) -> None:
+        asked = self._requested()
+        if asked is None or self._resending is not None or asked.id == self._resent:
+            return
+        self._resent = await self._spool.resent()
+        if asked.id != self._resent:
+            self._resending = (asked, 0)
+            self._log.info("resend_begins", spool=self._spool.instance, request=asked.id)
+
+    async def _resend_some(self) -> None:
+        """Publish the next retained batch of a request; new facts go out in between."""
+        if self._resending is None:
+            return
+        asked, after = self._resending
+        entries = await self._spool.published(after=after, since_us=asked.since_us, most=BATCH)
+        if entries:
+            await self._publish(entries)
+            self._resending = (asked, entries[-1].seq)
+        else:
+            await self._spool.note_resent(asked.id)
+            self._resending, self._resent = None, asked.id
+            self._log.info("resend_done", spool=self._spool.instance, request=asked.id)
 
     async def _publish_oldest(self) -> int:
         entries = await self._spool.oldest(after=self._published, most=BATCH)
         if entries:
             await self._publish(entries)
-            self._published = entries[-1].seq
+            self._published, self._inquiries = entries[-1].seq, entries[-1].inquiries
             self._count.inc(len(entries))
         return len(entries)
 
@@ -98,7 +139,7 @@ class Relay:
         """Publish these in order; those that the log will never take are set aside, so that they hold up nobody."""
         while entries:
             try:
-                await self._bus.publish([_message(entry) for entry in entries])
+                await self._bus.publish([_message(entry, self._spool.instance) for entry in entries])
             except Unwritable as unwritable:
                 refused = [(entries[index], reason) for index, reason in unwritable.reasons.items()]
                 await self._set_aside(refused)
@@ -135,16 +176,19 @@ class Relay:
 
     async def _publish_markers(self, instance: str, upto_us: int, state: str) -> None:
         upto = instant_at(upto_us)
-        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto, state=state)
+        # What a former name accepted is counted under the present one.
+        inquiries = self._inquiries if instance == self._spool.instance else 0
+        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto, state=state, inquiries=inquiries)
         count = self._bus.partitions(ACTIVITIES)
         ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
         markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]
         await self._bus.publish([replace(marker, partition=number) for number, marker in enumerate(markers)])
 
 
-def _message(entry: Entry) -> Message:
+def _message(entry: Entry, instance: str) -> Message:
     headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
-    return Message(entry.topic, entry.key, entry.value.encode(), headers)
+    acceptance = (ACCEPTANCE, f"{instance}/{entry.seq}".encode())
+    return Message(entry.topic, entry.key, entry.value.encode(), (*headers, acceptance))
 
 
 def _in_place_of(entry: Entry, reason: str, instance: str) -> list[Message]:
@@ -167,7 +211,7 @@ def _in_place_of(entry: Entry, reason: str, instance: str) -> list[Message]:
     messages = [encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))]
     if entry.topic == ACTIVITIES:
         # It may be the follow-up that a promise waits for. An empty record puts the promises of its lead on hold.
-        messages.append(replace(_message(entry), value=b""))
+        messages.append(replace(_message(entry, instance), value=b""))
     return messages
 
 

@@ -1,7 +1,7 @@
 """Which keys a spool has seen, so that a repeat gets the first answer.
 
 An index over random keys costs a page of disk for every key put into it (measured: 38 us a row, against 10 without). So
-the newest keys stand only in the rows of the facts themselves and in memory. When those rows are deleted their keys
+the newest keys stand only in the rows of the facts themselves and in memory. When the log has those rows their keys
 move to the index, many at a time and in the order of the index. Used by one thread.
 """
 
@@ -16,7 +16,7 @@ _EXPIRED_AT_ONCE = 2000
 _KNOWN = """SELECT json_group_array(json_array(key, id, lead_id, content)) FROM seen
     WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ?"""
 _MOVE = """INSERT OR REPLACE INTO seen SELECT repeat_key, id, key, accepted_at, expires_at, content FROM entries
-    WHERE seq <= ? AND expires_at > 0 ORDER BY repeat_key, seq"""
+    WHERE seq > ? AND seq <= ? AND expires_at > 0 ORDER BY repeat_key, seq"""
 _FORGET = "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
 _found = msgspec.json.Decoder(list[tuple[str, str, str, str]])
 
@@ -43,10 +43,12 @@ class Repeats:
     def __init__(self) -> None:
         self._recent: dict[str, Recent] = {}
 
-    def load(self, sql: sqlite3.Connection) -> None:
-        """Take up what the rows have."""
+    def load(self, sql: sqlite3.Connection, indexed: int) -> None:
+        """Take up what the rows behind number `indexed` have."""
         rows = sql.execute(
-            "SELECT repeat_key, seq, expires_at, id, key, content FROM entries WHERE expires_at > 0 ORDER BY seq"
+            """SELECT repeat_key, seq, expires_at, id, key, content FROM entries
+            WHERE seq > ? AND expires_at > 0 ORDER BY seq""",
+            (indexed,),
         )
         self._recent = {key: Recent(seq, expires_at, First(*rest)) for key, seq, expires_at, *rest in rows.fetchall()}
 
@@ -66,9 +68,9 @@ class Repeats:
             self._recent.pop(key, None)  # so that the order stays that of the rows
             self._recent[key] = recent
 
-    def move(self, sql: sqlite3.Connection, upto: int, at_us: int) -> None:
-        """Within a transaction that deletes the rows up to number `upto`: index their keys, drop some that are over."""
-        sql.execute(_MOVE, (upto,))
+    def move(self, sql: sqlite3.Connection, after: int, upto: int, at_us: int) -> None:
+        """Within a transaction: index the keys of the rows behind `after` up to `upto`, drop some that are over."""
+        sql.execute(_MOVE, (after, upto))
         sql.execute(_FORGET, (at_us, _EXPIRED_AT_ONCE))
 
     def moved(self, upto: int) -> None:

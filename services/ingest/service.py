@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from services.ingest.api import activities_door, clock_door, leads_door
 from services.ingest.domain.facts import Activity, Rules
@@ -10,6 +11,8 @@ from services.ingest.domain.rules import rules_of
 from services.ingest.identity_key import check_same_key, identity_key
 from services.ingest.openapi import described
 from services.ingest.relay import Relay
+from services.ingest.resend import requested
+from services.ingest.resend import router as resend_router
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.configuration import load
 from services.ingest.sources.door import PREFIX as SOURCES
@@ -33,9 +36,15 @@ def build(platform: Platform) -> Service:
     sources = load(path, platform.environ) if path is not None else {}
     agreement = FileInForce(path=platform.settings.agreement, clock=platform.clock, service="ingest")
     rules = _rules(agreement, platform.clock)
-    own, orphans = claim(platform.settings.data, most_bytes=settings.spool_bytes)
+    own, orphans = claim(platform.settings.data, most_bytes=settings.spool_bytes, retention=platform.settings.retention)
     spool = _spool(own, platform, settings)
-    relay = Relay(spool, platform.bus, platform.clock, marker_s=settings.marker_s)
+    relay = Relay(
+        spool,
+        platform.bus,
+        platform.clock,
+        marker_s=settings.marker_s,
+        requested=partial(requested, platform.settings.data),
+    )
     metrics.spool_rows.set_function(lambda: spool.rows)
 
     async def announced() -> str | None:
@@ -53,6 +62,7 @@ def build(platform: Platform) -> Service:
             SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
         },
         described=described,
+        routers=(resend_router(platform.settings.data, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),

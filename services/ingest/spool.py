@@ -119,6 +119,22 @@ class Spool:
         """Up to `most` facts behind number `after`, in the order of their acceptance."""
         return await self._between_commits(lambda: self._file.oldest(after, most))
 
+    async def published(self, *, after: int, since_us: int, most: int) -> list[Entry]:
+        """Up to `most` of the facts behind number `after` that the bus has and that are retained."""
+        return await self._between_commits(lambda: self._file.published(after, since_us=since_us, most=most))
+
+    async def inquiries_upto(self, seq: int) -> int:
+        """How many inquiries were accepted here, ever, up to fact number `seq`."""
+        return await self._between_commits(lambda: self._file.inquiries_upto(seq))
+
+    async def resent(self) -> str | None:
+        """Which request to send facts again was carried out last."""
+        return await self._between_commits(lambda: self._file.read("resent"))
+
+    async def note_resent(self, request: str) -> None:
+        """Note durably that this request to send facts again is carried out."""
+        await self._between_commits(lambda: self._file.write("resent", request))
+
     async def watermark(self, *, relayed: int) -> int:
         """An instant before which nothing was or will be accepted but facts up to number `relayed`, which the bus has.
 
@@ -132,8 +148,8 @@ class Spool:
         # Written down first: after a restart with an older clock nothing may be dated below what a marker promised.
         self._file.note(relayed=relayed, floor_us=max(upto_us, self._file.floor_us()))
         now = self._clock.monotonic()
-        if self._file.deletable >= DELETED_AT_ONCE or now >= self._next_delete:
-            self._file.delete_relayed(upto_us)
+        if self._file.untidied >= DELETED_AT_ONCE or now >= self._next_delete:
+            self._file.tidy(upto_us)
             self._next_delete = now + _DELETED_EVERY_S
         return upto_us
 

@@ -20,21 +20,29 @@ from services.ingest.domain.draft import Draft, KeyReused, Outcome, json_instant
 from services.ingest.repeats import First, Recent, Repeats, reused_key
 from services.ingest.spool_schema import PAGE, connected
 from shared.domain.errors import Misconfigured, Unavailable
+from shared.domain.events import INQUIRIES
+from shared.settings import DEFAULT_RETENTION, Retention
 
-_COLUMNS = 10
+_COLUMNS = 11
 _INSERT = """INSERT INTO entries
-    (seq, topic, key, id, type, accepted_at, repeat_key, expires_at, value, content) VALUES """
+    (seq, topic, key, id, type, accepted_at, repeat_key, expires_at, value, content, inquiries) VALUES """
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
+NOTHING = Retention(rows=0, seconds=0)
 _BATCH_BYTES = 4 * 1024 * 1024
 _SET_ASIDE = """INSERT OR IGNORE INTO set_aside
     SELECT seq, topic, key, id, type, accepted_at, value, ? FROM entries WHERE seq = ?"""
-_OLDEST = """SELECT json_group_array(json_array(seq, topic, key, id, type, accepted_at, value)) FROM (
+_OLDEST = """SELECT json_group_array(json_array(seq, topic, key, id, type, accepted_at, value, inquiries)) FROM (
     SELECT *, sum(length(value)) OVER (ORDER BY seq) - length(value) AS before FROM (
-        SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?)) WHERE before < ?"""
+        SELECT * FROM entries WHERE seq > ? AND seq <= ? AND accepted_at >= ? ORDER BY seq LIMIT ?)) WHERE before < ?"""
+_TRIM_AT_ONCE = 10_000
+# The part of the allowed bytes above which what the bus has is no longer retained: the room is for what it lacks.
+_RETAINED_SHARE = 0.25
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """A kept event that waits for the bus. `accepted_at_us` counts microseconds from 1970."""
+    """A kept event. `accepted_at_us` counts microseconds from 1970; `inquiries` is how many inquiries the spool had
+    accepted, ever, once it had accepted this.
+    """
 
     seq: int
     topic: str
@@ -43,6 +51,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     type: str
     accepted_at_us: int
     value: str
+    inquiries: int
 
 
 _entries = msgspec.json.Decoder(list[Entry])
@@ -51,17 +60,22 @@ _entries = msgspec.json.Decoder(list[Entry])
 class SpoolFile:
     """The file `spool-<n>.db` under its lock. Rows are numbered in the order of their acceptance.
 
-    `head` is the number of the newest row and `relayed` that of the newest that the bus has.
+    `head` is the number of the newest row and `relayed` that of the newest that the bus has. Rows that the bus has are
+    retained as `retention` says, to be sent again should the bus lose them. `inquiries` counts all that were ever
+    accepted.
     """
 
-    def __init__(self, path: Path, lock: int, *, most_bytes: int) -> None:
+    def __init__(self, path: Path, lock: int, *, most_bytes: int, retention: Retention = DEFAULT_RETENTION) -> None:
         self.path = path
         self.head = 0
         self.relayed = 0
         self._lock: int | None = lock
         self._most_pages = max(most_bytes // PAGE, 64)
         self._db: sqlite3.Connection | None = None
+        self.inquiries = 0
+        self.retention = retention
         self._deleted = 0
+        self._indexed = 0
         self._repeats = Repeats()
         self._fresh: deque[Entry] = deque()
         self._fresh_bytes = 0
@@ -79,12 +93,15 @@ class SpoolFile:
 
     def _connect(self) -> sqlite3.Connection:
         db = connected(self.path, max_pages=self._most_pages)
+        meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
         first, last = db.execute("SELECT min(seq), max(seq) FROM entries").fetchone()
-        relayed = db.execute("SELECT value FROM meta WHERE name = 'relayed'").fetchone()
-        self.relayed = max(self.relayed, int(relayed[0]) if relayed else 0)
+        self.relayed = max(self.relayed, int(meta.get("relayed", 0)))
         self.head = max(self.head, last or 0, self.relayed)
         self._deleted = first - 1 if first else self.head
-        self._repeats.load(db)
+        self._indexed = max(int(meta.get("indexed", 0)), self._deleted)
+        newest = db.execute("SELECT inquiries FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        self.inquiries = max(self.inquiries, newest[0] if newest else 0, int(meta.get("inquiries", 0)))
+        self._repeats.load(db, self._indexed)
         return db
 
     @property
@@ -145,7 +162,7 @@ class SpoolFile:
         Of a request with a key that stands for other content nothing is kept. `sqlite3.Error`: of none anything was.
         """
         known = self._repeats.known(self._sql, [d.repeat_key for drafts in requests for d in drafts], at_us)
-        at, seq = json_instant(at_us), self.head
+        at, seq, inquiries = json_instant(at_us), self.head, self.inquiries
         rows: list[Entry] = []
         kept: list[object] = []
         new: dict[str, Recent] = {}
@@ -164,12 +181,13 @@ class SpoolFile:
                     found.append(Outcome(first.id, first.lead_id, True))
                     continue
                 seq, fact_id = seq + 1, draft.id_at(at_us)
+                inquiries += draft.topic == INQUIRIES
                 found.append(Outcome(fact_id, draft.lead_id, False))
                 until_us = at_us + repeat_s * 1_000_000 if repeat_s else 0
                 value = draft.value_at(fact_id, at)
                 kept += (seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, key, until_us)
-                kept += (value, draft.content)
-                rows.append(Entry(seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, value))
+                kept += (value, draft.content, inquiries)
+                rows.append(Entry(seq, draft.topic, draft.lead_id, fact_id, draft.type, at_us, value, inquiries))
                 if repeat_s:
                     known[key] = first = First(fact_id, draft.lead_id, draft.content)
                     new[key] = Recent(seq, until_us, first)
@@ -177,7 +195,7 @@ class SpoolFile:
             self._insert(kept)
             self._repeats.hold(new)
             self._hold(rows)
-            self.head = seq
+            self.head, self.inquiries = seq, inquiries
         return outcomes
 
     def _insert(self, values: list[object]) -> None:
@@ -197,7 +215,21 @@ class SpoolFile:
             self._fresh_bytes -= len(self._fresh.popleft().value)
         if after >= self.head or (self._fresh and self._fresh[0].seq == after + 1):
             return list(islice(self._fresh, most))
-        return _entries.decode(self._sql.execute(_OLDEST, (after, most, _BATCH_BYTES)).fetchone()[0])
+        return self._read(after, self.head, 0, most)
+
+    def published(self, after: int, *, since_us: int, most: int) -> list[Entry]:
+        """Up to `most` of the retained rows behind number `after` that the bus has, accepted from `since_us` on."""
+        return self._read(after, self.relayed, since_us, most)
+
+    def _read(self, after: int, upto: int, since_us: int, most: int) -> list[Entry]:
+        found = self._sql.execute(_OLDEST, (after, upto, since_us, most, _BATCH_BYTES)).fetchone()[0]
+        return _entries.decode(found)
+
+    def inquiries_upto(self, seq: int) -> int:
+        """How many inquiries were accepted, ever, up to row number `seq`, which is here or was the last to go."""
+        newest = "SELECT inquiries FROM entries WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+        row = self._sql.execute(newest, (seq,)).fetchone()
+        return int(row[0] if row else self.read("inquiries") or 0)
 
     def set_aside(self, reasons: Mapping[int, str]) -> int:
         """Copy the rows with these numbers to where they stay, each with its reason; returns how many are new there."""
@@ -215,20 +247,36 @@ class SpoolFile:
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?), (?, ?)", values)
         self.relayed = relayed
 
-    def delete_relayed(self, at_us: int) -> None:
-        """Delete the rows that the bus has; their keys stay known."""
-        if self.relayed == self._deleted:
+    def tidy(self, at_us: int) -> None:
+        """Index the keys of rows that the bus has, which stay known, and delete the rows that are not retained."""
+        trimmed = self._trimmable(at_us)
+        if self.relayed == self._indexed and trimmed == self._deleted:
             return
         with self._reserve(), self._transaction() as sql:
-            self._repeats.move(sql, self.relayed, at_us)
-            sql.execute("DELETE FROM entries WHERE seq <= ?", (self.relayed,))
+            if self.relayed > self._indexed:
+                self._repeats.move(sql, self._indexed, self.relayed, at_us)
+                sql.execute("INSERT OR REPLACE INTO meta VALUES ('indexed', ?)", (str(self.relayed),))
+            if trimmed > self._deleted:
+                counted = (str(self.inquiries_upto(trimmed)),)
+                sql.execute("INSERT OR REPLACE INTO meta VALUES ('inquiries', ?)", counted)
+                sql.execute("DELETE FROM entries WHERE seq <= ?", (trimmed,))
         self._repeats.moved(self.relayed)
-        self._deleted = self.relayed
+        self._indexed, self._deleted = self.relayed, trimmed
+
+    def _trimmable(self, at_us: int) -> int:
+        """The number of the newest row to delete now: a bounded step towards what is to be retained."""
+        step = self._deleted + _TRIM_AT_ONCE + 2 * (self.relayed - self._indexed)
+        if self.share_used() > _RETAINED_SHARE:
+            return min(self.relayed, step)
+        before_us = at_us - self.retention.seconds * 1_000_000
+        old = "SELECT max(seq) FROM entries WHERE seq <= ? AND accepted_at < ?"
+        found = self._sql.execute(old, (min(self.relayed, step), before_us)).fetchone()[0]
+        return max(self._deleted, found or 0, min(self.relayed - self.retention.rows, step))
 
     @property
-    def deletable(self) -> int:
-        """How many rows are still here that the bus has."""
-        return self.relayed - self._deleted
+    def untidied(self) -> int:
+        """How many rows the bus has whose keys are not indexed yet."""
+        return self.relayed - self._indexed
 
     def next_accepted_us(self, after: int) -> int | None:
         """When the oldest row behind number `after` was accepted; None when there is none."""
@@ -283,26 +331,29 @@ class SpoolFile:
             self._lock = None
 
 
-def claim(folder: Path, *, most_bytes: int) -> tuple[SpoolFile, list[SpoolFile]]:
+def claim(
+    folder: Path, *, most_bytes: int, retention: Retention = DEFAULT_RETENTION
+) -> tuple[SpoolFile, list[SpoolFile]]:
     """The spool that this process shall use (the lowest-numbered that is free, or a new one), and all other free ones.
 
-    The others belonged to processes that are gone: whoever holds them has to empty them. Raises `Misconfigured`.
+    The others belonged to processes that are gone: they have to be emptied, and retain nothing. Raises `Misconfigured`.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         numbers = sorted(int(p.stem[6:]) for p in folder.glob("spool-*.db") if p.stem[6:].isdigit())
-        free = [f for n in numbers if (f := _locked(folder, n, most_bytes)) is not None]
+        free = [f for n in numbers if (f := _locked(folder, n, most_bytes, NOTHING)) is not None]
         number = 0
         while not free:
-            if number not in numbers and (file := _locked(folder, number, most_bytes)) is not None:
+            if number not in numbers and (file := _locked(folder, number, most_bytes, NOTHING)) is not None:
                 free.append(file)
             number += 1
     except OSError as wrong:
         raise Misconfigured(f"BATON_DATA names {folder}, which can't hold the spool ({wrong.strerror}).") from wrong
+    free[0].retention = retention
     return free[0], free[1:]
 
 
-def _locked(folder: Path, number: int, most_bytes: int) -> SpoolFile | None:
+def _locked(folder: Path, number: int, most_bytes: int, retention: Retention) -> SpoolFile | None:
     # A file of its own: closing any descriptor of the database itself would drop SQLite's own locks.
     lock = os.open(folder / f"spool-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -310,7 +361,7 @@ def _locked(folder: Path, number: int, most_bytes: int) -> SpoolFile | None:
     except BlockingIOError:
         os.close(lock)
         return None
-    return SpoolFile(folder / f"spool-{number}.db", lock, most_bytes=most_bytes)
+    return SpoolFile(folder / f"spool-{number}.db", lock, most_bytes=most_bytes, retention=retention)
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable:

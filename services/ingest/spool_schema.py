@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS set_aside (
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _ADDED_COLUMNS = {
-    "entries": {"content": "TEXT NOT NULL DEFAULT ''"},
+    "entries": {"content": "TEXT NOT NULL DEFAULT ''", "inquiries": "INTEGER NOT NULL DEFAULT 0"},
     "seen": {"content": "TEXT NOT NULL DEFAULT ''"},
 }
 

@@ -35,7 +35,7 @@ def build(platform: Platform) -> Service:
         tables=tables,
         committed=[decided, waits],
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=tables, wake=decided)
+    relay = OutboxRelay.on(platform, tables, wake=decided)
     waiting = Waiting(sittings, platform.clock, waits, decided)
     orders = Orders(sittings, (decided, waits))
     return Service(
@@ -56,7 +56,7 @@ def build(platform: Platform) -> Service:
             "waiting": waiting.run,
             "trim": Trimmer(platform.db, "router", _rules(platform)).run,
         },
-        checks={"database": platform.check_database, "bus": platform.check_bus},
+        checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"agreement": in_force.note, "consumer": consumer.note},
     )
 

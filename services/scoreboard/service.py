@@ -3,7 +3,7 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from services.scoreboard import api, handlers
+from services.scoreboard import api, gaps, handlers
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -44,7 +44,7 @@ def build(platform: Platform) -> Service:
         tables=tables,
         committed=(seen, decided),
     )
-    relay = OutboxRelay(database=platform.db, bus=platform.bus, clock=platform.clock, tables=tables, wake=decided)
+    relay = OutboxRelay.on(platform, tables, wake=decided)
 
     async def database() -> str | None:
         await platform.db.ping()
@@ -52,10 +52,10 @@ def build(platform: Platform) -> Service:
 
     return Service(
         name="scoreboard",
-        routers=(api.router(platform), Pages(platform, zone, live).router()),
+        routers=(api.router(platform), gaps.router(platform), Pages(platform, zone, live).router()),
         tasks={"consume": consumer.run, "relay": relay.run, "live": live.run, "trim": _trimmer(platform).run},
         closes=(live.close,),
-        checks={"database": database},
+        checks={"database": database, "records": consumer.complete},
         notes={"consumer": consumer.note},
     )
 

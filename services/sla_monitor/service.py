@@ -38,9 +38,7 @@ def build(platform: Platform) -> Service:
     )
     partitions = platform.bus.partitions(ACTIVITIES)
     timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
-    relay = OutboxRelay(
-        database=platform.db, bus=platform.bus, clock=platform.clock, tables=store.tables, wake=announced
-    )
+    relay = OutboxRelay.on(platform, store.tables, wake=announced)
     kept = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
     rules = trimming.rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
     trimmer = Trimmer(platform.db, "sla_monitor", rules)
@@ -48,6 +46,6 @@ def build(platform: Platform) -> Service:
         name="sla_monitor",
         routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
         tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
-        checks={"database": platform.check_database, "bus": platform.check_bus},
+        checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note, "clocks": timer.note},
     )

@@ -19,6 +19,8 @@ from shared.ports import Message, Record
 
 _encoder = msgspec.json.Encoder()
 _JSON = b"application/json"
+ACCEPTANCE = "ce_acceptance"
+"""The header that names the acceptance behind a record: the ingest instance and its number there."""
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -22,6 +22,21 @@ async def positions(tx: Tx, tables: RuntimeTables, places: Sequence[Place]) -> d
     return {(row.topic, row.partition): row.next_offset for row in rows}
 
 
+async def log_ids(tx: Tx, tables: RuntimeTables, places: Sequence[Place]) -> dict[Place, str]:
+    """In which log each position is; a place that was never compared with its log is left out."""
+    table = tables.positions
+    rows = await tx.execute(sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(places))))
+    return {(row.topic, row.partition): row.log_id for row in rows if row.log_id is not None}
+
+
+async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[Place, str]) -> None:
+    """From now on these positions are offsets in these logs."""
+    table = tables.positions
+    for (topic, partition), log_id in ids.items():
+        here = sa.and_(table.c.topic == topic, table.c.partition == partition)
+        await tx.execute(sa.update(table).where(here).values(log_id=log_id))
+
+
 async def advance(tx: Tx, tables: RuntimeTables, moves: Mapping[Place, tuple[int, int]]) -> set[Place]:
     """Move each place from the offset it is expected at to a new one; returns the places that stood elsewhere.
 

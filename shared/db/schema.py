@@ -1,17 +1,17 @@
 """Brings a database to the schema that this code needs, or says that somebody has to.
 
 SQLite belongs to one process, which migrates it on start. PostgreSQL is migrated by `./baton migrate`, under a
-lock, before services start; a service that finds an older schema waits a minute for that and then says what to do.
+lock, before services start; a service that finds an older schema waits for that, and says in its log and at /readyz
+what to do.
 """
 
-import asyncio
 import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from shared.db.engine import Database
-from shared.domain.errors import Misconfigured
+from shared.domain.errors import Misconfigured, Unavailable
 
 MIGRATIONS = Path(__file__).parents[2] / "deploy" / "migrations"
 _NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -41,14 +41,13 @@ async def migrate(database: Database) -> bool:
     return True
 
 
-async def wait_until_migrated(database: Database, *, most_s: int = 60) -> None:
-    """Return once the schema is right. Raises `Misconfigured` when it is not after `most_s` seconds."""
-    for _ in range(most_s):
-        found = await _current(database)
-        if found == head():
-            return
-        await asyncio.sleep(1)
-    raise Misconfigured(f"the database has schema {found or 'none'}, this Baton needs {head()}: run './baton migrate'.")
+async def require_current(database: Database) -> None:
+    """Return if the schema is the one that this code needs. Raises `Unavailable` with what to do if it is not."""
+    found = await _current(database)
+    if found != head():
+        raise Unavailable(
+            f"the database has schema {found or 'none'}, this Baton needs {head()}: run './baton migrate'."
+        )
 
 
 async def _current(database: Database) -> str | None:

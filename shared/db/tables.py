@@ -1,8 +1,8 @@
 """Names and common tables: one metadata for all, and for every service the tables that its runtime needs.
 
-`<service>_positions` says how far each topic partition is handled, next to the state it belongs to.
-`<service>_inbox` holds the ids of handled events. `<service>_outbox` holds events that are decided but not yet on
-the bus.
+`<service>_positions` says how far each topic partition is handled, next to the state it belongs to, and in which log
+that was. `<service>_inbox` holds the ids of handled events. `<service>_outbox` holds events that are decided: those
+that are not yet on the bus, and for a while those that are. `log_gaps` holds what was missing in the log.
 """
 
 from dataclasses import dataclass
@@ -37,6 +37,21 @@ agreement_versions = sa.Table(
     sa.Column("pilot_of", Text),
 )
 
+log_gaps = sa.Table(
+    "log_gaps",
+    metadata,
+    sa.Column("service", Key, primary_key=True),
+    sa.Column("topic", Key, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("from_offset", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("found_at", Instant, primary_key=True),
+    sa.Column("log_id", Text, nullable=False),
+    sa.Column("to_offset", sa.BigInteger),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("resume_at", sa.BigInteger, nullable=False),
+    sa.Column("accepted_at", Instant),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTables:
@@ -56,6 +71,7 @@ def runtime_tables(service: str) -> RuntimeTables:
         sa.Column("topic", Key, primary_key=True),
         sa.Column("partition", sa.Integer, primary_key=True),
         sa.Column("next_offset", sa.BigInteger, nullable=False),
+        sa.Column("log_id", Text),
     )
     inbox = sa.Table(
         f"{service}_inbox",
@@ -73,5 +89,8 @@ def runtime_tables(service: str) -> RuntimeTables:
         sa.Column("key", Text, nullable=False),
         sa.Column("time", Text, nullable=False),
         sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("published_at", Instant),
     )
+    waiting = outbox.c.published_at.is_(None)
+    sa.Index(f"ix_{service}_outbox_waiting", outbox.c.seq, postgresql_where=waiting, sqlite_where=waiting)
     return RuntimeTables(service, positions, inbox, outbox)

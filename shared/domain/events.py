@@ -101,7 +101,9 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
     """One ingest instance's word, on every partition: all activities it accepted before `upto` are ahead of this
     record.
 
-    `lead_id` is empty: the record belongs to a partition, not to a lead. `state` is `running` or `left`.
+    `lead_id` is empty: the record belongs to a partition, not to a lead. `state` is `running` or `left`. `inquiries` is
+    how many inquiries the instance has accepted, ever, and put on the log before this record; readers check their own
+    count against it.
     """
 
     TYPE = "baton.watermark.advanced.v1"
@@ -110,6 +112,7 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
     instance: str
     upto: datetime
     state: str = "running"
+    inquiries: int = 0
 
 
 class RepRef(msgspec.Struct, frozen=True):

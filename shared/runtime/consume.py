@@ -21,6 +21,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import WatermarkAdvanced
 from shared.ports import Bus, Clock, Place, Record, Subscription
 from shared.runtime import quarantine
+from shared.runtime.continuity import Continuity, before_jumps
 from shared.runtime.outage import Pauses, is_away, reason, until_back
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
 from shared.runtime.service import Signal
@@ -86,12 +87,17 @@ class Consumer:
         self._pauses = Pauses()
         self._traced: dict[object, float] = {}
         self._waiting = metrics.task_waits.labels(tables.service, "consumer")
+        self._continuity = Continuity(database, bus, clock, tables)
         self._log = log.get(tables.service)
 
     async def run(self) -> None:
         """Consume until cancelled. Outages are waited out."""
         while True:
             await until_back(self._consume, service=self._tables.service, task="consumer")
+
+    async def complete(self) -> str | None:
+        """Readiness: no records were gone before they were read, else which."""
+        return await self._continuity.complete()
 
     def note(self) -> str | None:
         """For readiness: which partitions pause, and why."""
@@ -116,6 +122,8 @@ class Consumer:
                     await self._take(subscription, records)
                 if self._pausing.retry_due(self._clock.monotonic()):
                     await subscription.rewind()
+                if self._continuity.due:
+                    await self._compare_with_log()
                 if 0 < len(records) < BATCH and self._consumption.gather_s:
                     await asyncio.sleep(self._consumption.gather_s)
         finally:
@@ -123,12 +131,21 @@ class Consumer:
 
     async def _positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
         try:
-            async with self._database.begin() as tx:
-                found = await position.positions(tx, self._tables, places)
+            found = await self._continuity.look(places)
         except Exception as error:
             _raise_outage(error)
         self._at.update(found)
         return found
+
+    async def _compare_with_log(self) -> None:
+        stopped = self._continuity.stopped
+        try:
+            await self._continuity.look(self._at.keys() | stopped)
+        except Exception as error:
+            _raise_outage(error)
+        if self._continuity.stopped != stopped:
+            # Joining again, since a client can hold on to what it knew of a topic that was made again.
+            raise Unavailable("the places that can be read have changed; subscribing again")
 
     async def _take(self, subscription: Subscription, records: Sequence[Record]) -> None:
         paused = set(self._pausing.paused)
@@ -136,7 +153,7 @@ class Consumer:
             await self._look_ahead([record for record in records if place_of(record) in paused])
             free = [record for record in records if place_of(record) not in paused]
             if free:
-                await self._handle(free)
+                await self._handle_up_to_jumps(free)
         except _Lost:
             self._log.info("places_lost")
             await subscription.rewind()
@@ -173,6 +190,14 @@ class Consumer:
             if is_away(error):
                 raise
             return False
+
+    async def _handle_up_to_jumps(self, records: Sequence[Record]) -> None:
+        whole, jumps = before_jumps(records, self._at)
+        if whole:
+            await self._handle(whole)
+        if jumps:
+            await self._continuity.confirm(jumps)
+            raise _Lost
 
     async def _handle(self, records: Sequence[Record]) -> None:
         """All of them in one transaction; if a handler fails on its own account, each half in one, and so on."""
@@ -284,6 +309,6 @@ def _first_time(received: Received, unseen: set[str]) -> bool:
 
 
 def _raise_outage(error: Exception) -> NoReturn:
-    if is_outage(error):
+    if is_outage(error) and not isinstance(error, Unavailable):
         raise Unavailable("the database is away") from error
     raise error

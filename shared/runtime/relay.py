@@ -6,6 +6,7 @@ go on.
 """
 
 from collections.abc import Mapping
+from typing import Self
 
 from shared import log, metrics
 from shared.db import outbox
@@ -18,24 +19,50 @@ from shared.domain.events import QUARANTINE
 from shared.ports import Bus, Clock
 from shared.runtime import quarantine
 from shared.runtime.outage import until_back
-from shared.runtime.service import Signal
+from shared.runtime.service import Platform, Signal
+from shared.settings import DEFAULT_RETENTION, Retention
 
 BATCH = 1000
 IDLE_S = 0.2
+TRIM_BATCH = 5000
+TRIM_EVERY_S = 10.0
 
 
 class OutboxRelay:
     """Relays one service's outbox. `wake` is set by whoever commits events."""
 
-    def __init__(self, *, database: Database, bus: Bus, clock: Clock, tables: RuntimeTables, wake: Signal) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        tables: RuntimeTables,
+        wake: Signal,
+        retention: Retention = DEFAULT_RETENTION,
+    ) -> None:
         self._database = database
         self._bus = bus
         self._clock = clock
         self._tables = tables
         self._wake = wake
+        self._retention = retention
+        self._next_trim = 0.0
         self._claim = Claim(database, f"{tables.service}_outbox")
         self._log = log.get(tables.service)
         self._published = metrics.events_published.labels(tables.service)
+
+    @classmethod
+    def on(cls, platform: Platform, tables: RuntimeTables, *, wake: Signal) -> Self:
+        """The relay of a service on this platform."""
+        return cls(
+            database=platform.db,
+            bus=platform.bus,
+            clock=platform.clock,
+            tables=tables,
+            wake=wake,
+            retention=platform.settings.retention,
+        )
 
     async def run(self) -> None:
         """Relay until cancelled; an outage of the database or the bus is waited out."""
@@ -58,13 +85,16 @@ class OutboxRelay:
             await self._set_aside({announced[index]: why for index, why in refused.reasons.items()})
             return True
         async with self._database.begin() as tx:
-            await outbox.forget_published(tx, self._tables, [each.seq for each in announced])
+            await outbox.mark_published(tx, self._tables, [each.seq for each in announced], self._clock.now())
         self._published.inc(len(announced))
         return True
 
     async def _relay_if_ours(self) -> bool:
         try:
-            return await self._claim.held() and await self.relay_once()
+            if not await self._claim.held():
+                return False
+            await self._trim_if_due()
+            return await self.relay_once()
         except BaseException:
             await self._claim.release()
             raise
@@ -80,7 +110,17 @@ class OutboxRelay:
         ]
         async with self._database.begin() as tx:
             await outbox.announce(tx, self._tables, aside)
-            await outbox.forget_published(tx, self._tables, [each.seq for each in refused])
+            await outbox.remove(tx, self._tables, [each.seq for each in refused])
         metrics.messages_set_aside.labels(service).inc(len(refused))
         for each, why in refused.items():
             self._log.error("event_set_aside", id=each.event_id, topic=each.message.topic, reason=why)
+
+    async def _trim_if_due(self) -> None:
+        if self._clock.monotonic() < self._next_trim:
+            return
+        async with self._database.begin() as tx:
+            trimmed = await outbox.trim(
+                tx, self._tables, retention=self._retention, now=self._clock.now(), limit=TRIM_BATCH
+            )
+        # While there is more than one batch to trim, one goes with every batch that is published.
+        self._next_trim = 0.0 if trimmed == TRIM_BATCH else self._clock.monotonic() + TRIM_EVERY_S

@@ -2,20 +2,17 @@
 
 Crash-only: nothing that must be right depends on an orderly stop; draining only makes it quick and quiet. A task
 that fails is started again while the others go on. Should one end all the same, the process ends with exit code 1, so
-that its supervisor starts it again.
+that its supervisor starts it again. What a service needs and does not answer yet is waited for, however long.
 """
 
 import asyncio
 import contextlib
 import gc
 import signal
-import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
-
-import uvicorn
 
 from shared import log
 from shared.bus.embedded import EmbeddedBus
@@ -23,20 +20,19 @@ from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from shared.db.outages import is_outage
 from shared.domain.errors import Misconfigured, Problem
 from shared.http import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
-from shared.runtime.connections import BACKLOG, Connection, Connections, limits_for_this_process
-from shared.runtime.outage import until_back
+from shared.runtime.entrance import Entrance
+from shared.runtime.outage import is_away, reason, until_back
 from shared.runtime.service import Platform, Service
+from shared.runtime.serving import DRAIN_S, Server, serving
 from shared.runtime.task import Task
 from shared.runtime.web import Web
 from shared.settings import Settings, read, refuse_unread, service_links
 
 Build = Callable[[Platform], Service]
-DRAIN_S = 10
-START_TRIES = 60
+KAFKA_WITHIN_S = 10.0
 READY_POLL_S = 0.05
 
 
@@ -92,9 +88,10 @@ async def _main(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    listener = _listen(settings)
+    entrance = Entrance()
     async with contextlib.AsyncExitStack() as stack:
-        starting = asyncio.create_task(_start(stack, builders, settings, environ, accepts_only=accepts_only))
+        server = await stack.enter_async_context(serving(entrance, settings))
+        starting = asyncio.create_task(_start(stack, builders, settings, environ, entrance, accepts_only=accepts_only))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -103,12 +100,12 @@ async def _main(
             return 0
         platform, services = await starting
         tasks = [Task(f"{s.name}.{name}", run) for s in services for name, run in s.tasks.items()]
-        web = Web(platform, services, tasks)
+        web = entrance.web = Web(platform, services, tasks)
         # What was made so far stays: each search of it for garbage took 100 ms, in which nobody was served. Cycles are
         # rare, and batches of thousands of rows are not worth a search each (measured: 4 us a lead).
         gc.freeze()
         gc.set_threshold(5_000, 20, 20)
-        return await _serve(web, services, tasks, settings, listener, stop, ready)
+        return await _run(web, services, tasks, server, stop, ready)
 
 
 async def _start(
@@ -116,39 +113,45 @@ async def _start(
     builders: Sequence[Build],
     settings: Settings,
     environ: Mapping[str, str],
+    entrance: Entrance,
     *,
     accepts_only: bool,
 ) -> tuple[Platform, list[Service]]:
-    platform = await _platform(stack, settings, environ, accepts_only=accepts_only)
+    platform = await _platform(stack, settings, environ, entrance, accepts_only=accepts_only)
     services = [build(platform) for build in builders]
     for service in services:
         for start in service.starts:
-            await until_back(start, service=service.name, task="start")
+            await _until_there(start, entrance, service.name)
     return platform, services
 
 
 async def _platform(
-    stack: contextlib.AsyncExitStack, settings: Settings, environ: Mapping[str, str], *, accepts_only: bool
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    environ: Mapping[str, str],
+    entrance: Entrance,
+    *,
+    accepts_only: bool,
 ) -> Platform:
     clock = SystemClock()
+    keys = Keys.load(settings)
+    if not settings.loopback and not keys:
+        raise Misconfigured(
+            "BATON_HOST opens Baton to other machines: set BATON_ADMIN_KEY first, so that it asks for keys."
+        )
     bus = _bus(settings, clock)
     stack.push_async_callback(bus.close)
     if accepts_only:
         starting = asyncio.create_task(_start_when_there(bus), name="log")
         stack.callback(starting.cancel)
     else:
-        await bus.start()
+        await _until_there(bus.start, entrance, "runtime")
     database = None
     if not accepts_only:
         url = settings.database_url.get_secret_value() if settings.database_url else None
         database = Database(url or f"sqlite+aiosqlite:///{settings.data.absolute()}/baton.db", clock)
         stack.push_async_callback(database.close)
-        await _schema(database)
-    keys = Keys.load(settings)
-    if not settings.loopback and not keys:
-        raise Misconfigured(
-            "BATON_HOST opens Baton to other machines: set BATON_ADMIN_KEY first, so that it asks for keys."
-        )
+        await _until_there(partial(_schema, database), entrance, "runtime")
     return Platform(settings, environ, clock, bus, database, keys)
 
 
@@ -162,20 +165,30 @@ async def _start_when_there(bus: Bus) -> None:
             await asyncio.sleep(1)
 
 
-async def _schema(database: Database) -> None:
-    """Own databases are migrated, shared ones awaited; one that is away is waited for a minute."""
-    for left in range(START_TRIES, -1, -1):
+async def _until_there(start: Callable[[], Awaitable[object]], entrance: Entrance, service: str) -> None:
+    """Call `start` until it works. An outage is waited out however long it lasts, and told in the log and at /readyz;
+    any other error is raised.
+    """
+
+    async def step() -> None:
         try:
-            await (schema.migrate(database) if database.is_sqlite else schema.wait_until_migrated(database))
-            return
+            await start()
         except Exception as error:
-            if not is_outage(error):
-                raise
-            if not left:
-                kind = type(error).__name__
-                reason = f"the database does not answer ({kind}). Check BATON_DATABASE_URL, and that it runs."
-                raise Misconfigured(reason) from error
-            await asyncio.sleep(1)
+            if is_away(error):
+                entrance.waits_for = reason(error) if isinstance(error, Problem) else _database_away(error)
+            raise
+
+    await until_back(step, service=service, task="start")
+    entrance.waits_for = None
+
+
+def _database_away(error: Exception) -> str:
+    return f"the database does not answer ({reason(error)}). Check BATON_DATABASE_URL, and that it runs."
+
+
+async def _schema(database: Database) -> None:
+    """Own databases are migrated, shared ones awaited."""
+    await (schema.migrate(database) if database.is_sqlite else schema.require_current(database))
 
 
 def _bus(settings: Settings, clock: Clock) -> Bus:
@@ -187,75 +200,38 @@ def _bus(settings: Settings, clock: Clock) -> Bus:
         Access.of(settings),
         read_topics(),
         replication_factor=settings.kafka_replication,
+        start_within_s=KAFKA_WITHIN_S,
         session_timeout_s=settings.kafka_session_s,
     )
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """Take the port first, so that a taken one is said before anything else starts."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as wrong:
-        listener.close()
-        where = f"{settings.host}:{settings.port}"
-        raise Misconfigured(
-            f"can't listen on {where} ({wrong.strerror}). Set BATON_PORT to a free port, or stop what uses it."
-        ) from wrong
-    return listener
-
-
-def _server(web: Web, connections: Connections) -> uvicorn.Server:
-    config = uvicorn.Config(
-        web,
-        http=partial(Connection, connections=connections),  # type: ignore[arg-type]
-        ws="none",
-        backlog=BACKLOG,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=DRAIN_S,
-        server_header=False,
-        proxy_headers=False,
-    )
-    return uvicorn.Server(config)
-
-
-async def _serve(
+async def _run(
     web: Web,
     services: Sequence[Service],
     supervised: Sequence[Task],
-    settings: Settings,
-    listener: socket.socket,
+    http: Server,
     stop: asyncio.Event,
     ready: Callable[[str], None] | None,
 ) -> int:
-    connections = Connections(limits_for_this_process())
-    server = _server(web, connections)
     tasks = [asyncio.create_task(task.run(), name=task.name) for task in supervised]
-    sweeping = asyncio.create_task(connections.sweep(), name="sweep")
-    serving = asyncio.create_task(server.serve(sockets=[listener]), name="serve")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     web.open()
-    url = f"http://{settings.host}:{listener.getsockname()[1]}"
-    telling = asyncio.create_task(_tell(web, url, ready), name="tell")
-    done, _ = await asyncio.wait([*tasks, serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    telling = asyncio.create_task(_tell(web, http.url, ready), name="tell")
+    done, _ = await asyncio.wait([*tasks, http.task, stopping], return_when=asyncio.FIRST_COMPLETED)
     telling.cancel()
     code = _exit_code(done.intersection(tasks))
     web.close()
     for close in (c for s in services for c in s.closes):
         close()
-    server.should_exit = True
-    await serving
+    http.server.should_exit = True
+    await http.task
     for drain in (d for s in services for d in s.drains):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await drain()
-    for task in (*tasks, stopping, sweeping):
+    for task in (*tasks, stopping):
         task.cancel()
-    await asyncio.gather(*tasks, stopping, sweeping, return_exceptions=True)
+    await asyncio.gather(*tasks, stopping, return_exceptions=True)
     return code
 
 

@@ -1,4 +1,4 @@
-"""A kept part comes back when it ends, and is given up, with its last words, when it can't live."""
+"""A kept part comes back however often it ends, and one that can't live is reported with its last words."""
 
 import os
 import signal
@@ -31,11 +31,14 @@ class Shell:
         self._process.stop()
 
 
-def test_a_kept_part_that_ends_is_started_anew_until_the_keeping_ends(tmp_path: Path) -> None:
-    reasons: list[str] = []
+Report = tuple[str, str | None]
+
+
+def test_a_kept_part_that_ends_is_started_again_until_the_keeping_ends(tmp_path: Path) -> None:
+    reports: list[Report] = []
     part = Shell(tmp_path, "exec sleep 60")
     part.start()
-    keeper = Keeper("sleeper", part, reasons.append, most_ends=5)
+    keeper = Keeper("sleeper", part, lambda name, why: reports.append((name, why)))
     keeper.begin()
     first = part.pid
     assert first is not None
@@ -43,17 +46,24 @@ def test_a_kept_part_that_ends_is_started_anew_until_the_keeping_ends(tmp_path: 
     eventually(lambda: part.pid not in (None, first), within_s=10)
     keeper.end()
     assert part.pid is None
-    assert reasons == []
+    assert reports == []
 
 
-def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_words(tmp_path: Path) -> None:
-    reasons: list[str] = []
-    part = Shell(tmp_path, "echo the disk is gone; exit 1")
+def test_a_part_that_cannot_live_is_reported_and_tried_again_until_it_lives(tmp_path: Path) -> None:
+    reports: list[Report] = []
+    room = tmp_path / "room"
+    part = Shell(tmp_path, f"echo the disk is full; test -e {room} && exec sleep 60")
     part.start()
-    keeper = Keeper("broken", part, reasons.append, most_ends=3)
+    keeper = Keeper("broken", part, lambda name, why: reports.append((name, why)), steady_s=0.5)
     keeper.begin()
-    eventually(lambda: bool(reasons), within_s=10)
+    eventually(lambda: bool(reports), within_s=10)
+    ((name, why),) = reports
+    assert name == "broken"
+    assert why is not None
+    assert why.startswith("broken keeps ending (3 times so far)")
+    assert why.endswith("the disk is full\nthe disk is full\nthe disk is full")
+    room.touch()
+    eventually(lambda: reports[1:] == [("broken", None)], within_s=30)
+    assert part.pid is not None
     keeper.end()
-    (reason,) = reasons
-    assert reason.startswith("broken ended 3 times within 60 s")
-    assert reason.endswith("the disk is gone\nthe disk is gone\nthe disk is gone")
+    assert part.pid is None

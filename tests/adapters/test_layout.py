@@ -29,7 +29,6 @@ def layout(postgres: SharedPostgres) -> Iterator[Layout]:
         environ={"BATON_ADMIN_KEY": KEY},
         database_url=url,
         replicas={"router": 2},
-        most_ends=None,
         profile="fast",
     ) as running:
         yield running

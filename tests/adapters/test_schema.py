@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
 from shared.db.tables import metadata
-from shared.domain.errors import Misconfigured
+from shared.domain.errors import Unavailable
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -45,8 +45,8 @@ async def test_migrating_again_changes_nothing_and_two_at_once_do_not_collide(em
 
 
 async def test_a_service_on_an_empty_database_says_what_to_do(empty: Database) -> None:
-    with pytest.raises(Misconfigured, match=r"schema none, this Baton needs \d+: run './baton migrate'"):
-        await schema.wait_until_migrated(empty, most_s=1)
+    with pytest.raises(Unavailable, match=r"schema none, this Baton needs \d+: run './baton migrate'"):
+        await schema.require_current(empty)
 
 
 async def test_every_migration_can_be_undone(empty: Database) -> None:

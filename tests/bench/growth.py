@@ -74,8 +74,8 @@ class Routing:
             await inbox.fresh(tx, tables, [each.envelope.id for each in heard], datetime.now(UTC))
             await self._handlers.on_inquiries(tx, heard)
         async with self._database.begin() as tx:
-            numbers, _ = await outbox.unpublished(tx, tables, most=BATCH)
-            await outbox.forget_published(tx, tables, numbers)
+            numbers = [each.seq for each in await outbox.unpublished(tx, tables, most=BATCH)]
+            await outbox.mark_published(tx, tables, numbers, SystemClock().now())
         return time.perf_counter() - began
 
 

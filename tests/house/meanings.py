@@ -37,6 +37,7 @@ MEANINGS = {
     "opportunity_id": "the CRM's opportunity",
     "amount": '`{"value": "12000.00", "currency": "EUR"}`',
     "instance": "the ingest instance that speaks",
+    "inquiries": "how many inquiries the instance has accepted, ever, that are on the log before this record",
     "upto": "all that the instance accepted before this instant is ahead of this record",
     "WatermarkAdvanced.lead_id": "empty: the record belongs to a partition, not to a lead",
     "WatermarkAdvanced.state": "`running`, or `left` when the instance signed off",

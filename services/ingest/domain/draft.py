@@ -105,5 +105,10 @@ def instant_at(at_us: int) -> datetime:
     return EPOCH + timedelta(microseconds=at_us)
 
 
+def microseconds_of(at: datetime) -> int:
+    """Microseconds after 1970."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
 def _quoted(value: object) -> str:
     return msgspec.json.encode(value).decode()

@@ -14,11 +14,11 @@ from typing import TypeVar
 
 from shared import log
 from shared.bus.embedded.group import Group, Member
-from shared.bus.embedded.log import Log, Span
+from shared.bus.embedded.log import Log
 from shared.bus.partition import by_place, partition_of
 from shared.bus.topics import Topic
 from shared.domain.errors import Unavailable
-from shared.ports import Clock, Message, Place, Positions, Record, Subscription
+from shared.ports import Clock, Message, Place, Positions, Record, Span, Subscription
 
 _T = TypeVar("_T")
 _MOST_IN_A_COMMIT = 5_000
@@ -70,6 +70,11 @@ class EmbeddedBus:
         joined = self._groups.setdefault(group, Group(self.partitions))
         return Member(joined, topics, positions, self._read, self._spans.__getitem__)
 
+    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+        """See `shared.ports.Bus.spans`."""
+        self._opened()
+        return {place: self._spans[place] for place in places}
+
     def partitions(self, topic: str) -> int:
         """See `shared.ports.Bus.partitions`."""
         return self._topics[topic].partitions
@@ -105,8 +110,8 @@ class EmbeddedBus:
             gone = _MOST_FORGOTTEN_AT_ONCE
             while gone == _MOST_FORGOTTEN_AT_ONCE:
                 gone = await self._in(self._write_thread, forget)
-                start, end = self._spans[place]
-                self._spans[place] = Span(start + gone, end)
+                start, end, log_id = self._spans[place]
+                self._spans[place] = Span(start + gone, end, log_id)
                 total += gone
         return total
 
@@ -141,7 +146,7 @@ class EmbeddedBus:
                     if not done.done():
                         done.set_exception(_unwritten(self._path, error))
                 continue
-            self._spans.update({place: Span(self._spans[place].start, end) for place, end in ends.items()})
+            self._spans.update({place: self._spans[place]._replace(end=end) for place, end in ends.items()})
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)

@@ -6,9 +6,8 @@ range assignment.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from shared.bus.embedded.log import Span
 from shared.domain.errors import Unavailable
-from shared.ports import Place, Positions, Record
+from shared.ports import Place, Positions, Record, Span
 
 Read = Callable[[Sequence[tuple[Place, Span]], int], Awaitable[list[Record]]]
 SpanOf = Callable[[Place], Span]
@@ -62,6 +61,8 @@ class Member:
         self._span_of = span_of
         # The next offset to read; None until `positions` was asked.
         self._next: dict[Place, int | None] = {}
+        # Places that `positions` left out.
+        self._stopped: set[Place] = set()
         # Counts what makes an answer from `positions` or the log stale: lost or gained places, a rewind.
         self._era = 0
         self._turn = 0
@@ -71,6 +72,7 @@ class Member:
     def own(self, places: Sequence[Place]) -> None:
         """From now on exactly these places are this member's; those it had before go on where they are."""
         self._next = {place: self._next.get(place) for place in places}
+        self._stopped.intersection_update(places)
         self._era += 1
         self._news.set()
 
@@ -102,7 +104,9 @@ class Member:
     async def rewind(self) -> None:
         """See `shared.ports.Subscription.rewind`."""
         self._next = dict.fromkeys(self._next)
+        self._stopped.clear()
         self._era += 1
+        self._news.set()
 
     async def note(self, offsets: Mapping[Place, int]) -> None:
         """Nothing: there is no broker to tell."""
@@ -117,9 +121,9 @@ class Member:
         await self._settle()
         era = self._era
         spans = [
-            (place, Span(start, end))
+            (place, span._replace(start=start))
             for place, start in self._next.items()
-            if start is not None and start < (end := self._span_of(place).end)
+            if start is not None and start < (span := self._span_of(place)).end
         ]
         if not spans:
             return []
@@ -134,13 +138,14 @@ class Member:
         return records
 
     async def _settle(self) -> None:
-        while new := [place for place, start in self._next.items() if start is None]:
+        while new := [p for p, start in self._next.items() if start is None and p not in self._stopped]:
             era = self._era
             said = await self._positions(new)
             if era == self._era:
-                self._next.update({place: self._within(place, said.get(place, 0)) for place in new})
+                self._next.update({place: self._within(place, said[place]) for place in new if place in said})
+                self._stopped.update(place for place in new if place not in said)
 
     def _within(self, place: Place, position: int) -> int:
         # As Kafka's "earliest": what was forgotten is skipped; a log younger than the position is read from its start.
-        start, end = self._span_of(place)
+        start, end, _ = self._span_of(place)
         return position if start <= position <= end else start

@@ -9,12 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from shared.domain.errors import Misconfigured
-from shared.ports import Message, Place, Record
+from shared.ports import Message, Place, Record, Span
 
 _SCHEMA = """
 create table if not exists records (
@@ -29,6 +28,7 @@ create table if not exists records (
     unique (topic, partition, offset)
 )
 """
+_IDENTITY = "create table if not exists identity (log_id text not null)"
 _INSERT = "insert into records (topic, partition, offset, at_ms, key, value, headers) values "
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = 7
@@ -60,13 +60,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 
-class Span(NamedTuple):
-    """The records of a place from offset `start` to before `end`."""
-
-    start: int
-    end: int
-
-
 class Log:
     """The records of `places` in the file at `path`, which nobody else has open while this has.
 
@@ -78,6 +71,7 @@ class Log:
         try:
             self._writer = _connect(path)
             self._reader = _connect(path)
+            self.id = self._identity()
             self.found = {place: self._span(place) for place in places}
         except sqlite3.Error as error:
             os.close(self._lock)
@@ -108,7 +102,7 @@ class Log:
     def read(self, spans: Sequence[tuple[Place, Span]], most: int) -> list[Record]:
         """Up to `most` records of these spans, place after place. Raises `sqlite3.Error`."""
         records: list[Record] = []
-        for (topic, partition), (start, end) in spans:
+        for (topic, partition), (start, end, _) in spans:
             rows = self._reader.execute(_SELECT, (topic, partition, start, end, most - len(records)))
             records += [
                 Record(topic, partition, at, key, value, _decode(headers))
@@ -143,7 +137,14 @@ class Log:
 
     def _span(self, place: Place) -> Span:
         first, newest = self._writer.execute(_SPAN, place * 2).fetchone()
-        return Span(0, 0) if newest is None else Span(first, newest + 1)
+        return Span(0, 0, self.id) if newest is None else Span(first, newest + 1, self.id)
+
+    def _identity(self) -> str:
+        self._writer.execute(_IDENTITY)
+        self._writer.execute(
+            "insert into identity select lower(hex(randomblob(16))) where not exists (select 1 from identity)"
+        )
+        return str(self._writer.execute("select log_id from identity").fetchone()[0])
 
     def _insert(self, values: list[object]) -> None:
         size = _ROWS_A_STATEMENT * _COLUMNS

@@ -11,12 +11,13 @@ from aiokafka.errors import KafkaError
 
 from shared.bus.kafka.access import Access
 from shared.bus.kafka.member import Member, stop
+from shared.bus.kafka.spans import spans
 from shared.bus.kafka.topics import ensure_topics
 from shared.bus.kafka.writer import RefusedForGood, Writer
 from shared.bus.partition import by_place, partition_of
 from shared.bus.topics import Topic
 from shared.domain.errors import Unavailable, Unwritable
-from shared.ports import Message, Positions, Subscription
+from shared.ports import Message, Place, Positions, Span, Subscription
 
 _REQUEST_WITHIN_S = 10.0
 _PING_WITHIN_S = 3.0
@@ -101,6 +102,8 @@ class KafkaBus:
             rebalance_timeout_ms=int(self._session_timeout_s * 2000),
             max_poll_interval_ms=300_000,
             fetch_max_bytes=_FETCH_BYTES,
+            # A topic that was made again is noticed by then; aiokafka's own 300 s are long without leads.
+            metadata_max_age_ms=30_000,
         )
         try:
             async with asyncio.timeout(self._start_within_s):
@@ -116,6 +119,16 @@ class KafkaBus:
         member = Member(consumer, topics, positions, stuck_after_s=self._stuck_after_s)
         self._members = [each for each in self._members if not each.closed] + [member]
         return member
+
+    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+        """See `shared.ports.Bus.spans`."""
+        admin = self._started()
+        try:
+            async with asyncio.timeout(_REQUEST_WITHIN_S):
+                return await spans(admin, places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise Unavailable(f"Kafka at {self._access.bootstrap} does not say what it has ({what})") from error
 
     def partitions(self, topic: str) -> int:
         """See `shared.ports.Bus.partitions`."""

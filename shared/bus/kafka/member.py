@@ -35,6 +35,8 @@ class Member:
         self._failed: Exception | None = None
         self._answers: tuple[int | None, ...] = ()
         self._silent_s = 0.0
+        # Whether any of our places is read; with none there are no answers.
+        self._reads = False
         self._noted: dict[Place, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self.closed = False
@@ -63,7 +65,7 @@ class Member:
         said = await self._positions([(place.topic, place.partition) for place in owned])
         # If the places were shared out anew meanwhile, the listener asked again.
         if self._owned is owned:
-            self._seek(owned, said)
+            self._go_to(owned, said)
 
     async def note(self, offsets: Mapping[Place, int]) -> None:
         """See `shared.ports.Subscription.note`. Does not wait for the broker; only the newest offsets are sent."""
@@ -85,8 +87,7 @@ class Member:
         owned = frozenset(places)
         self._consumer.pause(*owned)
         said = await self._positions([(place.topic, place.partition) for place in owned]) if owned else {}
-        self._seek(owned, said)
-        self._consumer.resume(*owned)
+        self._go_to(owned, said)
         self._owned = owned
         self._silent_s = 0.0
 
@@ -98,9 +99,16 @@ class Member:
         """Have `poll` raise `error`, since aiokafka only logs what a listener raises."""
         self._failed = error
 
-    def _seek(self, owned: Iterable[TopicPartition], said: Mapping[Place, int]) -> None:
+    def _go_to(self, owned: Iterable[TopicPartition], said: Mapping[Place, int]) -> None:
+        """Read each place from where `said` says, and not at all where it says nothing."""
+        self._consumer.pause(*owned)
+        self._reads = bool(said)
         for place in owned:
-            self._consumer.seek(place, said.get((place.topic, place.partition), 0))
+            offset = said.get((place.topic, place.partition))
+            # A place that is not read needs some position, or aiokafka would choose one.
+            self._consumer.seek(place, offset or 0)
+            if offset is not None:
+                self._consumer.resume(place)
 
     def _raise_if_failed(self) -> None:
         if self.closed:
@@ -111,7 +119,7 @@ class Member:
     def _watch(self, records: Sequence[Record], waited_s: float) -> None:
         # The broker answers a fetch twice a second even when there is nothing new.
         answers = tuple(self._consumer.last_poll_timestamp(place) for place in self._owned or ())
-        heard = self._owned == frozenset() or answers != self._answers
+        heard = (self._owned is not None and not self._reads) or answers != self._answers
         self._answers = answers
         self._silent_s = 0.0 if records or heard else self._silent_s + waited_s
         if self._silent_s > self._stuck_after_s:

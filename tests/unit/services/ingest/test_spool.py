@@ -20,6 +20,7 @@ from shared.clock import SystemClock, new_id
 from shared.domain.errors import Misconfigured, Unavailable
 from shared.domain.events import InquiryReceived
 from shared.ports import Clock
+from shared.settings import Retention
 
 identity = Identity(b"a key of more than enough length")
 
@@ -51,9 +52,15 @@ def draft(number: int, *, message: str = "", key: str | None = None) -> Draft:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, *, clock: Clock | None = None, most_rows: int = 10**6, most_bytes: int = 2**30, free_bytes: int = 0
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    most_rows: int = 10**6,
+    most_bytes: int = 2**30,
+    free_bytes: int = 0,
+    retain: int = 0,
 ) -> AsyncIterator[Spool]:
-    file, _ = claim(folder, most_bytes=most_bytes)
+    file, _ = claim(folder, most_bytes=most_bytes, retention=Retention(rows=retain, seconds=3600))
     spool = Spool(file, clock or SystemClock(), new_id, most_rows=most_rows, free_bytes=free_bytes)
     await spool.start()
     yield spool
@@ -266,7 +273,7 @@ def test_rows_that_an_error_hid_are_relayed_after_all(tmp_path: Path) -> None:
     file.keep([[draft(1)]], 1)
     file.forsake()
     with sqlite3.connect(tmp_path / "spool-0.db") as sql:  # as a commit whose fsync failed, and that was durable anyway
-        sql.execute("INSERT INTO entries SELECT 2, topic, key, 'inq_2', type, 2, 'k2', 0, value, '' FROM entries")
+        sql.execute("INSERT INTO entries SELECT 2, topic, key, 'inq_2', type, 2, 'k2', 0, value, '', 2 FROM entries")
     sql.close()
     file.keep([[draft(3)]], 3)
     assert [entry.seq for entry in file.oldest(0, 10)] == [1, 2, 3]

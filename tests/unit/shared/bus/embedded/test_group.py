@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.bus.embedded.group import Group, Member
-from shared.bus.embedded.log import Span
 from shared.domain.errors import Unavailable
-from shared.ports import Place, Record
+from shared.ports import Place, Record, Span
 
 TOPICS = ("inquiries", "activities")
 
@@ -17,7 +16,7 @@ class Owner(Member):
 
     def __init__(self, group: Group, topics: Sequence[str] = TOPICS) -> None:
         self.places: list[Place] = []
-        super().__init__(group, topics, from_the_start, nothing, lambda _: Span(0, 0))
+        super().__init__(group, topics, from_the_start, nothing, lambda _: Span(0, 0, "log"))
 
     def own(self, places: Sequence[Place]) -> None:
         self.places = list(places)
@@ -81,7 +80,7 @@ async def test_records_that_were_being_read_when_their_place_was_lost_are_not_gi
         group.leave(member)
         return a_log_of(3)
 
-    member = Member(group, LEADS, from_the_start, read, lambda _: Span(0, 3))
+    member = Member(group, LEADS, from_the_start, read, lambda _: Span(0, 3, "log"))
     Owner(group, LEADS)
     assert list(await member.poll(most=10, wait_s=0)) == []
 
@@ -105,7 +104,7 @@ async def test_a_position_that_changed_hands_while_it_was_asked_for_is_asked_for
         ((_place, span),) = spans
         return a_log_of(3)[span.start : span.end]
 
-    member = Member(group, LEADS, positions, read, lambda _: Span(0, 3))
+    member = Member(group, LEADS, positions, read, lambda _: Span(0, 3, "log"))
     assert [record.offset for record in await member.poll(most=10, wait_s=0)] == [2]
 
 
@@ -120,6 +119,6 @@ async def test_a_rewind_while_reading_drops_what_was_read() -> None:
             await member.rewind()
         return a_log_of(3)
 
-    member = Member(group, LEADS, from_the_start, read, lambda _: Span(0, 3))
+    member = Member(group, LEADS, from_the_start, read, lambda _: Span(0, 3, "log"))
     assert list(await member.poll(most=10, wait_s=0)) == []
     assert [record.offset for record in await member.poll(most=10, wait_s=1)] == [0, 1, 2]

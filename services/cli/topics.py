@@ -1,0 +1,43 @@
+"""`./baton topics`: what was gone from the log before a service had read it, and the way on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.cli.asking import ask
+from shared.domain.errors import Misconfigured
+
+
+def missing(environ: Mapping[str, str], url: str | None = None) -> list[str]:
+    """A line for each gap; none where nothing is missing. Raises as `ask`."""
+    return _lines(ask(environ, "GET", "/v1/gaps", url).json()["items"])
+
+
+def sent_again(environ: Mapping[str, str], since: str | None, url: str | None = None) -> str:
+    """Have ingest and the other services publish again what they retain; what was asked, in a sentence."""
+    body = {"since": _instant(since)}
+    ask(environ, "POST", "/v1/spool/resend", url, body)
+    events = ask(environ, "POST", "/v1/gaps/resend", url, body).json()["events"]
+    return (
+        f"Ingest sends again every fact that it retains, and the other services {events} events. "
+        f"Readers drop what they have handled before. Next: ./baton topics accept"
+    )
+
+
+def accepted(environ: Mapping[str, str], url: str | None = None) -> list[str]:
+    """Let the services go on behind every gap; a line for each."""
+    return _lines(ask(environ, "POST", "/v1/gaps/accept", url, {}).json()["items"])
+
+
+def _lines(items: list[dict[str, Any]]) -> list[str]:
+    return [f"{item['service']}: {item['detail']} (found at {item['found_at']})" for item in items]
+
+
+def _instant(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise Misconfigured(f"--since {text} is no date or instant. Write 2026-11-23 or 2026-11-23T09:00Z.") from wrong
+    return at.astimezone().isoformat()

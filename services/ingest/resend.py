@@ -1,0 +1,72 @@
+"""An operator's request to send published facts again, in a file in the data folder: every ingest process that uses
+the folder sees it there, and each spool notes which request it has carried out.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from services.ingest.domain.draft import microseconds_of
+from shared.clock import new_id
+from shared.domain.errors import Unavailable
+from shared.http import Keys
+
+_FILE = "resend.json"
+
+
+class ResendRequest(msgspec.Struct, frozen=True):
+    """Send again what was accepted from `since_us` on (microseconds after 1970)."""
+
+    id: str
+    since_us: int
+
+
+class Since(BaseModel):
+    """From when on accepted facts are sent again; all that are retained if it is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime | None = None
+
+
+def requested(folder: Path) -> ResendRequest | None:
+    """The latest request, if there ever was one."""
+    try:
+        return msgspec.json.decode((folder / _FILE).read_bytes(), type=ResendRequest)
+    except FileNotFoundError:
+        return None
+
+
+def request(folder: Path, since: datetime | None) -> ResendRequest:
+    """Keep a new request. Raises `Unavailable` when the disk does not take it."""
+    made = ResendRequest(new_id(), microseconds_of(since) if since else 0)
+    new = folder / f"{_FILE}.new"
+    try:
+        new.write_bytes(msgspec.json.encode(made))
+        new.replace(folder / _FILE)
+    except OSError as wrong:
+        raise Unavailable(f"{folder} can't be written ({wrong.strerror}); nothing is sent again.") from wrong
+    return made
+
+
+def router(folder: Path, keys: Keys) -> APIRouter:
+    """The operator's route; it needs a key with `operate`."""
+
+    def operator(authorization: Annotated[str | None, Header()] = None) -> None:
+        keys.authorise(authorization, "operate")
+
+    routes = APIRouter()
+
+    @routes.post(
+        "/v1/spool/resend", summary="Publish again what was accepted and is retained", dependencies=[Depends(operator)]
+    )
+    async def resend(ask: Since) -> Response:
+        made = request(folder, ask.since)
+        return Response(msgspec.json.encode({"request": made.id}), media_type="application/json")
+
+    return routes

@@ -1,0 +1,164 @@
+"""Compares what a service has read with what the log still has, so that records which went missing are never skipped in
+silence: retention that overtook a slow reader, deleted records, a topic made again, a log restored from an old copy.
+
+A partition in which something is missing is not read until an operator accepts the loss; the others go on.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from shared import log, metrics
+from shared.db import gaps, position
+from shared.db.engine import Database, Tx
+from shared.db.gaps import Gap
+from shared.db.tables import RuntimeTables
+from shared.ports import Bus, Clock, Place, Record, Span
+
+LOOK_EVERY_S = 5.0
+
+
+class Jump(NamedTuple):
+    """A place where a record at offset `end` came instead of the one at `start`."""
+
+    place: Place
+    start: int
+    end: int
+
+
+def before_jumps(records: Sequence[Record], expected: Mapping[Place, int]) -> tuple[Sequence[Record], list[Jump]]:
+    """The records of each place up to the first whose offset is not the next one, and where that is.
+
+    Only Baton writes to its topics, without transactions and without compaction, so their offsets have no holes.
+    """
+    at = dict(expected)
+    jumps: dict[Place, Jump] = {}
+    whole: list[Record] = []
+    for record in records:
+        place = (record.topic, record.partition)
+        if place in jumps:
+            continue
+        start = at.get(place, record.offset)
+        if start == record.offset:
+            at[place] = record.offset + 1
+            whole.append(record)
+        else:
+            jumps[place] = Jump(place, start, record.offset)
+    return whole, list(jumps.values())
+
+
+class Continuity:
+    """What is missing in the log for one service. `look` compares and remembers; `complete` is its readiness check."""
+
+    def __init__(self, database: Database, bus: Bus, clock: Clock, tables: RuntimeTables) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._tables = tables
+        self._log = log.get(tables.service)
+        self._open: tuple[Gap, ...] | None = None
+        self._next_look = 0.0
+
+    @property
+    def stopped(self) -> frozenset[Place]:
+        """The places that are not read, as of the last look."""
+        return frozenset(gap.place for gap in self._open or ())
+
+    async def complete(self) -> str | None:
+        """Readiness: nothing is missing, else what, since when, and what to do."""
+        if not self._open:
+            return None
+        since = min(gap.found_at for gap in self._open)
+        more = f" (and {len(self._open) - 1} more)" if len(self._open) > 1 else ""
+        return (
+            f"{self._open[0]}{more}, found at {since:%Y-%m-%dT%H:%M:%SZ}. These partitions are not read. "
+            f"Run './baton topics missing', then './baton topics resend' and './baton topics accept'."
+        )
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look again."""
+        return self._clock.monotonic() >= self._next_look
+
+    async def look(self, places: Collection[Place]) -> Mapping[Place, int]:
+        """Compare these places with the log; where to go on reading each. Those in which something is missing are left
+        out. Raises `Unavailable` and the errors of a database that is away.
+        """
+        self._next_look = self._clock.monotonic() + LOOK_EVERY_S
+        wanted = sorted(places)
+        # The position is read before the log, which only grows meanwhile: a position beyond its end is truly beyond.
+        async with self._database.begin() as tx:
+            positions = await position.positions(tx, self._tables, wanted)
+            ids = await position.log_ids(tx, self._tables, wanted)
+        spans = await self._bus.spans(wanted)
+        found = [gap for place in wanted if (gap := self._gap(place, positions[place], ids.get(place), spans[place]))]
+        fresh = {place: spans[place].log_id for place in wanted if place not in ids}
+        for gap in found:
+            fresh.pop(gap.place, None)
+        if fresh or found or self._open != ():
+            async with self._database.begin() as tx:
+                await position.set_log_ids(tx, self._tables, fresh)
+                await self._remember(tx, found)
+        return {place: offset for place, offset in positions.items() if place not in self.stopped}
+
+    async def confirm(self, jumps: Sequence[Jump]) -> None:
+        """Stop the places where the log has truly skipped offsets."""
+        spans = await self._bus.spans([jump.place for jump in jumps])
+        async with self._database.begin() as tx:
+            # Another member may have moved the position since, and a topic that was made again has other offsets.
+            positions = await position.positions(tx, self._tables, list(spans))
+            ids = await position.log_ids(tx, self._tables, list(spans))
+            missing = [
+                self._deleted(place, start, end, spans[place])
+                for place, start, end in jumps
+                if start == positions[place] < end and ids.get(place) == spans[place].log_id
+            ]
+            await self._remember(tx, missing)
+
+    def _gap(self, place: Place, at: int, log_id: str | None, span: Span) -> Gap | None:
+        if log_id is not None and log_id != span.log_id:
+            return self._rest(place, at, span, "recreated", span.start)
+        if at < span.start:
+            return self._deleted(place, at, span.start, span)
+        if at > span.end:
+            return self._rest(place, span.end, span, "truncated", span.end)
+        return None
+
+    def _deleted(self, place: Place, start: int, end: int, span: Span) -> Gap:
+        return Gap(
+            service=self._tables.service,
+            topic=place[0],
+            partition=place[1],
+            from_offset=start,
+            to_offset=end - 1,
+            reason="deleted",
+            resume_at=end,
+            log_id=span.log_id,
+            found_at=self._clock.now(),
+        )
+
+    def _rest(self, place: Place, start: int, span: Span, reason: gaps.Reason, resume_at: int) -> Gap:
+        return Gap(
+            service=self._tables.service,
+            topic=place[0],
+            partition=place[1],
+            from_offset=start,
+            to_offset=None,
+            reason=reason,
+            resume_at=resume_at,
+            log_id=span.log_id,
+            found_at=self._clock.now(),
+        )
+
+    async def _remember(self, tx: Tx, found: Sequence[Gap]) -> None:
+        await gaps.add(tx, found)
+        was, now = self._open or (), tuple(await gaps.open_gaps(tx, self._tables.service))
+        self._open = now
+        for gap in now:
+            if gap not in was:
+                self._log.error("records_missing", what=str(gap), since=gap.found_at.isoformat())
+        for gap in was:
+            if gap not in now:
+                self._log.warning("missing_records_accepted", what=str(gap))
+        for topic in {gap.topic for gap in (*was, *now)}:
+            stopped = {gap.place for gap in now if gap.topic == topic}
+            metrics.partitions_stopped.labels(self._tables.service, topic).set(len(stopped))
