@@ -16,7 +16,7 @@ from services.sla_monitor.domain.known import Known, by_lead
 from services.sla_monitor.domain.opening import Watch
 from services.sla_monitor.domain.settlement import Case
 from services.sla_monitor.domain.watermark import Mark, mark, newest
-from services.sla_monitor.domain.window import Fact, Window
+from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from services.sla_monitor.store import Hold
 from shared import metrics
 from shared.bus.envelope import Received
@@ -68,8 +68,10 @@ class Handlers:
         events = [r.event for r in batch if _concerns_promises(r.event)]
         if not events:
             return
-        leads = list(dict.fromkeys(event.lead_id for event in events))
+        inquiries = [each for event in events if isinstance(event, LeadMerged) for each in _late_inquiry(event)]
+        leads = list(dict.fromkeys([*(event.lead_id for event in events), *(lead_id for lead_id, _ in inquiries)]))
         await store.lock_leads(tx, map(self._partition, leads))
+        await store.save_facts(tx, inquiries)
         cases = await cases_of(tx, await store.windows_of(tx, leads))
         before, known = dict(cases), await self._known(tx, leads, cases)
         for event in events:
@@ -80,7 +82,7 @@ class Handlers:
             elif isinstance(event, LeadRejected):
                 known.end(event.lead_id, event.decided_at, "rejected")
             elif isinstance(event, LeadMerged):
-                known.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
+                _merge(event, known)
         await save(tx, before, known.cases, known.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
@@ -145,8 +147,9 @@ class Handlers:
         known.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
         known.hear_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
+        facts = known.facts.get(event.lead_id, ()) if event.cycle == 1 else ()
         for window in opening.opened(event, agreement, self._watch(event.lead_id, known)):
-            known.open(window, agreement)
+            known.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, known)
 
     async def _park(self, tx: Tx, event: LeadParked, known: Known) -> None:
@@ -243,8 +246,22 @@ def _digest(body: bytes) -> str:
 
 def _concerns_promises(event: Event) -> bool:
     if isinstance(event, LeadMerged):
-        return event.into is not None
+        return event.into is not None or event.received_at is not None
     return isinstance(event, LeadAssigned | LeadParked | LeadRejected)
+
+
+def _late_inquiry(event: LeadMerged) -> list[tuple[str, Fact]]:
+    """The inquiry, if it turned out to be the first of its lead, with the lead as which that goes on."""
+    if event.received_at is None:
+        return []
+    return [(event.into or event.lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]
+
+
+def _merge(event: LeadMerged, known: Known) -> None:
+    if event.into is not None:
+        known.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
+    for lead_id, _ in _late_inquiry(event):
+        known.move_start(lead_id)
 
 
 def _count(case: Case, now: datetime) -> None:

@@ -193,13 +193,15 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     """The inquiry joined a lead that we already have; its owner, if any, keeps it.
 
     `into` is given when this id of the person ceases: the lead goes on under that other id, and nothing more is owed
-    under this one.
+    under this one. `received_at` is given when the inquiry was accepted before all others that had been read: the lead
+    begins there, which may disprove a breach.
     """
 
     TYPE = "baton.lead.merged.v1"
 
     rep: str | None
     into: str | None = None
+    received_at: datetime | None = None
 
 
 class AgreementActivated(Event, frozen=True, kw_only=True):

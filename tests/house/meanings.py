@@ -51,6 +51,7 @@ MEANINGS = {
     "rule": "the routing rule that matched",
     "assigned_at": "when the owner was chosen",
     "received_at": "when ingest accepted the inquiry",
+    "LeadMerged.received_at": "when ingest accepted the inquiry, if it is the first but was read late; else null",
     "respond_by": "the earliest deadline of the owner's promises; null when nothing is promised",
     "cycle": "counts how often this person was judged to be a lead: 2 when they came back after sales had ended it",
     "because": "why a lead changed hands or had waited: `missed`, `declined`, `manual`, `left` or `drained`; else null",

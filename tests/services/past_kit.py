@@ -231,7 +231,8 @@ class Past:
             for service in ("router", "sla_monitor"):
                 rows = await tx.execute(sa.text(f"SELECT topic, partition, next_offset FROM {service}_positions"))  # noqa: S608
                 heard |= {(service, row.topic, row.partition): row.next_offset for row in rows}
-                waiting = await tx.execute(sa.text(f"SELECT count(*) FROM {service}_outbox"))  # noqa: S608
+                query = f"SELECT count(*) FROM {service}_outbox WHERE published_at IS NULL"  # noqa: S608
+                waiting = await tx.execute(sa.text(query))
                 if waiting.scalar_one():
                     return False
         topics = {"router": (INQUIRIES, ACTIVITIES, ESCALATIONS), "sla_monitor": (ASSIGNMENTS, ACTIVITIES)}

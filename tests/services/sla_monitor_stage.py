@@ -168,8 +168,15 @@ def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2, **
     return LeadRejected(**{**_decided(lead, deal, version), **more})
 
 
-def merged(lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, version: int = 2) -> LeadMerged:
-    return LeadMerged(**_decided(lead, deal, version), rep=None, into=into)
+def merged(
+    lead: str = "ld_1",
+    deal: Agreement = DEAL,
+    *,
+    into: str | None,
+    version: int = 2,
+    received_at: datetime | None = None,
+) -> LeadMerged:
+    return LeadMerged(**_decided(lead, deal, version), rep=None, into=into, received_at=received_at)
 
 
 def _decided(lead: str, deal: Agreement, version: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import ActivityRecorded, LeadAssigned, MoveRequested
+from shared.domain.events import ActivityRecorded, LeadAssigned, LeadMerged, MoveRequested
 from tests.agreements import agreement_text
 from tests.services.router_kit import Router, inquiry, running
 
@@ -126,4 +126,12 @@ async def test_a_fact_that_overtakes_its_lead_counts_once_the_lead_is_there(rout
     lead = (await router.client.get("/v1/leads/ld_1")).json()
     assert (lead["state"], lead["reason"]) == ("closed", "lost by ann")
     assert (await router.client.get("/v1/leads/ld_2")).json()["state"] == "assigned"
+    assert await router.early() == 1
+    first = inquiry(2, inquiry_id="inq_first", accepted_at=before.accepted_at)
+    await router.hear(first)
+    [merged] = await router.says(1)
+    assert isinstance(merged, LeadMerged)
+    assert (merged.inquiry_id, merged.received_at) == ("inq_first", before.accepted_at)
+    lead = (await router.client.get("/v1/leads/ld_2")).json()
+    assert (lead["state"], lead["reason"]) == ("closed", "lost by ann")
     assert not await router.early()

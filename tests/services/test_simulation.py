@@ -117,6 +117,38 @@ async def test_the_same_words_under_another_number_give_no_difference_and_the_pa
         assert wrong == {}
 
 
+@pytest.mark.timeout(120)
+async def test_a_first_inquiry_that_was_read_late_gives_no_difference(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
+        await lived.later(minutes=60)
+        await lived.inquire("p3")
+        await lived.act("p3", "call")
+        first_at = clock.at
+        await lived.later(minutes=1)
+        for lead_id, kind in (("p0", "call"), ("p1", "lost")):
+            await lived.act(lead_id, kind)
+        await lived.later(minutes=1)
+        for lead_id in ("p0", "p1", "p2"):
+            await lived.inquire(lead_id)
+        await lived.later(minutes=1)
+        for lead_id in ("p0", "p1", "p2"):
+            await lived.inquire(lead_id, accepted_at=first_at)
+        await lived.later(hours=3)
+        leads, breached = await lived.leads(), await missed(lived)
+        assert {lead_id: lead.state for lead_id, lead in leads.items()} == {
+            "p0": "assigned",
+            "p1": "closed",
+            "p2": "assigned",
+            "p3": "assigned",
+        }
+        assert breached.keys() == {"p2"}
+        assert (await differences(lived))[1] == {}
+        _, found = await differences(lived, draft=parsed(version(7, score=75)))
+        assert {k for k, each in found.items() if not kept(leads[k], breached.get(k, []), each.before)} == set()
+
+
 async def a_morning(lived: Past) -> None:
     """Seven leads, two of which are worth 25 points."""
     await lived.later(minutes=60)

@@ -28,7 +28,7 @@ from shared.domain.events import (
 )
 from shared.ports import Message
 from tests.agreements import agreement
-from tests.services.sla_monitor_stage import DEAL, QUICK, Stage, activity, assigned, from_start, keep, now
+from tests.services.sla_monitor_stage import DEAL, QUICK, Stage, activity, assigned, from_start, keep, merged, now
 
 
 @pytest.fixture
@@ -314,3 +314,32 @@ async def test_a_call_dated_ahead_of_the_database_counts_as_it_was_heard(stage: 
         await stage.hear(activity(at=opened.due_at + timedelta(minutes=10)))
         [met] = await stage.says(WindowMet)
         assert met.at <= opened.due_at + timedelta(seconds=0.2)
+
+
+@pytest.mark.parametrize("into", [None, "ld_1"])
+async def test_a_first_inquiry_that_turns_up_after_the_breach_retracts_it(stage: Stage, into: str | None) -> None:
+    inquiry_at = now() - timedelta(minutes=10)
+    late = merged("ld_1" if into is None else "ld_2", into=into, received_at=inquiry_at)
+    async with stage.monitor() as client:
+        call = activity(at=now() - timedelta(minutes=5))
+        await stage.hear(call, assigned())
+        stage.mark_from_now_on()
+        [breached] = await stage.says(WindowBreached)
+        await stage.hear(late)
+        [retracted] = await stage.says(BreachRetracted)
+        assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, call.activity_id)
+        [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
+        assert (window["state"], window["met_by"]) == ("met", call.activity_id)
+        await stage.hear(late)
+        await stage.settled()
+        assert len(await stage.says(BreachRetracted)) == 1
+
+
+async def test_a_first_inquiry_heard_of_before_the_assignment_moves_the_start(stage: Stage) -> None:
+    inquiry_at = now() - timedelta(minutes=10)
+    async with stage.monitor():
+        call = activity(at=now() - timedelta(minutes=5))
+        await stage.hear(call, merged("ld_2", into="ld_1", received_at=inquiry_at))
+        await stage.settled()
+        await stage.hear(assigned())
+        assert "ld_1" in {met.lead_id for met in await stage.says(WindowMet, 13)}

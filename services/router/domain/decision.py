@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from services.router.domain.desk import Desk, Owner, contact_keys, keys_of_person
 from services.router.domain.handover import Verdict, assigned, decided, held
-from services.router.domain.lead import HELD, MOST_KEYS, Lead, remembered_signals
+from services.router.domain.lead import HELD, MOST_KEYS, Lead, first_received_at, remembered_signals
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, known_facts
 from services.router.domain.qualification import Judgement, judge
@@ -207,6 +207,7 @@ def _join(
     holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
     contact = _filled(lead.contact, inquiry.contact)
+    received_at = first_received_at(lead, inquiry)
     joined = replace(
         lead,
         version=lead.version + 1,
@@ -215,6 +216,7 @@ def _join(
         other_keys=_other_keys(contact, inquiry, (lead, *others)),
         company=_filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
+        received_at=received_at,
     )
     proof = Proof(
         verdict="merged",
@@ -224,7 +226,8 @@ def _join(
         **{**_common(agreement, inquiry, joined, now), **known, "score_parts": ()},
     )
     fields = decided(joined, reason) | {"inquiry_id": inquiry.inquiry_id}
-    return Verdict(joined, LeadMerged(rep=lead.rep, **fields), proof, inquiry.inquiry_id)
+    event = LeadMerged(rep=lead.rep, received_at=received_at if received_at < lead.received_at else None, **fields)
+    return Verdict(joined, event, proof, inquiry.inquiry_id)
 
 
 def _absorb(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
-from shared.domain.events import ActivityRecorded, AgreementRef
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
 from shared.domain.lead import Company, Contact, Signal
 
 CLOSING = ("rejected", "won", "lost")
@@ -88,6 +88,15 @@ def _stage(fact: ActivityRecorded) -> str | None:
 
 def _changed(lead: Lead, now: datetime, **changes: object) -> Lead:
     return replace(lead, version=lead.version + 1, updated_at=now, **changes)
+
+
+def first_received_at(lead: Lead, inquiry: InquiryReceived) -> datetime:
+    """When the first inquiry of the lead was accepted, `inquiry`, which joins it, included: with several ingest
+    processes an earlier one may be read later. Tests do not count, nor do inquiries that join a lead that came back.
+    """
+    if inquiry.test or lead.cycle > 1:
+        return lead.received_at
+    return min(lead.received_at, inquiry.accepted_at)
 
 
 def remembered_signals(before: tuple[Signal, ...], new: tuple[Signal, ...]) -> tuple[Signal, ...]:

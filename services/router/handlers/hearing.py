@@ -1,9 +1,11 @@
 """What the router does with what it hears, a batch at a time: load, decide, save and announce in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from services.router.domain.accounts import Accounts, keys_of
 from services.router.domain.decision import decide
+from services.router.domain.desk import Desk
 from services.router.domain.handover import hand_on
 from services.router.domain.lead import CLOSING, Lead, followed_by
 from services.router.domain.proof import Ask
@@ -28,7 +30,7 @@ class Handlers:
         """Judge each inquiry, in order, after those that have been waiting for somebody."""
         inquiries = [r.event for r in batch if isinstance(r.event, InquiryReceived)]
         async with self._sittings.open(tx) as sitting:
-            known = await self._lay_out(tx, sitting, inquiries)
+            await self._lay_out(tx, sitting, inquiries)
             await drain(tx, sitting)
             for inquiry in inquiries:
                 owner = (
@@ -37,10 +39,7 @@ class Handlers:
                     else None
                 )
                 sitting.add(decide(sitting.agreement, inquiry, sitting.desk, sitting.now, owner))
-            new = [each.lead_id for each in inquiries if each.lead_id not in known]
-            early = await store.take_early_facts(tx, new) if new else []
-            received = {each.lead_id: each.accepted_at for each in reversed(inquiries)}
-            await self._follow(tx, sitting, [fact for fact in early if fact.accepted_at >= received[fact.lead_id]])
+            await self._follow(tx, sitting, await store.take_early_facts(tx, starts_of(inquiries, sitting.desk)))
             if sitting.desk.ended:
                 await drain(tx, sitting)
 
@@ -74,15 +73,14 @@ class Handlers:
             await self._follow(tx, sitting, here)
             await drain(tx, sitting)
 
-    async def _lay_out(self, tx: Tx, sitting: Sitting, inquiries: Sequence[InquiryReceived]) -> Mapping[str, Lead]:
-        """Put on the desk what the inquiries' verdicts need; returns the leads that were there."""
+    async def _lay_out(self, tx: Tx, sitting: Sitting, inquiries: Sequence[InquiryReceived]) -> None:
+        """Put on the desk what the inquiries' verdicts need."""
         desk = sitting.desk
         desk.know(await store.by_id(tx, {inquiry.lead_id for inquiry in inquiries}))
         desk.know(await store.of_persons(tx, [inquiry.contact for inquiry in inquiries]))
         if sitting.asks_for_accounts:
             keys = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
             sitting.accounts = Accounts(await store.owners_of(tx, keys))
-        return dict(desk.leads)
 
     async def _follow(self, tx: Tx, sitting: Sitting, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:
@@ -96,6 +94,16 @@ class Handlers:
             after = followed_by(lead, fact, sitting.now)
             if after is not None:
                 sitting.desk.keep(after)
+
+
+def starts_of(inquiries: Sequence[InquiryReceived], desk: Desk) -> Mapping[str, datetime]:
+    """From when facts count for the leads of these inquiries, also under an id that has become part of another lead."""
+    starts: dict[str, datetime] = {}
+    for inquiry in inquiries:
+        lead = desk.lead(inquiry.lead_id)
+        if lead is not None:
+            starts |= {inquiry.lead_id: lead.received_at, lead.lead_id: lead.received_at}
+    return starts
 
 
 async def move(tx: Tx, sitting: Sitting, lead: Lead, ask: Ask) -> Lead | None:

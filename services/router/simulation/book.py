@@ -1,6 +1,6 @@
 """Leads as they stand in a replay, or stood in the past, with what sales did about them and the promises missed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
@@ -8,7 +8,7 @@ from services.router.domain.simulation import Outcome
 from services.router.domain.simulation_promises import Fact, missed
 from services.router.simulation.keeping import Kept, Standing
 from shared.domain.agreement import Agreement
-from shared.domain.events import ActivityRecorded, InquiryReceived
+from shared.domain.events import ActivityRecorded
 
 
 class Book:
@@ -21,6 +21,7 @@ class Book:
         self.agreements: dict[str, Agreement] = {}
         self._tolerance = tolerance
         self._early: dict[str, list[ActivityRecorded]] = {}
+        self._not_followed: dict[str, list[ActivityRecorded]] = {}
 
     def chain(self, lead_id: str) -> Iterator[Lead]:
         """The lead with this id, if there is one, and those that it became part of, one after the other."""
@@ -48,17 +49,23 @@ class Book:
         known = self.leads.get(fact.lead_id)
         if known is None:
             self._early.setdefault(fact.lead_id, []).append(fact)
+            self._not_followed.setdefault(fact.lead_id, []).append(fact)
             return False
         known.facts += (Fact(fact.kind, fact.accepted_at),)
         self.leads.put(fact.lead_id, known)
         return True
 
-    def early(self, inquiry: InquiryReceived) -> list[ActivityRecorded]:
-        """Facts that came before this first inquiry of their lead did, and are not older than it, in order. Once
-        the lead is there, they are no longer kept.
+    def take_early(self, starts: Mapping[str, datetime]) -> list[ActivityRecorded]:
+        """Facts that came before these leads did, in order, each once. Those from before the start of their lead stay,
+        as they do in the router.
         """
-        waiting = self._early.get(inquiry.lead_id, ())
-        found = [fact for fact in waiting if fact.accepted_at >= inquiry.accepted_at]
+        found: list[ActivityRecorded] = []
+        for lead_id, start_at in starts.items():
+            waiting = self._not_followed.pop(lead_id, [])
+            found += [fact for fact in waiting if fact.accepted_at >= start_at]
+            too_early = [fact for fact in waiting if fact.accepted_at < start_at]
+            if too_early:
+                self._not_followed[lead_id] = too_early
         return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
 
     def outcome(self, standing: Standing, now: datetime) -> Outcome:

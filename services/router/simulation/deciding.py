@@ -14,7 +14,7 @@ from services.router.domain.handover import Verdict, hand_on
 from services.router.domain.lead import HELD, Lead, followed_by
 from services.router.domain.proof import Ask
 from services.router.domain.simulation import why
-from services.router.handlers.hearing import CHANGING
+from services.router.handlers.hearing import CHANGING, starts_of
 from services.router.handlers.waiting import MOST, Fate, fate_of, pools_with_hope, those_who_left
 from services.router.simulation.book import Book
 from services.router.simulation.keeping import Kept, Owners
@@ -72,7 +72,7 @@ class Deciding:
         """Judge each inquiry, in order, after those that have been waiting for somebody. `candidates` are the ids of
         leads that may be theirs.
         """
-        known = self._lay_out(inquiries, candidates)
+        self._lay_out(inquiries, candidates)
         if self._asks and self._owners is not None:
             keys = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
             self._accounts = Accounts(self._owners.of(keys))
@@ -81,9 +81,7 @@ class Deciding:
             owner = self._accounts.owner_of(keys_of(inquiry.company, inquiry.contact)) if self._asks else None
             self._add(decide(self.agreement, inquiry, self.desk, self.now, owner))
             self._asked.add(inquiry.lead_id)
-        new = {inquiry.lead_id: inquiry for inquiry in reversed(inquiries) if inquiry.lead_id not in known}
-        for inquiry in new.values():
-            self._follow(self.book.early(inquiry))
+        self._follow(self.book.take_early(starts_of(inquiries, self.desk)))
 
     def hear(self, facts: Sequence[ActivityRecorded]) -> None:
         """Note what sales did, and do what follows from it."""
@@ -148,10 +146,10 @@ class Deciding:
         self.desk.know(lead for lead in self.book.chain(lead_id) if lead.lead_id not in self.desk.leads)
         return self.desk.lead(lead_id)
 
-    def _lay_out(self, inquiries: Sequence[InquiryReceived], candidates: Sequence[str]) -> set[str]:
-        """Put on the desk what the verdicts need; the ids of inquiries' own leads that were there."""
+    def _lay_out(self, inquiries: Sequence[InquiryReceived], candidates: Sequence[str]) -> None:
+        """Put on the desk what the verdicts need."""
         if not candidates:
-            return set()
+            return
         own = [lead for inquiry in inquiries for lead in self.book.chain(inquiry.lead_id)]
         self.desk.know(own)
         known = set(self.desk.leads)
@@ -160,7 +158,6 @@ class Deciding:
         # Those who are known by it now come before those who were once: the first to have a key keeps it.
         order = sorted(others.values(), key=lambda lead: (keys.isdisjoint(contact_keys(lead.contact)), lead.lead_id))
         self.desk.know(lead for lead in order if lead.lead_id not in known)
-        return known | others.keys()
 
     def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:

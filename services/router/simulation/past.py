@@ -21,6 +21,7 @@ class ToldLead(msgspec.Struct, frozen=True):
 
     lead_id: str
     state: str
+    cycle: int = 1
 
 
 class ToldTurn(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Told(msgspec.Struct, frozen=True):
     turn: ToldTurn | None = None
     rep: str | None = None
     ask: Ask | None = None
+    before: ToldLead | None = None
     same_person: tuple[ToldLead, ...] = ()
     account: ToldAccount | None = None
     pilot: str | None = None

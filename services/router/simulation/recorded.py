@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.handover import held
-from services.router.domain.lead import Lead, followed_by
+from services.router.domain.lead import Lead, first_received_at, followed_by
 from services.router.domain.simulation import Outcome, why
 from services.router.simulation.book import Book
 from services.router.simulation.keeping import Standing
@@ -42,18 +42,18 @@ class Recorded:
 
     def follow(self, rows: Sequence[Row]) -> None:
         """What was recorded at one instant."""
-        late: list[ActivityRecorded] = []
         heard: list[ActivityRecorded] = []
+        asked: list[str] = []
         for row in rows:
             if row.told is not None:
-                inquiry = row.told.inquiry if row.told.ask is None else None
-                if inquiry is not None and self.book.leads.get(inquiry.lead_id) is None:
-                    late += self.book.early(inquiry)
+                if row.told.inquiry is not None and row.told.ask is None:
+                    asked += [str(row.lead_id), row.told.inquiry.lead_id]
                 self._decided(str(row.lead_id), row.told)
             elif row.fact is not None and self.book.hear(row.fact):
                 heard.append(row.fact)
-        for fact in (*heard, *late):
-            lead = next((each for each in self.book.chain(fact.lead_id) if each.into is None), None)
+        starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
+        for fact in (*heard, *self.book.take_early(starts)):
+            lead = self._goes_on(fact.lead_id)
             after = followed_by(lead, fact, rows[0].at) if lead is not None and fact.kind != "declined" else None
             if after is not None:
                 self._change(after, rows[0].at)
@@ -68,6 +68,10 @@ class Recorded:
             standing.lead = replace(lead, respond_by=again.respond_by)
         return self.book.outcome(standing, now)
 
+    def _goes_on(self, lead_id: str) -> Lead | None:
+        """The lead with this id, or the one that it became part of."""
+        return next((lead for lead in self.book.chain(lead_id) if lead.into is None), None)
+
     def _decided(self, lead_id: str, told: Told) -> None:
         known = self.book.leads.get(lead_id)
         before = known.lead if known is not None else None
@@ -80,7 +84,7 @@ class Recorded:
             turn=told.turn.why if told.turn is not None else None,
         )
         if told.verdict == "merged" and before is not None:
-            self._change(before, told.decided_at, asked=True)
+            self._change(_joined(before, told), told.decided_at, asked=True)
         else:
             lead = _lead(lead_id, told, before, self.book.agreements[told.agreement.hash])
             self._change(lead, told.decided_at, said, asked=told.ask is None)
@@ -108,6 +112,11 @@ class Recorded:
             if each is not None and each.state == "parked" and each.pool is not None:
                 self.waiting[each.pool] = self.waiting.get(each.pool, 0) + step
         self.book.change(lead, now, reason, asked=asked)
+
+
+def _joined(lead: Lead, told: Told) -> Lead:
+    assert told.inquiry is not None and told.before is not None, "an inquiry joined a lead"  # noqa: S101, PT018
+    return replace(lead, received_at=first_received_at(replace(lead, cycle=told.before.cycle), told.inquiry))
 
 
 def _part_of(lead: Lead, into: str) -> Lead:

@@ -1,6 +1,7 @@
 """Leads and their owners."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -119,12 +120,16 @@ async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
     await insert_or_skip(tx, early_facts, rows)
 
 
-async def take_early_facts(tx: Tx, lead_ids: Sequence[str]) -> list[ActivityRecorded]:
-    """Those about leads that have just come, in the order of their acceptance; they are no longer kept."""
-    mine = any_of(tx, early_facts.c.lead_id, lead_ids)
-    found = [_decode_fact(body) for body in (await tx.execute(sa.select(early_facts.c.body).where(mine))).scalars()]
+async def take_early_facts(tx: Tx, starts: Mapping[str, datetime]) -> list[ActivityRecorded]:
+    """Those about these leads, in the order of their acceptance, and delete them. Facts from before the start of their
+    lead stay: an earlier inquiry of the person may still be on its way.
+    """
+    mine = any_of(tx, early_facts.c.lead_id, starts)
+    every = [_decode_fact(body) for body in (await tx.execute(sa.select(early_facts.c.body).where(mine))).scalars()]
+    found = [fact for fact in every if fact.accepted_at >= starts[fact.lead_id]]
     if found:
-        await tx.execute(sa.delete(early_facts).where(mine))
+        taken = any_of(tx, early_facts.c.activity_id, [fact.key for fact in found])
+        await tx.execute(sa.delete(early_facts).where(mine & taken))
     return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
 
 

@@ -48,6 +48,12 @@ class Known:
             if case.window.promise not in spared:
                 self.cases[window_id] = settlement.supersede(case, at, self.now, why)
 
+    def move_start(self, lead_id: str) -> None:
+        """The person's first inquiry turned up late and is among the facts: the lead's windows start there."""
+        for window_id in self._by_lead[lead_id]:
+            facts = self.facts.get(lead_id, ())
+            self.cases[window_id] = settlement.move_start(self.cases[window_id], facts, self.now)
+
     def hear_assignment(self, event: LeadAssigned) -> None:
         """Somebody got the lead: that keeps the promises that ask for it.
 

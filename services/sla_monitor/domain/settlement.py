@@ -49,6 +49,19 @@ def hear(case: Case, fact: Fact, now: datetime) -> Case:
     return _concluded(case, window.heard(case.window, fact), now)
 
 
+def move_start(case: Case, facts: Sequence[Fact], now: datetime) -> Case:
+    """The person's first inquiry turned up late: facts count from then on, which may meet the window, or disprove its
+    breach.
+    """
+    moved = window.starting(case.window, facts)
+    if moved is case.window or moved.state not in ("open", "breached"):
+        return case
+    case = _counting(replace(case, window=moved), facts)
+    if moved.state == "breached":
+        return _judged_again(case, facts, now)
+    return _concluded(case, window.judged(case.window, facts, now=now, watermark=None), now)
+
+
 def supersede(case: Case, at: datetime, now: datetime, why: str = "reassigned") -> Case:
     """The promise no longer applies from `at` on: the lead has another owner, or is nobody's business any more."""
     if case.window.state == "open" and at > case.window.decide_at:
@@ -75,10 +88,7 @@ def settle(
     if case.window.state == "open" and not case.window.superseded:
         case = _climb(case, [level for level in _left(case, levels) if level.warning], known_upto, now)
     if verdict.outcome == "breached":
-        case = _concluded(case, verdict, now)
-        case = _concluded(case, window.kept(case.window), now)
-        for fact in facts:
-            case = hear(case, fact, now)
+        case = _judged_again(_concluded(case, verdict, now), facts, now)
         if case.window.superseded:
             case = _quiet(case)
     if case.window.state == "breached" and case.window.look_at is not None:
@@ -94,6 +104,14 @@ def release(case: Case) -> Case:
 def _counting(case: Case, facts: Iterable[Fact]) -> Case:
     counted = window.counting(case.window, facts)
     return case if counted is case.window else replace(case, window=counted)
+
+
+def _judged_again(case: Case, facts: Iterable[Fact], now: datetime) -> Case:
+    """A breached window with what the facts say of it; follow-ups come before what ended the lead."""
+    case = _concluded(case, window.kept(case.window), now)
+    for fact in facts:
+        case = hear(case, fact, now)
+    return case
 
 
 def _concluded(case: Case, verdict: Verdict, now: datetime) -> Case:

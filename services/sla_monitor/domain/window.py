@@ -19,6 +19,10 @@ from shared.domain.follow_up import DECISIVE, ENDING, counts_from
 ASSIGNED = "assigned"
 """The kind of the fact that somebody got the lead. No activity has it: it is made of the router's own word."""
 
+INQUIRY = "inquiry"
+"""The kind of the fact that an inquiry turned up that is the person's first. No activity has it: it is made of the
+router's own word."""
+
 READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
 nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
@@ -114,6 +118,16 @@ class Verdict:
     fact: Fact | None = None
 
 
+def starting(window: Window, facts: Iterable[Fact]) -> Window:
+    """The window from the person's first inquiry on, if one of the facts tells of an earlier one. The same window when
+    none does, or when its facts do not count from an inquiry on: for operations and later owners.
+    """
+    first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=window.counts_from_at)
+    if window.generation != 1 or first_at >= window.counts_from_at:
+        return window
+    return msgspec.structs.replace(window, counts_from_at=first_at)
+
+
 def counting(window: Window, facts: Iterable[Fact]) -> Window:
     """The window with those of the facts that count for it, whenever they came and however often they are told: the
     earliest ones that make up what is needed. The same window when they change nothing. A fact that was accepted
@@ -200,11 +214,12 @@ def superseded(window: Window, at: datetime, why: str = "reassigned") -> Verdict
 def after(window: Window, verdict: Verdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
-    if verdict.outcome in ("met", "retracted"):
-        fact = verdict.fact
+    fact = verdict.fact
+    ended_lead = verdict.outcome == "retracted" and fact is not None and fact.kind not in window.kinds
+    if verdict.outcome in ("met", "retracted") and not ended_lead:
         met_by = activity_id_of(fact.activity_id) if fact else None
         return replace(window, state="met", ended_at=verdict.at, met_by=met_by, look_at=None, hold=None)
-    if verdict.outcome == "cancelled":
+    if verdict.outcome == "cancelled" or ended_lead:
         return replace(window, state="cancelled", ended_at=verdict.at, reason=verdict.why, look_at=None, hold=None)
     if verdict.outcome == "breached":
         breach_id = event_id("breach", window.window_id)
@@ -215,9 +230,10 @@ def after(window: Window, verdict: Verdict) -> Window:
 
 
 def _ended(window: Window, fact: Fact) -> Verdict:
+    in_time = fact.accepted_at <= window.decide_at
     if window.state == "breached":
-        return Verdict("closed", ENDING[fact.kind], fact.accepted_at, fact)
-    if fact.accepted_at > window.decide_at:
+        return Verdict("retracted" if in_time else "closed", ENDING[fact.kind], fact.accepted_at, fact)
+    if not in_time:
         return Verdict("waits", "the fact came after the deadline")
     return Verdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
 

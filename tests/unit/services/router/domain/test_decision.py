@@ -121,6 +121,30 @@ def test_the_same_person_joins_the_lead_and_no_turn_is_taken() -> None:
     assert desk.turns["benelux"].number == 1
 
 
+def test_an_inquiry_accepted_before_the_first_one_that_was_read_moves_the_start_of_its_lead() -> None:
+    desk = Desk()
+    decided(AGREED, inquiry(1), desk)
+    for number, minutes, given in ((2, 2, None), (3, -5, -5), (4, -3, None), (5, -5, None), (6, -8, -8)):
+        event = decided(AGREED, inquiry(number, accepted_at=NOW + timedelta(minutes=minutes)), desk).event
+        assert isinstance(event, LeadMerged)
+        assert event.received_at == (None if given is None else NOW + timedelta(minutes=given))
+    assert desk.leads["ld_1"].received_at == NOW - timedelta(minutes=8)
+    assert desk.leads["ld_1"].inquiry_id == "inq_1"
+
+
+def test_neither_a_test_nor_an_inquiry_from_before_a_lead_came_back_moves_its_start() -> None:
+    desk = Desk()
+    decided(AGREED, inquiry(1), desk)
+    earlier = NOW - timedelta(minutes=5)
+    tried = decided(AGREED, inquiry(2, accepted_at=earlier, test=True), desk)
+    desk.keep(replace(desk.leads["ld_1"], state="closed"))
+    decided(AGREED, inquiry(3, accepted_at=NOW + timedelta(days=1)), desk)
+    joined = decided(AGREED, inquiry(4, accepted_at=earlier), desk)
+    for verdict, received_at in ((tried, NOW), (joined, NOW + timedelta(days=1))):
+        assert isinstance(verdict.event, LeadMerged)
+        assert (verdict.event.received_at, verdict.lead.received_at) == (None, received_at)
+
+
 def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
     desk = Desk()
     verdict = decided(AGREED, inquiry(test=True), desk)

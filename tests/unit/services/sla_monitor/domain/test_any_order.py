@@ -9,22 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
-from services.sla_monitor.domain.settlement import Case, hear, open_case, settle
+from services.sla_monitor.domain.settlement import Case, hear, move_start, open_case, settle
 from services.sla_monitor.domain.watermark import Mark, newest, watermarks
-from services.sla_monitor.domain.window import Fact, Window
+from services.sla_monitor.domain.window import INQUIRY, Fact, Window
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
-from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, at, window
+from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, at, fact, window
 
 DECIDED = 902
 KINDS = ("call", "email", "meeting", "note")
 LADDER = levels(agreement(), window())
 
+EARLY = st.lists(st.integers(-2000, -4), max_size=2)
 seconds = st.one_of(st.integers(-5, 3000), st.sampled_from([-4, -3, 0, 900, 901, DECIDED, DECIDED + 1]))
 
 
 @dataclass(frozen=True)
 class Told:
-    """One record of an instance's log: a fact, or a watermark when `fact` is None."""
+    """One record of an instance's log: a fact, or a watermark when `fact` is None. A fact may be an earlier inquiry."""
 
     upto: datetime
     fact: Fact | None
@@ -60,7 +61,10 @@ class Monitor:
         self.events: list[object] = []
 
     def take(self, instance: str, told: Told) -> None:
-        if told.fact is not None:
+        if told.fact is not None and told.fact.kind == INQUIRY:
+            self.facts.append(told.fact)
+            self._keep(move_start(self._loaded(), self.facts, self.now))
+        elif told.fact is not None:
             self.facts.append(told.fact)
             self._keep(hear(self._loaded(), told.fact, self.now))
         else:
@@ -83,8 +87,11 @@ class Monitor:
         return sum(isinstance(event, kind) for event in self.events)
 
 
-def run(data: st.DataObject, kinds: tuple[str, ...], watched: Window | None = None) -> tuple[Monitor, list[Fact]]:
+def run(
+    data: st.DataObject, kinds: tuple[str, ...], watched: Window | None = None, late: tuple[Fact, ...] = ()
+) -> tuple[Monitor, list[Fact]]:
     logs = {name: data.draw(instance_log(name, kinds), label=name) for name in ("a", "b")}
+    logs["router"] = [Told(fact.accepted_at, fact) for fact in late]
     every = [told.fact for log in logs.values() for told in log if told.fact is not None]
     monitor = Monitor(watched or window())
     while any(logs.values()):
@@ -160,3 +167,34 @@ def test_a_listed_meeting_in_time_is_never_followed_by_a_breach(data: st.DataObj
     met = "meeting" in timely.values() or len(timely) >= ATTEMPTS.at_least
     assert monitor.case.window.state == ("met" if met else "breached")
     assert sum(monitor.count(kind) for kind in (WindowMet, WindowBreached)) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.lists(st.integers(-2000, 2000), max_size=3))
+def test_an_earlier_inquiry_that_turns_up_late_counts_as_if_it_had_come_first(
+    data: st.DataObject, inquiries: list[int]
+) -> None:
+    calls = tuple(fact("call", second, f"early{n}") for n, second in enumerate(data.draw(EARLY)))
+    late = (*calls, *(fact(INQUIRY, second) for second in inquiries))
+    monitor, facts = run(data, KINDS, late=tuple(data.draw(st.permutations(late))))
+    starts_at = at(min(-1, *inquiries) if inquiries else -1) - window().tolerance
+    met = any(f.kind in ("call", "email") and starts_at <= f.accepted_at <= at(DECIDED) for f in facts)
+    assert monitor.case.window.state == ("met" if met else "breached")
+    assert monitor.count(WindowMet) + monitor.count(WindowBreached) == 1
+    assert monitor.count(BreachRetracted) == (met and monitor.count(WindowBreached))
+    assert monitor.case.window.look_at is None
+    retracted = [event.breach_id for event in monitor.events if isinstance(event, BreachRetracted)]
+    assert set(retracted) <= {event.breach_id for event in monitor.events if isinstance(event, WindowBreached)}
+
+
+def test_a_rejection_after_the_first_inquiry_disproves_a_breach_and_cancels_the_window() -> None:
+    monitor = Monitor(window())
+    monitor.now = at(2000)
+    for told in (Told(at(-60), fact("rejected", -60)), Told(at(2000), None)):
+        monitor.take("a", told)
+    monitor.take("b", Told(at(2000), None))
+    monitor.look()
+    assert monitor.case.window.state == "breached"
+    monitor.take("router", Told(at(-90), fact(INQUIRY, -90)))
+    assert (monitor.case.window.state, monitor.case.window.reason) == ("cancelled", "rejected")
+    assert monitor.count(BreachRetracted) == 1
