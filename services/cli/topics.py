@@ -25,8 +25,12 @@ def sent_again(environ: Mapping[str, str], since: str | None, url: str | None = 
 
 
 def accepted(environ: Mapping[str, str], url: str | None = None) -> list[str]:
-    """Let the services go on behind every gap; a line for each."""
-    return _lines(ask(environ, "POST", "/v1/gaps/accept", url, {}).json()["items"])
+    """Let the services go on behind every gap; a line for each, and one for the inquiries that stay missing."""
+    answer = ask(environ, "POST", "/v1/gaps/accept", url, {}).json()
+    lines = _lines(answer["items"])
+    if answer["inquiries"]:
+        lines.append(f"scoreboard: {answer['inquiries']} inquiries that ingest accepted stay missing")
+    return lines
 
 
 def _lines(items: list[dict[str, Any]]) -> list[str]:

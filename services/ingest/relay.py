@@ -18,7 +18,7 @@ from services.ingest.spool_file import Entry
 from shared import log, metrics
 from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, event_id, instant
 from shared.domain.errors import Unavailable, Unwritable
-from shared.domain.events import ACTIVITIES, RecordQuarantined, WatermarkAdvanced
+from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
 from shared.ports import Bus, Clock, Message
 
 BATCH = 1000
@@ -187,8 +187,9 @@ class Relay:
 
 def _message(entry: Entry, instance: str) -> Message:
     headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
-    acceptance = (ACCEPTANCE, f"{instance}/{entry.seq}".encode())
-    return Message(entry.topic, entry.key, entry.value.encode(), (*headers, acceptance))
+    if entry.topic != INQUIRIES or entry.inquiries:  # what an earlier release accepted was not counted
+        headers = (*headers, (ACCEPTANCE, f"{instance}/{entry.seq}".encode()))
+    return Message(entry.topic, entry.key, entry.value.encode(), headers)
 
 
 def _in_place_of(entry: Entry, reason: str, instance: str) -> list[Message]:

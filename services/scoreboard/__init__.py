@@ -3,5 +3,5 @@
 Hears: baton.inquiries.v1, baton.activities.v1, baton.assignments.v1, baton.escalations.v1, baton.quarantine.v1
 Says: nothing
 Keeps: scoreboard_inquiries, scoreboard_leads, scoreboard_windows, scoreboard_escalations, scoreboard_timeline,
-scoreboard_counts, scoreboard_positions, scoreboard_inbox, scoreboard_outbox
+scoreboard_counts, scoreboard_ingests, scoreboard_positions, scoreboard_inbox, scoreboard_outbox
 """

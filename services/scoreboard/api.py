@@ -11,6 +11,7 @@ from services.scoreboard.domain.summaries import summarise
 from services.scoreboard.store import reading
 from services.scoreboard.store.rows import Entry, Place
 from shared.bus.envelope import instant
+from shared.db import gaps
 from shared.domain.errors import NotFound
 from shared.domain.events import TYPES
 from shared.http.cursor import read_cursor, read_position, write_cursor
@@ -32,8 +33,9 @@ def router(platform: Platform) -> APIRouter:
     async def conservation() -> Response:
         async with platform.db.read() as tx:
             equation = conserve(await reading.conservation_counts(tx))
+            unread = await gaps.open_gaps(tx)
         terms = {name: getattr(equation, name) for name in (RECEIVED, *OUTCOMES, IN_FLIGHT)}
-        return _json({**terms, "balanced": equation.balanced})
+        return _json({**terms, "missing": equation.missing, "balanced": equation.balanced and not unread})
 
     @doors.get("/v1/leads/{lead_id}/timeline", summary="Everything that happened to a lead, oldest first")
     async def timeline(

@@ -8,6 +8,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from services.scoreboard.domain.conservation import WRITTEN_OFF, conserve
+from services.scoreboard.domain.counting import ALL, EVENTS
+from services.scoreboard.store import reading, rows
 from shared.bus.envelope import instant
 from shared.db import gaps, outbox
 from shared.db.gaps import Gap
@@ -61,7 +64,10 @@ def router(platform: Platform) -> APIRouter:
         async with platform.db.begin() as tx:
             found = await gaps.open_gaps(tx)
             await gaps.accept(tx, found, platform.clock.now())
-        return _json({"items": [_shown(gap) for gap in found]})
+            missing = conserve(await reading.conservation_counts(tx)).missing
+            if missing:
+                await rows.add_counts(tx, {(ALL, 0, WRITTEN_OFF): missing, (ALL, 0, EVENTS): 1})
+        return _json({"items": [_shown(gap) for gap in found], "inquiries": missing})
 
     return routes
 

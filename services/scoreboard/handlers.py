@@ -10,11 +10,12 @@ import msgspec
 
 from services.scoreboard.domain import inquiries, leads, promises
 from services.scoreboard.domain.counting import ALL, EVENTS, Count, difference
+from services.scoreboard.domain.inquiries import Inquiry
 from services.scoreboard.domain.leads import Lead
 from services.scoreboard.domain.summaries import RANKS
 from services.scoreboard.store import rows
 from services.scoreboard.store.rows import Entry
-from shared.bus.envelope import Received
+from shared.bus.envelope import ACCEPTANCE, Received
 from shared.db.engine import Tx
 from shared.domain.events import (
     ActivityRecorded,
@@ -31,14 +32,16 @@ Moves = Counter[tuple[str, int, str]]
 
 
 async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
-    """Inquiries arrived: count them, and show who they are from."""
+    """Inquiries arrived: count them, and show who they are from. Comes with each copy of an inquiry, since each names
+    an acceptance.
+    """
     heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     moves = _events(batch)
     known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
     people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
     for received, event in heard:
         was = known[event.inquiry_id]
-        known[event.inquiry_id] = now = inquiries.receive(was, event)
+        known[event.inquiry_id] = now = _accept(inquiries.receive(was, event), received)
         _count(moves, received, difference(was, now, inquiries.counts_for))
         lead = leads.inquire(people[event.lead_id], event)
         if now.lead_id is not None and now.lead_id != event.lead_id:
@@ -51,7 +54,11 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
 
 
 async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
-    """Sales did something: it joins the lead's story, and may move its stage. Watermarks say nothing here."""
+    """Sales did something: it joins the lead's story, and may move its stage. Watermarks say how many inquiries ingest
+    has accepted.
+    """
+    markers = [(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
+    await rows.save_markers(tx, markers)
     facts = [r for r in batch if not isinstance(r.event, WatermarkAdvanced)]
     if not facts:
         return
@@ -112,17 +119,36 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
 async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
     """Records were set aside: those that were inquiries count as such."""
     moves = _events(batch)
+    await _quarantine(tx, batch, moves)
+    of_leads = [r for r in batch if isinstance(r.event, RecordQuarantined) and not r.event.origin.startswith("source:")]
+    await rows.add_entries(tx, _entries(of_leads))
+    await rows.add_counts(tx, moves)
+
+
+async def on_set_aside(tx: Tx, batch: Sequence[Received]) -> None:
+    """The scoreboard could not handle a record itself: if it was an inquiry, that was read all the same."""
+    moves = _events(batch)
+    await _quarantine(tx, batch, moves)
+    await rows.add_counts(tx, moves)
+
+
+async def _quarantine(tx: Tx, batch: Sequence[Received], moves: Moves) -> None:
     heard = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
     stuck = [(r, event, found) for r, event in heard if (found := inquiries.inquiry_in(event)) is not None]
     known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]
-        known[found.inquiry_id] = now = inquiries.quarantine(was, event, found)
+        known[found.inquiry_id] = now = _accept(inquiries.quarantine(was, event, found), received)
         _count(moves, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
-    of_leads = [r for r, event in heard if not event.origin.startswith("source:")]
-    await rows.add_entries(tx, _entries(of_leads))
-    await rows.add_counts(tx, moves)
+
+
+def _accept(inquiry: Inquiry, received: Received) -> Inquiry:
+    """The inquiry with the acceptance that its record names, or that stayed in ingest's spool."""
+    event, header = received.event, received.record.headers.get(ACCEPTANCE)
+    if isinstance(event, RecordQuarantined) and event.origin.startswith("spool:"):
+        return inquiries.accept(inquiry, event.origin.removeprefix("spool:"))
+    return inquiry if header is None else inquiries.accept(inquiry, header.decode(errors="replace"))
 
 
 def _events(batch: Iterable[Received]) -> Moves:

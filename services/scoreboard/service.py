@@ -4,6 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import api, gaps, handlers
+from services.scoreboard.completeness import Completeness
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -27,7 +28,9 @@ CONSUMPTION = Consumption(
         ESCALATIONS: handlers.on_escalations,
         QUARANTINE: handlers.on_quarantine,
     },
+    set_aside=handlers.on_set_aside,
     gather_s=0.25,
+    repeated=(INQUIRIES,),
 )
 
 
@@ -53,7 +56,13 @@ def build(platform: Platform) -> Service:
     return Service(
         name="scoreboard",
         routers=(api.router(platform), gaps.router(platform), Pages(platform, zone, live).router()),
-        tasks={"consume": consumer.run, "relay": relay.run, "live": live.run, "trim": _trimmer(platform).run},
+        tasks={
+            "consume": consumer.run,
+            "relay": relay.run,
+            "live": live.run,
+            "trim": _trimmer(platform).run,
+            "completeness": Completeness(platform.db, platform.bus).run,
+        },
         closes=(live.close,),
         checks={"database": database, "records": consumer.complete},
         notes={"consumer": consumer.note},

@@ -60,7 +60,7 @@ class Board:
 
     async def balanced(self, **terms: int) -> None:
         """Wait until the equation holds and has these terms."""
-        await eventually(lambda: self._has({**terms, "balanced": True}))
+        await eventually(lambda: self.counts(**terms, balanced=True))
 
     async def told(self, lead_id: str, count: int) -> list[dict[str, Any]]:
         """The lead's story once it has `count` events."""
@@ -75,12 +75,13 @@ class Board:
         items: list[dict[str, Any]] = (await self.get(path))["items"]
         return items
 
-    async def _has(self, terms: dict[str, Any]) -> str | None:
+    async def counts(self, **terms: int | bool) -> str | None:
+        """None once the equation has these terms, else what it has."""
         found = await self.get("/v1/conservation")
         return None if terms.items() <= found.items() else f"{found} instead of {terms}"
 
 
-async def eventually(look: Callable[[], Awaitable[str | None]], *, within_s: float = 15) -> None:
+async def eventually(look: Callable[[], Awaitable[str | None]], *, within_s: float = 30) -> None:
     """Return once `look` finds nothing wrong (None); fail with what it last found wrong."""
     wrong: str | None = "never looked"
     try:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.scoreboard.store import reading
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import encode
+from shared.bus.envelope import ACCEPTANCE, encode
+from shared.db import gaps
 from shared.db.engine import Database
-from shared.domain.events import INQUIRIES, AgreementRef, RepRef, WatermarkAdvanced
+from shared.db.gaps import Gap
+from shared.domain.events import ACTIVITIES, INQUIRIES, AgreementRef, InquiryReceived, RepRef, WatermarkAdvanced
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
 from tests.agreements import agreement_text
@@ -88,18 +91,76 @@ async def test_order_and_repetition_change_nothing(board: Board) -> None:
     ]
 
 
-async def test_a_verdict_ahead_of_its_inquiry_shows_as_unbalanced_until_it_arrives(board: Board) -> None:
+async def test_a_verdict_ahead_of_its_inquiry_is_never_red(board: Board) -> None:
     await board.hear(assigned())
-
-    async def unbalanced() -> str | None:
-        found = await board.get("/v1/conservation")
-        return None if found["assigned"] == 1 and not found["balanced"] else str(found)
-
-    await eventually(unbalanced)
-    assert "unbalanced" in await board.page()
-    await board.hear(inquiry())
     await board.balanced(received=1, assigned=1)
     assert "unbalanced" not in await board.page()
+    await board.hear(inquiry())
+    await board.told("ld_1", 2)
+    await board.balanced(received=1, assigned=1)
+
+
+async def test_an_inquiry_that_ingest_counted_and_nobody_has_is_red_until_it_comes_or_is_accepted(board: Board) -> None:
+    await board.bus.publish([accepted_as(board, inquiry("ld_1"), "in_a/1"), *markers(board, "in_a", 3)])
+    await eventually(lambda: board.counts(received=3, in_flight=1, missing=2, balanced=False))
+    assert "2 inquiries are missing" in await board.page()
+    await board.bus.publish([accepted_as(board, inquiry("ld_2"), "in_a/2")] * 2)
+    await eventually(lambda: board.counts(received=3, in_flight=2, missing=1, balanced=False))
+    answer = await board.client.post("/v1/gaps/accept", headers=KEY)
+    assert answer.json() == {"items": [], "inquiries": 1}
+    await board.balanced(received=2, missing=0)
+
+
+async def test_what_two_ingest_processes_accepted_is_one_inquiry_and_hides_no_other_one(board: Board) -> None:
+    both = [accepted_as(board, inquiry("ld_1"), name) for name in ("in_a/1", "in_b/1", "in_a/1")]
+    await board.bus.publish([*both, *markers(board, "in_a", 1), *markers(board, "in_b", 2)])
+    await eventually(lambda: board.counts(received=2, in_flight=1, missing=1))
+
+
+async def test_a_count_that_goes_on_under_another_name_counts_once(board: Board) -> None:
+    here = [accepted_as(board, inquiry(f"ld_{n}"), f"in_a/{n}") for n in (1, 2)]
+    await board.bus.publish([*here, *markers(board, "in_a", 2)])
+    later = accepted_as(board, inquiry("ld_3"), "in_b/3")
+    lost = markers(board, "in_b", 4)
+    await board.bus.publish([later, *lost, *markers(board, "in_a", 0, state="left")])
+    await eventually(lambda: board.counts(received=4, in_flight=3, missing=1))
+
+
+async def test_an_inquiry_that_cannot_be_read_is_not_missing(board: Board) -> None:
+    good = accepted_as(board, inquiry("ld_9"), "in_a/1")
+    await board.bus.publish([replace(good, value=b"{"), *markers(board, "in_a", 2)])
+    await eventually(lambda: board.counts(received=2, in_flight=1, missing=1))
+
+
+async def test_the_page_is_red_where_a_service_stopped_reading(board: Board, database: Database) -> None:
+    gap = Gap(
+        service="router",
+        topic=INQUIRIES,
+        partition=3,
+        from_offset=17,
+        to_offset=19,
+        reason="deleted",
+        resume_at=20,
+        log_id="log",
+        found_at=NINE,
+    )
+    async with database.begin() as tx:
+        await gaps.add(tx, [gap])
+    page = await board.page()
+    assert "3 records of baton.inquiries.v1/3, offsets 17 to 19, are gone from the log" in page
+    assert "balanced" not in page
+    assert (await board.get("/v1/conservation"))["balanced"] is False
+
+
+def accepted_as(board: Board, event: InquiryReceived, acceptance: str) -> Message:
+    message = encode(board.envelope(event))
+    return replace(message, headers=(*message.headers, (ACCEPTANCE, acceptance.encode())))
+
+
+def markers(board: Board, instance: str, inquiries: int, *, state: str = "running") -> list[Message]:
+    event = WatermarkAdvanced(lead_id="", instance=instance, upto=NINE, state=state, inquiries=inquiries)
+    message = encode(board.envelope(event))
+    return [replace(message, partition=number) for number in range(board.bus.partitions(ACTIVITIES))]
 
 
 async def test_an_inquiry_that_cannot_be_read_is_received_and_quarantined(board: Board) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.scoreboard.domain.conservation import IN_FLIGHT, RECEIVED
+from services.scoreboard.domain.conservation import ACCEPTANCES, IN_FLIGHT, RECEIVED
 from services.scoreboard.domain.counting import ALL, Count
 from services.scoreboard.domain.day import quarter_of
 from shared.domain.events import INQUIRIES, InquiryReceived, LeadAssigned, LeadDecided, RecordQuarantined
@@ -23,7 +23,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
     lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
 
-    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be.
+    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be. `acceptances` names
+    the acceptances of it that were read, separated by spaces.
     """
 
     inquiry_id: str
@@ -36,6 +37,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = IN_FLIGHT
     decided_at: datetime | None = None
     version: int = -1
+    acceptances: str = ""
 
 
 class SetAside(msgspec.Struct, frozen=True):
@@ -63,6 +65,14 @@ def receive(inquiry: Inquiry, event: InquiryReceived) -> Inquiry:
     )
 
 
+def accept(inquiry: Inquiry, acceptance: str) -> Inquiry:
+    """Ingest accepted the inquiry, as this acceptance. One that is known changes nothing."""
+    known = inquiry.acceptances.split()
+    if acceptance in known:
+        return inquiry
+    return msgspec.structs.replace(inquiry, acceptances=" ".join([*known, acceptance]))
+
+
 def decide(inquiry: Inquiry, event: LeadAssigned | LeadDecided) -> Inquiry:
     """The router gave a verdict. One under an older version of the lead than is known changes nothing."""
     if event.lead_version <= inquiry.version:
@@ -86,15 +96,17 @@ def quarantine(inquiry: Inquiry, event: RecordQuarantined, found: SetAside) -> I
 def inquiry_in(event: RecordQuarantined) -> SetAside | None:
     """What the record means for the count of inquiries; None for a record that was no inquiry.
 
-    Set aside at the door, it is one received and one quarantined. Set aside by the router, it got nowhere. Set aside
-    by the scoreboard itself, it arrived all the same. Bytes without an id are known by their place in the log, which
-    router and scoreboard name alike.
+    Set aside at the door or on its way to the log, it is one received and one quarantined. Set aside by the router,
+    it got nowhere. Set aside by the scoreboard itself, it arrived all the same. Bytes without an id are known by their
+    place in the log, which router and scoreboard name alike.
     """
     was_inquiry = event.record_type == InquiryReceived.TYPE or event.origin.startswith(f"{INQUIRIES}/")
     if event.origin.startswith("source:") and (was_inquiry or event.record_type is None):
         return SetAside(event.inquiry_id or _id_in(event.body) or event.quarantine_id, received=True, stuck=True)
+    name = event.inquiry_id or _id_in(event.body) or event.origin
+    if was_inquiry and event.origin.startswith("spool:"):
+        return SetAside(name, received=True, stuck=True)
     if was_inquiry and event.service in ("router", "scoreboard"):
-        name = event.inquiry_id or _id_in(event.body) or event.origin
         return SetAside(name, received=event.service == "scoreboard", stuck=event.service == "router")
     return None
 
@@ -105,6 +117,8 @@ def counts_for(inquiry: Inquiry) -> Iterator[Count]:
         yield ALL, RECEIVED
     if inquiry.outcome != IN_FLIGHT:
         yield ALL, inquiry.outcome
+    for _ in inquiry.acceptances.split():
+        yield ALL, ACCEPTANCES
     if inquiry.received_at is not None and not inquiry.test:
         quarter = quarter_of(inquiry.received_at)
         yield quarter, RECEIVED

@@ -17,6 +17,7 @@ from services.scoreboard.domain.summaries import summarise
 from services.scoreboard.store import lists, reading
 from services.scoreboard.store.rows import Entry
 from shared.db.engine import Tx
+from shared.db.gaps import Gap, open_gaps
 from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned
 
 ROWS = 10
@@ -33,6 +34,7 @@ class Scoreboard:
     day: Day
     steps: Sequence[Step]
     conservation: Conservation
+    gaps: Sequence[Gap]
     windows: Sequence[tuple[Window, Lead | None]]
     window_count: int
     overdue: int
@@ -87,6 +89,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         day=day,
         steps=funnel(await reading.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
         conservation=conserve(await reading.conservation_counts(tx)),
+        gaps=await open_gaps(tx),
         windows=await reading.open_windows(tx, most=ROWS),
         window_count=await reading.open_window_count(tx),
         overdue=await reading.overdue_count(tx, now, most=COUNT_TO),

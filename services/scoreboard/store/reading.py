@@ -5,7 +5,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from services.scoreboard.domain.conservation import IN_FLIGHT, OUTCOMES, RECEIVED
+from services.scoreboard.domain.conservation import (
+    ACCEPTANCES,
+    DUE,
+    EARLY,
+    IN_FLIGHT,
+    OUTCOMES,
+    RECEIVED,
+    WRITTEN_OFF,
+)
 from services.scoreboard.domain.counting import ALL, EVENTS
 from services.scoreboard.domain.leads import Lead
 from services.scoreboard.domain.promises import OPEN, Escalation, Window
@@ -14,7 +22,9 @@ from services.scoreboard.store.tables import (
     counts,
     escalations,
     escalations_firing,
+    ingests,
     inquiries,
+    inquiries_early,
     inquiries_waiting,
     leads,
     timeline,
@@ -26,14 +36,24 @@ from shared.db.engine import Instant, Tx
 
 async def conservation_counts(tx: Tx) -> dict[str, int]:
     """The terms of the equation, each counted on its own, all of one instant (which takes one statement)."""
-    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, *OUTCOMES))
+    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, ACCEPTANCES, DUE, WRITTEN_OFF, *OUTCOMES))
     query = sa.union_all(
         sa.select(counts.c.name, sa.cast(sa.func.sum(counts.c.value), sa.BigInteger).label("value"))
         .where(wanted)
         .group_by(counts.c.name),
         sa.select(sa.literal(IN_FLIGHT), sa.func.count()).select_from(inquiries).where(inquiries_waiting),
+        sa.select(sa.literal(EARLY), sa.func.count()).select_from(inquiries).where(inquiries_early),
     )
     return {row[0]: int(row[1]) for row in await tx.execute(query)}
+
+
+async def counted_by_ingest(tx: Tx) -> dict[str, int]:
+    """How many inquiries each ingest instance has accepted, ever, by its newest marker that was read."""
+    newest: dict[str, tuple[datetime, bool, int]] = {}
+    for row in await tx.execute(sa.select(ingests)):
+        marker = (row.upto, row.state == "left", row.inquiries)
+        newest[row.instance] = max(marker, newest.get(row.instance, marker))
+    return {instance: inquiries for instance, (_, _, inquiries) in newest.items()}
 
 
 async def period_counts(tx: Tx, start: str, end: str) -> dict[str, int]:

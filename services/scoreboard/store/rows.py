@@ -12,13 +12,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.scoreboard.domain.counting import ALL
 from services.scoreboard.domain.inquiries import Inquiry
 from services.scoreboard.domain.leads import Lead
 from services.scoreboard.domain.promises import Escalation, Window
-from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
-from shared.db.bulk import insert_or_skip
+from services.scoreboard.store.tables import counts, escalations, ingests, inquiries, leads, timeline, windows
+from shared.db.bulk import insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.db.text import indexable
+from shared.domain.events import WatermarkAdvanced
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -93,6 +95,25 @@ async def add_counts(tx: Tx, moves: Mapping[tuple[str, int, str], int]) -> None:
     keys = ["period", "shard", "name"]
     moved = {"value": counts.c.value + insert.excluded.value}
     await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=moved), rows)
+
+
+async def set_count(tx: Tx, name: str, value: int) -> bool:
+    """Set a counter that one place alone knows; returns whether it changed."""
+    row = {"period": ALL, "shard": 0, "name": name, "value": value}
+    here = [counts.c[key] == row[key] for key in ("period", "shard", "name")]
+    if (await tx.execute(sa.select(counts.c.value).where(*here))).scalar_one_or_none() == value:
+        return False
+    await upsert_rows(tx, counts, [row])
+    return True
+
+
+async def save_markers(tx: Tx, markers: Sequence[tuple[int, WatermarkAdvanced]]) -> None:
+    """Save the last marker of each ingest instance on each partition; of several the last one in order."""
+    given = [
+        {"instance": m.instance, "partition": at, "upto": m.upto, "state": m.state, "inquiries": m.inquiries}
+        for at, m in markers
+    ]
+    await upsert_rows(tx, ingests, sorted(given, key=lambda row: (row["instance"], row["partition"])))
 
 
 async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:

@@ -24,6 +24,7 @@ inquiries = sa.Table(
     sa.Column("outcome", Text, nullable=False, server_default=IN_FLIGHT),
     sa.Column("decided_at", Instant),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
+    sa.Column("acceptances", Text, nullable=False, server_default=""),
 )
 inquiries_waiting = sa.and_(
     inquiries.c.outcome == sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_not(None)
@@ -33,6 +34,23 @@ sa.Index(
     inquiries.c.received_at,
     postgresql_where=inquiries_waiting,
     sqlite_where=inquiries_waiting,
+)
+inquiries_early = sa.and_(inquiries.c.outcome != sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_(None))
+sa.Index(
+    "ix_scoreboard_inquiries_early",
+    inquiries.c.decided_at,
+    postgresql_where=inquiries_early,
+    sqlite_where=inquiries_early,
+)
+
+ingests = sa.Table(
+    "scoreboard_ingests",
+    metadata,
+    sa.Column("instance", Key, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("upto", Instant, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("inquiries", sa.BigInteger, nullable=False),
 )
 
 leads = sa.Table(
