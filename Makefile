@@ -21,12 +21,12 @@ test: $(VENV)/dev ## run every test, on real Kafka, PostgreSQL and Chromium
 	@$(BIN)/python -m pytest -rs -m "not alone" -n 2 --dist loadgroup
 	@$(BIN)/python -m pytest -rs -m alone
 
-check: $(VENV)/dev ## lint, types, import contracts, house tests and fast tests: under two minutes
+check: $(VENV)/dev ## lint, types, import contracts, architecture tests and fast tests: under two minutes
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
-	@$(BIN)/python -m pytest tests/unit tests/house -n 2
+	@$(BIN)/python -m pytest tests/unit tests/architecture -n 2
 
 fuzz: $(VENV)/dev ## send hostile input to every reader and to both layouts for MINUTES (60)
 	@$(BIN)/python -m tests.prepare

@@ -1,3 +1,3 @@
 """What runs Baton as separate services: images, migrations, topics, dashboards, and the real parts (Kafka,
-PostgreSQL, a front door) for a machine without docker.
+PostgreSQL, a reverse proxy) for a machine without docker.
 """

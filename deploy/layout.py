@@ -1,4 +1,4 @@
-"""The production layout on this machine: Kafka, PostgreSQL, one process per service and the front door. Crash-only:
+"""The production layout on this machine: Kafka, PostgreSQL, one process per service and the reverse proxy. Crash-only:
 whatever ends is started again, for as long as the layout runs, and a start first ends what a killed run left behind.
 """
 
@@ -17,14 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
 
-from deploy.parts.front import FrontDoor, Service
-from deploy.parts.kafka import KafkaBroker, Profile
-from deploy.parts.keeper import Keeper, Part, last_lines
-from deploy.parts.ports import LOOPBACK, free_ports, is_free
-from deploy.parts.postgres import PostgresCluster
-from deploy.parts.process import PartError, Process, end_marked
-from deploy.parts.service import ROOT, ServiceProcess
-from deploy.parts.status import Status
+from deploy.local.kafka import KafkaBroker, Profile
+from deploy.local.ports import LOOPBACK, free_ports, is_free
+from deploy.local.postgres import PostgresCluster
+from deploy.local.process import ComponentError, Process, end_marked
+from deploy.local.proxy import ReverseProxy, Service
+from deploy.local.service import ROOT, ServiceProcess
+from deploy.local.status import Status
+from deploy.local.supervisor import Component, Supervisor, last_lines
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
@@ -38,7 +38,7 @@ class Layout:
     """The production layout, with all that it keeps in `folder`.
 
     `environ` holds settings for the services (`BATON_...`); keys that it lacks are made up and kept in `folder`.
-    `kafka` (a bootstrap address) and `database_url` name running ones to use instead of own ones. The front door is
+    `kafka` (a bootstrap address) and `database_url` name running ones to use instead of own ones. The reverse proxy is
     on `port`, or a free one if None. `replicas` says how many processes a service has where it is not one. With
     `restart` a part that ends is started again for as long as the layout runs, and `warn` gets a line when one keeps
     failing and when it runs again; `parts.json` in `folder` says the same. Usable as a context manager that starts and
@@ -62,7 +62,7 @@ class Layout:
     ) -> None:
         self.folder = folder.resolve()
         self.port = port or 0
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, Component] = {}
         self.kafka = kafka or ""
         self.database_url = database_url or ""
         self.made_up: dict[str, str] = {}
@@ -72,7 +72,7 @@ class Layout:
         self._names = [(name, number) for name in services for number in range((replicas or {}).get(name, 1))]
         self._restart, self._profile, self._say = restart, profile, say
         self._status = Status(self.folder / "parts.json", warn)
-        self._keepers: list[Keeper] = []
+        self._keepers: list[Supervisor] = []
         self._late: set[str] = set()
         self._own_postgres: PostgresCluster | None = None
         self._migrating: threading.Thread | None = None
@@ -81,19 +81,19 @@ class Layout:
 
     @property
     def url(self) -> str:
-        """Where the front door answers, without a slash at the end; known for sure once it is started."""
+        """Where the reverse proxy answers, without a slash at the end; known for sure once it is started."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def services(self) -> list[ServiceProcess]:
         """The services' processes, in the order of their start."""
-        return [part for part in self.parts.values() if isinstance(part, ServiceProcess)]
+        return [component for component in self.parts.values() if isinstance(component, ServiceProcess)]
 
     def service(self, name: Service, number: int = 0) -> ServiceProcess:
         """A service's process, to be killed, paused, or started where nobody else does; `number` counts from 0."""
-        part = self.parts[_numbered(name, number)]
-        assert isinstance(part, ServiceProcess)  # noqa: S101 (only services have these names)
-        return part
+        component = self.parts[_numbered(name, number)]
+        assert isinstance(component, ServiceProcess)  # noqa: S101 (only services have these names)
+        return component
 
     def start(self) -> Self:
         """Start everything and return when every service is ready, or at once where Kafka or PostgreSQL ran before and
@@ -106,27 +106,29 @@ class Layout:
         try:
             self._stop_leftovers()
             if self.port and not is_free(self.port):
-                raise PartError(
+                raise ComponentError(
                     "front", f"port {self.port} is taken. Set BATON_PORT to a free port, or stop what uses it."
                 )
             self._start_stores()
             self._migrate()
             self._start_services()
             if self._restart:
-                self._keepers = [Keeper(name, part, self._status.report) for name, part in self.parts.items()]
-                for keeper in self._keepers:
-                    keeper.begin()
+                self._keepers = [
+                    Supervisor(name, component, self._status.report) for name, component in self.parts.items()
+                ]
+                for supervisor in self._keepers:
+                    supervisor.begin()
         except BaseException:
             self.stop()
             raise
         return self
 
     def stop(self) -> None:
-        """Stop the services together (they drain; SIGKILL after 15 s), then the front door, Kafka and PostgreSQL."""
+        """Stop the services together (they drain; SIGKILL after 15 s), then the reverse proxy, Kafka and PostgreSQL."""
         self._stopping.set()
-        ends: dict[str, Callable[[], None]] = {name: part.stop for name, part in self.parts.items()}
+        ends: dict[str, Callable[[], None]] = {name: component.stop for name, component in self.parts.items()}
         if self._keepers:
-            ends = dict(zip(self.parts, (keeper.end for keeper in self._keepers), strict=True))
+            ends = dict(zip(self.parts, (supervisor.end for supervisor in self._keepers), strict=True))
         together = [ends.pop(service.name) for service in self.services]
         if together:
             with ThreadPoolExecutor(len(together)) as threads:
@@ -156,7 +158,7 @@ class Layout:
             (self.folder / "log").mkdir(parents=True, exist_ok=True)
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as wrong:
-            raise PartError(
+            raise ComponentError(
                 "data folder",
                 f"{self.folder} can't be written ({wrong.strerror}). Set BATON_DATA to a folder that you may write to.",
             ) from wrong
@@ -164,7 +166,7 @@ class Layout:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
-            raise PartError(
+            raise ComponentError(
                 "data folder",
                 f"{self.folder} is in use by another `make production`. Stop that one, or set BATON_DATA to another "
                 f"folder (and BATON_PORT to another port).",
@@ -205,7 +207,7 @@ class Layout:
         self.parts[name] = store
         try:
             store.start()
-        except PartError as wrong:
+        except ComponentError as wrong:
             if not (self._restart and store.made):
                 raise
             self._late.add(name)
@@ -220,7 +222,7 @@ class Layout:
 
     def _migrate_when_there(self) -> None:
         while not self._stopping.wait(_MIGRATE_AGAIN_S):
-            with suppress(PartError):
+            with suppress(ComponentError):
                 return self._migrate_now()
         return None
 
@@ -240,7 +242,7 @@ class Layout:
             check=False,
         )
         if done.returncode != 0:
-            raise PartError("migrate", f"the database could not be brought up to date.\n{done.stderr.strip()}")
+            raise ComponentError("migrate", f"the database could not be brought up to date.\n{done.stderr.strip()}")
 
     def _start_services(self) -> None:
         self._say("Starting the services ...")
@@ -254,7 +256,7 @@ class Layout:
             env = {**common, "BATON_DATA": str(self.folder / name)}
             self.parts[own] = ServiceProcess(name, self.folder / "log", name=own, port=port, env=env).start()
             upstreams[name] = f"{upstreams.get(name, '')} {LOOPBACK}:{port}".strip()
-        front = FrontDoor(self.folder / "front", upstreams, port=self.port)
+        front = ReverseProxy(self.folder / "front", upstreams, port=self.port)
         self.parts["front"] = front
         front.start()
         if self._late:
@@ -268,7 +270,7 @@ class Layout:
         while waiting := [service for service in waiting if not service.ready()]:
             for service in waiting:
                 if service.pid is None:
-                    raise PartError(service.name, f"ended while it started. {_said(service.log)}")
+                    raise ComponentError(service.name, f"ended while it started. {_said(service.log)}")
             if time.monotonic() > end:
                 self._say_who_is_late(waiting)
                 return

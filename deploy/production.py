@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.layout import Layout
-from deploy.parts.process import PartError
+from deploy.local.process import ComponentError
 from shared.domain.errors import Misconfigured, Problem
 from shared.http import refuse_weak_admin_key
 from shared.settings import Settings, read, refuse_unread
@@ -52,7 +52,7 @@ def main(environ: Mapping[str, str]) -> int:
         _write(_welcome(layout))
         while True:
             signal.pause()
-    except PartError as wrong:
+    except ComponentError as wrong:
         return _failed(str(wrong), 2)
     except KeyboardInterrupt:
         _write("\nStopping ...\n")

@@ -43,10 +43,10 @@ class Record(msgspec.Struct, frozen=True):
     headers: Mapping[str, bytes]
 
 
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 """A topic and a partition."""
 
-Positions = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
+LoadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 """Tells from which offset to read each place: the service's database knows; the broker's offsets are advisory. A place
 that is left out is not read until `rewind`.
 """
@@ -62,7 +62,7 @@ class Span(NamedTuple):
     log_id: str
 
 
-class Subscription(Protocol):
+class GroupMember(Protocol):
     """One member of a consumer group.
 
     At any instant each place of the topics belongs to one member, but a member may learn late that it lost one, so
@@ -70,8 +70,8 @@ class Subscription(Protocol):
     says.
     """
 
-    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
-        """Up to `most` records, in offset order per place; empty after `wait_s` seconds without any.
+    async def poll(self, *, max_records: int, wait_s: float) -> Sequence[Record]:
+        """Up to `max_records` records, in offset order per place; empty after `wait_s` seconds without any.
 
         Raises `Unavailable` when the broker can't be reached or the member was expelled: close and subscribe again.
         """
@@ -81,7 +81,7 @@ class Subscription(Protocol):
         """Read all places again from what `positions` says, dropping what was polled since."""
         ...
 
-    async def note(self, offsets: Mapping[Place, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Tell the broker how far we are (next offset to read), for its lag figures; failure is ignored."""
         ...
 
@@ -107,11 +107,11 @@ class Bus(Protocol):
         """
         ...
 
-    async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
+    async def subscribe(self, *, group: str, topics: Sequence[str], positions: LoadPositions) -> GroupMember:
         """Join `group` as a new member."""
         ...
 
-    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+    async def spans(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, Span]:
         """What the log has of each place now. Raises `Unavailable`, also where a topic is missing."""
         ...
 
@@ -128,5 +128,5 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of all connections; never hangs longer than five seconds."""
+        """Close all connections; never hangs longer than five seconds."""
         ...

@@ -51,7 +51,7 @@ class Settings(SettingsModel):
     )
     keys: Path | None = Field(None, description="File with the digests of further keys, made by './baton keys create'.")
     identity_key: SecretStr | None = Field(
-        None, description="Secret from which lead ids are derived; the same for all ingest replicas, for ever."
+        None, description="Secret from which lead ids are derived; the same for all ingest replicas, forever."
     )
     database_url: SecretStr | None = Field(
         None, description="postgresql+asyncpg:// URL; without it, SQLite in the data folder."

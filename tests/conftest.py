@@ -14,7 +14,7 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from tests.tables import make_tables
 
-pytest_plugins = ["tests.parts"]
+pytest_plugins = ["tests.servers"]
 log.configure(level="ERROR")
 
 

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 
-from deploy.parts.jars import locked_jars
-from deploy.parts.process import PartError
+from deploy.local.jars import locked_jars
+from deploy.local.process import ComponentError
 
 PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
@@ -24,7 +24,7 @@ def main() -> None:
     """Fetch and install; never fails, the tests say what they lack."""
     try:
         locked_jars()
-    except PartError as wrong:
+    except ComponentError as wrong:
         sys.stderr.write(f"{wrong}\n")
     missing = [package for package, names in PROGRAMS.items() if not any(map(shutil.which, names))]
     if not missing:

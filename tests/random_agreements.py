@@ -78,7 +78,7 @@ def pools(rng: Random) -> dict[str, Pool]:
 
 
 def routing(rng: Random) -> tuple[Route, ...]:
-    """Some rules in some order, and one for everybody else."""
+    """Some rules in some order, and one for everyone else."""
     away = (None, Duration(2 * 86400, text="2 days"), Duration(0, business=True, text="1 business day", days=1))
     speak, french = (Only("languages", field="contact.language"),), (Only("languages", ("fr",)),)
     rules = [
@@ -101,7 +101,7 @@ def agreement(rng: Random, name: str, *, pilot: bool = True) -> Agreement:
 
 
 def inquiry(rng: Random) -> dict[str, Any]:
-    """Somebody asks: one of some people, by address, by number or by both."""
+    """Someone asks: one of some people, by address, by number or by both."""
     email = rng.choice([None, *(f"p{n}@{host}.test" for n in range(8) for host in ("acme", "beta"))])
     phone = rng.choice([f"+32{n}" for n in range(12)]) if email is None or rng.random() < 0.3 else None
     return {

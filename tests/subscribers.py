@@ -98,7 +98,7 @@ async def serving(app: Any) -> AsyncIterator[str]:
 
 
 def assigned(number: int, *, at: datetime = AT) -> Envelope:
-    """A lead that was given to somebody; the same number is the same event."""
+    """A lead that was given to someone; the same number is the same event."""
     event = LeadAssigned(
         lead_id=f"lead-{number}",
         lead_version=1,

@@ -15,7 +15,7 @@ from shared.domain.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What was found in `file`: why it can't take effect, and what is odd. `title` names a good agreement."""
 
     file: Path
@@ -34,17 +34,17 @@ class Verdict:
         yield from (("warning", finding) for finding in self.warnings)
 
 
-def judged(file: Path) -> Verdict:
+def check_file(file: Path) -> CheckResult:
     """The verdict on an agreement file. Raises `Misconfigured` when it can't be read."""
     try:
         loaded = agreement_file.load(file)
     except AgreementRefused as refused:
-        return Verdict(file, tuple(refused.findings), ())
+        return CheckResult(file, tuple(refused.findings), ())
     good = loaded.agreement
-    return Verdict(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}")
+    return CheckResult(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}")
 
 
-def taken(file: Path) -> Agreement:
+def load_file(file: Path) -> Agreement:
     """The agreement in a file. Raises `Misconfigured`, in two sentences, when it is refused or can't be read."""
     try:
         return agreement_file.load(file).agreement
@@ -55,7 +55,7 @@ def taken(file: Path) -> Agreement:
         ) from None
 
 
-def shown(verdict: Verdict, layout: Format) -> str:
+def render(verdict: CheckResult, layout: Format) -> str:
     """The verdict in a format."""
     if layout is Format.JSON:
         return msgspec.json.format(msgspec.json.encode(_document(verdict)), indent=2).decode()
@@ -66,7 +66,7 @@ def shown(verdict: Verdict, layout: Format) -> str:
     return "\n".join(lines)
 
 
-def _summary(verdict: Verdict) -> str:
+def _summary(verdict: CheckResult) -> str:
     odd = _counted(len(verdict.warnings), "warning")
     if verdict.refused:
         return f"refused, {_counted(len(verdict.errors), 'error')}"
@@ -78,11 +78,11 @@ def _counted(number: int, what: str) -> str:
 
 
 def _place(file: Path, finding: Finding) -> str:
-    """The file that a finding is in: the agreement, or a draft beside it."""
+    """The file that a finding is in: the agreement, or a draft next to it."""
     return finding.file or str(file)
 
 
-def _document(verdict: Verdict) -> dict[str, Any]:
+def _document(verdict: CheckResult) -> dict[str, Any]:
     return {
         "file": str(verdict.file),
         "ok": not verdict.refused,

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import Answer, Format, Page, complain, show
+from services.cli.output import Format, OutputFormat, Page, complain, show
 from shared.domain.errors import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -98,12 +98,12 @@ def migrate() -> None:
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Check settings, agreement, keys, data folder, database and Kafka; change nothing. Exit code 1 if one fails."""
-    from services.cli.doctor import examine, shown, well  # noqa: PLC0415
+    from services.cli.doctor import examine, healthy, render  # noqa: PLC0415
 
     _quiet()
     findings = examine(os.environ)
-    show(shown(findings, as_json=as_json), as_json=as_json)
-    raise typer.Exit(0 if well(findings) else 1)
+    show(render(findings, as_json=as_json), as_json=as_json)
+    raise typer.Exit(0 if healthy(findings) else 1)
 
 
 @agreement.command()
@@ -112,10 +112,10 @@ def check(
     layout: Annotated[Format, typer.Option("--format", help="How findings are shown.")] = Format.TEXT,
 ) -> None:
     """Say all that is wrong in an agreement file, each with file:line:column. Exit code 1 if it is refused."""
-    from services.cli.agreement import judged, shown  # noqa: PLC0415
+    from services.cli.agreement import check_file, render  # noqa: PLC0415
 
-    verdict = judged(file)
-    show(shown(verdict, layout), as_json=layout is Format.JSON)
+    verdict = check_file(file)
+    show(render(verdict, layout), as_json=layout is Format.JSON)
     raise typer.Exit(1 if verdict.refused else 0)
 
 
@@ -125,13 +125,13 @@ def fmt(
     look: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if the layout differs.")] = False,
 ) -> None:
     """Put an agreement file in its one layout. Comments stay, and what it says does not change."""
-    from services.cli.formatting import needs_formatting, put_in_shape  # noqa: PLC0415
+    from services.cli.formatting import format_file, needs_formatting  # noqa: PLC0415
 
     if look:
         other = needs_formatting(file)
-        show(f"{file}: {'would be laid out anew' if other else 'is in shape'}")
+        show(f"{file}: {'would be laid out again' if other else 'is in shape'}")
         raise typer.Exit(1 if other else 0)
-    show(f"{file}: {'laid out anew' if put_in_shape(file) else 'was in shape'}")
+    show(f"{file}: {'laid out again' if format_file(file) else 'was in shape'}")
 
 
 @agreement.command()
@@ -140,7 +140,7 @@ def explain(
     layout: Annotated[Page, typer.Option("--format", help="For a terminal, or a page to print.")] = Page.TEXT,
 ) -> None:
     """Say in plain sentences what an agreement file agrees on."""
-    from services.cli.explaining import explained_page, explained_text  # noqa: PLC0415
+    from services.cli.agreement_text import explained_page, explained_text  # noqa: PLC0415
 
     show(explained_page(file) if layout is Page.HTML else explained_text(file))
 
@@ -149,14 +149,14 @@ def explain(
 def diff(
     old: Annotated[Path, typer.Argument(help="The agreement as it is.")],
     new: Annotated[Path, typer.Argument(help="The agreement as it would be.")],
-    layout: Annotated[Answer, typer.Option("--format", help="For people or programs.")] = Answer.TEXT,
+    layout: Annotated[OutputFormat, typer.Option("--format", help="For people or programs.")] = OutputFormat.TEXT,
 ) -> None:
     """Say in words what changes between two agreement files. Exit code 0 if they say the same, 1 if not."""
-    from services.cli.comparing import changes, shown  # noqa: PLC0415
+    from services.cli.agreement_diff import changes, render  # noqa: PLC0415
 
     found = changes(old, new)
-    as_json = layout is Answer.JSON
-    show(shown(found, old, new, as_json=as_json), as_json=as_json)
+    as_json = layout is OutputFormat.JSON
+    show(render(found, old, new, as_json=as_json), as_json=as_json)
     raise typer.Exit(1 if found else 0)
 
 
@@ -177,10 +177,10 @@ def simulate(
     html: Annotated[Path | None, typer.Option(help="Write what is printed to this file, as a page.")] = None,
 ) -> None:
     """Replay the recorded past under an agreement, and say what would have been different."""
-    from services.cli.simulate import Wish, simulated  # noqa: PLC0415
+    from services.cli.simulate import SimulateOptions, simulation_text  # noqa: PLC0415
 
     _quiet()
-    show(simulated(os.environ, Wish(draft, against, since, until, csv, html)))
+    show(simulation_text(os.environ, SimulateOptions(draft, against, since, until, csv, html)))
 
 
 @lead.command(name="explain")
@@ -212,11 +212,11 @@ def create(
     ] = None,
 ) -> None:
     """Add a key to the file of BATON_KEYS and show its secret, this once."""
-    from services.cli.keys import added  # noqa: PLC0415
+    from services.cli.keys import add_key  # noqa: PLC0415
 
-    secret = added(os.environ, name, [scope.strip() for scope in scopes.split(",")], source or [])
+    secret = add_key(os.environ, name, [scope.strip() for scope in scopes.split(",")], source or [])
     show(secret)
-    sys.stderr.write("This is shown only now. Services know it once they are started anew.\n")
+    sys.stderr.write("This is shown only now. Services know it once they are started again.\n")
 
 
 Url = Annotated[str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")]
@@ -259,9 +259,9 @@ def declare_lost(
     url: Url = None,
 ) -> None:
     """Wait no longer for facts of an ingest instance whose disk is gone, so that promises are judged without them."""
-    from services.cli.instances import declared_lost  # noqa: PLC0415
+    from services.cli.instances import declare_lost  # noqa: PLC0415
 
-    show(declared_lost(os.environ, instance, url))
+    show(declare_lost(os.environ, instance, url))
 
 
 @clock.command()

@@ -28,7 +28,7 @@ _ANSWERS_WITHIN_S = 15
 _LITTLE_SPACE = 1024**3
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True):
     """What one check found, and what to do about it."""
 
     check: str
@@ -44,15 +44,15 @@ class FailingPart(msgspec.Struct, frozen=True):
     reason: str
 
 
-def examine(environ: Mapping[str, str]) -> list[Finding]:
+def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
     """All checks, in the order in which to mend what they found."""
     try:
         settings = read(Settings, environ)
         _refuse_wrong_settings(environ)
     except Problem as wrong:
-        return [Finding("settings", "fail", wrong.detail, "Correct it, then run the doctor again for the rest.")]
+        return [Diagnosis("settings", "fail", wrong.detail, "Correct it, then run the doctor again for the rest.")]
     return [
-        Finding("settings", "ok", f"{sum(name.startswith('BATON_') for name in environ)} set"),
+        Diagnosis("settings", "ok", f"{sum(name.startswith('BATON_') for name in environ)} set"),
         _keys(settings),
         _agreement(settings.agreement),
         _data_folder(settings.data),
@@ -61,15 +61,17 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-def well(findings: Sequence[Finding]) -> bool:
+def healthy(findings: Sequence[Diagnosis]) -> bool:
     """Whether Baton can start: no check failed."""
     return all(finding.state != "fail" for finding in findings)
 
 
-def shown(findings: Sequence[Finding], *, as_json: bool) -> str:
+def render(findings: Sequence[Diagnosis], *, as_json: bool) -> str:
     """For people, or as a JSON document `{"ok", "checks"}`."""
     if as_json:
-        return msgspec.json.format(msgspec.json.encode({"ok": well(findings), "checks": findings}), indent=2).decode()
+        return msgspec.json.format(
+            msgspec.json.encode({"ok": healthy(findings), "checks": findings}), indent=2
+        ).decode()
     width = max(len(finding.check) for finding in findings)
     return "\n".join(line for finding in findings for line in _lines(finding, width))
 
@@ -88,78 +90,78 @@ def _refuse_wrong_settings(environ: Mapping[str, str]) -> None:
     refuse_unread(environ)
 
 
-def _keys(settings: Settings) -> Finding:
+def _keys(settings: Settings) -> Diagnosis:
     try:
         Keys.load(settings)
     except Problem as wrong:
-        return Finding("keys", "fail", wrong.detail, "Make it with './baton keys create'.")
+        return Diagnosis("keys", "fail", wrong.detail, "Make it with './baton keys create'.")
     admin = settings.admin_key.get_secret_value() if settings.admin_key else ""
     if not admin and settings.keys is None:
-        return Finding("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` makes one up by itself.")
+        return Diagnosis("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` makes one up by itself.")
     if admin and (weakness := weakness_of(admin)) is not None:
-        return Finding("keys", "fail", f"BATON_ADMIN_KEY {weakness}", "Set it to 'openssl rand -hex 32', say.")
-    return Finding("keys", "ok", "they read")
+        return Diagnosis("keys", "fail", f"BATON_ADMIN_KEY {weakness}", "Set it to 'openssl rand -hex 32', say.")
+    return Diagnosis("keys", "ok", "they read")
 
 
-def _agreement(file: Path) -> Finding:
+def _agreement(file: Path) -> Diagnosis:
     try:
         loaded = agreement_file.load(file)
     except AgreementRefused as refused:
         found = f"{file} is refused: {len(refused.findings)} to put right, the first at {refused.findings[0]}"
-        return Finding("agreement", "fail", found, f"Run './baton agreement check {file}'.")
+        return Diagnosis("agreement", "fail", found, f"Run './baton agreement check {file}'.")
     except Problem as wrong:
-        return Finding("agreement", "fail", wrong.detail, "Set BATON_AGREEMENT to the agreement's file.")
+        return Diagnosis("agreement", "fail", wrong.detail, "Set BATON_AGREEMENT to the agreement's file.")
     title = f"{loaded.agreement.name} version {loaded.agreement.version}"
     if loaded.warnings:
         fix = f"Run './baton agreement check {file}'."
-        return Finding("agreement", "warn", f"{title}, with {len(loaded.warnings)} oddities", fix)
-    return Finding("agreement", "ok", title)
+        return Diagnosis("agreement", "warn", f"{title}, with {len(loaded.warnings)} oddities", fix)
+    return Diagnosis("agreement", "ok", title)
 
 
-def _data_folder(folder: Path) -> Finding:
+def _data_folder(folder: Path) -> Diagnosis:
     there = folder.absolute()
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        return Finding("data folder", "fail", f"{folder} can't be written", "Set BATON_DATA to a folder of yours.")
+        return Diagnosis("data folder", "fail", f"{folder} can't be written", "Set BATON_DATA to a folder of yours.")
     free = shutil.disk_usage(there).free
     if free < _LITTLE_SPACE:
         detail = f"{folder} has {free // 1024**2} MiB left on its disk"
-        return Finding("data folder", "warn", detail, "Make room: a service that can't write takes no leads.")
-    return Finding("data folder", "ok", f"{folder} can be written, {free // 1024**3} GiB left")
+        return Diagnosis("data folder", "warn", detail, "Make room: a service that can't write takes no leads.")
+    return Diagnosis("data folder", "ok", f"{folder} can be written, {free // 1024**3} GiB left")
 
 
-def _parts(folder: Path) -> list[Finding]:
+def _parts(folder: Path) -> list[Diagnosis]:
     """Which parts of a `make production` that uses this folder keep failing; nothing where none runs."""
     try:
         failing = msgspec.json.decode((folder / "parts.json").read_bytes(), type=dict[str, FailingPart])
     except FileNotFoundError:
         return []
     except (OSError, msgspec.MsgspecError) as wrong:
-        return [Finding("parts", "warn", f"{folder / 'parts.json'} can't be read ({wrong})")]
+        return [Diagnosis("parts", "warn", f"{folder / 'parts.json'} can't be read ({wrong})")]
     fix = "Put right what its log names; it is started again by itself."
-    return [Finding("parts", "fail", f"{part.reason} (since {part.since})", fix) for part in failing.values()]
+    return [Diagnosis("parts", "fail", f"{part.reason} (since {part.since})", fix) for part in failing.values()]
 
 
-async def _stores(settings: Settings) -> list[Finding]:
+async def _stores(settings: Settings) -> list[Diagnosis]:
     return list(await asyncio.gather(_found("database", _database, settings), _found("kafka", _kafka, settings)))
 
 
-async def _found(check: str, look: Callable[[Settings], Awaitable[Finding]], settings: Settings) -> Finding:
+async def _found(check: str, look: Callable[[Settings], Awaitable[Diagnosis]], settings: Settings) -> Diagnosis:
     try:
         async with asyncio.timeout(_ANSWERS_WITHIN_S):
             return await look(settings)
     except Problem as wrong:
-        return Finding(check, "fail", wrong.detail)
+        return Diagnosis(check, "fail", wrong.detail)
     except Exception as error:  # a doctor tells of any illness
         name = "BATON_DATABASE_URL" if check == "database" else "BATON_KAFKA"
-        return Finding(check, "fail", f"it does not answer ({type(error).__name__})", f"Start it, or correct {name}.")
+        return Diagnosis(check, "fail", f"it does not answer ({type(error).__name__})", f"Start it, or correct {name}.")
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> Diagnosis:
     file = settings.data.absolute() / "baton.db"
     if settings.database_url is None and not file.exists():
-        return Finding("database", "ok", f"SQLite in {settings.data}, for `make run`; made and migrated at start")
+        return Diagnosis("database", "ok", f"SQLite in {settings.data}, for `make run`; made and migrated at start")
     url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite+aiosqlite:///{file}"
     database = Database(url, SystemClock(), pool_size=1)
     try:
@@ -168,7 +170,7 @@ async def _database(settings: Settings) -> Finding:
             await schema.require_current(database)
         except Unavailable:
             if settings.database_url is None:
-                return Finding("database", "ok", f"SQLite in {settings.data}; migrated at the next start")
+                return Diagnosis("database", "ok", f"SQLite in {settings.data}; migrated at the next start")
             raise
         async with database.read() as tx:
             missing = await gaps.open_gaps(tx)
@@ -178,23 +180,23 @@ async def _database(settings: Settings) -> Finding:
         since = min(gap.found_at for gap in missing)
         found = "; ".join(f"{gap.service}: {gap}" for gap in missing)
         fix = "Run './baton topics resend', then './baton topics accept'."
-        return Finding("database", "fail", f"records are missing since {since:%Y-%m-%dT%H:%M:%SZ}: {found}", fix)
-    return Finding("database", "ok", f"it answers and has schema {schema.head()}")
+        return Diagnosis("database", "fail", f"records are missing since {since:%Y-%m-%dT%H:%M:%SZ}: {found}", fix)
+    return Diagnosis("database", "ok", f"it answers and has schema {schema.head()}")
 
 
-async def _kafka(settings: Settings) -> Finding:
+async def _kafka(settings: Settings) -> Diagnosis:
     if settings.kafka is None:
-        return Finding("kafka", "ok", f"none: the log is in {settings.data}, for `make run`")
+        return Diagnosis("kafka", "ok", f"none: the log is in {settings.data}, for `make run`")
     from shared.bus.kafka import Access, missing_topics  # noqa: PLC0415 (not loaded where there is no broker)
 
     missing = await missing_topics(Access.of(settings), read_topics())
     if missing:
         detail = f"it answers and has no topics {', '.join(missing)} yet"
-        return Finding("kafka", "warn", detail, "The first service that starts makes them.")
-    return Finding("kafka", "ok", "it answers and has the topics")
+        return Diagnosis("kafka", "warn", detail, "The first service that starts makes them.")
+    return Diagnosis("kafka", "ok", "it answers and has the topics")
 
 
-def _lines(finding: Finding, width: int) -> Iterator[str]:
+def _lines(finding: Diagnosis, width: int) -> Iterator[str]:
     yield f"{finding.state:4}  {finding.check:{width}}  {finding.detail}"
     if finding.fix:
         yield f"{'':4}  {'':{width}}  {finding.fix}"

@@ -13,8 +13,8 @@ def needs_formatting(file: Path) -> bool:
     return formatted(text) != text
 
 
-def put_in_shape(file: Path) -> bool:
-    """Lay the file out anew; returns whether that changed it. It is replaced in one step, so never seen half written.
+def format_file(file: Path) -> bool:
+    """Lay the file out again; returns whether that changed it. It is replaced in one step, so never seen half written.
 
     Raises `Misconfigured` when it can't be read or written, or is no YAML.
     """

@@ -15,7 +15,7 @@ from shared.http import SCOPES, make_key
 from shared.settings import Settings, read
 
 
-def added(environ: Mapping[str, str], name: str, scopes: Sequence[str], sources: Sequence[str] = ()) -> str:
+def add_key(environ: Mapping[str, str], name: str, scopes: Sequence[str], sources: Sequence[str] = ()) -> str:
     """Make a key for `name` in the file of `BATON_KEYS`; its secret, which is nowhere else.
 
     Raises `Misconfigured` without a file that can be read and written, `Refused` for a name that is taken or a scope

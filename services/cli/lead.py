@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from services.cli.asking import ask
+from services.cli.client import send
 from services.router.domain.proof import Proof
-from services.router.domain.rederivation import AgreementText, Record, differences, read
+from services.router.domain.rederivation import AgreementText, ProofRecord, decode, differences
 from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, Refused
@@ -22,8 +22,8 @@ class Story:
 
 
 def fetched(environ: Mapping[str, str], lead_id: str, url: str | None = None) -> bytes:
-    """The lead's record from the running Baton. Raises as `ask`."""
-    return ask(environ, "GET", f"/v1/leads/{quote(lead_id, safe='')}/record", url).content
+    """The lead's record from the running Baton. Raises as `send`."""
+    return send(environ, "GET", f"/v1/leads/{quote(lead_id, safe='')}/record", url).content
 
 
 def explained(lead_id: str, source: bytes | Path) -> Story:
@@ -32,7 +32,7 @@ def explained(lead_id: str, source: bytes | Path) -> Story:
     Raises `Misconfigured` when the file can't be read, `Refused` when a byte of it was changed, when it is about
     another lead, or when an agreement in it is not the one that its hash names.
     """
-    record = read(_bytes_of(source) if isinstance(source, Path) else source)
+    record = decode(_bytes_of(source) if isinstance(source, Path) else source)
     if record.lead_id != lead_id:
         raise Refused(f"The record is about {record.lead_id}, not about {lead_id}. Give the record of this lead.")
     agreements = {digest: _agreement(digest, text) for digest, text in record.agreements.items()}
@@ -73,7 +73,7 @@ def _told(number: int, proof: Proof) -> Iterator[str]:
         yield f"   not {rep}: {why}"
 
 
-def _end(record: Record, doubts: int) -> str:
+def _end(record: ProofRecord, doubts: int) -> str:
     count = len(record.proofs)
     if doubts:
         return f"{doubts} of {count} verdicts do not follow from the record."

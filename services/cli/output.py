@@ -25,7 +25,7 @@ class Page(StrEnum):
     HTML = "html"
 
 
-class Answer(StrEnum):
+class OutputFormat(StrEnum):
     """`text` for people, `json` for programs."""
 
     TEXT = "text"

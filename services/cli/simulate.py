@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from services.cli.agreement import taken
+from services.cli.agreement import load_file
 from services.router.domain.simulation import Summary
-from services.router.simulation.running import Each, Plan, Progress, simulate
-from services.router.simulation.showing import DifferenceFile, page, text
+from services.router.simulation.report import DifferenceFile, page, text
+from services.router.simulation.runner import Each, Plan, Progress, simulate
 from services.sla_monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.db import agreements, schema
@@ -27,7 +27,7 @@ from shared.settings import Settings, read
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SimulateOptions:
     """What was asked for: a draft's file (none: the versions that were in force), the version to compare it with (none:
     what is recorded), dates, and files to write.
     """
@@ -40,15 +40,15 @@ class Wish:
     html: Path | None = None
 
 
-def simulated(environ: Mapping[str, str], wish: Wish) -> str:
+def simulation_text(environ: Mapping[str, str], options: SimulateOptions) -> str:
     """What came of it, in words; the files are written. Raises `Misconfigured` when the draft is refused, a date or
     a version is unknown, or the database does not answer.
     """
-    draft = taken(wish.draft) if wish.draft is not None else None
-    return text(asyncio.run(_simulated(environ, wish, draft)))
+    draft = load_file(options.draft) if options.draft is not None else None
+    return text(asyncio.run(_simulated(environ, options, draft)))
 
 
-async def _simulated(environ: Mapping[str, str], wish: Wish, draft: Agreement | None) -> Summary:
+async def _simulated(environ: Mapping[str, str], options: SimulateOptions, draft: Agreement | None) -> Summary:
     settings = read(Settings, environ)
     given = settings.database_url.get_secret_value() if settings.database_url else None
     file = settings.data.absolute() / "baton.db"
@@ -59,9 +59,9 @@ async def _simulated(environ: Mapping[str, str], wish: Wish, draft: Agreement | 
     database = Database(given or f"sqlite+aiosqlite:///{file}", SystemClock(), pool_size=2)
     try:
         await schema.require_current(database)
-        plan = await _plan(environ, database, wish, draft)
+        plan = await _plan(environ, database, options, draft)
         with ExitStack() as stack:
-            each = stack.enter_context(_each(wish.csv))
+            each = stack.enter_context(_each(options.csv))
             progress = stack.enter_context(_progress())
             summary = await simulate(database, plan, each=each, progress=progress)
     except Exception as error:
@@ -72,21 +72,23 @@ async def _simulated(environ: Mapping[str, str], wish: Wish, draft: Agreement | 
         ) from error
     finally:
         await database.close()
-    if wish.html is not None:
-        _write(wish.html, page(summary))
+    if options.html is not None:
+        _write(options.html, page(summary))
     return summary
 
 
-async def _plan(environ: Mapping[str, str], database: Database, wish: Wish, draft: Agreement | None) -> Plan:
+async def _plan(
+    environ: Mapping[str, str], database: Database, options: SimulateOptions, draft: Agreement | None
+) -> Plan:
     async with database.read() as tx:
         now = await database.now(tx)
         kept = await agreements.versions(tx)
         in_force = next((v for v in reversed(kept) if v.effective_from <= now), None)
         against = None
-        if wish.against is not None:
+        if options.against is not None:
             name = draft.name if draft is not None else in_force.name if in_force is not None else ""
             try:
-                against = await agreements.by_version(tx, name, wish.against)
+                against = await agreements.by_version(tx, name, options.against)
             except NotFound as missing:
                 numbers = ", ".join(str(v.version) for v in kept if v.name == name) or "none"
                 raise Misconfigured(f"{missing.detail}. Kept are: {numbers}.") from missing
@@ -94,8 +96,8 @@ async def _plan(environ: Mapping[str, str], database: Database, wish: Wish, draf
     return Plan(
         draft=draft,
         against=against,
-        since=_instant("--since", wish.since, zone),
-        until=_instant("--until", wish.until, zone, days=1) or now,
+        since=_instant("--since", options.since, zone),
+        until=_instant("--until", options.until, zone, days=1) or now,
         tolerance=timedelta(seconds=read(MonitorSettings, environ).tolerance_s),
     )
 

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.cli.asking import ask
+from services.cli.client import send
 from shared.domain.errors import Misconfigured
 
 
 def missing(environ: Mapping[str, str], url: str | None = None) -> list[str]:
-    """A line for each gap; none where nothing is missing. Raises as `ask`."""
-    return _lines(ask(environ, "GET", "/v1/gaps", url).json()["items"])
+    """A line for each gap; none where nothing is missing. Raises as `send`."""
+    return _lines(send(environ, "GET", "/v1/gaps", url).json()["items"])
 
 
 def sent_again(environ: Mapping[str, str], since: str | None, url: str | None = None) -> str:
     """Have ingest and the other services publish again what they retain; what was asked, in a sentence."""
     body = {"since": _instant(since)}
-    ask(environ, "POST", "/v1/spool/resend", url, body)
-    events = ask(environ, "POST", "/v1/gaps/resend", url, body).json()["events"]
+    send(environ, "POST", "/v1/spool/resend", url, body)
+    events = send(environ, "POST", "/v1/gaps/resend", url, body).json()["events"]
     return (
         f"Ingest sends again every fact that it retains, and the other services {events} events. "
         f"Readers drop what they have handled before. Next: ./baton topics accept"
@@ -26,7 +26,7 @@ def sent_again(environ: Mapping[str, str], since: str | None, url: str | None = 
 
 def accepted(environ: Mapping[str, str], url: str | None = None) -> list[str]:
     """Let the services go on behind every gap; a line for each, and one for the inquiries that stay missing."""
-    answer = ask(environ, "POST", "/v1/gaps/accept", url, {}).json()
+    answer = send(environ, "POST", "/v1/gaps/accept", url, {}).json()
     lines = _lines(answer["items"])
     if answer["inquiries"]:
         lines.append(f"scoreboard: {answer['inquiries']} inquiries that ingest accepted stay missing")

@@ -4,7 +4,8 @@ A subscriber is told by webhook (pushed, with retries over a day), or asks for i
 server-sent events). What was decided is written with the position in the log; what was sent is recorded afterwards,
 so a crash sends an event again rather than never.
 
-Hears: baton.assignments.v1, baton.escalations.v1
-Says: nothing
-Keeps: delivery_deliveries, delivery_events, delivery_inbox, delivery_outbox, delivery_positions, delivery_subscriptions
+Consumes: baton.assignments.v1, baton.escalations.v1
+Publishes: nothing
+Stores: delivery_deliveries, delivery_events, delivery_inbox, delivery_outbox, delivery_positions,
+delivery_subscriptions
 """

@@ -1,11 +1,11 @@
-"""Tells everybody who waits that new events are there: readers of the pull door wait here instead of asking again."""
+"""Tells everyone who waits that new events are there: readers of the pull door wait here instead of asking again."""
 
 import asyncio
 
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 
-class Arrivals(Signal):
+class Arrivals(WakeUp):
     """A signal that wakes all waiters. Take `next_one` before looking, so that what comes meanwhile isn't missed."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Arrivals(Signal):
         return self._coming
 
 
-async def heard(event: asyncio.Event, timeout_s: float) -> None:
+async def woken(event: asyncio.Event, timeout_s: float) -> None:
     """Return when the event is set, or after `timeout_s` seconds."""
     try:
         async with asyncio.timeout(timeout_s):

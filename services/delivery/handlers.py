@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.delivery.domain.interest import types_of
+from services.delivery.domain.event_types import types_of
 from services.delivery.store.deliveries import add_deliveries
 from services.delivery.store.events import PublicEvent, store_events
 from services.delivery.store.subscriptions import active_subscriptions
@@ -11,7 +11,7 @@ from shared.db.engine import Database, Tx
 from shared.domain.events import PUBLIC
 
 
-class Handlers:
+class DeliveryHandlers:
     """The handlers of both public topics; `database` tells the time."""
 
     def __init__(self, database: Database) -> None:
@@ -19,18 +19,20 @@ class Handlers:
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Who got which lead, and which leads nobody got."""
-        await self._keep(tx, batch)
+        await self._store(tx, batch)
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
         """How promises went. Requests among our own services on this topic are nobody else's business."""
-        await self._keep(tx, batch)
+        await self._store(tx, batch)
 
-    async def _keep(self, tx: Tx, batch: Sequence[Received]) -> None:
+    async def _store(self, tx: Tx, batch: Sequence[Received]) -> None:
         envelopes = [received.envelope for received in batch if received.envelope.type in PUBLIC]
         if not envelopes:
             return
         now = await self._database.now(tx)
-        listeners = [(wish.id, types_of(wish.events)) for wish in await active_subscriptions(tx)]
+        listeners = [
+            (subscription.id, types_of(subscription.events)) for subscription in await active_subscriptions(tx)
+        ]
         public = [PublicEvent(e.id, e.type, e.subject, e.time, structured(e)) for e in envelopes]
         places = await store_events(tx, public, now)
         pairs = [(who, places[event.event_id]) for event in public for who, types in listeners if event.type in types]

@@ -4,23 +4,23 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from services.delivery.api import Doors
+from services.delivery.api.events import EventRoutes
+from services.delivery.api.subscriptions import SubscriptionRoutes
 from services.delivery.arrivals import Arrivals
 from services.delivery.channels.address import Resolve, resolve, vet_host
 from services.delivery.channels.webhook import DEADLINE_S, Webhooks
 from services.delivery.domain.endpoint import Endpoint
 from services.delivery.domain.retry import SCHEDULE_S
-from services.delivery.handlers import Handlers
-from services.delivery.pull import Pull
-from services.delivery.sender import Pace, Sender
+from services.delivery.handlers import DeliveryHandlers
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.tables import TABLES
 from services.delivery.store.trimming import rules_of
+from services.delivery.workers.sender import Pace, Sender
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Check, Platform, Run, Service, Signal
+from shared.runtime.service import Check, Platform, Run, Service, WakeUp
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
@@ -37,7 +37,7 @@ def build(
     """The service on this platform. Tests send with a quicker schedule and deadline, and with a resolver of theirs."""
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
-    quarantined, due, arrivals = Signal(), Signal(), Arrivals()
+    quarantined, due, arrivals = WakeUp(), WakeUp(), Arrivals()
     consumer = Consumer(
         consumption=_consumption(platform.db),
         database=platform.db,
@@ -58,14 +58,14 @@ def build(
     async def vet(endpoint: Endpoint) -> None:
         await vet_host(endpoint.host, endpoint.port, resolving, allow_loopback=endpoint.loopback)
 
-    doors = Doors(database=platform.db, keys=platform.keys, vet_host=vet, allow_loopback=allow_loopback, due=due)
-    pull = Pull(database=platform.db, keys=platform.keys, arrivals=arrivals)
+    api = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback, due=due)
+    pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
     relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
     kept = timedelta(days=settings.keep_days)
     rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
     return Service(
         name="delivery",
-        routers=(doors.router(), pull.router()),
+        routers=(api.router(), pull.router()),
         tasks={
             "consume": consumer.run,
             "relay": relay.run,
@@ -80,7 +80,7 @@ def build(
 
 
 def _consumption(database: Database) -> Consumption:
-    handlers = Handlers(database)
+    handlers = DeliveryHandlers(database)
     return Consumption(
         GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.ingest.domain.draft import Draft, Outcome
+from services.ingest.domain.pending_event import Accepted, PendingEvent
 
 
 class LeadResult(msgspec.Struct, frozen=True):
@@ -32,16 +32,16 @@ class Results(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def lead_results(outcomes: Sequence[Outcome]) -> bytes:
+def lead_results(outcomes: Sequence[Accepted]) -> bytes:
     """The answer's body for leads."""
     return _encode(Results([LeadResult(_status(o), o.id, o.lead_id) for o in outcomes]))
 
 
-def activity_results(drafts: Sequence[Draft], outcomes: Sequence[Outcome]) -> bytes:
+def activity_results(pending_events: Sequence[PendingEvent], outcomes: Sequence[Accepted]) -> bytes:
     """The answer's body for activities; each is named by the sender's own id, if it has one."""
-    pairs = zip(drafts, outcomes, strict=True)
+    pairs = zip(pending_events, outcomes, strict=True)
     return _encode(Results([ActivityResult(_status(o), d.shown_id or o.id, o.lead_id) for d, o in pairs]))
 
 
-def _status(outcome: Outcome) -> str:
+def _status(outcome: Accepted) -> str:
     return "duplicate" if outcome.duplicate else "accepted"

@@ -8,32 +8,34 @@ from collections.abc import Callable
 import msgspec
 
 from services.ingest.answers import activity_results, lead_results
-from services.ingest.domain.draft import Draft
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
 from services.ingest.domain.identity import Identity
-from services.ingest.domain.intake import Lead, inquiry, normal_lead
+from services.ingest.domain.intake import SubmittedLead, inquiry, normal_lead
 from services.ingest.domain.items import each, split
+from services.ingest.domain.pending_event import PendingEvent
 from services.ingest.domain.strict_json import NotJson, Reader
-from services.ingest.request import LARGEST_ITEM, Request, WrongMedia, WrongMethod, answer_json, door
-from services.ingest.spool import Spool
+from services.ingest.request import LARGEST_ITEM, Request, WrongMedia, WrongMethod, answer_json, endpoint
+from services.ingest.spool.writer import Spool
 from shared import metrics
 from shared.domain.errors import Refused, Unavailable
-from shared.http import Door, Forbidden, Key, Keys, Send
+from shared.http import ASGIApp, Forbidden, Key, Keys, Send
 
 _JSON = ("application/json", "")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _LONGEST_KEY = 255
-_leads: Reader[Lead] = Reader(Lead)
+_leads: Reader[SubmittedLead] = Reader(SubmittedLead)
 _activities: Reader[Activity] = Reader(Activity)
 
 
-def leads_door(*, spool: Spool, keys: Keys, identity: Identity, configured: frozenset[str] = frozenset()) -> Door:
+def leads_endpoint(
+    *, spool: Spool, keys: Keys, identity: Identity, configured: frozenset[str] = frozenset()
+) -> ASGIApp:
     """`POST /v1/leads`, for keys with the scope `leads:write`, each for its own sources.
 
     `configured` are the sources that have an address of their own: only keys that name them may post for these.
     """
 
-    def draft(raw: bytes, sent_key: str | None, key: Key) -> Draft:
+    def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
         lead = normal_lead(_leads.read(raw))
         _check_source(lead.source or "", key, configured)
         return inquiry(lead, identity=identity, sender=f"key:{key.name}", raw=raw, sent_key=sent_key)
@@ -42,17 +44,17 @@ def leads_door(*, spool: Spool, keys: Keys, identity: Identity, configured: froz
 
     async def serve(request: Request, send: Send) -> None:
         key = _authorised(request, keys, "leads:write")
-        outcomes = await spool.keep(await _drafts(request, draft, key))
+        outcomes = await spool.append(await _pending_events(request, pending_event, key))
         count.inc(len(outcomes))
         await answer_json(send, 202, lead_results(outcomes))
 
-    return door(serve)
+    return endpoint(serve)
 
 
-def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> Door:
+def activities_endpoint(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> ASGIApp:
     """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` are the agreement's."""
 
-    def draft(raw: bytes, sent_key: str | None, key: Key) -> Draft:
+    def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
         normal = normal_activity(_activities.read(raw), identity)
         against = rules(normal) if rules is not None else None
         if against is not None:
@@ -63,17 +65,17 @@ def activities_door(*, spool: Spool, keys: Keys, identity: Identity, rules: Rule
 
     async def serve(request: Request, send: Send) -> None:
         key = _authorised(request, keys, "activities:write")
-        drafts = await _drafts(request, draft, key)
+        pending_events = await _pending_events(request, pending_event, key)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
-        outcomes = await spool.keep(drafts)
+        outcomes = await spool.append(pending_events)
         count.inc(len(outcomes))
-        await answer_json(send, 202, activity_results(drafts, outcomes))
+        await answer_json(send, 202, activity_results(pending_events, outcomes))
 
-    return door(serve)
+    return endpoint(serve)
 
 
-def clock_door(*, spool: Spool, keys: Keys) -> Door:
+def clock_door(*, spool: Spool, keys: Keys) -> ASGIApp:
     """`POST /v1/clock/accept`, for keys with the scope `operate`: this machine's clock is right, though it was
     stepped.
     """
@@ -83,7 +85,7 @@ def clock_door(*, spool: Spool, keys: Keys) -> Door:
         await spool.accept_clock()
         await answer_json(send, 200, msgspec.json.encode({"instance": spool.instance, "clock": "accepted"}))
 
-    return door(serve)
+    return endpoint(serve)
 
 
 def _authorised(request: Request, keys: Keys, scope: str) -> Key:
@@ -102,7 +104,9 @@ def _check_source(source: str, key: Key, configured: frozenset[str]) -> None:
     )
 
 
-async def _drafts(request: Request, draft: Callable[[bytes, str | None, Key], Draft], key: Key) -> list[Draft]:
+async def _pending_events(
+    request: Request, pending_event: Callable[[bytes, str | None, Key], PendingEvent], key: Key
+) -> list[PendingEvent]:
     media = request.media_type()
     if media not in _JSON and media not in _LINES:
         raise WrongMedia(f"Send 'Content-Type: application/json', or '{_LINES[0]}' for one item per line.")
@@ -111,8 +115,8 @@ async def _drafts(request: Request, draft: Callable[[bytes, str | None, Key], Dr
         raise Refused(f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters.", status=400)
     body = await request.body()
 
-    def made(raw: bytes, number: int) -> Draft:
-        return draft(raw, f"{sent_key}\n{number}" if sent_key else None, key)
+    def made(raw: bytes, number: int) -> PendingEvent:
+        return pending_event(raw, f"{sent_key}\n{number}" if sent_key else None, key)
 
     try:
         return each(body, split(body, lines=media in _LINES), made, largest=LARGEST_ITEM)

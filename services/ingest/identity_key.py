@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from services.ingest.domain.identity import Identity
-from services.ingest.spool import Spool
+from services.ingest.spool.writer import Spool
 from shared.domain.errors import Misconfigured
 from shared.settings import Settings
 

@@ -1,4 +1,4 @@
-"""What `/openapi.json` says of the hot doors: they are no framework routes, so their description is made from the
+"""What `/openapi.json` says of the hot endpoints: they are no framework routes, so their description is made from the
 structs they read.
 """
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.domain.facts import Activity
-from services.ingest.domain.intake import Lead
+from services.ingest.domain.intake import SubmittedLead
 
 _PROBLEMS = {
     "400": "Not JSON; says line and column",
@@ -26,11 +26,11 @@ def described() -> Mapping[str, Any]:
     formats.
     """
     (lead, activity), schemas = msgspec.json.schema_components(
-        [Lead, Activity], ref_template="#/components/schemas/{name}"
+        [SubmittedLead, Activity], ref_template="#/components/schemas/{name}"
     )
     paths = {
-        "/v1/leads": {"post": _door("Post leads", "leads:write", lead)},
-        "/v1/activities": {"post": _door("Report what sales did", "activities:write", activity)},
+        "/v1/leads": {"post": _endpoint("Post leads", "leads:write", lead)},
+        "/v1/activities": {"post": _endpoint("Report what sales did", "activities:write", activity)},
         "/v1/clock/accept": {
             "post": {
                 "summary": "Take the clock of the ingest machine as right, though it was stepped",
@@ -49,7 +49,7 @@ def described() -> Mapping[str, Any]:
     return {"paths": paths, "schemas": schemas}
 
 
-def _door(summary: str, scope: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def _endpoint(summary: str, scope: str, item: Mapping[str, Any]) -> dict[str, Any]:
     several = {"oneOf": [item, {"type": "array", "items": item, "maxItems": 1000}]}
     lines = {"schema": {"type": "string", "description": "One item per line"}}
     return {

@@ -1,4 +1,4 @@
-"""What the hot doors share: reading a request with limits, and answering with a problem document.
+"""What the hot endpoints share: reading a request with limits, and answering with a problem document.
 
 Plain ASGI on purpose; a framework route costs half the rate. A body is counted while it streams in and must be
 complete within a deadline, so neither a large nor a slow sender can hold anything for long.
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from shared import log, metrics
 from shared.domain.errors import Problem, Unavailable
-from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
+from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
 
 LARGEST_BODY = 1024 * 1024
 LARGEST_ITEM = 256 * 1024
@@ -79,19 +79,19 @@ class Request:
         """The content type without parameters, lower case; "" when none is given."""
         return self.headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower().decode("latin-1")
 
-    async def body(self, most: int = LARGEST_BODY) -> bytes:
+    async def body(self, max_bytes: int = LARGEST_BODY) -> bytes:
         """The whole body. Raises `TooLarge`, `TooSlow` and `WrongMedia` (for a compressed one)."""
         if b"content-encoding" in self.headers and self.headers[b"content-encoding"].lower() != b"identity":
             raise WrongMedia("Send the body uncompressed, without Content-Encoding.")
         length = self.headers.get(b"content-length", b"")
-        if length.isdigit() and (len(length) > _LONGEST_LENGTH or int(length) > most):
-            raise _too_large(most)
+        if length.isdigit() and (len(length) > _LONGEST_LENGTH or int(length) > max_bytes):
+            raise _too_large(max_bytes)
         # As asyncio.timeout, which takes 3.7 us of a request's 45; this takes 1.
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 (a door runs in a task)
         deadline = asyncio.get_running_loop().call_later(BODY_S, self._give_up, task)
         try:
-            return await self._whole(most)
+            return await self._whole(max_bytes)
         except asyncio.CancelledError:
             if not self._late or task.uncancel() > 0:
                 raise
@@ -103,7 +103,7 @@ class Request:
         self._late = True
         task.cancel()
 
-    async def _whole(self, most: int) -> bytes:
+    async def _whole(self, max_bytes: int) -> bytes:
         message = await self._receive()
         chunk: bytes = message.get("body", b"")
         if not message.get("more_body") and message["type"] == "http.request":
@@ -114,19 +114,19 @@ class Request:
             chunk = message.get("body", b"")
             chunks.append(chunk)
             size += len(chunk)
-            if size > most:
-                raise _too_large(most)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
         if message["type"] == "http.disconnect":
             raise TooSlow("The connection was closed before the body was complete.")
         return b"".join(chunks)
 
 
 Serve = Callable[[Request, Send], Awaitable[None]]
-Tell = Callable[[Request, Send, Problem], Awaitable[None]]
+SendProblem = Callable[[Request, Send, Problem], Awaitable[None]]
 
 
-def door(serve: Serve, tell: Tell | None = None) -> Door:
-    """An ASGI app from `serve`. What it raises is told to the sender by `tell`, else as a problem document."""
+def endpoint(serve: Serve, report: SendProblem | None = None) -> ASGIApp:
+    """An ASGI app from `serve`. What it raises is told to the sender by `report`, else as a problem document."""
     logger = log.get("ingest")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,16 +134,16 @@ def door(serve: Serve, tell: Tell | None = None) -> Door:
         try:
             await serve(request, send)
         except Problem as problem:
-            await (tell or tell_problem)(request, send, problem)
+            await (report or send_problem)(request, send, problem)
         except Exception as bug:
             logger.error("request_failed", path=request.path.split("/")[2:3], exc_info=bug)
             ours = Unavailable("This failed on our side and is in our log; nothing was half applied. Send it again.")
-            await (tell or tell_problem)(request, send, ours)
+            await (report or send_problem)(request, send, ours)
 
     return app
 
 
-async def tell_problem(
+async def send_problem(
     request: Request, send: Send, problem: Problem, extra: Sequence[tuple[bytes, bytes]] = ()
 ) -> None:
     """Answer with the problem document; connections with unread bodies are closed."""
@@ -161,5 +161,5 @@ async def answer_json(send: Send, status: int, body: bytes) -> None:
     await answer(send, status, body, _JSON)
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"At most {most // 1024} KiB are taken at a time. Send it in smaller parts.")
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"At most {max_bytes // 1024} KiB are taken at a time. Send it in smaller parts.")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from services.ingest.domain.draft import microseconds_of
+from services.ingest.domain.pending_event import microseconds_of
 from shared.clock import new_id
 from shared.domain.errors import Unavailable
 from shared.http import Keys

@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from services.ingest.api import activities_door, clock_door, leads_door
+from services.ingest.api import activities_endpoint, clock_door, leads_endpoint
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
 from services.ingest.identity_key import check_same_key, identity_key
 from services.ingest.openapi import described
-from services.ingest.relay import Relay
 from services.ingest.resend import requested
 from services.ingest.resend import router as resend_router
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.configuration import load
-from services.ingest.sources.door import PREFIX as SOURCES
-from services.ingest.sources.door import SourceDoor
-from services.ingest.spool import Spool
-from services.ingest.spool_file import SpoolFile, claim
+from services.ingest.sources.endpoint import PREFIX as SOURCES
+from services.ingest.sources.endpoint import SourceEndpoint
+from services.ingest.spool.file import SpoolFile, claim
+from services.ingest.spool.relay import Relay
+from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.clock import new_id
 from shared.domain.errors import Misconfigured, Refused
@@ -36,7 +36,7 @@ def build(platform: Platform) -> Service:
     sources = load(path, platform.environ) if path is not None else {}
     agreement = FileInForce(path=platform.settings.agreement, clock=platform.clock, service="ingest")
     rules = _rules(agreement, platform.clock)
-    own, orphans = claim(platform.settings.data, most_bytes=settings.spool_bytes, retention=platform.settings.retention)
+    own, orphans = claim(platform.settings.data, max_bytes=settings.spool_bytes, retention=platform.settings.retention)
     spool = _spool(own, platform, settings)
     relay = Relay(
         spool,
@@ -55,19 +55,21 @@ def build(platform: Platform) -> Service:
         tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
     return Service(
         name="ingest",
-        doors={
-            "/v1/leads": leads_door(spool=spool, keys=platform.keys, identity=identity, configured=frozenset(sources)),
-            "/v1/activities": activities_door(spool=spool, keys=platform.keys, identity=identity, rules=rules),
+        endpoints={
+            "/v1/leads": leads_endpoint(
+                spool=spool, keys=platform.keys, identity=identity, configured=frozenset(sources)
+            ),
+            "/v1/activities": activities_endpoint(spool=spool, keys=platform.keys, identity=identity, rules=rules),
             "/v1/clock/accept": clock_door(spool=spool, keys=platform.keys),
-            SOURCES: SourceDoor(sources=sources, spool=spool, identity=identity).app(),
+            SOURCES: SourceEndpoint(sources=sources, spool=spool, identity=identity).app(),
         },
-        described=described,
+        openapi=described,
         routers=(resend_router(platform.settings.data, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),
         checks={"announced": announced, "spool": spool.shortage, "clock": spool.clock_doubt},
-        notes={"agreement": agreement.note, "set_aside": spool.aside_note},
+        notes={"agreement": agreement.notice, "set_aside": spool.aside_note},
     )
 
 
@@ -84,7 +86,7 @@ def _rules(agreement: FileInForce, clock: Clock) -> Rules:
 
 
 def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spool:
-    return Spool(file, platform.clock, new_id, most_rows=settings.spool_rows, free_bytes=settings.free_bytes)
+    return Spool(file, platform.clock, new_id, max_rows=settings.spool_rows, free_bytes=settings.free_bytes)
 
 
 async def _empty(orphans: Sequence[Spool], platform: Platform, settings: IngestSettings) -> None:

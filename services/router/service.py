@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.router.api import ordering, pilots, proving, reading, simulating
-from services.router.handlers.hearing import Handlers
-from services.router.handlers.orders import Orders
-from services.router.handlers.sitting import Sittings
-from services.router.handlers.waiting import Waiting
+from services.router.api import commands, leads, pilots, proofs, simulations
+from services.router.handlers.commands import Commands
+from services.router.handlers.events import RouterHandlers
+from services.router.handlers.parked import ParkedTimer
+from services.router.handlers.transaction import RoutingTransactions
 from services.router.settings import RouterSettings
 from services.router.store.tables import tables
 from services.router.store.trimming import rules_of
@@ -16,17 +16,17 @@ from shared.domain.events import ACTIVITIES, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.in_force import InForce
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.service import Platform, Service, WakeUp
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
 
 def build(platform: Platform) -> Service:
     """The router, under the agreement of `BATON_AGREEMENT`, which it follows as it changes."""
-    decided, waits = Signal(), Signal()
+    decided, waits = WakeUp(), WakeUp()
     in_force = InForce(database=platform.db, path=platform.settings.agreement, tables=tables, changed=waits)
-    sittings = Sittings(platform.db, in_force.at)
-    handlers = Handlers(sittings)
+    transactions = RoutingTransactions(platform.db, in_force.at)
+    handlers = RouterHandlers(transactions)
     consumer = Consumer(
         consumption=_consumption(handlers),
         database=platform.db,
@@ -36,17 +36,17 @@ def build(platform: Platform) -> Service:
         committed=[decided, waits],
     )
     relay = OutboxRelay.on(platform, tables, wake=decided)
-    waiting = Waiting(sittings, platform.clock, waits, decided)
-    orders = Orders(sittings, (decided, waits))
+    waiting = ParkedTimer(transactions, platform.clock, waits, decided)
+    command_handlers = Commands(transactions, (decided, waits))
     return Service(
         name="router",
-        viewers_may_post=(simulating.PATH,),
+        viewers_may_post=(simulations.PATH,),
         routers=[
-            reading.router(platform, in_force.at),
-            proving.router(platform, in_force.state),
+            leads.router(platform, in_force.at),
+            proofs.router(platform, in_force.state),
             pilots.router(platform, in_force.at),
-            simulating.router(platform, in_force.at),
-            ordering.router(orders, platform.keys),
+            simulations.router(platform, in_force.at),
+            commands.router(command_handlers, platform.keys),
         ],
         starts=(in_force.start,),
         tasks={
@@ -57,7 +57,7 @@ def build(platform: Platform) -> Service:
             "trim": Trimmer(platform.db, "router", _rules(platform)).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
-        notes={"agreement": in_force.note, "consumer": consumer.note},
+        notes={"agreement": in_force.notice, "consumer": consumer.note},
     )
 
 
@@ -67,7 +67,7 @@ def _rules(platform: Platform) -> Sequence[Rule]:
     return rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
 
 
-def _consumption(handlers: Handlers) -> Consumption:
+def _consumption(handlers: RouterHandlers) -> Consumption:
     return Consumption(
         group="baton.router",
         handlers={

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.scoreboard.domain.conservation import IN_FLIGHT, OUTCOMES, RECEIVED, conserve
-from services.scoreboard.domain.summaries import summarise
-from services.scoreboard.store import reading
-from services.scoreboard.store.rows import Entry, Place
+from services.scoreboard.domain.timeline_text import describe
+from services.scoreboard.store import queries
+from services.scoreboard.store.rows import TimelineEntry, TimelinePosition
 from shared.bus.envelope import instant
 from shared.db import gaps
 from shared.domain.errors import NotFound
@@ -32,7 +32,7 @@ def router(platform: Platform) -> APIRouter:
     @doors.get("/v1/conservation", summary="Every inquiry received, by what became of it")
     async def conservation() -> Response:
         async with platform.db.read() as tx:
-            equation = conserve(await reading.conservation_counts(tx))
+            equation = conserve(await queries.conservation_counts(tx))
             unread = await gaps.open_gaps(tx)
         terms = {name: getattr(equation, name) for name in (RECEIVED, *OUTCOMES, IN_FLIGHT)}
         return _json({**terms, "missing": equation.missing, "balanced": equation.balanced and not unread})
@@ -41,9 +41,9 @@ def router(platform: Platform) -> APIRouter:
     async def timeline(
         lead_id: Text, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: Cursor | None = None
     ) -> Response:
-        after = _place(cursor)
+        after = _position(cursor)
         async with platform.db.read() as tx:
-            entries = await reading.story(tx, lead_id, after=after, most=limit + 1)
+            entries = await queries.story(tx, lead_id, after=after, limit=limit + 1)
         if not entries and after is None:
             raise NotFound("No lead with this id was ever heard of. Check the id, or find the lead with GET /v1/leads.")
         items = [_item(entry) for entry in entries[:limit]]
@@ -52,22 +52,22 @@ def router(platform: Platform) -> APIRouter:
     return doors
 
 
-def _item(entry: Entry) -> dict[str, Any]:
+def _item(entry: TimelineEntry) -> dict[str, Any]:
     event = msgspec.json.decode(entry.data, type=TYPES[entry.type])
     return {
         "at": instant(entry.at),
         "type": entry.type,
-        "summary": summarise(event),
+        "summary": describe(event),
         "event_id": entry.event_id,
         "data": msgspec.Raw(entry.data),
     }
 
 
-def _cursor(entry: Entry) -> str:
+def _cursor(entry: TimelineEntry) -> str:
     return write_cursor(entry.at, f"{entry.rank}.{entry.event_id}")
 
 
-def _place(cursor: str | None) -> Place | None:
+def _position(cursor: str | None) -> TimelinePosition | None:
     found = read_cursor(cursor)
     if found is None:
         return None

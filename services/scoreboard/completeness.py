@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from services.scoreboard.domain.conservation import DUE
-from services.scoreboard.domain.counting import ALL, EVENTS
-from services.scoreboard.store import reading, rows
+from services.scoreboard.domain.counters import ALL, EVENTS
+from services.scoreboard.store import queries, rows
 from services.scoreboard.store.tables import tables
 from shared.db import position
 from shared.db.engine import Database
 from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE
-from shared.ports import Bus, Place
+from shared.ports import Bus, TopicPartition
 from shared.runtime.outage import until_back
 
 EVERY_S = 2.0
@@ -31,7 +31,7 @@ class Completeness:
         self._database = database
         self._bus = bus
         self._counted: Mapping[str, int] = {}
-        self._ends: Mapping[Place, int] | None = None
+        self._ends: Mapping[TopicPartition, int] | None = None
 
     async def run(self) -> NoReturn:
         """Look every two seconds until cancelled. Outages are waited out."""
@@ -45,7 +45,7 @@ class Completeness:
         async with self._database.begin() as tx:
             # The positions first: what is counted next is at least what they had been given.
             at = await position.positions(tx, tables, places)
-            counted = await reading.counted_by_ingest(tx)
+            counted = await queries.counted_by_ingest(tx)
             if self._ends is not None:
                 if any(at[place] < end for place, end in self._ends.items()):
                     return

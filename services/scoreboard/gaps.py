@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.scoreboard.domain.conservation import WRITTEN_OFF, conserve
-from services.scoreboard.domain.counting import ALL, EVENTS
-from services.scoreboard.store import reading, rows
+from services.scoreboard.domain.counters import ALL, EVENTS
+from services.scoreboard.store import queries, rows
 from shared.bus.envelope import instant
 from shared.db import gaps, outbox
 from shared.db.gaps import Gap
@@ -64,7 +64,7 @@ def router(platform: Platform) -> APIRouter:
         async with platform.db.begin() as tx:
             found = await gaps.open_gaps(tx)
             await gaps.accept(tx, found, platform.clock.now())
-            missing = conserve(await reading.conservation_counts(tx)).missing
+            missing = conserve(await queries.conservation_counts(tx)).missing
             if missing:
                 await rows.add_counts(tx, {(ALL, 0, WRITTEN_OFF): missing, (ALL, 0, EVENTS): 1})
         return _json({"items": [_shown(gap) for gap in found], "inquiries": missing})

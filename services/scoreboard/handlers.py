@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from services.scoreboard.domain import inquiries, leads, promises
-from services.scoreboard.domain.counting import ALL, EVENTS, Count, difference
-from services.scoreboard.domain.inquiries import Inquiry
-from services.scoreboard.domain.leads import Lead
-from services.scoreboard.domain.summaries import RANKS
+from services.scoreboard.domain.counters import ALL, EVENTS, CounterKey, difference
+from services.scoreboard.domain.inquiries import InquiryRow
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.timeline_text import RANKS
 from services.scoreboard.store import rows
-from services.scoreboard.store.rows import Entry
+from services.scoreboard.store.rows import TimelineEntry
 from shared.bus.envelope import ACCEPTANCE, Received
 from shared.db.engine import Tx
 from shared.domain.events import (
@@ -28,7 +28,7 @@ from shared.domain.events import (
     WindowEvent,
 )
 
-Moves = Counter[tuple[str, int, str]]
+CounterDelta = Counter[tuple[str, int, str]]
 
 
 async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
@@ -36,21 +36,21 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     an acceptance.
     """
     heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
-    moves = _events(batch)
+    deltas = _events(batch)
     known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
     people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
     for received, event in heard:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = _accept(inquiries.receive(was, event), received)
-        _count(moves, received, difference(was, now, inquiries.counts_for))
+        _count(deltas, received, difference(was, now, inquiries.counts_for))
         lead = leads.inquire(people[event.lead_id], event)
         if now.lead_id is not None and now.lead_id != event.lead_id:
             lead = leads.join(lead, now.lead_id, now.decided_at or event.accepted_at)
-        _set(people, lead, moves, received)
+        _set(people, lead, deltas, received)
     await rows.save(tx, list(known.values()))
     await rows.save(tx, list(people.values()))
     await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, moves)
+    await rows.add_counts(tx, deltas)
 
 
 async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
@@ -62,14 +62,14 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     facts = [r for r in batch if not isinstance(r.event, WatermarkAdvanced)]
     if not facts:
         return
-    moves = _events(facts)
+    deltas = _events(facts)
     heard = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
     people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
     for received, event in heard:
-        _set(people, leads.act(people[event.lead_id], event), moves, received)
+        _set(people, leads.act(people[event.lead_id], event), deltas, received)
     await rows.save(tx, list(people.values()))
     await rows.add_entries(tx, _entries(facts))
-    await rows.add_counts(tx, moves)
+    await rows.add_counts(tx, deltas)
 
 
 async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
@@ -77,34 +77,34 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     another lead's id than it came under shows that both are one person.
     """
     heard = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
-    moves = _events(batch)
+    deltas = _events(batch)
     known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
     came_under = [inquiry.lead_id for inquiry in known.values() if inquiry.lead_id is not None]
     people = await rows.locked_leads(tx, (*(event.lead_id for _, event in heard), *came_under))
     for received, event in heard:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.decide(was, event)
-        _count(moves, received, difference(was, now, inquiries.counts_for))
-        _set(people, leads.settle(people[event.lead_id], event), moves, received)
+        _count(deltas, received, difference(was, now, inquiries.counts_for))
+        _set(people, leads.settle(people[event.lead_id], event), deltas, received)
         if was.lead_id is not None and was.lead_id != now.lead_id:
             at = now.decided_at or received.envelope.time
-            _set(people, leads.join(people[was.lead_id], event.lead_id, at), moves, received)
+            _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
     await rows.save(tx, list(known.values()))
     await rows.save(tx, list(people.values()))
     await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, moves)
+    await rows.add_counts(tx, deltas)
 
 
 async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
     """Promises began, ended or were escalated."""
-    moves = _events(batch)
+    deltas = _events(batch)
     running = [(r, r.event) for r in batch if isinstance(r.event, WindowEvent)]
     if running:
         windows = await rows.locked_windows(tx, (event.window_id for _, event in running))
         for received, event in running:
             was = windows[event.window_id]
             windows[event.window_id] = now = promises.run(was, event)
-            _count(moves, received, difference(was, now, promises.counts_for))
+            _count(deltas, received, difference(was, now, promises.counts_for))
         await rows.save(tx, list(windows.values()))
     raised = [r.event for r in batch if isinstance(r.event, EscalationEvent)]
     if raised:
@@ -113,37 +113,37 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
             ladder[climbed.escalation_id] = promises.climb(ladder[climbed.escalation_id], climbed)
         await rows.save(tx, list(ladder.values()))
     await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, moves)
+    await rows.add_counts(tx, deltas)
 
 
 async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
     """Records were set aside: those that were inquiries count as such."""
-    moves = _events(batch)
-    await _quarantine(tx, batch, moves)
+    deltas = _events(batch)
+    await _quarantine(tx, batch, deltas)
     of_leads = [r for r in batch if isinstance(r.event, RecordQuarantined) and not r.event.origin.startswith("source:")]
     await rows.add_entries(tx, _entries(of_leads))
-    await rows.add_counts(tx, moves)
+    await rows.add_counts(tx, deltas)
 
 
 async def on_set_aside(tx: Tx, batch: Sequence[Received]) -> None:
     """The scoreboard could not handle a record itself: if it was an inquiry, that was read all the same."""
-    moves = _events(batch)
-    await _quarantine(tx, batch, moves)
-    await rows.add_counts(tx, moves)
+    deltas = _events(batch)
+    await _quarantine(tx, batch, deltas)
+    await rows.add_counts(tx, deltas)
 
 
-async def _quarantine(tx: Tx, batch: Sequence[Received], moves: Moves) -> None:
+async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -> None:
     heard = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
     stuck = [(r, event, found) for r, event in heard if (found := inquiries.inquiry_in(event)) is not None]
     known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]
         known[found.inquiry_id] = now = _accept(inquiries.quarantine(was, event, found), received)
-        _count(moves, received, difference(was, now, inquiries.counts_for))
+        _count(deltas, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
 
 
-def _accept(inquiry: Inquiry, received: Received) -> Inquiry:
+def _accept(inquiry: InquiryRow, received: Received) -> InquiryRow:
     """The inquiry with the acceptance that its record names, or that stayed in ingest's spool."""
     event, header = received.event, received.record.headers.get(ACCEPTANCE)
     if isinstance(event, RecordQuarantined) and event.origin.startswith("spool:"):
@@ -151,23 +151,23 @@ def _accept(inquiry: Inquiry, received: Received) -> Inquiry:
     return inquiry if header is None else inquiries.accept(inquiry, header.decode(errors="replace"))
 
 
-def _events(batch: Iterable[Received]) -> Moves:
+def _events(batch: Iterable[Received]) -> CounterDelta:
     return Counter((ALL, received.record.partition, EVENTS) for received in batch)
 
 
-def _count(moves: Moves, received: Received, by: Counter[Count]) -> None:
+def _count(deltas: CounterDelta, received: Received, by: Counter[CounterKey]) -> None:
     for (period, name), value in by.items():
-        moves[period, received.record.partition, name] += value
+        deltas[period, received.record.partition, name] += value
 
 
-def _set(people: dict[str, Lead], lead: Lead, moves: Moves, received: Received) -> None:
-    _count(moves, received, difference(people[lead.lead_id], lead, leads.counts_for))
+def _set(people: dict[str, LeadRow], lead: LeadRow, deltas: CounterDelta, received: Received) -> None:
+    _count(deltas, received, difference(people[lead.lead_id], lead, leads.counts_for))
     people[lead.lead_id] = lead
 
 
-def _entries(batch: Iterable[Received]) -> list[Entry]:
+def _entries(batch: Iterable[Received]) -> list[TimelineEntry]:
     return [
-        Entry(
+        TimelineEntry(
             event_id=received.envelope.id,
             lead_id=received.event.lead_id,
             at=received.envelope.time,

@@ -15,7 +15,7 @@ from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.service import Platform, Service, WakeUp
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
@@ -37,7 +37,7 @@ CONSUMPTION = Consumption(
 def build(platform: Platform) -> Service:
     """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
     zone = _zone(platform)
-    seen, decided = Signal(), Signal()
+    seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)
     consumer = Consumer(
         consumption=CONSUMPTION,

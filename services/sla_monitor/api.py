@@ -22,12 +22,12 @@ from shared.domain.errors import NotFound, Problem, Refused
 from shared.http import Keys
 from shared.http.cursor import read_cursor, write_cursor
 from shared.http.fields import Body, Cursor, Text
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
-MOST = 200
+MAX_PAGE = 200
 _log = log.get("sla_monitor")
 
-Limit = Annotated[int, Query(ge=1, le=MOST)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
 class Over(Problem):
@@ -44,7 +44,7 @@ class Acknowledgement(Body):
     for_: str | None = pydantic.Field(default=None, alias="for", examples=["30 minutes"])
 
 
-def router(database: Database, keys: Keys, *, changed: Sequence[Signal]) -> APIRouter:
+def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
     """The routes. Reading needs a key with `leads:read`, the others one with `operate`; `changed` is set after them."""
     routes = APIRouter()
     routes.include_router(_reading(database, keys))
@@ -76,7 +76,7 @@ def _reading(database: Database, keys: Keys) -> APIRouter:
         wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
-            page = await store.windows_page(tx, filters=filters, after=read_cursor(cursor), most=limit)
+            page = await store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
         last = (page[-1].due_at, page[-1].window_id) if len(page) == limit else None
         return _page([_window(window) for window in page], last)
 
@@ -90,14 +90,14 @@ def _reading(database: Database, keys: Keys) -> APIRouter:
         """Escalations, first raised first."""
         async with database.read() as tx:
             now, after = await database.now(tx), read_cursor(cursor)
-            page = await store.escalations_page(tx, state=state, lead_id=lead_id, now=now, after=after, most=limit)
+            page = await store.escalations_page(tx, state=state, lead_id=lead_id, now=now, after=after, limit=limit)
         last = (page[-1].raised_at, page[-1].escalation_id) if len(page) == limit else None
         return _page([_escalation(each, now) for each in page], last)
 
     return routes
 
 
-def _acknowledging(database: Database, keys: Keys, changed: Sequence[Signal]) -> APIRouter:
+def _acknowledging(database: Database, keys: Keys, changed: Sequence[WakeUp]) -> APIRouter:
     routes = APIRouter(dependencies=[_needs(keys, "operate")])
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge")
@@ -121,7 +121,7 @@ def _acknowledging(database: Database, keys: Keys, changed: Sequence[Signal]) ->
     return routes
 
 
-def _unblocking(database: Database, keys: Keys, changed: Sequence[Signal]) -> APIRouter:
+def _unblocking(database: Database, keys: Keys, changed: Sequence[WakeUp]) -> APIRouter:
     routes = APIRouter(dependencies=[_needs(keys, "operate")])
 
     @routes.post("/v1/instances/{instance}/declare-lost")
@@ -209,7 +209,7 @@ def _quiet(text: str | None) -> timedelta | None:
     return timedelta(seconds=length.seconds)
 
 
-def _tell(changed: Sequence[Signal]) -> None:
+def _tell(changed: Sequence[WakeUp]) -> None:
     for signal in changed:
         signal.set()
 

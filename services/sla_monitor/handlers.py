@@ -12,12 +12,12 @@ import msgspec
 from services.sla_monitor import store
 from services.sla_monitor.domain import opening, settlement
 from services.sla_monitor.domain.escalation import escalation_id
-from services.sla_monitor.domain.known import Known, by_lead
+from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import Watch
-from services.sla_monitor.domain.settlement import Case
-from services.sla_monitor.domain.watermark import Mark, mark, newest
+from services.sla_monitor.domain.settlement import WindowState
+from services.sla_monitor.domain.watermark import Watermark, newest, watermark_of
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
-from services.sla_monitor.store import Hold
+from services.sla_monitor.store import LeadHold
 from shared import metrics
 from shared.bus.envelope import Received
 from shared.db import agreements, outbox
@@ -51,7 +51,7 @@ _COUNTED = {
 }
 
 
-class Handlers:
+class MonitorHandlers:
     """The monitor's handlers. Facts count until `tolerance` after the deadline."""
 
     def __init__(self, database: Database, bus: Bus, tolerance: timedelta) -> None:
@@ -72,25 +72,25 @@ class Handlers:
         leads = list(dict.fromkeys([*(event.lead_id for event in events), *(lead_id for lead_id, _ in inquiries)]))
         await store.lock_leads(tx, map(self._partition, leads))
         await store.save_facts(tx, inquiries)
-        cases = await cases_of(tx, await store.windows_of(tx, leads))
-        before, known = dict(cases), await self._known(tx, leads, cases)
+        states = await states_of(tx, await store.windows_of(tx, leads))
+        before, context = dict(states), await self._context(tx, leads, states)
         for event in events:
             if isinstance(event, LeadAssigned):
-                await self._assign(tx, event, known)
+                await self._assign(tx, event, context)
             elif isinstance(event, LeadParked):
-                await self._park(tx, event, known)
+                await self._park(tx, event, context)
             elif isinstance(event, LeadRejected):
-                known.end(event.lead_id, event.decided_at, "rejected")
+                context.end(event.lead_id, event.decided_at, "rejected")
             elif isinstance(event, LeadMerged):
-                _merge(event, known)
-        await save(tx, before, known.cases, known.now)
+                _merge(event, context)
+        await save(tx, before, context.states, context.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Keep the facts and let them take effect; then move the watermarks that stood behind them."""
         activities = [r for r in batch if isinstance(r.event, ActivityRecorded)]
         if activities:
-            await self._hear(tx, activities)
-        said = [mark(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
+            await self._apply(tx, activities)
+        said = [watermark_of(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
         if said:
             await _advance(tx, said)
 
@@ -112,68 +112,68 @@ class Handlers:
         running = [window for window in windows if window.look_at is not None]
         await store.save_windows(tx, [msgspec.structs.replace(w, hold=reasons[w.lead_id]) for w in running])
 
-    async def _hear(self, tx: Tx, activities: Sequence[Received]) -> None:
+    async def _apply(self, tx: Tx, activities: Sequence[Received]) -> None:
         now = await self._database.now(tx)
         latest_at = now + self._tolerance
         facts = [_fact(r.event, latest_at) for r in activities if isinstance(r.event, ActivityRecorded)]
         leads = list(dict.fromkeys(lead_id for lead_id, _ in facts))
         await store.lock_leads(tx, map(self._partition, leads))
         await store.save_facts(tx, facts)
-        cases = await cases_of(tx, await store.windows_of(tx, leads, states=("open", "breached")))
-        before, mine = dict(cases), by_lead(cases)
+        states = await states_of(tx, await store.windows_of(tx, leads, states=("open", "breached")))
+        before, mine = dict(states), by_lead(states)
         for lead_id, fact in facts:
             for window_id in mine[lead_id]:
-                cases[window_id] = settlement.hear(cases[window_id], fact, now)
-        await save(tx, before, cases, now)
+                states[window_id] = settlement.apply_fact(states[window_id], fact, now)
+        await save(tx, before, states, now)
         replayed = {_digest(r.record.value) for r in activities}
         holds = await store.holds_of(tx, leads)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
         disputed = list(dict.fromkeys(lead_id for lead_id, fact in facts if fact.kind == opening.DISPUTED))
         if disputed:
-            cases = await cases_of(tx, await store.windows_of(tx, disputed))
-            before, known = dict(cases), await self._known(tx, disputed, cases)
+            states = await states_of(tx, await store.windows_of(tx, disputed))
+            before, context = dict(states), await self._context(tx, disputed, states)
             for lead_id in disputed:
-                await self._open_disputes(tx, lead_id, known)
-            await save(tx, before, known.cases, known.now)
+                await self._open_disputes(tx, lead_id, context)
+            await save(tx, before, context.states, context.now)
 
-    async def _known(self, tx: Tx, leads: Sequence[str], cases: dict[str, Case]) -> Known:
+    async def _context(self, tx: Tx, leads: Sequence[str], states: dict[str, WindowState]) -> LeadContext:
         facts = await store.facts_of(tx, leads)
         holds = {hold.lead_id: hold.reason for hold in await store.holds_of(tx, leads)}
-        return Known(cases, facts, holds, await self._database.now(tx))
+        return LeadContext(states, facts, holds, await self._database.now(tx))
 
-    async def _assign(self, tx: Tx, event: LeadAssigned, known: Known) -> None:
-        if any(window.generation >= event.generation for window in known.windows(event.lead_id)):
+    async def _assign(self, tx: Tx, event: LeadAssigned, context: LeadContext) -> None:
+        if any(window.generation >= event.generation for window in context.windows(event.lead_id)):
             return
-        known.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
-        known.hear_assignment(event)
+        context.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
+        context.apply_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
-        facts = known.facts.get(event.lead_id, ()) if event.cycle == 1 else ()
-        for window in opening.opened(event, agreement, self._watch(event.lead_id, known)):
-            known.open(starting(window, facts), agreement)
-        await self._open_disputes(tx, event.lead_id, known)
+        facts = context.facts.get(event.lead_id, ()) if event.cycle == 1 else ()
+        for window in opening.opened(event, agreement, self._watch(event.lead_id, context)):
+            context.open(starting(window, facts), agreement)
+        await self._open_disputes(tx, event.lead_id, context)
 
-    async def _park(self, tx: Tx, event: LeadParked, known: Known) -> None:
+    async def _park(self, tx: Tx, event: LeadParked, context: LeadContext) -> None:
         agreement = await agreement_of(tx, event.agreement.hash)
-        window = opening.parked(event, agreement, self._watch(event.lead_id, known))
-        if window is not None and window.window_id in known.cases:
+        window = opening.parked(event, agreement, self._watch(event.lead_id, context))
+        if window is not None and window.window_id in context.states:
             return
-        known.end(event.lead_id, event.decided_at, f"parked in {event.queue}", spared=(opening.DISPUTES,))
+        context.end(event.lead_id, event.decided_at, f"parked in {event.queue}", spared=(opening.DISPUTES,))
         if window is not None:
-            known.open(window, agreement)
+            context.open(window, agreement)
 
-    async def _open_disputes(self, tx: Tx, lead_id: str, known: Known) -> None:
+    async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
         """A dispute may come before the assignment that tells whose rejection it is about, so both look for it."""
-        for fact in known.facts.get(lead_id, ()):
-            holder = opening.disputed(known.windows(lead_id), fact) if fact.kind == opening.DISPUTED else None
+        for fact in context.facts.get(lead_id, ()):
+            holder = opening.disputed(context.windows(lead_id), fact) if fact.kind == opening.DISPUTED else None
             if holder is None:
                 continue
             agreement = await agreement_of(tx, holder.agreement.hash)
-            window = opening.dispute(holder, fact, agreement, self._watch(lead_id, known))
-            if window is not None and window.window_id not in known.cases:
-                known.open(window, agreement)
+            window = opening.dispute(holder, fact, agreement, self._watch(lead_id, context))
+            if window is not None and window.window_id not in context.states:
+                context.open(window, agreement)
 
-    def _watch(self, lead_id: str, known: Known) -> Watch:
-        return known.watch(lead_id, self._partition(lead_id), self._tolerance)
+    def _watch(self, lead_id: str, context: LeadContext) -> Watch:
+        return context.watch(lead_id, self._partition(lead_id), self._tolerance)
 
     def _partition(self, lead_id: str) -> int:
         return self._bus.partition_of(ACTIVITIES, lead_id)
@@ -187,44 +187,44 @@ async def agreement_of(tx: Tx, digest: str) -> Agreement:
         raise Unavailable(missing.detail) from missing
 
 
-async def cases_of(tx: Tx, windows: Sequence[Window]) -> dict[str, Case]:
+async def states_of(tx: Tx, windows: Sequence[Window]) -> dict[str, WindowState]:
     """The windows with their escalations, by the id of the window."""
     breached = [escalation_id(window.window_id) for window in windows if window.breach_id is not None]
     escalations = await store.escalations_of(tx, breached) if breached else {}
-    return {window.window_id: Case(window, escalations.get(window.window_id)) for window in windows}
+    return {window.window_id: WindowState(window, escalations.get(window.window_id)) for window in windows}
 
 
-async def save(tx: Tx, before: Mapping[str, Case], cases: Mapping[str, Case], now: datetime) -> None:
+async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, WindowState], now: datetime) -> None:
     """Keep all cases that are not as `before`, and announce what they say."""
-    changed = [case for window_id, case in cases.items() if case is not before.get(window_id)]
+    changed = [state for window_id, state in states.items() if state is not before.get(window_id)]
     if not changed:
         return
-    await store.save_windows(tx, [case.window for case in changed])
-    await store.save_escalations(tx, [case.escalation for case in changed if case.escalation is not None])
-    await store.save_fired(tx, [fired for case in changed for fired in case.fired])
-    await outbox.announce(tx, store.tables, [envelope for case in changed for envelope in case.announced])
-    for case in changed:
-        _count(case, now)
+    await store.save_windows(tx, [state.window for state in changed])
+    await store.save_escalations(tx, [state.escalation for state in changed if state.escalation is not None])
+    await store.save_fired(tx, [fired for state in changed for fired in state.fired])
+    await outbox.announce(tx, store.tables, [envelope for state in changed for envelope in state.announced])
+    for state in changed:
+        _count(state, now)
 
 
-async def release(tx: Tx, holds: Sequence[Hold], now: datetime) -> int:
+async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
     """End these holds and let the promises of leads without any other hold run on; how many promises that are."""
     if not holds:
         return 0
     await store.release_holds(tx, [hold.quarantine_id for hold in holds], now)
     leads = {hold.lead_id for hold in holds}
     leads -= {hold.lead_id for hold in await store.holds_of(tx, list(leads))}
-    cases = await cases_of(tx, await store.windows_of(tx, list(leads), states=("open", "breached")))
-    held = {window_id: case for window_id, case in cases.items() if case.window.hold is not None}
-    free = {window_id: settlement.release(case) for window_id, case in held.items()}
+    states = await states_of(tx, await store.windows_of(tx, list(leads), states=("open", "breached")))
+    held = {window_id: state for window_id, state in states.items() if state.window.hold is not None}
+    free = {window_id: settlement.release(state) for window_id, state in held.items()}
     await save(tx, held, free, now)
     return len(free)
 
 
-async def _advance(tx: Tx, said: Sequence[Mark]) -> None:
-    known = {(each.partition, each.instance): each for each in await store.marks(tx)}
-    latest = newest([*known.values(), *said])
-    await store.save_marks(tx, [each for key, each in sorted(latest.items()) if known.get(key) != each])
+async def _advance(tx: Tx, said: Sequence[Watermark]) -> None:
+    context = {(each.partition, each.instance): each for each in await store.watermarks(tx)}
+    latest = newest([*context.values(), *said])
+    await store.save_watermarks(tx, [each for key, each in sorted(latest.items()) if context.get(key) != each])
 
 
 def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:
@@ -232,12 +232,12 @@ def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:
     return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at))
 
 
-def _hold(received: Received) -> Hold | None:
+def _hold(received: Received) -> LeadHold | None:
     event = received.event
     if not isinstance(event, RecordQuarantined) or not event.lead_id or not event.origin.startswith(f"{ACTIVITIES}/"):
         return None
     reason = f"the record {event.origin} could not be read ({event.code})"
-    return Hold(event.quarantine_id, event.lead_id, _digest(received.record.value), reason)
+    return LeadHold(event.quarantine_id, event.lead_id, _digest(received.record.value), reason)
 
 
 def _digest(body: bytes) -> str:
@@ -257,16 +257,16 @@ def _late_inquiry(event: LeadMerged) -> list[tuple[str, Fact]]:
     return [(event.into or event.lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]
 
 
-def _merge(event: LeadMerged, known: Known) -> None:
+def _merge(event: LeadMerged, context: LeadContext) -> None:
     if event.into is not None:
-        known.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
+        context.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
     for lead_id, _ in _late_inquiry(event):
-        known.move_start(lead_id)
+        context.move_start(lead_id)
 
 
-def _count(case: Case, now: datetime) -> None:
-    window = case.window
-    for envelope in case.announced:
+def _count(state: WindowState, now: datetime) -> None:
+    window = state.window
+    for envelope in state.announced:
         outcome = _COUNTED.get(envelope.type)
         if outcome == "opened":
             metrics.windows_opened.labels(window.promise).inc()
@@ -274,5 +274,5 @@ def _count(case: Case, now: datetime) -> None:
             metrics.windows_ended.labels(window.promise, outcome).inc()
         if outcome == "breached":
             metrics.detection_seconds.observe((now - window.decide_at).total_seconds())
-    for fired in case.fired:
+    for fired in state.fired:
         metrics.levels_fired.labels(fired.outcome).inc()

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from services.sla_monitor import api, store, trimming
-from services.sla_monitor.handlers import Handlers
+from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
-from services.sla_monitor.timers import Timer
+from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, Signal
+from shared.runtime.service import Platform, Service, WakeUp
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
@@ -18,8 +18,8 @@ def build(platform: Platform) -> Service:
     """The monitor. Raises `Misconfigured` for a `BATON_SLA_MONITOR_` setting that can't be."""
     settings = read(MonitorSettings, platform.environ)
     tolerance = timedelta(seconds=settings.tolerance_s)
-    handlers = Handlers(platform.db, platform.bus, tolerance)
-    wake, announced = Signal(), Signal()
+    handlers = MonitorHandlers(platform.db, platform.bus, tolerance)
+    wake, announced = WakeUp(), WakeUp()
     consumption = Consumption(
         group="baton.sla_monitor",
         handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},

@@ -13,8 +13,8 @@ import msgspec
 import sqlalchemy as sa
 
 from services.sla_monitor.domain.escalation import Escalation
-from services.sla_monitor.domain.settlement import Fired
-from services.sla_monitor.domain.watermark import LOST, RUNNING, Mark
+from services.sla_monitor.domain.settlement import FiredStep
+from services.sla_monitor.domain.watermark import LOST, RUNNING, Watermark
 from services.sla_monitor.domain.window import Fact, Window
 from shared.db.bulk import insert_or_lower, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Instant, Tx
@@ -95,7 +95,7 @@ _escalation = msgspec.json.Decoder(Escalation).decode
 _LOCK_CLASS = 7_301
 
 
-class Hold(msgspec.Struct, frozen=True):
+class LeadHold(msgspec.Struct, frozen=True):
     """An activity of the lead could not be read; `digest` is that of its bytes, so that its replay is known again."""
 
     quarantine_id: str
@@ -108,7 +108,7 @@ async def lock_leads(tx: Tx, partitions: Iterable[int]) -> None:
     """Let no other process change what is known of these partitions' leads until the transaction ends.
 
     Assignments and activities of one lead may be read by two processes. Without this, each could miss what the other
-    is just storing, and a window would stay open beside the fact that meets it.
+    is just storing, and a window would stay open next to the fact that meets it.
     """
     if tx.dialect.name == "postgresql":
         await tx.execute(sa.select(*(sa.func.pg_advisory_xact_lock(_LOCK_CLASS, p) for p in sorted(set(partitions)))))
@@ -168,7 +168,7 @@ async def save_escalations(tx: Tx, escalations: Sequence[Escalation]) -> None:
     await upsert_rows(tx, _escalations, rows)
 
 
-async def save_fired(tx: Tx, fired: Sequence[Fired]) -> None:
+async def save_fired(tx: Tx, fired: Sequence[FiredStep]) -> None:
     """Note the levels that are done; the key refuses one that is done twice."""
     rows = [
         {
@@ -184,14 +184,13 @@ async def save_fired(tx: Tx, fired: Sequence[Fired]) -> None:
     await insert_rows(tx, _steps, rows)
 
 
-async def marks(tx: Tx) -> list[Mark]:
+async def watermarks(tx: Tx) -> list[Watermark]:
     """What every instance last said on every partition."""
-    return [
-        Mark(row.partition, row.instance, row.upto_at, row.state) for row in await tx.execute(sa.select(_watermarks))
-    ]
+    rows = await tx.execute(sa.select(_watermarks))
+    return [Watermark(row.partition, row.instance, row.upto_at, row.state) for row in rows]
 
 
-async def save_marks(tx: Tx, changed: Sequence[Mark]) -> None:
+async def save_watermarks(tx: Tx, changed: Sequence[Watermark]) -> None:
     """Keep the marks as they are now."""
     await upsert_rows(tx, _watermarks, [msgspec.structs.asdict(each) for each in changed])
 
@@ -213,25 +212,25 @@ async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:
     return {partition: at for partition, at in enumerate(row) if at is not None}
 
 
-async def due_windows(tx: Tx, partition: int, upto_at: datetime, *, most: int) -> list[Window]:
+async def due_windows(tx: Tx, partition: int, upto_at: datetime, *, limit: int) -> list[Window]:
     """The windows of a partition that want a look by `upto_at`, longest due first, locked; those that another process
     holds are left to it.
     """
     due = (_windows.c.partition == partition) & (_windows.c.look_at <= upto_at)
-    query = sa.select(_windows.c.body).where(due).order_by(_windows.c.look_at).limit(most)
+    query = sa.select(_windows.c.body).where(due).order_by(_windows.c.look_at).limit(limit)
     return [_window(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
 
 
-async def save_holds(tx: Tx, holds: Sequence[Hold], now: datetime) -> None:
+async def save_holds(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> None:
     """Keep the holds; one that is known already, even if released, stays as it is."""
     await insert_or_skip(tx, _holds, [{**msgspec.structs.asdict(hold), "held_at": now} for hold in holds])
 
 
-async def holds_of(tx: Tx, lead_ids: Sequence[str]) -> list[Hold]:
+async def holds_of(tx: Tx, lead_ids: Sequence[str]) -> list[LeadHold]:
     """The holds on these leads that are not released, oldest first."""
     mine = _holds.c.lead_id.in_(lead_ids) & _holds.c.released_at.is_(None)
     rows = await tx.execute(sa.select(_holds).where(mine).order_by(_holds.c.held_at))
-    return [Hold(row.quarantine_id, row.lead_id, row.digest, row.reason) for row in rows]
+    return [LeadHold(row.quarantine_id, row.lead_id, row.digest, row.reason) for row in rows]
 
 
 async def release_holds(tx: Tx, ids: Sequence[str], now: datetime) -> None:
@@ -240,18 +239,18 @@ async def release_holds(tx: Tx, ids: Sequence[str], now: datetime) -> None:
 
 
 async def windows_page(
-    tx: Tx, *, filters: Mapping[str, str], after: tuple[datetime, str] | None, most: int
+    tx: Tx, *, filters: Mapping[str, str], after: tuple[datetime, str] | None, limit: int
 ) -> list[Window]:
     """Windows by exact `lead_id`, `state`, `promise` or `owner`, first due first; `after` is the last one before."""
     query = sa.select(_windows.c.body).where(*(_windows.c[name] == value for name, value in filters.items()))
     if after is not None:
         query = query.where(_past(_windows.c.due_at, _windows.c.window_id, after))
-    rows = await tx.execute(query.order_by(_windows.c.due_at, _windows.c.window_id).limit(most))
+    rows = await tx.execute(query.order_by(_windows.c.due_at, _windows.c.window_id).limit(limit))
     return [_window(body) for body in rows.scalars()]
 
 
 async def escalations_page(
-    tx: Tx, *, state: str | None, lead_id: str | None, now: datetime, after: tuple[datetime, str] | None, most: int
+    tx: Tx, *, state: str | None, lead_id: str | None, now: datetime, after: tuple[datetime, str] | None, limit: int
 ) -> list[Escalation]:
     """Escalations, first raised first. One whose acknowledgement has run out is firing again."""
     table = _escalations
@@ -265,7 +264,7 @@ async def escalations_page(
         query = query.where(held.get(state, table.c.state == state))
     if after is not None:
         query = query.where(_past(table.c.raised_at, table.c.escalation_id, after))
-    rows = await tx.execute(query.order_by(table.c.raised_at, table.c.escalation_id).limit(most))
+    rows = await tx.execute(query.order_by(table.c.raised_at, table.c.escalation_id).limit(limit))
     return [_escalation(body) for body in rows.scalars()]
 
 
@@ -275,7 +274,7 @@ async def escalation_to_change(tx: Tx, escalation_id: str) -> Escalation | None:
     body = (await tx.execute(query)).scalar_one_or_none()
     if body is None:
         return None
-    # The window's lock is the one that everybody takes, so what is read after it holds.
+    # The window's lock is the one that everyone takes, so what is read after it holds.
     window = sa.select(_windows.c.window_id).where(_windows.c.window_id == _escalation(body).window_id)
     await tx.execute(window.with_for_update())
     return _escalation((await tx.execute(query)).scalar_one())

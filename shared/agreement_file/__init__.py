@@ -11,12 +11,12 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.agreement_file.building import Source, build
+from shared.agreement_file.assembly import AgreementSource, build
 from shared.agreement_file.findings import AgreementRefused, Finding, in_order
 from shared.agreement_file.formatting import formatted
 from shared.agreement_file.pilots import draft_names, lies_beside, refuse_pilots_of_a_draft
-from shared.agreement_file.reading import Document, read
 from shared.agreement_file.shapes import shaped
+from shared.agreement_file.yaml_document import Document, read
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 
@@ -32,7 +32,7 @@ class Loaded:
 
 
 def load(path: pathlib.Path) -> Loaded:
-    """The agreement in a UTF-8 file, with the drafts of its pilots, which lie beside it.
+    """The agreement in a UTF-8 file, with the drafts of its pilots, which lie next to it.
 
     Raises AgreementRefused with all findings, or Misconfigured when the file can't be read at all.
     """
@@ -54,13 +54,13 @@ def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Load
     named = draft_names(document.content)
     for draft, path in named.items():
         if not lies_beside(draft):
-            findings.refuse(path, "wrong_value", f"`{draft}` has to lie beside the agreement: write its name alone")
+            findings.refuse(path, "wrong_value", f"`{draft}` has to lie next to the agreement: write its name alone")
         elif draft not in given:
-            findings.refuse(path, "no_draft", f"there is no file `{draft}` beside the agreement: check the name")
+            findings.refuse(path, "no_draft", f"there is no file `{draft}` next to the agreement: check the name")
         else:
             agreements |= _draft(draft, given[draft], name, document)
     texts = {draft: given[draft] for draft in named if draft in given}
-    source = Source(document.content, text, _digest(document, agreements), texts, agreements)
+    source = AgreementSource(document.content, text, _digest(document, agreements), texts, agreements)
     agreement = build(shaped(document.content, findings), source, findings)
     if findings.refusals:
         raise AgreementRefused(name, findings.refusals)
@@ -76,7 +76,7 @@ def _draft(draft: str, text: str, name: str, whole: Document) -> dict[str, Agree
         refuse_pilots_of_a_draft(document.content, document.findings)
         agreement = build(
             shaped(document.content, document.findings),
-            Source(document.content, text, _digest(document, {}), {}, {}),
+            AgreementSource(document.content, text, _digest(document, {}), {}, {}),
             document.findings,
         )
     except AgreementRefused as refused:

@@ -81,7 +81,9 @@ class ConditionReader(ComparisonReader):
                 continue
             fits = False
             if kind in GROUPS and key in (*_LEAF, "signal", "cel", *OWNERS):
-                self.refuse((*path, key), "wrong_value", f"`{key}` can't stand beside a group: put it inside", key=True)
+                self.refuse(
+                    (*path, key), "wrong_value", f"`{key}` can't stand next to a group: put it inside", key=True
+                )
             else:
                 near = proposal(key, (*_LEAF, *GROUPS) if kind == "field" else known)
                 self.refuse((*path, key), "unknown_key", f"unknown key `{key}`{near}", key=True)

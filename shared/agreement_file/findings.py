@@ -18,7 +18,7 @@ LONGEST_GUESSED = 100
 Path = tuple[str | int, ...]
 """The way to a value from the top of the file: keys, and places in lists counted from 0."""
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """Line and column, both counted from 1."""
 
 
@@ -26,7 +26,7 @@ Place = tuple[int, int]
 class Finding:
     """One thing to put right. `code` is stable; `message` says what is wrong and what would be right.
 
-    `file` is where it stands, when that is not the agreement itself but a draft beside it.
+    `file` is where it stands, when that is not the agreement itself but a draft next to it.
     """
 
     line: int
@@ -59,17 +59,17 @@ class AgreementRefused(Misconfigured):
 class Positions:
     """Where keys and values stand in the text, and in which quotes (or none) the texts that take one line."""
 
-    keys: Mapping[Path, Place]
-    values: Mapping[Path, Place]
+    keys: Mapping[Path, Position]
+    values: Mapping[Path, Position]
     quotes: Mapping[Path, str]
 
-    def of_value(self, path: Path) -> Place:
+    def of_value(self, path: Path) -> Position:
         """Where the value at `path` begins, or else the nearest thing around it."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, (1, 1))
 
-    def within(self, path: Path, text: str, column: int) -> Place:
+    def within(self, path: Path, text: str, column: int) -> Position:
         """Where the `column` of the text at `path` stands, counted from 1; its beginning when that can't be told."""
         line, start = self.of_value(path)
         quote = self.quotes.get(path)
@@ -79,7 +79,7 @@ class Positions:
         doubled = before.count("'") if quote == "'" else 0
         return line, start + len(quote) + len(before) + doubled
 
-    def of_key(self, path: Path) -> Place:
+    def of_key(self, path: Path) -> Position:
         """Where the key at the end of `path` stands; for an item of a list, where the item begins."""
         return self.keys.get(path) or self.of_value(path)
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.agreement_file.block import CONDITION, FACT_TYPE
-from shared.agreement_file.planned import NOT_ENFORCED
 from shared.agreement_file.schema import REQUIRED, AgreementBlocks
+from shared.agreement_file.unsupported import NOT_ENFORCED
 from shared.domain.conditions import GROUPS, OPERATORS
 from shared.domain.conditions.condition import OWNERS
 from shared.domain.conditions.signals import MATCHED

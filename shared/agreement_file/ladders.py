@@ -1,9 +1,9 @@
-"""Ladders: every promise has one, and every ladder ends with somebody who knows."""
+"""Ladders: every promise has one, and every ladder ends with someone who knows."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-from shared.agreement_file.duties import StepBlock
 from shared.agreement_file.findings import Findings, Path
+from shared.agreement_file.promise_schema import StepBlock
 from shared.domain.agreement import Agreement, Commitment, Duration, Ladder, Promise, Step
 
 

@@ -12,7 +12,7 @@ from shared.domain.calendar import Calendar
 def people_of(
     blocks: Sequence[PersonBlock], known: Collection[str] | None, calendars: Mapping[str, Calendar], findings: Findings
 ) -> dict[str, Person]:
-    """Everybody by id. Refuses ids and addresses that are given twice, unknown calendars and managers, and managers
+    """Everyone by id. Refuses ids and addresses that are given twice, unknown calendars and managers, and managers
     who report to each other in a circle.
 
     `known` are the names of all calendars, also of those that could not be made; None when that isn't known.
@@ -25,7 +25,7 @@ def people_of(
         if block.id in people:
             findings.refuse((*path, "id"), "duplicate", f"`{block.id}` is listed twice: keep one")
         if block.email in emails:
-            findings.refuse((*path, "email"), "duplicate", "somebody else has this address: give each their own")
+            findings.refuse((*path, "email"), "duplicate", "someone else has this address: give each their own")
         if block.calendar is not None and known is not None and block.calendar not in known:
             findings.refuse_unknown((*path, "calendar"), "calendar", block.calendar, known)
         if block.reports_to == block.id:
@@ -70,7 +70,7 @@ def _refuse_circle(circle: list[str], places: Mapping[str, int], findings: Findi
     first = min(range(len(circle)), key=lambda index: places[circle[index]])
     name, *others = circle[first:] + circle[:first]
     managers = ", who reports to ".join(f"`{each}`" for each in (*others, name))
-    what = f"`{name}` reports to {managers}: somebody has to be at the top"
+    what = f"`{name}` reports to {managers}: someone has to be at the top"
     findings.refuse(("people", places[name], "reports_to"), "circle", what)
 
 

@@ -1,4 +1,4 @@
-"""Pilots of the file: other agreements, in drafts beside it, for some of the leads."""
+"""Pilots of the file: other agreements, in drafts next to it, for some of the leads."""
 
 import pathlib
 from collections.abc import Mapping, Sequence

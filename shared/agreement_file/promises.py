@@ -4,7 +4,8 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from shared.agreement_file.conditions import ConditionReader
-from shared.agreement_file.duties import (
+from shared.agreement_file.findings import Findings, Path
+from shared.agreement_file.promise_schema import (
     Attempts,
     HandOffLatency,
     MarketingPromises,
@@ -13,7 +14,6 @@ from shared.agreement_file.duties import (
     SalesPromises,
     Volume,
 )
-from shared.agreement_file.findings import Findings, Path
 from shared.agreement_file.values import UNIT_S
 from shared.domain.agreement import Commitment, Duration, Promise
 

@@ -119,7 +119,7 @@ class _Rules:
         if members and not any(
             all(_meets(getattr(person, each.attribute), each) for each in literal) for person in members
         ):
-            nobody = f"no active member of pool `{pool}` meets all of this: widen it, or add somebody"
+            nobody = f"no active member of pool `{pool}` meets all of this: widen it, or add someone"
             self.findings.refuse(path, "nobody", nobody)
 
 

@@ -1,6 +1,6 @@
 """The shape of the agreement file, block by block.
 
-What the sides owe each other is in `shared.agreement_file.duties`. Conditions are shaped by
+What the sides owe each other is in `shared.agreement_file.promise_schema`. Conditions are shaped by
 `shared.agreement_file.conditions`. The order of the keys here is the order in which a formatted file has them.
 """
 
@@ -30,7 +30,7 @@ from shared.agreement_file.block import (
     When,
     Zone,
 )
-from shared.agreement_file.duties import Feedback, Promises, Role, StepBlock, Threshold
+from shared.agreement_file.promise_schema import Feedback, Promises, Role, StepBlock, Threshold
 from shared.domain.agreement import Review
 
 
@@ -80,7 +80,7 @@ class Reasoned(Block):
     when: When
 
 
-class Consent(Block):
+class ConsentBlock(Block):
     """On which grounds a lead may be spoken to."""
 
     basis: Annotated[list[Text], Some]
@@ -90,7 +90,7 @@ class MqlBlock(Block):
     """What a marketing qualified lead is."""
 
     minimum_data: Annotated[list[Text], Empty]
-    consent: Consent | None = None
+    consent: ConsentBlock | None = None
     exclude: Annotated[list[Reasoned], Empty]
     fit: When = None
     score: Threshold | None = None
@@ -122,7 +122,7 @@ class ScoreBlock(Block):
 
 
 class DecayBlock(Block):
-    """How fast points for what somebody did fade."""
+    """How fast points for what someone did fade."""
 
     half_life: Length
 
@@ -191,7 +191,7 @@ class RouteBlock(Block):
     unless_away_for: Length | None = None
 
 
-class Content(Block):
+class ContentBlock(Block):
     """Material for buyers."""
 
     id: Name
@@ -243,7 +243,7 @@ class AgreementBlocks(Block):
     ladders: dict[Name, list[StepBlock]] | None = None
     channels: dict[Role, dict[str, dict[str, str]]] | None = None
     feedback: Feedback | None = None
-    content: list[Content] | None = None
+    content: list[ContentBlock] | None = None
     goals: list[GoalBlock] | None = None
     pilots: list[PilotBlock] | None = None
 
@@ -256,7 +256,7 @@ REQUIRED = {
     "timezone": "give the zone that dates and calendars are in: `timezone: Europe/Brussels`",
     "calendars": "say when people work, or `calendars: {always: {hours: {mon-sun: [00:00-24:00]}}}`",
     "people": "list who can own leads",
-    "pools": "say who shares turns: `pools: {everybody: {members: {ann: 1}}}`",
+    "pools": "say who shares turns: `pools: {everyone: {members: {ann: 1}}}`",
     "routing": "without a rule every lead would be dropped: add `- {name: everyone else, to: {pool: ...}}`",
     "promises": "promise a first response: `promises: {sales: {first_response: ...}}`",
     "ladders": "say who is told when a promise is missed",

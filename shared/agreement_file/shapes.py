@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 
 from shared.agreement_file.block import Block
 from shared.agreement_file.findings import Findings, Path, misspelt, proposal
-from shared.agreement_file.planned import NOT_BUILT
 from shared.agreement_file.schema import AgreementBlocks
+from shared.agreement_file.unsupported import NOT_BUILT
 from shared.agreement_file.values import shown
 
 _HINTS: Mapping[Path, str] = {

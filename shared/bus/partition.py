@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from shared.bus.topics import Topic
 from shared.domain.errors import Unwritable
-from shared.ports import Message, Place
+from shared.ports import Message, TopicPartition
 
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
@@ -43,21 +43,21 @@ def partition_of(key: str, count: int) -> int:
     return (murmur2(key.encode()) & _POSITIVE) % count
 
 
-def by_place(messages: Sequence[Message], topics: Mapping[str, Topic]) -> dict[Place, list[Message]]:
+def by_partition(messages: Sequence[Message], topics: Mapping[str, Topic]) -> dict[TopicPartition, list[Message]]:
     """The messages sorted to their topics and partitions, in the order given within each.
 
     Raises `Unwritable`, before anything is written, naming every message that no log would take.
     """
-    places: dict[Place, list[Message]] = {}
+    topic_partitions: dict[TopicPartition, list[Message]] = {}
     reasons: dict[int, str] = {}
     for index, message in enumerate(messages):
         try:
-            places.setdefault((message.topic, _partition(message, topics)), []).append(message)
+            topic_partitions.setdefault((message.topic, _partition(message, topics)), []).append(message)
         except ValueError as wrong:
             reasons[index] = str(wrong)
     if reasons:
         raise Unwritable(reasons)
-    return places
+    return topic_partitions
 
 
 def _partition(message: Message, topics: Mapping[str, Topic]) -> int:

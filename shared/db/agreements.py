@@ -21,7 +21,7 @@ from shared.domain.agreement import Agreement, Approval
 from shared.domain.errors import NotFound
 from shared.domain.succession import Version
 
-MOST_LOADED = 64
+MAX_LOADED = 64
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(4021961)")
 _loaded: dict[str, Agreement] = {}
 
@@ -32,7 +32,7 @@ async def lock(tx: Tx) -> None:
         await tx.execute(_LOCK)
 
 
-async def keep(tx: Tx, agreement: Agreement, now: datetime) -> None:
+async def save(tx: Tx, agreement: Agreement, now: datetime) -> None:
     """Store this version and those of its pilots, unless they are stored already."""
     pilots = {pilot.agreement.hash: pilot.agreement for pilot in agreement.pilots}
     pilots.pop(agreement.hash, None)
@@ -70,7 +70,7 @@ async def by_hash(tx: Tx, digest: str) -> Agreement:
     if row is None:
         raise NotFound(f"no agreement with the hash {digest} is kept here")
     agreement: Agreement = agreement_file.parse(row.text, digest, json.loads(row.drafts)).agreement
-    if len(_loaded) >= MOST_LOADED:
+    if len(_loaded) >= MAX_LOADED:
         _loaded.pop(next(iter(_loaded)))
     _loaded[digest] = agreement
     return agreement

@@ -89,7 +89,7 @@ class Database:
             await tx.execute(sa.text("SELECT 1"))
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()

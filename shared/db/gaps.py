@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 from shared.db.tables import log_gaps
-from shared.ports import Place
+from shared.ports import TopicPartition
 
 Reason = Literal["deleted", "recreated", "truncated"]
 
@@ -34,7 +34,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     found_at: datetime
 
     @property
-    def place(self) -> Place:
+    def place(self) -> TopicPartition:
         """The topic and the partition."""
         return self.topic, self.partition
 

@@ -44,10 +44,10 @@ class Announced(NamedTuple):
     message: Message
 
 
-async def unpublished(tx: Tx, tables: RuntimeTables, *, most: int) -> list[Announced]:
+async def unpublished(tx: Tx, tables: RuntimeTables, *, max_rows: int) -> list[Announced]:
     """The oldest events that are not known to be on the bus."""
     table = tables.outbox
-    waiting = sa.select(table).where(table.c.published_at.is_(None)).order_by(table.c.seq).limit(most)
+    waiting = sa.select(table).where(table.c.published_at.is_(None)).order_by(table.c.seq).limit(max_rows)
     rows = (await tx.execute(waiting)).all()
     source = f"baton/{tables.service}"
     return [

@@ -1,6 +1,6 @@
 """How far each partition is handled, moved by compare-and-swap in the transaction that changes the state.
 
-Whoever reads a partition that another process has taken over loses the swap and must drop its batch; that is what
+Anyone who reads a partition that another process has taken over loses the swap and must drop its batch; that is what
 fences a zombie.
 """
 
@@ -11,25 +11,33 @@ import sqlalchemy as sa
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 from shared.db.tables import RuntimeTables
-from shared.ports import Place
+from shared.ports import TopicPartition
 
 
-async def positions(tx: Tx, tables: RuntimeTables, places: Sequence[Place]) -> dict[Place, int]:
+async def positions(
+    tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
     """The next offset to handle for each place; a place never seen starts at 0 (and gets its row)."""
     table = tables.positions
-    await insert_or_skip(tx, table, [{"topic": t, "partition": p, "next_offset": 0} for t, p in places])
-    rows = await tx.execute(sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(places))))
+    await insert_or_skip(tx, table, [{"topic": t, "partition": p, "next_offset": 0} for t, p in topic_partitions])
+    rows = await tx.execute(
+        sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
+    )
     return {(row.topic, row.partition): row.next_offset for row in rows}
 
 
-async def log_ids(tx: Tx, tables: RuntimeTables, places: Sequence[Place]) -> dict[Place, str]:
+async def log_ids(
+    tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, str]:
     """In which log each position is; a place that was never compared with its log is left out."""
     table = tables.positions
-    rows = await tx.execute(sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(places))))
+    rows = await tx.execute(
+        sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
+    )
     return {(row.topic, row.partition): row.log_id for row in rows if row.log_id is not None}
 
 
-async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[Place, str]) -> None:
+async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[TopicPartition, str]) -> None:
     """From now on these positions are offsets in these logs."""
     table = tables.positions
     for (topic, partition), log_id in ids.items():
@@ -37,13 +45,15 @@ async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[Place, str]) -
         await tx.execute(sa.update(table).where(here).values(log_id=log_id))
 
 
-async def advance(tx: Tx, tables: RuntimeTables, moves: Mapping[Place, tuple[int, int]]) -> set[Place]:
+async def advance(
+    tx: Tx, tables: RuntimeTables, moves: Mapping[TopicPartition, tuple[int, int]]
+) -> set[TopicPartition]:
     """Move each place from the offset it is expected at to a new one; returns the places that stood elsewhere.
 
     When any is returned, the caller rolls back: those places belong to another process now.
     """
     table = tables.positions
-    place = sa.tuple_(table.c.topic, table.c.partition, table.c.next_offset)
+    topic_partition = sa.tuple_(table.c.topic, table.c.partition, table.c.next_offset)
     target = sa.case(
         *((sa.and_(table.c.topic == t, table.c.partition == p), new) for (t, p), (_, new) in moves.items()),
         else_=table.c.next_offset,
@@ -51,7 +61,7 @@ async def advance(tx: Tx, tables: RuntimeTables, moves: Mapping[Place, tuple[int
     expected = [(t, p, old) for (t, p), (old, _) in moves.items()]
     moved = await tx.execute(
         sa.update(table)
-        .where(place.in_(expected))
+        .where(topic_partition.in_(expected))
         .values(next_offset=target)
         .returning(table.c.topic, table.c.partition)
     )

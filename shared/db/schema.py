@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this code needs, or says that somebody has to.
+"""Brings a database to the schema that this code needs, or says that someone has to.
 
 SQLite belongs to one process, which migrates it on start. PostgreSQL is migrated by `./baton migrate`, under a
 lock, before services start; a service that finds an older schema waits for that, and says in its log and at /readyz

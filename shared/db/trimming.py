@@ -25,10 +25,10 @@ def inbox_rule(tables: RuntimeTables, kept: timedelta) -> Rule:
     return Rule(tables.inbox, kept, lambda before: tables.inbox.c.handled_at < before)
 
 
-async def trim(tx: Tx, rule: Rule, now: datetime, *, most: int) -> int:
-    """Delete up to `most` of the rule's old rows; how many. Rows that others have locked are left to them."""
+async def trim(tx: Tx, rule: Rule, now: datetime, *, limit: int) -> int:
+    """Delete up to `limit` of the rule's old rows; how many. Rows that others have locked are left to them."""
     keys: list[sa.Column[Any]] = list(rule.table.primary_key)
-    old = sa.select(*keys).where(rule.old(now - rule.kept)).limit(most)
+    old = sa.select(*keys).where(rule.old(now - rule.kept)).limit(limit)
     if tx.dialect.name == "postgresql":
         old = old.with_for_update(skip_locked=True, of=rule.table)
     key = sa.tuple_(*keys) if len(keys) > 1 else keys[0]

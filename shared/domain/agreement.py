@@ -64,7 +64,7 @@ class Exclusion:
 class ScoreRule:
     """Points added (or taken) when the condition holds, and the reason that is shown.
 
-    `intent` is true when the condition asks what somebody did (the inquiry, a signal) and not who they are: such
+    `intent` is true when the condition asks what someone did (the inquiry, a signal) and not who they are: such
     points fade by the agreement's half-life, and are remembered of earlier inquiries.
     """
 
@@ -91,7 +91,7 @@ class Person:
     """A rep or manager. Without a `calendar` their time runs day and night.
 
     `max_open` bounds how many leads they hold at once, `max_new_per_day` how many they get on one date of their
-    calendar's zone; None is no bound. Somebody who is not `active` gets no leads, and those they hold move on.
+    calendar's zone; None is no bound. Someone who is not `active` gets no leads, and those they hold move on.
     """
 
     id: str
@@ -125,7 +125,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where leads wait for somebody; `owner` is the person who sees to it that they don't wait long."""
+    """Where leads wait for someone; `owner` is the person who sees to it that they don't wait long."""
 
     name: str
     owner: str
@@ -160,7 +160,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What somebody owes on a lead. `clock` is `rep_calendar` or `wall`; `met_by` are kinds of activity, of which
+    """What someone owes on a lead. `clock` is `rep_calendar` or `wall`; `met_by` are kinds of activity, of which
     `at_least` are needed. `side` is `sales` or `operations`.
 
     `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With `at_least_score`, leads
@@ -269,7 +269,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Pilot:
-    """Leads in `scope` are judged by another `agreement`: for real when `mode` is `live`, beside it when `shadow`."""
+    """Leads in `scope` are judged by another `agreement`: for real when `mode` is `live`, next to it when `shadow`."""
 
     name: str
     scope: Condition

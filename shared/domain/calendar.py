@@ -1,4 +1,4 @@
-"""Working calendars: one frozen value says when somebody works, in their own zone, and this module turns any
+"""Working calendars: one frozen value says when someone works, in their own zone, and this module turns any
 local date of it into open intervals of real time. Weekly hours, dated shifts, breaks and holidays go in as
 plain parsed values; out come half-open, merged, ordered intervals in UTC."""
 

@@ -297,7 +297,7 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
-    """A level of the ladder fired: `told` are roles told (`rep`, `manager`, `ops`), `page` whether to wake somebody."""
+    """A level of the ladder fired: `told` are roles told (`rep`, `manager`, `ops`), `page` whether to wake someone."""
 
     TYPE = "baton.escalation.raised.v1"
 
@@ -308,7 +308,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):
-    """Somebody took the escalation on; it stays quiet until `until`."""
+    """Someone took the escalation on; it stays quiet until `until`."""
 
     TYPE = "baton.escalation.acknowledged.v1"
 

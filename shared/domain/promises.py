@@ -1,4 +1,4 @@
-"""What somebody owes on a lead, and by when: the router tells it with the assignment, the monitor watches it. One rule
+"""What someone owes on a lead, and by when: the router tells it with the assignment, the monitor watches it. One rule
 for both, so that the deadline a rep was told is the deadline they are held to."""
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from shared.domain.errors import Refused
 @dataclass(frozen=True, slots=True)
 class Owed:
     """One promise as it stands for one lead: the duration that applies, the calendar in which business time of this
-    promise and its ladder counts (the owner's; around the clock for somebody without one), and the deadline, UTC.
+    promise and its ladder counts (the owner's; around the clock for someone without one), and the deadline, UTC.
     """
 
     promise: Promise
@@ -57,7 +57,7 @@ def respond_by(found: Iterable[Owed]) -> datetime | None:
 
 
 def calendar_of(agreement: Agreement, who: str) -> Calendar:
-    """The calendar in which somebody's promises count. Raises Refused when the agreement does not know them."""
+    """The calendar in which someone's promises count. Raises Refused when the agreement does not know them."""
     person = agreement.people.get(who)
     if person is None:
         raise Refused(f"agreement {agreement.name} version {agreement.version} has no person {who!r}: add them")

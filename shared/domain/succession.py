@@ -55,7 +55,7 @@ class Schedule:
         return self._from[place] if place < len(self._from) else None
 
 
-def kept(agreement: Agreement, now: datetime) -> Version:
+def stored_version(agreement: Agreement, now: datetime) -> Version:
     """The version that an agreement becomes when it is kept at `now`."""
     return Version(
         name=agreement.name,

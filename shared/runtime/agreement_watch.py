@@ -60,7 +60,7 @@ class AgreementWatch:
             await self.read()
 
     def judge(self, kept: Sequence[Version], now: datetime) -> Agreement | None:
-        """The file's agreement, if it is to be kept beside what is `kept`; None when it is kept, or refused."""
+        """The file's agreement, if it is to be kept in addition to what is `kept`; None when it is kept, or refused."""
         new, against, oddity = self.agreement, None, None
         if new is not None:
             against, oddity = objection(new, kept, now), warning(new, kept)
@@ -74,7 +74,7 @@ class AgreementWatch:
             self._log.warning("agreement_overtaken", findings=list(self.warnings))
         return new if against is None and new is not None and all(v.hash != new.hash for v in kept) else None
 
-    def note(self, current: Agreement | None) -> str | None:
+    def notice(self, current: Agreement | None) -> str | None:
         """What is wrong in a sentence; `current` is what stays in force."""
         if self.refusals:
             stays = f"version {current.version} of {current.name} stays in force" if current else "none is in force"

@@ -1,7 +1,7 @@
-"""Limits for every connection, as the front door has them: how much and how slowly a client may send, how slowly it may
-read, and how many connections there are. Work that was received whole always goes on.
+"""Limits for every connection, as the reverse proxy has them: how much and how slowly a client may send, how slowly it
+may read, and how many connections there are. Work that was received whole always goes on.
 
-uvicorn has a limit for idle connections between requests only: it waits for ever for one that sends nothing, or half a
+uvicorn has a limit for idle connections between requests only: it waits forever for one that sends nothing, or half a
 request, keeps headers of any size, and its own limit of connections counts silent ones against good ones.
 """
 
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SWEEP_S = 1.0
 BACKLOG = 256
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 _PIECE = 8 * 1024
 
 
@@ -32,7 +32,7 @@ class Limits:
     read_s: float = 30
     """How long a client may take to read `read_bytes` of an answer."""
     read_bytes: int = 64 * 1024
-    connections: int = MOST_CONNECTIONS
+    connections: int = MAX_CONNECTIONS
 
 
 def limits_for_this_process() -> Limits:
@@ -41,7 +41,7 @@ def limits_for_this_process() -> Limits:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     files = 1_000_000 if hard == resource.RLIM_INFINITY else hard
-    return Limits(connections=max(8, min(MOST_CONNECTIONS, files * 5 // 8)))
+    return Limits(connections=max(8, min(MAX_CONNECTIONS, files * 5 // 8)))
 
 
 @dataclass(slots=True)

@@ -19,12 +19,12 @@ from shared.db.outages import is_outage
 from shared.db.tables import RuntimeTables
 from shared.domain.errors import Unavailable
 from shared.domain.events import WatermarkAdvanced
-from shared.ports import Bus, Clock, Place, Record, Subscription
+from shared.ports import Bus, Clock, GroupMember, Record, TopicPartition
 from shared.runtime import quarantine
 from shared.runtime.continuity import Continuity, before_jumps
 from shared.runtime.outage import Pauses, is_away, reason, until_back
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
 """Takes the fresh events of one topic, in order per lead; changes state in `tx` and announces what follows."""
@@ -74,7 +74,7 @@ class Consumer:
         bus: Bus,
         clock: Clock,
         tables: RuntimeTables,
-        committed: Sequence[Signal],
+        committed: Sequence[WakeUp],
     ) -> None:
         self._consumption = consumption
         self._database = database
@@ -82,7 +82,7 @@ class Consumer:
         self._clock = clock
         self._tables = tables
         self._committed = committed
-        self._at: dict[Place, int] = {}
+        self._at: dict[TopicPartition, int] = {}
         self._pausing = Pausing()
         self._pauses = Pauses()
         self._traced: dict[object, float] = {}
@@ -117,7 +117,7 @@ class Consumer:
         )
         try:
             while True:
-                records = await subscription.poll(most=BATCH, wait_s=POLL_S)
+                records = await subscription.poll(max_records=BATCH, wait_s=POLL_S)
                 if records:
                     await self._take(subscription, records)
                 if self._pausing.retry_due(self._clock.monotonic()):
@@ -129,9 +129,9 @@ class Consumer:
         finally:
             await subscription.close()
 
-    async def _positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
+    async def _positions(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         try:
-            found = await self._continuity.look(places)
+            found = await self._continuity.look(topic_partitions)
         except Exception as error:
             _raise_outage(error)
         self._at.update(found)
@@ -147,7 +147,7 @@ class Consumer:
             # Joining again, since a client can hold on to what it knew of a topic that was made again.
             raise Unavailable("the places that can be read have changed; subscribing again")
 
-    async def _take(self, subscription: Subscription, records: Sequence[Record]) -> None:
+    async def _take(self, subscription: GroupMember, records: Sequence[Record]) -> None:
         paused = set(self._pausing.paused)
         try:
             await self._look_ahead([record for record in records if place_of(record) in paused])
@@ -168,7 +168,12 @@ class Consumer:
         else:
             self._pauses.reset()
             self._waiting.set(0)
-            await subscription.note({place: self._at[place] for place in {place_of(record) for record in free}})
+            await subscription.commit_offsets(
+                {
+                    topic_partition: self._at[topic_partition]
+                    for topic_partition in {place_of(record) for record in free}
+                }
+            )
             if self._pausing.paused.keys() != paused:
                 await subscription.rewind()
         metrics.partitions_paused.labels(self._tables.service).set(len(self._pausing.paused))
@@ -262,11 +267,11 @@ class Consumer:
                 handled = await self._run_handlers(tx, records)
             else:
                 await self._quarantine(tx, records, quarantine)
-        self._at.update({place: new for place, (_, new) in moves.items()})
+        self._at.update({topic_partition: new for topic_partition, (_, new) in moves.items()})
         self._pausing.passed(handled)
         metrics.records_handled.labels(self._tables.service, records[0].topic).inc(len(records))
-        for signal in self._committed:
-            signal.set()
+        for wake_up in self._committed:
+            wake_up.set()
 
     async def _quarantine(self, tx: Tx, records: Sequence[Record], error: Exception) -> None:
         now, service = self._clock.now(), self._tables.service
@@ -292,12 +297,12 @@ class Consumer:
     def _is_repeated(self, received: Received) -> bool:
         return isinstance(received.event, WatermarkAdvanced) or received.record.topic in self._consumption.repeated
 
-    def _moves(self, records: Sequence[Record]) -> dict[Place, tuple[int, int]]:
+    def _moves(self, records: Sequence[Record]) -> dict[TopicPartition, tuple[int, int]]:
         ends = {(r.topic, r.partition): r.offset + 1 for r in records}
-        unknown = [place for place in ends if place not in self._at]
+        unknown = [topic_partition for topic_partition in ends if topic_partition not in self._at]
         if unknown:
             raise _Lost
-        return {place: (self._at[place], end) for place, end in ends.items()}
+        return {topic_partition: (self._at[topic_partition], end) for topic_partition, end in ends.items()}
 
 
 def _first_time(received: Received, unseen: set[str]) -> bool:

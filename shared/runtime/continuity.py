@@ -12,7 +12,7 @@ from shared.db import gaps, position
 from shared.db.engine import Database, Tx
 from shared.db.gaps import Gap
 from shared.db.tables import RuntimeTables
-from shared.ports import Bus, Clock, Place, Record, Span
+from shared.ports import Bus, Clock, Record, Span, TopicPartition
 
 LOOK_EVERY_S = 5.0
 
@@ -20,29 +20,31 @@ LOOK_EVERY_S = 5.0
 class Jump(NamedTuple):
     """A place where a record at offset `end` came instead of the one at `start`."""
 
-    place: Place
+    place: TopicPartition
     start: int
     end: int
 
 
-def before_jumps(records: Sequence[Record], expected: Mapping[Place, int]) -> tuple[Sequence[Record], list[Jump]]:
+def before_jumps(
+    records: Sequence[Record], expected: Mapping[TopicPartition, int]
+) -> tuple[Sequence[Record], list[Jump]]:
     """The records of each place up to the first whose offset is not the next one, and where that is.
 
     Only Baton writes to its topics, without transactions and without compaction, so their offsets have no holes.
     """
     at = dict(expected)
-    jumps: dict[Place, Jump] = {}
+    jumps: dict[TopicPartition, Jump] = {}
     whole: list[Record] = []
     for record in records:
-        place = (record.topic, record.partition)
-        if place in jumps:
+        topic_partition = (record.topic, record.partition)
+        if topic_partition in jumps:
             continue
-        start = at.get(place, record.offset)
+        start = at.get(topic_partition, record.offset)
         if start == record.offset:
-            at[place] = record.offset + 1
+            at[topic_partition] = record.offset + 1
             whole.append(record)
         else:
-            jumps[place] = Jump(place, start, record.offset)
+            jumps[topic_partition] = Jump(topic_partition, start, record.offset)
     return whole, list(jumps.values())
 
 
@@ -59,7 +61,7 @@ class Continuity:
         self._next_look = 0.0
 
     @property
-    def stopped(self) -> frozenset[Place]:
+    def stopped(self) -> frozenset[TopicPartition]:
         """The places that are not read, as of the last look."""
         return frozenset(gap.place for gap in self._open or ())
 
@@ -79,26 +81,40 @@ class Continuity:
         """Whether it is time to look again."""
         return self._clock.monotonic() >= self._next_look
 
-    async def look(self, places: Collection[Place]) -> Mapping[Place, int]:
+    async def look(self, topic_partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Compare these places with the log; where to go on reading each. Those in which something is missing are left
         out. Raises `Unavailable` and the errors of a database that is away.
         """
         self._next_look = self._clock.monotonic() + LOOK_EVERY_S
-        wanted = sorted(places)
+        wanted = sorted(topic_partitions)
         # The position is read before the log, which only grows meanwhile: a position beyond its end is truly beyond.
         async with self._database.begin() as tx:
             positions = await position.positions(tx, self._tables, wanted)
             ids = await position.log_ids(tx, self._tables, wanted)
         spans = await self._bus.spans(wanted)
-        found = [gap for place in wanted if (gap := self._gap(place, positions[place], ids.get(place), spans[place]))]
-        fresh = {place: spans[place].log_id for place in wanted if place not in ids}
+        found = [
+            gap
+            for topic_partition in wanted
+            if (
+                gap := self._gap(
+                    topic_partition, positions[topic_partition], ids.get(topic_partition), spans[topic_partition]
+                )
+            )
+        ]
+        fresh = {
+            topic_partition: spans[topic_partition].log_id for topic_partition in wanted if topic_partition not in ids
+        }
         for gap in found:
             fresh.pop(gap.place, None)
         if fresh or found or self._open != ():
             async with self._database.begin() as tx:
                 await position.set_log_ids(tx, self._tables, fresh)
                 await self._remember(tx, found)
-        return {place: offset for place, offset in positions.items() if place not in self.stopped}
+        return {
+            topic_partition: offset
+            for topic_partition, offset in positions.items()
+            if topic_partition not in self.stopped
+        }
 
     async def confirm(self, jumps: Sequence[Jump]) -> None:
         """Stop the places where the log has truly skipped offsets."""
@@ -108,26 +124,27 @@ class Continuity:
             positions = await position.positions(tx, self._tables, list(spans))
             ids = await position.log_ids(tx, self._tables, list(spans))
             missing = [
-                self._deleted(place, start, end, spans[place])
-                for place, start, end in jumps
-                if start == positions[place] < end and ids.get(place) == spans[place].log_id
+                self._deleted(topic_partition, start, end, spans[topic_partition])
+                for topic_partition, start, end in jumps
+                if start == positions[topic_partition] < end
+                and ids.get(topic_partition) == spans[topic_partition].log_id
             ]
             await self._remember(tx, missing)
 
-    def _gap(self, place: Place, at: int, log_id: str | None, span: Span) -> Gap | None:
+    def _gap(self, topic_partition: TopicPartition, at: int, log_id: str | None, span: Span) -> Gap | None:
         if log_id is not None and log_id != span.log_id:
-            return self._rest(place, at, span, "recreated", span.start)
+            return self._rest(topic_partition, at, span, "recreated", span.start)
         if at < span.start:
-            return self._deleted(place, at, span.start, span)
+            return self._deleted(topic_partition, at, span.start, span)
         if at > span.end:
-            return self._rest(place, span.end, span, "truncated", span.end)
+            return self._rest(topic_partition, span.end, span, "truncated", span.end)
         return None
 
-    def _deleted(self, place: Place, start: int, end: int, span: Span) -> Gap:
+    def _deleted(self, topic_partition: TopicPartition, start: int, end: int, span: Span) -> Gap:
         return Gap(
             service=self._tables.service,
-            topic=place[0],
-            partition=place[1],
+            topic=topic_partition[0],
+            partition=topic_partition[1],
             from_offset=start,
             to_offset=end - 1,
             reason="deleted",
@@ -136,11 +153,13 @@ class Continuity:
             found_at=self._clock.now(),
         )
 
-    def _rest(self, place: Place, start: int, span: Span, reason: gaps.Reason, resume_at: int) -> Gap:
+    def _rest(
+        self, topic_partition: TopicPartition, start: int, span: Span, reason: gaps.Reason, resume_at: int
+    ) -> Gap:
         return Gap(
             service=self._tables.service,
-            topic=place[0],
-            partition=place[1],
+            topic=topic_partition[0],
+            partition=topic_partition[1],
             from_offset=start,
             to_offset=None,
             reason=reason,

@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.domain.errors import Unavailable
-from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
+from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
 
 _JSON = ((b"content-type", b"application/json"),)
 
@@ -14,7 +14,7 @@ class Entrance:
     """
 
     def __init__(self) -> None:
-        self.web: Door | None = None
+        self.web: ASGIApp | None = None
         self.waits_for: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,11 +19,11 @@ from shared.db.tables import RuntimeTables
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
-from shared.domain.succession import Schedule, Version, kept, succession
+from shared.domain.succession import Schedule, Version, stored_version, succession
 from shared.ports import Clock
 from shared.runtime.agreement_watch import AgreementWatch
 from shared.runtime.outage import until_back
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 LOOK_S = 2.0
 """Seconds between two looks at the file, and at what other processes kept."""
@@ -42,7 +42,7 @@ class InForce:
         path: Path,
         tables: RuntimeTables,
         look_s: float = LOOK_S,
-        changed: Signal | None = None,
+        changed: WakeUp | None = None,
     ) -> None:
         self._database = database
         self._changed = changed
@@ -88,10 +88,10 @@ class InForce:
         """What is wrong with the file or with a kept version, and what may surprise; empty when all is well."""
         return [*self._file.refusals, *self._file.warnings, *self._unreadable]
 
-    def note(self) -> str | None:
+    def notice(self) -> str | None:
         """The same in a sentence, for readiness."""
         current = self._current[1] if self._current is not None else None
-        return self._file.note(current) or next(iter(self._unreadable), None)
+        return self._file.notice(current) or next(iter(self._unreadable), None)
 
     def state(self) -> dict[str, Any]:
         """For pages and doors: the `agreement` in force with its `text`, `effective_from` and `approved_by`, every kept
@@ -130,7 +130,7 @@ class InForce:
             now = await self._database.now(tx)
             # Another process may have kept its own file's version since we looked.
             if self._file.judge(await agreements.versions(tx), now) is not None:
-                await agreements.keep(tx, new, now)
+                await agreements.save(tx, new, now)
                 self._log.debug("agreement_kept", name=new.name, version=new.version, hash=new.hash)
             self._kept = await agreements.versions(tx)
 
@@ -228,18 +228,18 @@ class FileInForce:
             await self._file.look()
             self._take()
 
-    def note(self) -> str | None:
+    def notice(self) -> str | None:
         """What is wrong with the file, in a sentence, for readiness."""
         current = self.at(self._clock.now())
         missing = None if current is not None else "no agreement is in force yet, so nothing is refused for its sake"
-        return self._file.note(current) or missing
+        return self._file.notice(current) or missing
 
     def _take(self) -> None:
         now = self._clock.now()
         new = self._file.judge([version for version, _ in self._kept], now)
         if new is None:
             return
-        self._kept.append((kept(new, now), new))
+        self._kept.append((stored_version(new, now), new))
         current = self.at(now)
         before = next((version for version, agreement in self._kept if agreement is current), None)
         matter = succession([version for version, _ in self._kept], new.name, now, before)

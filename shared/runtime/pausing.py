@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.domain.events import TYPES
-from shared.ports import Place, Record
+from shared.ports import Record, TopicPartition
 from shared.runtime.outage import Pauses
 
 FAILING_LEADS = 20
@@ -36,9 +36,9 @@ class Pausing:
     """What one consumer knows about failing records, in memory: a new release starts without trust."""
 
     def __init__(self) -> None:
-        self.paused: dict[Place, Paused] = {}
+        self.paused: dict[TopicPartition, Paused] = {}
         self._failing: dict[Kind, set[str]] = {}
-        self._shown_until: dict[Place, int] = {}
+        self._shown_until: dict[TopicPartition, int] = {}
         self._pauses = Pauses(FIRST_RETRY_S, LONGEST_RETRY_S)
         self._retry_at: float | None = None
 
@@ -63,7 +63,11 @@ class Pausing:
             for kind in ((topic, name), (topic, "")):
                 self._failing.pop(kind, None)
             self._resume(
-                [place for place, paused in self.paused.items() if paused.kind in ((topic, name), (topic, ""))]
+                [
+                    topic_partition
+                    for topic_partition, paused in self.paused.items()
+                    if paused.kind in ((topic, name), (topic, ""))
+                ]
             )
 
     def shows(self, record: Record) -> bool:
@@ -84,10 +88,10 @@ class Pausing:
         self.paused.clear()
         return True
 
-    def _resume(self, places: Sequence[Place]) -> None:
-        for place in places:
-            del self.paused[place]
-        if places and not self.paused:
+    def _resume(self, topic_partitions: Sequence[TopicPartition]) -> None:
+        for topic_partition in topic_partitions:
+            del self.paused[topic_partition]
+        if topic_partitions and not self.paused:
             self._retry_at = None
             self._pauses.reset()
 
@@ -98,7 +102,7 @@ def kind_of(record: Record) -> Kind:
     return record.topic, name if name in TYPES else ""
 
 
-def place_of(record: Record) -> Place:
+def place_of(record: Record) -> TopicPartition:
     """The record's topic and partition."""
     return record.topic, record.partition
 

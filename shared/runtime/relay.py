@@ -19,7 +19,7 @@ from shared.domain.events import QUARANTINE
 from shared.ports import Bus, Clock
 from shared.runtime import quarantine
 from shared.runtime.outage import until_back
-from shared.runtime.service import Platform, Signal
+from shared.runtime.service import Platform, WakeUp
 from shared.settings import DEFAULT_RETENTION, Retention
 
 BATCH = 1000
@@ -38,7 +38,7 @@ class OutboxRelay:
         bus: Bus,
         clock: Clock,
         tables: RuntimeTables,
-        wake: Signal,
+        wake: WakeUp,
         retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class OutboxRelay:
         self._published = metrics.events_published.labels(tables.service)
 
     @classmethod
-    def on(cls, platform: Platform, tables: RuntimeTables, *, wake: Signal) -> Self:
+    def on(cls, platform: Platform, tables: RuntimeTables, *, wake: WakeUp) -> Self:
         """The relay of a service on this platform."""
         return cls(
             database=platform.db,
@@ -76,7 +76,7 @@ class OutboxRelay:
     async def relay_once(self) -> bool:
         """Publish the oldest batch; returns whether there was one."""
         async with self._database.read() as tx:
-            announced = await outbox.unpublished(tx, self._tables, most=BATCH)
+            announced = await outbox.unpublished(tx, self._tables, max_rows=BATCH)
         if not announced:
             return False
         try:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.http import Door, Keys
+from shared.http import ASGIApp, Keys
 from shared.ports import Bus, Clock
 from shared.settings import Settings
 
@@ -19,7 +19,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, else a sentence that says what is not."""
 
-Note = Callable[[], str | None]
+Notice = Callable[[], str | None]
 """What an operator should know although the service is ready; None when there is nothing."""
 
 
@@ -62,16 +62,16 @@ class Platform:
 class Service:
     """One service, built but not running.
 
-    `doors` are plain ASGI apps by path prefix, `described` makes their OpenAPI `paths` and `schemas`; `routers` go into
-    the FastAPI app, which asks for a key before it reads the body of a change, except for `viewers_may_post` (paths).
-    `starts` run in order before anything else, `tasks` run until the end (one that raises is started again), `drains`
-    run in order after the doors are closed. `checks` make up readiness, `notes` are told beside them and don't change
-    it.
+    `endpoints` are plain ASGI apps by path prefix, `openapi` makes their OpenAPI `paths` and `schemas`; `routers` go
+    into the FastAPI app, which asks for a key before it reads the body of a change, except for `viewers_may_post`
+    (paths). `starts` run in order before anything else, `tasks` run until the end (one that raises is started again),
+    `drains` run in order after the doors are closed. `checks` make up readiness, `notes` are told next to them and
+    don't change it.
     """
 
     name: str
-    doors: Mapping[str, Door] = field(default_factory=dict)
-    described: Callable[[], Mapping[str, Any]] | None = None
+    endpoints: Mapping[str, ASGIApp] = field(default_factory=dict)
+    openapi: Callable[[], Mapping[str, Any]] | None = None
     routers: Sequence[APIRouter] = ()
     viewers_may_post: Sequence[str] = ()
     starts: Sequence[Run] = ()
@@ -79,10 +79,10 @@ class Service:
     drains: Sequence[Run] = ()
     closes: Sequence[Callable[[], None]] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
-    notes: Mapping[str, Note] = field(default_factory=dict)
+    notes: Mapping[str, Notice] = field(default_factory=dict)
 
 
-class Signal:
+class WakeUp:
     """Wakes one waiting task: "something was committed", "something is due"."""
 
     def __init__(self) -> None:

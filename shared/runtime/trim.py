@@ -45,7 +45,7 @@ class Trimmer:
         total, count = 0, AT_ONCE
         while count == AT_ONCE:
             async with self._database.begin() as tx:
-                count = await trim(tx, rule, await self._database.now(tx), most=AT_ONCE)
+                count = await trim(tx, rule, await self._database.now(tx), limit=AT_ONCE)
             metrics.rows_trimmed.labels(rule.table.name).inc(count)
             total += count
             await asyncio.sleep(BREATH_S)

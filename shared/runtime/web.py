@@ -1,6 +1,6 @@
 """One ASGI app from the doors and routers of the services in this process, with probes and problem documents.
 
-Hot doors are plain ASGI apps beside the FastAPI app: the same handler as a framework route costs half the rate.
+Hot doors are plain ASGI apps next to the FastAPI app: the same handler as a framework route costs half the rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from shared import log
 from shared.access import SAFE_METHODS, may_view, refuse_cross_site, refuse_foreign_host
 from shared.domain.errors import Problem, Unavailable
-from shared.http import Door, Receive, Scope, Send, answer, document, problem_headers
+from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
 from shared.runtime.outage import is_away, reason
 from shared.runtime.service import Check, Platform, Service
 from shared.runtime.task import Task
@@ -36,7 +36,7 @@ class Web:
 
     def __init__(self, platform: Platform, services: Sequence[Service], tasks: Sequence[Task] = ()) -> None:
         self._doors = sorted(
-            ((prefix, door) for service in services for prefix, door in service.doors.items()),
+            ((prefix, app) for service in services for prefix, app in service.endpoints.items()),
             key=lambda d: -len(d[0]),
         )
         self._platform = platform
@@ -58,7 +58,7 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection: a hot door by its path, else the framework."""
-        app: Door = self.app
+        app: ASGIApp = self.app
         if scope["type"] == "http":
             app = self._door(scope["path"], scope["method"]) or self.app
             try:
@@ -68,12 +68,12 @@ class Web:
                 return
         await app(scope, receive, send)
 
-    def _door(self, path: str, method: str) -> Door | None:
+    def _door(self, path: str, method: str) -> ASGIApp | None:
         if path == "/v1/leads" and method in ("GET", "HEAD"):
             return None
-        for prefix, door in self._doors:
+        for prefix, app in self._doors:
             if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
-                return door
+                return app
         return None
 
     def _check(self, scope: Scope, *, framework: bool) -> None:
@@ -162,10 +162,10 @@ class Web:
 
 
 def _described(app: FastAPI, services: Sequence[Service]) -> dict[str, Any]:
-    """The framework's own document with the hot doors added."""
+    """The framework's own document with the hot endpoints added."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        for described in (service.described() for service in services if service.described is not None):
+        for described in (service.openapi() for service in services if service.openapi is not None):
             for path, operations in described["paths"].items():
                 document["paths"].setdefault(path, {}).update(operations)
             document.setdefault("components", {}).setdefault("schemas", {}).update(described["schemas"])

@@ -18,7 +18,7 @@ from shared.ports import Message
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.pausing import FAILING_LEADS
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 from tests.adapters.test_runtime import first, inquiry, running
 
 STRANGERS = 30
@@ -40,16 +40,16 @@ class Judge:
 class Running:
     """A consumer with this handler; `handled` waits until these events took effect."""
 
-    def __init__(self, database: Database, bus: EmbeddedBus, judge: Judge, wake: Signal | None = None) -> None:
+    def __init__(self, database: Database, bus: EmbeddedBus, judge: Judge, wake: WakeUp | None = None) -> None:
         self._database = database
-        self._committed = Signal()
+        self._committed = WakeUp()
         self.consumer = Consumer(
             consumption=Consumption(group="baton.test", handlers={INQUIRIES: judge, ACTIVITIES: judge}),
             database=database,
             bus=bus,
             clock=SystemClock(),
             tables=tables,
-            committed=[self._committed, wake or Signal()],
+            committed=[self._committed, wake or WakeUp()],
         )
 
     async def run(self) -> None:
@@ -71,7 +71,7 @@ class Running:
             return set((await tx.execute(sa.select(tables.inbox.c.event_id))).scalars())
 
 
-def relay(database: Database, bus: EmbeddedBus, wake: Signal) -> OutboxRelay:
+def relay(database: Database, bus: EmbeddedBus, wake: WakeUp) -> OutboxRelay:
     return OutboxRelay(database=database, bus=bus, clock=SystemClock(), tables=tables, wake=wake)
 
 
@@ -86,7 +86,7 @@ def good(number: int) -> Message:
 
 async def _set_aside(database: Database) -> int:
     async with database.read() as tx:
-        return len(await outbox.unpublished(tx, tables, most=1000))
+        return len(await outbox.unpublished(tx, tables, max_rows=1000))
 
 
 async def test_strangers_bad_records_in_a_row_do_not_keep_the_good_one_behind_them(
@@ -152,7 +152,7 @@ async def test_a_restart_in_between_quarantines_no_more_of_a_bad_release_than_ag
 
 async def test_one_senders_bad_records_never_pause(database: Database, embedded_bus: EmbeddedBus) -> None:
     judge = Judge(fails_all=True)
-    wake = Signal()
+    wake = WakeUp()
     it = Running(database, embedded_bus, judge, wake)
     await embedded_bus.publish([encode(inquiry(n, "bad_1")) for n in range(STRANGERS)])
     async with running(it, relay(database, embedded_bus, wake)):
@@ -211,7 +211,7 @@ async def test_whatever_a_record_holds_it_is_set_aside_and_its_neighbour_goes_th
     database: Database, embedded_bus: EmbeddedBus, odd: tuple[str, bytes, dict[str, bytes]]
 ) -> None:
     key, value, headers = odd
-    judge, wake = Judge(), Signal()
+    judge, wake = Judge(), WakeUp()
     refused_anyway = database.is_sqlite and headers.get("ce_id") == b"a\0b"
     await embedded_bus.publish([Message(INQUIRIES, key, value, tuple(headers.items()), partition=0), good(7)])
     it = Running(database, embedded_bus, judge, wake)
@@ -284,7 +284,7 @@ async def test_an_event_that_the_log_never_takes_is_quarantined_and_the_others_g
     huge = msgspec.structs.replace(huge, event=msgspec.structs.replace(huge.event, source="x" * 3_000_000))
     async with database.begin() as tx:
         await outbox.announce(tx, tables, [inquiry(1), huge, inquiry(3)])
-    one = relay(database, embedded_bus, Signal())
+    one = relay(database, embedded_bus, WakeUp())
     while await one.relay_once():
         pass
     there = [decode(record).envelope.id for record in await first(embedded_bus, INQUIRIES, 2)]

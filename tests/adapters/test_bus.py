@@ -16,7 +16,7 @@ from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
 from shared.clock import SystemClock
 from shared.domain.errors import Unavailable, Unwritable
-from shared.ports import Bus, Message, Place, Record, Subscription
+from shared.ports import Bus, GroupMember, Message, Record, TopicPartition
 
 # Odd, so that sharing out all partitions in one round would tear the topics apart.
 PARTITIONS = 5
@@ -27,19 +27,19 @@ class Progress:
     """A service's database as the bus sees it: the position of each place, changed by compare-and-swap only."""
 
     def __init__(self) -> None:
-        self.at: dict[Place, int] = {}
+        self.at: dict[TopicPartition, int] = {}
         self.counted: Counter[bytes] = Counter()
 
-    async def positions(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        return {place: self.at.get(place, 0) for place in places}
+    async def positions(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return {topic_partition: self.at.get(topic_partition, 0) for topic_partition in topic_partitions}
 
     def count(self, records: Sequence[Record]) -> bool:
         """Count `records` of one place, if they begin where the position is."""
         first, last = records[0], records[-1]
-        place = (first.topic, first.partition)
-        if self.at.get(place, 0) != first.offset:
+        topic_partition = (first.topic, first.partition)
+        if self.at.get(topic_partition, 0) != first.offset:
             return False
-        self.at[place] = last.offset + 1
+        self.at[topic_partition] = last.offset + 1
         self.counted.update(record.value for record in records)
         return True
 
@@ -47,15 +47,15 @@ class Progress:
 class Worker:
     """A member that counts what it reads as a service does, until it is stopped."""
 
-    def __init__(self, subscription: Subscription, progress: Progress) -> None:
+    def __init__(self, subscription: GroupMember, progress: Progress) -> None:
         self.subscription = subscription
         self.progress = progress
-        self.places: set[Place] = set()
+        self.places: set[TopicPartition] = set()
         self._task = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
         while True:
-            records = await self.subscription.poll(most=50, wait_s=0.2)
+            records = await self.subscription.poll(max_records=50, wait_s=0.2)
             for batch in by_place(records):
                 if self.progress.count(batch):
                     self.places.add((batch[0].topic, batch[0].partition))
@@ -84,18 +84,18 @@ async def two_at_work(bus: Bus, group: str, topics: Iterable[str]) -> AsyncItera
 
 
 def by_place(records: Iterable[Record]) -> list[list[Record]]:
-    places: dict[Place, list[Record]] = {}
+    topic_partitions: dict[TopicPartition, list[Record]] = {}
     for record in records:
-        places.setdefault((record.topic, record.partition), []).append(record)
-    return list(places.values())
+        topic_partitions.setdefault((record.topic, record.partition), []).append(record)
+    return list(topic_partitions.values())
 
 
-async def read(subscription: Subscription, number: int) -> list[Record]:
+async def read(subscription: GroupMember, number: int) -> list[Record]:
     """The next `number` records."""
     records: list[Record] = []
     async with asyncio.timeout(ENOUGH_S):
         while len(records) < number:
-            records += await subscription.poll(most=number - len(records), wait_s=1)
+            records += await subscription.poll(max_records=number - len(records), wait_s=1)
     return records
 
 
@@ -206,7 +206,7 @@ async def test_a_message_that_can_never_be_written_is_refused_and_its_neighbours
     await bus.publish([Message(**fine)])  # type: ignore[arg-type]
     member = await bus.subscribe(group=group, topics=[topic], positions=Progress().positions)
     await read(member, 1)
-    assert len(await member.poll(most=10, wait_s=0.1)) == 0
+    assert len(await member.poll(max_records=10, wait_s=0.1)) == 0
 
 
 async def test_what_was_not_recorded_comes_again_to_the_next_member(bus: Bus, topic: str, group: str) -> None:
@@ -214,7 +214,7 @@ async def test_what_was_not_recorded_comes_again_to_the_next_member(bus: Bus, to
     progress = Progress()
     first = await bus.subscribe(group=group, topics=[topic], positions=progress.positions)
     records = await read(first, 10)
-    await first.note({(topic, records[0].partition): 20})
+    await first.commit_offsets({(topic, records[0].partition): 20})
     await first.close()
     second = await bus.subscribe(group=group, topics=[topic], positions=progress.positions)
     assert await read(second, 10) == records
@@ -247,18 +247,18 @@ async def test_a_poll_brings_no_more_than_asked_for_and_nothing_when_there_is_no
 ) -> None:
     await bus.publish(numbered(topic, range(100)))
     member = await bus.subscribe(group=group, topics=[topic], positions=Progress().positions)
-    sizes = [len(await member.poll(most=7, wait_s=1)) for _ in range(5)]
+    sizes = [len(await member.poll(max_records=7, wait_s=1)) for _ in range(5)]
     await read(member, 100 - sum(sizes))
     assert max(sizes) == 7
-    assert len(await member.poll(most=7, wait_s=0.05)) == 0
-    assert len(await member.poll(most=7, wait_s=0)) == 0
+    assert len(await member.poll(max_records=7, wait_s=0.05)) == 0
+    assert len(await member.poll(max_records=7, wait_s=0)) == 0
 
 
 async def test_a_waiting_poll_wakes_when_something_is_published(bus: Bus, topic: str, group: str) -> None:
     member = await bus.subscribe(group=group, topics=[topic], positions=Progress().positions)
     await bus.publish(numbered(topic, [0]))
     await read(member, 1)
-    waiting = asyncio.create_task(member.poll(most=10, wait_s=ENOUGH_S))
+    waiting = asyncio.create_task(member.poll(max_records=10, wait_s=ENOUGH_S))
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -323,7 +323,7 @@ async def test_of_a_member_and_a_zombie_that_still_holds_its_records_only_one_wr
     heir = await bus.subscribe(group=group, topics=[topic], positions=progress.positions)
     taken: list[Record] = []
     while not taken:
-        taken = list(await heir.poll(most=1000, wait_s=0.2))
+        taken = list(await heir.poll(max_records=1000, wait_s=0.2))
     assert all(progress.count(batch) for batch in by_place(taken))
 
     won = [progress.count(batch) for batch in by_place(held)]
@@ -332,13 +332,13 @@ async def test_of_a_member_and_a_zombie_that_still_holds_its_records_only_one_wr
     assert len(progress.counted) == PARTITIONS * 10
 
 
-async def test_a_failing_database_is_heard_of_by_whoever_polls(bus: Bus, topic: str, group: str) -> None:
-    async def positions(_places: Sequence[Place]) -> Mapping[Place, int]:
+async def test_a_failing_database_is_heard_of_by_anyone_who_polls(bus: Bus, topic: str, group: str) -> None:
+    async def positions(_places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         raise Unavailable("the database is away")
 
     member = await bus.subscribe(group=group, topics=[topic], positions=positions)
     with pytest.raises(Unavailable, match="the database is away"):
-        await until(lambda: False, lambda: member.poll(most=1, wait_s=0.1))
+        await until(lambda: False, lambda: member.poll(max_records=1, wait_s=0.1))
 
 
 async def test_a_closed_bus_and_a_closed_member_say_so(bus: Bus, topic: str, group: str) -> None:
@@ -348,8 +348,8 @@ async def test_a_closed_bus_and_a_closed_member_say_so(bus: Bus, topic: str, gro
     await left.close()
     await left.close()
     with pytest.raises(Unavailable):
-        await left.poll(most=1, wait_s=0)
+        await left.poll(max_records=1, wait_s=0)
     await bus.close()
-    for call in (bus.ping(), bus.publish(numbered(topic, [1])), open_still.poll(most=1, wait_s=0)):
+    for call in (bus.ping(), bus.publish(numbered(topic, [1])), open_still.poll(max_records=1, wait_s=0)):
         with pytest.raises(Unavailable):
             await call

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.parts.ports import free_ports
+from deploy.local.ports import free_ports
 from services.cli.doctor import settings_models
 from shared.settings import SERVICES, Settings, read, refuse_unread
 
@@ -220,7 +220,7 @@ def test_the_database_keeps_personal_data_out_of_its_log() -> None:
     assert {"log_min_error_statement=panic", "log_error_verbosity=terse"} <= set(CONTAINERS["postgres"]["command"])
 
 
-def test_the_front_door_is_set_up_validly_and_leads_to_containers_that_exist() -> None:
+def test_the_reverse_proxy_is_set_up_validly_and_leads_to_containers_that_exist() -> None:
     caddyfile = ROOT / "deploy" / "Caddyfile"
     command = [program("caddy"), "validate", "--config", caddyfile, "--adapter", "caddyfile"]
     environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **settings_of(CONTAINERS["front"])}

@@ -31,10 +31,10 @@ from shared.ports import Bus
 from shared.runtime import continuity
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 from shared.settings import Retention
 from tests.adapters.test_runtime import Heard, first, inquiry, running
-from tests.parts import SharedKafka
+from tests.servers import SharedKafka
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -49,7 +49,7 @@ def consumer(database: Database, bus: Bus, handler: Heard, topic: str = INQUIRIE
         bus=bus,
         clock=SystemClock(),
         tables=tables,
-        committed=[Signal()],
+        committed=[WakeUp()],
     )
 
 
@@ -236,7 +236,7 @@ async def test_published_events_can_be_sent_again_and_are_trimmed_by_number(
         bus=embedded_bus,
         clock=SystemClock(),
         tables=tables,
-        wake=Signal(),
+        wake=WakeUp(),
         retention=Retention(rows=4, seconds=3600),
     )
     start = SystemClock().now()

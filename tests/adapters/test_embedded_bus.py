@@ -1,4 +1,4 @@
-"""What only the embedded log promises: its file outlives the process, belongs to one, and does not grow for ever."""
+"""What only the embedded log promises: its file outlives the process, belongs to one, and does not grow forever."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import Topic
 from shared.clock import SystemClock
 from shared.domain.errors import Misconfigured
-from shared.ports import Clock, Message, Place, Record
+from shared.ports import Clock, Message, Record, TopicPartition
 
 TOPICS = {
     "leads": Topic("leads", 4, 1, 1, {"retention.ms": "60000"}),
@@ -67,11 +67,11 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Embedd
 
 
 async def everything(bus: EmbeddedBus, topic: str = "leads") -> Sequence[Record]:
-    async def from_the_start(places: Sequence[Place]) -> Mapping[Place, int]:
-        return dict.fromkeys(places, 0)
+    async def from_the_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(topic_partitions, 0)
 
     member = await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
-    records = await member.poll(most=1_000_000, wait_s=0)
+    records = await member.poll(max_records=1_000_000, wait_s=0)
     await member.close()
     return records
 

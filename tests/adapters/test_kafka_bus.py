@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.ports import LOOPBACK, free_ports
+from deploy.local.kafka import KafkaBroker
+from deploy.local.ports import LOOPBACK, free_ports
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
 from shared.domain.errors import Misconfigured, Unavailable, Unwritable
-from shared.ports import Message, Place, Record, Subscription
-from tests.parts import SharedKafka
+from shared.ports import GroupMember, Message, Record, TopicPartition
+from tests.servers import SharedKafka
 
 pytestmark = pytest.mark.kafka
 
@@ -33,15 +33,15 @@ async def started(bus: KafkaBus) -> AsyncIterator[KafkaBus]:
         await bus.close()
 
 
-async def from_the_start(places: Sequence[Place]) -> Mapping[Place, int]:
-    return dict.fromkeys(places, 0)
+async def from_the_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    return dict.fromkeys(topic_partitions, 0)
 
 
-async def read(member: Subscription, number: int) -> list[Record]:
+async def read(member: GroupMember, number: int) -> list[Record]:
     records: list[Record] = []
     async with asyncio.timeout(30):
         while len({record.value for record in records}) < number:
-            records += await member.poll(most=500, wait_s=1)
+            records += await member.poll(max_records=500, wait_s=1)
     return records
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.parts.kafka import KafkaBroker
+from deploy.local.kafka import KafkaBroker
 from shared.bus.kafka import Access, KafkaBus
 from shared.domain.errors import Misconfigured, Unavailable
 from shared.ports import Message

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from deploy.layout import Layout
-from deploy.parts.process import PartError
+from deploy.local.process import ComponentError
 from tests.layouts import ADMIN, KEY, environment, eventually, has_owner, post_lead
-from tests.parts import SharedPostgres, own_folder
+from tests.servers import SharedPostgres, own_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def client(layout: Layout) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_every_address_of_every_service_is_reached_through_the_front_door(layout: Layout) -> None:
+def test_every_route_of_every_service_is_reached_through_the_reverse_proxy(layout: Layout) -> None:
     asked = 0
     with httpx.Client(timeout=10, trust_env=False) as nobody:
         for service in layout.services:
@@ -129,9 +129,9 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words_and_nothing_st
         database_url=layout.database_url,
         services=("ingest",),
     )
-    with pytest.raises(PartError, match=rf"(?s)ingest: ended while it started.*{missing}: there is no such file"):
+    with pytest.raises(ComponentError, match=rf"(?s)ingest: ended while it started.*{missing}: there is no such file"):
         broken.start()
-    assert all(part.pid is None for part in broken.parts.values())
+    assert all(component.pid is None for component in broken.parts.values())
 
 
 def test_keys_that_are_not_set_are_made_up_once_for_their_owner_only(layout: Layout, tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from deploy.layout import SERVICES
-from deploy.parts.ports import free_ports
-from deploy.parts.postgres import PostgresCluster
-from deploy.parts.process import Process, end_marked
+from deploy.local.ports import free_ports
+from deploy.local.postgres import PostgresCluster
+from deploy.local.process import Process, end_marked
 from services.cli.doctor import examine
 from tests.layouts import ADMIN, KEY, environment, eventually, has_owner, lead, post_lead
-from tests.parts import own_folder
+from tests.servers import own_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def lives(pid: int) -> bool:
 
 
 class Command:
-    """`python -m deploy.production`, as somebody at a terminal starts it."""
+    """`python -m deploy.production`, as someone at a terminal starts it."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         given = {"BATON_DATA": str(folder), "BATON_PORT": "0", "BATON_ADMIN_KEY": KEY, **settings}
@@ -110,25 +110,25 @@ def folder_for_command() -> Iterator[Path]:
 @pytest.mark.timeout(300)
 def test_one_command_starts_everything_and_ctrl_c_leaves_no_process() -> None:
     with folder_for_command() as folder, Command(folder) as command:
-        parts = command.ready()
-        assert set(parts) == {*SERVICES, "postgres", "kafka", "front"}
-        assert all(lives(pid) for pid in parts.values())
+        components = command.ready()
+        assert set(components) == {*SERVICES, "postgres", "kafka", "front"}
+        assert all(lives(pid) for pid in components.values())
         assert KEY not in command.said
         with httpx.Client(base_url=command.url, headers=ADMIN, timeout=10, trust_env=False) as client:
             post_lead(client, "jo@example.com")
             eventually(lambda: has_owner(client, "jo@example.com"))
             counted = {"received": 1, "assigned": 1, "in_flight": 0, "balanced": True}
             eventually(lambda: counted.items() <= client.get("/v1/conservation").json().items())
-            os.kill(parts["router"], signal.SIGKILL)
+            os.kill(components["router"], signal.SIGKILL)
             eventually(lambda: has_owner(client, "jo@example.com"))
-            assert not lives(parts["router"])
+            assert not lives(components["router"])
         kept = ("ingest", "kafka/data", "postgres/data", "log/ingest.log", "admin.key", "identity.key")
         assert [name for name in kept if (folder / name).exists() and (folder / name).stat().st_mode & 0o077] == []
         code, said = run_command(folder)
         assert code == 2
         assert "in use by another `make production`" in said
         assert command.end(signal.SIGINT) == 0
-        assert not any(lives(pid) for pid in parts.values())
+        assert not any(lives(pid) for pid in components.values())
         assert command.errors.read_text() == said
 
 
@@ -145,11 +145,11 @@ def test_a_killed_run_is_cleared_away_by_the_next_and_what_cannot_live_ends_noth
         killed.end(signal.SIGKILL)
 
         command = stack.enter_context(Command(folder, BATON_SOURCES=str(sources)))
-        parts = command.ready()
+        components = command.ready()
         assert "Stopping kafka, which an earlier run left behind" in command.said
         assert "Stopping postgres, which an earlier run left behind" in command.said
         sources.unlink()
-        os.kill(parts["ingest"], signal.SIGKILL)
+        os.kill(components["ingest"], signal.SIGKILL)
         eventually(lambda: "ingest keeps ending" in command.errors.read_text())
         assert f"BATON_SOURCES names {sources}, which can't be read" in command.errors.read_text()
         failing = examine({"BATON_DATA": str(folder)})[-1]
@@ -160,7 +160,7 @@ def test_a_killed_run_is_cleared_away_by_the_next_and_what_cannot_live_ends_noth
             eventually(lambda: client.get("/readyz").status_code == 200)
             post_lead(client, "back@example.com")
         assert command.end(signal.SIGINT) == 0
-        assert not any(lives(pid) for pid in parts.values())
+        assert not any(lives(pid) for pid in components.values())
 
 
 @pytest.mark.kafka
@@ -175,7 +175,7 @@ def test_leads_are_accepted_while_kafka_cannot_start_and_go_on_once_it_can() -> 
         blocked.rename(aside)
         blocked.touch()
         command = stack.enter_context(Command(folder))
-        parts = command.ready()
+        components = command.ready()
         assert "kafka can't start yet" in command.said
         with httpx.Client(base_url=command.url, headers=ADMIN, timeout=10, trust_env=False) as client:
             eventually(lambda: accepts(client, "spooled@example.com"))
@@ -185,14 +185,14 @@ def test_leads_are_accepted_while_kafka_cannot_start_and_go_on_once_it_can() -> 
             aside.rename(blocked)
             eventually(lambda: has_owner(client, "spooled@example.com"), within_s=120)
         assert command.end(signal.SIGINT) == 0
-        assert not any(lives(pid) for pid in parts.values())
+        assert not any(lives(pid) for pid in components.values())
 
 
 def test_a_process_that_was_started_just_before_its_parent_was_killed_is_found_by_the_next_run(tmp_path: Path) -> None:
-    part = Process("sleeper", tmp_path / "log")
+    component = Process("sleeper", tmp_path / "log")
     (tmp_path / "log").mkdir()
-    part.start(["sleep", "60"], ready=lambda: True, deadline_s=5)
-    pid = part.pid
+    component.start(["sleep", "60"], ready=lambda: True, deadline_s=5)
+    pid = component.pid
     assert pid is not None
     # The parent was killed before it could write this.
     (tmp_path / "log" / "sleeper.pid").unlink()

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from deploy.parts.postgres import as_role, separate_roles
+from deploy.local.postgres import as_role, separate_roles
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from tests.parts import SharedPostgres
+from tests.servers import SharedPostgres
 
 FORBIDDEN = (
     "CREATE TABLE mine (a int)",

@@ -17,7 +17,7 @@ from shared.domain.lead import Contact
 from shared.ports import Message, Record
 from shared.runtime.consume import BATCH, Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -58,14 +58,14 @@ class Heard:
         return self.ids
 
 
-def consumer(database: Database, bus: EmbeddedBus, handler: Heard, *, wake: Signal | None = None) -> Consumer:
+def consumer(database: Database, bus: EmbeddedBus, handler: Heard, *, wake: WakeUp | None = None) -> Consumer:
     return Consumer(
         consumption=Consumption(group="baton.test", handlers={INQUIRIES: handler}),
         database=database,
         bus=bus,
         clock=SystemClock(),
         tables=tables,
-        committed=[wake or Signal()],
+        committed=[wake or WakeUp()],
     )
 
 
@@ -86,14 +86,14 @@ async def running(*runs: Runs) -> AsyncIterator[list["asyncio.Task[None]"]]:
 
 
 async def first(bus: EmbeddedBus, topic: str, count: int) -> list[Record]:
-    async def from_start(places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        return dict.fromkeys(places, 0)
+    async def from_start(topic_partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        return dict.fromkeys(topic_partitions, 0)
 
     subscription = await bus.subscribe(group=f"look.{topic}", topics=[topic], positions=from_start)
     found: list[Record] = []
     async with asyncio.timeout(10):
         while len(found) < count:
-            found += await subscription.poll(most=100, wait_s=1)
+            found += await subscription.poll(max_records=100, wait_s=1)
     await subscription.close()
     return found
 
@@ -122,7 +122,7 @@ async def test_a_restarted_consumer_goes_on_where_the_database_says(
 async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    handler, wake = Heard(bad="ev_7"), Signal()
+    handler, wake = Heard(bad="ev_7"), WakeUp()
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=wake)
     await embedded_bus.publish([encode(inquiry(n)) for n in range(16)])
     async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
@@ -138,7 +138,7 @@ async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
 async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    handler, wake = Heard(), Signal()
+    handler, wake = Heard(), WakeUp()
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=wake)
     broken = Message(INQUIRIES, "ld_1", b"not json", encode(inquiry(1)).headers)
     await embedded_bus.publish([encode(inquiry(0)), broken, encode(inquiry(2))])
@@ -150,16 +150,16 @@ async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
     assert "does not read as an event" in quarantined.detail
 
 
-async def test_whoever_lost_a_partition_can_not_move_its_position(database: Database) -> None:
-    place = (INQUIRIES, 3)
+async def test_anyone_who_lost_a_partition_can_not_move_its_position(database: Database) -> None:
+    topic_partition = (INQUIRIES, 3)
     async with database.begin() as tx:
-        assert await position.positions(tx, tables, [place]) == {place: 0}
+        assert await position.positions(tx, tables, [topic_partition]) == {topic_partition: 0}
     async with database.begin() as tx:
-        assert await position.advance(tx, tables, {place: (0, 10)}) == set()
+        assert await position.advance(tx, tables, {topic_partition: (0, 10)}) == set()
     async with database.begin() as tx:
-        assert await position.advance(tx, tables, {place: (0, 7)}) == {place}
+        assert await position.advance(tx, tables, {topic_partition: (0, 7)}) == {topic_partition}
     async with database.begin() as tx:
-        assert await position.positions(tx, tables, [place]) == {place: 10}
+        assert await position.positions(tx, tables, [topic_partition]) == {topic_partition: 10}
 
 
 async def test_announced_events_reach_the_bus_in_order_and_only_if_the_transaction_commits(
@@ -171,13 +171,13 @@ async def test_announced_events_reach_the_bus_in_order_and_only_if_the_transacti
             raise RuntimeError
     async with database.begin() as tx:
         await outbox.announce(tx, tables, [inquiry(n) for n in range(10)])
-    relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=Signal())
+    relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=WakeUp())
     while await relay.relay_once():
         pass
     ids = [decode(record).envelope.id for record in await first(embedded_bus, INQUIRIES, 10)]
     assert ids == [f"ev_{n}" for n in range(10)]
     async with database.read() as tx:
-        assert await outbox.unpublished(tx, tables, most=10) == []
+        assert await outbox.unpublished(tx, tables, max_rows=10) == []
 
 
 async def test_a_long_backlog_is_taken_in_few_transactions(database: Database, embedded_bus: EmbeddedBus) -> None:

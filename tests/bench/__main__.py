@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import accepting, footprint, growth, handing_off, routing, simulating
+from tests.bench import end_to_end_latency, footprint, growth, ingest, routing, simulation
 from tests.bench.figures import Figure, keep, table
 
 
@@ -15,11 +15,11 @@ def main(*, short: bool) -> None:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="baton-bench-") as place:
         folder = Path(place)
-        figures += accepting.measure(folder, seconds=2 if short else 8, rounds=rounds)
+        figures += ingest.measure(folder, seconds=2 if short else 8, rounds=rounds)
         figures += asyncio.run(routing.measure(folder, count=3000 if short else 50_000, rounds=rounds))
         figures += growth.measure(folder, stored=20_000 if short else 1_000_000, batches=2 if short else 30)
-        figures += handing_off.measure(folder, seconds=2 if short else 15, rounds=rounds)
-        figures += simulating.measure(folder, leads=2000 if short else 100_000, rounds=rounds)
+        figures += end_to_end_latency.measure(folder, seconds=2 if short else 15, rounds=rounds)
+        figures += simulation.measure(folder, leads=2000 if short else 100_000, rounds=rounds)
         figures += footprint.measure(folder, leads=500 if short else 10_000, rounds=rounds)
     print(table(figures))
     if not short:

@@ -1,4 +1,4 @@
-"""A figure: what was measured, beside the limit or peer that was measured in the same run."""
+"""A figure: what was measured, next to the limit or peer that was measured in the same run."""
 
 import json
 import platform

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deploy.parts.ports import free_ports
+from deploy.local.ports import free_ports
 from tests.bench.figures import Figure
 
 ROOT = Path(__file__).parents[2]

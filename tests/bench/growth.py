@@ -18,11 +18,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from deploy.parts.postgres import PostgresCluster
+from deploy.local.postgres import PostgresCluster
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk
-from services.router.handlers.hearing import Handlers
-from services.router.handlers.sitting import Sittings
+from services.router.domain.routing_state import RoutingState
+from services.router.handlers.events import RouterHandlers
+from services.router.handlers.transaction import RoutingTransactions
 from services.router.store.tables import tables
 from shared import agreement_file
 from shared.bus.envelope import Envelope, Received, encode
@@ -63,7 +63,7 @@ class Routing:
 
     def __init__(self, database: Database, agreement: Agreement, *, sizes: int) -> None:
         self._database = database
-        self._handlers = Handlers(Sittings(database, lambda _: agreement))
+        self._handlers = RouterHandlers(RoutingTransactions(database, lambda _: agreement))
         self._inquiries = inquiries(1_000_000_000, sizes=sizes)
 
     async def batch(self) -> float:
@@ -74,7 +74,7 @@ class Routing:
             await inbox.fresh(tx, tables, [each.envelope.id for each in heard], datetime.now(UTC))
             await self._handlers.on_inquiries(tx, heard)
         async with self._database.begin() as tx:
-            numbers = [each.seq for each in await outbox.unpublished(tx, tables, most=BATCH)]
+            numbers = [each.seq for each in await outbox.unpublished(tx, tables, max_rows=BATCH)]
             await outbox.mark_published(tx, tables, numbers, SystemClock().now())
         return time.perf_counter() - began
 
@@ -107,10 +107,10 @@ def cost_of_a_verdict(agreement: Agreement, *, count: int = 3000) -> float:
     asked = [event for event in events if isinstance(event, InquiryReceived)]
     now, best = datetime.now(UTC), float("inf")
     for _ in range(5):
-        desk = Desk()
+        routing = RoutingState()
         began = time.process_time()
         for each in asked:
-            decide(agreement, each, desk, now)
+            decide(agreement, each, routing, now)
         best = min(best, time.process_time() - began)
     return best / count * 1e6
 

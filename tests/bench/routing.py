@@ -19,9 +19,9 @@ import yaml
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.ports import free_ports
-from deploy.parts.postgres import PostgresCluster
+from deploy.local.kafka import KafkaBroker
+from deploy.local.ports import free_ports
+from deploy.local.postgres import PostgresCluster
 from services.router.store.tables import tables as runtime
 from shared.bus.envelope import Envelope, encode, event_id
 from shared.bus.kafka import Access, KafkaBus

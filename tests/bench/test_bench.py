@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.journeys.running import ROOT
+from tests.journeys.processes import ROOT
 
 
 @pytest.mark.slow

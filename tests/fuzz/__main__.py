@@ -2,7 +2,7 @@
 
 Each round takes one reader under atheris and one layout, with new inputs every time. What is found is printed at once
 and counted at the end; the exit code is 1 if there was anything. Bytes that broke a reader stay in `.cache/fuzz`:
-move them to `tests/fuzz/corpus/<target>`, where the tests try them for ever.
+move them to `tests/fuzz/corpus/<target>`, where the tests try them forever.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.fuzz.answers import answer_anything
 from tests.fuzz.records import write_anything
 from tests.fuzz.running import ask_anything, call_anything, post_anything, repeat_the_known
 from tests.fuzz.targets import TARGETS
-from tests.journeys.running import ROOT, Running, running
+from tests.journeys.processes import ROOT, Running, running
 
 CACHE = ROOT / ".cache" / "fuzz"
 ATHERIS_S = 20

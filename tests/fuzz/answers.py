@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.delivery.channels.webhook import Webhooks
-from services.delivery.domain.retry import SCHEDULE_S, Answer, follow
+from services.delivery.domain.retry import SCHEDULE_S, EndpointResponse, next_attempt
 from shared.clock import SystemClock
 from tests.fuzz.growth import UNITS
 from tests.fuzz.strategies import texts
@@ -49,7 +49,7 @@ class Endpoint:
         self._runner.run(self._server.wait_closed())
         self._runner.close()
 
-    def post(self) -> Answer:
+    def post(self) -> EndpointResponse:
         """Send a webhook to it."""
         url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
         return self._runner.run(self._webhooks.post(url, ["whsec_" + "a" * 32], "ev_1", b"{}"))
@@ -79,7 +79,7 @@ def answer_anything(how: settings) -> None:
         endpoint.answer = line + b"\r\n" + head + b"\r\n" + body
         answer = endpoint.post()
         for attempts in range(1, len(SCHEDULE_S) + 3):
-            step = follow(answer, attempts, 0.5)
+            step = next_attempt(answer, attempts, 0.5)
             assert datetime.now(UTC) + timedelta(seconds=step.wait_s or 0) < datetime.now(UTC) + timedelta(days=2)
 
     with Endpoint() as endpoint:

@@ -15,7 +15,7 @@ HEADER = 16 * 1024
 """The same for what travels in a header or is one value of a larger text."""
 FLOOR_S = 0.15
 """Up to this the larger text may always take: the noise of a busy machine is below it."""
-MOST_S = 1.5
+MAX_S = 1.5
 """More than this no text may take, whatever it grows like."""
 RATIO = 8.0
 """Four times the size may take eight times as long; quadratic work takes sixteen."""
@@ -84,7 +84,7 @@ def too_slow(work: Callable[[bytes], object], text: Text, size: int = LARGE) -> 
         if large_s <= FLOOR_S:
             return None
         small_s = _timed(work, text.of(size // 4))
-        if large_s <= RATIO * small_s and large_s <= MOST_S:
+        if large_s <= RATIO * small_s and large_s <= MAX_S:
             return None
     return f"{text}: {small_s:.3f} s for {size // 4} bytes, {large_s:.3f} s for {size}"
 

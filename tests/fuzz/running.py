@@ -15,7 +15,7 @@ from tests.fuzz.hostile import WITHIN_S, Attempt, attempts
 from tests.fuzz.strategies import inputs, texts
 from tests.fuzz.targets import BOUNDARY
 from tests.fuzz.wire import exchange
-from tests.journeys.running import Running
+from tests.journeys.processes import Running
 from tests.layouts import lead
 
 OPEN_FORM = "/v1/sources/open"

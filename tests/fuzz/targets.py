@@ -14,14 +14,14 @@ import msgspec
 from services.delivery.domain.endpoint import vet_url
 from services.delivery.domain.retry import retry_after_s
 from services.ingest.domain.contact_keys import normal_email, normal_phone
-from services.ingest.domain.draft import Draft, json_instant
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity
-from services.ingest.domain.intake import Lead, forgiving_lead, inquiry, normal_lead
+from services.ingest.domain.intake import SubmittedLead, forgiving_lead, inquiry, normal_lead
 from services.ingest.domain.items import each, split
+from services.ingest.domain.pending_event import PendingEvent, json_instant
 from services.ingest.domain.strict_json import Reader
 from services.ingest.request import LARGEST_ITEM
-from services.ingest.sources import Received, Source
+from services.ingest.sources import Source, SourceRequest
 from services.ingest.sources.form import Form
 from services.ingest.sources.google_ads import GoogleAds
 from services.router.api.calendar_file import days_off
@@ -45,7 +45,7 @@ GOOGLE_KEY = "a-key"
 AGREEMENT = Path(__file__).parents[1] / "data" / "agreement_full.yaml"
 _IDENTITY = Identity(b"k" * 32)
 _KEYS = Keys([Key("admin", b"d" * 32, frozenset(["admin"]))])
-_lead_reader: Reader[Lead] = Reader(Lead)
+_lead_reader: Reader[SubmittedLead] = Reader(SubmittedLead)
 _activity_reader: Reader[Activity] = Reader(Activity)
 
 
@@ -61,7 +61,7 @@ def run(name: str, data: bytes) -> None:
 
 
 def _leads(data: bytes) -> None:
-    def draft(raw: bytes, _number: int) -> Draft:
+    def draft(raw: bytes, _number: int) -> PendingEvent:
         return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw, sender="key:test")
 
     for made in each(data, split(data, lines=False), draft, largest=LARGEST_ITEM):
@@ -69,27 +69,27 @@ def _leads(data: bytes) -> None:
 
 
 def _lines(data: bytes) -> None:
-    def draft(raw: bytes, _number: int) -> Draft:
+    def draft(raw: bytes, _number: int) -> PendingEvent:
         return inquiry(normal_lead(_lead_reader.read(raw)), identity=_IDENTITY, raw=raw, sender="key:test")
 
     each(data, split(data, lines=True), draft, largest=LARGEST_ITEM)
 
 
 def _activities(data: bytes) -> None:
-    def draft(raw: bytes, _number: int) -> Draft:
+    def draft(raw: bytes, _number: int) -> PendingEvent:
         return recorded(normal_activity(_activity_reader.read(raw), _IDENTITY), raw=raw, sender="key:test")
 
     for made in each(data, split(data, lines=False), draft, largest=LARGEST_ITEM):
         msgspec.json.decode(made.value_at(made.id, json_instant(1)), type=TYPES[made.type])
 
 
-def _submitted(source: Source, received: Received) -> None:
+def _submitted(source: Source, received: SourceRequest) -> None:
     authentic = source.verify(received)
     for submission in source.map(authentic):
         _decide(inquiry(forgiving_lead(submission.lead), identity=_IDENTITY, raw=authentic.kept, sender="source:test"))
 
 
-def _decide(made: Draft) -> None:
+def _decide(made: PendingEvent) -> None:
     """What the router does with the text of an accepted inquiry, from its bytes on the log."""
     event = msgspec.json.decode(made.value_at(made.id, json_instant(1)), type=InquiryReceived)
     keys_of(event.company, event.contact)
@@ -106,11 +106,11 @@ def agreement() -> Agreement:
 
 def _form(content_type: str) -> Target:
     form = Form("website")
-    return lambda data: _submitted(form, Received(data, {"content-type": content_type}, {}))
+    return lambda data: _submitted(form, SourceRequest(data, {"content-type": content_type}, {}))
 
 
 def _content_type(data: bytes) -> None:
-    _submitted(Form("website"), Received(b"email=jo@example.com", {"content-type": data.decode("latin-1")}, {}))
+    _submitted(Form("website"), SourceRequest(b"email=jo@example.com", {"content-type": data.decode("latin-1")}, {}))
 
 
 def _company(data: bytes) -> None:
@@ -160,7 +160,8 @@ TARGETS: Mapping[str, Target] = {
     "multipart": _form(f"multipart/form-data; boundary={BOUNDARY}"),
     "content_type": _content_type,
     "google": lambda data: _submitted(
-        GoogleAds("google", keys=[GOOGLE_KEY], defaults={}), Received(data, {"content-type": "application/json"}, {})
+        GoogleAds("google", keys=[GOOGLE_KEY], defaults={}),
+        SourceRequest(data, {"content-type": "application/json"}, {}),
     ),
     "company": _company,
     "email": _text(normal_email),

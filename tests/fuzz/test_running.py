@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.fuzz.running import ask_anything, call_anything, post_anything, repeat_the_known
 from tests.fuzz.test_targets import QUICK
-from tests.journeys.running import Running, running
+from tests.journeys.processes import Running, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(300)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.journeys.browser import chromium
-from tests.journeys.running import ROOT, running
+from tests.journeys.processes import ROOT, running
 
 FIRST = ("Jo", "Noor", "Karel", "Mila", "Wout", "Sofie", "Tom", "Eva", "Marc", "Lena", "Inès", "Ruben")
 LAST = ("Peeters", "Lambert", "Aerts", "Dubois", "Claes", "Maes", "Vries", "Janssens", "Nowak", "Silva")

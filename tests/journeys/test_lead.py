@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.journeys.processes import Running, running
 from tests.journeys.receiver import Crm, crm
-from tests.journeys.running import Running, running
 
 CONSENT = {"basis": "opt_in"}
 

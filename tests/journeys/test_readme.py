@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.parts.ports import free_ports
-from tests.journeys.running import ROOT
+from deploy.local.ports import free_ports
+from tests.journeys.processes import ROOT
 
 KEY = "readme-admin-key"
 

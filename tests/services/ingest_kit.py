@@ -17,7 +17,7 @@ from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.domain.errors import Unavailable
 from shared.http import Keys
-from shared.ports import Bus, Clock, Message, Place
+from shared.ports import Bus, Clock, Message, TopicPartition
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
@@ -164,13 +164,13 @@ def _as_bus(outage: Any) -> Bus:
 async def read_events(bus: Any, topic: str, count: int) -> list[Received]:
     """The first `count` events of the topic, in order per partition, markers left out."""
 
-    async def positions(places: Sequence[Place]) -> Mapping[Place, int]:
-        return dict.fromkeys(places, 0)
+    async def positions(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(topic_partitions, 0)
 
     subscription = await bus.subscribe(group=f"tests-{topic}-{count}", topics=[topic], positions=positions)
     found: list[Received] = []
     while len(found) < count:
-        for record in await subscription.poll(most=1000, wait_s=1.0):
+        for record in await subscription.poll(max_records=1000, wait_s=1.0):
             received = decode(record)
             if received.event.lead_id:
                 found.append(received)

@@ -19,7 +19,7 @@ from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ActivityRecorded, AgreementActivated, Event, InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
 from shared.http import Keys
-from shared.ports import Clock, Place, Subscription
+from shared.ports import Clock, GroupMember, TopicPartition
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read
@@ -46,7 +46,7 @@ class SetClock:
 class Router:
     """A running router, the log it is on, and a reader of what it says."""
 
-    def __init__(self, bus: EmbeddedBus, said: Subscription, client: httpx.AsyncClient, database: Database) -> None:
+    def __init__(self, bus: EmbeddedBus, said: GroupMember, client: httpx.AsyncClient, database: Database) -> None:
         self.bus = bus
         self.client = client
         self.database = database
@@ -66,7 +66,7 @@ class Router:
         found: list[Event] = []
         async with asyncio.timeout(15):
             while len(found) < count:
-                heard = [decode(record).event for record in await self._said.poll(most=500, wait_s=1)]
+                heard = [decode(record).event for record in await self._said.poll(max_records=500, wait_s=1)]
                 found += [event for event in heard if not isinstance(event, AgreementActivated)]
         return found
 
@@ -81,9 +81,9 @@ class Router:
                 await asyncio.sleep(0.02)
 
 
-async def from_start(places: Sequence[Place]) -> dict[Place, int]:
+async def from_start(topic_partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Read everything."""
-    return dict.fromkeys(places, 0)
+    return dict.fromkeys(topic_partitions, 0)
 
 
 @asynccontextmanager

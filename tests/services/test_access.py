@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.journeys.running import KEY, Running, running
+from tests.journeys.processes import KEY, Running, running
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"me:{KEY}".encode()).decode()}
 

@@ -22,10 +22,10 @@ from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import ASSIGNMENTS, AgreementActivated
-from shared.ports import Place
+from shared.ports import TopicPartition
 from shared.runtime.in_force import FileInForce, InForce
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 from tests.agreements import agreement_text
 
 LOOK_S = 0.02
@@ -74,12 +74,12 @@ class Said:
         self.events: list[AgreementActivated] = []
 
     async def follow(self) -> None:
-        async def from_start(places: Sequence[Place]) -> Mapping[Place, int]:
-            return dict.fromkeys(places, 0)
+        async def from_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+            return dict.fromkeys(topic_partitions, 0)
 
         subscription = await self._bus.subscribe(group="test", topics=[ASSIGNMENTS], positions=from_start)
         while True:
-            found = [decode(record).event for record in await subscription.poll(most=100, wait_s=0.5)]
+            found = [decode(record).event for record in await subscription.poll(max_records=100, wait_s=0.5)]
             self.events += [event for event in found if isinstance(event, AgreementActivated)]
 
     def versions(self) -> list[int]:
@@ -89,7 +89,7 @@ class Said:
 @pytest.fixture
 async def said(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Said]:
     """The router's announcements, relayed to the log and read from there."""
-    relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=Signal())
+    relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=WakeUp())
     heard = Said(embedded_bus)
     tasks = [asyncio.create_task(heard.follow()), asyncio.create_task(relay.run())]
     yield heard
@@ -148,7 +148,7 @@ async def test_a_version_takes_effect_at_its_instant_without_a_restart(
         save(file, text(2, effective_from=at))
         await until(lambda: in_force.at(at).version == 2)
         assert in_force.at(at - timedelta(microseconds=1)).version == 1
-        assert (in_force.findings(), in_force.note()) == ([], None)
+        assert (in_force.findings(), in_force.notice()) == ([], None)
         await until(lambda: 2 in said.versions())
     first, second = said.events
     assert second.previous == first.agreement
@@ -167,11 +167,11 @@ async def test_a_file_that_does_not_load_leaves_the_old_one_in_force_and_is_told
         await until(in_force.findings)
         assert version_now(in_force) == 1
         assert any("unknown key `poools`" in finding for finding in in_force.findings())
-        assert "version 1 of test stays in force" in (in_force.note() or "")
+        assert "version 1 of test stays in force" in (in_force.notice() or "")
         assert in_force.state()["trouble"] == in_force.findings()
         save(file, text(2))
         await until(lambda: version_now(in_force) == 2)
-        assert (in_force.findings(), in_force.note()) == ([], None)
+        assert (in_force.findings(), in_force.notice()) == ([], None)
         remove(file)
         await until(in_force.findings)
         assert version_now(in_force) == 2
@@ -188,7 +188,7 @@ async def test_what_was_kept_holds_when_the_process_starts_with_a_bad_file(
     save(file, "agreement: test\n")
     async with following(database, file, look_s=60) as in_force:  # so that only the version's instant wakes it
         assert in_force.at(at - timedelta(microseconds=1)).version == 1
-        assert in_force.note()
+        assert in_force.notice()
         await until(lambda: said.versions() == [1, 2])
         assert in_force.state()["agreement"]["version"] == version_now(in_force) == 2
 
@@ -222,10 +222,10 @@ async def test_of_two_versions_with_one_instant_the_higher_counts_and_a_lower_on
         await until(lambda: in_force.at(later).version == 2)
         save(file, text(3))
         await until(lambda: version_now(in_force) == 3)
-        assert "version 2 is kept too and takes over" in (in_force.note() or "")
+        assert "version 2 is kept too and takes over" in (in_force.notice() or "")
         save(file, text(4, effective_from=later))
         await until(lambda: in_force.at(later).version == 4)
-        assert in_force.note() is None
+        assert in_force.notice() is None
 
 
 async def test_processes_on_one_database_agree_and_announce_once(
@@ -300,9 +300,9 @@ async def test_a_half_written_file_is_not_taken(database: Database, file: Path) 
 async def test_versions_are_found_by_number_and_by_hash(database: Database, file: Path) -> None:
     one, two = (agreement_file.parse(text(number), "test.yaml").agreement for number in (1, 2))
     async with database.begin() as tx:
-        await agreements.keep(tx, one, PAST)
-        await agreements.keep(tx, two, PAST + timedelta(days=1))
-        await agreements.keep(tx, two, PAST + timedelta(days=2))
+        await agreements.save(tx, one, PAST)
+        await agreements.save(tx, two, PAST + timedelta(days=1))
+        await agreements.save(tx, two, PAST + timedelta(days=2))
     agreements._loaded.clear()
     async with database.read() as tx:
         assert (await agreements.by_hash(tx, one.hash)).text == one.text
@@ -376,19 +376,19 @@ async def test_a_file_alone_is_followed_by_the_clock(file: Path) -> None:
     save(file, text(2, effective_from=at))
     await until(lambda: in_force.at(at) is not in_force.at(at - timedelta(microseconds=1)))
     save(file, text(2, effective_from=at, score=10))
-    await until(in_force.note)
-    assert "version 1 of test stays in force" in (in_force.note() or "")
+    await until(in_force.notice)
+    assert "version 1 of test stays in force" in (in_force.notice() or "")
     await until(lambda: (in_force.at(clock.now()) or in_force.at(PAST)).version == 2)  # type: ignore[union-attr]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_door_with_a_bad_file_opens_and_says_so(file: Path) -> None:
+async def test_an_endpoint_with_a_bad_file_opens_and_says_so(file: Path) -> None:
     write(file, "agreement: test\n")
     in_force = FileInForce(path=file, clock=clock, service="test")
     await in_force.start()
     assert in_force.at(clock.now()) is None
-    assert "none is in force" in (in_force.note() or "")
+    assert "none is in force" in (in_force.notice() or "")
     remove(file)
     with pytest.raises(Misconfigured, match="no such file"):
         await in_force.start()

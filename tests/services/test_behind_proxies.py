@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.parts.ports import free_ports, is_free
-from tests.journeys.running import KEY, Running, running
+from deploy.local.ports import free_ports, is_free
+from tests.journeys.processes import KEY, Running, running
 
 HAPROXY = """
 defaults

@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from deploy.parts.ports import free_ports
-from tests.journeys.running import KEY, ROOT, Running, running
+from deploy.local.ports import free_ports
+from tests.journeys.processes import KEY, ROOT, Running, running
 
 FILES = 256
 

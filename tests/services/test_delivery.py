@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.delivery.service import build
-from services.delivery.store.subscriptions import note_health
+from services.delivery.store.subscriptions import save_health
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
 from shared.clock import SystemClock
@@ -116,8 +116,8 @@ async def test_a_subscriber_gets_the_event_as_a_cloudevent_that_the_reference_li
     assert seen.headers["content-type"] == "application/cloudevents+json"
     assert seen.headers["accept-encoding"] == "identity"
     assert seen.headers["host"] == receiver.url.split("/")[2]
-    (standing,) = await delivery.standings(subscription, "delivered")
-    assert (standing["attempts"], standing["last_status"], standing["next_attempt_at"]) == (1, 200, None)
+    (status,) = await delivery.standings(subscription, "delivered")
+    assert (status["attempts"], status["last_status"], status["next_attempt_at"]) == (1, 200, None)
 
 
 async def test_each_subscriber_hears_what_it_asked_for_and_nobody_hears_our_own_requests(delivery: Delivery) -> None:
@@ -130,7 +130,7 @@ async def test_each_subscriber_hears_what_it_asked_for_and_nobody_hears_our_own_
         assert {seen.headers["webhook-id"] for seen in await leads.got(2)} == {assigned(1).id, assigned(2).id}
 
 
-async def test_a_failed_attempt_is_made_again_under_the_same_id_and_signed_anew(
+async def test_a_failed_attempt_is_made_again_under_the_same_id_and_signed_again(
     delivery: Delivery, receiver: Receiver
 ) -> None:
     async def reply(_seen: Seen) -> int:
@@ -148,8 +148,8 @@ async def test_a_failed_attempt_is_made_again_under_the_same_id_and_signed_anew(
     assert stamps[0] < stamps[-1]
     for seen in attempts:
         Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
-    (standing,) = await delivery.standings(subscription, "delivered")
-    assert (standing["attempts"], standing["last_status"], standing["last_error"]) == (3, 204, None)
+    (status,) = await delivery.standings(subscription, "delivered")
+    assert (status["attempts"], status["last_status"], status["last_error"]) == (3, 204, None)
 
 
 async def test_an_endpoint_that_never_works_is_given_up_after_the_schedule_and_can_be_replayed(
@@ -158,8 +158,8 @@ async def test_an_endpoint_that_never_works_is_given_up_after_the_schedule_and_c
     receiver.reply = _answering(503)
     subscription = await delivery.subscribe(receiver.url)
     await delivery.hear(assigned(1))
-    (standing,) = await delivery.standings(subscription, "failed")
-    assert (standing["attempts"], standing["last_error"]) == (10, "answered 503")
+    (status,) = await delivery.standings(subscription, "failed")
+    assert (status["attempts"], status["last_error"]) == (10, "answered 503")
     assert (await delivery.state(subscription))["failing_since"] is not None
     receiver.reply = _answering(200)
     asked = {"subscription_id": subscription["subscription_id"], "event_id": assigned(1).id}
@@ -207,11 +207,11 @@ async def test_an_endpoint_that_took_nothing_for_five_days_is_disabled_with_its_
         failing = await delivery.subscribe(young.url)
         now = datetime.now(UTC)
         async with database.begin() as tx:
-            await note_health(tx, set(), {worn_out["subscription_id"]}, now - timedelta(days=5, minutes=1))
-            await note_health(tx, set(), {failing["subscription_id"]}, now - timedelta(days=4, hours=23))
+            await save_health(tx, set(), {worn_out["subscription_id"]}, now - timedelta(days=5, minutes=1))
+            await save_health(tx, set(), {failing["subscription_id"]}, now - timedelta(days=4, hours=23))
         await delivery.hear(assigned(1))
-        (standing,) = await delivery.standings(worn_out, "failed")
-        assert "disabled: it took nothing for 5 days" in standing["last_error"]
+        (status,) = await delivery.standings(worn_out, "failed")
+        assert "disabled: it took nothing for 5 days" in status["last_error"]
         assert (await delivery.state(worn_out))["state"] == "disabled"
         await young.got(3)
         assert (await delivery.state(failing))["state"] == "active"
@@ -222,9 +222,9 @@ async def test_a_redirect_is_not_followed(delivery: Delivery, receiver: Receiver
         receiver.reply = _answering((302, {"location": elsewhere.url}))
         subscription = await delivery.subscribe(receiver.url)
         await delivery.hear(assigned(1))
-        (standing,) = await delivery.standings(subscription, "failed")
-        assert standing["attempts"] == 4
-        assert "redirects are not followed" in standing["last_error"]
+        (status,) = await delivery.standings(subscription, "failed")
+        assert status["attempts"] == 4
+        assert "redirects are not followed" in status["last_error"]
         assert elsewhere.seen == []
 
 
@@ -235,9 +235,9 @@ async def test_retry_after_is_honoured(database: Database, embedded_bus: Embedde
         await delivery.hear(assigned(1))
         (seen,) = await receiver.got(1)
         async with asyncio.timeout(10):
-            while not (standing := (await delivery.standings(subscription, "pending"))[0])["attempts"]:
+            while not (status := (await delivery.standings(subscription, "pending"))[0])["attempts"]:
                 await asyncio.sleep(0.02)
-        wait = _instant(standing["next_attempt_at"]) - int(seen.headers["webhook-timestamp"])
+        wait = _instant(status["next_attempt_at"]) - int(seen.headers["webhook-timestamp"])
         assert 7199 <= wait <= 7210
 
 
@@ -266,7 +266,7 @@ async def test_slow_endpoints_hold_up_nobody_else(database: Database, embedded_b
 async def test_a_crash_between_the_request_and_its_record_sends_the_same_id_again_after_the_lease(
     database: Database, embedded_bus: EmbeddedBus, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.delivery.sender.LEASE_S", 1.0)
+    monkeypatch.setattr("services.delivery.workers.sender.LEASE_S", 1.0)
     stuck = asyncio.Event()
 
     async def hang(_seen: Seen) -> int:
@@ -284,8 +284,8 @@ async def test_a_crash_between_the_request_and_its_record_sends_the_same_id_agai
     async with delivery_on(database, embedded_bus) as successor:
         first, second = await receiver.got(2)
         assert first.headers["webhook-id"] == second.headers["webhook-id"] == assigned(1).id
-        (standing,) = await successor.standings(subscription, "delivered")
-        assert standing["attempts"] == 1
+        (status,) = await successor.standings(subscription, "delivered")
+        assert status["attempts"] == 1
 
 
 async def test_draining_finishes_what_is_under_way_and_gives_the_rest_back_at_once(

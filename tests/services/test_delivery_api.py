@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from services.delivery.handlers import Handlers
+from services.delivery.handlers import DeliveryHandlers
 from services.delivery.service import build
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
@@ -34,7 +34,7 @@ async def public(_host: str, _port: int) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def doors(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+async def endpoints(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     web = Web(platform, [build(platform, resolving=public)])
     transport = httpx.ASGITransport(web)
     async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY) as client:
@@ -43,18 +43,18 @@ async def doors(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def client(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[httpx.AsyncClient]:
-    async with doors(platform_on(database, embedded_bus)) as running:
+    async with endpoints(platform_on(database, embedded_bus)) as running:
         yield running
 
 
 async def told(database: Database, *envelopes: Envelope) -> None:
     async with database.begin() as tx:
-        await Handlers(database).on_assignments(tx, [received(envelope) for envelope in envelopes])
+        await DeliveryHandlers(database).on_assignments(tx, [received(envelope) for envelope in envelopes])
 
 
 async def test_the_secret_is_shown_once_and_never_again(client: httpx.AsyncClient) -> None:
-    wish = {"url": "https://crm.example.com/hook", "events": ["baton.lead.*"], "description": "CRM"}
-    answer = await client.post("/v1/subscriptions", json=wish)
+    subscription = {"url": "https://crm.example.com/hook", "events": ["baton.lead.*"], "description": "CRM"}
+    answer = await client.post("/v1/subscriptions", json=subscription)
     assert answer.status_code == 201
     new = answer.json()
     assert new["secret"].startswith("whsec_")
@@ -80,7 +80,7 @@ async def test_the_secret_is_shown_once_and_never_again(client: httpx.AsyncClien
         ({}, "/url"),
     ],
 )
-async def test_a_wish_that_can_not_be_granted_is_refused_where_it_is_wrong(
+async def test_a_subscription_that_can_not_be_granted_is_refused_where_it_is_wrong(
     client: httpx.AsyncClient, body: dict[str, object], pointer: str
 ) -> None:
     answer = await client.post("/v1/subscriptions", json=body)
@@ -118,7 +118,7 @@ async def test_a_name_that_leads_into_our_network_is_refused_when_it_is_subscrib
         ("GET", "/v1/events"),
     ],
 )
-async def test_every_door_needs_a_key(client: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_every_endpoint_needs_a_key(client: httpx.AsyncClient, method: str, path: str) -> None:
     assert (await client.request(method, path, json={}, headers={"Authorization": ""})).status_code == 401
 
 
@@ -196,7 +196,7 @@ async def test_pulling_by_type(database: Database, client: httpx.AsyncClient) ->
 async def test_a_long_poll_answers_when_something_comes_and_not_before(
     database: Database, embedded_bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.delivery.pull.LOOK_S", 30.0)
+    monkeypatch.setattr("services.delivery.api.events.LOOK_S", 30.0)
     platform = platform_on(database, embedded_bus)
     service = build(platform)
     transport = httpx.ASGITransport(Web(platform, [service]))

@@ -9,8 +9,8 @@ import httpcore
 import pytest
 
 from services.delivery.channels.address import VettingBackend, resolve, vet_host
-from services.delivery.channels.webhook import MOST_READ, Webhooks
-from services.delivery.domain.retry import Answer
+from services.delivery.channels.webhook import MAX_READ, Webhooks
+from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock
 from shared.domain.errors import Refused
 from tests.subscribers import receiving
@@ -41,7 +41,7 @@ def webhooks(
     return Webhooks(clock=SystemClock(), resolve=resolving, allow_loopback=loopback, deadline_s=deadline_s)
 
 
-async def post(sender: Webhooks, url: str) -> Answer:
+async def post(sender: Webhooks, url: str) -> EndpointResponse:
     try:
         return await sender.post(url, [SECRET], "ev_1", b"{}")
     finally:
@@ -153,7 +153,7 @@ async def test_of_a_flood_little_is_read_and_the_status_counts() -> None:
         async with asyncio.timeout(5):
             assert (await post(webhooks(), url)).status == 200
         assert sent[0] < 64 * 1024 * 1024
-        assert MOST_READ == 16 * 1024
+        assert MAX_READ == 16 * 1024
 
 
 async def test_a_trickle_after_the_status_holds_us_for_two_seconds_at_most() -> None:
@@ -218,7 +218,7 @@ async def test_tls_is_verified() -> None:
 
 
 async def test_connections_are_used_again_and_pools_of_many_hosts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.delivery.channels.webhook.MOST_POOLS", 2)
+    monkeypatch.setattr("services.delivery.channels.webhook.MAX_POOLS", 2)
     sender = webhooks()
     async with receiving() as one, receiving() as two, receiving() as three, receiving() as four:
         for receiver in (one, two, three, four, one, two, three, four):

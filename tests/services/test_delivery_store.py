@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.delivery.domain.interest import types_of
-from services.delivery.handlers import Handlers
+from services.delivery.domain.event_types import types_of
+from services.delivery.handlers import DeliveryHandlers
 from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import PublicEvent
@@ -23,7 +23,7 @@ from tests.tables import make_tables
 ALL = types_of(["*"])
 
 
-def wish(name: str, *patterns: str, state: str = "active") -> Subscription:
+def subscription_to(name: str, *patterns: str, state: str = "active") -> Subscription:
     return Subscription(
         id=name,
         url=f"https://{name}.example.com/hook",
@@ -38,20 +38,20 @@ def wish(name: str, *patterns: str, state: str = "active") -> Subscription:
 
 
 async def told(database: Database, *envelopes: Envelope) -> None:
-    handlers = Handlers(database)
+    handlers = DeliveryHandlers(database)
     async with database.begin() as tx:
         await handlers.on_assignments(tx, [received(envelope) for envelope in envelopes])
 
 
-async def subscribed(database: Database, *wishes: Subscription) -> None:
+async def subscribed(database: Database, *wanted: Subscription) -> None:
     async with database.begin() as tx:
-        for each in wishes:
+        for each in wanted:
             await subscriptions.add_subscription(tx, each)
 
 
-async def claim(database: Database, who: str, now: datetime, most: int = 100) -> list[Claimed]:
+async def claim(database: Database, who: str, now: datetime, limit: int = 100) -> list[Claimed]:
     async with database.begin() as tx:
-        return await deliveries.claim(tx, who, now, now + timedelta(seconds=60), most)
+        return await deliveries.claim(tx, who, now, now + timedelta(seconds=60), limit)
 
 
 def delivered(claimed: Claimed, now: datetime) -> Report:
@@ -65,7 +65,7 @@ async def save(database: Database, *reports: Report) -> None:
 
 async def standing(database: Database, who: str) -> list[str]:
     async with database.read() as tx:
-        return [each.state for each in await deliveries.standing_page(tx, who, None, None, 200)]
+        return [each.state for each in await deliveries.status_page(tx, who, None, None, 200)]
 
 
 async def soon(database: Database) -> datetime:
@@ -74,7 +74,7 @@ async def soon(database: Database) -> datetime:
 
 
 async def test_an_event_that_comes_twice_is_kept_once_and_told_once(database: Database) -> None:
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, assigned(1), opened(1))
     await told(database, assigned(1), opened(1), assigned(2))
     async with database.read() as tx:
@@ -86,7 +86,10 @@ async def test_an_event_that_comes_twice_is_kept_once_and_told_once(database: Da
 
 async def test_only_active_subscribers_are_told_and_only_what_is_public(database: Database) -> None:
     await subscribed(
-        database, wish("a", "baton.lead.*"), wish("b", "baton.window.opened.v1"), wish("c", state="disabled")
+        database,
+        subscription_to("a", "baton.lead.*"),
+        subscription_to("b", "baton.window.opened.v1"),
+        subscription_to("c", state="disabled"),
     )
     await told(database, assigned(1), opened(1), move_requested(1))
     now = await soon(database)
@@ -99,7 +102,7 @@ async def test_only_active_subscribers_are_told_and_only_what_is_public(database
 async def test_a_claim_is_exclusive_until_its_lease_ends_and_then_the_former_claimer_has_no_say(
     database: Database,
 ) -> None:
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, assigned(1))
     now = await soon(database)
     (first,) = await claim(database, "a", now)
@@ -115,7 +118,7 @@ async def test_a_claim_is_exclusive_until_its_lease_ends_and_then_the_former_cla
 
 
 async def test_what_is_given_back_is_due_at_once(database: Database) -> None:
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, assigned(1))
     now = await soon(database)
     claims = await claim(database, "a", now)
@@ -125,13 +128,13 @@ async def test_what_is_given_back_is_due_at_once(database: Database) -> None:
 
 
 async def test_claims_take_the_longest_due_first_and_no_more_than_asked_for(database: Database) -> None:
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, *(assigned(n) for n in range(10)))
     now = await soon(database)
-    first = await claim(database, "a", now, most=4)
+    first = await claim(database, "a", now, limit=4)
     later = now + timedelta(seconds=5)
     await save(database, *(Report(c, "pending", 1, later, None, 500, "answered 500") for c in first))
-    second = await claim(database, "a", later, most=6)
+    second = await claim(database, "a", later, limit=6)
     assert {c.event_seq for c in first} == set(range(1, 5))
     assert {c.event_seq for c in second} == set(range(5, 11))
 
@@ -139,18 +142,18 @@ async def test_claims_take_the_longest_due_first_and_no_more_than_asked_for(data
 async def test_claimers_side_by_side_never_share_a_delivery(fresh_database: str) -> None:
     databases = [Database(fresh_database, SystemClock()) for _ in range(4)]
     await make_tables(databases[0])
-    await subscribed(databases[0], wish("a"))
+    await subscribed(databases[0], subscription_to("a"))
     await told(databases[0], *(assigned(n) for n in range(400)))
     now = await soon(databases[0])
 
     async def take(database: Database) -> list[int]:
         mine = []
-        while found := await claim(database, "a", now, most=7):
+        while found := await claim(database, "a", now, limit=7):
             mine += [claimed.event_seq for claimed in found]
         return mine
 
     shares = await asyncio.gather(*(take(database) for database in databases))
-    everything = [place for share in shares for place in share]
+    everything = [topic_partition for share in shares for topic_partition in share]
     assert len(everything) == len(set(everything)) == 400
     for database in databases:
         await database.close()
@@ -210,10 +213,10 @@ async def test_many_writers_and_a_reader_with_a_cursor_lose_nothing(fresh_databa
                 await asyncio.sleep(0.002 * (n % 3))
 
     async def follow() -> None:
-        place = 0
+        topic_partition = 0
         while len(seen) < total:
             async with database.read() as tx:
-                found, place = await events.events_after(tx, place, ALL, 7)
+                found, topic_partition = await events.events_after(tx, topic_partition, ALL, 7)
             seen.extend(event.event_id for event in found)
 
     async with asyncio.timeout(30):
@@ -232,7 +235,7 @@ async def test_reading_by_type_moves_past_what_was_not_asked_for(database: Datab
 
 
 async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_again(database: Database) -> None:
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, *(assigned(n) for n in range(1200)))
     month = timedelta(days=35)
     assert await Trimmer(database, "delivery", rules_of(timedelta(days=1), inbox=month)).trim_all() == 0
@@ -246,7 +249,7 @@ async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_agai
 
 async def test_replaying_a_range_takes_what_failed_and_with_all_also_what_was_never_told(database: Database) -> None:
     await told(database, assigned(0))
-    await subscribed(database, wish("a"))
+    await subscribed(database, subscription_to("a"))
     await told(database, assigned(1), assigned(2), opened(1))
     now = await soon(database)
     claims = await claim(database, "a", now)
@@ -267,17 +270,17 @@ async def test_replaying_a_range_takes_what_failed_and_with_all_also_what_was_ne
 
 
 async def test_an_endpoint_is_failing_from_its_first_failure_until_it_takes_something(database: Database) -> None:
-    await subscribed(database, wish("a"), wish("b"))
+    await subscribed(database, subscription_to("a"), subscription_to("b"))
     then, now = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 8, tzinfo=UTC)
     async with database.begin() as tx:
-        assert await subscriptions.note_health(tx, set(), {"a"}, then) == {"a": then}
-        assert await subscriptions.note_health(tx, {"b"}, {"a"}, now) == {"a": then}
-        assert await subscriptions.note_health(tx, {"a"}, set(), now) == {}
-        assert await subscriptions.note_health(tx, set(), {"a"}, now) == {"a": now}
+        assert await subscriptions.save_health(tx, set(), {"a"}, then) == {"a": then}
+        assert await subscriptions.save_health(tx, {"b"}, {"a"}, now) == {"a": then}
+        assert await subscriptions.save_health(tx, {"a"}, set(), now) == {}
+        assert await subscriptions.save_health(tx, set(), {"a"}, now) == {"a": now}
 
 
 async def test_secrets_and_urls_stay_out_of_representations() -> None:
-    text = repr(wish("a"))
+    text = repr(subscription_to("a"))
     assert "whsec_" not in text
     assert "example.com" not in text
 

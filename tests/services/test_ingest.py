@@ -228,7 +228,7 @@ async def test_an_activity_against_the_rules_is_refused_at_its_place(
     assert answer.json()["errors"][0]["pointer"] == "/1" + pointer
 
 
-async def test_the_door_goes_by_the_agreement_in_force_without_a_restart(tmp_path: Path) -> None:
+async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp_path: Path) -> None:
     file, fact = tmp_path / "agreement.yaml", {"kind": "stage", "stage": "sql", "email": "a@b.example"}
     async with running(tmp_path) as ingest, asyncio.timeout(30):
         await _announced(ingest.client)

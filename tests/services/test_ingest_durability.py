@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.parts.ports import free_ports
+from deploy.local.ports import free_ports
 from services.ingest.sources.configuration import load
-from services.ingest.spool_file import claim
+from services.ingest.spool.file import claim
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Received, decode
 from shared.bus.topics import read_topics
@@ -256,12 +256,12 @@ async def _all_inquiries(folder: Path) -> list[Received]:
 
 
 async def _count(bus: EmbeddedBus) -> int:
-    async def positions(places: object) -> dict[tuple[str, int], int]:
+    async def positions(topic_partitions: object) -> dict[tuple[str, int], int]:
         return {(INQUIRIES, number): 0 for number in range(bus.partitions(INQUIRIES))}
 
     subscription = await bus.subscribe(group="counting", topics=[INQUIRIES], positions=positions)
     count = 0
-    while records := await subscription.poll(most=5000, wait_s=0.3):
+    while records := await subscription.poll(max_records=5000, wait_s=0.3):
         count += len(records)
     await subscription.close()
     return count
@@ -270,7 +270,7 @@ async def _count(bus: EmbeddedBus) -> int:
 async def test_what_another_process_left_behind_is_relayed_and_signed_off(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "identity.key").write_text("the key of the process that was killed")
-    own, _ = claim(tmp_path / "data", most_bytes=2**30)
+    own, _ = claim(tmp_path / "data", max_bytes=2**30)
     own.open("a process that was killed, and whose successor is us")
     async with running(tmp_path, away=True) as other:
         await other.post("/v1/leads", lead(0))

@@ -105,7 +105,7 @@ async def test_a_form_that_only_a_machine_could_fill_in_is_kept_aside(tmp_path: 
     assert (event.code, event.origin, event.lead_id) == ("honeypot", "source:website", "website")
 
 
-async def test_a_form_without_anybody_to_call_is_kept_aside(tmp_path: Path) -> None:
+async def test_a_form_without_anyone_to_call_is_kept_aside(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         answer = await ingest.client.post("/v1/sources/open", data={"email": "none", "message": "hello"})
         event = await _quarantined(ingest)

@@ -71,10 +71,10 @@ async def test_a_move_gives_the_lead_to_another_rep_once(router: Router) -> None
     await router.hear(inquiry(1))
     [first] = await router.says(1)
     assert isinstance(first, LeadAssigned)
-    ask = MoveRequested(
+    cause = MoveRequested(
         lead_id="ld_1", window_id="w", owner=first.rep.id, generation=1, within="pool", at=datetime.now(UTC)
     )
-    await router.hear(ask, msgspec.structs.replace(ask, window_id="w2"))
+    await router.hear(cause, msgspec.structs.replace(cause, window_id="w2"))
     [second] = await router.says(1)
     assert isinstance(second, LeadAssigned)
     assert (second.previous_rep, second.generation) == (first.rep.id, 2)
@@ -102,7 +102,7 @@ async def test_sales_accepting_and_closing_a_lead_shows_and_frees_the_rep(router
     assert (again.generation, again.lead_version) == (2, 4)
 
 
-async def test_doors_ask_for_a_key_and_say_what_is_missing(router: Router) -> None:
+async def test_endpoints_ask_for_a_key_and_say_what_is_missing(router: Router) -> None:
     bare = {"Authorization": ""}
     assert (await router.client.get("/v1/leads/ld_1", headers=bare)).status_code == 401
     missing = await router.client.get("/v1/leads/ld_9")

@@ -16,11 +16,11 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.ports import free_ports
+from deploy.local.kafka import KafkaBroker
+from deploy.local.ports import free_ports
 from services.router.domain.assignment import Turns, take_turn
 from services.router.domain.proof import Proof
-from services.router.store.desk import rotations
+from services.router.store.routing_state import rotations
 from services.router.store.tables import assignments, leads, verdicts
 from shared import metrics
 from shared.bus.embedded import EmbeddedBus
@@ -33,7 +33,7 @@ from shared.db.engine import Database
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
-from tests.journeys.running import ROOT
+from tests.journeys.processes import ROOT
 from tests.services.router_kit import inquiry, running
 
 PEOPLE = 500
@@ -63,13 +63,13 @@ ladders:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    place = tmp_path / "agreement.yaml"
-    place.write_text(TEAM)
-    return place
+    topic_partition = tmp_path / "agreement.yaml"
+    topic_partition.write_text(TEAM)
+    return topic_partition
 
 
 def twice_each() -> list[InquiryReceived]:
-    """Everybody asks twice, under two addresses with the same number, which is two ids; in a jumble."""
+    """Everyone asks twice, under two addresses with the same number, which is two ids; in a jumble."""
     found = []
     for person in range(PEOPLE):
         for way in ("work", "home"):

@@ -1,4 +1,4 @@
-"""Part of the leads under a draft: for real, or only beside what is decided; both arms in the same figures."""
+"""Part of the leads under a draft: for real, or only in addition to what is decided; both arms in the same figures."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

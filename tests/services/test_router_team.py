@@ -64,9 +64,9 @@ ladders:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    place = tmp_path / "agreement.yaml"
-    place.write_text(TEAM)
-    return place
+    topic_partition = tmp_path / "agreement.yaml"
+    topic_partition.write_text(TEAM)
+    return topic_partition
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def router(database: Database, embedded_bus: EmbeddedBus, file: Path) -> A
 
 
 def stranger(person: int, number: int = 1, **changes: object) -> InquiryReceived:
-    """Somebody who writes for no company that anybody could own."""
+    """Someone who writes for no company that anyone could own."""
     return inquiry(
         person, number, **{"company": Company(), "contact": Contact(email=f"p{person}@gmail.com"), **changes}
     )
@@ -174,7 +174,7 @@ async def test_leave_can_be_told_as_days_or_as_a_calendar_file_and_bad_ones_are_
     assert (await router.client.put("/v1/reps/eve/leave", json={"leave": []})).status_code == 404
 
 
-async def test_a_declined_lead_goes_on_and_waits_when_everybody_gave_it_back(router: Router) -> None:
+async def test_a_declined_lead_goes_on_and_waits_when_everyone_gave_it_back(router: Router) -> None:
     await router.hear(stranger(1))
     [first] = await router.says(1)
     assert isinstance(first, LeadAssigned)
@@ -304,7 +304,7 @@ async def test_leads_go_only_to_those_who_speak_the_language_and_others_are_not_
     assert (drained.lead_id, drained.rep.id) == (parked.lead_id, "bob")
 
 
-async def test_leads_of_somebody_who_left_the_team_are_handed_on_when_the_new_version_takes_effect(
+async def test_leads_of_someone_who_left_the_team_are_handed_on_when_the_new_version_takes_effect(
     router: Router, file: Path
 ) -> None:
     await router.hear(stranger(1, kind="newsletter"))
@@ -333,7 +333,7 @@ async def test_a_lead_that_was_given_back_before_it_was_heard_of_goes_on_at_once
     assert (second.previous_rep, second.because) == (first.rep.id, "declined")
 
 
-async def test_a_lead_that_everybody_gave_back_waits_and_does_not_go_round(router: Router) -> None:
+async def test_a_lead_that_everyone_gave_back_waits_and_does_not_go_round(router: Router) -> None:
     await router.hear(stranger(1))
     [first] = ones(await router.says(1), LeadAssigned)
     await router.hear(activity(1, "declined", activity_id="1", by=first.rep.id))
@@ -375,7 +375,7 @@ async def test_a_second_inquiry_under_an_id_that_ceased_is_announced_under_an_ev
     assert [(event.lead_id, event.lead_version) for event in merged] == [("ld_2", 1), ("ld_2", 2), ("ld_2", 3)]
 
 
-async def test_somebody_is_known_by_a_second_number_that_does_not_stand_in_their_lead(router: Router) -> None:
+async def test_someone_is_known_by_a_second_number_that_does_not_stand_in_their_lead(router: Router) -> None:
     for number, phone in enumerate(("+32470000001", "+32470000002"), start=1):
         await router.hear(inquiry(1, number, contact=Contact(email="jo@gmail.com", phone=phone), company=Company()))
     await router.says(2)

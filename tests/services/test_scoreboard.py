@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.scoreboard.store import reading
+from services.scoreboard.store import queries
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import ACCEPTANCE, encode
 from shared.db import gaps
@@ -167,8 +167,8 @@ async def test_an_inquiry_that_cannot_be_read_is_received_and_quarantined(board:
     good = encode(board.envelope(inquiry()))
     await board.bus.publish([Message(INQUIRIES, "ld_9", b"{", good.headers)])
     await board.balanced(received=1, in_flight=1)
-    place = board.bus.partition_of(INQUIRIES, "ld_9")
-    await board.hear(quarantined("router", f"{INQUIRIES}/{place}/0", lead_id="ld_9"))
+    topic_partition = board.bus.partition_of(INQUIRIES, "ld_9")
+    await board.hear(quarantined("router", f"{INQUIRIES}/{topic_partition}/0", lead_id="ld_9"))
     await board.balanced(received=1, quarantined=1, in_flight=0)
 
 
@@ -207,7 +207,7 @@ async def test_a_cursor_that_we_did_not_give_is_refused(board: Board) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/conservation", "/v1/leads/ld_1/timeline"])
-async def test_the_json_doors_need_a_key(board: Board, path: str) -> None:
+async def test_the_json_endpoints_need_a_key(board: Board, path: str) -> None:
     assert (await board.client.get(path)).status_code == 401
 
 
@@ -365,7 +365,7 @@ async def test_watermarks_move_nothing(board: Board, database: Database) -> None
     await board.hear(WatermarkAdvanced(lead_id="", instance="in_1", upto=NINE), activity())
     await board.told("ld_1", 1)
     async with database.read() as tx:
-        assert await reading.events_handled(tx) == 1
+        assert await queries.events_handled(tx) == 1
 
 
 async def test_a_quarantined_record_keeps_its_bytes_out_of_the_story(board: Board) -> None:

@@ -42,10 +42,10 @@ COMING = version(3, "2099-01-01", ("asked for a demo", "<b>asked</b>"))
 
 async def keep(database: Database, clock: Clock, *kept: Agreement, active: int) -> None:
     """Keep versions as the services do; the first `active` were in force."""
-    for place, agreement in enumerate(kept):
+    for topic_partition, agreement in enumerate(kept):
         async with database.begin() as tx:
-            await agreements.keep(tx, agreement, clock.now())
-            if place < active:
+            await agreements.save(tx, agreement, clock.now())
+            if topic_partition < active:
                 await agreements.activate(tx, agreement.hash, clock.now())
 
 
@@ -185,7 +185,7 @@ async def test_without_trouble_or_without_a_router_nothing_is_said(seen: Board, 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_the_agreements_pages_are_built_so_that_everybody_can_use_them(
+async def test_the_agreements_pages_are_built_so_that_everyone_can_use_them(
     seen: Board, browser: Browser, width: int
 ) -> None:
     watched = await watched_page(browser, viewport={"width": width, "height": 900})

@@ -137,7 +137,7 @@ async def test_a_listener_that_goes_away_is_forgotten(board: Board, browser: Bro
     await eventually(gone)
 
 
-async def test_the_focus_stays_when_the_panels_are_fetched_anew(board: Board, browser: Browser, now: datetime) -> None:
+async def test_the_focus_stays_when_the_panels_are_fetched_again(board: Board, browser: Browser, now: datetime) -> None:
     watched = await watched_page(browser)
     page = watched.page
     await hand_off(board, now)
@@ -151,7 +151,7 @@ async def test_the_focus_stays_when_the_panels_are_fetched_anew(board: Board, br
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_pages_are_built_so_that_everybody_can_use_them(
+async def test_pages_are_built_so_that_everyone_can_use_them(
     board: Board, browser: Browser, now: datetime, width: int
 ) -> None:
     watched = await watched_page(browser, viewport={"width": width, "height": 800})

@@ -6,24 +6,24 @@ from contextlib import aclosing
 
 import pytest
 
-from services.scoreboard.domain.counting import ALL, EVENTS
+from services.scoreboard.domain.counters import ALL, EVENTS
 from services.scoreboard.pages import live as module
 from services.scoreboard.pages.live import Live
 from services.scoreboard.store import rows
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 CHANGED = b"event: changed\ndata: {}\n\n"
 
 
 @pytest.fixture
-def committed() -> Signal:
-    return Signal()
+def committed() -> WakeUp:
+    return WakeUp()
 
 
 @pytest.fixture
-async def live(database: Database, committed: Signal) -> AsyncIterator[Live]:
+async def live(database: Database, committed: WakeUp) -> AsyncIterator[Live]:
     live = Live(database, committed)
     running = asyncio.create_task(live.run())
     yield live
@@ -44,7 +44,7 @@ async def heard(stream: AsyncGenerator[bytes, None], *, within_s: float) -> byte
         return None
 
 
-async def test_a_page_is_told_at_once_and_after_each_commit(live: Live, committed: Signal, database: Database) -> None:
+async def test_a_page_is_told_at_once_and_after_each_commit(live: Live, committed: WakeUp, database: Database) -> None:
     async with aclosing(live.stream()) as stream:
         assert (await anext(stream)).endswith(CHANGED)
         await something_happens(database)
@@ -59,7 +59,7 @@ async def test_a_page_is_told_what_another_process_committed(live: Live, databas
         assert await heard(stream, within_s=5) == CHANGED
 
 
-async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committed: Signal, database: Database) -> None:
+async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committed: WakeUp, database: Database) -> None:
     told = 0
 
     async def count() -> None:
@@ -78,7 +78,7 @@ async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committe
     assert told <= 2 + took_s / module.QUIET_S
 
 
-async def test_a_commit_that_changed_nothing_is_not_told(live: Live, committed: Signal, database: Database) -> None:
+async def test_a_commit_that_changed_nothing_is_not_told(live: Live, committed: WakeUp, database: Database) -> None:
     await something_happens(database)
     async with aclosing(live.stream()) as stream:
         await anext(stream)
@@ -99,7 +99,7 @@ async def test_a_quiet_stream_says_that_it_is_still_there(live: Live, monkeypatc
 async def test_listeners_are_bounded_and_one_that_leaves_makes_room(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_LISTENERS", 1)
+    monkeypatch.setattr(module, "MAX_LISTENERS", 1)
     async with aclosing(live.stream()) as stream:
         live.make_room()
         await anext(stream)

@@ -86,7 +86,7 @@ async def board(browser: Browser, embedded_bus: EmbeddedBus, tmp_path: Path) -> 
 
 
 async def wrote(board: Board, person: int, **changes: Any) -> str:
-    """Somebody asked for a demo; returns the lead's id once there is a verdict."""
+    """Someone asked for a demo; returns the lead's id once there is a verdict."""
     lead_id, now = f"ld_{person}", datetime.now(UTC)
     asked = {
         "accepted_at": now,
@@ -143,7 +143,7 @@ async def test_whose_turn_it_was_shows_how_far_each_was_from_their_share(board: 
     assert watched.wrong == []
 
 
-async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_somebody(
+async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_someone(
     board: Board, browser: Browser
 ) -> None:
     for person in range(1, 6):
@@ -155,7 +155,7 @@ async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_someb
     await page.goto(f"{board.client.base_url}/parked")
     await expect(page.get_by_role("region", name="triage")).to_contain_text("pool field")
     await board.hear(activity(0, "lost", lead_id="ld_1"))
-    await expect(page.get_by_text("Every good lead has somebody")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_text("Every good lead has someone")).to_be_visible(timeout=10_000)
     await page.goto(f"{board.client.base_url}/leads/ld_5/why")
     await expect(page.locator(".proof")).to_have_count(2)
     await expect(page.locator(".proof").first).to_contain_text("It waited for field; ann is the only one available.")
@@ -249,7 +249,7 @@ async def test_the_lead_page_shows_the_gist_and_keeps_it_while_it_lives(board: B
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_the_proof_and_the_lists_are_built_so_that_everybody_can_use_them(
+async def test_the_proof_and_the_lists_are_built_so_that_everyone_can_use_them(
     board: Board, browser: Browser, width: int
 ) -> None:
     for person in range(1, 6):

@@ -12,18 +12,18 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from services.cli.simulate import Wish
-from services.cli.simulate import simulated as commanded
+from services.cli.simulate import SimulateOptions
+from services.cli.simulate import simulation_text as commanded
 from services.router.domain.lead import Lead
-from services.router.domain.simulation import Difference, Outcome, Summary
+from services.router.domain.simulation import LeadDifference, LeadOutcome, Summary
 from services.router.simulation.process import Simulations, Wanted
-from services.router.simulation.running import Plan, simulate
+from services.router.simulation.runner import Plan, simulate
 from shared.bus.embedded import EmbeddedBus
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Refused, Unavailable
 from shared.domain.lead import Company, Contact
-from tests.services.past_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
+from tests.services.simulation_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
 
 KINDS = {"missed", "declined", "manual", "drained"}
 
@@ -42,8 +42,8 @@ async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def differences(lived: Past, **plan: object) -> tuple[Summary, dict[str, Difference]]:
-    found: dict[str, Difference] = {}
+async def differences(lived: Past, **plan: object) -> tuple[Summary, dict[str, LeadDifference]]:
+    found: dict[str, LeadDifference] = {}
     defaults = {"draft": None, "against": None, "since": None, "until": lived.clock.at}
     whole = Plan(**{**defaults, **plan})  # type: ignore[arg-type]
     summary = await simulate(lived.database, whole, each=lambda each: found.update({each.lead_id: each}))
@@ -55,7 +55,7 @@ async def kinds_of_asks(lived: Past) -> set[str]:
     async with lived.database.read() as tx:
         proofs = (await tx.execute(sa.text("SELECT proof FROM router_verdicts"))).scalars().all()
     asks = [msgspec.json.decode(proof).get("ask") for proof in proofs]
-    return {ask["kind"] for ask in asks if ask is not None}
+    return {cause["kind"] for cause in asks if cause is not None}
 
 
 async def missed(lived: Past) -> dict[str, list[str]]:
@@ -68,7 +68,7 @@ async def missed(lived: Past) -> dict[str, list[str]]:
     return found
 
 
-def kept(lead: Lead, breached: list[str], outcome: Outcome) -> bool:
+def kept(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
     ours = (outcome.state, outcome.stage, outcome.owner, outcome.pool, outcome.rule, outcome.respond_by)
     theirs = (lead.state, lead.stage, lead.rep, lead.pool, lead.rule, lead.respond_by)
     return ours == theirs and outcome.breached == tuple(sorted(breached))
@@ -109,7 +109,7 @@ async def test_the_same_words_under_another_number_give_no_difference_and_the_pa
         assert found == {}
         _, found = await differences(lived, draft=parsed(version(7)), against=parsed(version(8)))
         assert found == {}
-        # Under a draft that refuses nearly everybody, nearly every lead is told with what really became of it.
+        # Under a draft that refuses nearly everyone, nearly every lead is told with what really became of it.
         _, found = await differences(lived, draft=parsed(version(7, score=75)))
         leads, breached = await lived.leads(), await missed(lived)
         assert len(found) > 25
@@ -219,7 +219,7 @@ async def test_the_command_writes_what_differs_without_a_buyers_name(
     draft, lines, page = tmp_path / "draft.yaml", tmp_path / "found.csv", tmp_path / "found.html"
     draft.write_text(version(2, score=30))
     environ = {"BATON_DATABASE_URL": moved.url}
-    wish = Wish(draft, csv=lines, html=page)
+    wish = SimulateOptions(draft, csv=lines, html=page)
     said = await asyncio.to_thread(commanded, environ, wish)
     assert "as recorded -> test version 2" in said
     assert "7 leads" in said
@@ -233,14 +233,14 @@ async def test_the_command_writes_what_differs_without_a_buyers_name(
     written = said + lines.read_text() + page.read_text()
     assert "p1.example" not in written
     assert page.read_text().startswith("<!doctype html>")
-    again = await asyncio.to_thread(commanded, environ, Wish(draft, against=1))
+    again = await asyncio.to_thread(commanded, environ, SimulateOptions(draft, against=1))
     assert "test version 1 -> test version 2" in again
     with pytest.raises(Misconfigured, match=r"no version 9 .* Kept are: 1"):
-        await asyncio.to_thread(commanded, environ, Wish(draft, against=9))
+        await asyncio.to_thread(commanded, environ, SimulateOptions(draft, against=9))
     with pytest.raises(Misconfigured, match="'yesterday' is no date"):
-        await asyncio.to_thread(commanded, environ, Wish(draft, since="yesterday"))
+        await asyncio.to_thread(commanded, environ, SimulateOptions(draft, since="yesterday"))
     with pytest.raises(Misconfigured, match="there is no record in"):
-        await asyncio.to_thread(commanded, {"BATON_DATA": str(tmp_path / "none")}, Wish(draft))
+        await asyncio.to_thread(commanded, {"BATON_DATA": str(tmp_path / "none")}, SimulateOptions(draft))
 
 
 async def test_for_a_page_it_runs_beside_the_loop_and_within_a_bound(

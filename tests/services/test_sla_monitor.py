@@ -28,7 +28,7 @@ from shared.domain.events import (
 )
 from shared.ports import Message
 from tests.agreements import agreement
-from tests.services.sla_monitor_stage import DEAL, QUICK, Stage, activity, assigned, from_start, keep, merged, now
+from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, from_start, keep, merged, now
 
 
 @pytest.fixture

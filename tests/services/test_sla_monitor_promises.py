@@ -24,8 +24,8 @@ from shared.domain.events import (
     WindowOpened,
 )
 from tests.agreements import agreement_text
-from tests.services.sla_monitor_stage import DEAL as PROBES
-from tests.services.sla_monitor_stage import (
+from tests.services.sla_monitor_kit import DEAL as PROBES
+from tests.services.sla_monitor_kit import (
     Stage,
     activity,
     assigned,
@@ -76,7 +76,7 @@ async def listed(client: httpx.AsyncClient, lead: str = "ld_1") -> dict[tuple[st
     return {(item["promise"], item["owner"]): item for item in items}
 
 
-async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_anew(stage: Stage) -> None:
+async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_again(stage: Stage) -> None:
     async with stage.monitor() as client:
         first = assigned(deal=DEAL)
         await stage.hear(first)

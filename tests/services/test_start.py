@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.parts.ports import free_ports
-from tests.journeys.running import ROOT, Running, running
+from deploy.local.ports import free_ports
+from tests.journeys.processes import ROOT, Running, running
 
 
 def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -92,7 +92,7 @@ def test_probes_answer_and_name_every_check(baton: Running) -> None:
     assert "baton_ingest_spool_rows" in httpx.get(f"{baton.url}/metrics").text
 
 
-def test_the_description_covers_hot_doors_and_routes(baton: Running) -> None:
+def test_the_description_covers_hot_endpoints_and_routes(baton: Running) -> None:
     document = httpx.get(f"{baton.url}/openapi.json").json()
     assert {"get", "post"} <= set(document["paths"]["/v1/leads"])
     body = document["paths"]["/v1/leads"]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -32,7 +32,7 @@ _OUTCOMES = {
 }
 _OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
 _INTERNAL = ("baton.move.requested.v1",)
-_ACTIVATED = "baton.agreement.activated.v1"  # about no lead, and said before anybody can have subscribed
+_ACTIVATED = "baton.agreement.activated.v1"  # about no lead, and said before anyone can have subscribed
 
 
 def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:

@@ -38,7 +38,7 @@ async def until_at_rest(rig: Rig, pending: Callable[[], int], *, within_s: float
             if any(left.values()):
                 activities_upto = None
             elif activities_upto is None:
-                # Markers go on for ever; nothing but markers comes after this.
+                # Markers go on forever; nothing but markers comes after this.
                 activities_upto = {place: at for place, at in upto.items() if place.topic == ACTIVITIES}
             for name, count in _COUNTS.items():
                 left[name] = await connection.fetchval(f"SELECT {count}")

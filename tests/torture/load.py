@@ -76,7 +76,7 @@ class Crowd:
         if habit == "late":
             self._plan(record.lead_id, "call", respond_by + self._random.uniform(1.5, 3.5))
         if data["pool"] != "alone":
-            # Otherwise a lead that nobody follows up is moved from one member of the pool to the other for ever.
+            # Otherwise a lead that nobody follows up is moved from one member of the pool to the other forever.
             self._plan(record.lead_id, "lost", respond_by + self._random.uniform(6, 8))
 
     async def _person(self, number: int) -> None:
@@ -102,7 +102,7 @@ class Crowd:
             if other:
                 group.create_task(self._later(other_pause_s, {**lead, "external_id": f"web-{number}-again"}))
             if calls_early:
-                # Perhaps before anybody has the lead: what was done for it since it came in counts.
+                # Perhaps before anyone has the lead: what was done for it since it came in counts.
                 self._plan(lead_id, "call", now().timestamp() + early_s)
 
     async def _later(self, pause_s: float, lead: dict[str, Any]) -> None:

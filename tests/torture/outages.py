@@ -6,8 +6,8 @@ from contextlib import suppress
 import asyncpg
 import psutil
 
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.postgres import PostgresCluster
+from deploy.local.kafka import KafkaBroker
+from deploy.local.postgres import PostgresCluster
 
 _FULL = """
 CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$

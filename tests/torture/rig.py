@@ -14,11 +14,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from deploy.parts.front import Service
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.ports import free_ports
-from deploy.parts.process import PartError
-from deploy.parts.service import ROOT, ServiceProcess
+from deploy.local.kafka import KafkaBroker
+from deploy.local.ports import free_ports
+from deploy.local.process import ComponentError
+from deploy.local.proxy import Service
+from deploy.local.service import ROOT, ServiceProcess
 from tests.agreements import agreement_text
 from tests.torture.ledger import Rules
 
@@ -133,7 +133,7 @@ class Rig:
         for process in self.processes.values():
             while not await asyncio.to_thread(process.ready):
                 if time.monotonic() > end:
-                    raise PartError(process.name, f"is not ready: {process.readiness()!r}. See {process.log}.")
+                    raise ComponentError(process.name, f"is not ready: {process.readiness()!r}. See {process.log}.")
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _keep(self, name: str) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from deploy.parts.front import Service
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.postgres import PostgresCluster
+from deploy.local.kafka import KafkaBroker
+from deploy.local.postgres import PostgresCluster
+from deploy.local.proxy import Service
 from tests.torture.checker import check, without_repeats
 from tests.torture.client import Sender
 from tests.torture.evidence import gather, until_at_rest

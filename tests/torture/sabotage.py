@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from services.sla_monitor import timers
+from services.sla_monitor.workers import timer
 from shared.db import inbox, position
 from shared.domain.events import INQUIRIES
 from shared.runtime.consume import Consumer
@@ -55,7 +55,7 @@ def no_watermark() -> None:
     def watermarks(marks: Sequence[Any]) -> Mapping[int, datetime]:
         return {mark.partition: datetime.max.replace(tzinfo=UTC) for mark in marks}
 
-    setattr(timers, "watermarks", watermarks)  # noqa: B010 (it is not exported there)
+    setattr(timer, "watermarks", watermarks)  # noqa: B010 (it is not exported there)
 
 
 WAYS: Mapping[str, Callable[[], None]] = {

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.parts.kafka import KafkaBroker
-from deploy.parts.postgres import PostgresCluster
+from deploy.local.kafka import KafkaBroker
+from deploy.local.postgres import PostgresCluster
 from tests.torture.load import Habits
 from tests.torture.rig import SERVICES, names_of
 from tests.torture.run import Faults, Outcome, torture

@@ -14,16 +14,16 @@ import httpcore
 
 from services.delivery.channels.address import AddressRefused, Resolve, VettingBackend
 from services.delivery.domain.endpoint import Endpoint, vet_url
-from services.delivery.domain.retry import Answer, retry_after_s
+from services.delivery.domain.retry import EndpointResponse, retry_after_s
 from services.delivery.domain.signature import sign
 from shared.domain.errors import Refused
 from shared.ports import Clock
 
 DEADLINE_S = 15.0
-MOST_READ = 16 * 1024
+MAX_READ = 16 * 1024
 READ_S = 2.0
 CONNECT_SHARE = 0.45
-MOST_POOLS = 256
+MAX_POOLS = 256
 IDLE_S = 15.0
 _STEADY = (
     (b"content-type", b"application/cloudevents+json"),
@@ -44,7 +44,7 @@ class Webhooks:
         self._tls = httpcore.default_ssl_context()
         self._pools: OrderedDict[_Pool, httpcore.AsyncConnectionPool] = OrderedDict()
 
-    async def post(self, url: str, secrets: Sequence[str], event_id: str, body: bytes) -> Answer:
+    async def post(self, url: str, secrets: Sequence[str], event_id: str, body: bytes) -> EndpointResponse:
         """Send the event, signed now, within the deadline in all (15 s).
 
         The status line decides; of what follows at most 16 KB are read, only so that the connection can be used again.
@@ -52,7 +52,7 @@ class Webhooks:
         try:
             endpoint = vet_url(url, allow_loopback=self._allow_loopback)
         except Refused as refused:
-            return Answer(None, refused.detail, forbidden=True)
+            return EndpointResponse(None, refused.detail, forbidden=True)
         now = self._clock.now()
         timestamp = int(now.timestamp())
         headers = [
@@ -66,11 +66,11 @@ class Webhooks:
             async with asyncio.timeout(self._deadline_s):
                 return await self._exchange(endpoint, headers, body)
         except TimeoutError:
-            return Answer(None, f"no answer within {self._deadline_s:g} s")
+            return EndpointResponse(None, f"no answer within {self._deadline_s:g} s")
         except AddressRefused as refused:
-            return Answer(None, str(refused), forbidden=True)
+            return EndpointResponse(None, str(refused), forbidden=True)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            return Answer(None, _problem(error))
+            return EndpointResponse(None, _problem(error))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -78,7 +78,7 @@ class Webhooks:
         for pool in pools:
             await pool.aclose()
 
-    async def _exchange(self, endpoint: Endpoint, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+    async def _exchange(self, endpoint: Endpoint, headers: list[tuple[bytes, bytes]], body: bytes) -> EndpointResponse:
         url = httpcore.URL(
             scheme=endpoint.scheme.encode(),
             host=endpoint.host.encode(),
@@ -94,7 +94,7 @@ class Webhooks:
                 (value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None
             )
             await _drain(response)
-            return Answer(response.status, retry_after_s=retry_after_s(asked, self._clock.now()))
+            return EndpointResponse(response.status, retry_after_s=retry_after_s(asked, self._clock.now()))
 
     async def _pool(self, endpoint: Endpoint) -> httpcore.AsyncConnectionPool:
         key = (endpoint.scheme, endpoint.host, endpoint.port)
@@ -112,7 +112,7 @@ class Webhooks:
         return pool
 
     async def _drop_idle_pools(self) -> None:
-        for key in list(self._pools)[:-MOST_POOLS]:
+        for key in list(self._pools)[:-MAX_POOLS]:
             if all(connection.is_idle() for connection in self._pools[key].connections):
                 await self._pools.pop(key).aclose()
 
@@ -124,7 +124,7 @@ async def _drain(response: httpcore.Response) -> None:
         async with asyncio.timeout(READ_S):
             async for chunk in response.aiter_stream():
                 size += len(chunk)
-                if size > MOST_READ:
+                if size > MAX_READ:
                     return
     except Exception:  # the status has decided already: nothing about the body can change the outcome
         return

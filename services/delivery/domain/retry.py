@@ -16,13 +16,13 @@ SCHEDULE_S = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 36000)
 
 LONGEST_RETRY_AFTER = 64
 MORE_TRIES_WHEN_REFUSED = 3
-MOST_BACKOFF = 2
+MAX_BACKOFF = 2
 _WIDE_SPREAD = 3
 _TRY_LATER = (408, 425, 429)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointResponse:
     """How one attempt ended.
 
     `status` is the HTTP status, or None when there was none; then `problem` says why. `retry_after_s` is what the
@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextAttempt:
     """What happens next to a delivery, and `why`.
 
     `state` is `delivered`, `pending` (again after `wait_s` seconds) or `failed`. `disable` ends the whole subscription.
@@ -50,7 +50,9 @@ class Step:
     slow_down: bool = False
 
 
-def follow(answer: Answer, attempts: int, fraction: float, schedule_s: Sequence[float] = SCHEDULE_S) -> Step:
+def next_attempt(
+    answer: EndpointResponse, attempts: int, fraction: float, schedule_s: Sequence[float] = SCHEDULE_S
+) -> NextAttempt:
     """What follows the attempt number `attempts` (from 1). `fraction` in [0, 1) spreads the wait.
 
     Silence, 408, 425, 429 and 5xx are tried to the end of the schedule; a redirect, another 4xx and an address that we
@@ -58,19 +60,19 @@ def follow(answer: Answer, attempts: int, fraction: float, schedule_s: Sequence[
     """
     status = answer.status
     if status is not None and 200 <= status < 300:
-        return Step("delivered", f"answered {status}")
+        return NextAttempt("delivered", f"answered {status}")
     if status == 410:
-        return Step("failed", "answered 410: the endpoint is gone for good", disable=True)
+        return NextAttempt("failed", "answered 410: the endpoint is gone for good", disable=True)
     patient = not answer.forbidden and (status is None or status in _TRY_LATER or status >= 500)
     tries = len(schedule_s) if patient else min(MORE_TRIES_WHEN_REFUSED, len(schedule_s))
     why = _why(answer)
     if attempts > tries:
-        return Step("failed", why, slow_down=patient)
+        return NextAttempt("failed", why, slow_down=patient)
     planned = schedule_s[attempts - 1]
     wait = _spread(planned, attempts, fraction)
     if answer.retry_after_s is not None:
-        wait = max(wait, min(answer.retry_after_s, MOST_BACKOFF * planned))
-    return Step("pending", why, wait_s=wait, slow_down=patient)
+        wait = max(wait, min(answer.retry_after_s, MAX_BACKOFF * planned))
+    return NextAttempt("pending", why, wait_s=wait, slow_down=patient)
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
@@ -100,7 +102,7 @@ def _spread(planned: float, attempts: int, fraction: float) -> float:
     return planned * (0.8 + 0.4 * fraction)
 
 
-def _why(answer: Answer) -> str:
+def _why(answer: EndpointResponse) -> str:
     if answer.status is None:
         return answer.problem
     if 300 <= answer.status < 400:

@@ -37,7 +37,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryStatus:
     """A delivery as its subscriber may see it."""
 
     subscription_id: str
@@ -59,13 +59,13 @@ async def add_deliveries(tx: Tx, pairs: Sequence[tuple[str, int]], now: datetime
     await insert_or_skip(tx, deliveries, [{"subscription_id": s, "event_seq": e, **new} for s, e in pairs])
 
 
-async def claim(tx: Tx, subscription_id: str, now: datetime, lease_until: datetime, most: int) -> list[Claimed]:
-    """Take up to `most` of what is due to this subscription, the longest due first, until `lease_until`."""
+async def claim(tx: Tx, subscription_id: str, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:
+    """Take up to `limit` of what is due to this subscription, the longest due first, until `lease_until`."""
     due = (
         sa.select(deliveries.c.event_seq)
         .where(deliveries.c.subscription_id == subscription_id, deliveries.c.due_at <= now)
         .order_by(deliveries.c.due_at, deliveries.c.event_seq)
-        .limit(most)
+        .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
@@ -109,13 +109,16 @@ def _still_ours() -> Any:
     )
 
 
-async def standing_page(
-    tx: Tx, subscription_id: str | None, state: str | None, before: tuple[str, int] | None, most: int
-) -> list[Standing]:
-    """Up to `most` deliveries, by subscription, newest event first; `before` is the last (subscription, place) seen."""
+async def status_page(
+    tx: Tx, subscription_id: str | None, state: str | None, before: tuple[str, int] | None, limit: int
+) -> list[DeliveryStatus]:
+    """Up to `limit` deliveries, by subscription, newest event first; `before` is the last (subscription, place)
+    seen.
+    """
     key = sa.tuple_(deliveries.c.subscription_id, deliveries.c.event_seq)
     named = [
-        events.c[name] if name in ("event_id", "type", "lead_id") else deliveries.c[name] for name in Standing.__slots__
+        events.c[name] if name in ("event_id", "type", "lead_id") else deliveries.c[name]
+        for name in DeliveryStatus.__slots__
     ]
     query = sa.select(*named).join(events, events.c.seq == deliveries.c.event_seq)
     if subscription_id is not None:
@@ -124,8 +127,8 @@ async def standing_page(
         query = query.where(deliveries.c.state == state)
     if before is not None:
         query = query.where(key < before)
-    query = query.order_by(deliveries.c.subscription_id.desc(), deliveries.c.event_seq.desc()).limit(most)
-    return [Standing(*row) for row in await tx.execute(query)]
+    query = query.order_by(deliveries.c.subscription_id.desc(), deliveries.c.event_seq.desc()).limit(limit)
+    return [DeliveryStatus(*row) for row in await tx.execute(query)]
 
 
 async def replay_event(tx: Tx, subscription_id: str, event_seq: int, now: datetime) -> int:

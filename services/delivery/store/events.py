@@ -60,17 +60,17 @@ async def store_events(tx: Tx, found: Sequence[PublicEvent], now: datetime) -> d
     return {row.event_id: row.seq for row in await tx.execute(query)}
 
 
-async def events_after(tx: Tx, after: int, types: Collection[str], most: int) -> tuple[list[StoredEvent], int]:
-    """Up to `most` events of these types after place `after`, and the place up to which all has been looked at."""
+async def events_after(tx: Tx, after: int, types: Collection[str], limit: int) -> tuple[list[StoredEvent], int]:
+    """Up to `limit` events of these types after place `after`, and the place up to which all has been looked at."""
     newest = (await tx.execute(sa.select(sa.func.max(events.c.seq)))).scalar_one() or 0
     query = (
         sa.select(events.c.seq, events.c.event_id, events.c.type, events.c.body)
         .where(events.c.seq > after, events.c.seq <= newest, events.c.type.in_(sorted(types)))
         .order_by(events.c.seq)
-        .limit(most)
+        .limit(limit)
     )
     found = [StoredEvent(*row) for row in await tx.execute(query)]
-    return found, found[-1].seq if len(found) == most else max(after, newest)
+    return found, found[-1].seq if len(found) == limit else max(after, newest)
 
 
 async def events_at(tx: Tx, places: Collection[int]) -> dict[int, StoredEvent]:

@@ -33,10 +33,12 @@ def _from(row: Any) -> Subscription:
     return Subscription(**values)
 
 
-async def add_subscription(tx: Tx, wish: Subscription) -> None:
+async def add_subscription(tx: Tx, subscription: Subscription) -> None:
     """Keep a new one."""
-    row = {name: getattr(wish, name) for name in Subscription.__slots__}
-    await insert_rows(tx, subscriptions, [row | {"events": " ".join(wish.events), "secrets": " ".join(wish.secrets)}])
+    row = {name: getattr(subscription, name) for name in Subscription.__slots__}
+    await insert_rows(
+        tx, subscriptions, [row | {"events": " ".join(subscription.events), "secrets": " ".join(subscription.secrets)}]
+    )
 
 
 async def subscription(tx: Tx, subscription_id: str) -> Subscription | None:
@@ -45,9 +47,9 @@ async def subscription(tx: Tx, subscription_id: str) -> Subscription | None:
     return None if row is None else _from(row)
 
 
-async def subscription_page(tx: Tx, after: str, most: int) -> list[Subscription]:
-    """Up to `most`, oldest first, after the id `after`."""
-    query = sa.select(subscriptions).where(subscriptions.c.id > after).order_by(subscriptions.c.id).limit(most)
+async def subscription_page(tx: Tx, after: str, limit: int) -> list[Subscription]:
+    """Up to `limit`, oldest first, after the id `after`."""
+    query = sa.select(subscriptions).where(subscriptions.c.id > after).order_by(subscriptions.c.id).limit(limit)
     return [_from(row) for row in await tx.execute(query)]
 
 
@@ -103,7 +105,7 @@ async def disable_subscriptions(tx: Tx, reasons: Mapping[str, str], now: datetim
         )
 
 
-async def note_health(tx: Tx, well: Collection[str], failing: Collection[str], now: datetime) -> dict[str, datetime]:
+async def save_health(tx: Tx, well: Collection[str], failing: Collection[str], now: datetime) -> dict[str, datetime]:
     """Note which endpoints took something and which took nothing; since when each of the latter has been failing."""
     table = subscriptions
     if well:

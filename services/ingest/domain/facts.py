@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
 from services.ingest.domain.identity import (
     Identity,
     digest,
@@ -17,6 +16,7 @@ from services.ingest.domain.identity import (
     lead_of_inquiry,
 )
 from services.ingest.domain.intake import Instant
+from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
 from shared.domain.instants import bounded
@@ -87,7 +87,7 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     return structs.replace(activity, **changes)
 
 
-def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None) -> Draft:
+def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None) -> PendingEvent:
     """The draft of a normal activity from the API key `sender`.
 
     A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
@@ -103,12 +103,12 @@ def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | Non
         key = digest_of_bytes("activity", sender, raw)
     body = within_limit(_encode(activity))
     content = digest_of_content(body) if key_name else ""
-    return Draft(
+    return PendingEvent(
         type=ActivityRecorded.TYPE,
         topic=ActivityRecorded.TOPIC,
         lead_id=activity.lead_id or "",
         repeat_key=key,
-        repeat_s=REMEMBERED_S if key_name else DAY_S,
+        repeat_s=DEDUPE_S if key_name else DAY_S,
         id="act_" + digest(key, content)[:24] if key_name else "act_",
         timed=not key_name,
         head=_head if own_id is None else _head_with_own_id,

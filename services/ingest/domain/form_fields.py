@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.ingest.domain.intake import Lead, StrictCompany, StrictConsent, StrictContact
+from services.ingest.domain.intake import StrictCompany, StrictConsent, StrictContact, SubmittedLead
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "email": ("email", "e_mail", "mail", "your_email", "email_address", "work_email"),
@@ -47,7 +47,7 @@ def form_lead(
     renamed: Mapping[str, str],
     defaults: Mapping[str, str],
     box: ConsentBox,
-) -> Lead:
+) -> SubmittedLead:
     """The lead in the form's fields. `renamed` gives a lead field's name in this form; unknown fields go to `custom`.
 
     An unticked box is absent from a form, so only a ticked one means anything.
@@ -61,7 +61,7 @@ def form_lead(
     employees = given["employees"]
     if employees is not None and not (employees.isascii() and employees.isdigit() and len(employees) < 10):
         rest["employees"], employees = [employees], None
-    return Lead(
+    return SubmittedLead(
         contact=StrictContact(
             email=given["email"],
             phone=given["phone"],

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import normal_email, normal_phone
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, within_limit
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, digest_of_content, inquiry_stem
+from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
 from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
@@ -54,7 +54,7 @@ class StrictTouch(Touch, frozen=True, forbid_unknown_fields=True):
     at: Instant
 
 
-class Lead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SubmittedLead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One item of `POST /v1/leads`, and what a source's payload is mapped to. Fields are those of `InquiryReceived`."""
 
     contact: StrictContact
@@ -73,7 +73,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     custom: dict[str, Any] = {}
 
 
-def normal_lead(lead: Lead) -> Lead:
+def normal_lead(lead: SubmittedLead) -> SubmittedLead:
     """The lead with normalised contact keys and instants in UTC, `kind` and `source` filled in.
 
     Raises `Refused` with a JSON pointer where a contact key is wrong or none is given, or a custom value out of bounds.
@@ -95,7 +95,7 @@ def normal_lead(lead: Lead) -> Lead:
     return structs.replace(lead, contact=contact, kind=lead.kind or "inquiry", source=lead.source or "api", **changes)
 
 
-def forgiving_lead(lead: Lead) -> Lead:
+def forgiving_lead(lead: SubmittedLead) -> SubmittedLead:
     """As `normal_lead`, for senders that can't correct it: if one of two contact keys is wrong, it goes to `custom`."""
     try:
         return normal_lead(lead)
@@ -109,7 +109,7 @@ def forgiving_lead(lead: Lead) -> Lead:
 
 
 def inquiry(
-    lead: Lead,
+    lead: SubmittedLead,
     *,
     identity: Identity,
     sender: str,
@@ -117,7 +117,7 @@ def inquiry(
     sent_key: str | None = None,
     anonymous: bool = False,
     test: bool = False,
-) -> Draft:
+) -> PendingEvent:
     """The draft of an inquiry from a normal lead.
 
     A repeat is known by `sent_key` (within the source), else by the lead's `external_id`, else for a day by its
@@ -136,10 +136,10 @@ def inquiry(
         key_name = f"The external_id {external[:_SHOWN]!r} of source {source[:_SHOWN]!r}"
     else:
         key = digest_of_bytes("inquiry", f"{sender}\0{source}", raw)
-    known_s = 0 if test else REMEMBERED_S if own_key else DAY_S
+    known_s = 0 if test else DEDUPE_S if own_key else DAY_S
     stem, body = inquiry_stem(lead_id), within_limit(_encode(lead))
     content = digest_of_content(body) if own_key else ""
-    return Draft(
+    return PendingEvent(
         type=InquiryReceived.TYPE,
         topic=InquiryReceived.TOPIC,
         lead_id=lead_id,
@@ -154,7 +154,7 @@ def inquiry(
     )
 
 
-def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> Draft:
+def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> PendingEvent:
     """The draft of a payload that is authentic but can't be mapped, kept with the reason; repeats as with bytes.
 
     Raises `TooLargeToWrite`.
@@ -167,7 +167,7 @@ def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detai
         "code": code,
         "detail": detail[:_LONGEST_DETAIL],
     }
-    return Draft(
+    return PendingEvent(
         type=RecordQuarantined.TYPE,
         topic=RecordQuarantined.TOPIC,
         lead_id=source,
@@ -196,7 +196,7 @@ def _region(country: str | None) -> str | None:
     return country.strip().upper() if country and len(country.strip()) == 2 else None
 
 
-def _instants_in_utc(lead: Lead) -> Mapping[str, Any]:
+def _instants_in_utc(lead: SubmittedLead) -> Mapping[str, Any]:
     changes: dict[str, Any] = {}
     if lead.occurred_at is not None:
         changes["occurred_at"] = bounded(lead.occurred_at, pointer="/occurred_at")

@@ -9,7 +9,7 @@ from services.ingest.domain.strict_json import NotJson, check_bounds, parse
 from shared.domain.errors import Refused
 
 T = TypeVar("T")
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -29,8 +29,8 @@ def split(body: bytes, *, lines: bool) -> Sequence[bytes]:
         items = _elements(body)
     else:
         return (body,)
-    if len(items) > MOST_ITEMS:
-        raise TooMany(f"At most {MOST_ITEMS} items are taken at a time; these are {len(items)}. Send them in parts.")
+    if len(items) > MAX_ITEMS:
+        raise TooMany(f"At most {MAX_ITEMS} items are taken at a time; these are {len(items)}. Send them in parts.")
     if not items:
         raise Refused("There is no item in the body. Send at least one.")
     return items

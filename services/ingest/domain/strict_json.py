@@ -16,7 +16,7 @@ from shared.domain.errors import Refused
 
 DEEPEST = 32
 LONGEST_STRING = 16 * 1024
-MOST_KEYS = 500
+MAX_KEYS = 500
 _TOO_LARGE = 10**100
 _SHOWN = 60
 _LONGEST_PATH = 200
@@ -93,8 +93,8 @@ def check_bounds(root: object) -> None:
     while waiting:
         node = waiting.pop()
         if isinstance(node.value, dict):
-            if len(node.value) > MOST_KEYS:
-                raise _out_of_bounds(f"more than {MOST_KEYS} keys in one object", node)
+            if len(node.value) > MAX_KEYS:
+                raise _out_of_bounds(f"more than {MAX_KEYS} keys in one object", node)
             for key in node.value:
                 _check_scalar(key, node, key)
         for name, child in _children(node.value):
@@ -146,7 +146,7 @@ def _surely_within_bounds(raw: bytes) -> bool:
     return (
         len(raw) <= LONGEST_STRING
         and raw.count(b"[") + raw.count(b"{") <= DEEPEST
-        and raw.count(b":") <= MOST_KEYS
+        and raw.count(b":") <= MAX_KEYS
         and b"\\u0000" not in raw
     )
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.ingest.domain.draft import Outcome
-from services.ingest.domain.intake import Lead
+from services.ingest.domain.intake import SubmittedLead
+from services.ingest.domain.pending_event import Accepted
 from shared.domain.errors import Problem, Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class SourceRequest:
     """A request as it came: the raw body, headers with lower-case names, the query."""
 
     raw: bytes
@@ -36,7 +36,7 @@ class Submission:
     have sent it.
     """
 
-    lead: Lead
+    lead: SubmittedLead
     test: bool = False
     anonymous: bool = False
 
@@ -66,7 +66,7 @@ class Source(Protocol):
         """The last part of its URL."""
         ...
 
-    def verify(self, received: Received) -> Authentic:
+    def verify(self, received: SourceRequest) -> Authentic:
         """The payload. Raises a `Problem` (400, 401, 403, 415) when it can't be read or its sender is unknown."""
         ...
 
@@ -74,14 +74,14 @@ class Source(Protocol):
         """The leads in it. Raises `Unmappable`."""
         ...
 
-    def accepted(self, received: Received, authentic: Authentic, outcomes: Sequence[Outcome]) -> Reply:
+    def accepted(self, received: SourceRequest, authentic: Authentic, outcomes: Sequence[Accepted]) -> Reply:
         """What the sender expects to hear when all is well, or was kept aside."""
         ...
 
-    def refused(self, received: Received, problem: Problem) -> Reply | None:
+    def refused(self, received: SourceRequest, problem: Problem) -> Reply | None:
         """What the sender expects to hear about a problem; None for a problem document."""
         ...
 
-    def handshake(self, method: str, received: Received) -> Reply | None:
+    def handshake(self, method: str, received: SourceRequest) -> Reply | None:
         """The answer to a request that is no POST; None when this source does not take the method."""
         ...

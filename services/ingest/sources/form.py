@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.ingest.answers import lead_results
-from services.ingest.domain.draft import Outcome
 from services.ingest.domain.form_fields import ConsentBox, form_lead
+from services.ingest.domain.pending_event import Accepted
 from services.ingest.request import WrongMedia
-from services.ingest.sources import Authentic, Received, Reply, Submission, Unmappable
+from services.ingest.sources import Authentic, Reply, SourceRequest, Submission, Unmappable
 from services.ingest.sources.form_body import read_fields
 from shared.domain.errors import Problem
 from shared.http import Forbidden, document, problem_headers
@@ -39,7 +39,7 @@ class Form:
     defaults: Mapping[str, str] = field(default_factory=dict)
     consent: ConsentBox = field(default_factory=ConsentBox)
 
-    def verify(self, received: Received) -> Authentic:
+    def verify(self, received: SourceRequest) -> Authentic:
         """The form's fields. Raises `Forbidden`, `WrongMedia` or `Refused`."""
         if self.token is not None:
             given = received.query.get("token", "")
@@ -62,7 +62,7 @@ class Form:
         given = {name: values for name, values in fields.items() if name != self.honeypot}
         return [Submission(form_lead(given, self.name, self.fields, self.defaults, self.consent), anonymous=True)]
 
-    def accepted(self, received: Received, authentic: Authentic, outcomes: Sequence[Outcome]) -> Reply:
+    def accepted(self, received: SourceRequest, authentic: Authentic, outcomes: Sequence[Accepted]) -> Reply:
         """303 to the thank-you page, or JSON where the request asks for it or no page is configured."""
         if not self.thank_you or _wants_json(received):
             return Reply(200, lead_results(outcomes), (_JSON, *self._cors(received)))
@@ -70,11 +70,11 @@ class Form:
         page = wanted if wanted in self.thank_you else self.thank_you[0]
         return Reply(303, b"", ((b"location", page.encode()), *self._cors(received)))
 
-    def refused(self, received: Received, problem: Problem) -> Reply | None:
+    def refused(self, received: SourceRequest, problem: Problem) -> Reply | None:
         """A problem document that the form's page may read."""
         return Reply(problem.status, document(problem), (*problem_headers(problem), *self._cors(received)))
 
-    def handshake(self, method: str, received: Received) -> Reply | None:
+    def handshake(self, method: str, received: SourceRequest) -> Reply | None:
         """The browser's question whether the page may post."""
         if method != "OPTIONS":
             return None
@@ -84,13 +84,13 @@ class Form:
             cors = (*cors, *allowed, (b"access-control-max-age", b"600"))
         return Reply(204, b"", ((b"allow", b"POST, OPTIONS"), *cors))
 
-    def _cors(self, received: Received) -> tuple[tuple[bytes, bytes], ...]:
+    def _cors(self, received: SourceRequest) -> tuple[tuple[bytes, bytes], ...]:
         origin = received.headers.get("origin")
         if origin is None or origin not in self.origins:
             return ()
         return (b"access-control-allow-origin", origin.encode()), (b"vary", b"Origin")
 
 
-def _wants_json(received: Received) -> bool:
+def _wants_json(received: SourceRequest) -> bool:
     accept = received.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept

@@ -17,7 +17,7 @@ from python_multipart.multipart import (
 from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 
-MOST_FIELDS = 500
+MAX_FIELDS = 500
 _LONGEST_CONTENT_TYPE = 1024
 _BROWSERS_CHARSETS = frozenset(
     {"utf-8", "koi8-r", "koi8-u", "big5", "big5hkscs", "euc_jp", "euc_kr", "gb2312", "gb18030", "gbk", "shift_jis"}
@@ -54,9 +54,9 @@ def read_fields(content_type: str, raw: bytes) -> Mapping[str, list[str]] | None
 
 def _urlencoded(raw: bytes) -> list[tuple[bytes, bytes]]:
     try:
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="latin-1")
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS, encoding="latin-1")
     except ValueError:
-        raise BadForm(f"A form may have at most {MOST_FIELDS} fields.") from None
+        raise BadForm(f"A form may have at most {MAX_FIELDS} fields.") from None
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
 
 
@@ -64,8 +64,8 @@ def _multipart(content_type: str, raw: bytes) -> list[tuple[bytes, bytes]]:
     pairs: list[tuple[bytes, bytes]] = []
 
     def on_field(found: Field) -> None:
-        if len(pairs) >= MOST_FIELDS:
-            raise BadForm(f"A form may have at most {MOST_FIELDS} fields.")
+        if len(pairs) >= MAX_FIELDS:
+            raise BadForm(f"A form may have at most {MAX_FIELDS} fields.")
         pairs.append((found.field_name or b"", found.value or b""))
 
     def on_file(found: File) -> None:

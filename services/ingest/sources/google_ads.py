@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.domain.draft import Outcome
-from services.ingest.domain.intake import Lead, StrictCompany, StrictContact
+from services.ingest.domain.intake import StrictCompany, StrictContact, SubmittedLead
+from services.ingest.domain.pending_event import Accepted
 from services.ingest.domain.strict_json import NotJson, Reader
-from services.ingest.sources import Authentic, Received, Reply, Submission, Unmappable
+from services.ingest.sources import Authentic, Reply, SourceRequest, Submission, Unmappable
 from shared.domain.errors import Problem, Refused
 from shared.domain.instants import bounded
 from shared.http import Forbidden
@@ -40,7 +40,7 @@ class GoogleAds:
         """The last part of its URL."""
         return self._name
 
-    def verify(self, received: Received) -> Authentic:
+    def verify(self, received: SourceRequest) -> Authentic:
         """The payload, if its key is right; the key is taken out at once. Raises `NotJson` or `Forbidden`."""
         try:
             payload = _reader.read(received.raw)
@@ -66,7 +66,7 @@ class GoogleAds:
         }
         lead_id = payload.get("lead_id")
         defaults = self._defaults
-        lead = Lead(
+        lead = SubmittedLead(
             contact=_contact(answers),
             company=StrictCompany(name=answers.get("COMPANY_NAME")),
             external_id=str(lead_id) if lead_id else None,
@@ -80,15 +80,15 @@ class GoogleAds:
         )
         return [Submission(lead, test=payload.get("is_test") is True)]
 
-    def accepted(self, received: Received, authentic: Authentic, outcomes: Sequence[Outcome]) -> Reply:
+    def accepted(self, received: SourceRequest, authentic: Authentic, outcomes: Sequence[Accepted]) -> Reply:
         """Success, as Google expects it."""
         return Reply(200, b"{}", _JSON)
 
-    def refused(self, received: Received, problem: Problem) -> Reply | None:
+    def refused(self, received: SourceRequest, problem: Problem) -> Reply | None:
         """The problem as the message that the advertiser sees."""
         return Reply(problem.status, _encode({"message": problem.detail}), _JSON)
 
-    def handshake(self, method: str, received: Received) -> Reply | None:
+    def handshake(self, method: str, received: SourceRequest) -> Reply | None:
         """Google sends none."""
         return None
 

@@ -1,5 +1,5 @@
-"""Pilots, both arms side by side: leads under the draft beside the others (live), or what the draft would have decided
-beside what was decided (shadow). Open to whoever may look at pages.
+"""Pilots, both arms side by side: leads under the draft next to the others (live), or what the draft would have decided
+in addition to what was decided (shadow). Open to whoever may look at pages.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.router.api.reading import answer
-from services.router.handlers.sitting import AgreementAt
+from services.router.api.leads import answer
+from services.router.handlers.transaction import AgreementAt
 from services.router.store import pilots as store
 from shared.access import may_view
 from shared.db.engine import Tx

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.router.domain.desk import Owner
 from services.router.domain.lead import Lead
 from services.router.domain.matching import account_key, company_name_key, name_block, same_name
+from services.router.domain.routing_state import Owner
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import Condition
 from shared.domain.lead import Company, Contact
@@ -37,9 +37,9 @@ def keys_of(company: Company, contact: Contact) -> AccountKeys:
     return AccountKeys(account_key(company, contact), name or None, name_block(name) if name else None)
 
 
-def asks_for_accounts(agreement: Agreement) -> bool:
+def needs_accounts(agreement: Agreement) -> bool:
     """Whether any rule, also of a pilot, wants to know who owns a company."""
-    return any(map(_asks, agreement.with_drafts))
+    return any(map(_uses_accounts, agreement.with_drafts))
 
 
 def owns(lead: Lead) -> bool:
@@ -54,9 +54,9 @@ class Accounts:
         self._by_domain: dict[str, Owner] = {}
         self._by_name: dict[str, dict[str, Owner]] = {}
         for each in owned:
-            self.note(each)
+            self.add(each)
 
-    def note(self, owned: Owned) -> None:
+    def add(self, owned: Owned) -> None:
         """A lead that makes its rep the owner of a company, unless it has one."""
         keys = owned.keys
         if keys.domain is not None:
@@ -82,7 +82,7 @@ class Accounts:
         return msgspec.structs.replace(owner, how=f"owns the company ({match.name}: {likeness})")
 
 
-def _asks(agreement: Agreement) -> bool:
+def _uses_accounts(agreement: Agreement) -> bool:
     return any(route.owner == "account" or _mentions(route.when) for route in agreement.routing)
 
 

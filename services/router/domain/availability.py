@@ -19,7 +19,7 @@ NOON = time(12)
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A rep gets no leads from `since` on, until `until` (or until somebody ends it)."""
+    """A rep gets no leads from `since` on, until `until` (or until someone ends it)."""
 
     since: datetime
     until: datetime | None = None
@@ -46,7 +46,7 @@ class RepState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Absence(msgspec.Struct, frozen=True):
-    """Why somebody is away, and until when, if that is known."""
+    """Why someone is away, and until when, if that is known."""
 
     why: str
     until: datetime | None
@@ -63,7 +63,7 @@ def today(person: Person, now: datetime) -> str:
 
 
 def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
-    """The hold or leave that the person is on, the longer one of two; None for somebody who is there."""
+    """The hold or leave that the person is on, the longer one of two; None for someone who is there."""
     found = []
     hold = state.hold
     until = clamped(hold.until) if hold is not None and hold.until is not None else None
@@ -102,9 +102,9 @@ def why_not(person: Person, state: RepState, pool: Pool, now: datetime) -> str |
         return "out of hours"
     if person.max_open is not None and state.open >= person.max_open:
         return f"at capacity: holds {state.open} of at most {person.max_open} leads"
-    most = person.max_new_per_day
-    if most is not None and state.new_today >= most and state.day == today(person, now):
-        return f"at capacity: got {state.new_today} of at most {most} leads today"
+    limit = person.max_new_per_day
+    if limit is not None and state.new_today >= limit and state.day == today(person, now):
+        return f"at capacity: got {state.new_today} of at most {limit} leads today"
     return None
 
 

@@ -1,23 +1,22 @@
 """One inquiry, one verdict: the lead before and after it, the event that says so, and the proof.
 
-Every inquiry ends assigned, parked, rejected or merged. A person whose lead is in somebody's hands is joined to it
+Every inquiry ends assigned, parked, rejected or merged. A person whose lead is in someone's hands is joined to it
 and keeps that owner, by whichever address or number they come; one who was rejected, or whose lead is closed, is
-judged anew. A test inquiry is judged to the end, but nobody gets it.
+judged again. A test inquiry is judged to the end, but nobody gets it.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.desk import Desk, Owner, contact_keys, keys_of_person
-from services.router.domain.handover import Verdict, assigned, decided, held
-from services.router.domain.lead import HELD, MOST_KEYS, Lead, first_received_at, remembered_signals
+from services.router.domain.lead import HELD, MAX_KEYS, Lead, first_received_at, remembered_signals
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, known_facts
 from services.router.domain.qualification import Judgement, judge
+from services.router.domain.reassignment import Verdict, assigned_event, decision_fields, with_owner
+from services.router.domain.routing_state import Owner, RoutingState, contact_keys, person_keys
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
 from shared.domain.lead import Company, Contact
@@ -26,56 +25,54 @@ Party = TypeVar("Party", Contact, Company)
 
 
 def decide(
-    agreement: Agreement, inquiry: InquiryReceived, desk: Desk, now: datetime, account: Owner | None = None
+    agreement: Agreement, inquiry: InquiryReceived, routing: RoutingState, now: datetime, account: Owner | None = None
 ) -> Verdict:
-    """The verdict on one inquiry, which is on the desk afterwards. `account` is who owns the person's company."""
-    own = desk.leads.get(inquiry.lead_id)
-    persons = _persons(inquiry, desk)
-    lead = _goes_on(persons)
+    """The verdict on one inquiry, saved in `routing`. `account` is the owner of the person's company."""
+    own = routing.leads.get(inquiry.lead_id)
+    persons = _persons(inquiry, routing)
+    lead = _surviving(persons)
     others = [each for each in persons if each is not lead]
-    known = {"before": lead, "same_person": (*_links(inquiry, desk), *others), "account": account}
+    known = {"before": lead, "same_person": (*_links(inquiry, routing), *others), "account": account}
     if lead is not None and lead.state in HELD:
         verdict = _join(agreement, inquiry, lead, others, now, known)
     else:
         facts = known_facts(inquiry, lead, account, now)
-        verdict = _judged(agreement, inquiry, facts, desk, now, known)
+        verdict = _judge(agreement, inquiry, facts, routing, now, known)
         if facts["@errors"]:
             verdict = replace(verdict, errors=tuple(facts["@errors"]))
     if verdict.proof.verdict != "assigned":
-        desk.keep(verdict.lead)
-    return _absorb(verdict, inquiry, own, others, desk, now)
+        routing.save(verdict.lead)
+    return _absorb(verdict, inquiry, own, others, routing, now)
 
 
-def _persons(inquiry: InquiryReceived, desk: Desk) -> list[Lead]:
+def _persons(inquiry: InquiryReceived, routing: RoutingState) -> list[Lead]:
     """The leads of this person: the one with the inquiry's id, and those with the same address or number."""
-    own = desk.lead(inquiry.lead_id)
-    others = [lead for lead in desk.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
+    own = routing.lead(inquiry.lead_id)
+    others = [lead for lead in routing.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
     return [own, *others] if own is not None else others
 
 
-def _links(inquiry: InquiryReceived, desk: Desk) -> Iterator[Lead]:
+def _links(inquiry: InquiryReceived, routing: RoutingState) -> Iterator[Lead]:
     """What leads from the inquiry's id to the lead that it became part of."""
-    found = desk.leads.get(inquiry.lead_id)
+    found = routing.leads.get(inquiry.lead_id)
     while found is not None and found.into is not None:
         yield found
-        found = desk.leads.get(found.into)
+        found = routing.leads.get(found.into)
 
 
-def _goes_on(persons: Sequence[Lead]) -> Lead | None:
-    """Of several leads of one person the one that goes on: in somebody's hands before waiting before ended, then the
-    one assigned first, then the inquiry's own.
-    """
+def _surviving(persons: Sequence[Lead]) -> Lead | None:
+    """Which of a person's leads goes on: assigned before parked before ended; the first assigned; the inquiry's."""
     if len(persons) < 2:
         return persons[0] if persons else None
     rank = {"assigned": 0, "parked": 1}
     return min(persons, key=lambda lead: (rank.get(lead.state, 2), lead.assigned_at or lead.received_at))
 
 
-def _judged(
+def _judge(
     agreement: Agreement,
     inquiry: InquiryReceived,
     facts: dict[str, Any],
-    desk: Desk,
+    routing: RoutingState,
     now: datetime,
     known: dict[str, Any],
 ) -> Verdict:
@@ -91,24 +88,24 @@ def _judged(
         return _reject(inquiry, base, judgement.reason, record)
     last = last_owner(before, before.last_rep) if before is not None else None
     if inquiry.test:
-        # On a desk of its own, since nobody gets the lead and no turn is to be taken.
-        placed = place(agreement, facts, _aside(desk), now, last=last, account=known["account"])
+        # On a copy of its own, since nobody gets the lead and no turn is to be taken.
+        placed = place(agreement, facts, _scratch_copy(routing), now, last=last, account=known["account"])
         record["states"] = placed.states
         return _reject(inquiry, base, f"a test: valid, {_would(placed)}", record)
-    placed = place(agreement, facts, desk, now, last=last, account=known["account"])
+    placed = place(agreement, facts, routing, now, last=last, account=known["account"])
     record |= {"rule": placed.rule, "skipped": placed.skipped, "states": placed.states}
     if placed.rep is None:
         return _park(inquiry, base, placed, record)
     person = agreement.people[placed.rep]
-    lead = held(agreement, base, person, placed.pool, placed.rule, now)
-    desk.hand_to(person, lead, now)
+    lead = with_owner(agreement, base, person, placed.pool, placed.rule, now)
+    routing.assign_to(person, lead, now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
     proof = Proof(verdict="assigned", reason=reason, turn=placed.turn, rep=placed.rep, **record)
-    return Verdict(lead, assigned(LeadAssigned, agreement, lead), proof, inquiry.inquiry_id)
+    return Verdict(lead, assigned_event(LeadAssigned, agreement, lead), proof, inquiry.inquiry_id)
 
 
-def _aside(desk: Desk) -> Desk:
-    return Desk(desk.turns, desk.reps)
+def _scratch_copy(routing: RoutingState) -> RoutingState:
+    return RoutingState(routing.turns, routing.reps)
 
 
 def _would(placed: Placement) -> str:
@@ -131,7 +128,7 @@ def _lead(
             contact=inquiry.contact,
             company=inquiry.company,
             signals=inquiry.signals,
-            **_afresh(agreement, inquiry, judgement, now, pilot),
+            **_new_cycle(agreement, inquiry, judgement, now, pilot),
         )
     contact = _filled(inquiry.contact, before.contact)
     return Lead(
@@ -145,11 +142,11 @@ def _lead(
         last_rep=before.last_rep,
         earlier_rep=before.last_rep,
         cycle=before.cycle + 1 if judgement.qualified and before.state == "closed" else before.cycle,
-        **_afresh(agreement, inquiry, judgement, now, pilot),
+        **_new_cycle(agreement, inquiry, judgement, now, pilot),
     )
 
 
-def _afresh(
+def _new_cycle(
     agreement: Agreement, inquiry: InquiryReceived, judgement: Judgement, now: datetime, pilot: str | None
 ) -> dict[str, Any]:
     return {
@@ -184,7 +181,7 @@ def _common(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: dat
 def _reject(inquiry: InquiryReceived, base: Lead, reason: str, record: dict[str, Any]) -> Verdict:
     lead = replace(base, state="rejected", reason=reason)
     proof = Proof(verdict="rejected", reason=reason, **record)
-    return Verdict(lead, LeadRejected(**decided(lead, reason)), proof, inquiry.inquiry_id)
+    return Verdict(lead, LeadRejected(**decision_fields(lead, reason)), proof, inquiry.inquiry_id)
 
 
 def _park(inquiry: InquiryReceived, base: Lead, placed: Placement, record: dict[str, Any]) -> Verdict:
@@ -192,7 +189,7 @@ def _park(inquiry: InquiryReceived, base: Lead, placed: Placement, record: dict[
         base, state="parked", pool=placed.pool, rule=placed.rule, reason=placed.why, parked_at=base.updated_at
     )
     proof = Proof(verdict="parked", reason=placed.why, passed_over=placed.passed_over, **record)
-    event = LeadParked(queue=placed.queue, **decided(lead, placed.why))
+    event = LeadParked(queue=placed.queue, **decision_fields(lead, placed.why))
     return Verdict(lead, event, proof, inquiry.inquiry_id)
 
 
@@ -225,18 +222,22 @@ def _join(
         joined=lead.inquiry_id,
         **{**_common(agreement, inquiry, joined, now), **known, "score_parts": ()},
     )
-    fields = decided(joined, reason) | {"inquiry_id": inquiry.inquiry_id}
+    fields = decision_fields(joined, reason) | {"inquiry_id": inquiry.inquiry_id}
     event = LeadMerged(rep=lead.rep, received_at=received_at if received_at < lead.received_at else None, **fields)
     return Verdict(joined, event, proof, inquiry.inquiry_id)
 
 
 def _absorb(
-    verdict: Verdict, inquiry: InquiryReceived, own: Lead | None, others: Sequence[Lead], desk: Desk, now: datetime
+    verdict: Verdict,
+    inquiry: InquiryReceived,
+    own: Lead | None,
+    others: Sequence[Lead],
+    routing: RoutingState,
+    now: datetime,
 ) -> Verdict:
     """Let the person's other ids cease in favour of the lead that goes on.
 
-    An inquiry that came under a new id announces that id's end itself, if it joined; leads that were in somebody's
-    hands announce theirs.
+    An inquiry under a new id announces that id's end itself, if it joined; leads that had an owner announce theirs.
     """
     into = verdict.lead
     ceased = [_ceased(each, into, now) for each in others]
@@ -245,7 +246,7 @@ def _absorb(
     if not ceased:
         return verdict
     for lead in ceased:
-        desk.keep(lead)
+        routing.save(lead)
     said = []
     if isinstance(verdict.event, LeadMerged) and into.lead_id != inquiry.lead_id:
         mine = next(lead for lead in ceased if lead.lead_id == inquiry.lead_id)
@@ -253,8 +254,8 @@ def _absorb(
         verdict = replace(verdict, event=event)
     for before, lead in zip(others, ceased, strict=False):
         if before.state in HELD and lead.lead_id != inquiry.lead_id:
-            said.append(LeadMerged(rep=into.rep, into=into.lead_id, **decided(lead, lead.reason)))
-    return replace(verdict, ceased=tuple(ceased), also=tuple(said))
+            said.append(LeadMerged(rep=into.rep, into=into.lead_id, **decision_fields(lead, lead.reason)))
+    return replace(verdict, merged_leads=tuple(ceased), further_events=tuple(said))
 
 
 def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
@@ -272,13 +273,12 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
 
 
 def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
-    reason = f"the same person is lead {into.lead_id}"
     return replace(
         lead,
         state="merged",
         version=lead.version + 1,
         into=into.lead_id,
-        reason=reason,
+        reason=f"the same person is lead {into.lead_id}",
         updated_at=now,
         rep=None,
         parked_at=None,
@@ -290,11 +290,11 @@ def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
 def _other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:
     """By what the person is known besides `contact`; of very many the newest."""
     shown = contact_keys(contact)
-    found = [key for lead in persons for key in keys_of_person(lead)] + list(contact_keys(inquiry.contact))
-    return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MOST_KEYS:]
+    found = [key for lead in persons for key in person_keys(lead)] + list(contact_keys(inquiry.contact))
+    return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
 
 
 def _filled(first: Party, other: Party) -> Party:
     """`first`, with what it does not say taken from `other`."""
     missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
-    return msgspec.structs.replace(first, **missing)
+    return replace(first, **missing)

@@ -15,8 +15,8 @@ CLOSING = ("rejected", "won", "lost")
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
 
-MOST_SIGNALS = 100
-MOST_KEYS = 20
+MAX_SIGNALS = 100
+MAX_KEYS = 20
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,4 +104,4 @@ def remembered_signals(before: tuple[Signal, ...], new: tuple[Signal, ...]) -> t
     if not before:
         return new
     every = dict.fromkeys((*before, *new))
-    return tuple(sorted(every, key=lambda signal: signal.at)[-MOST_SIGNALS:])
+    return tuple(sorted(every, key=lambda signal: signal.at)[-MAX_SIGNALS:])

@@ -1,6 +1,6 @@
 """Whether two leads come from the same company: by domain, and by a name that is written the same or nearly so.
 
-A wrong match hands a lead to somebody else's rep, a missed one only lets it take its turn: so when in doubt, no match.
+A wrong match hands a lead to someone else's rep, a missed one only lets it take its turn: so when in doubt, no match.
 """
 
 import re

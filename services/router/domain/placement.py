@@ -11,10 +11,10 @@ import msgspec
 
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
 from services.router.domain.availability import RepState, absence, away_for
-from services.router.domain.desk import Candidates, Desk, Owner
 from services.router.domain.lead import Lead
-from services.router.domain.proof import Skipped, TurnRecord, turn_of
+from services.router.domain.proof import Skipped, TurnRecord, turn_record
 from services.router.domain.qualification import Facts, routes
+from services.router.domain.routing_state import Candidates, Owner, RoutingState
 from shared.domain.agreement import Agreement, Only, Pool, Route
 
 
@@ -35,7 +35,7 @@ class Placement(msgspec.Struct, frozen=True):
 def place(
     agreement: Agreement,
     facts: Facts,
-    desk: Desk,
+    routing: RoutingState,
     now: datetime,
     *,
     last: Owner | None = None,
@@ -43,7 +43,7 @@ def place(
     without: Mapping[str, str] | None = None,
 ) -> Placement:
     """Where a lead with these facts goes. `last` had the lead before, `account` owns its company; `without` are people
-    who can't have it, with the reason. A turn that is taken is on the desk afterwards.
+    who can't have it, with the reason. A turn that is taken is in the routing state afterwards.
     """
     skipped: list[Skipped] = []
     states: dict[str, RepState] = {}
@@ -51,12 +51,12 @@ def place(
         if rule.owner is None:
             pool = agreement.pools[str(rule.pool)]
             wanted = wanted_of(rule.only, facts)
-            placed = in_pool(agreement, pool, desk, now, wanted=wanted, rule=rule.name, without=without)
+            placed = in_pool(agreement, pool, routing, now, wanted=wanted, rule=rule.name, without=without)
         else:
             owner = last if rule.owner == "lead" else account
             if owner is not None:
-                states[owner.rep] = desk.state(owner.rep)
-            why = _passes_on(agreement, rule, owner, desk, now)
+                states[owner.rep] = routing.state(owner.rep)
+            why = _passes_on(agreement, rule, owner, routing, now)
             if owner is None or why is not None:
                 skipped.append(Skipped(rule.name, why or ""))
                 continue
@@ -75,7 +75,7 @@ def last_owner(lead: Lead, rep: str | None) -> Owner | None:
 def in_pool(
     agreement: Agreement,
     pool: Pool,
-    desk: Desk,
+    routing: RoutingState,
     now: datetime,
     *,
     wanted: Mapping[str, frozenset[str]],
@@ -85,7 +85,7 @@ def in_pool(
     """A turn among the members who can have the lead, or the pool's queue. `without` are members who can't, with the
     reason.
     """
-    candidates = desk.candidates(agreement, pool, wanted, now)
+    candidates = routing.candidates(agreement, pool, wanted, now)
     if without:
         candidates = _narrowed(candidates, pool, without)
     if not candidates.available:
@@ -99,9 +99,9 @@ def in_pool(
             states=candidates.states,
             passed_over=candidates.passed_over,
         )
-    turn, held = _turn(pool, desk, candidates)
-    desk.set_turns(pool.name, turn.after)
-    record = turn_of(turn, pool.name, candidates, held)
+    turn, held = _turn(pool, routing, candidates)
+    routing.set_turns(pool.name, turn.after)
+    record = turn_record(turn, pool.name, candidates, held)
     return Placement(rule, pool.name, turn.rep, f"{turn.rep} is {turn.why}", turn=record, states=candidates.states)
 
 
@@ -115,10 +115,10 @@ def wanted_of(only: Sequence[Only], facts: Facts) -> dict[str, frozenset[str]]:
     return wanted
 
 
-def _turn(pool: Pool, desk: Desk, candidates: Candidates) -> tuple[Turn, dict[str, int] | None]:
-    turns = desk.turns.get(pool.name) or Turns()
+def _turn(pool: Pool, routing: RoutingState, candidates: Candidates) -> tuple[Turn, dict[str, int] | None]:
+    turns = routing.turns.get(pool.name) or Turns()
     if pool.strategy == "least_open":
-        held = {rep: desk.state(rep).open for rep in candidates.available}
+        held = {rep: routing.state(rep).open for rep in candidates.available}
         return take_least_open(turns, candidates.available, held), held
     return take_turn(turns, candidates.available), None
 
@@ -129,14 +129,16 @@ def _narrowed(candidates: Candidates, pool: Pool, without: Mapping[str, str]) ->
     return Candidates(left, {**candidates.passed_over, **out}, candidates.states)
 
 
-def _passes_on(agreement: Agreement, rule: Route, owner: Owner | None, desk: Desk, now: datetime) -> str | None:
+def _passes_on(
+    agreement: Agreement, rule: Route, owner: Owner | None, routing: RoutingState, now: datetime
+) -> str | None:
     """Why a rule with an owner does not decide; None when it does."""
     if owner is None:
         return "nobody owns the company" if rule.owner == "account" else "nobody had the lead before"
     person = agreement.people.get(owner.rep)
     if person is None or not person.active:
         return f"{owner.rep} is no longer in the team"
-    away = absence(person, desk.state(owner.rep), now)
+    away = absence(person, routing.state(owner.rep), now)
     limit = rule.unless_away_for
     if away is not None and limit is not None and away_for(person, away, limit, now):
         return f"{owner.rep} is away for {limit.text} or longer ({away.why})"

@@ -1,6 +1,6 @@
 """The record of a verdict: what was known, under which agreement, whose turn it was, and what came of it.
 
-It holds the inputs whole and the outcome; all in between follows from them and is worked out again when somebody asks
+It holds the inputs whole and the outcome; all in between follows from them and is worked out again when someone asks
 (`explained`, and `services.router.domain.rederivation`), so that writing a proof costs little and reading one checks
 it.
 """
@@ -13,9 +13,9 @@ import msgspec
 
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
-from services.router.domain.desk import Candidates, Owner
 from services.router.domain.lead import Lead
 from services.router.domain.qualification import Check, checks, judge, rules_tried
+from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
@@ -49,8 +49,8 @@ class Skipped(msgspec.Struct, frozen=True):
     why: str
 
 
-class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why somebody else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
+class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
     (`manual`), the owner left the team (`left`), or a parked lead's time has come (`drained`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
@@ -85,7 +85,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     rep: str | None = None
     joined: str | None = None
     moved_from: str | None = None
-    ask: Ask | None = None
+    ask: ReassignReason | None = None
     before: Lead | None = None
     same_person: tuple[Lead, ...] = ()
     account: Owner | None = None
@@ -96,7 +96,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     format: int = FORMAT
 
 
-def turn_of(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, int] | None) -> TurnRecord:
+def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, int] | None) -> TurnRecord:
     """A turn among `candidates` in the form of the record."""
     before = turn.before
     return TurnRecord(
@@ -118,7 +118,7 @@ def known_facts(
 ) -> dict[str, Any]:
     """The facts that rules compare: those of the inquiry, the signals of all of them, and who owns what.
 
-    `before` is the lead as it was; a lead or a company counts as owned when it has, or had, somebody. When the lead is
+    `before` is the lead as it was; a lead or a company counts as owned when it has, or had, someone. When the lead is
     routed `again`, those who had it in this cycle do not count.
     """
     facts: dict[str, Any] = facts_of(inquiry)

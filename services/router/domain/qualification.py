@@ -2,7 +2,7 @@
 everything.
 
 Parts of the definition are tried in the order in which the agreement lists them, up to the first that fails.
-Deciding keeps only the outcome; what was compared is worked out again, by the same functions, when somebody asks.
+Deciding keeps only the outcome; what was compared is worked out again, by the same functions, when someone asks.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ FORGOTTEN_BELOW = 0.5
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What somebody did that a rule with this reason gave points for, and when."""
+    """What someone did that a rule with this reason gave points for, and when."""
 
     reason: str
     add: int
@@ -32,7 +32,7 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class ScorePart(msgspec.Struct, frozen=True):
-    """What one rule gives: `points` now, to one decimal, of `full`. `at` is when it was done, None for what somebody
+    """What one rule gives: `points` now, to one decimal, of `full`. `at` is when it was done, None for what someone
     is; `remembered` when an earlier inquiry showed it, and this one does not.
     """
 
@@ -180,7 +180,7 @@ def _remembered(intents: Iterable[Intent], now: datetime, half_life_s: int) -> d
 
 
 def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: Facts) -> datetime | None:
-    """When what the rule asks for was done; None when it asks what somebody is."""
+    """When what the rule asks for was done; None when it asks what someone is."""
     if not rule.intent:
         return None
     signal_at = last_done_at(rule.when, facts)

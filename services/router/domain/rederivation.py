@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk
-from services.router.domain.handover import Verdict, hand_on
 from services.router.domain.proof import FORMAT, Proof
+from services.router.domain.reassignment import Verdict, reassign
+from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 
@@ -26,7 +26,7 @@ class AgreementText(msgspec.Struct, frozen=True, omit_defaults=True):
     drafts: Mapping[str, str] = {}
 
 
-class Record(msgspec.Struct, frozen=True):
+class ProofRecord(msgspec.Struct, frozen=True):
     """All verdicts on a lead, oldest first, and the agreements (by hash) that they were made under."""
 
     lead_id: str
@@ -34,19 +34,19 @@ class Record(msgspec.Struct, frozen=True):
     agreements: Mapping[str, AgreementText]
 
 
-def written(record: Record) -> bytes:
+def encode(record: ProofRecord) -> bytes:
     """The record as a file."""
     content = msgspec.json.encode(record)
     return content + b"\nsha256:" + sha256(content).hexdigest().encode() + b"\n"
 
 
-def read(data: bytes) -> Record:
+def decode(data: bytes) -> ProofRecord:
     """The record in a file. Raises Refused when a byte was changed, or it is no such file."""
     content, _, digest = data.partition(b"\n")
     if digest != b"sha256:" + sha256(content).hexdigest().encode() + b"\n":
         raise Refused("The record was changed: its digest is not that of its content. Fetch it again.")
     try:
-        return msgspec.json.decode(content, type=Record)
+        return msgspec.json.decode(content, type=ProofRecord)
     except msgspec.DecodeError as error:
         raise Refused(f"This is no record of a lead: {error}. Fetch it from GET /v1/leads/ID/record.") from error
 
@@ -58,7 +58,7 @@ def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
     """
     if proof.format < FORMAT:
         return (f"format: the record has format {proof.format}, which does not hold all that the verdict rests on",)
-    again = _again(proof, agreement)
+    again = _decide_again(proof, agreement)
     if again is None:
         return ("verdict: none follows from the record",)
     stated, derived = (msgspec.to_builtins(each) for each in (proof, replace(again, seq=proof.seq, pilot=proof.pilot)))
@@ -70,26 +70,26 @@ def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
     )
 
 
-def _again(proof: Proof, agreement: Agreement) -> Proof | None:
+def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     verdict: Verdict | None = None
-    desk = _desk(proof)
+    routing = _recorded_state(proof)
     inquiry, before = proof.inquiry, proof.before
     if proof.ask is not None and before is not None and inquiry is not None:
-        verdict = hand_on(agreement, proof.ask, before, inquiry, desk, proof.decided_at)
+        verdict = reassign(agreement, proof.ask, before, inquiry, routing, proof.decided_at)
     elif proof.ask is None and inquiry is not None:
-        verdict = decide(agreement, inquiry, desk, proof.decided_at, proof.account)
+        verdict = decide(agreement, inquiry, routing, proof.decided_at, proof.account)
     return verdict.proof if verdict is not None else None
 
 
-def _desk(proof: Proof) -> Desk:
+def _recorded_state(proof: Proof) -> RoutingState:
     turns = {}
     if proof.turn is not None:
         turn = proof.turn
         before = Turns(turn.number - 1, turn.denominator, turn.balances_before, turn.taken_before)
         turns[turn.pool] = before
-    desk = Desk(turns, proof.states)
-    desk.know((*((proof.before,) if proof.before is not None else ()), *proof.same_person))
-    return desk
+    routing = RoutingState(turns, proof.states)
+    routing.load((*((proof.before,) if proof.before is not None else ()), *proof.same_person))
+    return routing
 
 
 def _short(value: object) -> str:

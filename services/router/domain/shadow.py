@@ -1,5 +1,5 @@
-"""What a draft in shadow mode would have decided, beside what was decided: nobody gets a lead by it, no turn of the
-real rotation is taken, and it is kept for comparison.
+"""What a draft in shadow mode would have decided, in addition to what was decided: nobody gets a lead by it, no turn of
+the real rotation is taken, and it is kept for comparison.
 
 The shadow has a rotation of its own, which begins where the real one stood. Loads and absences are the real ones, so a
 draft with other limits is shown as if it took over at that moment.
@@ -11,11 +11,11 @@ from datetime import datetime
 import msgspec
 
 from services.router.domain.assignment import Turns
-from services.router.domain.desk import Desk
-from services.router.domain.handover import Verdict
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, known_facts
 from services.router.domain.qualification import judge
+from services.router.domain.reassignment import Verdict
+from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement, Pilot
 from shared.domain.promises import owed, respond_by
 
@@ -52,24 +52,26 @@ class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
         return mine != (self.real_verdict, self.real_stage, self.real_rep, self.real_respond_by)
 
 
-def shadows(agreement: Agreement, verdict: Verdict, desk: Desk) -> Iterator[Shadow]:
-    """What each draft in shadow mode whose scope the inquiry is in says of it. Shadow rotations on the desk go on."""
+def shadows(agreement: Agreement, verdict: Verdict, routing: RoutingState) -> Iterator[Shadow]:
+    """What each draft in shadow mode whose scope the inquiry is in says of it. Shadow rotations in the routing state go
+    on.
+    """
     proof = verdict.proof
     if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:
         return
     facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
     for pilot in agreement.pilots:
         if pilot.mode == "shadow" and pilot.scope.test(facts):
-            yield _shadow(pilot, verdict, facts, desk)
+            yield _shadow(pilot, verdict, facts, routing)
 
 
-def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], desk: Desk) -> Shadow:
+def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], routing: RoutingState) -> Shadow:
     draft, proof, lead = pilot.agreement, verdict.proof, verdict.lead
     assert proof.inquiry is not None  # noqa: S101 (its caller has looked)
     now = proof.decided_at
     remembered = proof.before.intents if proof.before is not None else ()
     judgement = judge(draft, proof.inquiry, facts, remembered)
-    placed = _placed(pilot, facts, proof, desk) if judgement.qualified else None
+    placed = _placed(pilot, facts, proof, routing) if judgement.qualified else None
     deadline = None
     if placed is not None and placed.rep is not None:
         deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now))
@@ -95,18 +97,20 @@ def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], desk: D
     )
 
 
-def _placed(pilot: Pilot, facts: Mapping[str, object], proof: Proof, desk: Desk) -> Placement:
-    turns = {name: desk.turns.get(_key(pilot, name)) or _begin(desk, name) for name in pilot.agreement.pools}
-    aside = Desk(turns, desk.reps)
+def _placed(pilot: Pilot, facts: Mapping[str, object], proof: Proof, routing: RoutingState) -> Placement:
+    turns = {
+        name: routing.turns.get(_key(pilot, name)) or _begin_rotation(routing, name) for name in pilot.agreement.pools
+    }
+    aside = RoutingState(turns, routing.reps)
     last = last_owner(proof.before, proof.before.last_rep) if proof.before is not None else None
     placed = place(pilot.agreement, facts, aside, proof.decided_at, last=last, account=proof.account)
     for name in aside.touched_turns:
-        desk.set_turns(_key(pilot, name), aside.turns[name])
+        routing.set_turns(_key(pilot, name), aside.turns[name])
     return placed
 
 
-def _begin(desk: Desk, pool: str) -> Turns:
-    return desk.turns.get(pool) or Turns()
+def _begin_rotation(routing: RoutingState, pool: str) -> Turns:
+    return routing.turns.get(pool) or Turns()
 
 
 def _key(pilot: Pilot, pool: str) -> str:

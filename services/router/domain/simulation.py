@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from services.router.domain.lead import Lead
-from services.router.domain.proof import Ask
+from services.router.domain.proof import ReassignReason
 
 SHOWN = 20
 """So many of the differing leads are kept with the sums, the first by the order in which they are compared."""
@@ -17,9 +17,9 @@ SHOWN = 20
 QUALIFIED = ("mql", "sal", "sql", "opportunity")
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of a lead. `breached` names each promise that an owner of it missed; `why` is the reason of the last
-    verdict on it.
+class LeadOutcome(msgspec.Struct, frozen=True):
+    """What became of a lead. `breached` names each promise that an owner of it missed; `reason_text` is the reason of
+    the last verdict on it.
     """
 
     state: str
@@ -32,11 +32,11 @@ class Outcome(msgspec.Struct, frozen=True):
     why: str
 
 
-NOTHING = Outcome("unknown", "", None, None, None, None, (), "the lead is not there")
+NOTHING = LeadOutcome("unknown", "", None, None, None, None, (), "the lead is not there")
 """The outcome of a lead that one of two replays does not have."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class LeadDifference(msgspec.Struct, frozen=True):
     """A lead with two outcomes. `fields` are those that differ, of `stage`, `state`, `owner`, `pool`, `deadline` and
     `breach`; a rule that only has another name makes no difference.
 
@@ -47,8 +47,8 @@ class Difference(msgspec.Struct, frozen=True):
     received_at: datetime
     channel: str | None
     campaign: str | None
-    before: Outcome
-    after: Outcome
+    before: LeadOutcome
+    after: LeadOutcome
     fields: tuple[str, ...]
     turn_only: bool
 
@@ -60,7 +60,7 @@ class Tally(msgspec.Struct):
     qualified: int = 0
     breached: int = 0
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: LeadOutcome) -> None:
         """One more."""
         self.leads += 1
         self.qualified += outcome.stage in QUALIFIED
@@ -75,8 +75,8 @@ class Change(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """Two replays in sums: `before` and `after` say what was compared, `differing` counts the leads that differ by the
-    field that does, `first` are the first of them, `replayed` counts the inquiries that were judged,
+    """Two replays in sums: `before` and `after` say what was compared, `differing_fields` counts the leads that differ
+    by the field that does, `first` are the first of them, `replayed` counts the inquiries that were judged,
     `refused` the orders of people that could not be carried out.
 
     `stages` counts leads by what they came to; `reps`, `pools` and `channels` by who has them, where, and from where.
@@ -98,15 +98,15 @@ class Summary(msgspec.Struct):
     reps: dict[str, Change] = {}
     pools: dict[str, Change] = {}
     channels: dict[str, Change] = {}
-    first: list[Difference] = []
+    first: list[LeadDifference] = []
 
-    def compare(self, lead: Lead, before: Outcome, after: Outcome) -> Difference | None:
+    def compare(self, lead: Lead, before: LeadOutcome, after: LeadOutcome) -> LeadDifference | None:
         """Count a lead; returns how it differs, None when it does not. Ids that ceased both times are no leads."""
         if before.state == after.state == "merged":
             return None
         self.leads += 1
         self._count(lead, before, after)
-        fields = differing(before, after)
+        fields = differing_fields(before, after)
         if not fields:
             return None
         self.differ += 1
@@ -114,14 +114,14 @@ class Summary(msgspec.Struct):
             self.differing[field] = self.differing.get(field, 0) + 1
         turn_only = not {"stage", "state", "pool"} & set(fields) and before.owner != after.owner
         self.turn_only += turn_only
-        found = Difference(
+        found = LeadDifference(
             lead.lead_id, lead.received_at, lead.channel, lead.campaign, before, after, fields, turn_only
         )
         if len(self.first) < SHOWN:
             self.first.append(found)
         return found
 
-    def _count(self, lead: Lead, before: Outcome, after: Outcome) -> None:
+    def _count(self, lead: Lead, before: LeadOutcome, after: LeadOutcome) -> None:
         channel = _group(self.channels, lead.channel or "none")
         for outcome, side in ((before, "before"), (after, "after")):
             for change in (
@@ -142,12 +142,12 @@ def _group(groups: dict[str, Change], name: str) -> Change:
     return found
 
 
-def reached(outcome: Outcome) -> str:
+def reached(outcome: LeadOutcome) -> str:
     """What a lead came to, in one word: what ended it or keeps it waiting, else its stage."""
     return outcome.stage if outcome.state in ("assigned", "closed") else outcome.state
 
 
-def differing(before: Outcome, after: Outcome) -> tuple[str, ...]:
+def differing_fields(before: LeadOutcome, after: LeadOutcome) -> tuple[str, ...]:
     """The names of what differs."""
     if before == after:
         return ()
@@ -162,15 +162,17 @@ def differing(before: Outcome, after: Outcome) -> tuple[str, ...]:
     return tuple([name for name, (one, other) in pairs.items() if one != other])
 
 
-def why(verdict: str, reason: str, *, ask: Ask | None, rule: str | None, rep: str | None, turn: str | None) -> str:
+def reason_text(
+    verdict: str, reason: str, *, cause: ReassignReason | None, rule: str | None, rep: str | None, turn: str | None
+) -> str:
     """The reason of a verdict without anything that a person wrote or that tells who they are; `turn` is why it was
     this rep's turn.
     """
-    if ask is None and verdict in ("rejected", "parked"):
+    if cause is None and verdict in ("rejected", "parked"):
         return reason
     if verdict == "merged":
         return "joined the lead that the same person was already"
-    moved = f"{ASKED[ask.kind]}; " if ask is not None else ""
+    moved = f"{ASKED[cause.kind]}; " if cause is not None else ""
     if verdict == "parked":
         return f"{moved}nobody was available"
     return f"{moved}rule '{rule}': " + (f"{rep} is {turn}" if turn is not None else f"to {rep}")
@@ -183,4 +185,4 @@ ASKED = {
     "left": "its owner left the team",
     "drained": "it had waited",
 }
-"""Why a lead changed hands, by the kind of `Ask`."""
+"""Why a lead changed hands, by the kind of `ReassignReason`."""

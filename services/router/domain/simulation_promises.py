@@ -15,24 +15,24 @@ from shared.domain.follow_up import DECISIVE, ENDING, counts_from, is_warning, s
 from shared.domain.promises import Owed, owed
 
 
-class Fact(msgspec.Struct, frozen=True):
+class PromiseFact(msgspec.Struct, frozen=True):
     """What sales did about a lead, as far as promises go: the kind of activity, and when ingest accepted it."""
 
     kind: str
     accepted_at: datetime
 
 
-class Move(msgspec.Struct, frozen=True):
+class LadderMove(msgspec.Struct, frozen=True):
     """The instant at which a ladder asks for another owner, unless `promise` is kept, however late, by then."""
 
     at: datetime
     promise: str
 
 
-def missed(
+def missed_promises(
     agreement: Agreement,
     lead: Lead,
-    facts: Sequence[Fact],
+    facts: Sequence[PromiseFact],
     *,
     tolerance: timedelta,
     ended_at: datetime | None,
@@ -40,7 +40,7 @@ def missed(
 ) -> tuple[str, ...]:
     """The promises that the lead's owner missed, in the agreement's order, as far as that is known at `now`.
 
-    `agreement` is the one that the lead was assigned under; `ended_at` is when it went to somebody else. A lead
+    `agreement` is the one that the lead was assigned under; `ended_at` is when it went to someone else. A lead
     without an owner has none.
     """
     found = []
@@ -54,19 +54,21 @@ def missed(
     return tuple(found)
 
 
-def moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list[Move]:
+def ladder_moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list[LadderMove]:
     """When the ladders of the lead's promises ask for another owner, in order of time."""
     if not any(_moving(agreement, promise) for promise in agreement.promises.values()):
         return []
     found = [
-        Move(step_at(step, one.due_at, one.calendar) + tolerance, one.promise.name)
+        LadderMove(step_at(step, one.due_at, one.calendar) + tolerance, one.promise.name)
         for one in _owed(agreement, lead)
         for step in _moving(agreement, one.promise)
     ]
     return sorted(found, key=lambda move: move.at)
 
 
-def still_asked(agreement: Agreement, lead: Lead, facts: Sequence[Fact], move: Move, tolerance: timedelta) -> bool:
+def still_due(
+    agreement: Agreement, lead: Lead, facts: Sequence[PromiseFact], move: LadderMove, tolerance: timedelta
+) -> bool:
     """Whether nothing had ended the move's promise by then: an answer ends it too, however late."""
     answered_at = _answered_at(agreement.promises[move.promise], facts, lead, tolerance)
     return answered_at is None or answered_at > move.at
@@ -90,7 +92,7 @@ def _since(lead: Lead) -> datetime:
     return min(lead.received_at, lead.assigned_at) if lead.generation == 1 else lead.assigned_at
 
 
-def _answered_at(promise: Promise, facts: Iterable[Fact], lead: Lead, tolerance: timedelta) -> datetime | None:
+def _answered_at(promise: Promise, facts: Iterable[PromiseFact], lead: Lead, tolerance: timedelta) -> datetime | None:
     done, since_at = 0, _since(lead)
     for fact in sorted(facts, key=lambda fact: fact.accepted_at):
         if fact.accepted_at < counts_from(fact.kind, since_at, generation=lead.generation, tolerance=tolerance):

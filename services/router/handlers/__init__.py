@@ -1,3 +1,3 @@
-"""What the router does: with what it hears (`hearing`), with what people tell it (`orders`), and when time has passed
-(`waiting`); each sits at the one desk (`sitting`) while it decides.
+"""What the router does: with events (`events`), with what people ask of it (`commands`), and with parked leads when
+time has passed (`parked`). Each decides in a transaction that holds the routing state (`transaction`).
 """

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from services.router.simulation.past import last_seq
-from services.router.simulation.running import Plan, simulate
-from services.router.simulation.showing import text
+from services.router.simulation.record_reader import last_seq
+from services.router.simulation.report import text
+from services.router.simulation.runner import Plan, simulate
 from shared import agreement_file
 from shared.agreement_file import AgreementRefused
 from shared.clock import SystemClock

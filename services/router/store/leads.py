@@ -8,8 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
-from services.router.domain.desk import Desk, contact_keys
 from services.router.domain.lead import Lead
+from services.router.domain.routing_state import RoutingState, contact_keys
 from services.router.store.tables import assignments, early_facts, leads, other_keys
 from shared.db.bulk import any_of, insert_or_skip, insert_rows, upsert_rows
 from shared.db.engine import Tx
@@ -50,7 +50,7 @@ async def of_persons(tx: Tx, contacts: Collection[Contact]) -> list[Lead]:
 
 
 async def owners_of(tx: Tx, keys: Collection[AccountKeys]) -> list[Owned]:
-    """The leads that make somebody the owner of one of these companies, or of one with a name like it: for each domain
+    """The leads that make someone the owner of one of these companies, or of one with a name like it: for each domain
     and each name the first.
     """
     domains = {each.domain for each in keys if each.domain}
@@ -73,44 +73,44 @@ async def owners_of(tx: Tx, keys: Collection[AccountKeys]) -> list[Owned]:
     return found
 
 
-async def parked(tx: Tx, pool: str, after: tuple[Any, str] | None, most: int) -> list[Lead]:
+async def parked(tx: Tx, pool: str, after: tuple[Any, str] | None, limit: int) -> list[Lead]:
     """Leads that wait for a pool, the longest waiting first; `after` is where the page before ended."""
     query = sa.select(leads.c.body).where(leads.c.state == "parked", leads.c.pool == pool)
     if after is not None:
         query = query.where(sa.tuple_(leads.c.parked_at, leads.c.lead_id) > after)
-    rows = await tx.execute(query.order_by(leads.c.parked_at, leads.c.lead_id).limit(most))
+    rows = await tx.execute(query.order_by(leads.c.parked_at, leads.c.lead_id).limit(limit))
     return [_decode(body) for body in rows.scalars()]
 
 
-async def held_by(tx: Tx, reps: Collection[str], most: int) -> list[Lead]:
+async def held_by(tx: Tx, reps: Collection[str], limit: int) -> list[Lead]:
     """Leads in the hands of these reps, the oldest change first."""
     query = sa.select(leads.c.body).where(leads.c.state == "assigned", any_of(tx, leads.c.rep, reps))
-    return [_decode(body) for body in (await tx.execute(query.order_by(leads.c.updated_at).limit(most))).scalars()]
+    return [_decode(body) for body in (await tx.execute(query.order_by(leads.c.updated_at).limit(limit))).scalars()]
 
 
-async def save(tx: Tx, desk: Desk) -> None:
-    """Keep the leads that changed on the desk, and who has them."""
-    changed = [lead for _, lead in sorted(desk.changed.items())]
+async def save(tx: Tx, routing: RoutingState) -> None:
+    """Keep the leads that changed in the routing state, and who has them."""
+    changed = [lead for _, lead in sorted(routing.changed.items())]
     # Each change counts the version up, so a first version is a row that is not there yet.
     await insert_rows(tx, leads, [_lead(lead) for lead in changed if lead.version == 1])
     await upsert_rows(tx, leads, [_lead(lead) for lead in changed if lead.version > 1])
     keys = {key: lead.lead_id for lead in changed if lead.into is None for key in lead.other_keys}
     await upsert_rows(tx, other_keys, [{"key": key, "lead_id": lead_id} for key, lead_id in sorted(keys.items())])
-    if desk.ended:
-        held = assignments.c.active & any_of(tx, assignments.c.lead_id, desk.ended)
+    if routing.ended:
+        held = assignments.c.active & any_of(tx, assignments.c.lead_id, routing.ended)
         await tx.execute(sa.update(assignments).where(held).values(active=False))
-    latest = {lead.lead_id: lead.generation for lead in desk.handed}
-    await insert_rows(tx, assignments, [_assignment(lead, desk, latest) for lead in desk.handed])
+    latest = {lead.lead_id: lead.generation for lead in routing.newly_assigned}
+    await insert_rows(tx, assignments, [_assignment(lead, routing, latest) for lead in routing.newly_assigned])
 
 
-async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | None, most: int) -> list[Lead]:
+async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | None, limit: int) -> list[Lead]:
     """Leads by exact `email`, `state`, `rep` or `campaign`, latest change first; `after` is the last one of the page
     before.
     """
     query = sa.select(leads.c.body).where(*(leads.c[name] == value for name, value in filters.items()))
     if after is not None:
         query = query.where(sa.tuple_(leads.c.updated_at, leads.c.lead_id) < after)
-    rows = await tx.execute(query.order_by(leads.c.updated_at.desc(), leads.c.lead_id.desc()).limit(most))
+    rows = await tx.execute(query.order_by(leads.c.updated_at.desc(), leads.c.lead_id.desc()).limit(limit))
     return [_decode(body) for body in rows.scalars()]
 
 
@@ -159,8 +159,8 @@ def _lead(lead: Lead) -> dict[str, Any]:
     }
 
 
-def _assignment(lead: Lead, desk: Desk, latest: Mapping[str, int]) -> dict[str, Any]:
-    now = desk.leads[lead.lead_id]
+def _assignment(lead: Lead, routing: RoutingState, latest: Mapping[str, int]) -> dict[str, Any]:
+    now = routing.leads[lead.lead_id]
     active = now.state == "assigned" and now.generation == lead.generation == latest[lead.lead_id]
     return {
         "assignment_id": lead.assignment_id,

@@ -34,10 +34,10 @@ async def save(tx: Tx, made: Sequence[Shadow]) -> None:
     await insert_or_skip(tx, table, rows)
 
 
-async def differing(tx: Tx, pilot: str, most: int) -> list[Shadow]:
+async def differing(tx: Tx, pilot: str, limit: int) -> list[Shadow]:
     """Inquiries on which the draft decides otherwise, latest first."""
     query = sa.select(table.c.body).where(table.c.pilot == pilot, table.c.differs)
-    rows = await tx.execute(query.order_by(table.c.at.desc(), table.c.inquiry_id).limit(most))
+    rows = await tx.execute(query.order_by(table.c.at.desc(), table.c.inquiry_id).limit(limit))
     return [_decode(body) for body in rows.scalars()]
 
 

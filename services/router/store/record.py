@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from services.router.domain.handover import Verdict
 from services.router.domain.proof import Proof
+from services.router.domain.reassignment import Verdict
 from services.router.store.tables import journal, verdicts
 from shared.db.bulk import any_of, insert_rows
 from shared.db.engine import Tx
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Proof).decode
 
 
-class Entry(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True):
     """Something that the router heard or was told and that is no verdict: an `activity`, an `availability`, a `tick`
     (parked leads were tried) or an `agreement` that took effect; `body` is its JSON.
     """
@@ -37,7 +37,7 @@ async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
     await insert_rows(tx, verdicts, [_verdict(verdict) for verdict in made])
 
 
-async def save_entries(tx: Tx, entries: Sequence[Entry]) -> None:
+async def save_entries(tx: Tx, entries: Sequence[JournalEntry]) -> None:
     """Keep what was heard."""
     await insert_rows(tx, journal, [msgspec.structs.asdict(entry) for entry in entries])
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from services.scoreboard.domain.conservation import ACCEPTANCES, IN_FLIGHT, RECEIVED
-from services.scoreboard.domain.counting import ALL, Count
+from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.day import quarter_of
 from shared.domain.events import INQUIRIES, InquiryReceived, LeadAssigned, LeadDecided, RecordQuarantined
 
@@ -19,7 +19,7 @@ OUTCOME_OF = {
 }
 
 
-class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+class InquiryRow(msgspec.Struct, frozen=True, kw_only=True):
     """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
     lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
 
@@ -52,7 +52,7 @@ class _Named(msgspec.Struct):
     inquiry_id: str | None = None
 
 
-def receive(inquiry: Inquiry, event: InquiryReceived) -> Inquiry:
+def receive(inquiry: InquiryRow, event: InquiryReceived) -> InquiryRow:
     """The inquiry arrived. Hearing it again changes nothing; one set aside at first keeps the time it came."""
     return msgspec.structs.replace(
         inquiry,
@@ -65,7 +65,7 @@ def receive(inquiry: Inquiry, event: InquiryReceived) -> Inquiry:
     )
 
 
-def accept(inquiry: Inquiry, acceptance: str) -> Inquiry:
+def accept(inquiry: InquiryRow, acceptance: str) -> InquiryRow:
     """Ingest accepted the inquiry, as this acceptance. One that is known changes nothing."""
     known = inquiry.acceptances.split()
     if acceptance in known:
@@ -73,7 +73,7 @@ def accept(inquiry: Inquiry, acceptance: str) -> Inquiry:
     return msgspec.structs.replace(inquiry, acceptances=" ".join([*known, acceptance]))
 
 
-def decide(inquiry: Inquiry, event: LeadAssigned | LeadDecided) -> Inquiry:
+def decide(inquiry: InquiryRow, event: LeadAssigned | LeadDecided) -> InquiryRow:
     """The router gave a verdict. One under an older version of the lead than is known changes nothing."""
     if event.lead_version <= inquiry.version:
         return inquiry
@@ -83,7 +83,7 @@ def decide(inquiry: Inquiry, event: LeadAssigned | LeadDecided) -> Inquiry:
     )
 
 
-def quarantine(inquiry: Inquiry, event: RecordQuarantined, found: SetAside) -> Inquiry:
+def quarantine(inquiry: InquiryRow, event: RecordQuarantined, found: SetAside) -> InquiryRow:
     """The inquiry was set aside; a verdict, if there is one (after a replay), counts more."""
     if found.received and inquiry.received_at is None:
         source = event.origin.removeprefix("source:") if event.origin.startswith("source:") else None
@@ -111,7 +111,7 @@ def inquiry_in(event: RecordQuarantined) -> SetAside | None:
     return None
 
 
-def counts_for(inquiry: Inquiry) -> Iterator[Count]:
+def counts_for(inquiry: InquiryRow) -> Iterator[CounterKey]:
     """The counters that this inquiry is in: the totals, and (unless it is a test) those of its quarter hour."""
     if inquiry.received_at is not None:
         yield ALL, RECEIVED

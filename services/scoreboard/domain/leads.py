@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.scoreboard.domain.counting import ALL, Count
+from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
 from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged, LeadParked
 from shared.domain.lead import Company, Contact
@@ -29,7 +29,7 @@ LONGEST_LABEL = 200
 """The characters of a reason by which leads are counted and listed; the story of the lead has the whole of it."""
 
 
-class Lead(msgspec.Struct, frozen=True, kw_only=True):
+class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     """One lead. `stage` is the router's word, `sales_stage` what sales made of it since `sales_at`; `version` guards
     against going back; `received_at` is when the latest inquiry came.
 
@@ -72,7 +72,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     version: int = -1
 
 
-def inquire(lead: Lead, event: InquiryReceived) -> Lead:
+def inquire(lead: LeadRow, event: InquiryReceived) -> LeadRow:
     """Another inquiry of this person; the latest one says what is shown, and takes away nothing that is known."""
     if lead.received_at is not None and event.accepted_at < lead.received_at:
         return lead
@@ -86,7 +86,7 @@ def inquire(lead: Lead, event: InquiryReceived) -> Lead:
     )
 
 
-def settle(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
+def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     """The router's verdict; an older one than is known changes nothing. A merged inquiry leaves its lead as it was,
     and a lead that goes on as another one stays so.
     """
@@ -120,7 +120,7 @@ def settle(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
     return _ended(msgspec.structs.replace(lead, **{**_NOTHING, **changes}))
 
 
-def join(lead: Lead, into: str, at: datetime) -> Lead:
+def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
     """The person's lead goes on as `into`, as an inquiry shows that came under this id and was judged under that one
     at `at`.
     """
@@ -130,7 +130,7 @@ def join(lead: Lead, into: str, at: datetime) -> Lead:
     return msgspec.structs.replace(lead, **{**_NOTHING, **gone})
 
 
-def act(lead: Lead, event: ActivityRecorded) -> Lead:
+def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
     """Sales did something that may move the stage or end the lead; the last word counts, and none from before the
     lead was what it is.
     """
@@ -151,7 +151,7 @@ def act(lead: Lead, event: ActivityRecorded) -> Lead:
     return _ended(lead)
 
 
-def counts_for(lead: Lead) -> Iterator[Count]:
+def counts_for(lead: LeadRow) -> Iterator[CounterKey]:
     """The counters that this lead is in: those of its queue, of the clause it failed, or of sales' reason."""
     if lead.state == "parked" and lead.queue is not None:
         yield ALL, WAITS_IN + lead.queue
@@ -184,11 +184,11 @@ def clause_of(reason: str) -> str:
 _NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "queue": None, "clause": None}
 
 
-def _judged(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
+def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     """The lead as one that this inquiry made; what sales recorded about an earlier one no longer counts.
 
     In the first cycle a fact may overtake the verdict, so it counts from the inquiry on; in later ones the router
-    heard of the end before it judged anew.
+    heard of the end before it judged again.
     """
     if event.inquiry_id == lead.inquiry_id:
         return lead
@@ -204,7 +204,7 @@ def _judged(lead: Lead, event: LeadAssigned | LeadDecided) -> Lead:
     return msgspec.structs.replace(lead, **changes)
 
 
-def _merged(lead: Lead, event: LeadMerged) -> Lead:
+def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     if event.into is not None:
         return join(msgspec.structs.replace(lead, version=event.lead_version), event.into, event.decided_at)
     first = lead.state == "received"
@@ -212,7 +212,7 @@ def _merged(lead: Lead, event: LeadMerged) -> Lead:
     return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
 
 
-def _ended(lead: Lead) -> Lead:
+def _ended(lead: LeadRow) -> LeadRow:
     """Closed, when sales ended what it was; it keeps its owner."""
     if lead.state not in HELD or lead.ended_at is None:
         return lead

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.scoreboard.domain.counting import ALL, Count
+from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.day import quarter_of
 from shared.domain.events import (
     BreachRetracted,
@@ -25,7 +25,7 @@ TRIAGE = "triage"
 OPEN = "windows_open"
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
+class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     """One promise on one lead: `open`, then `met`, `breached` or `cancelled`."""
 
     window_id: str
@@ -41,7 +41,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     fault: str | None = None
 
 
-class Escalation(msgspec.Struct, frozen=True, kw_only=True):
+class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time), at last `closed`."""
 
     escalation_id: str
@@ -57,7 +57,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
     quiet_until: datetime | None = None
 
 
-def run(window: Window, event: WindowEvent) -> Window:
+def run(window: WindowRow, event: WindowEvent) -> WindowRow:
     """The window after one more event. Only a retraction changes what has ended."""
     if isinstance(event, WindowOpened) and window.opened_at is None:
         window = msgspec.structs.replace(window, opened_at=event.at)
@@ -83,7 +83,7 @@ def run(window: Window, event: WindowEvent) -> Window:
     return window
 
 
-def climb(escalation: Escalation, event: EscalationEvent) -> Escalation:
+def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
     """The escalation after one more event. Closed is the end; a level raised after an acknowledgement fires again."""
     if escalation.state == "closed":
         return escalation
@@ -108,7 +108,7 @@ def climb(escalation: Escalation, event: EscalationEvent) -> Escalation:
     return msgspec.structs.replace(escalation, state=state)
 
 
-def counts_for(window: Window) -> Iterator[Count]:
+def counts_for(window: WindowRow) -> Iterator[CounterKey]:
     """The counters that this window is in: those that run now, and the first responses promised in a quarter hour."""
     if window.state == "open":
         yield ALL, OPEN

@@ -9,9 +9,9 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from services.scoreboard.pages.wording import Badge
-from shared.agreement_words.diff import differences
-from shared.agreement_words.explain import explained
-from shared.agreement_words.section import Section
+from shared.agreement_text.diff import differences
+from shared.agreement_text.explain import explained
+from shared.agreement_text.section import Section
 from shared.db import agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
@@ -24,7 +24,7 @@ _BEFORE = Badge("earlier", "dot", "quiet")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredVersion:
     """A kept version, how it stands today, and the number of the one before it."""
 
     version: Version
@@ -39,8 +39,8 @@ class AgreementPage:
     """
 
     now: datetime
-    shown: Kept
-    kept: Sequence[Kept]
+    shown: StoredVersion
+    versions: Sequence[StoredVersion]
     sections: Sequence[Section]
     text: str
     pilots: bool
@@ -55,14 +55,14 @@ class DifferencePage:
     name: str
     old: int
     new: int
-    kept: Sequence[Kept]
+    versions: Sequence[StoredVersion]
     areas: Sequence[tuple[str, Sequence[str]]]
     unreadable: str | None
 
 
 async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneInfo) -> AgreementPage | None:
     """Version `number`, or the one in force. None when no agreement is kept. Raises `NotFound` for another number."""
-    kept = await _kept(tx, now)
+    kept = await _stored(tx, now)
     if not kept:
         return None
     shown = (
@@ -77,14 +77,14 @@ async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneIn
 
 async def in_force(tx: Tx, now: datetime) -> Agreement | None:
     """The agreement in force as it is kept here; None when there is none, or this Baton does not read it."""
-    current = next((one for one in await _kept(tx, now) if one.badge is _IN_FORCE), None)
+    current = next((one for one in await _stored(tx, now) if one.badge is _IN_FORCE), None)
     found = await _read(tx, current.version) if current is not None else None
     return found if isinstance(found, Agreement) else None
 
 
 async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:
     """Two kept versions of the agreement in force side by side. Raises `NotFound` when one is not kept."""
-    kept = await _kept(tx, now)
+    kept = await _stored(tx, now)
     pair = [_numbered(kept, number).version for number in (old, new)]
     was, becomes = [await _read(tx, version) for version in pair]
     if not (isinstance(was, Agreement) and isinstance(becomes, Agreement)):
@@ -95,7 +95,7 @@ async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> Differen
     return DifferencePage(now, pair[0].name, old, new, kept, areas, None)
 
 
-async def _kept(tx: Tx, now: datetime) -> list[Kept]:
+async def _stored(tx: Tx, now: datetime) -> list[StoredVersion]:
     versions = await agreements.versions(tx)
     if not versions:
         return []
@@ -107,11 +107,11 @@ async def _kept(tx: Tx, now: datetime) -> list[Kept]:
     listed = []
     for place, version in enumerate(own):
         badge = _IN_FORCE if version is current else _BEFORE if version in due else _TO_COME
-        listed.append(Kept(version, badge, own[place - 1].version if place else None))
+        listed.append(StoredVersion(version, badge, own[place - 1].version if place else None))
     return listed[::-1]
 
 
-def _numbered(kept: Sequence[Kept], number: int) -> Kept:
+def _numbered(kept: Sequence[StoredVersion], number: int) -> StoredVersion:
     found = next((one for one in kept if one.version.version == number), None)
     if found is None:
         known = ", ".join(str(one.version.version) for one in kept) or "none"

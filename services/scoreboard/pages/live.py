@@ -1,22 +1,22 @@
 """Tells open pages that something changed, at most twice a second, whichever process of the scoreboard handled it.
 
 The number of handled events in the database is the only truth: a commit in this process makes us look at once, and
-while somebody listens we look every second for what others committed.
+while someone listens we look every second for what others committed.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 
-from services.scoreboard.store import reading
+from services.scoreboard.store import queries
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
 from shared.runtime.outage import until_back
-from shared.runtime.service import Signal
+from shared.runtime.service import WakeUp
 
 POLL_S = 1.0
 QUIET_S = 0.5
 KEEP_ALIVE_S = 15.0
-MOST_LISTENERS = 200
+MAX_LISTENERS = 200
 _HELLO = b"retry: 1000\n\nevent: changed\ndata: {}\n\n"
 _CHANGED = b"event: changed\ndata: {}\n\n"
 _STILL_HERE = b": still here\n\n"
@@ -25,7 +25,7 @@ _STILL_HERE = b": still here\n\n"
 class Live:
     """The listeners of this process. `committed` is set by its consumer after each commit."""
 
-    def __init__(self, database: Database, committed: Signal) -> None:
+    def __init__(self, database: Database, committed: WakeUp) -> None:
         self._database = database
         self._committed = committed
         self._listeners: set[asyncio.Event] = set()
@@ -52,11 +52,11 @@ class Live:
 
     async def _handled(self) -> int:
         async with self._database.read() as tx:
-            return await reading.events_handled(tx)
+            return await queries.events_handled(tx)
 
     def make_room(self) -> None:
         """Raise `Unavailable` when as many pages listen as we can serve."""
-        if len(self._listeners) >= MOST_LISTENERS:
+        if len(self._listeners) >= MAX_LISTENERS:
             raise Unavailable("Too many pages are open. Close one, or reload this page now and then.", retry_after_s=30)
 
     def close(self) -> None:

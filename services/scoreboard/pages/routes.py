@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.scoreboard.domain.summaries import plain
+from services.scoreboard.domain.timeline_text import plain
 from services.scoreboard.pages import view, wording
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
-from services.scoreboard.pages.idle import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from services.scoreboard.pages.live import Live
+from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from shared.access import may_view
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from services.scoreboard.domain.assignment_reasons import why_this_rep
 from services.scoreboard.domain.conservation import Conservation, conserve
 from services.scoreboard.domain.day import Day, day_of, quarter_of
-from services.scoreboard.domain.funnel import Step, funnel
-from services.scoreboard.domain.leads import Lead
-from services.scoreboard.domain.promises import Escalation, Window
-from services.scoreboard.domain.reasons import why_this_rep
-from services.scoreboard.domain.summaries import summarise
-from services.scoreboard.store import lists, reading
-from services.scoreboard.store.rows import Entry
+from services.scoreboard.domain.kpis import Kpi, kpis
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import EscalationRow, WindowRow
+from services.scoreboard.domain.timeline_text import describe
+from services.scoreboard.store import lists, queries
+from services.scoreboard.store.rows import TimelineEntry
 from shared.db.engine import Tx
 from shared.db.gaps import Gap, open_gaps
 from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned
@@ -32,19 +32,19 @@ class Scoreboard:
     now: datetime
     zone: ZoneInfo
     day: Day
-    steps: Sequence[Step]
+    kpis: Sequence[Kpi]
     conservation: Conservation
     gaps: Sequence[Gap]
-    windows: Sequence[tuple[Window, Lead | None]]
+    windows: Sequence[tuple[WindowRow, LeadRow | None]]
     window_count: int
     overdue: int
-    escalations: Sequence[tuple[Escalation, Lead | None]]
+    escalations: Sequence[tuple[EscalationRow, LeadRow | None]]
     escalation_count: int
-    leads: Sequence[Lead]
+    leads: Sequence[LeadRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimelineRow:
     """One event of a story, with its sentence; `into` is the lead as which this one goes on from there."""
 
     at: datetime
@@ -62,11 +62,11 @@ class LeadPage:
 
     now: datetime
     zone: ZoneInfo
-    lead: Lead
-    windows: Sequence[Window]
+    lead: LeadRow
+    windows: Sequence[WindowRow]
     why: Sequence[str]
     asked: InquiryReceived | None
-    story: Sequence[Told]
+    story: Sequence[TimelineRow]
     more: bool
     joined: Sequence[str]
 
@@ -77,7 +77,7 @@ class WhyPage:
 
     now: datetime
     zone: ZoneInfo
-    lead: Lead
+    lead: LeadRow
 
 
 async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
@@ -87,53 +87,53 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         now=now,
         zone=zone,
         day=day,
-        steps=funnel(await reading.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
-        conservation=conserve(await reading.conservation_counts(tx)),
+        kpis=kpis(await queries.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
+        conservation=conserve(await queries.conservation_counts(tx)),
         gaps=await open_gaps(tx),
-        windows=await reading.open_windows(tx, most=ROWS),
-        window_count=await reading.open_window_count(tx),
-        overdue=await reading.overdue_count(tx, now, most=COUNT_TO),
-        escalations=await reading.open_escalations(tx, most=ROWS),
-        escalation_count=await reading.open_escalation_count(tx, most=COUNT_TO),
-        leads=await reading.latest_leads(tx, most=ROWS),
+        windows=await queries.open_windows(tx, limit=ROWS),
+        window_count=await queries.open_window_count(tx),
+        overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
+        escalations=await queries.open_escalations(tx, limit=ROWS),
+        escalation_count=await queries.open_escalation_count(tx, limit=COUNT_TO),
+        leads=await queries.latest_leads(tx, limit=ROWS),
     )
 
 
 async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> LeadPage | None:
     """A lead's page; None when nothing was ever heard of it."""
-    entries = await reading.newest(tx, lead_id, most=STORY + 1)
+    entries = await queries.newest(tx, lead_id, limit=STORY + 1)
     if not entries:
         return None
-    assigned = await reading.newest(tx, lead_id, most=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
-    asked = await reading.newest(tx, lead_id, most=1, types=(InquiryReceived.TYPE,))
-    lead = await reading.lead(tx, lead_id) or Lead(lead_id=lead_id)
+    assigned = await queries.newest(tx, lead_id, limit=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
+    asked = await queries.newest(tx, lead_id, limit=1, types=(InquiryReceived.TYPE,))
+    lead = await queries.lead(tx, lead_id) or LeadRow(lead_id=lead_id)
     return LeadPage(
         now=now,
         zone=zone,
         lead=lead,
-        windows=await reading.windows_of(tx, lead_id, most=ROWS),
+        windows=await queries.windows_of(tx, lead_id, limit=ROWS),
         why=_why(assigned, lead),
         asked=msgspec.json.decode(asked[0].data, type=InquiryReceived) if asked else None,
-        story=[_told(entry) for entry in reversed(entries[:STORY])],
+        story=[_timeline_row(entry) for entry in reversed(entries[:STORY])],
         more=len(entries) > STORY,
-        joined=await lists.joined_to(tx, lead_id, most=ROWS),
+        joined=await lists.joined_to(tx, lead_id, limit=ROWS),
     )
 
 
-def _why(assigned: Sequence[Entry], lead: Lead) -> tuple[str, ...]:
+def _why(assigned: Sequence[TimelineEntry], lead: LeadRow) -> tuple[str, ...]:
     if not assigned or lead.owner is None:
         return ()
     return why_this_rep(msgspec.json.decode(assigned[0].data, type=LeadAssigned))
 
 
-def _told(entry: Entry) -> Told:
+def _timeline_row(entry: TimelineEntry) -> TimelineRow:
     kind = TYPES[entry.type]
     event = msgspec.json.decode(entry.data, type=kind)
     into = event.into if isinstance(event, LeadMerged) else None
-    return Told(entry.at, kind.TOPIC.split(".")[1], entry.type, summarise(event), into)
+    return TimelineRow(entry.at, kind.TOPIC.split(".")[1], entry.type, describe(event), into)
 
 
 async def why_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> WhyPage | None:
     """The frame of a lead's proof, which the router fills; None when nothing was ever heard of the lead."""
-    lead = await reading.lead(tx, lead_id)
+    lead = await queries.lead(tx, lead_id)
     return WhyPage(now, zone, lead) if lead is not None else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.scoreboard.domain.leads import Lead
+from services.scoreboard.domain.leads import LeadRow
 from shared.domain.instants import clamped
 
 
@@ -90,7 +90,7 @@ def countdown(due_at: datetime, now: datetime) -> Badge:
     return Badge(f"{span(left)} left", "clock", "warn" if left < SOON_S else "good")
 
 
-def lead_name(lead: Lead | None, lead_id: str) -> str:
+def lead_name(lead: LeadRow | None, lead_id: str) -> str:
     """What we call a lead: the person's name, else an address, else the start of the id."""
     found = lead and (lead.name or lead.email or lead.phone)
     return found or f"Lead {lead_id[:10]}"

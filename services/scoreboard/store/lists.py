@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.scoreboard.domain.counting import ALL
-from services.scoreboard.domain.leads import Lead
-from services.scoreboard.domain.promises import TRIAGE, Window
+from services.scoreboard.domain.counters import ALL
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import TRIAGE, WindowRow
 from services.scoreboard.store.rows import filled
 from services.scoreboard.store.tables import (
     counts,
@@ -22,7 +22,7 @@ from services.scoreboard.store.tables import (
 )
 from shared.db.engine import Instant, Tx
 
-Behind = tuple[datetime, str]
+After = tuple[datetime, str]
 """Where a page begins: behind the lead with this instant and id."""
 
 
@@ -61,51 +61,53 @@ async def count(tx: Tx, name: str) -> int:
     return int((await tx.execute(query)).scalar_one() or 0)
 
 
-async def parked(tx: Tx, queue: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+async def parked(tx: Tx, queue: str, *, after: After | None = None, limit: int) -> list[LeadRow]:
     """The leads that wait in a queue, the longest waiting first."""
     query = sa.select(leads).where(leads_parked, leads.c.queue == queue)
     if after is not None:
         query = query.where(_place(leads.c.settled_at) > _literal(after))
-    return await _page(tx, query.order_by(leads.c.settled_at, leads.c.lead_id), most)
+    return await _page(tx, query.order_by(leads.c.settled_at, leads.c.lead_id), limit)
 
 
-async def rejected(tx: Tx, clause: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+async def rejected(tx: Tx, clause: str, *, after: After | None = None, limit: int) -> list[LeadRow]:
     """The leads that a clause of the agreement turned down, the latest first."""
     query = sa.select(leads).where(leads_rejected, leads.c.clause == clause)
-    return await _latest(tx, query, leads.c.settled_at, after, most)
+    return await _latest(tx, query, leads.c.settled_at, after, limit)
 
 
-async def refused(tx: Tx, reason: str, *, after: Behind | None = None, most: int) -> list[Lead]:
+async def refused(tx: Tx, reason: str, *, after: After | None = None, limit: int) -> list[LeadRow]:
     """The leads that sales rejected for a reason, the latest first."""
     query = sa.select(leads).where(leads_refused, leads.c.ended_because == reason)
-    return await _latest(tx, query, leads.c.ended_at, after, most)
+    return await _latest(tx, query, leads.c.ended_at, after, limit)
 
 
-async def triage_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, Window]:
+async def triage_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, WindowRow]:
     """The running promises of the queue's owners on these leads, by lead."""
     query = sa.select(windows).where(windows_running, windows.c.promise == TRIAGE, windows.c.lead_id.in_(lead_ids))
-    return {row.lead_id: filled(Window, row) for row in await tx.execute(query)}
+    return {row.lead_id: filled(WindowRow, row) for row in await tx.execute(query)}
 
 
-async def joined_to(tx: Tx, lead_id: str, *, most: int) -> list[str]:
+async def joined_to(tx: Tx, lead_id: str, *, limit: int) -> list[str]:
     """The other ids of the person, which go on as this lead."""
-    query = sa.select(leads.c.lead_id).where(leads.c.merged_into == lead_id).order_by(leads.c.lead_id).limit(most)
+    query = sa.select(leads.c.lead_id).where(leads.c.merged_into == lead_id).order_by(leads.c.lead_id).limit(limit)
     return list((await tx.execute(query)).scalars())
 
 
-async def _latest(tx: Tx, query: sa.Select[Any], at: "sa.Column[Any]", after: Behind | None, most: int) -> list[Lead]:
+async def _latest(
+    tx: Tx, query: sa.Select[Any], at: "sa.Column[Any]", after: After | None, limit: int
+) -> list[LeadRow]:
     if after is not None:
         query = query.where(_place(at) < _literal(after))
-    return await _page(tx, query.order_by(at.desc(), leads.c.lead_id.desc()), most)
+    return await _page(tx, query.order_by(at.desc(), leads.c.lead_id.desc()), limit)
 
 
-async def _page(tx: Tx, query: sa.Select[Any], most: int) -> list[Lead]:
-    return [filled(Lead, row) for row in await tx.execute(query.limit(most))]
+async def _page(tx: Tx, query: sa.Select[Any], limit: int) -> list[LeadRow]:
+    return [filled(LeadRow, row) for row in await tx.execute(query.limit(limit))]
 
 
 def _place(at: "sa.Column[Any]") -> sa.Tuple:
     return sa.tuple_(at, leads.c.lead_id)
 
 
-def _literal(after: Behind) -> sa.Tuple:
+def _literal(after: After) -> sa.Tuple:
     return sa.tuple_(sa.literal(after[0], Instant()), sa.literal(after[1]))

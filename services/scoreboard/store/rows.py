@@ -1,7 +1,7 @@
 """Changing what the scoreboard knows.
 
-Whoever changes rows makes them first if they are not there, then locks them in the order of their keys, so that facts
-from independent topics meet in one row and nobody counts a change that somebody else has counted.
+Anyone who changes rows makes them first if they are not there, then locks them in the order of their keys, so that
+facts from independent topics meet in one row and nobody counts a change that someone else has counted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.scoreboard.domain.counting import ALL
-from services.scoreboard.domain.inquiries import Inquiry
-from services.scoreboard.domain.leads import Lead
-from services.scoreboard.domain.promises import Escalation, Window
+from services.scoreboard.domain.counters import ALL
+from services.scoreboard.domain.inquiries import InquiryRow
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.store.tables import counts, escalations, ingests, inquiries, leads, timeline, windows
 from shared.db.bulk import insert_or_skip, upsert_rows
 from shared.db.engine import Tx
@@ -25,7 +25,7 @@ from shared.domain.events import WatermarkAdvanced
 Row = TypeVar("Row", bound=msgspec.Struct)
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One event in a lead's story: `data` is the event as JSON, `rank` orders what happened at the same instant."""
 
     event_id: str
@@ -36,39 +36,39 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-Place = tuple[datetime, int, str]
+TimelinePosition = tuple[datetime, int, str]
 """Where an entry stands in its lead's story: its instant, rank and event id."""
 
 
-async def locked_inquiries(tx: Tx, ids: Iterable[str]) -> dict[str, Inquiry]:
+async def locked_inquiries(tx: Tx, ids: Iterable[str]) -> dict[str, InquiryRow]:
     """These inquiries as known, ours to change until the transaction ends."""
-    return await _locked(tx, inquiries, Inquiry, ids)
+    return await _locked(tx, inquiries, InquiryRow, ids)
 
 
-async def locked_leads(tx: Tx, ids: Iterable[str]) -> dict[str, Lead]:
+async def locked_leads(tx: Tx, ids: Iterable[str]) -> dict[str, LeadRow]:
     """These leads as known, ours to change until the transaction ends."""
-    return await _locked(tx, leads, Lead, ids)
+    return await _locked(tx, leads, LeadRow, ids)
 
 
-async def locked_windows(tx: Tx, ids: Iterable[str]) -> dict[str, Window]:
+async def locked_windows(tx: Tx, ids: Iterable[str]) -> dict[str, WindowRow]:
     """These windows as known, ours to change until the transaction ends."""
-    return await _locked(tx, windows, Window, ids)
+    return await _locked(tx, windows, WindowRow, ids)
 
 
-async def locked_escalations(tx: Tx, ids: Iterable[str]) -> dict[str, Escalation]:
+async def locked_escalations(tx: Tx, ids: Iterable[str]) -> dict[str, EscalationRow]:
     """These escalations as known, ours to change until the transaction ends."""
-    return await _locked(tx, escalations, Escalation, ids)
+    return await _locked(tx, escalations, EscalationRow, ids)
 
 
 _TABLES: Mapping[type[msgspec.Struct], sa.Table] = {
-    Inquiry: inquiries,
-    Lead: leads,
-    Window: windows,
-    Escalation: escalations,
+    InquiryRow: inquiries,
+    LeadRow: leads,
+    WindowRow: windows,
+    EscalationRow: escalations,
 }
 
 
-async def save(tx: Tx, rows: Sequence[Inquiry | Lead | Window | Escalation]) -> None:
+async def save(tx: Tx, rows: Sequence[InquiryRow | LeadRow | WindowRow | EscalationRow]) -> None:
     """Write back rows of one kind that were locked before."""
     if not rows:
         return
@@ -81,16 +81,16 @@ async def save(tx: Tx, rows: Sequence[Inquiry | Lead | Window | Escalation]) -> 
     await tx.execute(statement, [{f"new_{n}": v for n, v in msgspec.structs.asdict(row).items()} for row in rows])
 
 
-async def add_entries(tx: Tx, entries: Sequence[Entry]) -> None:
+async def add_entries(tx: Tx, entries: Sequence[TimelineEntry]) -> None:
     """Add to the stories of leads; an event that is there already is left alone."""
     await insert_or_skip(tx, timeline, [msgspec.structs.asdict(entry) for entry in entries])
 
 
-async def add_counts(tx: Tx, moves: Mapping[tuple[str, int, str], int]) -> None:
+async def add_counts(tx: Tx, deltas: Mapping[tuple[str, int, str], int]) -> None:
     """Move counters, each named by period, shard and name. Shards keep writers of different partitions apart."""
-    if not moves:
+    if not deltas:
         return
-    rows = [{"period": p, "shard": s, "name": n, "value": by} for (p, s, n), by in sorted(moves.items())]
+    rows = [{"period": p, "shard": s, "name": n, "value": by} for (p, s, n), by in sorted(deltas.items())]
     insert: Any = postgresql.insert(counts) if tx.dialect.name == "postgresql" else sqlite.insert(counts)
     keys = ["period", "shard", "name"]
     moved = {"value": counts.c.value + insert.excluded.value}

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.window import Verdict, Window
+from services.sla_monitor.domain.window import Window, WindowVerdict
 from shared.bus.envelope import Envelope, event_id
 from shared.domain.events import (
     BreachRetracted,
@@ -32,7 +32,7 @@ def opened(window: Window) -> Envelope:
     return _envelope(event, event.at, "window.opened", window.window_id)
 
 
-def verdict(window: Window, verdict: Verdict, now: datetime) -> list[Envelope]:
+def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Envelope]:
     """How the window ended; nothing when it did not."""
     at = verdict.at or now
     met_by = activity_id_of(verdict.fact.activity_id) if verdict.fact else ""
@@ -74,7 +74,7 @@ def escalation_raised(window: Window, escalation: Escalation, level: Level, now:
 
 
 def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Envelope:
-    """Somebody has taken it on."""
+    """Someone has taken it on."""
     event = EscalationAcknowledged(**_of_escalation(escalation), at=now, by=by, until=escalation.quiet_until_at)
     return _envelope(event, now, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
 

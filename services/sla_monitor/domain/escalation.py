@@ -1,4 +1,4 @@
-"""One escalation per breached window: raised by the first level of its ladder, quiet while somebody has taken it on,
+"""One escalation per breached window: raised by the first level of its ladder, quiet while someone has taken it on,
 closed when there is nothing left to do about it."""
 
 from datetime import datetime
@@ -38,7 +38,7 @@ def escalation_id(window_id: str) -> str:
 
 
 def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
-    """The escalation after a level has told its roles; one that somebody has taken on stays in their hands."""
+    """The escalation after a level has told its roles; one that someone has taken on stays in their hands."""
     if escalation is None:
         return Escalation(
             escalation_id=escalation_id(window.window_id),
@@ -58,14 +58,14 @@ def raised(window: Window, escalation: Escalation | None, level: Level, now: dat
 
 
 def in_hands(escalation: Escalation | None, level: Level) -> bool:
-    """Whether somebody has taken the escalation on for the time at which the level falls due."""
+    """Whether someone has taken the escalation on for the time at which the level falls due."""
     if escalation is None or escalation.state != "acknowledged":
         return False
     return escalation.quiet_until_at is None or level.due_at < escalation.quiet_until_at
 
 
 def acknowledged(escalation: Escalation, *, by: str, until: datetime | None) -> Escalation:
-    """The escalation in somebody's hands until then."""
+    """The escalation in someone's hands until then."""
     return msgspec.structs.replace(escalation, state="acknowledged", acknowledged_by=by, quiet_until_at=until)
 
 

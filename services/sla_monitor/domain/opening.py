@@ -62,7 +62,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
 
 
 def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | None:
-    """The window of the owner of the queue in which the lead waits: kept when somebody gets the lead.
+    """The window of the owner of the queue in which the lead waits: kept when someone gets the lead.
 
     None when the agreement promises no triage, or does not know the queue. Raises as `owed`.
     """

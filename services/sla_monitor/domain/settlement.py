@@ -10,13 +10,13 @@ import msgspec
 from services.sla_monitor.domain import announcements, escalation, window
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.window import Fact, Verdict, Window
+from services.sla_monitor.domain.window import Fact, Window, WindowVerdict
 from shared.bus.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
-    """A level that is done: `outcome` is `warned`, `raised`, `silenced` (somebody had taken it on)."""
+class FiredStep:
+    """A level that is done: `outcome` is `warned`, `raised`, `silenced` (someone had taken it on)."""
 
     window_id: str
     level: Level
@@ -25,119 +25,119 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class WindowState:
     """A window with its escalation as they stand, and what has to be announced and noted of the way here."""
 
     window: Window
     escalation: Escalation | None = None
     announced: tuple[Envelope, ...] = ()
-    fired: tuple[Fired, ...] = ()
+    fired: tuple[FiredStep, ...] = ()
 
 
-def open_case(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> Case:
+def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> WindowState:
     """A new window; facts that came before the assignment count at once."""
-    case = _counting(Case(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
-    verdict = window.judged(case.window, facts, now=opened.opened_at, watermark=None)
-    return _concluded(case, verdict, opened.known_at)
+    state = _counting(WindowState(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
+    verdict = window.verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
+    return _concluded(state, verdict, opened.known_at)
 
 
-def hear(case: Case, fact: Fact, now: datetime) -> Case:
+def apply_fact(state: WindowState, fact: Fact, now: datetime) -> WindowState:
     """A fact came in. One that does not end the window yet, but counts for it, is kept with it."""
-    if case.window.state not in ("open", "breached"):
-        return case
-    case = _counting(case, (fact,))
-    return _concluded(case, window.heard(case.window, fact), now)
+    if state.window.state not in ("open", "breached"):
+        return state
+    state = _counting(state, (fact,))
+    return _concluded(state, window.verdict_on_fact(state.window, fact), now)
 
 
-def move_start(case: Case, facts: Sequence[Fact], now: datetime) -> Case:
+def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> WindowState:
     """The person's first inquiry turned up late: facts count from then on, which may meet the window, or disprove its
     breach.
     """
-    moved = window.starting(case.window, facts)
-    if moved is case.window or moved.state not in ("open", "breached"):
-        return case
-    case = _counting(replace(case, window=moved), facts)
+    moved = window.starting(state.window, facts)
+    if moved is state.window or moved.state not in ("open", "breached"):
+        return state
+    state = _counting(replace(state, window=moved), facts)
     if moved.state == "breached":
-        return _judged_again(case, facts, now)
-    return _concluded(case, window.judged(case.window, facts, now=now, watermark=None), now)
+        return _judged_again(state, facts, now)
+    return _concluded(state, window.verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def supersede(case: Case, at: datetime, now: datetime, why: str = "reassigned") -> Case:
+def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
     """The promise no longer applies from `at` on: the lead has another owner, or is nobody's business any more."""
-    if case.window.state == "open" and at > case.window.decide_at:
-        orphan = msgspec.structs.replace(case.window, superseded=True, look_at=case.window.verdict_at)
-        return replace(case, window=orphan)
-    return _concluded(case, window.superseded(case.window, at, why), now)
+    if state.window.state == "open" and at > state.window.decide_at:
+        orphan = msgspec.structs.replace(state.window, superseded=True, look_at=state.window.verdict_at)
+        return replace(state, window=orphan)
+    return _concluded(state, window.superseded(state.window, at, why), now)
 
 
 def settle(
-    case: Case, facts: Sequence[Fact], levels: Sequence[Level], *, now: datetime, watermark: datetime | None
-) -> Case:
+    state: WindowState, facts: Sequence[Fact], levels: Sequence[Level], *, now: datetime, watermark: datetime | None
+) -> WindowState:
     """Do all that has fallen due: warn, give the verdict, climb the ladder; each level once, in order, however late.
 
     A level waits, like a breach, until the watermark has passed its instant and the tolerance, so that a follow-up
     on its way prevents it.
     """
-    case = _counting(case, facts)
-    verdict = window.judged(case.window, facts, now=now, watermark=watermark)
+    state = _counting(state, facts)
+    verdict = window.verdict_now(state.window, facts, now=now, watermark=watermark)
     if verdict.outcome in ("met", "cancelled"):
-        return _concluded(case, verdict, now)
-    if case.window.hold is not None or watermark is None:
-        return case
+        return _concluded(state, verdict, now)
+    if state.window.hold is not None or watermark is None:
+        return state
     known_upto = min(now, watermark)
-    if case.window.state == "open" and not case.window.superseded:
-        case = _climb(case, [level for level in _left(case, levels) if level.warning], known_upto, now)
+    if state.window.state == "open" and not state.window.superseded:
+        state = _climb(state, [level for level in _left(state, levels) if level.warning], known_upto, now)
     if verdict.outcome == "breached":
-        case = _judged_again(_concluded(case, verdict, now), facts, now)
-        if case.window.superseded:
-            case = _quiet(case)
-    if case.window.state == "breached" and case.window.look_at is not None:
-        case = _climb(case, _left(case, levels), known_upto, now)
-    return replace(case, window=_looking_ahead(case.window, levels))
+        state = _judged_again(_concluded(state, verdict, now), facts, now)
+        if state.window.superseded:
+            state = _quiet(state)
+    if state.window.state == "breached" and state.window.look_at is not None:
+        state = _climb(state, _left(state, levels), known_upto, now)
+    return replace(state, window=_looking_ahead(state.window, levels))
 
 
-def release(case: Case) -> Case:
+def release(state: WindowState) -> WindowState:
     """Nothing stands in the way of a verdict any more."""
-    return replace(case, window=msgspec.structs.replace(case.window, hold=None))
+    return replace(state, window=msgspec.structs.replace(state.window, hold=None))
 
 
-def _counting(case: Case, facts: Iterable[Fact]) -> Case:
-    counted = window.counting(case.window, facts)
-    return case if counted is case.window else replace(case, window=counted)
+def _counting(state: WindowState, facts: Iterable[Fact]) -> WindowState:
+    counted = window.counting(state.window, facts)
+    return state if counted is state.window else replace(state, window=counted)
 
 
-def _judged_again(case: Case, facts: Iterable[Fact], now: datetime) -> Case:
+def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> WindowState:
     """A breached window with what the facts say of it; follow-ups come before what ended the lead."""
-    case = _concluded(case, window.kept(case.window), now)
+    state = _concluded(state, window.verdict_on_counted(state.window), now)
     for fact in facts:
-        case = hear(case, fact, now)
-    return case
+        state = apply_fact(state, fact, now)
+    return state
 
 
-def _concluded(case: Case, verdict: Verdict, now: datetime) -> Case:
+def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> WindowState:
     if verdict.outcome == "waits":
-        return case
-    ended = window.after(case.window, verdict)
+        return state
+    ended = window.after(state.window, verdict)
     said = announcements.verdict(ended, verdict, now)
-    case = Case(ended, case.escalation, (*case.announced, *said), case.fired)
-    raised = case.escalation
+    state = WindowState(ended, state.escalation, (*state.announced, *said), state.fired)
+    raised = state.escalation
     if verdict.outcome in ("closed", "retracted") and raised is not None and raised.state != "closed":
         why = verdict.why if verdict.outcome == "closed" else "breach retracted"
         done = escalation.closed(raised, reason=why, at=verdict.at or now)
-        case = replace(case, escalation=done, announced=(*case.announced, announcements.escalation_closed(done)))
-    return case
+        state = replace(state, escalation=done, announced=(*state.announced, announcements.escalation_closed(done)))
+    return state
 
 
-def _climb(case: Case, levels: Sequence[Level], known_upto: datetime, now: datetime) -> Case:
+def _climb(state: WindowState, levels: Sequence[Level], known_upto: datetime, now: datetime) -> WindowState:
     for level in levels:
-        if level.due_at + case.window.tolerance > known_upto:
+        if level.due_at + state.window.tolerance > known_upto:
             break
-        case = _fire(case, level, now)
-    return case
+        state = _fire(state, level, now)
+    return state
 
 
-def _fire(case: Case, level: Level, now: datetime) -> Case:
-    watched, raised, said = case.window, case.escalation, []
+def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
+    watched, raised, said = state.window, state.escalation, []
     if level.warning:
         outcome = "warned"
         said.append(announcements.warned(watched, level))
@@ -150,16 +150,16 @@ def _fire(case: Case, level: Level, now: datetime) -> Case:
     if level.move_within is not None and not level.warning:
         said.append(announcements.move_requested(watched, level, level.move_within, now))
     stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)
-    done = Fired(watched.window_id, level, now, outcome)
-    return Case(stepped, raised, (*case.announced, *said), (*case.fired, done))
+    done = FiredStep(watched.window_id, level, now, outcome)
+    return WindowState(stepped, raised, (*state.announced, *said), (*state.fired, done))
 
 
-def _left(case: Case, levels: Sequence[Level]) -> Sequence[Level]:
-    return levels[case.window.steps_done :]
+def _left(state: WindowState, levels: Sequence[Level]) -> Sequence[Level]:
+    return levels[state.window.steps_done :]
 
 
-def _quiet(case: Case) -> Case:
-    return replace(case, window=msgspec.structs.replace(case.window, look_at=None))
+def _quiet(state: WindowState) -> WindowState:
+    return replace(state, window=msgspec.structs.replace(state.window, look_at=None))
 
 
 def _looking_ahead(watched: Window, levels: Sequence[Level]) -> Window:

@@ -11,7 +11,7 @@ from shared.domain.events import WatermarkAdvanced
 RUNNING, LEFT, LOST = "running", "left", "lost"
 
 
-class Mark(msgspec.Struct, frozen=True):
+class Watermark(msgspec.Struct, frozen=True):
     """What one instance last said on one partition. `state` is `running`, `left` (signed off with an empty spool) or
     `lost` (an operator gave it up).
     """
@@ -22,12 +22,12 @@ class Mark(msgspec.Struct, frozen=True):
     state: str = RUNNING
 
 
-def mark(partition: int, event: WatermarkAdvanced) -> Mark:
+def watermark_of(partition: int, event: WatermarkAdvanced) -> Watermark:
     """The event as a mark."""
-    return Mark(partition, event.instance, event.upto, LEFT if event.state == LEFT else RUNNING)
+    return Watermark(partition, event.instance, event.upto, LEFT if event.state == LEFT else RUNNING)
 
 
-def newest(marks: Iterable[Mark]) -> dict[tuple[int, str], Mark]:
+def newest(watermarks: Iterable[Watermark]) -> dict[tuple[int, str], Watermark]:
     """The word that holds for each partition and instance: the latest, in whatever order they come. Of two with the
     same instant, the one that ends the instance holds, so a copy that comes late never brings it back.
 
@@ -35,37 +35,37 @@ def newest(marks: Iterable[Mark]) -> dict[tuple[int, str], Mark]:
     >>> newest([Mark(0, "a", late), Mark(0, "a", early), Mark(0, "a", late, LEFT)])[(0, "a")].state
     'left'
     """
-    found: dict[tuple[int, str], Mark] = {}
-    for each in marks:
+    found: dict[tuple[int, str], Watermark] = {}
+    for each in watermarks:
         held = found.get((each.partition, each.instance))
         if held is None or _rank(each) > _rank(held):
             found[(each.partition, each.instance)] = each
     return found
 
 
-def watermarks(marks: Iterable[Mark]) -> Mapping[int, datetime]:
+def watermarks(watermarks: Iterable[Watermark]) -> Mapping[int, datetime]:
     """For each partition the instant up to which all facts are in: the earliest of the instances that are still there.
 
     A partition on which no instance is there has no entry, and then nothing is decided on it.
     """
     found: dict[int, datetime] = {}
-    for each in marks:
+    for each in watermarks:
         if each.state == RUNNING:
             found[each.partition] = min(found.get(each.partition, each.upto_at), each.upto_at)
     return found
 
 
-def from_the_future(marks: Iterable[Mark], now: datetime, tolerance: timedelta) -> dict[int, Mark]:
+def from_the_future(watermarks: Iterable[Watermark], now: datetime, tolerance: timedelta) -> dict[int, Watermark]:
     """For each partition with such a word: the one of a running instance that is furthest ahead of the database's
     clock, by more than the tolerance. One of the two clocks is wrong then, so nothing can be judged.
     """
-    found: dict[int, Mark] = {}
-    for each in marks:
+    found: dict[int, Watermark] = {}
+    for each in watermarks:
         if each.state == RUNNING and each.upto_at > now + tolerance:
             known = found.get(each.partition)
             found[each.partition] = each if known is None or each.upto_at > known.upto_at else known
     return found
 
 
-def _rank(each: Mark) -> tuple[datetime, bool]:
+def _rank(each: Watermark) -> tuple[datetime, bool]:
     return each.upto_at, each.state != RUNNING

@@ -17,7 +17,7 @@ from shared.domain.events import AgreementRef, activity_id_of
 from shared.domain.follow_up import DECISIVE, ENDING, counts_from
 
 ASSIGNED = "assigned"
-"""The kind of the fact that somebody got the lead. No activity has it: it is made of the router's own word."""
+"""The kind of the fact that someone got the lead. No activity has it: it is made of the router's own word."""
 
 INQUIRY = "inquiry"
 """The kind of the fact that an inquiry turned up that is the person's first. No activity has it: it is made of the
@@ -27,7 +27,7 @@ READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
 nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
 
-Outcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
+WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -109,10 +109,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WindowVerdict:
     """What became of a window and why; `at` is the instant in event time, `fact` what decided it."""
 
-    outcome: Outcome
+    outcome: WindowOutcome
     why: str
     at: datetime | None = None
     fact: Fact | None = None
@@ -149,69 +149,69 @@ def counting(window: Window, facts: Iterable[Fact]) -> Window:
     return window if counted == window.counted else msgspec.structs.replace(window, counted=counted)
 
 
-def kept(window: Window) -> Verdict:
+def verdict_on_counted(window: Window) -> WindowVerdict:
     """Whether the facts that the window has counted keep its promise; `at` is when the last of them came."""
     if window.done < window.needed:
-        return Verdict("waits", f"{window.done} of {window.needed} so far")
+        return WindowVerdict("waits", f"{window.done} of {window.needed} so far")
     last = window.counted[-1]
     in_time = last.accepted_at <= window.decide_at
     if window.state == "open":
         if in_time:
-            return Verdict("met", f"{last.kind} in time", last.accepted_at, last)
-        return Verdict("waits", "the fact came after the deadline")
+            return WindowVerdict("met", f"{last.kind} in time", last.accepted_at, last)
+        return WindowVerdict("waits", "the fact came after the deadline")
     if in_time:
-        return Verdict("retracted", f"{last.kind} was in time after all", last.accepted_at, last)
+        return WindowVerdict("retracted", f"{last.kind} was in time after all", last.accepted_at, last)
     late = "assigned late" if last.kind == ASSIGNED else "answered late"
-    return Verdict("closed", late, last.accepted_at, last)
+    return WindowVerdict("closed", late, last.accepted_at, last)
 
 
-def heard(window: Window, fact: Fact) -> Verdict:
+def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
     """What one fact does to a window, open or breached."""
     if window.state not in ("open", "breached"):
-        return Verdict("waits", f"the window is {window.state} already")
+        return WindowVerdict("waits", f"the window is {window.state} already")
     if fact.kind not in window.kinds and fact.kind not in ENDING:
-        return Verdict("waits", f"{fact.kind} does not count for {window.promise}")
+        return WindowVerdict("waits", f"{fact.kind} does not count for {window.promise}")
     if not window.counts(fact):
-        return Verdict("waits", "the fact is older than the promise")
-    return kept(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
+        return WindowVerdict("waits", "the fact is older than the promise")
+    return verdict_on_counted(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
 
 
-def judged(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: datetime | None) -> Verdict:
+def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: datetime | None) -> WindowVerdict:
     """Whether an open window has ended, from all facts that are known of its lead.
 
     It is breached only when both the database's clock and the watermark of the lead's partition have passed
     `verdict_at`: then no activity that could keep it can be still on its way. Follow-ups beat a reason to cancel.
     """
     if window.state != "open":
-        return Verdict("waits", f"the window is {window.state} already")
+        return WindowVerdict("waits", f"the window is {window.state} already")
     known = sorted(facts, key=_in_time_order)
-    verdicts = (kept(counting(window, known)), *(heard(window, fact) for fact in known))
+    verdicts = (verdict_on_counted(counting(window, known)), *(verdict_on_fact(window, fact) for fact in known))
     for outcome in ("met", "cancelled"):
         for verdict in verdicts:
             if verdict.outcome == outcome:
                 return verdict
     if window.hold is not None:
-        return Verdict("waits", f"on hold: {window.hold}")
+        return WindowVerdict("waits", f"on hold: {window.hold}")
     if now < window.verdict_at:
-        return Verdict("waits", "the deadline is ahead")
+        return WindowVerdict("waits", "the deadline is ahead")
     if watermark is None or watermark < window.verdict_at:
-        return Verdict("waits", "facts from before the deadline may be on their way")
-    return Verdict("breached", f"nobody did any of {', '.join(window.kinds)} in time", window.due_at)
+        return WindowVerdict("waits", "facts from before the deadline may be on their way")
+    return WindowVerdict("breached", f"nobody did any of {', '.join(window.kinds)} in time", window.due_at)
 
 
-def superseded(window: Window, at: datetime, why: str = "reassigned") -> Verdict:
+def superseded(window: Window, at: datetime, why: str = "reassigned") -> WindowVerdict:
     """What it means for a window that its promise no longer applies from `at` on, such as for the owner before.
 
     Before the deadline that cancels it. Later it changes nothing about the promise that was missed by then.
     """
     if window.state == "breached":
-        return Verdict("closed", why, at)
+        return WindowVerdict("closed", why, at)
     if window.state == "open" and at <= window.decide_at:
-        return Verdict("cancelled", why, at)
-    return Verdict("waits", f"{why} after the deadline" if window.state == "open" else "ended already")
+        return WindowVerdict("cancelled", why, at)
+    return WindowVerdict("waits", f"{why} after the deadline" if window.state == "open" else "ended already")
 
 
-def after(window: Window, verdict: Verdict) -> Window:
+def after(window: Window, verdict: WindowVerdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
     fact = verdict.fact
@@ -229,13 +229,13 @@ def after(window: Window, verdict: Verdict) -> Window:
     return window
 
 
-def _ended(window: Window, fact: Fact) -> Verdict:
+def _ended(window: Window, fact: Fact) -> WindowVerdict:
     in_time = fact.accepted_at <= window.decide_at
     if window.state == "breached":
-        return Verdict("retracted" if in_time else "closed", ENDING[fact.kind], fact.accepted_at, fact)
+        return WindowVerdict("retracted" if in_time else "closed", ENDING[fact.kind], fact.accepted_at, fact)
     if not in_time:
-        return Verdict("waits", "the fact came after the deadline")
-    return Verdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
+        return WindowVerdict("waits", "the fact came after the deadline")
+    return WindowVerdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
 
 
 def _is_before(fact: Fact, other: Fact) -> bool:

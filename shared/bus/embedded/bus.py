@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared import log
-from shared.bus.embedded.group import Group, Member
+from shared.bus.embedded.group import EmbeddedMember, Group
 from shared.bus.embedded.log import Log
-from shared.bus.partition import by_place, partition_of
+from shared.bus.partition import by_partition, partition_of
 from shared.bus.topics import Topic
 from shared.domain.errors import Unavailable
-from shared.ports import Clock, Message, Place, Positions, Record, Span, Subscription
+from shared.ports import Clock, GroupMember, LoadPositions, Message, Record, Span, TopicPartition
 
 _T = TypeVar("_T")
-_MOST_IN_A_COMMIT = 5_000
-_MOST_FORGOTTEN_AT_ONCE = 1_000
+_MAX_IN_A_COMMIT = 5_000
+_MAX_FORGOTTEN_AT_ONCE = 1_000
 _LOOK_FOR_OLD_EVERY_S = 60.0
 _CLOSE_WITHIN_S = 5.0
 _PING_WITHIN_S = 3.0
@@ -38,9 +38,9 @@ class EmbeddedBus:
         self._topics = topics
         self._clock = clock
         self._log: Log | None = None
-        self._spans: dict[Place, Span] = {}
+        self._spans: dict[TopicPartition, Span] = {}
         self._groups: dict[str, Group] = {}
-        self._waiting: list[tuple[dict[Place, list[Message]], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[dict[TopicPartition, list[Message]], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._forgetting: asyncio.Task[None] | None = None
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="log-write")
@@ -48,8 +48,10 @@ class EmbeddedBus:
 
     async def start(self) -> None:
         """Open the log. Raises `Misconfigured` if another process has it or the folder can't be used."""
-        places = [(topic.name, partition) for topic in self._topics.values() for partition in range(topic.partitions)]
-        self._log = await self._in(self._write_thread, lambda: Log(self._path, places))
+        topic_partitions = [
+            (topic.name, partition) for topic in self._topics.values() for partition in range(topic.partitions)
+        ]
+        self._log = await self._in(self._write_thread, lambda: Log(self._path, topic_partitions))
         self._spans = dict(self._log.found)
         self._forgetting = asyncio.create_task(self._forget_now_and_then())
 
@@ -59,21 +61,21 @@ class EmbeddedBus:
             return
         self._opened()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((by_place(messages, self._topics), done))
+        self._waiting.append((by_partition(messages, self._topics), done))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         await done
 
-    async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
+    async def subscribe(self, *, group: str, topics: Sequence[str], positions: LoadPositions) -> GroupMember:
         """See `shared.ports.Bus.subscribe`."""
         self._opened()
         joined = self._groups.setdefault(group, Group(self.partitions))
-        return Member(joined, topics, positions, self._read, self._spans.__getitem__)
+        return EmbeddedMember(joined, topics, positions, self._read, self._spans.__getitem__)
 
-    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+    async def spans(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Span]:
         """See `shared.ports.Bus.spans`."""
         self._opened()
-        return {place: self._spans[place] for place in places}
+        return {topic_partition: self._spans[topic_partition] for topic_partition in topic_partitions}
 
     def partitions(self, topic: str) -> int:
         """See `shared.ports.Bus.partitions`."""
@@ -100,18 +102,21 @@ class EmbeddedBus:
         """
         now_ms = self._now_ms()
         total = 0
-        for place in self._spans:
-            kept_s = self._topics[place[0]].retention_s
+        for topic_partition in self._spans:
+            kept_s = self._topics[topic_partition[0]].retention_s
             if isinf(kept_s):
                 continue
             forget = partial(
-                self._opened().forget, place, before_ms=now_ms - int(kept_s * 1000), most=_MOST_FORGOTTEN_AT_ONCE
+                self._opened().forget,
+                topic_partition,
+                before_ms=now_ms - int(kept_s * 1000),
+                max_records=_MAX_FORGOTTEN_AT_ONCE,
             )
-            gone = _MOST_FORGOTTEN_AT_ONCE
-            while gone == _MOST_FORGOTTEN_AT_ONCE:
+            gone = _MAX_FORGOTTEN_AT_ONCE
+            while gone == _MAX_FORGOTTEN_AT_ONCE:
                 gone = await self._in(self._write_thread, forget)
-                start, end, log_id = self._spans[place]
-                self._spans[place] = Span(start + gone, end, log_id)
+                start, end, log_id = self._spans[topic_partition]
+                self._spans[topic_partition] = Span(start + gone, end, log_id)
                 total += gone
         return total
 
@@ -137,16 +142,21 @@ class EmbeddedBus:
         opened = self._opened()
         while self._waiting:
             batch = self._next_batch()
-            places = [item for each, _ in batch for item in each.items()]
+            topic_partitions = [item for each, _ in batch for item in each.items()]
             at_ms = self._now_ms()
             try:
-                ends = await self._in(self._write_thread, partial(opened.append, places, at_ms))
-            except Exception as error:  # whatever it was, nobody may wait for ever
+                ends = await self._in(self._write_thread, partial(opened.append, topic_partitions, at_ms))
+            except Exception as error:  # whatever it was, nobody may wait forever
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(_unwritten(self._path, error))
                 continue
-            self._spans.update({place: self._spans[place]._replace(end=end) for place, end in ends.items()})
+            self._spans.update(
+                {
+                    topic_partition: self._spans[topic_partition]._replace(end=end)
+                    for topic_partition, end in ends.items()
+                }
+            )
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
@@ -154,19 +164,19 @@ class EmbeddedBus:
                 for member in group.members:
                     member.wake(ends)
 
-    def _next_batch(self) -> list[tuple[dict[Place, list[Message]], asyncio.Future[None]]]:
+    def _next_batch(self) -> list[tuple[dict[TopicPartition, list[Message]], asyncio.Future[None]]]:
         size = taken = 0
-        for places, _ in self._waiting:
-            size += sum(map(len, places.values()))
-            if taken and size > _MOST_IN_A_COMMIT:
+        for topic_partitions, _ in self._waiting:
+            size += sum(map(len, topic_partitions.values()))
+            if taken and size > _MAX_IN_A_COMMIT:
                 break
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return batch
 
-    async def _read(self, spans: Sequence[tuple[Place, Span]], most: int) -> list[Record]:
+    async def _read(self, spans: Sequence[tuple[TopicPartition, Span]], max_records: int) -> list[Record]:
         try:
-            return await self._in(self._read_thread, partial(self._opened().read, spans, most))
+            return await self._in(self._read_thread, partial(self._opened().read, spans, max_records))
         except sqlite3.Error as error:
             raise Unavailable(f"the event log {self._path} can't be read: {error}") from error
 

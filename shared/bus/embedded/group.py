@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from shared.domain.errors import Unavailable
-from shared.ports import Place, Positions, Record, Span
+from shared.ports import LoadPositions, Record, Span, TopicPartition
 
-Read = Callable[[Sequence[tuple[Place, Span]], int], Awaitable[list[Record]]]
-SpanOf = Callable[[Place], Span]
+Read = Callable[[Sequence[tuple[TopicPartition, Span]], int], Awaitable[list[Record]]]
+SpanOf = Callable[[TopicPartition], Span]
 
 
 class Group:
@@ -18,70 +18,72 @@ class Group:
 
     def __init__(self, partitions: Callable[[str], int]) -> None:
         self._partitions = partitions
-        self._members: list[Member] = []
+        self._members: list[EmbeddedMember] = []
 
     @property
-    def members(self) -> Sequence["Member"]:
+    def members(self) -> Sequence["EmbeddedMember"]:
         """Who is in it."""
         return self._members
 
-    def join(self, member: "Member") -> None:
+    def join(self, member: "EmbeddedMember") -> None:
         """Let `member` have its share."""
         self._members.append(member)
         self._share()
 
-    def leave(self, member: "Member") -> None:
+    def leave(self, member: "EmbeddedMember") -> None:
         """Give the others what `member` had."""
         self._members.remove(member)
         member.own(())
         self._share()
 
     def _share(self) -> None:
-        shares: dict[Member, list[Place]] = {member: [] for member in self._members}
+        shares: dict[EmbeddedMember, list[TopicPartition]] = {member: [] for member in self._members}
         for topic in {topic: None for member in self._members for topic in member.topics}:
             readers = [member for member in self._members if topic in member.topics]
             count = self._partitions(topic)
             for partition in range(count):
                 shares[readers[partition * len(readers) // count]].append((topic, partition))
-        for member, places in shares.items():
-            member.own(places)
+        for member, topic_partitions in shares.items():
+            member.own(topic_partitions)
 
 
-class Member:
+class EmbeddedMember:
     """One member of a group; see `shared.ports.Subscription`.
 
     `read` fetches records; `span_of` tells what a place has.
     """
 
-    def __init__(self, group: Group, topics: Sequence[str], positions: Positions, read: Read, span_of: SpanOf) -> None:
+    def __init__(
+        self, group: Group, topics: Sequence[str], positions: LoadPositions, read: Read, span_of: SpanOf
+    ) -> None:
         self.topics = tuple(topics)
         self._group: Group | None = group
         self._positions = positions
         self._read = read
         self._span_of = span_of
         # The next offset to read; None until `positions` was asked.
-        self._next: dict[Place, int | None] = {}
+        self._next: dict[TopicPartition, int | None] = {}
         # Places that `positions` left out.
-        self._stopped: set[Place] = set()
+        self._stopped: set[TopicPartition] = set()
         # Counts what makes an answer from `positions` or the log stale: lost or gained places, a rewind.
         self._era = 0
         self._turn = 0
         self._news = asyncio.Event()
         group.join(self)
 
-    def own(self, places: Sequence[Place]) -> None:
+    def own(self, topic_partitions: Sequence[TopicPartition]) -> None:
         """From now on exactly these places are this member's; those it had before go on where they are."""
-        self._next = {place: self._next.get(place) for place in places}
-        self._stopped.intersection_update(places)
+        self._next = {topic_partition: self._next.get(topic_partition) for topic_partition in topic_partitions}
+        self._stopped.intersection_update(topic_partitions)
         self._era += 1
         self._news.set()
 
-    def wake(self, places: Mapping[Place, int]) -> None:
+    def wake(self, topic_partitions: Mapping[TopicPartition, int]) -> None:
         """Tell a waiting `poll` that these places grew."""
-        if not self._next.keys().isdisjoint(places):
+        if not self._next.keys().isdisjoint(topic_partitions):
             self._news.set()
 
-    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
+    async def poll(self, *, max_records: int, wait_s: float) -> Sequence[Record]:
         """See `shared.ports.Subscription.poll`."""
         loop = asyncio.get_running_loop()
         end = loop.time() + wait_s
@@ -89,7 +91,7 @@ class Member:
             if self._group is None:
                 raise Unavailable("this member left its group; subscribe again")
             self._news.clear()
-            records = await self._take(most)
+            records = await self._take(max_records)
             if records:
                 return records
             left = end - loop.time()
@@ -108,7 +110,7 @@ class Member:
         self._era += 1
         self._news.set()
 
-    async def note(self, offsets: Mapping[Place, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Nothing: there is no broker to tell."""
 
     async def close(self) -> None:
@@ -117,19 +119,19 @@ class Member:
         if group is not None:
             group.leave(self)
 
-    async def _take(self, most: int) -> list[Record]:
+    async def _take(self, max_records: int) -> list[Record]:
         await self._settle()
         era = self._era
         spans = [
-            (place, span._replace(start=start))
-            for place, start in self._next.items()
-            if start is not None and start < (span := self._span_of(place)).end
+            (topic_partition, span._replace(start=start))
+            for topic_partition, start in self._next.items()
+            if start is not None and start < (span := self._span_of(topic_partition)).end
         ]
         if not spans:
             return []
         # Every place comes first in its turn, so that one with a long backlog can't starve the others.
         self._turn = (self._turn + 1) % len(spans)
-        records = await self._read(spans[self._turn :] + spans[: self._turn], most)
+        records = await self._read(spans[self._turn :] + spans[: self._turn], max_records)
         if era != self._era:
             self._news.set()
             return []
@@ -142,10 +144,16 @@ class Member:
             era = self._era
             said = await self._positions(new)
             if era == self._era:
-                self._next.update({place: self._within(place, said[place]) for place in new if place in said})
-                self._stopped.update(place for place in new if place not in said)
+                self._next.update(
+                    {
+                        topic_partition: self._within(topic_partition, said[topic_partition])
+                        for topic_partition in new
+                        if topic_partition in said
+                    }
+                )
+                self._stopped.update(topic_partition for topic_partition in new if topic_partition not in said)
 
-    def _within(self, place: Place, position: int) -> int:
+    def _within(self, topic_partition: TopicPartition, position: int) -> int:
         # As Kafka's "earliest": what was forgotten is skipped; a log younger than the position is read from its start.
-        start, end, _ = self._span_of(place)
+        start, end, _ = self._span_of(topic_partition)
         return position if start <= position <= end else start

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from shared.domain.errors import Misconfigured
-from shared.ports import Message, Place, Record, Span
+from shared.ports import Message, Record, Span, TopicPartition
 
 _SCHEMA = """
 create table if not exists records (
@@ -61,66 +61,69 @@ _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 
 class Log:
-    """The records of `places` in the file at `path`, which nobody else has open while this has.
+    """The records of `topic_partitions` in the file at `path`, which nobody else has open while this has.
 
     Raises `Misconfigured` if another process has it or it can't be kept safely.
     """
 
-    def __init__(self, path: Path, places: Iterable[Place]) -> None:
+    def __init__(self, path: Path, topic_partitions: Iterable[TopicPartition]) -> None:
         self._lock = _claim(path)
         try:
             self._writer = _connect(path)
             self._reader = _connect(path)
             self.id = self._identity()
-            self.found = {place: self._span(place) for place in places}
+            self.found = {topic_partition: self._span(topic_partition) for topic_partition in topic_partitions}
         except sqlite3.Error as error:
             os.close(self._lock)
             raise Misconfigured(
                 f"the event log {path} can't be opened: {error}. Put the data folder (BATON_DATA) on a local disk, "
                 "or a copy of the right file back."
             ) from error
-        self._ends = {place: span.end for place, span in self.found.items()}
+        self._ends = {topic_partition: span.end for topic_partition, span in self.found.items()}
 
-    def append(self, places: Sequence[tuple[Place, Sequence[Message]]], at_ms: int) -> Mapping[Place, int]:
+    def append(
+        self, topic_partitions: Sequence[tuple[TopicPartition, Sequence[Message]]], at_ms: int
+    ) -> Mapping[TopicPartition, int]:
         """Write all or nothing, synced to disk, stamped `at_ms`; the next offset of each place that grew.
 
         Raises `sqlite3.Error`.
         """
-        ends: dict[Place, int] = {}
+        ends: dict[TopicPartition, int] = {}
         values: list[object] = []
-        for place, messages in places:
-            start = ends.get(place, self._ends[place])
-            topic, partition = place
+        for topic_partition, messages in topic_partitions:
+            start = ends.get(topic_partition, self._ends[topic_partition])
+            topic, partition = topic_partition
             for offset, message in enumerate(messages, start):
                 headers = _encode(dict(message.headers))
                 values += (topic, partition, offset, at_ms, message.key, message.value, headers)
-            ends[place] = start + len(messages)
+            ends[topic_partition] = start + len(messages)
         self._insert(values)
         self._ends.update(ends)
         return ends
 
-    def read(self, spans: Sequence[tuple[Place, Span]], most: int) -> list[Record]:
-        """Up to `most` records of these spans, place after place. Raises `sqlite3.Error`."""
+    def read(self, spans: Sequence[tuple[TopicPartition, Span]], max_records: int) -> list[Record]:
+        """Up to `max_records` records of these spans, place after place. Raises `sqlite3.Error`."""
         records: list[Record] = []
         for (topic, partition), (start, end, _) in spans:
-            rows = self._reader.execute(_SELECT, (topic, partition, start, end, most - len(records)))
+            rows = self._reader.execute(_SELECT, (topic, partition, start, end, max_records - len(records)))
             records += [
                 Record(topic, partition, at, key, value, _decode(headers))
                 for at, key, value, headers in rows.fetchall()
             ]
-            if len(records) >= most:
+            if len(records) >= max_records:
                 break
         return records
 
-    def forget(self, place: Place, *, before_ms: int, most: int) -> int:
-        """Delete up to `most` of the oldest records of `place` stamped earlier; how many went.
+    def forget(self, topic_partition: TopicPartition, *, before_ms: int, max_records: int) -> int:
+        """Delete up to `max_records` of the oldest records of `topic_partition` stamped earlier; how many went.
 
         Raises `sqlite3.Error`.
         """
-        newest = self._ends[place] - 1
-        topic, partition = place
+        newest = self._ends[topic_partition] - 1
+        topic, partition = topic_partition
         cursor = self._writer.execute(
-            _DELETE, {"topic": topic, "partition": partition, "newest": newest, "most": most, "before_ms": before_ms}
+            _DELETE,
+            {"topic": topic, "partition": partition, "newest": newest, "most": max_records, "before_ms": before_ms},
         )
         return cursor.rowcount
 
@@ -135,8 +138,8 @@ class Log:
             self._writer.close()
         os.close(self._lock)
 
-    def _span(self, place: Place) -> Span:
-        first, newest = self._writer.execute(_SPAN, place * 2).fetchone()
+    def _span(self, topic_partition: TopicPartition) -> Span:
+        first, newest = self._writer.execute(_SPAN, topic_partition * 2).fetchone()
         return Span(0, 0, self.id) if newest is None else Span(first, newest + 1, self.id)
 
     def _identity(self) -> str:

@@ -10,14 +10,14 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from shared.bus.kafka.access import Access
-from shared.bus.kafka.member import Member, stop
+from shared.bus.kafka.member import KafkaMember, stop
 from shared.bus.kafka.spans import spans
 from shared.bus.kafka.topics import ensure_topics
 from shared.bus.kafka.writer import RefusedForGood, Writer
-from shared.bus.partition import by_place, partition_of
+from shared.bus.partition import by_partition, partition_of
 from shared.bus.topics import Topic
 from shared.domain.errors import Unavailable, Unwritable
-from shared.ports import Message, Place, Positions, Span, Subscription
+from shared.ports import GroupMember, LoadPositions, Message, Span, TopicPartition
 
 _REQUEST_WITHIN_S = 10.0
 _PING_WITHIN_S = 3.0
@@ -53,7 +53,7 @@ class KafkaBus:
         self._stuck_after_s = stuck_after_s
         self._writer = Writer(access, within_s=publish_within_s)
         self._admin: AIOKafkaAdminClient | None = None
-        self._members: list[Member] = []
+        self._members: list[KafkaMember] = []
 
     async def start(self) -> None:
         """Reach the cluster and make the topics that are missing.
@@ -82,12 +82,12 @@ class KafkaBus:
         self._started()
         if messages:
             try:
-                await self._writer.write(by_place(messages, self._topics))
+                await self._writer.write(by_partition(messages, self._topics))
             except RefusedForGood as refused:
                 found = (i for i, message in enumerate(messages) if message is refused.message)
                 raise Unwritable({next(found): str(refused)}) from refused
 
-    async def subscribe(self, *, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
+    async def subscribe(self, *, group: str, topics: Sequence[str], positions: LoadPositions) -> GroupMember:
         """See `shared.ports.Bus.subscribe`. Partitions come a moment later. Raises `Unavailable`."""
         self._started()
         consumer = AIOKafkaConsumer(
@@ -116,16 +116,16 @@ class KafkaBus:
         except BaseException:
             await stop(consumer)
             raise
-        member = Member(consumer, topics, positions, stuck_after_s=self._stuck_after_s)
+        member = KafkaMember(consumer, topics, positions, stuck_after_s=self._stuck_after_s)
         self._members = [each for each in self._members if not each.closed] + [member]
         return member
 
-    async def spans(self, places: Sequence[Place]) -> Mapping[Place, Span]:
+    async def spans(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Span]:
         """See `shared.ports.Bus.spans`."""
         admin = self._started()
         try:
             async with asyncio.timeout(_REQUEST_WITHIN_S):
-                return await spans(admin, places)
+                return await spans(admin, topic_partitions)
         except (KafkaError, OSError, TimeoutError) as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise Unavailable(f"Kafka at {self._access.bootstrap} does not say what it has ({what})") from error

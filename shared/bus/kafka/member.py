@@ -6,54 +6,57 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
 from shared.domain.errors import Unavailable
-from shared.ports import Place, Positions, Record
+from shared.ports import LoadPositions, Record, TopicPartition
 
 _NOTE_WITHIN_S = 5.0
 _STOP_WITHIN_S = 3.0
 _LET_GO_WITHIN_S = 0.4
 
 
-class Member:
+class KafkaMember:
     """See `shared.ports.Subscription`. `consumer` is started and not yet subscribed.
 
     After `stuck_after_s` seconds of polling without an assignment or without any answer from the broker, `poll` raises
-    `Unavailable`: aiokafka can stay in such a state for ever (its issues 1154, 625, 712).
+    `Unavailable`: aiokafka can stay in such a state forever (its issues 1154, 625, 712).
     """
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, topics: Sequence[str], positions: Positions, *, stuck_after_s: float
+        self, consumer: AIOKafkaConsumer, topics: Sequence[str], positions: LoadPositions, *, stuck_after_s: float
     ) -> None:
         self._consumer = consumer
         self._positions = positions
         self._stuck_after_s = stuck_after_s
-        # Our places with positions set; None while the group shares them out anew.
-        self._owned: frozenset[TopicPartition] | None = None
+        # Our places with positions set; None while the group shares them out again.
+        self._owned: frozenset[KafkaPartition] | None = None
         self._failed: Exception | None = None
         self._answers: tuple[int | None, ...] = ()
         self._silent_s = 0.0
         # Whether any of our places is read; with none there are no answers.
         self._reads = False
-        self._noted: dict[Place, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self.closed = False
         consumer.subscribe(list(topics), listener=_Listener(self))
 
-    async def poll(self, *, most: int, wait_s: float) -> Sequence[Record]:
+    async def poll(self, *, max_records: int, wait_s: float) -> Sequence[Record]:
         """See `shared.ports.Subscription.poll`. Raises what `positions` raised when places were gained."""
         self._raise_if_failed()
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            found = await self._consumer.getmany(timeout_ms=int(wait_s * 1000), max_records=most)
+            found = await self._consumer.getmany(timeout_ms=int(wait_s * 1000), max_records=max_records)
         except KafkaError as error:
             raise Unavailable(f"reading from Kafka failed ({type(error).__name__}: {error}); joining again") from error
         self._raise_if_failed()
         owned = self._owned or frozenset()
-        records = [_record(each) for place, batch in found.items() if place in owned for each in batch]
+        records = [
+            _record(each) for topic_partition, batch in found.items() if topic_partition in owned for each in batch
+        ]
         self._watch(records, loop.time() - began)
         return records
 
@@ -62,16 +65,16 @@ class Member:
         owned = self._owned
         if not owned:
             return
-        said = await self._positions([(place.topic, place.partition) for place in owned])
-        # If the places were shared out anew meanwhile, the listener asked again.
+        said = await self._positions([(topic_partition.topic, topic_partition.partition) for topic_partition in owned])
+        # If the places were shared out again meanwhile, the listener asked again.
         if self._owned is owned:
             self._go_to(owned, said)
 
-    async def note(self, offsets: Mapping[Place, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """See `shared.ports.Subscription.note`. Does not wait for the broker; only the newest offsets are sent."""
-        self._noted.update(offsets)
+        self._uncommitted.update(offsets)
         if not self.closed and (self._noting is None or self._noting.done()):
-            self._noting = asyncio.create_task(self._send_notes())
+            self._noting = asyncio.create_task(self._commit())
 
     async def close(self) -> None:
         """See `shared.ports.Subscription.close`; within five seconds, and never raises."""
@@ -82,33 +85,37 @@ class Member:
             self._noting.cancel()
         await stop(self._consumer)
 
-    async def gain(self, places: Iterable[TopicPartition]) -> None:
+    async def gain(self, topic_partitions: Iterable[KafkaPartition]) -> None:
         """The group gave us exactly these places: go to our positions before anything is read."""
-        owned = frozenset(places)
+        owned = frozenset(topic_partitions)
         self._consumer.pause(*owned)
-        said = await self._positions([(place.topic, place.partition) for place in owned]) if owned else {}
+        said = (
+            await self._positions([(topic_partition.topic, topic_partition.partition) for topic_partition in owned])
+            if owned
+            else {}
+        )
         self._go_to(owned, said)
         self._owned = owned
         self._silent_s = 0.0
 
     def lose(self) -> None:
-        """The group is sharing out anew: nothing is ours."""
+        """The group is sharing out again: nothing is ours."""
         self._owned = None
 
     def fail(self, error: Exception) -> None:
         """Have `poll` raise `error`, since aiokafka only logs what a listener raises."""
         self._failed = error
 
-    def _go_to(self, owned: Iterable[TopicPartition], said: Mapping[Place, int]) -> None:
+    def _go_to(self, owned: Iterable[KafkaPartition], said: Mapping[TopicPartition, int]) -> None:
         """Read each place from where `said` says, and not at all where it says nothing."""
         self._consumer.pause(*owned)
         self._reads = bool(said)
-        for place in owned:
-            offset = said.get((place.topic, place.partition))
+        for topic_partition in owned:
+            offset = said.get((topic_partition.topic, topic_partition.partition))
             # A place that is not read needs some position, or aiokafka would choose one.
-            self._consumer.seek(place, offset or 0)
+            self._consumer.seek(topic_partition, offset or 0)
             if offset is not None:
-                self._consumer.resume(place)
+                self._consumer.resume(topic_partition)
 
     def _raise_if_failed(self) -> None:
         if self.closed:
@@ -118,7 +125,7 @@ class Member:
 
     def _watch(self, records: Sequence[Record], waited_s: float) -> None:
         # The broker answers a fetch twice a second even when there is nothing new.
-        answers = tuple(self._consumer.last_poll_timestamp(place) for place in self._owned or ())
+        answers = tuple(self._consumer.last_poll_timestamp(topic_partition) for topic_partition in self._owned or ())
         heard = (self._owned is not None and not self._reads) or answers != self._answers
         self._answers = answers
         self._silent_s = 0.0 if records or heard else self._silent_s + waited_s
@@ -126,11 +133,15 @@ class Member:
             what = "gave this member no partitions" if self._owned is None else "did not answer a read"
             raise Unavailable(f"Kafka {what} for {self._silent_s:.0f} s; joining the group again")
 
-    async def _send_notes(self) -> None:
-        while self._noted:
-            noted, self._noted = self._noted, {}
+    async def _commit(self) -> None:
+        while self._uncommitted:
+            noted, self._uncommitted = self._uncommitted, {}
             owned = self._owned or frozenset()
-            mine = {place: offset for at, offset in noted.items() if (place := TopicPartition(*at)) in owned}
+            mine = {
+                topic_partition: offset
+                for at, offset in noted.items()
+                if (topic_partition := KafkaPartition(*at)) in owned
+            }
             if mine:
                 with suppress(KafkaError, TimeoutError):
                     async with asyncio.timeout(_NOTE_WITHIN_S):
@@ -138,13 +149,13 @@ class Member:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: KafkaMember) -> None:
         self._member = member
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[KafkaPartition]) -> None:
         self._member.lose()
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: Iterable[KafkaPartition]) -> None:
         try:
             await self._member.gain(assigned)
         except Exception as error:

@@ -18,7 +18,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
-from shared.ports import Place, Span
+from shared.ports import Span, TopicPartition
 
 _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
@@ -95,32 +95,41 @@ class _MetadataRequest(Request[_MetadataRequestV12]):  # type: ignore[misc]
         return request_struct_class([(None, name, {}) for name in self._topics], False, False, {})
 
 
-async def spans(admin: AIOKafkaAdminClient, places: Sequence[Place]) -> dict[Place, Span]:
-    """What the cluster has of each of `places`. Raises `KafkaError`, also where a topic or its leader is missing."""
+async def spans(admin: AIOKafkaAdminClient, topic_partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Span]:
+    """What the cluster has of each of `topic_partitions`. Raises `KafkaError`, also where a topic or its leader is
+    missing.
+    """
     client = admin._client
-    metadata = await client.send(client.get_random_node(), _MetadataRequest(sorted({topic for topic, _ in places})))
+    metadata = await client.send(
+        client.get_random_node(), _MetadataRequest(sorted({topic for topic, _ in topic_partitions}))
+    )
     ids: dict[str, str] = {}
-    leaders: dict[Place, int] = {}
+    leaders: dict[TopicPartition, int] = {}
     for topic in metadata.to_object()["topics"]:
         if topic["error_code"]:
             raise for_code(topic["error_code"])(topic["name"])
         ids[topic["name"]] = str(topic["topic_id"])
         leaders.update({(topic["name"], part["partition"]): part["leader"] for part in topic["partitions"]})
-    starts = await _offsets(client, places, leaders, _EARLIEST)
-    ends = await _offsets(client, places, leaders, _LATEST)
-    return {place: Span(starts[place], ends[place], ids[place[0]]) for place in places}
+    starts = await _offsets(client, topic_partitions, leaders, _EARLIEST)
+    ends = await _offsets(client, topic_partitions, leaders, _LATEST)
+    return {
+        topic_partition: Span(starts[topic_partition], ends[topic_partition], ids[topic_partition[0]])
+        for topic_partition in topic_partitions
+    }
 
 
-async def _offsets(client: Any, places: Sequence[Place], leaders: dict[Place, int], which: int) -> dict[Place, int]:
+async def _offsets(
+    client: Any, topic_partitions: Sequence[TopicPartition], leaders: dict[TopicPartition, int], which: int
+) -> dict[TopicPartition, int]:
     wanted: dict[int, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
-    for place in places:
-        leader = leaders.get(place)
+    for topic_partition in topic_partitions:
+        leader = leaders.get(topic_partition)
         if leader is None:
-            raise UnknownTopicOrPartitionError(place)
+            raise UnknownTopicOrPartitionError(topic_partition)
         if leader < 0:
-            raise LeaderNotAvailableError(place)
-        wanted[leader][place[0]].append((place[1], which))
-    found: dict[Place, int] = {}
+            raise LeaderNotAvailableError(topic_partition)
+        wanted[leader][topic_partition[0]].append((topic_partition[1], which))
+    found: dict[TopicPartition, int] = {}
     for leader, topics in wanted.items():
         answer = await client.send(leader, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())))
         for name, partitions in answer.topics:

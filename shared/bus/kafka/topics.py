@@ -50,7 +50,7 @@ async def _there(admin: AIOKafkaAdminClient, topics: Mapping[str, Topic]) -> Map
         if len(found[name]) != topics[name].partitions:
             raise Misconfigured(
                 f"the Kafka topic {name} has {len(found[name])} partitions, but {topics[name].partitions} are needed: "
-                f"with another number, leads change partitions and lose their order. Make the topic anew with "
+                f"with another number, leads change partitions and lose their order. Make the topic again with "
                 f"{topics[name].partitions}, or give Baton a cluster of its own."
             )
     return found

@@ -1,7 +1,7 @@
 """Writing to Kafka in order and with an end to every wait: one outstanding batch per partition, confirmed by all
 in-sync replicas, and a producer that failed once is never trusted again.
 
-aiokafka's idempotent producer waits for ever while Kafka is away (its issue 1101), and after some failures refuses
+aiokafka's idempotent producer waits forever while Kafka is away (its issue 1101), and after some failures refuses
 everything or leaves a gap in its sequence numbers (issue 1017). So any failure ends the producer; the next call makes a
 new one and the caller sends again. A failed batch can't be overtaken as long as the caller keeps to the port's contract
 and sends the failed messages again before any later one. What the ended producer had on the wire may still be written:
@@ -18,7 +18,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared.bus.kafka.access import Access
 from shared.domain.errors import Unavailable
-from shared.ports import Message, Place
+from shared.ports import Message, TopicPartition
 
 # Below max.message.bytes (2 MiB), which the broker applies to a whole batch.
 _BATCH_BYTES = 1_048_576
@@ -50,14 +50,14 @@ class Writer:
         self._one_by_one = False
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def write(self, places: Mapping[Place, Sequence[Message]]) -> None:
+    async def write(self, topic_partitions: Mapping[TopicPartition, Sequence[Message]]) -> None:
         """Write all and return when Kafka has confirmed all.
 
         Raises `Unavailable` after any error and when time is up, `RefusedForGood` for a message too big for the broker.
         """
         try:
             async with asyncio.timeout(self._within_s), self._lock:
-                await self._write(places)
+                await self._write(topic_partitions)
         except TimeoutError as error:
             raise Unavailable(
                 f"Kafka at {self._access.bootstrap} did not confirm within {self._within_s:g} s; it is tried again"
@@ -70,14 +70,14 @@ class Writer:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    async def _write(self, places: Mapping[Place, Sequence[Message]]) -> None:
+    async def _write(self, topic_partitions: Mapping[TopicPartition, Sequence[Message]]) -> None:
         if self._closed:
             raise Unavailable("the bus is closed")
         try:
             producer = self._producer or await self._make()
             async with asyncio.TaskGroup() as sending:
-                for place, messages in places.items():
-                    sending.create_task(_send(producer, place, messages, self._one_by_one))
+                for topic_partition, messages in topic_partitions.items():
+                    sending.create_task(_send(producer, topic_partition, messages, self._one_by_one))
             self._one_by_one = False
         except asyncio.CancelledError:
             self._discard()
@@ -112,8 +112,10 @@ class Writer:
             task.add_done_callback(self._ending.discard)
 
 
-async def _send(producer: AIOKafkaProducer, place: Place, messages: Sequence[Message], one_by_one: bool) -> None:
-    topic, partition = place
+async def _send(
+    producer: AIOKafkaProducer, topic_partition: TopicPartition, messages: Sequence[Message], one_by_one: bool
+) -> None:
+    topic, partition = topic_partition
     for batch in _batches(producer, messages, one_by_one):
         confirmed = await producer.send_batch(batch.builder, topic, partition=partition)
         try:

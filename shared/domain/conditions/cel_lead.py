@@ -1,4 +1,4 @@
-"""The lead as CEL sees it: a protobuf message, typed from the declared facts, filled anew for every evaluation.
+"""The lead as CEL sees it: a protobuf message, typed from the declared facts, filled again for every evaluation.
 
 Facts that are not there are null (fields of wrapper types), so that `has(lead.company.employees)` and
 `lead.company.employees == null` may ask for them.

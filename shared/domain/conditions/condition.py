@@ -14,7 +14,7 @@ from shared.domain.conditions.signals import SignalTest
 Test = Callable[[Facts], bool]
 
 OWNERS = ("account", "lead")
-"""Leaves that ask whether somebody owns the company, or had the lead before."""
+"""Leaves that ask whether someone owns the company, or had the lead before."""
 
 _DONE = re.compile(r"\blead\s*\.\s*(?:signals|inquiry)\b")
 
@@ -63,7 +63,7 @@ def compile_condition(condition: Condition) -> Test:
 
 
 def asks_what_was_done(condition: Condition) -> bool:
-    """Whether the condition asks what somebody did (a field of the inquiry, a signal), and not only who they are."""
+    """Whether the condition asks what someone did (a field of the inquiry, a signal), and not only who they are."""
     return any(_inquired(leaf) or leaf.op == "signal" for leaf in _leaves(condition))
 
 

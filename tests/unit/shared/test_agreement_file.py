@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from shared.agreement_file import AgreementRefused, load, parse, reading
-from shared.agreement_file.planned import NOT_BUILT, NOT_ENFORCED
+from shared.agreement_file import AgreementRefused, load, parse, yaml_document
+from shared.agreement_file.unsupported import NOT_BUILT, NOT_ENFORCED
 from shared.domain.agreement import Agreement, Duration, FactType, Step
 from shared.domain.errors import Misconfigured
 
@@ -67,7 +67,7 @@ def test_text_that_is_no_document_is_told_so(text, expected):
 
 
 def test_a_file_with_too_many_values_is_refused_where_it_exceeds_the_bound(monkeypatch):
-    monkeypatch.setattr(reading, "MAX_NODES", 50)
+    monkeypatch.setattr(yaml_document, "MAX_NODES", 50)
     assert findings_of("[" + "a, " * 60 + "]") == ["1:149: the file has more than 50 keys and values: make it shorter"]
 
 
@@ -87,7 +87,7 @@ def test_everyone_in_a_circle_is_named_once_and_a_long_chain_of_managers_is_no_c
     circle = person(0, 1) + person(1, 2) + person(2, 3) + person(3, 1)
     [finding] = findings_of(changed("people:\n", "people:\n" + circle))
     assert finding.endswith(
-        "`p1` reports to `p2`, who reports to `p3`, who reports to `p1`: somebody has to be at the top"
+        "`p1` reports to `p2`, who reports to `p3`, who reports to `p1`: someone has to be at the top"
     )
 
 

@@ -144,7 +144,7 @@ def test_members_who_each_meet_a_part_of_what_is_asked_are_not_enough():
     text = changed("languages: [nl, en]", "languages: [nl, en], skills: [Enterprise]")
     assert read(changed("only: {languages: fr}", "only: {languages: nl, skills: enterprise}", text)).routing[3].only
     assert findings_of(changed("only: {languages: fr}", "only: {languages: fr, skills: enterprise}", text)) == [
-        "56:107: no active member of pool `benelux` meets all of this: widen it, or add somebody"
+        "56:107: no active member of pool `benelux` meets all of this: widen it, or add someone"
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_rule_with_an_owner_needs_no_condition_and_takes_no_lead_from_those_be
     assert read(again).routing[1].when == Condition("account", value="owned")
 
 
-def test_points_for_what_somebody_did_are_told_from_those_for_who_they_are(deal):
+def test_points_for_what_someone_did_are_told_from_those_for_who_they_are(deal):
     assert [(rule.add, rule.intent) for rule in deal.scoring] == [
         (40, True),
         (25, False),
@@ -244,7 +244,7 @@ def test_operations_owe_each_other_answers(deal):
     assert (wall.clock, wall.within.business, wall.within.seconds) == ("wall", False, 14_400)
 
 
-def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_somebody_else():
+def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_someone_else():
     boss = "  boss: [{at: 0 minutes, tell: [manager]}]\n  gentle: ["
     text = changed("parked_within: 1 business day, ladder: gentle", "parked_within: 1 business day, ladder: boss")
     assert findings_of(changed("  gentle: [", boss, text)) == [

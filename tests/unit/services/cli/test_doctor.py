@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.app import run
-from services.cli.doctor import Finding, examine, settings_models, shown, well
+from services.cli.doctor import Diagnosis, examine, healthy, render, settings_models
 
 EXAMPLE = Path(__file__).parents[4] / "deploy" / "agreement.example.yaml"
 
@@ -20,7 +20,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def found(environ: dict[str, str], check: str) -> Finding:
+def found(environ: dict[str, str], check: str) -> Diagnosis:
     (finding,) = [finding for finding in examine(environ) if finding.check == check]
     return finding
 
@@ -88,9 +88,9 @@ def test_parts_that_do_not_answer_fail_side_by_side_and_the_password_is_not_told
     }
     findings = examine({**environ, **away})
     assert {finding.check for finding in findings if finding.state == "fail"} == {"database", "kafka"}
-    assert "very-secret" not in shown(findings, as_json=True)
-    assert environ["BATON_ADMIN_KEY"] not in shown(findings, as_json=True)
-    assert not well(findings)
+    assert "very-secret" not in render(findings, as_json=True)
+    assert environ["BATON_ADMIN_KEY"] not in render(findings, as_json=True)
+    assert not healthy(findings)
 
 
 def test_the_exit_code_says_whether_a_check_failed(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.app import run
-from services.cli.keys import added
+from services.cli.keys import add_key
 from shared.domain.errors import Misconfigured, Refused
 from shared.http import Forbidden, Keys
 from shared.settings import Settings
@@ -32,14 +32,14 @@ def test_a_new_key_is_shown_alone_on_stdout_and_opens_what_its_scopes_say(
 
 def test_the_file_is_for_its_owner_only_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    added({"BATON_KEYS": str(file)}, "website", ["leads:write"])
+    add_key({"BATON_KEYS": str(file)}, "website", ["leads:write"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     environ = {"BATON_KEYS": str(tmp_path / "keys.json")}
-    threads = [threading.Thread(target=added, args=(environ, f"form-{n}", ["leads:write"])) for n in range(8)]
+    threads = [threading.Thread(target=add_key, args=(environ, f"form-{n}", ["leads:write"])) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -50,12 +50,12 @@ def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
 def test_a_name_that_is_taken_and_a_scope_that_is_unknown_are_refused_and_change_nothing(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     environ = {"BATON_KEYS": str(file)}
-    added(environ, "website", ["leads:write"])
+    add_key(environ, "website", ["leads:write"])
     before = file.read_bytes()
     with pytest.raises(Refused, match="'website' already"):
-        added(environ, "website", ["leads:read"])
+        add_key(environ, "website", ["leads:read"])
     with pytest.raises(Refused, match=r"no scope 'leads:rite'.*leads:write"):
-        added(environ, "crm", ["leads:rite"])
+        add_key(environ, "crm", ["leads:rite"])
     assert file.read_bytes() == before
 
 
@@ -63,16 +63,16 @@ def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_text("not keys")
     with pytest.raises(Misconfigured, match="no keys file"):
-        added({"BATON_KEYS": str(file)}, "website", ["leads:write"])
+        add_key({"BATON_KEYS": str(file)}, "website", ["leads:write"])
     assert file.read_text() == "not keys"
 
 
 def test_without_a_file_to_keep_it_in_no_key_is_made() -> None:
     with pytest.raises(Misconfigured, match="BATON_KEYS is not set"):
-        added({}, "website", ["leads:write"])
+        add_key({}, "website", ["leads:write"])
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Misconfigured, match="can't be written"):
-        added({"BATON_KEYS": str(tmp_path / "file" / "keys.json")}, "website", ["leads:write"])
+        add_key({"BATON_KEYS": str(tmp_path / "file" / "keys.json")}, "website", ["leads:write"])

@@ -13,23 +13,23 @@ from services.ingest.domain.contact_keys import normal_email, normal_phone
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.form_fields import ConsentBox
 from services.ingest.domain.identity import Identity
-from services.ingest.domain.intake import Lead, forgiving_lead, inquiry, normal_lead
+from services.ingest.domain.intake import SubmittedLead, forgiving_lead, inquiry, normal_lead
 from services.ingest.domain.items import each, split
 from services.ingest.domain.strict_json import Reader
 from services.ingest.request import LARGEST_ITEM
-from services.ingest.sources import Received, Source, Unmappable
+from services.ingest.sources import Source, SourceRequest, Unmappable
 from services.ingest.sources.form import Form
 from services.ingest.sources.google_ads import GoogleAds
 from shared.domain.errors import Problem
 
 IDENTITY = Identity(b"a key of at least sixteen bytes")
 KEY = "a-key-entered-at-google"
-_leads: Reader[Lead] = Reader(Lead)
+_leads: Reader[SubmittedLead] = Reader(SubmittedLead)
 _activities: Reader[Activity] = Reader(Activity)
 
 
 def _receive(source: Source, raw: bytes, content_type: str = "application/x-www-form-urlencoded") -> None:
-    authentic = source.verify(Received(raw, {"content-type": content_type}, {}))
+    authentic = source.verify(SourceRequest(raw, {"content-type": content_type}, {}))
     with contextlib.suppress(Unmappable):
         for submission in source.map(authentic):
             inquiry(forgiving_lead(submission.lead), identity=IDENTITY, sender="key:k", raw=authentic.kept)
@@ -231,7 +231,7 @@ def test_no_bytes_make_a_reader_fail_but_with_a_problem(reader: str, parts: list
 def test_a_form_is_read_whatever_character_set_it_names(charset: str) -> None:
     source = Form("web")
     body = f"_charset_={charset}&email=a%40b.example&name=J%e4n%ff%00".encode()
-    received = Received(body, {"content-type": "application/x-www-form-urlencoded; charset=undefined"}, {})
+    received = SourceRequest(body, {"content-type": "application/x-www-form-urlencoded; charset=undefined"}, {})
     [submission] = source.map(source.verify(received))
     assert submission.lead.contact.email == "a@b.example"
     assert (submission.lead.contact.first_name or "").startswith("J")

@@ -1,4 +1,4 @@
-"""The identity key is made once and never again: without it everybody known would be a stranger."""
+"""The identity key is made once and never again: without it everyone known would be a stranger."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 
 from services.ingest.domain.identity import Identity
 from services.ingest.identity_key import check_same_key, identity_key
-from services.ingest.spool import Spool
-from services.ingest.spool_file import claim
+from services.ingest.spool.file import claim
+from services.ingest.spool.writer import Spool
 from shared.clock import SystemClock, new_id
 from shared.domain.errors import Misconfigured
 from shared.settings import Settings, read
@@ -19,8 +19,8 @@ def settings(folder: Path, **more: str) -> Settings:
 
 async def used(folder: Path, key: bytes) -> None:
     """Start and stop a spool in this folder, as ingest does."""
-    file, _ = claim(folder, most_bytes=2**30)
-    spool = Spool(file, SystemClock(), new_id, most_rows=10, free_bytes=0)
+    file, _ = claim(folder, max_bytes=2**30)
+    spool = Spool(file, SystemClock(), new_id, max_rows=10, free_bytes=0)
     await spool.start()
     try:
         await check_same_key(spool, Identity(key))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.domain.draft import instant_at
-from services.ingest.stamps import SETTLED_S
+from services.ingest.domain.pending_event import instant_at
+from services.ingest.spool.stamps import SETTLED_S
 from shared.domain.errors import Unavailable
 from tests.unit.services.ingest.test_spool import StepClock, call, draft, opened
 
@@ -16,11 +16,11 @@ from tests.unit.services.ingest.test_spool import StepClock, call, draft, opened
 async def test_a_small_step_of_the_clock_stops_nothing(tmp_path: Path, seconds: float) -> None:
     clock = StepClock()
     async with opened(tmp_path, clock=clock) as spool:
-        await spool.keep([call(1)])
+        await spool.append([call(1)])
         clock.step = timedelta(seconds=seconds)
-        await spool.keep([call(2)])
+        await spool.append([call(2)])
         assert await spool.clock_doubt() is None
-        first, second = [entry.accepted_at_us for entry in await spool.oldest(after=0, most=10)]
+        first, second = [entry.accepted_at_us for entry in await spool.oldest(after=0, limit=10)]
         assert first <= second
         assert abs(instant_at(second) - clock.now()) < timedelta(seconds=2)
         assert await spool.watermark(relayed=2) >= second
@@ -32,18 +32,18 @@ async def test_while_the_clock_is_in_doubt_leads_are_accepted_and_activities_are
 ) -> None:
     clock = StepClock()
     async with opened(tmp_path, clock=clock) as spool:
-        await spool.keep([call(1)])
+        await spool.append([call(1)])
         clock.step = timedelta(hours=hours)
         assert "baton clock accept" in str(await spool.clock_doubt())
-        kept, refused = await asyncio.gather(spool.keep([draft(2)]), spool.keep([call(3)]), return_exceptions=True)
+        kept, refused = await asyncio.gather(spool.append([draft(2)]), spool.append([call(3)]), return_exceptions=True)
         assert not isinstance(kept, BaseException)
         assert isinstance(refused, Unavailable)
         with pytest.raises(Unavailable, match="clock"):
             await spool.watermark(relayed=2)
         clock.step = timedelta(milliseconds=300)
-        await spool.keep([call(3)])
+        await spool.append([call(3)])
         assert await spool.clock_doubt() is None
-        stamps = [entry.accepted_at_us for entry in await spool.oldest(after=0, most=10)]
+        stamps = [entry.accepted_at_us for entry in await spool.oldest(after=0, limit=10)]
     assert len(stamps) == 3
     assert stamps == sorted(stamps)
     assert abs(instant_at(stamps[-1]) - clock.now()) < timedelta(seconds=2)
@@ -62,8 +62,8 @@ async def test_a_large_step_ahead_is_followed_once_it_is_accepted_or_the_clock_r
         else:
             clock.passed_s = SETTLED_S
         assert await spool.clock_doubt() is None
-        await spool.keep([call(1)])
-        [entry] = await spool.oldest(after=0, most=10)
+        await spool.append([call(1)])
+        [entry] = await spool.oldest(after=0, limit=10)
         assert abs(instant_at(entry.accepted_at_us) - clock.now()) < timedelta(seconds=1)
 
 
@@ -72,7 +72,7 @@ async def test_a_spool_dated_by_a_clock_that_was_ahead_goes_on_under_a_new_name(
     clock = StepClock()
     clock.step = timedelta(hours=1)
     async with opened(tmp_path, clock=clock) as spool:
-        await spool.keep([call(1)])
+        await spool.append([call(1)])
         old, ahead = spool.instance, await spool.watermark(relayed=1)
         clock.step = timedelta()
         assert await spool.clock_doubt()
@@ -87,7 +87,7 @@ async def test_a_spool_dated_by_a_clock_that_was_ahead_goes_on_under_a_new_name(
         assert spool.instance != old
         assert not spool.announced
         assert await spool.former() == {old: ahead}
-        await spool.keep([call(2)])
+        await spool.append([call(2)])
         name = spool.instance
     async with opened(tmp_path, clock=clock) as spool:
         assert (spool.instance, await spool.former()) == (name, {old: ahead})

@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as murmur2_of_aiokafka
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.partition import by_place, murmur2, partition_of
+from shared.bus.partition import by_partition, murmur2, partition_of
 from shared.bus.topics import Topic
 from shared.domain.errors import Unwritable
 from shared.ports import Message
@@ -42,16 +42,16 @@ def test_a_key_has_one_partition_and_it_exists(key: str, count: int) -> None:
 
 def test_messages_are_sorted_to_places_in_the_order_given() -> None:
     messages = [Message("leads", f"lead-{n % 5}", b"%d" % n, ()) for n in range(40)]
-    places = by_place(messages, TOPICS)
-    assert sorted(m.value for batch in places.values() for m in batch) == sorted(m.value for m in messages)
-    for (topic, partition), batch in places.items():
+    topic_partitions = by_partition(messages, TOPICS)
+    assert sorted(m.value for batch in topic_partitions.values() for m in batch) == sorted(m.value for m in messages)
+    for (topic, partition), batch in topic_partitions.items():
         assert topic == "leads"
         assert {partition_of(m.key, 12) for m in batch} == {partition}
         assert batch == [m for m in messages if m in batch]
 
 
 def test_a_partition_in_the_message_wins_over_its_key() -> None:
-    assert list(by_place([Message("leads", "any", b"", (), partition=11)], TOPICS)) == [("leads", 11)]
+    assert list(by_partition([Message("leads", "any", b"", (), partition=11)], TOPICS)) == [("leads", 11)]
 
 
 @pytest.mark.parametrize(
@@ -68,5 +68,5 @@ def test_a_partition_in_the_message_wins_over_its_key() -> None:
 def test_what_no_log_would_take_is_refused_with_the_reason(message: Message, why: str) -> None:
     fine = Message("leads", "k", b"", ())
     with pytest.raises(Unwritable, match=why) as refused:
-        by_place([fine, message, fine, message], TOPICS)
+        by_partition([fine, message, fine, message], TOPICS)
     assert list(refused.value.reasons) == [1, 3]

@@ -11,7 +11,7 @@ import structlog
 
 from services.cli.app import run
 from services.cli.output import complain, show
-from services.router.simulation import showing
+from services.router.simulation import report
 from shared import log
 from shared.domain.printable import printable, printable_json
 
@@ -66,6 +66,6 @@ def test_log_lines_are_safe_at_a_terminal(monkeypatch: pytest.MonkeyPatch, plain
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "|x", "%x"])
 def test_no_cell_of_the_export_is_a_formula(cell: str) -> None:
-    assert showing._harmless(cell).startswith("'")
-    assert showing._harmless(cell + "\u202e").isprintable()
-    assert showing._harmless("Spring - sale = 5") == "Spring - sale = 5"
+    assert report._harmless(cell).startswith("'")
+    assert report._harmless(cell + "\u202e").isprintable()
+    assert report._harmless("Spring - sale = 5") == "Spring - sale = 5"

@@ -55,7 +55,7 @@ def test_business_time_is_working_time_even_when_the_promise_runs_on_the_wall_cl
     assert one.due_at == datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
 
 
-def test_somebody_without_a_calendar_is_on_duty_around_the_clock() -> None:
+def test_someone_without_a_calendar_is_on_duty_around_the_clock() -> None:
     (one,) = owed(agreement(respond()), rep="mia", score=0, assigned_at=FRIDAY_1650)
     assert one.due_at == datetime(2026, 11, 20, 17, 5, tzinfo=UTC)
 
@@ -96,7 +96,7 @@ def test_plain_days_on_the_wall_clock_are_days_of_24_hours() -> None:
     assert one.due_at == datetime(2026, 11, 22, 16, 50, tzinfo=UTC)
 
 
-def test_what_does_not_depend_on_a_score_is_owed_by_anybody() -> None:
+def test_what_does_not_depend_on_a_score_is_owed_by_anyone() -> None:
     triage = Promise("triage", Duration(0, True, days=1), ("assigned",), "gentle", side="operations")
     one = owed_by(agreement(), triage, owner="ann", since_at=FRIDAY_1650)
     assert (one.promise, one.due_at) == (triage, datetime(2026, 11, 23, 16, 50, tzinfo=UTC))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.succession import Schedule, Version, kept, objection, succession, warning
+from shared.domain.succession import Schedule, Version, objection, stored_version, succession, warning
 from tests.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -14,7 +14,7 @@ FIRST = agreement()
 
 def version(number: int, days: int, *, name: str = "test", digest: str = "") -> Version:
     """One that takes effect some days after now."""
-    given = kept(FIRST, NOW)
+    given = stored_version(FIRST, NOW)
     digest = digest or f"sha256:{name}{number}"
     return replace(given, name=name, version=number, hash=digest, effective_from=NOW + timedelta(days=days))
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.delivery.domain import retry
-from services.delivery.domain.retry import SCHEDULE_S, Answer, follow, retry_after_s
+from services.delivery.domain.retry import SCHEDULE_S, EndpointResponse, next_attempt, retry_after_s
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-SILENCE = Answer(None, "no answer within 15 s")
+SILENCE = EndpointResponse(None, "no answer within 15 s")
 
 
 def test_the_examples_in_the_module_hold() -> None:
@@ -18,40 +18,40 @@ def test_the_examples_in_the_module_hold() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_delivered(status: int) -> None:
-    step = follow(Answer(status), 1, 0.5)
+    step = next_attempt(EndpointResponse(status), 1, 0.5)
     assert (step.state, step.wait_s, step.disable, step.slow_down) == ("delivered", None, False, False)
 
 
-@pytest.mark.parametrize("answer", [SILENCE, *(Answer(s) for s in (408, 425, 429, 500, 502, 503, 504, 599))])
-def test_what_may_pass_is_tried_ten_times(answer: Answer) -> None:
-    states = [follow(answer, attempts, 0.5).state for attempts in range(1, 11)]
+@pytest.mark.parametrize("answer", [SILENCE, *(EndpointResponse(s) for s in (408, 425, 429, 500, 502, 503, 504, 599))])
+def test_what_may_pass_is_tried_ten_times(answer: EndpointResponse) -> None:
+    states = [next_attempt(answer, attempts, 0.5).state for attempts in range(1, 11)]
     assert states == ["pending"] * 9 + ["failed"]
-    assert follow(answer, 1, 0.5).slow_down
+    assert next_attempt(answer, 1, 0.5).slow_down
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(s) for s in (301, 302, 307, 308, 400, 401, 403, 404, 413, 422)]
-    + [Answer(None, "the host's address can't be used", forbidden=True)],
+    [EndpointResponse(s) for s in (301, 302, 307, 308, 400, 401, 403, 404, 413, 422)]
+    + [EndpointResponse(None, "the host's address can't be used", forbidden=True)],
 )
-def test_what_will_hardly_pass_is_tried_three_times_more(answer: Answer) -> None:
-    states = [follow(answer, attempts, 0.5).state for attempts in range(1, 5)]
+def test_what_will_hardly_pass_is_tried_three_times_more(answer: EndpointResponse) -> None:
+    states = [next_attempt(answer, attempts, 0.5).state for attempts in range(1, 5)]
     assert states == ["pending"] * 3 + ["failed"]
-    assert not follow(answer, 1, 0.5).slow_down
+    assert not next_attempt(answer, 1, 0.5).slow_down
 
 
 def test_410_fails_at_once_and_disables_the_subscription() -> None:
-    step = follow(Answer(410), 1, 0.5)
+    step = next_attempt(EndpointResponse(410), 1, 0.5)
     assert (step.state, step.disable) == ("failed", True)
 
 
 def test_a_redirect_says_what_to_do() -> None:
-    assert "final URL" in follow(Answer(302), 1, 0.5).why
+    assert "final URL" in next_attempt(EndpointResponse(302), 1, 0.5).why
 
 
 @given(attempts=st.integers(1, 9), fraction=st.floats(0, 1, exclude_max=True))
 def test_waits_are_spread_around_the_schedule(attempts: int, fraction: float) -> None:
-    wait = follow(SILENCE, attempts, fraction).wait_s
+    wait = next_attempt(SILENCE, attempts, fraction).wait_s
     planned = SCHEDULE_S[attempts - 1]
     low, high = (0.1, 1.0) if attempts <= 3 else (0.8, 1.2)
     assert wait is not None
@@ -64,8 +64,8 @@ def test_the_whole_schedule_spans_more_than_a_day() -> None:
 
 @given(asked=st.floats(0, 1e9), attempts=st.integers(1, 9), fraction=st.floats(0, 1, exclude_max=True))
 def test_retry_after_lengthens_a_wait_up_to_twice_the_planned_one(asked: float, attempts: int, fraction: float) -> None:
-    plain = follow(Answer(429), attempts, fraction).wait_s
-    wait = follow(Answer(429, retry_after_s=asked), attempts, fraction).wait_s
+    plain = next_attempt(EndpointResponse(429), attempts, fraction).wait_s
+    wait = next_attempt(EndpointResponse(429, retry_after_s=asked), attempts, fraction).wait_s
     assert plain is not None
     assert wait == max(plain, min(asked, 2 * SCHEDULE_S[attempts - 1]))
 

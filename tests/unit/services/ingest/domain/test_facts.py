@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.domain.draft import Draft, instant_at, json_instant
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity, inquiry_stem
+from services.ingest.domain.pending_event import PendingEvent, instant_at, json_instant
 from services.ingest.domain.rules import rules_of
 from services.ingest.domain.strict_json import Reader
 from shared import agreement_file
@@ -67,8 +67,8 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
     sent = activity(
         kind="won", activity_id='crm "991"', email="jo@example.com", by="ann", amount=amount, text="50% off"
     )
-    draft = recorded(sent, sender="crm", raw=b"{}")
-    event = msgspec.json.decode(draft.value_at(draft.id_at(7), json_instant(7)), type=ActivityRecorded)
+    pending_event = recorded(sent, sender="crm", raw=b"{}")
+    event = msgspec.json.decode(pending_event.value_at(pending_event.id_at(7), json_instant(7)), type=ActivityRecorded)
     assert event == ActivityRecorded(
         lead_id=LEAD,
         activity_id='crm "991"',
@@ -79,8 +79,8 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
         text="50% off",
         sender="crm",
     )
-    assert draft.shown_id == 'crm "991"'
-    assert (draft.lead_id, draft.topic) == (LEAD, ActivityRecorded.TOPIC)
+    assert pending_event.shown_id == 'crm "991"'
+    assert (pending_event.lead_id, pending_event.topic) == (LEAD, ActivityRecorded.TOPIC)
 
 
 def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
@@ -89,13 +89,14 @@ def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
     )
     declined = recorded(activity(kind="declined", reason="on leave", lead_id=LEAD), sender="crm", raw=b"2")
     events = [
-        msgspec.json.decode(draft.value_at("a", json_instant(7)), type=ActivityRecorded) for draft in (stage, declined)
+        msgspec.json.decode(pending_event.value_at("a", json_instant(7)), type=ActivityRecorded)
+        for pending_event in (stage, declined)
     ]
     assert (events[0].stage, events[0].confirmed) == ("sql", ("need", "authority"))
     assert (events[1].kind, events[1].reason, events[1].confirmed) == ("declined", "on leave", ())
 
 
-def _draft(raw: bytes, sent: str | None = None, *, by: str = "crm", **fields: Any) -> Draft:
+def _draft(raw: bytes, sent: str | None = None, *, by: str = "crm", **fields: Any) -> PendingEvent:
     return recorded(activity(kind="call", lead_id=LEAD, **fields), sender=by, raw=raw, sent_key=sent)
 
 
@@ -107,11 +108,16 @@ def test_a_repeat_is_known_by_its_id_then_by_the_senders_key_then_by_its_bytes()
 
 
 def test_two_senders_facts_are_told_apart_whatever_ids_they_choose() -> None:
-    drafts = [_draft(b"1", activity_id="a", by=by) for by in ("crm", "other")]
+    pending_events = [_draft(b"1", activity_id="a", by=by) for by in ("crm", "other")]
     events = [
-        msgspec.json.decode(draft.value_at(draft.id_at(7), json_instant(7)), type=ActivityRecorded) for draft in drafts
+        msgspec.json.decode(pending_event.value_at(pending_event.id_at(7), json_instant(7)), type=ActivityRecorded)
+        for pending_event in pending_events
     ]
-    assert len({draft.repeat_key for draft in drafts}) == len({draft.id_at(7) for draft in drafts}) == 2
+    assert (
+        len({pending_event.repeat_key for pending_event in pending_events})
+        == len({pending_event.id_at(7) for pending_event in pending_events})
+        == 2
+    )
     assert len({event.key for event in events}) == 2
     assert [activity_id_of(event.key) for event in events] == ["a", "a"]
     assert _draft(b"1", "k").repeat_key != _draft(b"1", "k", by="other").repeat_key

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.domain.draft import DAY_S, REMEMBERED_S, Draft, instant_at, json_instant
 from services.ingest.domain.identity import Identity, lead_of_inquiry
-from services.ingest.domain.intake import Lead, forgiving_lead, inquiry, normal_lead, quarantined
+from services.ingest.domain.intake import SubmittedLead, forgiving_lead, inquiry, normal_lead, quarantined
+from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, instant_at, json_instant
 from services.ingest.domain.strict_json import Reader
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
 
 identity = Identity(b"a key of more than enough length")
-reader: Reader[Lead] = Reader(Lead)
+reader: Reader[SubmittedLead] = Reader(SubmittedLead)
 AT_US = 1_795_427_400_123_456
 
 FULL: dict[str, Any] = {
@@ -35,18 +35,18 @@ FULL: dict[str, Any] = {
 sender = "key:website"
 
 
-def lead(**changes: Any) -> Lead:
+def lead(**changes: Any) -> SubmittedLead:
     return reader.read(msgspec.json.encode({"contact": {"email": "jo@example.com"}} | changes))
 
 
 def test_the_event_that_is_kept_is_the_inquiry_that_was_sent() -> None:
-    draft = inquiry(normal_lead(lead(**FULL)), identity=identity, sender=sender, raw=b"{}")
-    fact_id = draft.id_at(AT_US)
-    event = msgspec.json.decode(draft.value_at(fact_id, json_instant(AT_US)), type=InquiryReceived)
+    pending_event = inquiry(normal_lead(lead(**FULL)), identity=identity, sender=sender, raw=b"{}")
+    fact_id = pending_event.id_at(AT_US)
+    event = msgspec.json.decode(pending_event.value_at(fact_id, json_instant(AT_US)), type=InquiryReceived)
     assert event == InquiryReceived(
-        lead_id=draft.lead_id, inquiry_id=fact_id, source="website", kind="demo_request", accepted_at=instant_at(AT_US),
-        contact=Contact(email="jo@example.com", phone="+32470123456", first_name="Jo", country="be"),
-        company=Company(name='Example "NV"', employees=120), external_id="web-8f2c",
+        lead_id=pending_event.lead_id, inquiry_id=fact_id, source="website", kind="demo_request",
+        accepted_at=instant_at(AT_US), contact=Contact(email="jo@example.com", phone="+32470123456", first_name="Jo",
+        country="be"), company=Company(name='Example "NV"', employees=120), external_id="web-8f2c",
         occurred_at=datetime(2026, 11, 21, 9, 29, 58, tzinfo=UTC), channel="paid_search", campaign="q4-demo",
         page_url="https://acme.example/demo", message="Can we\ntalk?",
         consent=Consent(basis="opt_in", given_at=datetime(2026, 11, 21, 9, 29, 50, tzinfo=UTC)),
@@ -54,8 +54,8 @@ def test_the_event_that_is_kept_is_the_inquiry_that_was_sent() -> None:
         touches=(Touch(at=datetime(2026, 11, 2, 8, tzinfo=UTC), channel="organic_search"),),
         custom=FULL["custom"],
     )  # fmt: skip
-    assert lead_of_inquiry(fact_id) == draft.lead_id
-    assert draft.topic == InquiryReceived.TOPIC
+    assert lead_of_inquiry(fact_id) == pending_event.lead_id
+    assert pending_event.topic == InquiryReceived.TOPIC
 
 
 def test_a_lead_is_the_keyed_digest_of_its_address_and_else_of_its_number() -> None:
@@ -108,7 +108,7 @@ def _draft(
     by: str = sender,
     anonymous: bool = False,
     **changes: Any,
-) -> Draft:
+) -> PendingEvent:
     normal = normal_lead(lead(**changes))
     return inquiry(normal, identity=identity, sender=by, raw=raw, sent_key=sent, anonymous=anonymous, test=test)
 
@@ -123,7 +123,7 @@ def test_a_repeat_is_known_by_the_senders_key_then_by_its_id_then_by_its_bytes()
     by_bytes = _draft(b"1")
     assert by_bytes.repeat_key == _draft(b"1").repeat_key
     assert by_bytes.repeat_key != _draft(b"2").repeat_key
-    assert (sent.repeat_s, external.repeat_s, by_bytes.repeat_s) == (REMEMBERED_S, REMEMBERED_S, DAY_S)
+    assert (sent.repeat_s, external.repeat_s, by_bytes.repeat_s) == (DEDUPE_S, DEDUPE_S, DAY_S)
 
 
 def test_a_repeat_is_known_only_among_what_the_same_sender_sent() -> None:
@@ -154,17 +154,19 @@ def test_a_sent_key_fixes_the_id_and_bytes_alone_do_not() -> None:
 
 
 def test_a_test_is_marked_and_never_a_repeat() -> None:
-    draft = _draft(test=True, external_id="e")
-    assert draft.repeat_s == 0
-    assert draft.id_at(1) != draft.id_at(2)
-    assert msgspec.json.decode(draft.value_at(draft.id_at(1), json_instant(1)), type=InquiryReceived).test
+    pending_event = _draft(test=True, external_id="e")
+    assert pending_event.repeat_s == 0
+    assert pending_event.id_at(1) != pending_event.id_at(2)
+    assert msgspec.json.decode(
+        pending_event.value_at(pending_event.id_at(1), json_instant(1)), type=InquiryReceived
+    ).test
 
 
 def test_what_could_not_be_mapped_is_kept_whole_with_its_reason() -> None:
     raw = b'\xff{"odd": "payload"}'
-    draft = quarantined(identity=identity, source="ads", raw=raw, code="no_columns", detail="why")
-    fact_id = draft.id_at(AT_US)
-    event = msgspec.json.decode(draft.value_at(fact_id, json_instant(AT_US)), type=RecordQuarantined)
+    pending_event = quarantined(identity=identity, source="ads", raw=raw, code="no_columns", detail="why")
+    fact_id = pending_event.id_at(AT_US)
+    event = msgspec.json.decode(pending_event.value_at(fact_id, json_instant(AT_US)), type=RecordQuarantined)
     assert event == RecordQuarantined(
         lead_id="ads", quarantine_id=fact_id, inquiry_id=fact_id, service="ingest", origin="source:ads",
         code="no_columns", detail="why", at=instant_at(AT_US), body=raw, record_type=InquiryReceived.TYPE,

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.domain.intake import Lead
+from services.ingest.domain.intake import SubmittedLead
 from services.ingest.domain.strict_json import NotJson, OutOfBounds, Reader
 from shared.domain.errors import Refused
 
 anything: Reader[Any] = Reader(Any)
-leads: Reader[Lead] = Reader(Lead)
+leads: Reader[SubmittedLead] = Reader(SubmittedLead)
 
 
 @pytest.mark.parametrize(

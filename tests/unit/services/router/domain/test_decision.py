@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk
-from services.router.domain.handover import Verdict, hand_on
-from services.router.domain.proof import Ask, explained
+from services.router.domain.proof import ReassignReason, explained
+from services.router.domain.reassignment import Verdict, reassign
 from services.router.domain.rederivation import differences
+from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
 from shared.domain.lead import Company, Consent, Contact
@@ -33,31 +33,33 @@ def inquiry(number: int = 1, **changes: object) -> InquiryReceived:
     return InquiryReceived(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def decided(agreed: Agreement, asked: InquiryReceived, desk: Desk | None = None, now: datetime = NOW) -> Verdict:
+def decided(
+    agreed: Agreement, asked: InquiryReceived, routing: RoutingState | None = None, now: datetime = NOW
+) -> Verdict:
     """The verdict; whatever it is, it has to follow from its own record."""
-    verdict = decide(agreed, asked, desk or Desk(), now)
+    verdict = decide(agreed, asked, routing or RoutingState(), now)
     assert differences(verdict.proof, agreed) == ()
     return verdict
 
 
-def moved(desk: Desk, ask: Ask, now: datetime = NOW) -> Verdict | None:
-    lead = desk.leads["ld_1"]
-    verdict = hand_on(AGREED, ask, lead, inquiry(), desk, now)
+def moved(routing: RoutingState, cause: ReassignReason, now: datetime = NOW) -> Verdict | None:
+    lead = routing.leads["ld_1"]
+    verdict = reassign(AGREED, cause, lead, inquiry(), routing, now)
     assert verdict is None or differences(verdict.proof, AGREED) == ()
     return verdict
 
 
 def test_a_good_lead_goes_to_the_rep_whose_turn_it_is_with_score_reasons_and_deadline() -> None:
-    desk = Desk()
-    verdict = decided(AGREED, inquiry(), desk)
+    routing = RoutingState()
+    verdict = decided(AGREED, inquiry(), routing)
     event = verdict.event
     assert isinstance(event, LeadAssigned)
     assert (event.rep.id, event.pool, event.rule, event.score) == ("ann", "benelux", "everyone else", 65)
     assert event.reasons == ("asked for a demo", "decision maker")
     assert event.respond_by == NOW + timedelta(minutes=15)
     assert (event.generation, event.lead_version, event.agreement.hash) == (1, 1, AGREED.hash)
-    assert desk.turns["benelux"].taken == {"ann": 1}
-    assert desk.reps["ann"].open == 1
+    assert routing.turns["benelux"].taken == {"ann": 1}
+    assert routing.reps["ann"].open == 1
 
 
 def test_the_proof_names_what_was_tried_and_why_each_candidate_was_passed_over() -> None:
@@ -111,90 +113,90 @@ def test_a_lead_below_the_agreed_score_is_rejected() -> None:
 
 
 def test_the_same_person_joins_the_lead_and_no_turn_is_taken() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(1), desk)
-    again = decided(AGREED, inquiry(2, contact=Contact(email="jo@example.com", phone="+32470")), desk)
+    routing = RoutingState()
+    decided(AGREED, inquiry(1), routing)
+    again = decided(AGREED, inquiry(2, contact=Contact(email="jo@example.com", phone="+32470")), routing)
     assert isinstance(again.event, LeadMerged)
     assert (again.event.rep, again.event.lead_version, again.event.inquiry_id) == ("ann", 2, "inq_2")
     assert again.lead.contact.phone == "+32470"
     assert again.lead.contact.seniority == "director"
-    assert desk.turns["benelux"].number == 1
+    assert routing.turns["benelux"].number == 1
 
 
 def test_an_inquiry_accepted_before_the_first_one_that_was_read_moves_the_start_of_its_lead() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(1), desk)
+    routing = RoutingState()
+    decided(AGREED, inquiry(1), routing)
     for number, minutes, given in ((2, 2, None), (3, -5, -5), (4, -3, None), (5, -5, None), (6, -8, -8)):
-        event = decided(AGREED, inquiry(number, accepted_at=NOW + timedelta(minutes=minutes)), desk).event
+        event = decided(AGREED, inquiry(number, accepted_at=NOW + timedelta(minutes=minutes)), routing).event
         assert isinstance(event, LeadMerged)
         assert event.received_at == (None if given is None else NOW + timedelta(minutes=given))
-    assert desk.leads["ld_1"].received_at == NOW - timedelta(minutes=8)
-    assert desk.leads["ld_1"].inquiry_id == "inq_1"
+    assert routing.leads["ld_1"].received_at == NOW - timedelta(minutes=8)
+    assert routing.leads["ld_1"].inquiry_id == "inq_1"
 
 
 def test_neither_a_test_nor_an_inquiry_from_before_a_lead_came_back_moves_its_start() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(1), desk)
+    routing = RoutingState()
+    decided(AGREED, inquiry(1), routing)
     earlier = NOW - timedelta(minutes=5)
-    tried = decided(AGREED, inquiry(2, accepted_at=earlier, test=True), desk)
-    desk.keep(replace(desk.leads["ld_1"], state="closed"))
-    decided(AGREED, inquiry(3, accepted_at=NOW + timedelta(days=1)), desk)
-    joined = decided(AGREED, inquiry(4, accepted_at=earlier), desk)
+    tried = decided(AGREED, inquiry(2, accepted_at=earlier, test=True), routing)
+    routing.save(replace(routing.leads["ld_1"], state="closed"))
+    decided(AGREED, inquiry(3, accepted_at=NOW + timedelta(days=1)), routing)
+    joined = decided(AGREED, inquiry(4, accepted_at=earlier), routing)
     for verdict, received_at in ((tried, NOW), (joined, NOW + timedelta(days=1))):
         assert isinstance(verdict.event, LeadMerged)
         assert (verdict.event.received_at, verdict.lead.received_at) == (None, received_at)
 
 
 def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
-    desk = Desk()
-    verdict = decided(AGREED, inquiry(test=True), desk)
+    routing = RoutingState()
+    verdict = decided(AGREED, inquiry(test=True), routing)
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == "a test: valid, rule 'everyone else' would send it to benelux"
-    assert (desk.turns, desk.reps) == ({}, {})
+    assert (routing.turns, routing.reps) == ({}, {})
 
 
-def test_a_rejected_person_is_judged_anew_when_they_ask_again() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(1, consent=None), desk)
-    verdict = decided(AGREED, inquiry(2), desk)
+def test_a_rejected_person_is_judged_again_when_they_ask_again() -> None:
+    routing = RoutingState()
+    decided(AGREED, inquiry(1, consent=None), routing)
+    verdict = decided(AGREED, inquiry(2), routing)
     assert isinstance(verdict.event, LeadAssigned)
     assert (verdict.event.lead_version, verdict.event.generation, verdict.event.cycle) == (2, 1, 1)
 
 
 def test_a_lead_that_sales_ended_begins_a_new_cycle_when_the_person_comes_back() -> None:
-    desk = Desk()
-    first = decided(AGREED, inquiry(1), desk)
-    desk.keep(replace(first.lead, version=2, state="closed", outcome="lost"))
-    assert desk.reps["ann"].open == 0
-    verdict = decided(AGREED, inquiry(2), desk)
+    routing = RoutingState()
+    first = decided(AGREED, inquiry(1), routing)
+    routing.save(replace(first.lead, version=2, state="closed", outcome="lost"))
+    assert routing.reps["ann"].open == 0
+    verdict = decided(AGREED, inquiry(2), routing)
     assert isinstance(verdict.event, LeadAssigned)
     assert (verdict.event.generation, verdict.event.cycle) == (2, 2)
 
 
 def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(), desk)
-    second = moved(desk, Ask("missed"), NOW + timedelta(minutes=30))
+    routing = RoutingState()
+    decided(AGREED, inquiry(), routing)
+    second = moved(routing, ReassignReason("missed"), NOW + timedelta(minutes=30))
     assert second is not None
     assert isinstance(second.event, LeadReassigned)
     assert (second.event.rep.id, second.event.previous_rep, second.event.generation) == ("bob", "ann", 2)
     assert second.event.respond_by == NOW + timedelta(minutes=45)
     assert second.proof.turn is not None
     assert second.proof.turn.passed_over == {"ann": "had the lead and missed the promise"}
-    assert (desk.reps["ann"].open, desk.reps["bob"].open) == (0, 1)
+    assert (routing.reps["ann"].open, routing.reps["bob"].open) == (0, 1)
 
 
-def test_a_lead_that_everybody_in_the_pool_missed_stays_where_it_is() -> None:
-    desk = Desk()
-    decided(AGREED, inquiry(), desk)
-    second = moved(desk, Ask("missed"))
+def test_a_lead_that_everyone_in_the_pool_missed_stays_where_it_is() -> None:
+    routing = RoutingState()
+    decided(AGREED, inquiry(), routing)
+    second = moved(routing, ReassignReason("missed"))
     assert second is not None
     assert second.lead.missed_by == ("ann",)
-    assert moved(desk, Ask("missed")) is None
+    assert moved(routing, ReassignReason("missed")) is None
 
 
 def test_a_lead_in_a_pool_of_one_stays_when_it_is_missed() -> None:
-    desk = Desk()
-    alone = decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), desk).lead
+    routing = RoutingState()
+    alone = decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), routing).lead
     assert alone.rep == "cleo"
-    assert moved(desk, Ask("missed")) is None
+    assert moved(routing, ReassignReason("missed")) is None

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from services.router.domain.accounts import keys_of
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk, contact_keys
+from services.router.domain.routing_state import RoutingState, contact_keys
 from services.scoreboard.domain.leads import clause_of
-from services.scoreboard.domain.summaries import plain
+from services.scoreboard.domain.timeline_text import plain
 from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived
@@ -81,11 +81,11 @@ _inquiries = st.builds(
 @given(inquiry=_inquiries)
 def test_every_inquiry_is_decided_and_its_verdict_can_be_written(name: str, inquiry: InquiryReceived) -> None:
     agreed = agreement(name)
-    desk = Desk()
-    desk.begin()
+    routing = RoutingState()
+    routing.begin()
     contact_keys(inquiry.contact)
     keys_of(inquiry.company, inquiry.contact)
-    verdict = decide(agreed, inquiry, desk, NOW, None)
+    verdict = decide(agreed, inquiry, routing, NOW, None)
     assert verdict.lead.state in ("assigned", "parked", "rejected")
     assert msgspec.json.decode(msgspec.json.encode(verdict.event), type=type(verdict.event)) == verdict.event
     assert msgspec.json.encode(verdict.proof)
@@ -112,9 +112,9 @@ def _decided(text: str) -> object:
         company=Company(name=text, domain=text, country=text, industry=text),
         custom={"need.timeline": text},
     )
-    desk = Desk()
-    desk.begin()
-    return decide(agreement("agreement_full.yaml"), inquiry, desk, NOW, None)
+    routing = RoutingState()
+    routing.begin()
+    return decide(agreement("agreement_full.yaml"), inquiry, routing, NOW, None)
 
 
 @pytest.mark.parametrize("unit", UNITS)

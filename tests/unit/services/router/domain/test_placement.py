@@ -14,9 +14,9 @@ from services.router.domain.accounts import AccountKeys, Accounts, Owned, keys_o
 from services.router.domain.assignment import Turns, take_least_open
 from services.router.domain.availability import Hold, Leave, RepState, free_at, why_not, with_one_less, with_one_more
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk, Owner
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, place
+from services.router.domain.routing_state import Owner, RoutingState
 from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Route
 from shared.domain.calendar import Calendar
 from shared.domain.events import InquiryReceived
@@ -34,14 +34,14 @@ def team(*rules: Route, **changes: Person) -> Agreement:
     return replace(BASE, people={**BASE.people, "ann": ANN, **changes}, routing=(*rules, EVERYBODY))
 
 
-def away(until: datetime | None) -> Desk:
-    return Desk(reps={"ann": RepState(hold=Hold(FRIDAY, until))})
+def away(until: datetime | None) -> RoutingState:
+    return RoutingState(reps={"ann": RepState(hold=Hold(FRIDAY, until))})
 
 
-def returning(limit: Duration | None, desk: Desk, agreed: Agreement | None = None) -> Placement:
+def returning(limit: Duration | None, routing: RoutingState, agreed: Agreement | None = None) -> Placement:
     """Where a lead goes that ann had before."""
     agreed = agreed or team(Route("returning", owner="lead", unless_away_for=limit))
-    return place(agreed, {}, desk, FRIDAY, last=Owner("ann", "benelux", "ld_1", "had the lead before"))
+    return place(agreed, {}, routing, FRIDAY, last=Owner("ann", "benelux", "ld_1", "had the lead before"))
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_an_absence_without_an_end_is_longer_than_any_limit() -> None:
 
 def test_an_owner_who_left_the_team_is_passed_over_with_that_reason() -> None:
     agreed = team(Route("returning", owner="lead"), ann=replace(ANN, active=False))
-    placed = returning(None, Desk(), agreed)
+    placed = returning(None, RoutingState(), agreed)
     assert (placed.rep, placed.skipped[0].why) == ("bob", "ann is no longer in the team")
 
 
 def test_an_owner_keeps_a_lead_also_at_capacity_and_takes_no_turn() -> None:
     agreed = team(Route("returning", owner="lead"), ann=replace(ANN, max_open=1))
-    desk = Desk(reps={"ann": RepState(open=1)})
-    placed = returning(None, desk, agreed)
-    assert (placed.rep, placed.turn, desk.turns) == ("ann", None, {})
+    routing = RoutingState(reps={"ann": RepState(open=1)})
+    placed = returning(None, routing, agreed)
+    assert (placed.rep, placed.turn, routing.turns) == ("ann", None, {})
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,16 @@ def test_an_owner_keeps_a_lead_also_at_capacity_and_takes_no_turn() -> None:
     ],
 )
 def test_only_members_with_what_is_asked_for_take_turns(only: Only, facts: dict[str, object], rep: str | None) -> None:
-    placed = place(team(Route("narrow", "benelux", only=(only,))), facts, Desk(), FRIDAY)
+    placed = place(team(Route("narrow", "benelux", only=(only,))), facts, RoutingState(), FRIDAY)
     assert (placed.rule, placed.rep) == ("narrow", rep)
 
 
 def test_all_narrowings_have_to_be_met() -> None:
     both = (Only("languages", ("en",)), Only("territories", ("BE",)))
     agreed = team(Route("narrow", "benelux", only=both))
-    assert place(agreed, {}, Desk(), FRIDAY).rep is None
+    assert place(agreed, {}, RoutingState(), FRIDAY).rep is None
     agreed = team(Route("narrow", "benelux", only=both), ann=replace(ANN, territories=("be",)))
-    assert place(agreed, {}, Desk(), FRIDAY).rep == "ann"
+    assert place(agreed, {}, RoutingState(), FRIDAY).rep == "ann"
 
 
 # Companies.
@@ -130,8 +130,8 @@ def test_a_company_belongs_to_its_first_owner_by_domain_before_name() -> None:
 
 def test_a_mailbox_provider_is_no_company_and_who_has_no_owner_owns_nothing() -> None:
     assert keys_of(Company(), Contact(email="jo@gmail.com")) == AccountKeys(None, None, None)
-    desk = Desk()
-    lead = decide(BASE, asked("ld_1"), desk, FRIDAY).lead
+    routing = RoutingState()
+    lead = decide(BASE, asked("ld_1"), routing, FRIDAY).lead
     assert owns(lead)
     assert not owns(changed(lead, state="closed", outcome="lost"))
     assert owns(changed(lead, state="closed", outcome="won"))
@@ -210,25 +210,25 @@ def changed(lead: Lead, **changes: object) -> Lead:
 
 
 def test_keeping_a_lead_counts_what_its_owner_holds_and_who_waits() -> None:
-    desk = Desk()
-    lead = decide(BASE, asked("ld_1"), desk, FRIDAY).lead
+    routing = RoutingState()
+    lead = decide(BASE, asked("ld_1"), routing, FRIDAY).lead
     rep = str(lead.rep)
-    desk.keep(changed(lead, stage="sal"))
-    assert (desk.state(rep).open, desk.ended) == (1, set())
-    desk.keep(changed(lead, state="parked", rep=None))
-    assert (desk.state(rep).open, desk.waiting, desk.ended) == (0, {"benelux": 1}, {"ld_1"})
-    desk.keep(changed(lead, state="closed", rep=None))
-    assert (desk.state(rep).open, desk.waiting) == (0, {"benelux": 0})
-    assert list(desk.changed) == ["ld_1"]
+    routing.save(changed(lead, stage="sal"))
+    assert (routing.state(rep).open, routing.ended) == (1, set())
+    routing.save(changed(lead, state="parked", rep=None))
+    assert (routing.state(rep).open, routing.waiting, routing.ended) == (0, {"benelux": 1}, {"ld_1"})
+    routing.save(changed(lead, state="closed", rep=None))
+    assert (routing.state(rep).open, routing.waiting) == (0, {"benelux": 0})
+    assert list(routing.changed) == ["ld_1"]
 
 
-def test_a_person_stays_known_by_every_address_and_number_they_came_by() -> None:
-    desk = Desk()
-    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+321"), desk, FRIDAY)
-    decide(BASE, asked("ld_2", email="jo@home.test", phone="+321"), desk, FRIDAY)
-    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+322"), desk, FRIDAY)
-    assert desk.leads["ld_1"].other_keys == ("e:jo@home.test", "p:+322")
+def test_a_person_stays_known_by_every_route_and_number_they_came_by() -> None:
+    routing = RoutingState()
+    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+321"), routing, FRIDAY)
+    decide(BASE, asked("ld_2", email="jo@home.test", phone="+321"), routing, FRIDAY)
+    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+322"), routing, FRIDAY)
+    assert routing.leads["ld_1"].other_keys == ("e:jo@home.test", "p:+322")
     for number, contact in enumerate([{"email": "jo@home.test"}, {"phone": "+322"}], start=3):
-        verdict = decide(BASE, asked(f"ld_{number}", **contact), desk, FRIDAY)
+        verdict = decide(BASE, asked(f"ld_{number}", **contact), routing, FRIDAY)
         assert (verdict.proof.verdict, verdict.lead.lead_id) == ("merged", "ld_1")
-    assert sum(state.open for state in desk.reps.values()) == 1
+    assert sum(state.open for state in routing.reps.values()) == 1

@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from services.router.domain.decision import decide
-from services.router.domain.desk import Desk
 from services.router.domain.lead import Lead
-from services.router.domain.proof import Ask
-from services.router.domain.simulation import NOTHING, Outcome, Summary, why
-from services.router.domain.simulation_promises import Fact, Move, missed, moves, still_asked
-from services.router.simulation.showing import page, text
+from services.router.domain.proof import ReassignReason
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.simulation import NOTHING, LeadOutcome, Summary, reason_text
+from services.router.domain.simulation_promises import LadderMove, PromiseFact, ladder_moves, missed_promises, still_due
+from services.router.simulation.report import page, text
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import Watch, opened
 from shared.domain.agreement import Agreement
@@ -35,17 +35,19 @@ def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
         contact=Contact(email="jo@example.com"),
         consent=Consent(basis="opt_in"),
     )
-    verdict = decide(agreed, inquiry, Desk(), NOW)
+    verdict = decide(agreed, inquiry, RoutingState(), NOW)
     assert isinstance(verdict.event, LeadAssigned)
     return verdict.lead, verdict.event
 
 
-def found(*facts: Fact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)) -> tuple[str, ...]:
-    return missed(AGREED, assigned()[0], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
+def found(
+    *facts: PromiseFact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)
+) -> tuple[str, ...]:
+    return missed_promises(AGREED, assigned()[0], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
 
 
-def call(after: timedelta, kind: str = "call") -> Fact:
-    return Fact(kind, NOW + after)
+def call(after: timedelta, kind: str = "call") -> PromiseFact:
+    return PromiseFact(kind, NOW + after)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def call(after: timedelta, kind: str = "call") -> Fact:
     ],
 )
 def test_a_promise_is_missed_when_nothing_kept_or_ended_it_in_time(
-    facts: tuple[Fact, ...], breached: tuple[str, ...]
+    facts: tuple[PromiseFact, ...], breached: tuple[str, ...]
 ) -> None:
     assert found(*facts) == breached
 
@@ -76,9 +78,9 @@ def test_a_promise_is_not_missed_by_an_owner_who_no_longer_had_the_lead_nor_befo
 
 def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
     lead = replace(assigned()[0], generation=2)
-    answered = [Fact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
+    answered = [PromiseFact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
     later = NOW + timedelta(days=1)
-    assert missed(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
+    assert missed_promises(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
 
 
 @pytest.mark.parametrize("move", ["15 minutes", "2 business hours", "3 days"])
@@ -87,23 +89,23 @@ def test_a_replay_moves_leads_when_the_monitor_asks_for_it(move: str) -> None:
     lead, event = assigned(agreed)
     [watched] = opened(event, agreed, Watch(0, NOW, TOLERANCE))
     asked = [level.due_at + watched.tolerance for level in levels(agreed, watched) if level.move_within]
-    assert [move.at for move in moves(agreed, lead, TOLERANCE)] == asked
+    assert [move.at for move in ladder_moves(agreed, lead, TOLERANCE)] == asked
     assert len(asked) == 1
 
 
 def test_an_answer_however_late_keeps_the_lead_where_it_is() -> None:
     lead = assigned()[0]
-    [move] = moves(AGREED, lead, TOLERANCE)
-    assert move == Move(DUE + timedelta(minutes=15) + TOLERANCE, "first_response")
-    assert still_asked(AGREED, lead, [], move, timedelta())
-    assert not still_asked(AGREED, lead, [call(timedelta(minutes=20))], move, timedelta())
-    assert still_asked(AGREED, lead, [call(timedelta(minutes=31))], move, timedelta())
+    [move] = ladder_moves(AGREED, lead, TOLERANCE)
+    assert move == LadderMove(DUE + timedelta(minutes=15) + TOLERANCE, "first_response")
+    assert still_due(AGREED, lead, [], move, timedelta())
+    assert not still_due(AGREED, lead, [call(timedelta(minutes=20))], move, timedelta())
+    assert still_due(AGREED, lead, [call(timedelta(minutes=31))], move, timedelta())
 
 
-HAD = Outcome("assigned", "mql", "ann", "benelux", "everyone else", DUE, (), "her turn")
+HAD = LeadOutcome("assigned", "mql", "ann", "benelux", "everyone else", DUE, (), "her turn")
 
 
-def compared(*pairs: tuple[Outcome, Outcome]) -> Summary:
+def compared(*pairs: tuple[LeadOutcome, LeadOutcome]) -> Summary:
     summary = Summary("as recorded", "test version 2", None, NOW)
     lead = assigned()[0]
     for before, after in pairs:
@@ -113,7 +115,7 @@ def compared(*pairs: tuple[Outcome, Outcome]) -> Summary:
 
 def test_differences_are_counted_by_what_differs_and_groups_on_both_sides() -> None:
     turn = replace(HAD, owner="bob")
-    refused = Outcome("rejected", "inquiry", None, None, None, None, (), "score")
+    refused = LeadOutcome("rejected", "inquiry", None, None, None, None, (), "score")
     late = replace(HAD, breached=("first_response",))
     summary = compared((HAD, HAD), (HAD, turn), (HAD, refused), (HAD, late))
     assert (summary.leads, summary.differ, summary.turn_only) == (4, 3, 1)
@@ -137,12 +139,12 @@ def test_an_id_that_ceased_both_times_is_no_lead_and_one_that_ceased_once_differ
 
 def test_reasons_keep_what_people_wrote_to_themselves() -> None:
     said = {"rule": "everyone else", "rep": "bob", "turn": "next by weighted turns"}
-    ask = Ask("declined", by="ann", reason="Jo Peeters is my cousin")
-    assert why("reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", ask=ask, **said) == (
-        "its owner gave it back; rule 'everyone else': bob is next by weighted turns"
-    )
+    cause = ReassignReason("declined", by="ann", reason="Jo Peeters is my cousin")
+    assert reason_text(
+        "reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", cause=cause, **said
+    ) == ("its owner gave it back; rule 'everyone else': bob is next by weighted turns")
     owned = {"rule": "known account", "rep": "ann", "turn": None}
-    assert "peeters" not in why("assigned", "ann owns the company (peeters.example)", ask=None, **owned)
+    assert "peeters" not in reason_text("assigned", "ann owns the company (peeters.example)", cause=None, **owned)
 
 
 def test_a_page_escapes_what_comes_from_outside() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scoreboard.domain.conservation import conserve
-from services.scoreboard.domain.counting import ALL, difference
-from services.scoreboard.domain.inquiries import Inquiry, accept, counts_for, decide, inquiry_in, quarantine, receive
+from services.scoreboard.domain.counters import ALL, difference
+from services.scoreboard.domain.inquiries import InquiryRow, accept, counts_for, decide, inquiry_in, quarantine, receive
 from shared.domain.events import InquiryReceived, RecordQuarantined
 from tests.unit.services.scoreboard.facts import (
     after,
@@ -24,16 +24,16 @@ from tests.unit.services.scoreboard.facts import (
 )
 
 
-def tell(events: Sequence[Any]) -> tuple[dict[str, Inquiry], Counter[tuple[str, str]]]:
+def tell(events: Sequence[Any]) -> tuple[dict[str, InquiryRow], Counter[tuple[str, str]]]:
     """Apply the events one by one, keeping counters by difference as the store does."""
-    known: dict[str, Inquiry] = {}
+    known: dict[str, InquiryRow] = {}
     counters: Counter[tuple[str, str]] = Counter()
     for event in events:
         found = inquiry_in(event) if isinstance(event, RecordQuarantined) else None
         if isinstance(event, RecordQuarantined) and found is None:
             continue
         key = found.inquiry_id if found else event.inquiry_id
-        was = known.get(key, Inquiry(inquiry_id=key))
+        was = known.get(key, InquiryRow(inquiry_id=key))
         if isinstance(event, InquiryReceived):
             now = receive(was, event)
         elif found:
@@ -83,7 +83,7 @@ def test_an_inquiry_that_stayed_in_the_spool_is_received_and_quarantined() -> No
 
 
 def test_each_acceptance_of_an_inquiry_counts_once() -> None:
-    once = accept(accept(Inquiry(inquiry_id="in_1"), "a/1"), "a/1")
+    once = accept(accept(InquiryRow(inquiry_id="in_1"), "a/1"), "a/1")
     twice = accept(once, "b/1")
     assert [Counter(counts_for(i))[ALL, "acceptances"] for i in (once, twice)] == [1, 2]
 
@@ -123,7 +123,7 @@ def test_an_older_verdict_that_comes_late_changes_nothing() -> None:
     assert (found.assigned, found.parked) == (1, 0)
 
 
-def test_a_payload_set_aside_at_the_door_is_one_received_and_one_quarantined() -> None:
+def test_a_payload_set_aside_at_the_endpoint_is_one_received_and_one_quarantined() -> None:
     found = equation([quarantined("ingest", "source:website", record_type=None)])
     assert (found.received, found.quarantined, found.balanced) == (1, 1, True)
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from services.scoreboard.domain.counting import ALL
-from services.scoreboard.domain.leads import Lead, act, clause_of, counts_for, join, settle
+from services.scoreboard.domain.counters import ALL
+from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, join, settle
 from shared.domain.events import ActivityRecorded
 from tests.unit.services.scoreboard.facts import activity, after, assigned, merged, parked, reassigned, rejected
 
-LEAD = Lead(lead_id="ld_1")
+LEAD = LeadRow(lead_id="ld_1")
 
 
-def told(events: Iterable[Any], lead: Lead = LEAD) -> Lead:
+def told(events: Iterable[Any], lead: LeadRow = LEAD) -> LeadRow:
     """The lead after these events."""
     for event in events:
         lead = act(lead, event) if isinstance(event, ActivityRecorded) else settle(lead, event)
     return lead
 
 
-def counts(lead: Lead) -> list[str]:
+def counts(lead: LeadRow) -> list[str]:
     """The names of the counters it is in."""
     found = Counter(counts_for(lead))
     assert all(period == ALL for period, _ in found)

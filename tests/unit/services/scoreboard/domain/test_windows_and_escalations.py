@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from services.scoreboard.domain.promises import Escalation, Window, climb, counts_for, run
+from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run
 from shared.domain.events import BreachRetracted, WindowCancelled, WindowWarned
 from tests.unit.services.scoreboard.facts import acknowledged, after, breached, closed, met, opened, raised
 
 
-def window(*events: Any) -> Window:
-    found = Window(window_id="wi_ld_1")
+def window(*events: Any) -> WindowRow:
+    found = WindowRow(window_id="wi_ld_1")
     for event in events:
         found = run(found, event)
     return found
 
 
-def escalation(*events: Any) -> Escalation:
-    found = Escalation(escalation_id="es_ld_1")
+def escalation(*events: Any) -> EscalationRow:
+    found = EscalationRow(escalation_id="es_ld_1")
     for event in events:
         found = climb(found, event)
     return found

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
-from services.sla_monitor.domain.settlement import Case, hear, move_start, open_case, settle
-from services.sla_monitor.domain.watermark import Mark, newest, watermarks
+from services.sla_monitor.domain.settlement import WindowState, apply_fact, move_start, open_window, settle
+from services.sla_monitor.domain.watermark import Watermark, newest, watermarks
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
-from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, at, fact, window
+from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, at, fact, window
 
 DECIDED = 902
 KINDS = ("call", "email", "meeting", "note")
@@ -54,9 +54,9 @@ class Monitor:
     """The rules with what the store would keep, and the events they announced."""
 
     def __init__(self, watched: Window) -> None:
-        self.case = open_case(watched, (), LADDER)
+        self.case = open_window(watched, (), LADDER)
         self.facts: list[Fact] = []
-        self.marks = {"a": Mark(3, "a", at(-100)), "b": Mark(3, "b", at(-100))}
+        self.marks = {"a": Watermark(3, "a", at(-100)), "b": Watermark(3, "b", at(-100))}
         self.now = at(0)
         self.events: list[object] = []
 
@@ -66,9 +66,9 @@ class Monitor:
             self._keep(move_start(self._loaded(), self.facts, self.now))
         elif told.fact is not None:
             self.facts.append(told.fact)
-            self._keep(hear(self._loaded(), told.fact, self.now))
+            self._keep(apply_fact(self._loaded(), told.fact, self.now))
         else:
-            said = Mark(3, instance, told.upto)
+            said = Watermark(3, instance, told.upto)
             self.marks[instance] = newest([self.marks[instance], said])[(3, instance)]
 
     def look(self) -> None:
@@ -76,12 +76,12 @@ class Monitor:
         while self.case.window.look_at is not None and self.case.window.look_at <= min(self.now, watermark):
             self._keep(settle(self._loaded(), self.facts, LADDER, now=self.now, watermark=watermark))
 
-    def _loaded(self) -> Case:
-        return Case(self.case.window, self.case.escalation)
+    def _loaded(self) -> WindowState:
+        return WindowState(self.case.window, self.case.escalation)
 
-    def _keep(self, case: Case) -> None:
-        self.case = case
-        self.events += [envelope.event for envelope in case.announced]
+    def _keep(self, state: WindowState) -> None:
+        self.case = state
+        self.events += [envelope.event for envelope in state.announced]
 
     def count(self, kind: type) -> int:
         return sum(isinstance(event, kind) for event in self.events)

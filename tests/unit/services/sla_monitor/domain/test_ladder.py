@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from services.sla_monitor.domain.ladder import levels
 from shared.domain.agreement import Duration, Ladder, Promise, Step
-from tests.unit.services.sla_monitor.cases import FIRST_RESPONSE, T0, agreement, assigned, at, waiting, window
+from tests.unit.services.sla_monitor.window_states import FIRST_RESPONSE, T0, agreement, assigned, at, waiting, window
 
 
 def seconds(*steps: Step, repeats: int = 0, every_s: int = 0) -> list[float]:

@@ -6,15 +6,23 @@ from services.sla_monitor.domain.opening import dispute, disputed, opened, parke
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement
 from shared.domain.events import RepRef
-from tests.unit.services.sla_monitor import cases
-from tests.unit.services.sla_monitor.cases import ATTEMPTS, DISPOSITION, FIRST_RESPONSE, agreement, assigned, at, fact
+from tests.unit.services.sla_monitor import window_states
+from tests.unit.services.sla_monitor.window_states import (
+    ATTEMPTS,
+    DISPOSITION,
+    FIRST_RESPONSE,
+    agreement,
+    assigned,
+    at,
+    fact,
+)
 
 DEAL = agreement(FIRST_RESPONSE, ATTEMPTS, DISPOSITION)
 
 
 def windows(deal: Agreement = DEAL, generation: int = 1, rep: str = "ann", seconds: float = 0) -> list[Window]:
     who = RepRef(rep, f"{rep}@acme.example")
-    return opened(assigned(generation=generation, rep=who, assigned_at=at(seconds)), deal, cases.watch())
+    return opened(assigned(generation=generation, rep=who, assigned_at=at(seconds)), deal, window_states.watch())
 
 
 def test_an_owner_has_a_window_for_every_promise_of_sales() -> None:
@@ -29,26 +37,26 @@ def test_an_owner_has_a_window_for_every_promise_of_sales() -> None:
     assert windows() == found
 
 
-def test_the_owner_of_a_queue_has_to_find_somebody_for_a_lead_that_waits_in_it() -> None:
-    waits = cases.waiting()
+def test_the_owner_of_a_queue_has_to_find_someone_for_a_lead_that_waits_in_it() -> None:
+    waits = window_states.waiting()
     assert (waits.promise, waits.side, waits.owner, waits.generation) == ("triage", "operations", "mia", 0)
     assert (waits.opened_at, waits.due_at, waits.fault) == (at(0), at(900), "rep")
-    assert cases.waiting(cases.parked(lead_version=2)).window_id != waits.window_id
-    assert cases.waiting(known_at=at(5)).window_id == waits.window_id
+    assert window_states.waiting(window_states.parked(lead_version=2)).window_id != waits.window_id
+    assert window_states.waiting(known_at=at(5)).window_id == waits.window_id
 
 
 def test_without_a_promised_triage_or_a_known_queue_nobody_owes_it() -> None:
-    assert parked(cases.parked(), replace(DEAL, operations={}), cases.watch()) is None
-    assert parked(cases.parked(queue="elsewhere"), DEAL, cases.watch()) is None
+    assert parked(window_states.parked(), replace(DEAL, operations={}), window_states.watch()) is None
+    assert parked(window_states.parked(queue="elsewhere"), DEAL, window_states.watch()) is None
 
 
 def test_a_dispute_is_answered_by_the_last_rep_who_had_the_lead() -> None:
     held = [*windows(), *windows(generation=2, rep="bob", seconds=100), *windows(generation=3, rep="mia", seconds=900)]
     about = fact("disputed", 500)
-    holder = disputed([*held, cases.waiting()], about)
+    holder = disputed([*held, window_states.waiting()], about)
     assert holder is not None
     assert (holder.owner, holder.generation) == ("bob", 2)
-    asked = dispute(holder, about, DEAL, cases.watch())
+    asked = dispute(holder, about, DEAL, window_states.watch())
     assert asked is not None
     assert (asked.promise, asked.side, asked.owner, asked.generation) == ("disputes", "operations", "bob", 0)
     assert (asked.kinds, asked.opened_at, asked.due_at) == (("accepted", "rejected"), at(500), at(1400))
@@ -56,5 +64,5 @@ def test_a_dispute_is_answered_by_the_last_rep_who_had_the_lead() -> None:
 
 def test_a_dispute_about_a_lead_that_nobody_had_or_without_a_promise_opens_nothing() -> None:
     about = fact("disputed", 500)
-    assert disputed([cases.waiting()], about) is None
-    assert dispute(windows()[0], about, replace(DEAL, operations={}), cases.watch()) is None
+    assert disputed([window_states.waiting()], about) is None
+    assert dispute(windows()[0], about, replace(DEAL, operations={}), window_states.watch()) is None

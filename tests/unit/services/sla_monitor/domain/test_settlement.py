@@ -7,7 +7,7 @@ import pytest
 
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import Level, levels
-from services.sla_monitor.domain.settlement import Case, hear, open_case, release, settle, supersede
+from services.sla_monitor.domain.settlement import WindowState, apply_fact, open_window, release, settle, supersede
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.events import (
     BreachRetracted,
@@ -20,78 +20,78 @@ from shared.domain.events import (
     WindowOpened,
     WindowWarned,
 )
-from tests.unit.services.sla_monitor.cases import ATTEMPTS, T0, agreement, at, fact, waiting, window
+from tests.unit.services.sla_monitor.window_states import ATTEMPTS, T0, agreement, at, fact, waiting, window
 
 LADDER = levels(agreement(), window())
 
 
-def fresh(case: Case) -> Case:
+def fresh(state: WindowState) -> WindowState:
     """The case as it is loaded again."""
-    return Case(case.window, case.escalation)
+    return WindowState(state.window, state.escalation)
 
 
-def start(*facts: Fact, watched: Window | None = None) -> Case:
-    return open_case(watched or window(), facts, LADDER)
+def start(*facts: Fact, watched: Window | None = None) -> WindowState:
+    return open_window(watched or window(), facts, LADDER)
 
 
 def settled(
-    case: Case, seconds: float, *facts: Fact, watermark: float | None = None, ladder: Sequence[Level] = LADDER
-) -> Case:
+    state: WindowState, seconds: float, *facts: Fact, watermark: float | None = None, ladder: Sequence[Level] = LADDER
+) -> WindowState:
     now, complete = at(seconds), at(seconds if watermark is None else watermark)
-    return settle(fresh(case), facts, ladder, now=now, watermark=complete)
+    return settle(fresh(state), facts, ladder, now=now, watermark=complete)
 
 
-def said(case: Case) -> list[type]:
-    return [type(envelope.event) for envelope in case.announced]
+def said(state: WindowState) -> list[type]:
+    return [type(envelope.event) for envelope in state.announced]
 
 
-def raised(case: Case) -> list[EscalationRaised]:
-    return [envelope.event for envelope in case.announced if isinstance(envelope.event, EscalationRaised)]
+def raised(state: WindowState) -> list[EscalationRaised]:
+    return [envelope.event for envelope in state.announced if isinstance(envelope.event, EscalationRaised)]
 
 
-def breached(seconds: float = 903) -> Case:
+def breached(seconds: float = 903) -> WindowState:
     return settled(start(), seconds)
 
 
 def test_a_window_opens_and_wants_its_first_look_at_the_warning() -> None:
-    case = start()
-    assert said(case) == [WindowOpened]
-    assert case.window.look_at == at(602)
+    state = start()
+    assert said(state) == [WindowOpened]
+    assert state.window.look_at == at(602)
 
 
 def test_a_fact_that_came_before_the_assignment_meets_the_window_at_once() -> None:
-    case = start(fact("call", -1))
-    assert said(case) == [WindowOpened, WindowMet]
-    assert case.announced[1].time == at(-1)
+    state = start(fact("call", -1))
+    assert said(state) == [WindowOpened, WindowMet]
+    assert state.announced[1].time == at(-1)
 
 
 def test_the_rep_is_warned_once_and_then_the_deadline_is_looked_at() -> None:
-    case = settled(start(), 650)
-    assert said(case) == [WindowWarned]
-    assert [(f.level.level, f.outcome) for f in case.fired] == [(1, "warned")]
-    assert case.window.look_at == case.window.verdict_at
-    assert said(settled(case, 700)) == []
+    state = settled(start(), 650)
+    assert said(state) == [WindowWarned]
+    assert [(f.level.level, f.outcome) for f in state.fired] == [(1, "warned")]
+    assert state.window.look_at == state.window.verdict_at
+    assert said(settled(state, 700)) == []
 
 
-def test_a_warning_waits_for_the_facts_and_is_not_given_to_somebody_who_answered() -> None:
+def test_a_warning_waits_for_the_facts_and_is_not_given_to_someone_who_answered() -> None:
     assert said(settled(start(), 650, watermark=601)) == []
     assert said(settled(start(), 650, fact("call", 599))) == [WindowMet]
 
 
 def test_a_breach_raises_the_escalation_with_the_time_it_was_due_and_the_time_it_was_seen() -> None:
-    case = settled(settled(start(), 650), 903)
-    assert said(case) == [WindowBreached, EscalationRaised]
-    breach, told = (envelope.event for envelope in case.announced)
+    state = settled(settled(start(), 650), 903)
+    assert said(state) == [WindowBreached, EscalationRaised]
+    breach, told = (envelope.event for envelope in state.announced)
     assert isinstance(breach, WindowBreached)
     assert (breach.at, breach.detected_at, breach.fault) == (at(900), at(903), "rep")
     assert isinstance(told, EscalationRaised)
     assert (told.due_at, told.at, told.told, told.page) == (at(900), at(903), ("rep", "manager"), False)
-    assert case.window.look_at == at(1802)
+    assert state.window.look_at == at(1802)
 
 
 def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time() -> None:
-    case = settled(start(), 99_999)
-    assert said(case) == [
+    state = settled(start(), 99_999)
+    assert said(state) == [
         WindowWarned,
         WindowBreached,
         EscalationRaised,
@@ -101,16 +101,16 @@ def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time
         EscalationRaised,
         EscalationRaised,
     ]
-    assert [(e.level, (e.due_at - T0).total_seconds()) for e in raised(case)] == [
+    assert [(e.level, (e.due_at - T0).total_seconds()) for e in raised(state)] == [
         (2, 900),
         (3, 1800),
         (4, 4500),
         (4, 6300),
         (4, 8100),
     ]
-    assert len({envelope.id for envelope in case.announced}) == 8
-    assert case.window.look_at is None
-    assert said(settled(case, 999_999)) == []
+    assert len({envelope.id for envelope in state.announced}) == 8
+    assert state.window.look_at is None
+    assert said(settled(state, 999_999)) == []
 
 
 def test_a_level_waits_until_no_answer_can_be_on_its_way() -> None:
@@ -125,12 +125,12 @@ def test_a_move_names_the_generation_that_it_is_about() -> None:
 
 
 def test_a_late_answer_closes_the_escalation_and_stops_the_ladder() -> None:
-    case = hear(fresh(breached()), fact("call", 1000), at(1001))
-    [closed] = [envelope.event for envelope in case.announced]
+    state = apply_fact(fresh(breached()), fact("call", 1000), at(1001))
+    [closed] = [envelope.event for envelope in state.announced]
     assert isinstance(closed, EscalationClosed)
     assert (closed.reason, closed.at) == ("answered late", at(1000))
-    assert (case.window.state, case.window.look_at) == ("breached", None)
-    assert said(hear(fresh(case), fact("call", 1100), at(1101))) == []
+    assert (state.window.state, state.window.look_at) == ("breached", None)
+    assert said(apply_fact(fresh(state), fact("call", 1100), at(1101))) == []
 
 
 def test_an_answer_known_before_the_breach_is_leaves_nobody_to_be_told() -> None:
@@ -138,9 +138,9 @@ def test_an_answer_known_before_the_breach_is_leaves_nobody_to_be_told() -> None
 
 
 def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> None:
-    case = breached()
-    assert case.escalation is not None
-    taken = Case(case.window, escalation.acknowledged(case.escalation, by="mia", until=at(2000)))
+    state = breached()
+    assert state.escalation is not None
+    taken = WindowState(state.window, escalation.acknowledged(state.escalation, by="mia", until=at(2000)))
     later = settled(taken, 1803)
     assert said(later) == [MoveRequested]
     assert later.fired[0].outcome == "silenced"
@@ -151,9 +151,9 @@ def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> 
 
 
 def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalation_in_hands() -> None:
-    case = breached()
-    assert case.escalation is not None
-    taken = Case(case.window, escalation.acknowledged(case.escalation, by="mia", until=None))
+    state = breached()
+    assert state.escalation is not None
+    taken = WindowState(state.window, escalation.acknowledged(state.escalation, by="mia", until=None))
     later = settled(taken, 4503)
     assert said(later) == [MoveRequested, EscalationRaised]
     assert later.escalation is not None
@@ -161,69 +161,69 @@ def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalati
 
 
 def test_a_new_owner_cancels_the_window_or_closes_its_escalation() -> None:
-    case = supersede(fresh(start()), at(500), at(501))
-    assert said(case) == [WindowCancelled]
-    case = supersede(fresh(breached()), at(1900), at(1901))
-    assert said(case) == [EscalationClosed]
-    assert case.window.look_at is None
+    state = supersede(fresh(start()), at(500), at(501))
+    assert said(state) == [WindowCancelled]
+    state = supersede(fresh(breached()), at(1900), at(1901))
+    assert said(state) == [EscalationClosed]
+    assert state.window.look_at is None
 
 
 def test_a_new_owner_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
-    case = supersede(fresh(start()), at(903), at(903))
-    assert said(case) == []
-    assert said(settled(case, 905)) == [WindowBreached]
-    assert settled(case, 905).window.look_at is None
+    state = supersede(fresh(start()), at(903), at(903))
+    assert said(state) == []
+    assert said(settled(state, 905)) == [WindowBreached]
+    assert settled(state, 905).window.look_at is None
 
 
 def test_a_fact_that_disproves_a_breach_retracts_it_with_the_same_id() -> None:
-    case = breached()
-    back = hear(fresh(case), fact("call", 800), at(5000))
+    state = breached()
+    back = apply_fact(fresh(state), fact("call", 800), at(5000))
     assert said(back) == [BreachRetracted, EscalationClosed]
     assert isinstance(back.announced[0].event, BreachRetracted)
-    assert back.announced[0].event.breach_id == case.window.breach_id
+    assert back.announced[0].event.breach_id == state.window.breach_id
     assert (back.window.state, back.window.met_by) == ("met", "call@800")
-    assert said(hear(fresh(back), fact("call", 700), at(5001))) == []
+    assert said(apply_fact(fresh(back), fact("call", 700), at(5001))) == []
 
 
-def trying(*facts: Fact) -> Case:
+def trying(*facts: Fact) -> WindowState:
     return start(*facts, watched=window(deal=agreement(ATTEMPTS)))
 
 
 def test_a_count_goes_on_from_what_came_before_the_assignment_and_is_kept_between_facts() -> None:
-    case = trying(fact("call", -1))
-    assert (said(case), case.window.done) == ([WindowOpened], 1)
-    case = hear(fresh(case), fact("call", 10), at(11))
-    assert (said(case), case.window.done) == ([], 2)
-    case = hear(fresh(case), fact("email", 20), at(21))
-    assert said(case) == [WindowMet]
-    assert isinstance(case.announced[0].event, WindowMet)
-    assert (case.announced[0].event.met_by, case.announced[0].event.at) == ("email@20", at(20))
+    state = trying(fact("call", -1))
+    assert (said(state), state.window.done) == ([WindowOpened], 1)
+    state = apply_fact(fresh(state), fact("call", 10), at(11))
+    assert (said(state), state.window.done) == ([], 2)
+    state = apply_fact(fresh(state), fact("email", 20), at(21))
+    assert said(state) == [WindowMet]
+    assert isinstance(state.announced[0].event, WindowMet)
+    assert (state.announced[0].event.met_by, state.announced[0].event.at) == ("email@20", at(20))
 
 
 def test_two_attempts_of_three_are_warned_about_breached_and_closed_by_the_third() -> None:
-    case = trying(fact("call", 1), fact("call", 2))
-    assert said(settled(case, 650)) == [WindowWarned]
-    assert settled(case, 650, fact("call", 3)).window.done == 3
-    case = settled(case, 903)
-    assert said(case) == [WindowWarned, WindowBreached, EscalationRaised]
-    assert said(hear(fresh(case), fact("call", 2), at(904))) == []
-    assert said(hear(fresh(case), fact("note", 950), at(951))) == []
-    assert said(hear(fresh(case), fact("call", 950), at(951))) == [EscalationClosed]
-    assert said(hear(fresh(case), fact("call", 3), at(951))) == [BreachRetracted, EscalationClosed]
+    state = trying(fact("call", 1), fact("call", 2))
+    assert said(settled(state, 650)) == [WindowWarned]
+    assert settled(state, 650, fact("call", 3)).window.done == 3
+    state = settled(state, 903)
+    assert said(state) == [WindowWarned, WindowBreached, EscalationRaised]
+    assert said(apply_fact(fresh(state), fact("call", 2), at(904))) == []
+    assert said(apply_fact(fresh(state), fact("note", 950), at(951))) == []
+    assert said(apply_fact(fresh(state), fact("call", 950), at(951))) == [EscalationClosed]
+    assert said(apply_fact(fresh(state), fact("call", 3), at(951))) == [BreachRetracted, EscalationClosed]
 
 
 def test_a_lead_that_was_assigned_too_late_is_a_breach_that_nobody_is_chased_for() -> None:
-    case = hear(start(watched=waiting()), fact("assigned", 910), at(911))
-    case = settled(fresh(case), 940)
-    assert said(case) == [WindowWarned, WindowBreached]
-    assert case.window.look_at is None
-    retracted = hear(fresh(settled(start(watched=waiting()), 940)), fact("assigned", 800), at(950))
+    state = apply_fact(start(watched=waiting()), fact("assigned", 910), at(911))
+    state = settled(fresh(state), 940)
+    assert said(state) == [WindowWarned, WindowBreached]
+    assert state.window.look_at is None
+    retracted = apply_fact(fresh(settled(start(watched=waiting()), 940)), fact("assigned", 800), at(950))
     assert said(retracted) == [BreachRetracted, EscalationClosed]
 
 
 def test_an_end_before_the_deadline_says_why() -> None:
-    case = supersede(fresh(start()), at(500), at(501), "it is lead ld_2 now")
-    [cancelled] = [envelope.event for envelope in case.announced]
+    state = supersede(fresh(start()), at(500), at(501), "it is lead ld_2 now")
+    [cancelled] = [envelope.event for envelope in state.announced]
     assert isinstance(cancelled, WindowCancelled)
     assert cancelled.reason == "it is lead ld_2 now"
 
@@ -233,4 +233,4 @@ def test_a_window_on_hold_waits_and_goes_on_when_released(seconds: float) -> Non
     held = start(watched=msgspec.structs.replace(window(), hold="a record could not be read"))
     assert said(settled(held, seconds)) == []
     assert WindowWarned in said(settled(release(fresh(held)), seconds))
-    assert said(hear(fresh(held), fact("call", 5), at(6))) == [WindowMet]
+    assert said(apply_fact(fresh(held), fact("call", 5), at(6))) == [WindowMet]

@@ -8,16 +8,16 @@ import pytest
 from services.sla_monitor.domain.window import (
     READING_LAG,
     Fact,
-    Verdict,
     Window,
+    WindowVerdict,
     after,
     counting,
-    heard,
-    judged,
     superseded,
+    verdict_now,
+    verdict_on_fact,
 )
 from shared.domain.agreement import Duration
-from tests.unit.services.sla_monitor.cases import ATTEMPTS, agreement, assigned, at, fact, waiting, window
+from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, assigned, at, fact, waiting, window
 
 DUE, DECIDED = 900, 902
 
@@ -29,7 +29,7 @@ def test_a_window_is_the_same_window_however_often_it_is_opened() -> None:
 
 @pytest.mark.parametrize("seconds", [-1, 0, DUE, DUE + 1, DECIDED])
 def test_a_qualifying_fact_up_to_the_deadline_and_the_tolerance_meets_it(seconds: float) -> None:
-    verdict = heard(window(), fact("call", seconds))
+    verdict = verdict_on_fact(window(), fact("call", seconds))
     assert verdict.outcome == "met"
     met = after(window(), verdict)
     assert (met.state, met.ended_at, met.met_by, met.look_at) == ("met", at(seconds), f"call@{seconds}", None)
@@ -44,39 +44,39 @@ def test_a_qualifying_fact_up_to_the_deadline_and_the_tolerance_meets_it(seconds
     ],
 )
 def test_other_facts_leave_it_open_and_say_why(kind: str, seconds: float, why: str) -> None:
-    verdict = heard(window(), fact(kind, seconds))
+    verdict = verdict_on_fact(window(), fact(kind, seconds))
     assert verdict.outcome == "waits"
     assert why in verdict.why
 
 
 def test_a_call_before_a_later_owner_got_the_lead_is_not_theirs() -> None:
     second = window(assigned(generation=2, received_at=at(-500)))
-    assert heard(second, fact("call", -2.001)).outcome == "waits"
-    assert heard(second, fact("call", 0)).outcome == "met"
+    assert verdict_on_fact(second, fact("call", -2.001)).outcome == "waits"
+    assert verdict_on_fact(second, fact("call", 0)).outcome == "met"
 
 
 @pytest.mark.parametrize("generation", [1, 2])
 def test_a_call_counts_although_a_clock_dates_it_before_the_promise_within_the_tolerance(generation: int) -> None:
     watched = window(assigned(generation=generation, received_at=at(0)))
-    assert heard(watched, fact("call", -2)).outcome == "met"
+    assert verdict_on_fact(watched, fact("call", -2)).outcome == "met"
 
 
 def test_a_rejection_by_which_the_owner_before_let_go_does_not_end_the_promise_of_the_next() -> None:
     second = window(assigned(generation=2))
-    assert heard(second, fact("rejected", -0.1)).outcome == "waits"
-    assert heard(second, fact("rejected", 0)).outcome == "cancelled"
+    assert verdict_on_fact(second, fact("rejected", -0.1)).outcome == "waits"
+    assert verdict_on_fact(second, fact("rejected", 0)).outcome == "cancelled"
 
 
 @pytest.mark.parametrize("kind", ["rejected", "won", "lost", "consent_withdrawn"])
 def test_a_lead_that_ended_before_the_deadline_owes_nothing(kind: str) -> None:
-    verdict = heard(window(), fact(kind, 10))
+    verdict = verdict_on_fact(window(), fact(kind, 10))
     assert (verdict.outcome, verdict.why) == ("cancelled", kind.replace("_", " "))
-    assert heard(window(), fact(kind, DECIDED + 1)).outcome == "waits"
+    assert verdict_on_fact(window(), fact(kind, DECIDED + 1)).outcome == "waits"
 
 
 def test_a_rejection_meets_a_promise_that_asks_for_it() -> None:
     asked = msgspec.structs.replace(window(), kinds=("accepted", "rejected"))
-    assert heard(asked, fact("rejected", 10)).outcome == "met"
+    assert verdict_on_fact(asked, fact("rejected", 10)).outcome == "met"
 
 
 @pytest.mark.parametrize(
@@ -89,24 +89,24 @@ def test_a_rejection_meets_a_promise_that_asks_for_it() -> None:
     ],
 )
 def test_a_breach_needs_both_clocks_past_the_deadline(now: datetime, watermark: datetime | None, outcome: str) -> None:
-    assert judged(window(), [], now=now, watermark=watermark).outcome == outcome
+    assert verdict_now(window(), [], now=now, watermark=watermark).outcome == outcome
 
 
 def test_a_late_fact_does_not_save_it_and_a_timely_one_does() -> None:
     late, timely = fact("call", DECIDED + 1), fact("email", 100)
-    assert judged(window(), [late], now=at(2000), watermark=at(2000)).outcome == "breached"
-    verdict = judged(window(), [late, timely], now=at(2000), watermark=at(2000))
+    assert verdict_now(window(), [late], now=at(2000), watermark=at(2000)).outcome == "breached"
+    verdict = verdict_now(window(), [late, timely], now=at(2000), watermark=at(2000))
     assert (verdict.outcome, verdict.fact) == ("met", timely)
 
 
 def test_nothing_is_breached_while_on_hold() -> None:
     held = msgspec.structs.replace(window(), hold="a record could not be read")
-    assert judged(held, [], now=at(2000), watermark=at(2000)).outcome == "waits"
-    assert judged(held, [fact("call", 1)], now=at(2000), watermark=None).outcome == "met"
+    assert verdict_now(held, [], now=at(2000), watermark=at(2000)).outcome == "waits"
+    assert verdict_now(held, [fact("call", 1)], now=at(2000), watermark=None).outcome == "met"
 
 
 def breached() -> Window:
-    return after(window(), judged(window(), [], now=at(1000), watermark=at(1000)))
+    return after(window(), verdict_now(window(), [], now=at(1000), watermark=at(1000)))
 
 
 def test_a_breach_is_stamped_with_the_deadline_and_keeps_one_id() -> None:
@@ -124,22 +124,22 @@ def test_a_breach_is_stamped_with_the_deadline_and_keeps_one_id() -> None:
     ],
 )
 def test_what_a_fact_does_after_the_breach(kind: str, seconds: float, outcome: str, why: str) -> None:
-    verdict = heard(breached(), fact(kind, seconds))
+    verdict = verdict_on_fact(breached(), fact(kind, seconds))
     assert verdict.outcome == outcome
     assert why in verdict.why
 
 
 def test_what_has_ended_stays_ended() -> None:
-    met = after(window(), heard(window(), fact("call", 1)))
-    assert heard(met, fact("rejected", 2)).outcome == "waits"
-    assert judged(met, [], now=at(9999), watermark=at(9999)).outcome == "waits"
+    met = after(window(), verdict_on_fact(window(), fact("call", 1)))
+    assert verdict_on_fact(met, fact("rejected", 2)).outcome == "waits"
+    assert verdict_now(met, [], now=at(9999), watermark=at(9999)).outcome == "waits"
     assert superseded(met, at(3)).outcome == "waits"
 
 
 def test_a_new_owner_before_the_deadline_cancels_and_later_only_closes() -> None:
-    assert superseded(window(), at(DECIDED)) == Verdict("cancelled", "reassigned", at(DECIDED))
+    assert superseded(window(), at(DECIDED)) == WindowVerdict("cancelled", "reassigned", at(DECIDED))
     assert superseded(window(), at(DECIDED + 1)).outcome == "waits"
-    assert superseded(breached(), at(2000)) == Verdict("closed", "reassigned", at(2000))
+    assert superseded(breached(), at(2000)) == WindowVerdict("closed", "reassigned", at(2000))
     assert superseded(window(), at(5), "it is lead ld_2 now").why == "it is lead ld_2 now"
 
 
@@ -151,10 +151,10 @@ def attempts(*facts: Fact, kinds: tuple[str, ...] = ATTEMPTS.met_by) -> Window:
 def test_a_promise_of_several_facts_is_met_by_the_last_of_them_in_time() -> None:
     two = attempts(fact("call", 10), fact("email", 20))
     assert (two.done, two.needed, two.state) == (2, 3, "open")
-    assert "2 of 3" in heard(attempts(fact("call", 10)), fact("email", 20)).why
-    verdict = heard(two, fact("call", DECIDED))
+    assert "2 of 3" in verdict_on_fact(attempts(fact("call", 10)), fact("email", 20)).why
+    verdict = verdict_on_fact(two, fact("call", DECIDED))
     assert (verdict.outcome, verdict.at) == ("met", at(DECIDED))
-    assert heard(two, fact("call", DECIDED + 1)).outcome == "waits"
+    assert verdict_on_fact(two, fact("call", DECIDED + 1)).outcome == "waits"
 
 
 def test_a_fact_that_is_told_twice_counts_once() -> None:
@@ -162,7 +162,7 @@ def test_a_fact_that_is_told_twice_counts_once() -> None:
     two = attempts(call, call, fact("call", 11))
     assert two.done == 2
     assert counting(two, [call]) is two
-    assert heard(two, call).outcome == "waits"
+    assert verdict_on_fact(two, call).outcome == "waits"
 
 
 def test_the_earliest_facts_count_in_whatever_order_they_come() -> None:
@@ -180,29 +180,32 @@ def test_the_earliest_facts_count_in_whatever_order_they_come() -> None:
 @pytest.mark.parametrize("kind", ["meeting", "accepted", "rejected"])
 def test_a_decisive_fact_keeps_a_promise_of_several_at_once_if_it_is_listed(kind: str) -> None:
     listed = attempts(fact("call", 1), kinds=("call", kind))
-    assert heard(listed, fact(kind, 10)).outcome == "met"
-    assert heard(attempts(fact("call", 1)), fact(kind, 10)).outcome != "met"
+    assert verdict_on_fact(listed, fact(kind, 10)).outcome == "met"
+    assert verdict_on_fact(attempts(fact("call", 1)), fact(kind, 10)).outcome != "met"
 
 
 def test_the_fact_that_completes_a_breached_count_retracts_it_in_time_and_closes_it_late() -> None:
     two = attempts(fact("call", 10), fact("email", 20))
-    missed = after(two, judged(two, [], now=at(1000), watermark=at(1000)))
+    missed = after(two, verdict_now(two, [], now=at(1000), watermark=at(1000)))
     assert missed.state == "breached"
-    assert heard(missed, fact("call", 800)).outcome == "retracted"
-    late = heard(missed, fact("call", 2000))
+    assert verdict_on_fact(missed, fact("call", 800)).outcome == "retracted"
+    late = verdict_on_fact(missed, fact("call", 2000))
     assert (late.outcome, late.why, late.at) == ("closed", "answered late", at(2000))
     one = attempts(fact("call", 10))
-    assert heard(after(one, judged(one, [], now=at(1000), watermark=at(1000))), fact("call", 2000)).outcome == "waits"
+    assert (
+        verdict_on_fact(after(one, verdict_now(one, [], now=at(1000), watermark=at(1000))), fact("call", 2000)).outcome
+        == "waits"
+    )
 
 
 def test_a_promise_that_an_assignment_keeps_waits_longer_for_its_verdict() -> None:
     triage = waiting()
     late = at(DECIDED) + READING_LAG
-    assert judged(triage, [], now=late, watermark=late).outcome == "waits"
+    assert verdict_now(triage, [], now=late, watermark=late).outcome == "waits"
     later = late + timedelta(seconds=1)
-    assert judged(triage, [], now=later, watermark=later).outcome == "breached"
-    assert heard(triage, fact("assigned", DECIDED)).outcome == "met"
-    assert heard(triage, fact("assigned", DECIDED + 1)).outcome == "waits"
+    assert verdict_now(triage, [], now=later, watermark=later).outcome == "breached"
+    assert verdict_on_fact(triage, fact("assigned", DECIDED)).outcome == "met"
+    assert verdict_on_fact(triage, fact("assigned", DECIDED + 1)).outcome == "waits"
 
 
 @pytest.mark.parametrize(

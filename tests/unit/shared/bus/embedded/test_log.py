@@ -33,7 +33,7 @@ def test_records_come_back_with_offsets_counted_per_place(tmp_path: Path) -> Non
     with closing(Log(tmp_path / "log.db", PLACES)) as log:
         assert log.append([(FIRST, messages(0, 1)), (SECOND, messages(2))], at_ms=0) == {FIRST: 2, SECOND: 1}
         assert log.append([(FIRST, messages(3)), (FIRST, messages(4))], at_ms=0) == {FIRST: 4}
-        records = log.read([(FIRST, span(1, 4)), (SECOND, span(0, 1))], most=10)
+        records = log.read([(FIRST, span(1, 4)), (SECOND, span(0, 1))], max_records=10)
     assert [(r.partition, r.offset, r.value) for r in records] == [
         (0, 1, b"1"),
         (0, 2, b"3"),
@@ -46,8 +46,14 @@ def test_records_come_back_with_offsets_counted_per_place(tmp_path: Path) -> Non
 def test_a_read_ends_at_the_span_and_at_the_number_asked_for(tmp_path: Path) -> None:
     with closing(Log(tmp_path / "log.db", PLACES)) as log:
         log.append([(FIRST, messages(*range(10))), (SECOND, messages(*range(10)))], at_ms=0)
-        assert [r.offset for r in log.read([(FIRST, span(2, 4))], most=10)] == [2, 3]
-        assert [r.partition for r in log.read([(SECOND, span(8, 10)), (FIRST, span(0, 10))], most=5)] == [1, 1, 0, 0, 0]
+        assert [r.offset for r in log.read([(FIRST, span(2, 4))], max_records=10)] == [2, 3]
+        assert [r.partition for r in log.read([(SECOND, span(8, 10)), (FIRST, span(0, 10))], max_records=5)] == [
+            1,
+            1,
+            0,
+            0,
+            0,
+        ]
 
 
 def test_a_reopened_log_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -73,17 +79,17 @@ def test_a_full_disk_leaves_nothing_half_written_and_offsets_without_a_gap(tmp_p
             log.append([(FIRST, messages(1, size=10)), (SECOND, messages(*range(2, 100), size=1000))], at_ms=0)
         log._writer.execute(f"pragma max_page_count = {pages + 1000}")
         assert log.append([(FIRST, messages(7))], at_ms=0) == {FIRST: 2}
-        assert [r.value for r in log.read([(FIRST, span(0, 9)), (SECOND, span(0, 9))], most=9)] == [b"0", b"7"]
+        assert [r.value for r in log.read([(FIRST, span(0, 9)), (SECOND, span(0, 9))], max_records=9)] == [b"0", b"7"]
 
 
 def test_old_records_are_forgotten_in_bounded_steps_and_the_newest_stays(tmp_path: Path) -> None:
     with closing(Log(tmp_path / "log.db", PLACES)) as log:
         log.append([(FIRST, messages(*range(5))), (SECOND, messages(9))], at_ms=1000)
-        assert log.forget(FIRST, before_ms=1000, most=3) == 0
-        assert log.forget(FIRST, before_ms=1001, most=3) == 3
-        assert log.forget(FIRST, before_ms=1001, most=3) == 1
-        assert log.forget(FIRST, before_ms=1001, most=3) == 0
-        assert log.forget(SECOND, before_ms=1001, most=3) == 0
+        assert log.forget(FIRST, before_ms=1000, max_records=3) == 0
+        assert log.forget(FIRST, before_ms=1001, max_records=3) == 3
+        assert log.forget(FIRST, before_ms=1001, max_records=3) == 1
+        assert log.forget(FIRST, before_ms=1001, max_records=3) == 0
+        assert log.forget(SECOND, before_ms=1001, max_records=3) == 0
     with closing(Log(tmp_path / "log.db", PLACES)) as log:
         assert (log.found[FIRST], log.found[SECOND]) == (span(4, 5, log), span(0, 1, log))
 

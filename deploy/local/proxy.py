@@ -1,0 +1,105 @@
+"""The reverse proxy on this machine: Caddy from a wheel with `deploy/Caddyfile`, so that the separate services answer
+at one address, the same way as in containers.
+"""
+
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from deploy.local.ports import LOOPBACK, exchange, free_ports, refuse_taken
+from deploy.local.process import ComponentError, Process
+
+Service = Literal["ingest", "router", "sla_monitor", "delivery", "scoreboard"]
+
+CADDYFILE = Path(__file__).parent.parent / "Caddyfile"
+
+_READY_WITHIN_S = 20
+# Longer than the grace period in the Caddyfile.
+_STOPPED_WITHIN_S = 15
+
+
+class ReverseProxy:
+    """One address for the services in `upstreams`, each given as `host:port`. Log and Caddy's own files are in
+    `folder`.
+
+    A service that is not among them, or does not answer, is 503 at its paths. The port is a free one unless given.
+    Usable as a context manager that starts and stops.
+    """
+
+    def __init__(
+        self, folder: Path, upstreams: Mapping[Service, str], *, host: str = LOOPBACK, port: int | None = None
+    ) -> None:
+        self.port = port or free_ports(1)[0]
+        self._host = host
+        self._folder = folder.resolve()
+        self._upstreams = dict(upstreams)
+        self._process = Process("front", self._folder)
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The file that holds what Caddy said."""
+        return self._process.log
+
+    @property
+    def pid(self) -> int | None:
+        """Caddy's process id while it runs, else None."""
+        return self._process.pid
+
+    def start(self) -> Self:
+        """Start it and return when `/healthz` answers. Raises PartError if the port is taken or it is not ready
+        within 20 s.
+        """
+        refuse_taken("front", self.port)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unused = f"{LOOPBACK}:1"
+        services: tuple[Service, ...] = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
+        upstreams = {f"FRONT_{name.upper()}": self._upstreams.get(name, unused) for name in services}
+        self._process.start(
+            [_caddy(), "run", "--config", CADDYFILE, "--adapter", "caddyfile"],
+            env={
+                "FRONT_HOST": self._host,
+                "FRONT_PORT": str(self.port),
+                # Where Caddy would otherwise write into the user's home.
+                "XDG_CONFIG_HOME": str(self._folder),
+                "XDG_DATA_HOME": str(self._folder),
+                **upstreams,
+            },
+            ready=self._answers,
+            deadline_s=_READY_WITHIN_S,
+        )
+        return self
+
+    def stop(self) -> None:
+        """Finish what is under way, then end; SIGKILL after 15 s."""
+        self._process.stop(deadline_s=_STOPPED_WITHIN_S)
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        request = b"GET /healthz HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n"
+        return exchange(self.port, request, timeout_s=1).startswith(b"HTTP/1.1 200")
+
+
+def _caddy() -> str:
+    found = shutil.which("caddy", path=sysconfig.get_path("scripts")) or shutil.which("caddy")
+    if found is None:
+        raise ComponentError("front", "the program caddy is not installed. Install requirements-dev.lock.")
+    return found

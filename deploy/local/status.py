@@ -1,0 +1,47 @@
+"""Which parts of a layout keep failing, in a file that an operator and `./baton doctor` read."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Status:
+    """The file at `path`: each part that keeps failing, with the reason and since when. `warn` gets a line for each
+    change. May be used from several threads.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], object]) -> None:
+        self._path = path
+        self._warn = warn
+        self._failing: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def report(self, component: str, reason: str | None) -> None:
+        """`component` keeps failing for `reason`, or, if that is None, runs again."""
+        with self._lock:
+            if reason is None:
+                self._failing.pop(component, None)
+            else:
+                self._failing[component] = {
+                    "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                    "reason": reason,
+                }
+            self._write()
+        self._warn(reason or f"{component} runs again")
+
+    def clear(self) -> None:
+        """Nothing is known to fail: the layout starts or ends."""
+        with self._lock:
+            self._failing.clear()
+            self._path.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        # The disk may be the very thing that is full; what was said on stderr stands without the file.
+        try:
+            new = self._path.with_suffix(".new")
+            new.write_text(json.dumps(self._failing, indent=2) + "\n")
+            new.replace(self._path)
+        except OSError as wrong:
+            self._warn(f"{self._path} can't be written ({wrong.strerror})")

@@ -1,0 +1,42 @@
+"""Asking the running Baton as its administrator."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from shared.domain.errors import Misconfigured, Refused, Unavailable
+from shared.settings import Settings, read
+
+_ANSWERS_WITHIN_S = 30
+
+
+def send(
+    environ: Mapping[str, str], method: str, path: str, url: str | None = None, body: object = None
+) -> httpx.Response:
+    """What the running Baton answers to `body` (as JSON, if there is one); `url` is where it is, else BATON_PUBLIC_URL
+    or this machine.
+
+    Raises `Misconfigured` without the administrator's key, `Unavailable` when nothing answers, `Refused` with the
+    reason when it won't.
+    """
+    settings = read(Settings, environ)
+    if settings.admin_key is None:
+        raise Misconfigured("BATON_ADMIN_KEY is not set. Set it, or BATON_ADMIN_KEY_FILE, to the administrator's key.")
+    base = (url or settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    headers = {"Authorization": f"Bearer {settings.admin_key.get_secret_value()}"}
+    try:
+        answer = httpx.request(method, f"{base}{path}", headers=headers, json=body, timeout=_ANSWERS_WITHIN_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(
+            f"Baton does not answer at {base} ({type(error).__name__}). Start it, or give --url."
+        ) from error
+    if answer.status_code != httpx.codes.OK:
+        raise Refused(_reason(answer))
+    return answer
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"It answered {answer.status_code}. Check --url."

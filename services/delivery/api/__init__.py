@@ -1,0 +1,1 @@
+"""The routes: subscriptions with their deliveries, and the events to pull."""

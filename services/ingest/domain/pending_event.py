@@ -1,0 +1,115 @@
+"""A fact on its way into the spool: complete but for its id and the instant of its acceptance.
+
+The spool's writer knows that instant, so it finishes the event: it puts id and `accepted_at` in front of the JSON
+that the door has written already. Nothing is parsed or written twice.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from services.ingest.domain.identity import digest
+from shared.domain.errors import Refused
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_S = 24 * 60 * 60
+DEDUPE_S = 30 * DAY_S
+"""For how long a key given by the sender makes a repeat a duplicate; longer than any platform's retries."""
+
+LARGEST_EVENT = 512 * 1024
+"""Bytes of one event's JSON. Escaping makes six bytes of one, so what was small when it came may be large when written;
+a quarter of what the log takes leaves room for what the router makes of it."""
+Head = Callable[[str, str, str], str]
+"""Writes the first fields of an event's JSON, given its id and its instant of acceptance, both as JSON, and its key."""
+
+
+class TooLargeToWrite(Refused):
+    """What would have to be written is larger than what is taken."""
+
+    status = 413
+    title = "Too large"
+
+
+class PendingEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door hands to the spool.
+
+    `repeat_key` is the same for a repeat, which is a duplicate for `repeat_s` seconds. Where the sender gave the key,
+    `content` is a digest of what it stands for, which the id contains too (another process may not know the key), and
+    `key_name` says it in words; where the key is made from the bytes, both are empty. `shown_id` is the id that the
+    sender chose. `id` is the id, or its beginning when `timed`: the rest then follows from the key and the instant, as
+    the same bytes mean a new fact later.
+    """
+
+    type: str
+    topic: str
+    lead_id: str
+    repeat_key: str
+    repeat_s: int
+    id: str
+    timed: bool
+    head: Head
+    body: bytes
+    content: str = ""
+    key_name: str = ""
+    shown_id: str = ""
+
+    def id_at(self, at_us: int) -> str:
+        """The id of the fact, if it is accepted `at_us` microseconds after 1970."""
+        return self.id + digest(self.repeat_key, str(at_us))[:24] if self.timed else self.id
+
+    def value_at(self, fact_id: str, at: str) -> str:
+        """The event's JSON with its `fact_id`, accepted at `at` (an instant as JSON)."""
+        return self.head(_quoted(fact_id), at, self.lead_id) + self.body[1:].decode()
+
+
+class KeyReused(Refused):
+    """A key of the sender's that stands for other content already; nothing of the request was kept."""
+
+    def __init__(self, pending_event: PendingEvent, first_id: str, first_lead_id: str) -> None:
+        super().__init__(
+            f"{pending_event.key_name} already stands for {first_id} of lead {first_lead_id}; what was sent now, for "
+            f"lead "
+            f"{pending_event.lead_id}, is something else. Send it under a new key."
+        )
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What became of a draft: its ids, or those of the first when it is a `duplicate`."""
+
+    id: str
+    lead_id: str
+    duplicate: bool
+
+
+def within_limit(body: bytes) -> bytes:
+    """`body`, an event's JSON. Raises `TooLargeToWrite`."""
+    if len(body) > LARGEST_EVENT:
+        raise TooLargeToWrite(
+            f"Written as JSON this takes {len(body) // 1024} KiB; at most {LARGEST_EVENT // 1024} KiB are taken "
+            "at a time. Leave out what is not needed."
+        )
+    return body
+
+
+def json_instant(at_us: int) -> str:
+    """`at_us` microseconds after 1970 as JSON, to the microsecond.
+
+    >>> json_instant(1_500_000)
+    '"1970-01-01T00:00:01.500000Z"'
+    """
+    return _quoted(instant_at(at_us))
+
+
+def instant_at(at_us: int) -> datetime:
+    """The instant `at_us` microseconds after 1970."""
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+def microseconds_of(at: datetime) -> int:
+    """Microseconds after 1970."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def _quoted(value: object) -> str:
+    return msgspec.json.encode(value).decode()

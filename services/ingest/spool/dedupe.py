@@ -1,0 +1,99 @@
+"""Which keys a spool has seen, so that a repeat gets the first answer.
+
+An index over random keys costs a page of disk for every key put into it (measured: 38 us a row, against 10 without). So
+the newest keys stand only in the rows of the facts themselves and in memory. When the log has those rows their keys
+move to the index, many at a time and in the order of the index. Used by one thread.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.ingest.domain.pending_event import KeyReused, PendingEvent
+
+_EXPIRED_AT_ONCE = 2000
+_KNOWN = """SELECT json_group_array(json_array(key, id, lead_id, content)) FROM seen
+    WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ?"""
+_MOVE = """INSERT OR REPLACE INTO seen SELECT repeat_key, id, key, accepted_at, expires_at, content FROM entries
+    WHERE seq > ? AND seq <= ? AND expires_at > 0 ORDER BY repeat_key, seq"""
+_FORGET = "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+_found = msgspec.json.Decoder(list[tuple[str, str, str, str]])
+
+
+class First(msgspec.Struct, frozen=True):
+    """What a key stands for: the id and lead of the first fact, and a digest of its content ("" if not compared)."""
+
+    id: str
+    lead_id: str
+    content: str
+
+
+class RecentKey(msgspec.Struct, frozen=True):
+    """A key whose fact is still a row: the row's number, until when the key counts, and what it stands for."""
+
+    seq: int
+    expires_at_us: int
+    first: First
+
+
+class DedupeIndex:
+    """The keys of one spool file."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, RecentKey] = {}
+
+    def load(self, sql: sqlite3.Connection, indexed: int) -> None:
+        """Take up what the rows behind number `indexed` have."""
+        rows = sql.execute(
+            """SELECT repeat_key, seq, expires_at, id, key, content FROM entries
+            WHERE seq > ? AND expires_at > 0 ORDER BY seq""",
+            (indexed,),
+        )
+        self._recent = {
+            key: RecentKey(seq, expires_at, First(*rest)) for key, seq, expires_at, *rest in rows.fetchall()
+        }
+
+    def known(self, sql: sqlite3.Connection, keys: Sequence[str], at_us: int) -> dict[str, First]:
+        """What each of `keys` that counts at `at_us` stands for."""
+        stored = sql.execute(_KNOWN, (msgspec.json.encode(keys).decode(), at_us)).fetchone()[0]
+        found = {key: First(*first) for key, *first in _found.decode(stored)} if stored != "[]" else {}
+        for key in keys:
+            recent = self._recent.get(key)
+            if recent is not None and recent.expires_at_us > at_us:
+                found[key] = recent.first
+        return found
+
+    def hold(self, new: dict[str, RecentKey]) -> None:
+        """These were committed as rows, in this order."""
+        for key, recent in new.items():
+            self._recent.pop(key, None)  # so that the order stays that of the rows
+            self._recent[key] = recent
+
+    def move(self, sql: sqlite3.Connection, after: int, upto: int, at_us: int) -> None:
+        """Within a transaction: index the keys of the rows behind `after` up to `upto`, drop some that are over."""
+        sql.execute(_MOVE, (after, upto))
+        sql.execute(_FORGET, (at_us, _EXPIRED_AT_ONCE))
+
+    def moved(self, upto: int) -> None:
+        """That is committed."""
+        gone = []
+        for key, recent in self._recent.items():
+            if recent.seq > upto:
+                break
+            gone.append(key)
+        for key in gone:
+            del self._recent[key]
+
+
+def reused_key(pending_events: Sequence[PendingEvent], known: Mapping[str, First]) -> KeyReused | None:
+    """Whether a draft has a key that stands for other content, in `known` or earlier in the request."""
+    here: dict[str, First] = {}
+    for pending_event in pending_events:
+        if pending_event.content:
+            first = known.get(pending_event.repeat_key) or here.get(pending_event.repeat_key)
+            if first is None:
+                here[pending_event.repeat_key] = First(pending_event.id, pending_event.lead_id, pending_event.content)
+            elif first.content != pending_event.content:
+                return KeyReused(pending_event, first.id, first.lead_id)
+    return None

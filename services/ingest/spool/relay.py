@@ -1,0 +1,221 @@
+"""Moves accepted facts from the spool to the bus, in order, and gives this instance's word on how complete they are.
+
+At least once a marker interval every partition of the activities gets a marker behind its data: all that this
+instance accepted before `upto` is ahead of it. Breaches wait for these markers, so a facts' way may be slow but no
+verdict overtakes one.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from services.ingest.domain.pending_event import instant_at
+from services.ingest.resend import ResendRequest
+from services.ingest.spool.file import SpoolEntry
+from services.ingest.spool.writer import Spool
+from shared import log, metrics
+from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, event_id, instant
+from shared.domain.errors import Unavailable, Unwritable
+from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
+from shared.ports import Bus, Clock, Message
+
+BATCH = 1000
+MANY = 50
+GATHERING_S = 0.05
+BACKOFF_S = 0.5
+SOURCE = "baton/ingest"
+_PREFIX_BYTES = 64 * 1024
+
+
+class Relay:
+    """Relays one spool. Cancelling `run` loses nothing: what the bus lacks, or may lack, is sent again by the next one.
+
+    How far the bus is, is written down with the markers only, since each note costs an fsync.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        bus: Bus,
+        clock: Clock,
+        *,
+        marker_s: float,
+        requested: Callable[[], ResendRequest | None] = lambda: None,
+    ) -> None:
+        self._spool = spool
+        self._requested = requested
+        self._resent: str | None = None
+        # The request that is being carried out, and the number of the fact that was sent last for it.
+        self._resending: tuple[ResendRequest, int] | None = None
+        self._inquiries = 0
+        self._bus = bus
+        self._clock = clock
+        self._marker_s = marker_s
+        self._published = 0
+        self._leaving = False
+        self._left = asyncio.Event()
+        self._next_marker = 0.0
+        self._log = log.get("ingest")
+        self._count = metrics.events_published.labels("ingest")
+
+    async def run(self) -> None:
+        """Relay until `leave` is called. While the bus is away facts wait; the same ones are sent again first."""
+        while not self._left.is_set():
+            try:
+                if not self._published:
+                    self._published = await self._spool.relayed()
+                    self._inquiries = await self._spool.inquiries_upto(self._published)
+                if self._leaving:
+                    await self._sign_off()
+                else:
+                    await self._wait_for_more(await self.relay_once())
+            except Unavailable as away:
+                self._log.warning("relay_waits", spool=self._spool.instance, reason=str(away))
+                await asyncio.sleep(BACKOFF_S)
+
+    async def leave(self) -> None:
+        """Have `run` empty the spool and sign off, so that readers of activities no longer wait for this instance."""
+        self._leaving = True
+        self._spool.committed.set()
+        await self._left.wait()
+
+    async def _wait_for_more(self, published: int) -> None:
+        until_marker_s = max(self._next_marker - self._clock.monotonic(), 0)
+        if not published and self._resending is None:
+            await self._spool.committed.wait(until_marker_s)
+        elif MANY <= published < BATCH:
+            # The door is busy, and we have caught up: with fewer and larger batches more is left for the door.
+            await asyncio.sleep(min(GATHERING_S, until_marker_s))
+
+    async def relay_once(self) -> int:
+        """Publish the oldest batch, and markers if they are due; returns how many facts the batch had."""
+        published = await self._publish_oldest()
+        if self._clock.monotonic() >= self._next_marker:
+            await self._spool.renew_if_outdated()
+            upto_us = await self._spool.watermark(relayed=self._published)
+            await self._publish_markers(self._spool.instance, upto_us, "running")
+            self._next_marker = self._clock.monotonic() + self._marker_s
+            if not self._spool.announced:
+                await self._spool.announce(here=True)
+                await self._sign_off_former()
+            await self._look_for_request()
+        await self._resend_some()
+        return published
+
+    async def _look_for_request(self) -> None:
+        asked = self._requested()
+        if asked is None or self._resending is not None or asked.id == self._resent:
+            return
+        self._resent = await self._spool.resent()
+        if asked.id != self._resent:
+            self._resending = (asked, 0)
+            self._log.info("resend_begins", spool=self._spool.instance, request=asked.id)
+
+    async def _resend_some(self) -> None:
+        """Publish the next retained batch of a request; new facts go out in between."""
+        if self._resending is None:
+            return
+        asked, after = self._resending
+        entries = await self._spool.published(after=after, since_us=asked.since_us, limit=BATCH)
+        if entries:
+            await self._publish(entries)
+            self._resending = (asked, entries[-1].seq)
+        else:
+            await self._spool.note_resent(asked.id)
+            self._resending, self._resent = None, asked.id
+            self._log.info("resend_done", spool=self._spool.instance, request=asked.id)
+
+    async def _publish_oldest(self) -> int:
+        entries = await self._spool.oldest(after=self._published, limit=BATCH)
+        if entries:
+            await self._publish(entries)
+            self._published, self._inquiries = entries[-1].seq, entries[-1].inquiries
+            self._count.inc(len(entries))
+        return len(entries)
+
+    async def _publish(self, entries: Sequence[SpoolEntry]) -> None:
+        """Publish these in order; those that the log will never take are set aside, so that they hold up nobody."""
+        while entries:
+            try:
+                await self._bus.publish([_message(entry, self._spool.instance) for entry in entries])
+            except Unwritable as unwritable:
+                refused = [(entries[index], reason) for index, reason in unwritable.reasons.items()]
+                await self._set_aside(refused)
+                entries = [entry for index, entry in enumerate(entries) if index not in unwritable.reasons]
+            else:
+                return
+
+    async def _set_aside(self, refused: Sequence[tuple[SpoolEntry, str]]) -> None:
+        new = await self._spool.set_aside({entry.seq: reason for entry, reason in refused})
+        metrics.messages_set_aside.labels("ingest").inc(new)
+        for entry, reason in refused:
+            self._log.error("fact_set_aside", spool=self._spool.instance, seq=entry.seq, id=entry.id, reason=reason)
+            for message in _in_place_of(entry, reason, self._spool.instance):
+                try:
+                    await self._bus.publish([message])
+                except Unwritable as unwritable:
+                    self._log.error("fact_not_quarantined", seq=entry.seq, id=entry.id, reason=unwritable.detail)
+
+    async def _sign_off(self) -> None:
+        await self._spool.announce(here=False)
+        while await self._publish_oldest():
+            continue
+        await self._sign_off_former()
+        upto_us = await self._spool.last_stamp(relayed=self._published)
+        await self._publish_markers(self._spool.instance, upto_us, "left")
+        self._left.set()
+
+    async def _sign_off_former(self) -> None:
+        former = await self._spool.former()
+        for instance, upto_us in former.items():
+            await self._publish_markers(instance, upto_us, "left")
+        if former:
+            await self._spool.forget_former()
+
+    async def _publish_markers(self, instance: str, upto_us: int, state: str) -> None:
+        upto = instant_at(upto_us)
+        # What a former name accepted is counted under the present one.
+        inquiries = self._inquiries if instance == self._spool.instance else 0
+        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto, state=state, inquiries=inquiries)
+        count = self._bus.partitions(ACTIVITIES)
+        ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
+        markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]
+        await self._bus.publish([replace(marker, partition=number) for number, marker in enumerate(markers)])
+
+
+def _message(entry: SpoolEntry, instance: str) -> Message:
+    headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
+    if entry.topic != INQUIRIES or entry.inquiries:  # what an earlier release accepted was not counted
+        headers = (*headers, (ACCEPTANCE, f"{instance}/{entry.seq}".encode()))
+    return Message(entry.topic, entry.key, entry.value.encode(), headers)
+
+
+def _in_place_of(entry: SpoolEntry, reason: str, instance: str) -> list[Message]:
+    """What the log gets for a fact that it will never take: where it is kept, and its beginning."""
+    origin = f"spool:{instance}/{entry.seq}"
+    at, value = instant_at(entry.accepted_at_us), entry.value.encode()
+    quarantined = RecordQuarantined(
+        lead_id=entry.key,
+        quarantine_id=event_id("quarantine", "ingest", origin),
+        service="ingest",
+        origin=origin,
+        code="Unwritable",
+        detail=reason,
+        at=at,
+        body=value[:_PREFIX_BYTES],
+        body_bytes=len(value) if len(value) > _PREFIX_BYTES else None,
+        record_type=entry.type,
+        inquiry_id=None if entry.topic == ACTIVITIES else entry.id,
+    )
+    messages = [encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))]
+    if entry.topic == ACTIVITIES:
+        # It may be the follow-up that a promise waits for. An empty record puts the promises of its lead on hold.
+        messages.append(replace(_message(entry, instance), value=b""))
+    return messages
+
+
+@lru_cache(maxsize=64)
+def _text(at_us: int) -> str:
+    return instant(instant_at(at_us))

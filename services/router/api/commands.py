@@ -1,0 +1,119 @@
+"""Move a lead, put a rep on hold, tell their days off. All of it needs a key with the scope `operate`."""
+
+import asyncio
+from typing import Annotated, Literal
+
+import pydantic
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from services.router.api.leads import answer, shown_lead
+from services.router.domain.availability import Leave
+from services.router.domain.proof import ReassignReason
+from services.router.handlers.commands import Commands
+from shared.domain.errors import Refused
+from shared.http import Keys
+from shared.http.fields import Body, Day, Instant, Text
+
+MAX_ICAL_BYTES = 256 * 1024
+
+
+class MoveTarget(Body):
+    """A rep, or a pool whose turn decides: one of the two."""
+
+    rep: str | None = None
+    pool: str | None = None
+
+
+class MoveCommand(Body):
+    """To whom a lead goes, who says so, and why."""
+
+    to: MoveTarget
+    reason: str = pydantic.Field(min_length=1, max_length=500)
+    by: str | None = pydantic.Field(default=None, max_length=200)
+
+
+class AvailabilityCommand(Body):
+    """`hold` until an instant (or until further notice), or `available` again."""
+
+    state: Literal["hold", "available"]
+    until: Instant | None = None
+    by: str | None = pydantic.Field(default=None, max_length=200)
+    reason: str | None = pydantic.Field(default=None, max_length=500)
+
+
+class DaysOff(Body):
+    """Days off, both ends included; `half` for the morning or the afternoon of one day."""
+
+    first: Day
+    last: Day | None = None
+    half: Literal["morning", "afternoon"] | None = None
+
+
+class LeaveList(Body):
+    """All days off that are known from now on; they replace those known before."""
+
+    leave: list[DaysOff] = pydantic.Field(max_length=500)
+
+
+def router(commands: Commands, keys: Keys) -> APIRouter:
+    """The routes."""
+
+    def operator(authorization: Annotated[str | None, Header()] = None) -> str:
+        return keys.authorise(authorization, "operate").name
+
+    routes = APIRouter()
+
+    @routes.post("/v1/leads/{lead_id}/move")
+    async def move(lead_id: Text, body: MoveCommand, key: Annotated[str, Depends(operator)]) -> Response:
+        """Give the lead to a rep, whatever their load, or to whoever's turn it is in a pool."""
+        if (body.to.rep is None) == (body.to.pool is None):
+            raise Refused("Name one of 'rep' and 'pool'.", pointer="/to")
+        cause = ReassignReason(
+            "manual", by=body.by or key, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool
+        )
+        return answer(shown_lead(await commands.move(lead_id, cause)))
+
+    @routes.put("/v1/reps/{rep}/availability")
+    async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[str, Depends(operator)]) -> Response:
+        """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
+        if body.state == "available":
+            await commands.release(rep)
+        else:
+            await commands.hold(rep, until=body.until, by=body.by or key, reason=body.reason)
+        return answer({"rep": rep, "state": body.state, "until": body.until})
+
+    @routes.put("/v1/reps/{rep}/leave")
+    async def leave(rep: Text, request: Request, key: Annotated[str, Depends(operator)]) -> Response:
+        """The rep's days off, as JSON or as an iCalendar file (`text/calendar`), in place of those known before."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        body = await request.body()
+        if kind == "text/calendar":
+            from services.router.api.calendar_file import days_off  # noqa: PLC0415 (the library is large, and rare)
+
+            if len(body) > MAX_ICAL_BYTES:
+                raise Refused("The calendar is larger than 256 KiB: send the days that are still to come.", status=413)
+            taken = await asyncio.to_thread(days_off, body)
+        else:
+            taken = _listed(body)
+        await commands.take_leave(rep, taken)
+        return answer({"rep": rep, "leave": taken})
+
+    return routes
+
+
+def _listed(body: bytes) -> tuple[Leave, ...]:
+    try:
+        wish = LeaveList.model_validate_json(body)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        pointer = "/" + "/".join(map(str, first["loc"]))
+        example = '{"leave": [{"first": "2026-12-24"}]}'
+        raise Refused(f"{first['msg']}: write it like {example}.", pointer=pointer) from error
+    taken = []
+    for number, each in enumerate(wish.leave):
+        last = each.last or each.first
+        if last < each.first or (each.half is not None and last != each.first):
+            pointer = f"/leave/{number}"
+            raise Refused("'last' comes before 'first', or half of several days is asked for.", pointer=pointer)
+        taken.append(Leave(each.first, last, each.half))
+    return tuple(taken)

@@ -1,0 +1,73 @@
+"""Why it is so: the proof of each verdict, the record that proves it elsewhere, and the agreement in force.
+
+Pages show these too, so whoever may look at pages may read them; others need a key with the scope `leads:read`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.router.api.leads import answer
+from services.router.domain.proof import Proof, explained
+from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
+from services.router.store import record
+from shared.access import may_view
+from shared.db import agreements
+from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
+from shared.domain.errors import NotFound
+from shared.http.fields import Text
+from shared.runtime.service import Platform
+
+
+def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRouter:
+    """The routes. `state` tells of the agreement in force."""
+    database = platform.db
+
+    def viewer(request: Request) -> None:
+        may_view(request.scope, platform.settings, platform.keys)
+
+    routes = APIRouter(dependencies=[Depends(viewer)])
+
+    @routes.get("/v1/leads/{lead_id}/proof")
+    async def proof(lead_id: Text) -> Response:
+        """Every verdict on this lead with all that it rests on, oldest first; each is derived again while it is read,
+        and `follows` says whether it came out the same.
+        """
+        async with database.read() as tx:
+            proofs = await _proofs(tx, lead_id)
+            verdicts = [_explained(each, await agreements.by_hash(tx, each.agreement.hash)) for each in proofs]
+        return answer({"lead_id": lead_id, "verdicts": verdicts})
+
+    @routes.get("/v1/leads/{lead_id}/record")
+    async def whole(lead_id: Text) -> Response:
+        """The record from which `./baton lead explain --offline` derives every verdict again."""
+        async with database.read() as tx:
+            proofs = await _proofs(tx, lead_id)
+            texts = {}
+            for each in {proof.agreement.hash for proof in proofs}:
+                found = await agreements.by_hash(tx, each)
+                texts[each] = AgreementText(found.text, found.drafts)
+        named = {"content-disposition": f'attachment; filename="{lead_id}.record"'}
+        content = encode(ProofRecord(lead_id, tuple(proofs), texts))
+        return Response(content, media_type="application/octet-stream", headers=named)
+
+    @routes.get("/v1/agreement")
+    async def agreement() -> Response:
+        """The agreement in force, its versions, and what is wrong with a changed file."""
+        return answer(state())
+
+    return routes
+
+
+async def _proofs(tx: Tx, lead_id: str) -> list[Proof]:
+    proofs = await record.proofs_of(tx, lead_id)
+    if not proofs:
+        raise NotFound(f"There is no verdict on a lead {lead_id!r}.")
+    return proofs
+
+
+def _explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
+    differing = differences(proof, agreement)
+    return {**explained(proof, agreement), "follows": not differing, "differences": differing}

@@ -1,0 +1,75 @@
+"""Try a draft on the recorded past, from the agreement's page: without a key on this machine, elsewhere with one that
+carries `operate`, since it takes much time. One runs at a time.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.router.api.leads import answer
+from services.router.handlers.transaction import AgreementAt
+from services.router.simulation.process import Simulations, Wanted
+from shared.access import may_view
+from shared.domain.errors import Refused, Unavailable
+from shared.http.fields import Instant
+from shared.runtime.service import Platform
+
+PATH = "/v1/agreement/simulations"
+MAX_DRAFT_BYTES = 256 * 1024
+
+
+def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
+    """The route."""
+
+    def viewer(request: Request) -> None:
+        may_view(request.scope, platform.settings, platform.keys, "operate")
+
+    simulations = Simulations()
+    routes = APIRouter(dependencies=[Depends(viewer)])
+
+    @routes.post(PATH)
+    async def simulate(request: Request, since: Annotated[Instant | None, Query()] = None) -> Response:
+        """Replay the record under the draft in the body (`application/yaml`) and say, in sums and for the first leads,
+        what would have been different. Drafts of pilots are those of the agreement in force.
+        """
+        draft = await _draft(request)
+        async with platform.db.read() as tx:
+            now = await platform.db.now(tx)
+        in_force = agreement_at(now)
+        wanted = Wanted(platform.db.url, draft, in_force.drafts, since, now)
+        return answer(await _while_connected(request, simulations.run(wanted)))
+
+    return routes
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """What the work comes to; it is cancelled when the client goes away."""
+    running = asyncio.create_task(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            raise Unavailable("The client went away, and the simulation was ended.")
+        return running.result()
+    finally:
+        for task in (running, gone):
+            task.cancel()
+        await asyncio.gather(running, gone, return_exceptions=True)
+
+
+async def _draft(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/yaml":
+        # No page of another site can send this type without being allowed to.
+        raise Refused("Send the draft as 'Content-Type: application/yaml'.", status=415)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_DRAFT_BYTES:
+            raise Refused("The draft is larger than 256 KiB: it can't be an agreement.", status=413)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"Byte {error.start} of the draft is not UTF-8: save it as UTF-8.") from error

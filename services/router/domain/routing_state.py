@@ -1,0 +1,195 @@
+"""The state that routing decisions read and change: whose turn it is, what each rep holds, the leads and accounts in
+question. A verdict reads from it and writes to it, so that the next verdict of the same batch sees what came of this
+one; what it touched is saved at the end.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.router.domain.assignment import Turns
+from services.router.domain.availability import RepState, why_not, with_one_less, with_one_more
+from services.router.domain.lead import Lead
+from shared.domain.agreement import Agreement, Person, Pool
+from shared.domain.lead import Contact
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who owns a company: the rep of its lead `lead_id`. `how` says how we know that it is the same company."""
+
+    rep: str
+    pool: str
+    lead_id: str
+    how: str
+
+
+class Candidates(msgspec.Struct, frozen=True):
+    """Members of a pool who can have a lead, with their weights; why the others can't; and the states that this
+    hangs on.
+    """
+
+    available: Mapping[str, int]
+    passed_over: Mapping[str, str]
+    states: Mapping[str, RepState]
+
+
+class RoutingState:
+    """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) go on from transaction to transaction;
+    `leads` (by id) and `persons` (a lead's id by contact key) are what one transaction needs.
+
+    `changed`, `ended`, `newly_assigned` and `touched_*` say what has to be kept: leads as they are now, leads that lost
+    their owner, leads in the order in which they got one, pools and reps.
+    """
+
+    def __init__(
+        self,
+        turns: Mapping[str, Turns] | None = None,
+        reps: Mapping[str, RepState] | None = None,
+        waiting: Mapping[str, int] | None = None,
+        seq: int = 0,
+    ) -> None:
+        self.turns = dict(turns or {})
+        self.reps = dict(reps or {})
+        self.waiting = dict(waiting or {})
+        self.seq = seq
+        self.begin()
+
+    def begin(self) -> None:
+        """Clear what belongs to one transaction: another instant, other leads."""
+        self.leads: dict[str, Lead] = {}
+        self.persons: dict[str, str] = {}
+        self.changed: dict[str, Lead] = {}
+        self.ended: set[str] = set()
+        self.newly_assigned: list[Lead] = []
+        self.touched_turns: set[str] = set()
+        self.touched_reps: set[str] = set()
+        self._candidates: dict[tuple[str, str, object], Candidates] = {}
+
+    def next_seq(self) -> int:
+        """The next place in the router's record."""
+        self.seq += 1
+        return self.seq
+
+    def lead(self, lead_id: str) -> Lead | None:
+        """The lead with this id, or the one that it became part of."""
+        found = self.leads.get(lead_id)
+        while found is not None and found.into is not None:
+            found = self.leads.get(found.into)
+        return found
+
+    def same_person(self, contact: Contact) -> list[Lead]:
+        """The leads that share an address or a number with `contact`, each once."""
+        ids = (self.persons.get(key) for key in contact_keys(contact))
+        found = (self.lead(lead_id) for lead_id in ids if lead_id is not None)
+        return list({lead.lead_id: lead for lead in found if lead is not None}.values())
+
+    def load(self, leads: Iterable[Lead]) -> None:
+        """Load leads as they are."""
+        for lead in leads:
+            self.leads[lead.lead_id] = lead
+            if lead.into is None:
+                for key in person_keys(lead):
+                    self.persons.setdefault(key, lead.lead_id)
+
+    def save(self, lead: Lead) -> None:
+        """The lead as it is now. What its owner before holds, and how many wait, changes with it."""
+        before = self.leads.get(lead.lead_id)
+        if before is not None and before.state == "assigned" and not _keeps_owner(before, lead):
+            self._set_rep(str(before.rep), with_one_less(self.state(str(before.rep))))
+            self.ended.add(lead.lead_id)
+        self._count_parked(before, lead)
+        self.changed[lead.lead_id] = lead
+        self.load([lead])
+
+    def assign_to(self, person: Person, lead: Lead, now: datetime) -> None:
+        """Save a lead that the person gets, and count it."""
+        self.save(lead)
+        self.newly_assigned.append(lead)
+        self._set_rep(person.id, with_one_more(person, self.state(person.id), now))
+
+    def state(self, rep: str) -> RepState:
+        """What is known of a rep; nothing yet for a new one."""
+        return self.reps.get(rep) or RepState()
+
+    def set_state(self, rep: str, state: RepState) -> None:
+        """Change hold or leave of a rep."""
+        self._set_rep(rep, state)
+        self._candidates.clear()
+
+    def set_turns(self, pool: str, turns: Turns) -> None:
+        """The rotation after a turn."""
+        self.turns[pool] = turns
+        self.touched_turns.add(pool)
+
+    def candidates(
+        self, agreement: Agreement, pool: Pool, wanted: Mapping[str, frozenset[str]], now: datetime
+    ) -> Candidates:
+        """The pool's members with one of the `wanted` values in each attribute, and whether they can have a lead."""
+        key = (agreement.hash, pool.name, tuple(sorted(wanted.items())) if wanted else None)
+        found = self._candidates.get(key)
+        if found is None:
+            found = self._candidates[key] = self._compute_candidates(agreement, pool, wanted, now)
+        return found
+
+    def _compute_candidates(
+        self, agreement: Agreement, pool: Pool, wanted: Mapping[str, frozenset[str]], now: datetime
+    ) -> Candidates:
+        available: dict[str, int] = {}
+        passed_over: dict[str, str] = {}
+        states: dict[str, RepState] = {}
+        for rep, weight in pool.members.items():
+            person, state = agreement.people[rep], self.state(rep)
+            if _matters(person, state, pool):
+                states[rep] = state
+            why = _lacks(person, wanted) or why_not(person, state, pool, now)
+            if why is None:
+                available[rep] = weight
+            else:
+                passed_over[rep] = why
+        return Candidates(available, passed_over, states)
+
+    def _set_rep(self, rep: str, state: RepState) -> None:
+        self.reps[rep] = state
+        self.touched_reps.add(rep)
+        stale = [key for key, found in self._candidates.items() if rep in found.states]
+        for key in stale:
+            del self._candidates[key]
+
+    def _count_parked(self, before: Lead | None, after: Lead) -> None:
+        if before is not None and before.state == "parked" and before.pool is not None:
+            self.waiting[before.pool] = self.waiting.get(before.pool, 0) - 1
+        if after.state == "parked" and after.pool is not None:
+            self.waiting[after.pool] = self.waiting.get(after.pool, 0) + 1
+
+
+def _keeps_owner(before: Lead, after: Lead) -> bool:
+    """Whether the lead stays with the owner it had."""
+    return after.state == "assigned" and after.generation == before.generation
+
+
+def contact_keys(contact: Contact) -> tuple[str, ...]:
+    """What tells one person from another: address and number, as text that can't be mixed up."""
+    if contact.phone:
+        return (f"e:{contact.email}", f"p:{contact.phone}") if contact.email else (f"p:{contact.phone}",)
+    return (f"e:{contact.email}",) if contact.email else ()
+
+
+def person_keys(lead: Lead) -> tuple[str, ...]:
+    """All addresses and numbers that the lead's person is known by."""
+    return contact_keys(lead.contact) + lead.other_keys
+
+
+def _matters(person: Person, state: RepState, pool: Pool) -> bool:
+    """Whether what changes about the rep has a say in who gets the lead."""
+    limited = person.max_open is not None or person.max_new_per_day is not None
+    return limited or state.hold is not None or bool(state.leave) or pool.strategy == "least_open"
+
+
+def _lacks(person: Person, wanted: Mapping[str, frozenset[str]]) -> str | None:
+    for attribute, values in wanted.items():
+        has = {value.casefold() for value in getattr(person, attribute)}
+        if not has & values:
+            asked = " or ".join(sorted(values)) or "what the lead does not say"
+            return f"{attribute}: not {asked}"
+    return None

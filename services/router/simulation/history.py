@@ -1,0 +1,191 @@
+"""The past as it was: what the record says became of each lead, followed verdict by verdict.
+
+It is what a change is compared with, and lends replays its clock: what is about to happen in a replay, and was about
+to happen in the same way then, happens when it happened then.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from services.router.domain.lead import Lead, first_received_at, followed_by
+from services.router.domain.reassignment import with_owner
+from services.router.domain.simulation import LeadOutcome, reason_text
+from services.router.simulation.record_reader import RecordedVerdict, RecordRow
+from services.router.simulation.replay_state import ReplayState
+from services.router.simulation.storage import ReplayedLead
+from shared.domain.agreement import Agreement
+from shared.domain.events import ActivityRecorded
+from shared.domain.lead import Company, Contact
+
+NO_CONTACT, NO_COMPANY = Contact(), Company()
+
+
+class History:
+    """Follows the record. `in_force` is the agreement that its last verdicts were made under, `waiting` counts the
+    leads that waited for each pool.
+    """
+
+    def __init__(self, state: ReplayState) -> None:
+        self.state = state
+        self.in_force: Agreement | None = None
+        self.waiting: dict[str, int] = {}
+
+    def learn_agreement(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
+        """Learn from verdicts which agreement they were made under. Those on leads of a pilot don't tell."""
+        self.state.agreements.update(agreements)
+        for row in rows:
+            if row.verdict is not None and row.verdict.pilot is None:
+                self.in_force = self.state.agreements[row.verdict.agreement.hash]
+
+    def follow(self, rows: Sequence[RecordRow]) -> None:
+        """What was recorded at one instant."""
+        heard: list[ActivityRecorded] = []
+        asked: list[str] = []
+        for row in rows:
+            if row.verdict is not None:
+                if row.verdict.inquiry is not None and row.verdict.ask is None:
+                    asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
+                self._apply_verdict(str(row.lead_id), row.verdict)
+            elif row.fact is not None and self.state.add_fact(row.fact):
+                heard.append(row.fact)
+        starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
+        for fact in (*heard, *self.state.take_early(starts)):
+            lead = self._goes_on(fact.lead_id)
+            after = followed_by(lead, fact, rows[0].at) if lead is not None and fact.kind != "declined" else None
+            if after is not None:
+                self._change(after, rows[0].at)
+
+    def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
+        """What became of the lead by `now`; its deadline, which no proof holds, is worked out as it was then."""
+        lead = replayed.lead
+        if lead.rep is not None and lead.assigned_at is not None:
+            agreement = self.state.agreements[lead.agreement.hash]
+            person = agreement.people[lead.rep]
+            again = with_owner(agreement, lead, person, lead.pool or "", lead.rule or "", lead.assigned_at)
+            replayed.lead = replace(lead, respond_by=again.respond_by)
+        return self.state.outcome(replayed, now)
+
+    def _goes_on(self, lead_id: str) -> Lead | None:
+        """The lead with this id, or the one that it became part of."""
+        return next((lead for lead in self.state.chain(lead_id) if lead.into is None), None)
+
+    def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
+        known = self.state.leads.get(lead_id)
+        before = known.lead if known is not None else None
+        said = reason_text(
+            verdict.verdict,
+            verdict.reason,
+            cause=verdict.ask,
+            rule=verdict.rule,
+            rep=verdict.rep,
+            turn=verdict.turn.why if verdict.turn is not None else None,
+        )
+        if verdict.verdict == "merged" and before is not None:
+            self._change(_joined(before, verdict), verdict.decided_at, asked=True)
+        else:
+            lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
+            self._change(lead, verdict.decided_at, said, asked=verdict.ask is None)
+        self._merge_others(lead_id, verdict)
+
+    def _merge_others(self, lead_id: str, verdict: RecordedVerdict) -> None:
+        """Other ids of the person become part of this lead."""
+        others = {other.lead_id for other in verdict.same_person if other.state != "merged"}
+        inquiry = verdict.inquiry if verdict.ask is None else None
+        if inquiry is not None and inquiry.lead_id != lead_id:
+            known = self.state.leads.get(inquiry.lead_id)
+            if known is None:
+                survivor = self.state.leads.get(lead_id)
+                assert survivor is not None, "it was just kept"  # noqa: S101
+                link = replace(survivor.lead, lead_id=inquiry.lead_id, generation=0, state="received")
+                self._change(_merged_into(link, lead_id), verdict.decided_at, asked=True)
+        for other in others - {lead_id}:
+            known = self.state.leads.get(other)
+            if known is not None and known.lead.state != "merged":
+                self._change(_merged_into(known.lead, lead_id), verdict.decided_at)
+
+    def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
+        known = self.state.leads.get(lead.lead_id)
+        for each, step in ((known.lead if known is not None else None, -1), (lead, 1)):
+            if each is not None and each.state == "parked" and each.pool is not None:
+                self.waiting[each.pool] = self.waiting.get(each.pool, 0) + step
+        self.state.change(lead, now, reason, asked=asked)
+
+
+def _joined(lead: Lead, verdict: RecordedVerdict) -> Lead:
+    assert verdict.inquiry is not None and verdict.before is not None, "an inquiry joined a lead"  # noqa: S101, PT018
+    return replace(lead, received_at=first_received_at(replace(lead, cycle=verdict.before.cycle), verdict.inquiry))
+
+
+def _merged_into(lead: Lead, into: str) -> Lead:
+    return replace(lead, state="merged", into=into, rep=None, parked_at=None, respond_by=None)
+
+
+def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:
+    """The lead after a verdict, without what tells who the buyer is."""
+    inquiry = verdict.inquiry
+    afresh: dict[str, Any] = {}
+    if verdict.ask is None and inquiry is not None:
+        afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
+    before = before or _first(lead_id, verdict, afresh)
+    owned = verdict.verdict in ("assigned", "reassigned")
+    pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
+    # Someone asked for it: the rule by which it waits stays that of its last owner's.
+    rule = before.rule if verdict.ask is not None and not owned else verdict.rule
+    return replace(
+        before,
+        version=before.version + 1,
+        state="assigned" if owned else verdict.verdict,
+        stage=verdict.stage,
+        score=verdict.score,
+        rep=verdict.rep if owned else None,
+        last_rep=verdict.rep if owned else before.last_rep,
+        pool=pool,
+        rule=rule if verdict.verdict != "rejected" else None,
+        generation=before.generation + owned,
+        assigned_at=verdict.decided_at if owned else None if verdict.ask is None else before.assigned_at,
+        parked_at=verdict.decided_at if verdict.verdict == "parked" else None,
+        updated_at=verdict.decided_at,
+        agreement=verdict.agreement,
+        pilot=verdict.pilot,
+        outcome=None if verdict.ask is None else before.outcome,
+        **afresh,
+    )
+
+
+def _first(lead_id: str, verdict: RecordedVerdict, afresh: dict[str, Any]) -> Lead:
+    assert verdict.inquiry is not None, "a lead begins with an inquiry"  # noqa: S101
+    return Lead(
+        lead_id=lead_id,
+        version=0,
+        state="received",
+        stage="",
+        score=0,
+        reason="",
+        inquiry_id=verdict.inquiry.inquiry_id,
+        contact=NO_CONTACT,
+        company=NO_COMPANY,
+        updated_at=verdict.decided_at,
+        agreement=verdict.agreement,
+        **afresh,
+    )
+
+
+def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
+    """The pool in which the lead is after the verdict; no proof names it unless someone took a turn."""
+    if verdict.turn is not None:
+        return verdict.turn.pool
+    if verdict.verdict == "parked":
+        if verdict.ask is not None and (verdict.ask.to_pool or before.pool in agreement.pools):
+            return verdict.ask.to_pool or str(before.pool)
+        return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))
+    mine = [name for name, pool in agreement.pools.items() if verdict.rep in pool.members]
+    same = verdict.account.pool if verdict.account is not None and _asks_account(verdict, agreement) else before.pool
+    return str(same) if same in mine else next(iter(mine), "")
+
+
+def _asks_account(verdict: RecordedVerdict, agreement: Agreement) -> bool:
+    route = next((each for each in agreement.routing if each.name == verdict.rule), None)
+    return route is not None and route.owner == "account"

@@ -1,0 +1,137 @@
+"""The router's record as a replay reads it: what belongs together, in order, a page at a time."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.router.domain.proof import ReassignReason
+from services.router.handlers.commands import AvailabilityChange
+from services.router.store.tables import journal, verdicts
+from shared.db.engine import Database, Instant
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+
+PAGE = 500
+
+
+class RecordedLead(msgspec.Struct, frozen=True):
+    """What a replay needs of a lead in a proof."""
+
+    lead_id: str
+    state: str
+    cycle: int = 1
+
+
+class RecordedTurn(msgspec.Struct, frozen=True):
+    """What a replay needs of a turn in a proof."""
+
+    pool: str
+    why: str
+
+
+class RecordedAccount(msgspec.Struct, frozen=True):
+    """What a replay needs of a company's owner in a proof."""
+
+    pool: str
+
+
+class RecordedVerdict(msgspec.Struct, frozen=True):
+    """What a replay needs of a proof; the rest is not even decoded."""
+
+    verdict: str
+    reason: str
+    agreement: AgreementRef
+    decided_at: datetime
+    inquiry: InquiryReceived | None = None
+    stage: str = ""
+    score: int = 0
+    rule: str | None = None
+    turn: RecordedTurn | None = None
+    rep: str | None = None
+    ask: ReassignReason | None = None
+    before: RecordedLead | None = None
+    same_person: tuple[RecordedLead, ...] = ()
+    account: RecordedAccount | None = None
+    pilot: str | None = None
+
+
+class RecordRow(msgspec.Struct, frozen=True):
+    """One entry of the record, made at `at`: a verdict on `lead_id`, a fact, an absence, or a tick."""
+
+    seq: int
+    at: datetime
+    lead_id: str | None = None
+    verdict: RecordedVerdict | None = None
+    fact: ActivityRecorded | None = None
+    absence: AvailabilityChange | None = None
+    tick: bool = False
+
+
+_verdict = msgspec.json.Decoder(RecordedVerdict).decode
+_fact = msgspec.json.Decoder(ActivityRecorded).decode
+_absence = msgspec.json.Decoder(AvailabilityChange).decode
+
+
+async def last_seq(database: Database) -> int:
+    """How far the record goes."""
+    async with database.read() as tx:
+        ends = [
+            (await tx.execute(sa.select(sa.func.max(table.c.seq)))).scalar_one_or_none()
+            for table in (verdicts, journal)
+        ]
+    return max(end or 0 for end in ends)
+
+
+async def transactions(database: Database, until: datetime) -> AsyncIterator[list[RecordRow]]:
+    """The record up to `until`, in order, what was decided in one transaction together: it has one instant."""
+    together: list[RecordRow] = []
+    after = 0
+    while True:
+        async with database.read() as tx:
+            found = [_row(row) for row in await tx.execute(_page(after))]
+        if not found:
+            break
+        after = found[-1].seq
+        for row in found:
+            if together and row.at != together[0].at:
+                yield together
+                together = []
+            if row.at > until:
+                return
+            together.append(row)
+    if together:
+        yield together
+
+
+def _page(after: int) -> sa.Select[Any]:
+    # Each side is cut to a page before they are put together, so that both go by their index.
+    nothing = sa.cast(sa.null(), Instant).label("at")
+    one = sa.select(
+        verdicts.c.seq, sa.literal("verdict").label("kind"), nothing, verdicts.c.lead_id, verdicts.c.proof.label("body")
+    )
+    no_lead = sa.cast(sa.null(), sa.Text).label("lead_id")
+    other = sa.select(journal.c.seq, journal.c.kind, journal.c.at, no_lead, journal.c.body)
+    halves = [
+        half.where(seq > after).order_by(seq).limit(PAGE).subquery()
+        for half, seq in ((one, verdicts.c.seq), (other, journal.c.seq))
+    ]
+    both = sa.union_all(*(sa.select(half) for half in halves)).subquery()
+    return sa.select(both).order_by(both.c.seq).limit(PAGE)
+
+
+def _row(row: Any) -> RecordRow:
+    if row.kind == "verdict":
+        verdict = _verdict(row.body)
+        return RecordRow(row.seq, verdict.decided_at, row.lead_id, verdict)
+    if row.kind == "activity":
+        return RecordRow(row.seq, row.at, fact=_fact(row.body))
+    if row.kind == "availability":
+        return RecordRow(row.seq, row.at, absence=_absence(row.body))
+    return RecordRow(row.seq, row.at, tick=row.kind == "tick")
+
+
+def agreements_named(rows: Iterable[RecordRow]) -> set[str]:
+    """The hashes of the agreements that these verdicts were made under."""
+    return {row.verdict.agreement.hash for row in rows if row.verdict is not None}

@@ -1,0 +1,98 @@
+"""Leads as they stand in a replay, or stood in the past, with what sales did about them and the promises missed."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from services.router.domain.lead import Lead
+from services.router.domain.simulation import LeadOutcome
+from services.router.domain.simulation_promises import PromiseFact, missed_promises
+from services.router.simulation.storage import DiskDict, ReplayedLead
+from shared.domain.agreement import Agreement
+from shared.domain.events import ActivityRecorded
+
+
+class ReplayState:
+    """Leads by id with the facts about them; shared by replays and the past. `agreements` are those that leads were
+    judged under, by hash.
+    """
+
+    def __init__(self, leads: DiskDict[ReplayedLead], tolerance: timedelta) -> None:
+        self.leads = leads
+        self.agreements: dict[str, Agreement] = {}
+        self._tolerance = tolerance
+        self._early: dict[str, list[ActivityRecorded]] = {}
+        self._not_followed: dict[str, list[ActivityRecorded]] = {}
+
+    def chain(self, lead_id: str) -> Iterator[Lead]:
+        """The lead with this id, if there is one, and those that it became part of, one after the other."""
+        found = self.leads.get(lead_id)
+        while found is not None:
+            yield found.lead
+            found = self.leads.get(found.lead.into) if found.lead.into is not None else None
+
+    def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
+        """The lead as it is from now on. Promises of an owner before it are settled."""
+        known = self.leads.get(lead.lead_id)
+        if known is None:
+            early = self._early.pop(lead.lead_id, ())
+            known = ReplayedLead(lead, facts=tuple([PromiseFact(fact.kind, fact.accepted_at) for fact in early]))
+        elif _over(known.lead, lead):
+            known.breached += self._missed(known, ended_at=now, now=now)
+        known.lead = lead
+        known.why = reason or known.why
+        if asked:
+            known.asked_at = now
+        self.leads.put(lead.lead_id, known)
+
+    def add_fact(self, fact: ActivityRecorded) -> bool:
+        """Note a fact for the promises on its lead; whether the lead is there. Else the fact waits for it."""
+        known = self.leads.get(fact.lead_id)
+        if known is None:
+            self._early.setdefault(fact.lead_id, []).append(fact)
+            self._not_followed.setdefault(fact.lead_id, []).append(fact)
+            return False
+        known.facts += (PromiseFact(fact.kind, fact.accepted_at),)
+        self.leads.put(fact.lead_id, known)
+        return True
+
+    def take_early(self, starts: Mapping[str, datetime]) -> list[ActivityRecorded]:
+        """Facts that came before these leads did, in order, each once. Those from before the start of their lead stay,
+        as they do in the router.
+        """
+        found: list[ActivityRecorded] = []
+        for lead_id, start_at in starts.items():
+            waiting = self._not_followed.pop(lead_id, [])
+            found += [fact for fact in waiting if fact.accepted_at >= start_at]
+            too_early = [fact for fact in waiting if fact.accepted_at < start_at]
+            if too_early:
+                self._not_followed[lead_id] = too_early
+        return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
+
+    def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
+        """What became of the lead by `now`."""
+        lead = replayed.lead
+        breached = (*replayed.breached, *self._missed(replayed, ended_at=None, now=now))
+        return LeadOutcome(
+            lead.state,
+            lead.stage,
+            lead.rep,
+            lead.pool,
+            lead.rule,
+            lead.respond_by,
+            tuple(sorted(breached)),
+            replayed.why,
+        )
+
+    def _missed(self, replayed: ReplayedLead, *, ended_at: datetime | None, now: datetime) -> tuple[str, ...]:
+        lead = replayed.lead
+        if lead.rep is None or lead.state not in ("assigned", "closed"):
+            return ()
+        agreement = self.agreements[lead.agreement.hash]
+        return missed_promises(agreement, lead, replayed.facts, tolerance=self._tolerance, ended_at=ended_at, now=now)
+
+
+def _over(before: Lead, after: Lead) -> bool:
+    """Whether the owner before no longer has it; one who closed it is still its last."""
+    return after.generation != before.generation or (
+        before.state in ("assigned", "closed") and after.state not in ("assigned", "closed")
+    )

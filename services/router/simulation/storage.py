@@ -1,0 +1,204 @@
+"""What a replay remembers of all leads, on disk: memory holds those that it touched last, however many there are."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
+from services.router.domain.lead import Lead
+from services.router.domain.routing_state import contact_keys
+from services.router.domain.simulation_promises import PromiseFact
+from shared.domain.events import InquiryReceived
+
+MAX_IN_MEMORY = 4096
+"""So many values stay in memory."""
+
+T = TypeVar("T")
+
+
+class BloomFilter:
+    """Tells of most keys that are new that they are, in memory of a fixed size (a Bloom filter with two hashes)."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bytearray(1 << (bits - 3))
+        self._mask = (1 << bits) - 1
+        self._shift = bits
+
+    def seen(self, key: int, *, note: bool) -> bool:
+        """Whether the key may have been noted before."""
+        one, other = key & self._mask, key >> self._shift & self._mask
+        bits = self._bits
+        known = bits[one >> 3] >> (one & 7) & bits[other >> 3] >> (other & 7) & 1
+        if note and not known:
+            bits[one >> 3] |= 1 << (one & 7)
+            bits[other >> 3] |= 1 << (other & 7)
+        return bool(known)
+
+
+class ReplayedLead(msgspec.Struct):
+    """A lead as it stands in a replay, mutable. `facts` count for its promises, `breached` are those that owners before
+    the present one missed, `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged.
+    """
+
+    lead: Lead
+    facts: tuple[PromiseFact, ...] = ()
+    breached: tuple[str, ...] = ()
+    why: str = ""
+    asked_at: datetime | None = None
+
+
+class DiskDict(Generic[T]):
+    """Values by key, in a file that is nobody else's; those used last are in memory."""
+
+    def __init__(self, file: Path, decoder: "msgspec.msgpack.Decoder[T]") -> None:
+        self._database = _opened(file, "CREATE TABLE kept (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
+        self._decode = decoder.decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._near: dict[str, T] = {}
+        self._changed: set[str] = set()
+        self._far = BloomFilter(23)
+
+    def get(self, key: str) -> T | None:
+        """The value, if there is one."""
+        found = self._near.get(key)
+        if found is None:
+            if not self._far.seen(hash(key), note=False):
+                return None
+            row = self._database.execute("SELECT body FROM kept WHERE id = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            found = self._near[key] = self._decode(row[0])
+            self._make_room()
+        return found
+
+    def put(self, key: str, value: T) -> None:
+        """Keep a value, new or changed."""
+        self._near[key] = value
+        self._changed.add(key)
+        self._make_room()
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """All values in the order of their keys; nothing may change meanwhile."""
+        self._write(self._near)
+        for key, body in self._database.execute("SELECT id, body FROM kept ORDER BY id"):
+            yield key, self._decode(body)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _make_room(self) -> None:
+        if len(self._near) <= MAX_IN_MEMORY:
+            return
+        oldest = list(islice(self._near, MAX_IN_MEMORY // 2))
+        self._write(oldest)
+        for key in oldest:
+            del self._near[key]
+
+    def _write(self, keys: Iterable[str]) -> None:
+        changed = [key for key in keys if key in self._changed]
+        rows = [(key, self._encode(self._near[key])) for key in sorted(changed)]
+        for key in changed:
+            self._far.seen(hash(key), note=True)
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+        self._changed.difference_update(changed)
+
+
+class PersonIndex:
+    """Which leads came with an address or number, now or once. Keys are kept as hashes only."""
+
+    def __init__(self, file: Path) -> None:
+        table = "CREATE TABLE persons (key INTEGER, lead_id TEXT, PRIMARY KEY (key, lead_id)) WITHOUT ROWID"
+        self._database = _opened(file, table)
+        self._filter = BloomFilter(25)
+        self._new: dict[int, set[str]] = {}
+
+    def leads_of(self, inquiry: InquiryReceived) -> set[str]:
+        """The ids of leads that may be this person; the inquiry's own id is noted under its keys, and among them when
+        it was there before.
+        """
+        found: set[str] = set()
+        if self._filter.seen(hash(inquiry.lead_id), note=True):
+            found.add(inquiry.lead_id)
+        for text in contact_keys(inquiry.contact):
+            key = hash(text)
+            if self._filter.seen(key, note=True):
+                found |= self._new.get(key, set())
+                rows = self._database.execute("SELECT lead_id FROM persons WHERE key = ?", (key,))
+                found.update(row[0] for row in rows)
+            self._new.setdefault(key, set()).add(inquiry.lead_id)
+        if len(self._new) > MAX_IN_MEMORY:
+            self._write()
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _write(self) -> None:
+        rows = sorted((key, lead_id) for key, ids in self._new.items() for lead_id in ids)
+        with self._database:
+            self._database.executemany("INSERT OR IGNORE INTO persons VALUES (?, ?)", rows)
+        self._new.clear()
+
+
+class OwnerIndex:
+    """Which leads make their rep the owner of a company."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = _opened(
+            file,
+            "CREATE TABLE owners (lead_id TEXT PRIMARY KEY, domain TEXT, company TEXT, block TEXT, rep TEXT, pool TEXT,"
+            " assigned_at REAL) WITHOUT ROWID",
+            "CREATE INDEX by_domain ON owners (domain, assigned_at, lead_id)",
+            "CREATE INDEX by_block ON owners (block, company, assigned_at, lead_id)",
+        )
+
+    def update(self, lead: Lead) -> None:
+        """The lead as it is now."""
+        if not owns(lead):
+            self._database.execute("DELETE FROM owners WHERE lead_id = ?", (lead.lead_id,))
+            return
+        keys = keys_of(lead.company, lead.contact)
+        since = lead.assigned_at.timestamp() if lead.assigned_at is not None else None
+        row = (lead.lead_id, keys.domain, keys.name, keys.block, lead.rep, lead.pool, since)
+        self._database.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def owners_of(self, keys: Iterable[AccountKeys]) -> list[Owned]:
+        """For each of these domains and each name like one of these the first lead, domains before names."""
+        known = list(keys)
+        domains, blocks = {k.domain for k in known if k.domain}, {k.block for k in known if k.block}
+        by_domain = [row for domain in domains for row in self._database.execute(_FIRST_OF_DOMAIN, (domain,))]
+        by_name = [row for block in blocks for row in self._database.execute(_FIRST_OF_NAMES, (block,))]
+        return [
+            Owned(AccountKeys(row[1], row[2], row[3]), row[4], row[5] or "", row[0])
+            for rows in (by_domain, by_name)
+            for row in sorted(rows, key=lambda row: (row[6], row[0]))
+        ]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+_FIRST_OF_DOMAIN = "SELECT * FROM owners WHERE domain = ? ORDER BY assigned_at, lead_id LIMIT 1"
+_FIRST_OF_NAMES = (
+    "SELECT * FROM (SELECT owners.*, row_number() OVER (PARTITION BY company ORDER BY assigned_at, lead_id) AS place"
+    " FROM owners WHERE block = ?) WHERE place = 1"
+)
+
+
+def _opened(file: Path, *tables: str) -> sqlite3.Connection:
+    database = sqlite3.connect(file)
+    # Nothing in it outlives the replay, so nothing has to survive a crash.
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -4096"):
+        database.execute(f"PRAGMA {pragma}")
+    for table in tables:
+        database.execute(table)
+    return database

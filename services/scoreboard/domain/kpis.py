@@ -1,0 +1,41 @@
+"""How far today's inquiries got: the five figures that both sides read, and what each of them means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One figure. `share` is it as a part of `of` (a share of 1), None when there is nothing to take a part of."""
+
+    name: str
+    label: str
+    count: int
+    share: float | None
+    meaning: str
+
+
+def kpis(counted: Mapping[str, int]) -> tuple[Kpi, ...]:
+    """The steps from one day's counters.
+
+    Received, MQL and assigned are one cohort: the inquiries received today, whenever they were judged. Responded and
+    breached are another: the first responses promised today, however they ended. A step without anything before it
+    has no share; it is never 0 % or 100 %.
+    """
+    received = counted.get("received", 0)
+    assigned = counted.get("assigned", 0)
+    qualified = assigned + counted.get("parked", 0)
+    promised = counted.get("promised", 0)
+    responded = counted.get("responded", 0)
+    breached = counted.get("breached", 0)
+    return (
+        Kpi("received", "Received", received, None, "inquiries today"),
+        Kpi("mql", "MQL", qualified, _share(qualified, received), "of received, met the agreement"),
+        Kpi("assigned", "Assigned", assigned, _share(assigned, qualified), "of MQL, have an owner"),
+        Kpi("responded", "Responded", responded, _share(responded, promised), "of responses promised today, in time"),
+        Kpi("breached", "Breached", breached, _share(breached, promised), "of responses promised today, too late"),
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole > 0 else None

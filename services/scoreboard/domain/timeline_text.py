@@ -1,0 +1,251 @@
+"""Every event in one plain sentence, for timelines that people read."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from shared.domain.events import (
+    ActivityRecorded,
+    AgreementActivated,
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationRaised,
+    Event,
+    InquiryReceived,
+    LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadReassigned,
+    LeadRejected,
+    MoveRequested,
+    RecordQuarantined,
+    WatermarkAdvanced,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+    WindowWarned,
+)
+
+
+def describe(event: Event) -> str:
+    """What happened, in a sentence. An event type without a sentence of its own is named in words."""
+    say = SENTENCES.get(type(event))
+    return say(event) if say else f"{words(event.TYPE.removeprefix('baton.').rpartition('.')[0]).capitalize()}."
+
+
+def words(name: str) -> str:
+    """A name from the wire as people say it.
+
+    >>> words("demo_request")
+    'demo request'
+    """
+    return name.replace("_", " ").replace(".", " ")
+
+
+def plain(text: str) -> str:
+    """A reason for people: codes become words, and what is a sentence already stays as it is.
+
+    >>> plain("nobody_available"), plain("excluded: wrong_role"), plain("ann gave ld_1 back")
+    ('nobody available', 'excluded: wrong role', 'ann gave ld_1 back')
+    """
+    return words(text) if " " not in text or text.startswith(("excluded: ", "consent: ")) else text
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names in a sentence.
+
+    >>> listed(("rep", "manager", "ops"))
+    'rep, manager and ops'
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), "".join(names[-1:])) if part)
+
+
+def _inquiry(event: InquiryReceived) -> str:
+    campaign = f", campaign {event.campaign}" if event.campaign else ""
+    test = " This was a test." if event.test else ""
+    return f"{words(event.kind).capitalize()} received through {event.source}{campaign}.{test}"
+
+
+_DONE = {
+    "call": "called",
+    "email": "sent an e-mail",
+    "meeting": "met the buyer",
+    "accepted": "accepted the lead",
+    "rejected": "rejected the lead",
+    "declined": "gave the lead back",
+    "disputed": "disputed the verdict",
+    "objection": "heard an objection",
+    "content_used": "used a piece of content",
+    "stage": "moved the stage",
+    "opportunity": "opened an opportunity",
+    "won": "won the deal",
+    "lost": "lost the deal",
+    "renewed": "renewed the customer",
+    "churned": "lost the customer",
+    "note": "left a note",
+    "consent_withdrawn": "recorded that consent was withdrawn",
+}
+
+
+def _activity(event: ActivityRecorded) -> str:
+    done = _DONE.get(event.kind, f"recorded: {words(event.kind)}")
+    details = (event.outcome, event.reason, event.objection, event.content_id, event.stage)
+    confirmed = f"confirmed {listed(tuple(map(words, event.confirmed)))}" if event.confirmed else None
+    what = "; ".join([words(each) for each in details if each] + [each for each in (confirmed, event.text) if each])
+    return f"{event.by or 'Someone'} {done}{f': {what}' if what else ''}."
+
+
+def _assigned(event: LeadAssigned) -> str:
+    if event.because is not None:
+        return handed_over(event) + _again(event)
+    pool = f" from the pool {event.pool}" if event.pool else ""
+    return f"Assigned to {event.rep.id}{pool}, by the rule “{event.rule}”, with score {event.score}.{_again(event)}"
+
+
+def _reassigned(event: LeadReassigned) -> str:
+    return handed_over(event)
+
+
+def handed_over(event: LeadAssigned) -> str:
+    """Why a lead changed hands, or got someone after it had waited, and who has it now."""
+    before, now = event.previous_rep or "Someone", event.rep.id
+    pool = f" in the pool {event.pool}" if event.pool else ""
+    by_hand = f"{event.rule.capitalize()} from {before} to {now}{pool}."
+    waited = f"It had waited, and was {event.rule} to {now}{pool}."
+    origin = f" from {event.previous_rep}" if event.previous_rep else ""
+    ways = {
+        "drained": f"It had waited; now {now}{pool} can take it, by the rule “{event.rule}”.",
+        "manual": waited if event.previous_rep is None else by_hand,
+        "declined": f"{before} gave it back, so it moved to {now}{pool}.",
+        "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
+        "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
+    }
+    return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
+
+
+def _again(event: LeadAssigned) -> str:
+    return (
+        f" This is cycle {event.cycle}: sales had ended the lead before, and it came back." if event.cycle > 1 else ""
+    )
+
+
+def _parked(event: LeadParked) -> str:
+    return f"A good lead that nobody can take now: it waits in {event.queue}. {_sentence(event.reason)}"
+
+
+def _rejected(event: LeadRejected) -> str:
+    return f"Not a lead for sales under the agreement: {plain(event.reason)}."
+
+
+def _merged(event: LeadMerged) -> str:
+    owner = f" {event.rep} keeps it." if event.rep and " keeps it" not in event.reason else ""
+    if event.into is not None:
+        return f"This id ends here: {plain(event.reason)}.{owner}"
+    return f"Joined a lead that is already here: {plain(event.reason)}.{owner}"
+
+
+def _activated(event: AgreementActivated) -> str:
+    before = f" in place of version {event.previous.version}" if event.previous else ""
+    return f"Version {event.agreement.version} of the agreement {event.agreement.name} came into force{before}."
+
+
+_OWED = {
+    "first_response": "to answer first",
+    "acceptance": "to accept the lead or give a reason",
+    "attempts": "to make the agreed number of attempts",
+    "disposition": "to say what becomes of the lead",
+    "triage": "to find someone for the lead",
+    "disputes": "to answer the dispute",
+}
+"""What whoever made a promise has to do, by the promise's name in the agreement."""
+
+
+def _opened(event: WindowOpened) -> str:
+    owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
+    return f"The clock of the promise “{words(event.promise)}” began to run{owed}."
+
+
+def _warned(event: WindowWarned) -> str:
+    return f"The promise “{words(event.promise)}” falls due soon; told {listed(event.told) or 'nobody'}."
+
+
+def _met(event: WindowMet) -> str:
+    how = "; someone has the lead" if event.promise == "triage" else ""
+    return f"{event.owner} kept the promise “{words(event.promise)}”{how}."
+
+
+def _breached(event: WindowBreached) -> str:
+    late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
+    whose = f"nobody got the lead in time, which {event.owner} was to see to" if event.promise == "triage" else late
+    return f"The promise “{words(event.promise)}” was missed: {whose}."
+
+
+def _cancelled(event: WindowCancelled) -> str:
+    return f"The promise “{words(event.promise)}” no longer applies: {plain(event.reason)}."
+
+
+def _retracted(event: BreachRetracted) -> str:
+    return f"The breach of “{words(event.promise)}” was taken back: a fact that came late shows it was kept."
+
+
+def _raised(event: EscalationRaised) -> str:
+    page = " and someone was paged" if event.page else ""
+    told = f": told {listed(event.told)}" if event.told else ""
+    return f"Escalated to level {event.level}{told}{page}."
+
+
+def _acknowledged(event: EscalationAcknowledged) -> str:
+    return f"{event.by} took the escalation on."
+
+
+def _closed(event: EscalationClosed) -> str:
+    return f"The escalation ended: {plain(event.reason)}."
+
+
+def _move(event: MoveRequested) -> str:
+    return f"Asked for another rep within the {words(event.within)}, because {event.owner} has not answered."
+
+
+def _quarantined(event: RecordQuarantined) -> str:
+    return f"A record was set aside by {words(event.service)}: {_sentence(event.detail)}"
+
+
+def _watermark(event: WatermarkAdvanced) -> str:
+    return f"All facts that {event.instance} accepted until now are in the log."
+
+
+def _sentence(text: str) -> str:
+    said = plain(text)
+    return said[:1].upper() + said[1:] + ("" if said.endswith(".") else ".")
+
+
+SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
+    {
+        InquiryReceived: _inquiry,
+        ActivityRecorded: _activity,
+        WatermarkAdvanced: _watermark,
+        LeadAssigned: _assigned,
+        LeadReassigned: _reassigned,
+        LeadParked: _parked,
+        LeadRejected: _rejected,
+        LeadMerged: _merged,
+        AgreementActivated: _activated,
+        WindowCancelled: _cancelled,
+        WindowOpened: _opened,
+        WindowWarned: _warned,
+        WindowMet: _met,
+        WindowBreached: _breached,
+        BreachRetracted: _retracted,
+        EscalationRaised: _raised,
+        EscalationAcknowledged: _acknowledged,
+        EscalationClosed: _closed,
+        MoveRequested: _move,
+        RecordQuarantined: _quarantined,
+    }
+)
+"""Event type to the function that says it, in the order in which things follow from each other."""
+
+RANKS: Mapping[str, int] = MappingProxyType({kind.TYPE: rank for rank, kind in enumerate(SENTENCES)})
+"""In which order to tell what happened at the same instant."""

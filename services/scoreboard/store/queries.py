@@ -1,0 +1,158 @@
+"""What the doors and pages read, in bounded queries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from services.scoreboard.domain.conservation import (
+    ACCEPTANCES,
+    DUE,
+    EARLY,
+    IN_FLIGHT,
+    OUTCOMES,
+    RECEIVED,
+    WRITTEN_OFF,
+)
+from services.scoreboard.domain.counters import ALL, EVENTS
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import OPEN, EscalationRow, WindowRow
+from services.scoreboard.store.rows import TimelineEntry, TimelinePosition, filled
+from services.scoreboard.store.tables import (
+    counts,
+    escalations,
+    escalations_firing,
+    ingests,
+    inquiries,
+    inquiries_early,
+    inquiries_waiting,
+    leads,
+    timeline,
+    windows,
+    windows_running,
+)
+from shared.db.engine import Instant, Tx
+
+
+async def conservation_counts(tx: Tx) -> dict[str, int]:
+    """The terms of the equation, each counted on its own, all of one instant (which takes one statement)."""
+    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, ACCEPTANCES, DUE, WRITTEN_OFF, *OUTCOMES))
+    query = sa.union_all(
+        sa.select(counts.c.name, sa.cast(sa.func.sum(counts.c.value), sa.BigInteger).label("value"))
+        .where(wanted)
+        .group_by(counts.c.name),
+        sa.select(sa.literal(IN_FLIGHT), sa.func.count()).select_from(inquiries).where(inquiries_waiting),
+        sa.select(sa.literal(EARLY), sa.func.count()).select_from(inquiries).where(inquiries_early),
+    )
+    return {row[0]: int(row[1]) for row in await tx.execute(query)}
+
+
+async def counted_by_ingest(tx: Tx) -> dict[str, int]:
+    """How many inquiries each ingest instance has accepted, ever, by its newest marker that was read."""
+    newest: dict[str, tuple[datetime, bool, int]] = {}
+    for row in await tx.execute(sa.select(ingests)):
+        marker = (row.upto, row.state == "left", row.inquiries)
+        newest[row.instance] = max(marker, newest.get(row.instance, marker))
+    return {instance: inquiries for instance, (_, _, inquiries) in newest.items()}
+
+
+async def period_counts(tx: Tx, start: str, end: str) -> dict[str, int]:
+    """The counters of the quarter hours from `start` up to before `end`."""
+    query = (
+        sa.select(counts.c.name, sa.func.sum(counts.c.value))
+        .where(counts.c.period >= start, counts.c.period < end)
+        .group_by(counts.c.name)
+    )
+    return {row[0]: int(row[1]) for row in await tx.execute(query)}
+
+
+async def events_handled(tx: Tx) -> int:
+    """How many events were ever handled, by all processes together."""
+    return await _total(tx, EVENTS)
+
+
+async def open_window_count(tx: Tx) -> int:
+    """How many promises run now."""
+    return await _total(tx, OPEN)
+
+
+async def open_windows(tx: Tx, *, limit: int) -> list[tuple[WindowRow, LeadRow | None]]:
+    """The running windows that fall due first, each with its lead."""
+    query = sa.select(windows).where(windows_running).order_by(windows.c.due_at).limit(limit)
+    found = [filled(WindowRow, row) for row in await tx.execute(query)]
+    known = await _leads(tx, {window.lead_id for window in found if window.lead_id})
+    return [(window, known.get(window.lead_id or "")) for window in found]
+
+
+async def overdue_count(tx: Tx, now: datetime, *, limit: int) -> int:
+    """How many running windows are past their time; counting stops at `limit`."""
+    query = sa.select(windows.c.window_id).where(windows_running, windows.c.due_at <= now).limit(limit)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+
+
+async def open_escalations(tx: Tx, *, limit: int) -> list[tuple[EscalationRow, LeadRow | None]]:
+    """The escalations that are not closed, newest first, each with its lead."""
+    query = sa.select(escalations).where(escalations_firing).order_by(escalations.c.raised_at.desc()).limit(limit)
+    found = [filled(EscalationRow, row) for row in await tx.execute(query)]
+    known = await _leads(tx, {escalation.lead_id for escalation in found if escalation.lead_id})
+    return [(escalation, known.get(escalation.lead_id or "")) for escalation in found]
+
+
+async def open_escalation_count(tx: Tx, *, limit: int) -> int:
+    """How many escalations are not closed; counting stops at `limit`."""
+    query = sa.select(escalations.c.escalation_id).where(escalations_firing).limit(limit)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+
+
+async def latest_leads(tx: Tx, *, limit: int) -> list[LeadRow]:
+    """The leads that wrote last, newest first."""
+    received = leads.c.received_at
+    query = sa.select(leads).where(received.is_not(None)).order_by(received.desc()).limit(limit)
+    return [filled(LeadRow, row) for row in await tx.execute(query)]
+
+
+async def lead(tx: Tx, lead_id: str) -> LeadRow | None:
+    """One lead, or None."""
+    return (await _leads(tx, {lead_id})).get(lead_id)
+
+
+async def windows_of(tx: Tx, lead_id: str, *, limit: int) -> list[WindowRow]:
+    """The lead's running windows, the one due first in front."""
+    query = (
+        sa.select(windows).where(windows_running, windows.c.lead_id == lead_id).order_by(windows.c.due_at).limit(limit)
+    )
+    return [filled(WindowRow, row) for row in await tx.execute(query)]
+
+
+async def story(tx: Tx, lead_id: str, *, after: TimelinePosition | None = None, limit: int) -> list[TimelineEntry]:
+    """The lead's events, oldest first, from the one behind `after`."""
+    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    if after is not None:
+        at, rank, event_id = after
+        place = sa.tuple_(timeline.c.at, timeline.c.rank, timeline.c.event_id)
+        behind = sa.tuple_(sa.literal(at, Instant()), sa.literal(rank), sa.literal(event_id))
+        query = query.where(place > behind)
+    query = query.order_by(timeline.c.at, timeline.c.rank, timeline.c.event_id).limit(limit)
+    return [filled(TimelineEntry, row) for row in await tx.execute(query)]
+
+
+async def newest(tx: Tx, lead_id: str, *, limit: int, types: Sequence[str] = ()) -> list[TimelineEntry]:
+    """The lead's latest events (of these types, if any are named), newest first."""
+    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    if types:
+        query = query.where(timeline.c.type.in_(types))
+    query = query.order_by(timeline.c.at.desc(), timeline.c.rank.desc(), timeline.c.event_id.desc()).limit(limit)
+    return [filled(TimelineEntry, row) for row in await tx.execute(query)]
+
+
+async def _leads(tx: Tx, ids: set[str]) -> dict[str, LeadRow]:
+    if not ids:
+        return {}
+    return {
+        row.lead_id: filled(LeadRow, row) for row in await tx.execute(sa.select(leads).where(leads.c.lead_id.in_(ids)))
+    }
+
+
+async def _total(tx: Tx, name: str) -> int:
+    query = sa.select(sa.func.coalesce(sa.func.sum(counts.c.value), 0))
+    return int((await tx.execute(query.where(counts.c.period == ALL, counts.c.name == name))).scalar_one())

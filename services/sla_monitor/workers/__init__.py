@@ -1,0 +1,1 @@
+"""Tasks that run until the end: the timer."""

@@ -1,0 +1,124 @@
+"""Does what falls due: looks when something may be due, decides on the database's clock, and writes the verdict with
+its events in one transaction.
+
+Memory holds nothing that matters. However many processes run this, and however late, each window is settled once: rows
+are claimed under a lock and judged again from what is stored.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from services.sla_monitor import store
+from services.sla_monitor.domain import ladder, settlement
+from services.sla_monitor.domain.watermark import Watermark, from_the_future, watermarks
+from services.sla_monitor.handlers import agreement_of, save, states_of
+from shared import log, metrics
+from shared.db.engine import Database
+from shared.runtime.outage import until_back
+from shared.runtime.service import WakeUp
+
+BATCH = 500
+LONGEST_WAIT_S = 1.0
+BLOCKED_WAIT_S = 0.25
+STALLED_S = 30.0
+
+
+class Timer:
+    """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
+    timer after each of its own, for the relay. Nothing is judged while an ingest instance dates facts further ahead of
+    the database's clock than `tolerance`.
+    """
+
+    def __init__(
+        self, *, database: Database, partitions: int, tolerance: timedelta, wake: WakeUp, announced: WakeUp
+    ) -> None:
+        self._database = database
+        self._partitions = partitions
+        self._wake = wake
+        self._announced = announced
+        self._tolerance = tolerance
+        self._stalled = False
+        self._skew: str | None = None
+        self._log = log.get("sla_monitor")
+
+    async def run(self) -> None:
+        """Settle until cancelled; an outage of the database is waited out."""
+        while True:
+            await self._wake.wait(await until_back(self.settle_due_windows, service="sla_monitor", task="timer"))
+
+    async def settle_due_windows(self) -> float:
+        """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""
+        async with self._database.read() as tx:
+            now = await self._database.now(tx)
+            marks = await store.watermarks(tx)
+            complete_upto = watermarks(marks)
+            looks = await store.first_looks(tx, self._partitions)
+        self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
+        ahead = from_the_future(marks, now, self._tolerance)
+        self._watch_clocks(ahead, now)
+        settled = 0
+        for partition, look_at in looks.items():
+            upto_at = complete_upto.get(partition) if partition not in ahead else None
+            if upto_at is not None and look_at <= min(now, upto_at):
+                settled += await self._settle_partition(partition)
+        if settled or not looks:
+            return 0.0 if settled else LONGEST_WAIT_S
+        ahead_s = (min(looks.values()) - now).total_seconds()
+        return BLOCKED_WAIT_S if ahead_s <= 0 else min(ahead_s, LONGEST_WAIT_S)
+
+    async def _settle_partition(self, partition: int) -> int:
+        total = 0
+        while True:
+            settled = await self._settle_batch(partition)
+            total += settled
+            if settled:
+                self._announced.set()
+            if settled < BATCH:
+                return total
+
+    async def _settle_batch(self, partition: int) -> int:
+        async with self._database.begin() as tx:
+            now = await self._database.now(tx)
+            # Read before the facts: facts that stood before this watermark in the log are stored by now.
+            marks = await store.watermarks(tx)
+            watermark = watermarks(marks).get(partition)
+            if watermark is None or partition in from_the_future(marks, now, self._tolerance):
+                return 0
+            windows = await store.due_windows(tx, partition, min(now, watermark), limit=BATCH)
+            states = await states_of(tx, windows)
+            facts = await store.facts_of(tx, list({window.lead_id for window in windows}))
+            settled = {}
+            for window_id, state in states.items():
+                levels = ladder.levels(await agreement_of(tx, state.window.agreement.hash), state.window)
+                mine = facts.get(state.window.lead_id, ())
+                settled[window_id] = settlement.settle(state, mine, levels, now=now, watermark=watermark)
+            await save(tx, states, settled, now)
+        return len(windows)
+
+    def note(self) -> str | None:
+        """Why no verdicts are given although deadlines have passed; None when they are."""
+        return self._skew
+
+    def _watch_clocks(self, ahead: Mapping[int, Watermark], now: datetime) -> None:
+        furthest = max(ahead.values(), key=lambda mark: mark.upto_at, default=None)
+        ahead_s = (furthest.upto_at - now).total_seconds() if furthest is not None else 0.0
+        metrics.ingest_ahead_seconds.set(ahead_s)
+        if furthest is None:
+            self._skew = None
+            return
+        if self._skew is None:
+            self._log.warning("verdicts_held", instance=furthest.instance, ahead_s=round(ahead_s, 1))
+        self._skew = (
+            f"verdicts on promises are held: ingest {furthest.instance} dates what it accepts {ahead_s:.1f} s ahead of "
+            "the database's clock. Set the one that is wrong right; verdicts follow by themselves"
+        )
+
+    def _watch_for_stalls(self, complete_upto: Mapping[int, datetime], *, waiting: bool, now: datetime) -> None:
+        complete = len(complete_upto) == self._partitions
+        lag = now - min(complete_upto.values()) if complete else None
+        metrics.watermark_lag_seconds.set(lag.total_seconds() if lag is not None else float("inf"))
+        stalled = waiting and (lag is None or lag > timedelta(seconds=STALLED_S))
+        if stalled and not self._stalled:
+            behind_s = round(lag.total_seconds()) if lag is not None else None
+            self._log.warning("watermark_stalled", behind_s=behind_s)
+        self._stalled = stalled

@@ -1,0 +1,30 @@
+"""One agreement in plain sentences, block by block, in the order in which a lead meets them."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from shared.agreement_text.explain_head import head
+from shared.agreement_text.explain_leads import leads
+from shared.agreement_text.explain_people import people
+from shared.agreement_text.explain_pilots import pilots
+from shared.agreement_text.explain_promises import promises
+from shared.agreement_text.explain_rest import rest
+from shared.agreement_text.section import Section
+from shared.domain.agreement import Agreement
+
+
+def explained(agreement: Agreement, today: date | None = None) -> tuple[Section, ...]:
+    """Everything that the agreement says. Holidays are told from `today` on, or from when it takes effect.
+
+    A block that the agreement leaves out is left out here, unless its absence means something.
+    """
+    return tuple(_sections(agreement, today or agreement.effective_from.date()))
+
+
+def _sections(agreement: Agreement, today: date) -> Iterator[Section]:
+    yield from head(agreement, today)
+    yield from leads(agreement)
+    yield from people(agreement)
+    yield from promises(agreement)
+    yield from rest(agreement)
+    yield from pilots(agreement)

@@ -1,0 +1,86 @@
+"""Baton as a user runs it: `make run`'s command, or `make production`'s, in a folder of its own on a free port."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.ports import free_ports
+from tests.agreements import agreement_text
+
+ROOT = Path(__file__).parents[2]
+KEY = "journey-admin-key"
+SOURCES = """\
+sources:
+  contact:
+    type: form
+    token_from: env:CONTACT_TOKEN
+    thank_you: [https://acme.example/thanks]
+    defaults: {kind: demo_request}
+  open:
+    type: form
+    public: true
+  google:
+    type: google_ads
+    key_from: env:GOOGLE_KEY
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running Baton."""
+
+    kind: str
+    url: str
+    process: "subprocess.Popen[str]"
+    headers: dict[str, str]
+
+
+@contextmanager
+def running(kind: str, folder: Path, **agreed: str) -> Iterator[Running]:
+    """Start it, wait for its ready line, and stop it as Ctrl-C does; a stop that fails or hangs is an error."""
+    (folder / "agreement.yaml").write_text(agreement_text(**agreed))  # type: ignore[arg-type]
+    (folder / "sources.yaml").write_text(SOURCES)
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("BATON_")},
+        "BATON_PORT": str(free_ports(1)[0]),
+        "BATON_DATA": str(folder / "data"),
+        "BATON_AGREEMENT": str(folder / "agreement.yaml"),
+        "BATON_SOURCES": str(folder / "sources.yaml"),
+        "BATON_ADMIN_KEY": KEY,
+        "BATON_SLA_MONITOR_TOLERANCE_S": "0.5",
+        "CONTACT_TOKEN": "contact-token-of-the-journey",
+        "GOOGLE_KEY": "google-key-of-the-journey",
+    }
+    module = {"embedded": "services.embedded", "production": "deploy.production"}[kind]
+    command = [sys.executable, "-m", module]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines: list[str] = []
+    url = _ready(process, lines)
+    rest = threading.Thread(target=lambda: lines.extend(process.stdout or []), daemon=True)
+    rest.start()
+    try:
+        yield Running(kind, url, process, {"Authorization": f"Bearer {KEY}"})
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+        rest.join(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+    assert code == 0, "".join(lines[-40:])
+
+
+def _ready(process: "subprocess.Popen[str]", lines: list[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Baton is ready at "):
+            return line.split()[-1]
+    raise AssertionError("it ended before it was ready:\n" + "".join(lines))

@@ -1,0 +1,171 @@
+"""The real Kafka and PostgreSQL that tests ask for by fixture: started when the first test needs them, shared by
+all workers of one run, ended with it. A pytest plugin.
+
+`BATON_KAFKA` and `BATON_DATABASE_URL` name running ones to use instead. A test whose part cannot be had is skipped
+by name; with CI=true it fails. Tests that kill or pause take `own_kafka_broker` or `own_postgres`.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from deploy.local.kafka import KafkaBroker
+from deploy.local.postgres import PostgresCluster, create_database, drop_database
+from deploy.local.process import ComponentError, Process
+
+T = TypeVar("T")
+
+# Workers get it through their environment. Not BATON_...: services refuse settings that they do not know.
+_FOLDER = "PARTS_OF_THIS_TEST_RUN"
+_PREFIX = "baton-parts-"
+_MARKS = {
+    "kafka_broker": "kafka",
+    "own_kafka_broker": "kafka",
+    "postgres": "postgres",
+    "own_postgres": "postgres",
+}
+
+
+@dataclass(frozen=True)
+class SharedKafka:
+    """A running broker that other tests use too: make topics with names of your own."""
+
+    bootstrap: str
+
+
+@dataclass(frozen=True)
+class SharedPostgres:
+    """A running server that other tests use too: make databases with names of your own, or take `fresh_database`."""
+
+    url: str = field(repr=False)
+
+    def create_database(self, name: str) -> str:
+        """Make the empty database `name`; its SQLAlchemy URL."""
+        create_database(self.url, name)
+        return f"{self.url.rpartition('/')[0]}/{name}"
+
+    def drop_database(self, name: str) -> None:
+        """Remove the database `name` and send away whoever is connected to it."""
+        drop_database(self.url, name)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> SharedKafka:
+    """Where a real Kafka answers."""
+    return SharedKafka(os.environ.get("BATON_KAFKA") or _shared("kafka", _start_kafka))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> SharedPostgres:
+    """Where a real PostgreSQL answers, as a role that may make databases."""
+    given = os.environ.get("BATON_DATABASE_URL", "")
+    return SharedPostgres(given if given.startswith("postgresql") else _shared("postgres", _start_postgres))
+
+
+@pytest.fixture
+def fresh_database(postgres: SharedPostgres) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty PostgreSQL database that only this test uses."""
+    name = f"test_{secrets.token_hex(8)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def own_kafka_broker() -> Iterator[KafkaBroker]:
+    """A broker that only this test uses, started, quick to recover; for kills, pauses and restarts."""
+    broker = KafkaBroker(own_folder(), profile="fast")
+    try:
+        _or_without(broker.start)
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresCluster]:
+    """A PostgreSQL server that only this test uses, started; for kills and restarts."""
+    cluster = PostgresCluster(own_folder())
+    try:
+        _or_without(cluster.start)
+        yield cluster
+    finally:
+        cluster.kill()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that leads the run: end what a killed run left behind, and choose the folder of this one."""
+    if _is_worker(config):
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        leader = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if folder.stat().st_uid == os.getuid() and leader.isdigit() and not psutil.pid_exists(int(leader)):
+            _end(folder)
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the parts when all workers are done."""
+    if not _is_worker(config) and (folder := os.environ.pop(_FOLDER, None)):
+        _end(Path(folder))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the parts that its fixtures need, so that `-m "not kafka"` leaves them out."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in _MARKS:
+                item.add_marker(_MARKS[fixture])
+
+
+def _shared(component: str, start: Callable[[Path], str]) -> str:
+    folder = Path(os.environ[_FOLDER])
+    address = folder / f"{component}.address"
+    with (folder / f"{component}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address.exists():
+            address.write_text(_or_without(lambda: start(folder / component)))
+    return address.read_text()
+
+
+def own_folder() -> Path:
+    """A folder for parts of one test, not made yet, removed with the run; a part left running there is ended."""
+    # Not below tmp_path: pytest closes that to other users, and run as root the PostgreSQL server is another user.
+    return Path(os.environ[_FOLDER]) / secrets.token_hex(4)
+
+
+def _start_kafka(folder: Path) -> str:
+    return KafkaBroker(folder, profile="fast").start().bootstrap
+
+
+def _start_postgres(folder: Path) -> str:
+    return PostgresCluster(folder).start().url
+
+
+def _or_without(start: Callable[[], T]) -> T:
+    try:
+        return start()
+    except ComponentError as error:
+        missing = error
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have every part. {missing}", pytrace=False)
+    pytest.skip(str(missing))
+
+
+def _end(folder: Path) -> None:
+    for left in folder.rglob("*.pid"):
+        Process(left.stem, left.parent).kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

@@ -1,0 +1,227 @@
+"""A log and a database on which monitors come and go, and what is said there."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+from msgspec.structs import replace
+
+from services.sla_monitor.service import build
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, decode, encode, event_id
+from shared.clock import SystemClock
+from shared.db import agreements
+from shared.db.engine import Database
+from shared.domain.agreement import Agreement
+from shared.domain.events import (
+    ACTIVITIES,
+    ActivityRecorded,
+    Event,
+    LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadReassigned,
+    LeadRejected,
+    RepRef,
+    WatermarkAdvanced,
+    WindowMet,
+)
+from shared.domain.lead import Company, Contact
+from shared.http import Keys
+from shared.ports import GroupMember, TopicPartition
+from shared.runtime.service import Platform
+from shared.runtime.web import Web
+from shared.settings import Settings, read
+from tests.agreements import agreement
+
+KEY = {"Authorization": "Bearer admin-key"}
+KIND = TypeVar("KIND", bound=Event)
+# The first level to fire is the one at the deadline; the others come long after the test.
+DEAL = agreement(within="1 second", warn="30 seconds", move="1 hour", page="2 hours")
+QUICK = agreement(within="2 seconds", warn="1 second", move="1 second", page="2 seconds")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Stage:
+    """A log and a database with what was said there; monitors come and go."""
+
+    def __init__(self, bus: EmbeddedBus, database: Database, said: GroupMember) -> None:
+        self.bus = bus
+        self.database = database
+        self._said = said
+        self.events: list[Event] = []
+        self.ids: set[str] = set()
+        self.copies = 0
+        self._marking: list[asyncio.Task[None]] = []
+
+    async def hear(self, *events: Event) -> None:
+        envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", now(), e) for e in events]
+        await self.bus.publish([encode(envelope) for envelope in envelopes])
+
+    async def mark(self, upto: datetime | None = None, *, instance: str = "ingest-1", state: str = "running") -> None:
+        """What one ingest instance says on every partition."""
+        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto or now(), state=state)
+        message = encode(Envelope(event_id(instance, now()), "baton/ingest", now(), event))
+        topic_partitions = range(self.bus.partitions(ACTIVITIES))
+        await self.bus.publish([replace(message, partition=partition) for partition in topic_partitions])
+
+    def mark_from_now_on(self, instance: str = "ingest-1") -> None:
+        """An ingest instance that has nothing to send goes on saying so, until the monitor ends."""
+
+        async def go_on() -> None:
+            while True:
+                await self.mark(instance=instance)
+                await asyncio.sleep(0.1)
+
+        self._marking.append(asyncio.create_task(go_on()))
+
+    async def says(self, kind: type[KIND], count: int = 1) -> list[KIND]:
+        """Wait for so many events of a kind."""
+        async with asyncio.timeout(20):
+            while len(self._of(kind)) < count:
+                await self._listen(1.0)
+        return self._of(kind)
+
+    async def silent(self, kind: type[KIND], seconds: float = 0.8) -> None:
+        """Nothing of the kind is said for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._listen(0.1)
+        assert self._of(kind) == []
+
+    async def settled(self) -> None:
+        """Everything that was published before has been handled."""
+        last = await self._lead_through()
+        assert last
+
+    @asynccontextmanager
+    async def monitor(self, database: Database | None = None) -> AsyncIterator[httpx.AsyncClient]:
+        environ = {**os.environ, "BATON_ADMIN_KEY": "admin-key", "BATON_SLA_MONITOR_TOLERANCE_S": "0.2"}
+        settings = read(Settings, environ)
+        used = database or self.database
+        platform = Platform(settings, environ, SystemClock(), self.bus, used, Keys.load(settings))
+        service = build(platform)
+        web = Web(platform, [service])
+        tasks = [asyncio.create_task(run(), name=name) for name, run in service.tasks.items()]
+        transport = httpx.ASGITransport(web)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY) as client:
+                yield client
+            assert [task.exception() for task in tasks if task.done()] == []
+        finally:
+            tasks += self._marking
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _of(self, kind: type[KIND]) -> list[KIND]:
+        return [event for event in self.events if type(event) is kind]
+
+    async def _listen(self, wait_s: float) -> None:
+        for record in await self._said.poll(max_records=500, wait_s=wait_s):
+            received = decode(record)
+            if received.envelope.id in self.ids:
+                self.copies += 1
+                continue
+            self.ids.add(received.envelope.id)
+            self.events.append(received.event)
+
+    async def _lead_through(self) -> list[WindowMet]:
+        """A lead on every partition, with its answer ahead of it: once it is met, all before it is handled."""
+        count = self.bus.partitions(ACTIVITIES)
+        leads: dict[int, str] = {}
+        stamp = now().timestamp()
+        for number in range(10_000):
+            lead = f"probe-{stamp}-{number}"
+            leads.setdefault(self.bus.partition_of(ACTIVITIES, lead), lead)
+            if len(leads) == count:
+                break
+        known = len(self._of(WindowMet))
+        for lead in leads.values():
+            await self.hear(activity(lead), assigned(lead))
+        return await self.says(WindowMet, known + count)
+
+
+async def from_start(topic_partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    return dict.fromkeys(topic_partitions, 0)
+
+
+async def keep(database: Database, deal: Agreement) -> None:
+    async with database.begin() as tx:
+        await agreements.save(tx, deal, now())
+
+
+def parked(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 1, **more: Any) -> LeadParked:
+    return LeadParked(**{**_decided(lead, deal, version), "queue": "triage", **more})
+
+
+def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2, **more: Any) -> LeadRejected:
+    return LeadRejected(**{**_decided(lead, deal, version), **more})
+
+
+def merged(
+    lead: str = "ld_1",
+    deal: Agreement = DEAL,
+    *,
+    into: str | None,
+    version: int = 2,
+    received_at: datetime | None = None,
+) -> LeadMerged:
+    return LeadMerged(**_decided(lead, deal, version), rep=None, into=into, received_at=received_at)
+
+
+def _decided(lead: str, deal: Agreement, version: int) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "lead_version": version,
+        "inquiry_id": f"inq-{lead}",
+        "decided_at": now(),
+        "reason": "as the agreement says",
+        "stage": "mql",
+        "score": 50,
+        "agreement": deal.ref,
+    }
+
+
+def assigned(
+    lead: str = "ld_1", deal: Agreement = DEAL, *, rep: str = "ann", generation: int = 1, **more: Any
+) -> Event:
+    at = more.pop("assigned_at", now())
+    fields = {
+        "lead_id": lead,
+        "lead_version": generation,
+        "assignment_id": f"{lead}-{generation}",
+        "generation": generation,
+        "inquiry_id": f"inq-{lead}",
+        "rep": RepRef(rep, f"{rep}@acme.example"),
+        "previous_rep": None,
+        "pool": "benelux",
+        "rule": "everyone else",
+        "assigned_at": at,
+        "received_at": at - timedelta(seconds=5),
+        "respond_by": None,
+        "stage": "mql",
+        "score": 50,
+        "reasons": (),
+        "contact": Contact(),
+        "company": Company(),
+        "campaign": None,
+        "channel": None,
+        "agreement": deal.ref,
+    }
+    kind = LeadAssigned if generation == 1 else LeadReassigned
+    return kind(**{**fields, **more})
+
+
+def activity(lead: str = "ld_1", kind: str = "call", at: datetime | None = None) -> ActivityRecorded:
+    instant = at or now()
+    return ActivityRecorded(lead_id=lead, activity_id=f"{kind}-{instant.timestamp()}", kind=kind, accepted_at=instant)

@@ -1,0 +1,153 @@
+"""The agreement reads as plain sentences: every block of it, and no secret."""
+
+import dataclasses
+from datetime import date
+
+from shared.agreement_text.explain import explained
+from shared.agreement_text.section import Section
+from shared.domain.calendar import Calendar
+from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
+
+SECTIONS = {section.title: section for section in explained(whole())}
+
+
+def text(*sections: Section) -> str:
+    """All that sections say."""
+    return "\n".join(
+        line
+        for section in sections
+        for line in (section.title, *section.sentences, *(" | ".join(row) for row in _rows(section)))
+    )
+
+
+def _rows(section: Section) -> tuple[tuple[str, ...], ...]:
+    return (section.table.head, *section.table.rows) if section.table else ()
+
+
+def test_every_block_is_told() -> None:
+    assert list(SECTIONS) == [
+        "The agreement",
+        "Approvals",
+        "What the rules may look at",
+        "Working hours",
+        "What counts as a marketing qualified lead (MQL)",
+        "Who is left out",
+        "How the score is made",
+        "What counts as a sales qualified lead (SQL)",
+        "People and their limits",
+        "Pools: people who share leads",
+        "Where leads wait",
+        "Who gets a lead: the first rule that applies decides",
+        "What sales promises on each lead",
+        "What marketing promises",
+        "What operations promises",
+        "When a promise is missed: “response”",
+        "How people are told",
+        "Feedback from sales",
+        "Material for buyers",
+        "Shared goals",
+        "Pilot “faster”",
+    ]
+
+
+def test_tables_are_as_wide_as_their_head_and_sentences_end() -> None:
+    for section in SECTIONS.values():
+        assert len({len(row) for row in _rows(section)}) <= 1
+        assert all(sentence.endswith((".", ":")) for sentence in section.sentences), section
+        assert section.sentences or section.table
+
+
+def test_routing_reads_in_its_order() -> None:
+    routing = SECTIONS["Who gets a lead: the first rule that applies decides"]
+    assert routing.ordered
+    assert routing.sentences == (
+        "“known account”: A lead from a company with at least 1,000 employees goes to whoever owns its company, if "
+        "anyone does and is not away for longer than 2 working days.",
+        "“french”: A lead from someone whose language is “fr” goes to the pool benelux, only to members with the "
+        "language “fr”, only to members whose territory is what the person's country says.",
+        "“large”: A lead from a company with at least 1,000 employees goes to the pool alone.",
+        "“everyone else”: A lead goes to the pool benelux.",
+    )
+
+
+def test_pools_tell_everyones_share_and_how_the_next_is_chosen() -> None:
+    table = SECTIONS["Pools: people who share leads"].table
+    assert table
+    assert table.rows[0][:2] == ("benelux", "ann 67 %, bob 33 %")
+    assert "fewest open leads" in table.rows[0][2]
+    assert "triage" in table.rows[0][3]
+
+
+def test_a_ladder_is_a_timeline() -> None:
+    table = SECTIONS["When a promise is missed: “response”"].table
+    assert table
+    assert table.rows == (
+        ("5 minutes before", "Tell the rep"),
+        ("at the deadline", "Tell the rep and the rep's manager"),
+        ("15 minutes after", "Move the lead to another member of its pool"),
+        ("1 hour after", "Tell operations and page whoever is on call, even when someone has acknowledged it"),
+        ("2 working days after", "Tell the head of marketing and the head of sales"),
+        ("then every 30 minutes", "The last step again, 2 more times"),
+    )
+
+
+def test_promises_tell_their_score_and_what_keeps_them() -> None:
+    first, attempts = SECTIONS["What sales promises on each lead"].sentences
+    assert first == (
+        "First response: within 15 minutes of working time for a score of at least 80; below that, within 1 hour of "
+        "working time. It is kept by a call, an e-mail or a meeting. If missed, see “response”."
+    )
+    assert "within 5 working days. It is kept by a call or an e-mail, at least 6 times." in attempts
+
+
+def test_points_that_fade_are_told_with_their_half_life() -> None:
+    section = SECTIONS["How the score is made"]
+    assert "after 14 days half of them are left" in section.sentences[1]
+    assert section.table
+    assert [row[-1] for row in section.table.rows] == ["fades", "stays", "fades"]
+    (plain,) = [one for one in explained(dataclasses.replace(whole(), half_life_s=None)) if one.title == section.title]
+    assert plain.table
+    assert plain.table.head == ("Points", "Because", "When")
+
+
+def test_hours_and_the_next_holidays_are_told_from_today_on() -> None:
+    office = Calendar(
+        "office",
+        "Europe/Brussels",
+        {**{day: [(9 * 3600, 45000), (48600, 18 * 3600)] for day in range(5)}, 5: [(22 * 3600, 6 * 3600)]},
+        {date(2026, 1, 1), date(2026, 12, 25), date(2027, 1, 1), date(2028, 1, 1), date(2029, 1, 1)},
+        shifts={date(2026, 12, 24): [(9 * 3600, 12 * 3600)]},
+    )
+    said = {
+        one.title: one for one in explained(dataclasses.replace(SMALL, calendars={"office": office}), date(2026, 5, 1))
+    }
+    hours = said["Working hours"]
+    assert hours.table
+    assert hours.table.rows == (
+        (
+            "office",
+            "Monday to Friday 09:00–12:30 and 13:30–18:00; Saturday 22:00–06:00 the next day",
+            "Europe/Brussels",
+            "next 25 December 2026, 1 January 2027 and 1 January 2028 (4 days until 1 January 2029)",
+        ),
+    )
+    assert "office, 24 December 2026: 09:00–12:00." in hours.sentences
+
+
+def test_a_missing_approval_is_said() -> None:
+    signed = {"sales": SMALL.approved_by["sales"]}
+    said = text(*explained(dataclasses.replace(SMALL, approved_by=signed)))
+    assert "Marketing has not approved it; without both approvals it does not take effect." in said
+
+
+def test_where_a_secret_lies_is_told_and_the_secret_is_not() -> None:
+    said = text(SECTIONS["How people are told"])
+    assert "PAGERDUTY_KEY" in said
+    assert "https://secret" not in said
+
+
+def test_a_pilot_tells_what_is_different_in_its_draft() -> None:
+    said = text(SECTIONS["Pilot “faster”"])
+    assert "Leads for which the campaign of the inquiry is “q4” are decided under another draft" in said
+    assert "Routing: rule “french” is gone." in said
+    assert "Head:" not in said
