@@ -19,6 +19,7 @@ from shared.ports import Message, Record
 
 _encoder = msgspec.json.Encoder()
 _JSON = b"application/json"
+MAX_ID_CHARS = 200
 ACCEPTANCE = "ce_acceptance"
 """The header that names the acceptance behind a record: the ingest instance and its number there."""
 
@@ -116,7 +117,7 @@ def decode(record: Record) -> Received:
         if time.tzinfo is None:
             raise ValueError("ce_time names no zone")
         time = time.astimezone(UTC)
-        envelope = Envelope(record.headers["ce_id"].decode(), record.headers["ce_source"].decode(), time, event)
+        envelope = Envelope(_id_of(record), record.headers["ce_source"].decode(), time, event)
     except KeyError as missing:
         raise Refused(f"the record has no header {missing.args[0]}") from missing
     except (msgspec.DecodeError, ValueError, OverflowError) as bad:
@@ -124,6 +125,14 @@ def decode(record: Record) -> Received:
     except RecursionError as deep:
         raise Refused("the record does not read as an event: it is nested too deeply") from deep
     return Received(envelope, record)
+
+
+def _id_of(record: Record) -> str:
+    """The event's id, which databases keep as it is: one that they would change could not be told from a repeat."""
+    found = record.headers["ce_id"].decode()
+    if not 0 < len(found) <= MAX_ID_CHARS or not found.isprintable():
+        raise ValueError(f"ce_id is not 1 to {MAX_ID_CHARS} printable characters")
+    return found
 
 
 def structured(envelope: Envelope) -> bytes:
