@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.scoreboard.domain.conservation import WRITTEN_OFF, conserve
 from services.scoreboard.domain.counters import ALL, EVENTS
@@ -15,6 +14,7 @@ from shared.bus.envelope import instant
 from shared.db import gaps, outbox
 from shared.db.gaps import Gap
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS, QUARANTINE
+from shared.http.fields import Body, Instant
 from shared.runtime.service import Platform
 
 DECIDERS = ("router", "sla_monitor", "delivery", "scoreboard")
@@ -22,12 +22,10 @@ TOPICS = (ASSIGNMENTS, ESCALATIONS, QUARANTINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Since(BaseModel):
+class Since(Body):
     """From when on published events are sent again; all that are retained if it is left out."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime | None = None
+    since: Instant | None = None
 
 
 def router(platform: Platform) -> APIRouter:

@@ -27,18 +27,19 @@ def read_cursor(text: str | None, *, pointer: str = "/cursor") -> tuple[datetime
     found = _CURSOR.fullmatch(text)
     at = _EPOCH + timedelta(microseconds=int(found[1])) if found else LATEST + timedelta(days=1)
     if found is None or not EARLIEST <= at <= LATEST:
-        raise _not_given_out(pointer)
+        raise unknown_cursor(pointer)
     return at, found[2]
 
 
 def read_position(text: str, *, below: int = 10**18, pointer: str = "/cursor") -> int:
     """A place in a sequence, from 0 to less than `below`. Raises Refused for anything else."""
     if not _POSITION.fullmatch(text) or int(text) >= below:
-        raise _not_given_out(pointer)
+        raise unknown_cursor(pointer)
     return int(text)
 
 
-def _not_given_out(pointer: str) -> Refused:
+def unknown_cursor(pointer: str = "/cursor") -> Refused:
+    """What to raise for a text that is not a cursor of ours."""
     return Refused(
         "This cursor was not given out here. Send the one from the page before as it came, or leave it out.",
         pointer=pointer,

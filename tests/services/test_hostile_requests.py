@@ -160,6 +160,8 @@ async def test_everything_that_a_client_sends_has_a_bound(web: Web) -> None:
 
 
 def _is_bounded(kind: dict[str, Any]) -> bool:
+    if kind.get("type") == "object":
+        return all(_is_bounded(each) for field in kind["properties"].values() for each in field.get("anyOf", [field]))
     if kind.get("type") == "string":
         return bool({"maxLength", "enum", "const", "format"} & kind.keys())
     if kind.get("type") in ("integer", "number"):

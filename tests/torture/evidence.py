@@ -17,7 +17,10 @@ _CONSUMERS = ("router", "sla_monitor", "delivery", "scoreboard")
 _LOOK_AGAIN_S = 0.5
 _QUIET_LOOKS = 2
 _COUNTS = {
-    "events in an outbox": " + ".join(f"(SELECT count(*) FROM {name}_outbox)" for name in _CONSUMERS),  # noqa: S608
+    "events in an outbox": " + ".join(
+        f"(SELECT count(*) FROM {name}_outbox WHERE published_at IS NULL)"  # noqa: S608
+        for name in _CONSUMERS
+    ),
     "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open')",
     "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at IS NOT NULL)",
     "deliveries under way": "(SELECT count(*) FROM delivery_deliveries WHERE due_at IS NOT NULL)",

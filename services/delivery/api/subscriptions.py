@@ -19,7 +19,7 @@ from shared.clock import new_id
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Refused
 from shared.http import Keys
-from shared.http.cursor import read_position
+from shared.http.cursor import read_position, unknown_cursor
 from shared.http.fields import Body, Cursor, Instant, Text
 from shared.runtime.service import WakeUp
 
@@ -212,6 +212,8 @@ def _instant(at: datetime | None) -> str | None:
 
 def _delivery_cursor(text: str) -> tuple[str, int]:
     subscription_id, _, position = text.rpartition(".")
+    if not subscription_id:
+        raise unknown_cursor()
     return subscription_id, read_position(position)
 
 
