@@ -15,6 +15,8 @@ from shared.runtime.entrance import Entrance
 from shared.settings import Settings
 
 DRAIN_S = 10
+IDLE_S = 30
+"""Longer than HTTP clients commonly keep one (httpx: 5 s), so that none sends on a connection that is being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def _server(entrance: Entrance, connections: Connections) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
+        timeout_keep_alive=IDLE_S,
         server_header=False,
         proxy_headers=False,
     )
