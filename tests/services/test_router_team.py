@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from services.router.domain.availability import Hold, Leave, RepState
 from services.router.store.tables import desk, reps
 from shared.bus.embedded import EmbeddedBus
+from shared.db.bulk import upsert_rows
 from shared.db.engine import Database
 from shared.domain.events import (
     Event,
@@ -140,7 +141,7 @@ async def test_a_hold_to_the_end_of_time_is_refused_and_one_that_is_stored_alrea
     ]
     async with router.database.begin() as tx:
         await tx.execute(sa.insert(reps), stored)
-        await tx.execute(sa.update(desk).values(token="another router's"))
+        await upsert_rows(tx, desk, [{"id": 1, "token": "another router's", "seq": 0}])
     await router.hear(stranger(1), stranger(2, kind="newsletter"))
     said = await router.says(2)
     assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob"]

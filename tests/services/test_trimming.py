@@ -14,6 +14,7 @@ from services.sla_monitor.trimming import rules_of as monitor_rules
 from shared.bus.topics import read_topics
 from shared.db.engine import Database
 from shared.db.tables import metadata
+from shared.db.text import Key, Text
 from shared.db.trimming import Rule
 from shared.domain.errors import Misconfigured
 from shared.runtime.trim import Trimmer
@@ -31,9 +32,10 @@ SERVICES = {
 
 def _row(table: sa.Table, given: dict[str, object]) -> dict[str, Any]:
     """A row with something in each column that must not be empty."""
-    samples: dict[type, object] = {int: 0, str: "x", bytes: b"{}", bool: False, object: datetime.now(UTC)}
+    samples: dict[type, object] = {int: 0, bytes: b"{}", bool: False, object: datetime.now(UTC)}
     required = [column for column in table.columns if not column.nullable and column.name not in given]
-    return {**{column.name: samples[column.type.python_type] for column in required}, **given}
+    sampled = {c.name: "x" if isinstance(c.type, Text | Key) else samples[c.type.python_type] for c in required}
+    return {**sampled, **given}
 
 
 async def _fill(database: Database, name: str, *rows: dict[str, object]) -> None:
