@@ -16,8 +16,8 @@ from shared.agreement_file.findings import AgreementRefused, Finding, Findings, 
 
 MAX_DEPTH = 100
 """Lists and mappings inside each other: the format needs about ten, and deeper ones take quadratic time to read."""
-MAX_NODES = 100_000
-"""Keys, values, lists and mappings of one file."""
+MAX_NODES = 500_000
+"""Keys, values, lists and mappings of one file: a team of 10,000 in 500 pools has about 100,000."""
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS = {"true": True, "false": False}
