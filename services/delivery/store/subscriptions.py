@@ -14,7 +14,7 @@ from shared.db.engine import Tx
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One subscriber's wish. `state` is `active` or `disabled` (then `reason` says why)."""
+    """What one subscriber asked for. `state` is `active` or `disabled` (then `reason` says why)."""
 
     id: str
     url: str = field(repr=False)

@@ -103,14 +103,14 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
 
 def _listed(body: bytes) -> tuple[Leave, ...]:
     try:
-        wish = LeaveList.model_validate_json(body)
+        wanted = LeaveList.model_validate_json(body)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         pointer = "/" + "/".join(map(str, first["loc"]))
         example = '{"leave": [{"first": "2026-12-24"}]}'
         raise Refused(f"{first['msg']}: write it like {example}.", pointer=pointer) from error
     taken = []
-    for number, each in enumerate(wish.leave):
+    for number, each in enumerate(wanted.leave):
         last = each.last or each.first
         if last < each.first or (each.half is not None and last != each.first):
             pointer = f"/leave/{number}"

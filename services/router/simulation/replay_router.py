@@ -200,8 +200,8 @@ class ReplayRouter:
         kept = [each for each in sorted(waiting, key=_by_parked_at) if each.lead_id not in new]
         stuck: set[RoutingKey] = set()
         for each in (*kept, *(changed[lead_id] for lead_id in new)):
-            fate = routing_key(self.agreement, each)
-            if fate is not None and fate in stuck:
+            key = routing_key(self.agreement, each)
+            if key is not None and key in stuck:
                 continue
             lead = self.lead(each.lead_id)
             if (
@@ -211,8 +211,8 @@ class ReplayRouter:
                 or self.reassign(lead, ReassignReason("drained"))
             ):
                 continue
-            if fate is not None:
-                stuck.add(fate)
+            if key is not None:
+                stuck.add(key)
 
 
 def _by_parked_at(lead: Lead) -> tuple[datetime | None, str]:
