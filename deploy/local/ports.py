@@ -1,7 +1,12 @@
 """TCP ports on the loopback address for parts that may be killed and come back on the same one."""
 
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
 from deploy.local.process import ComponentError
 
@@ -13,14 +18,37 @@ LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 20_000, 32_000
 
 
+_given: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that nobody listens on now."""
-    found: set[int] = set()
+    """`count` ports that nobody listens on and that no running process was given before, this one included.
+
+    A part may bind its port seconds after it was chosen, so being free now isn't enough.
+    """
+    found: list[int] = []
     while len(found) < count:
         port = _FIRST + secrets.randbelow(_LAST - _FIRST)
-        if is_free(port):
-            found.add(port)
-    return list(found)
+        if port not in _given and is_free(port) and _reserve(port):
+            found.append(port)
+    return found
+
+
+def _reserve(port: int) -> bool:
+    """Lock byte `port` of the reservations until this process ends; False if another process has it."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _given.add(port)
+    return True
+
+
+@cache
+def _reservations() -> int:
+    """The file in which this user's processes lock the ports that they were given. It stays open and empty."""
+    path = Path(tempfile.gettempdir()) / f"baton-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def is_free(port: int) -> bool:
@@ -35,7 +63,7 @@ def is_free(port: int) -> bool:
 
 
 def refuse_taken(component: str, port: int) -> None:
-    """Raise PartError if another program listens on `port`."""
+    """Raise ComponentError if another program listens on `port`."""
     if not is_free(port):
         raise ComponentError(
             component,

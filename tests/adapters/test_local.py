@@ -4,6 +4,8 @@ start.
 
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,6 +29,11 @@ from deploy.local.proxy import ReverseProxy, Service
 from tests.servers import SharedKafka
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def readline(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 async def make_topic(bootstrap: str, name: str) -> None:
@@ -179,6 +186,21 @@ def test_ports_are_below_those_that_a_system_gives_to_clients() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert all(20_000 <= port < 32_768 and is_free(port) for port in ports)
+
+
+def test_no_two_running_processes_are_given_the_same_free_port() -> None:
+    code = "from deploy.local.ports import free_ports; print(*free_ports(300), flush=True); open(0).read()"
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(3)
+        ]
+        ports = [free_ports(300), *([int(port) for port in readline(other).split()] for other in others)]
+    assert len({port for given in ports for port in given}) == 1200
 
 
 class Echo(BaseHTTPRequestHandler):

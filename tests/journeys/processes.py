@@ -63,15 +63,16 @@ def running(kind: str, folder: Path, **agreed: str) -> Iterator[Running]:
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     lines: list[str] = []
-    url = _ready(process, lines)
     rest = threading.Thread(target=lambda: lines.extend(process.stdout or []), daemon=True)
-    rest.start()
     try:
+        url = _ready(process, lines)
+        rest.start()
         yield Running(kind, url, process, {"Authorization": f"Bearer {KEY}"})
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=60)
-        rest.join(timeout=10)
+        if rest.ident is not None:
+            rest.join(timeout=10)
         assert process.stdout is not None
         process.stdout.close()
     assert code == 0, "".join(lines[-40:])
