@@ -173,29 +173,30 @@ def no_collection() -> Iterator[None]:
 
 
 def _seconds(read: Callable[[bytes], None], raw: bytes) -> float:
-    best = float("inf")
-    for _ in range(5):
-        begun = time.process_time()
-        with contextlib.suppress(Problem):
-            read(raw)
-        best = min(best, time.process_time() - begun)
-        if best < ALLOWED_S:
-            break
-    return best
+    begun = time.process_time()
+    with contextlib.suppress(Problem):
+        read(raw)
+    return time.process_time() - begun
 
 
 @pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("reader", "shape"), CASES)
 def test_the_time_to_read_a_body_grows_no_faster_than_its_size(reader: str, shape: str) -> None:
+    read = READERS[reader]
     start, repeated, end = SHAPES[reader][shape]
 
     def of_size(size: int) -> bytes:
         return start + repeated * ((size - len(start) - len(end)) // len(repeated)) + end
 
-    large = _seconds(READERS[reader], of_size(LARGE))
-    if large > ALLOWED_S:
+    small = large = float("inf")
+    # Other programs can only make a measure longer: the shortest of several, taken in turns, is the reader's own.
+    for _ in range(20):
+        large = min(large, _seconds(read, of_size(LARGE)))
+        small = min(small, _seconds(read, of_size(SMALL)))
         # Linear is a factor of 4.3, quadratic one of 19.
-        assert large < 9 * max(_seconds(READERS[reader], of_size(SMALL)), ALLOWED_S / 9)
+        if large < max(9 * small, ALLOWED_S):
+            return
+    pytest.fail(f"{LARGE} bytes take {large:.3f} s, {SMALL} bytes {small:.3f} s")
 
 
 fragments = st.sampled_from(
