@@ -17,7 +17,7 @@ production: $(VENV)/dev ## start the production layout on this machine: Kafka, P
 	@exec $(BIN)/python -m deploy.production
 
 test: $(VENV)/dev ## run every test, on real Kafka, PostgreSQL and Chromium
-	@$(BIN)/python -m tests.prepare
+	@$(BIN)/python -m tests.kit.prepare
 	@$(BIN)/python -m pytest -rs -m "not alone" -n 2 --dist loadgroup
 	@$(BIN)/python -m pytest -rs -m alone
 
@@ -29,7 +29,7 @@ check: $(VENV)/dev ## lint, types, import contracts, architecture tests and fast
 	@$(BIN)/python -m pytest tests/unit tests/architecture -n 2
 
 fuzz: $(VENV)/dev ## send hostile input to every reader and to both layouts for MINUTES (60)
-	@$(BIN)/python -m tests.prepare
+	@$(BIN)/python -m tests.kit.prepare
 	@$(BIN)/python -m tests.fuzz $(MINUTES)
 
 bench: $(VENV)/dev ## measure: prints a table and writes tests/bench/results/

@@ -12,9 +12,9 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from tests.tables import make_tables
+from tests.kit.tables import make_tables
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.kit.servers"]
 log.configure(level="ERROR")
 
 

@@ -34,7 +34,7 @@ from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
 from shared.settings import Retention
 from tests.adapters.test_runtime import Heard, first, inquiry, running
-from tests.servers import SharedKafka
+from tests.kit.servers import SharedKafka
 
 pytestmark = pytest.mark.timeout(120)
 

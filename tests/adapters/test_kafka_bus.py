@@ -14,7 +14,7 @@ from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
 from shared.domain.errors import Misconfigured, Unavailable, Unwritable
 from shared.ports import GroupMember, Message, Record, TopicPartition
-from tests.servers import SharedKafka
+from tests.kit.servers import SharedKafka
 
 pytestmark = pytest.mark.kafka
 

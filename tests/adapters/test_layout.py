@@ -10,8 +10,8 @@ import pytest
 
 from deploy.layout import Layout
 from deploy.local.process import ComponentError
-from tests.layouts import ADMIN, KEY, environment, eventually, has_owner, post_lead
-from tests.servers import SharedPostgres, own_folder
+from tests.kit.layouts import ADMIN, KEY, environment, eventually, has_owner, post_lead
+from tests.kit.servers import SharedPostgres, own_folder
 
 ROOT = Path(__file__).parents[2]
 

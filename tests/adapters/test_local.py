@@ -26,7 +26,7 @@ from deploy.local.ports import free_ports, is_free
 from deploy.local.postgres import PostgresCluster
 from deploy.local.process import ComponentError, Process
 from deploy.local.proxy import ReverseProxy, Service
-from tests.servers import SharedKafka
+from tests.kit.servers import SharedKafka
 
 ROOT = Path(__file__).parent.parent.parent
 

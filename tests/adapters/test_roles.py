@@ -12,7 +12,7 @@ from deploy.local.postgres import as_role, separate_roles
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from tests.servers import SharedPostgres
+from tests.kit.servers import SharedPostgres
 
 FORBIDDEN = (
     "CREATE TABLE mine (a int)",

@@ -19,8 +19,8 @@ from deploy.layout import Layout
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import read_topics
 from shared.domain.events import ASSIGNMENTS, INQUIRIES
-from tests.agreements import agreement_text
 from tests.bench.figures import Figure
+from tests.kit.agreements import agreement_text
 
 RATE = 200
 KEY = "bench-administrator-key"

@@ -16,7 +16,7 @@ from shared.http import Keys
 from shared.ports import Bus
 from shared.runtime.service import Platform
 from shared.settings import Settings, read
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 
 @dataclass

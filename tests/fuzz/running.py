@@ -16,7 +16,7 @@ from tests.fuzz.strategies import inputs, texts
 from tests.fuzz.targets import BOUNDARY
 from tests.fuzz.wire import exchange
 from tests.journeys.processes import Running
-from tests.layouts import lead
+from tests.kit.layouts import lead
 
 OPEN_FORM = "/v1/sources/open"
 GOOGLE = "/v1/sources/google"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.ports import free_ports
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 ROOT = Path(__file__).parents[2]
 KEY = "journey-admin-key"

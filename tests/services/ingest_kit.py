@@ -21,7 +21,7 @@ from shared.ports import Bus, Clock, Message, TopicPartition
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 KEY = "an-admin-key-for-tests"
 FORM_TOKEN = "a-token-in-the-url"

@@ -37,7 +37,7 @@ from shared.ports import GroupMember, TopicPartition
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 KEY = {"Authorization": "Bearer admin-key"}
 KIND = TypeVar("KIND", bound=Event)

@@ -26,7 +26,7 @@ from shared.ports import TopicPartition
 from shared.runtime.in_force import FileInForce, InForce
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 LOOK_S = 0.02
 PAST = datetime(2026, 1, 1, tzinfo=UTC)

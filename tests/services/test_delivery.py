@@ -21,8 +21,8 @@ from shared.http import Keys
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
-from tests.subscribers import Receiver, Seen, assigned, move_requested, opened, receiving
-from tests.tables import make_tables
+from tests.kit.subscribers import Receiver, Seen, assigned, move_requested, opened, receiving
+from tests.kit.tables import make_tables
 
 QUICK = (0.02,) * 9
 

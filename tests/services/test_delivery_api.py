@@ -18,7 +18,7 @@ from shared.http import Keys
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read
-from tests.subscribers import assigned, opened, received, serving
+from tests.kit.subscribers import assigned, opened, received, serving
 
 KEY = {"Authorization": "Bearer admin-key"}
 STREAM = {"Accept": "text/event-stream"}

@@ -13,7 +13,7 @@ from services.delivery.channels.webhook import MAX_READ, Webhooks
 from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock
 from shared.domain.errors import Refused
-from tests.subscribers import receiving
+from tests.kit.subscribers import receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 INTERNAL = [

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from services.delivery.store.tables import subscriptions
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
+from tests.kit.subscribers import assigned, receiving
 from tests.services.test_delivery import delivery_on
-from tests.subscribers import assigned, receiving
 
 OK = b"HTTP/1.1 200 OK\r\n"
 DELIVERED = {

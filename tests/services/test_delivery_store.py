@@ -17,8 +17,8 @@ from shared.bus.envelope import Envelope, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.runtime.trim import Trimmer
-from tests.subscribers import AT, assigned, move_requested, opened, received
-from tests.tables import make_tables
+from tests.kit.subscribers import AT, assigned, move_requested, opened, received
+from tests.kit.tables import make_tables
 
 ALL = types_of(["*"])
 

@@ -27,7 +27,7 @@ from shared.http.fields import Body
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 SERVICES = (services.router, services.sla_monitor, services.delivery, services.scoreboard)
 JSON = {"content-type": "application/json"}

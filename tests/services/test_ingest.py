@@ -11,7 +11,7 @@ import pytest
 
 from shared.bus.envelope import event_id
 from shared.domain.events import ACTIVITIES, INQUIRIES, InquiryReceived
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.services.ingest_kit import KEY, running
 
 JO = {"contact": {"email": "jo@example.com"}}

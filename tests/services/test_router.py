@@ -11,7 +11,7 @@ import pytest
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import ActivityRecorded, LeadAssigned, LeadMerged, MoveRequested
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.services.router_kit import Router, inquiry, running
 
 

@@ -9,7 +9,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned
 from shared.domain.lead import Contact
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.services.router_kit import Router, activity, inquiry, running
 
 PILOTS = """

@@ -13,9 +13,9 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadParked
 from shared.domain.lead import Company, Contact
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
+from tests.kit.tables import make_tables
 from tests.services.router_kit import Router, SetClock, activity, inquiry, running
-from tests.tables import make_tables
 
 HOURS = """\
 agreement: hours

@@ -12,9 +12,9 @@ from shared.db.engine import Database
 from shared.domain.events import Event, LeadAssigned, LeadRejected
 from shared.domain.lead import Company, Consent, Contact, Signal
 from shared.metrics import conditions_failed
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
+from tests.kit.tables import make_tables
 from tests.services.router_kit import Router, SetClock, activity, inquiry, running
-from tests.tables import make_tables
 
 DATA = Path(__file__).parents[1] / "data"
 WEDNESDAY = datetime.fromisoformat("2026-12-02T10:00+01:00")

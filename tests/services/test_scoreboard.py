@@ -19,8 +19,8 @@ from shared.db.gaps import Gap
 from shared.domain.events import ACTIVITIES, INQUIRIES, AgreementRef, InquiryReceived, RepRef, WatermarkAdvanced
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
-from tests.agreements import agreement_text
 from tests.conftest import HandClock
+from tests.kit.agreements import agreement_text
 from tests.services.scoreboard_kit import KEY, Board, eventually, running
 from tests.unit.services.scoreboard.facts import (
     NINE,

@@ -15,12 +15,12 @@ from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.ports import Clock
-from tests.agreements import agreement_text
 from tests.conftest import HandClock
 from tests.journeys.browser import chromium, watched_page
+from tests.kit.agreements import agreement_text
+from tests.kit.tables import make_tables
 from tests.services.scoreboard_kit import Board, running
 from tests.services.test_scoreboard_browser import FAULTS
-from tests.tables import make_tables
 
 DATA = Path(__file__).parents[1] / "data"
 STARTS = "effective_from: 2026-01-01T00:00:00+01:00"

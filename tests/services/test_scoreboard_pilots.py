@@ -11,11 +11,11 @@ from services.router.service import build as router
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from tests.agreements import agreement_text
 from tests.journeys.browser import chromium, watched_page
+from tests.kit.agreements import agreement_text
+from tests.kit.tables import make_tables
 from tests.services.router_kit import inquiry
 from tests.services.scoreboard_kit import Board, running
-from tests.tables import make_tables
 
 pytestmark = pytest.mark.browser
 PILOTS = """

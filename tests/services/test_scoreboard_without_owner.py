@@ -14,8 +14,8 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.events import Event
-from tests.agreements import agreement_text
 from tests.conftest import HandClock
+from tests.kit.agreements import agreement_text
 from tests.services.scoreboard_kit import Board, eventually, running
 from tests.unit.services.scoreboard.facts import (
     activity,

@@ -8,7 +8,7 @@ import pytest
 
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.services.router_kit import Router, inquiry, running
 
 DRAFT = agreement_text(score=60).replace("version: 1", "version: 2")

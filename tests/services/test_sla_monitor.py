@@ -27,7 +27,7 @@ from shared.domain.events import (
     WindowWarned,
 )
 from shared.ports import Message
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, from_start, keep, merged, now
 
 

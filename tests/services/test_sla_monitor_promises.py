@@ -23,7 +23,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
 )
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.services.sla_monitor_kit import DEAL as PROBES
 from tests.services.sla_monitor_kit import (
     Stage,

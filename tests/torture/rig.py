@@ -19,7 +19,7 @@ from deploy.local.ports import free_ports
 from deploy.local.process import ComponentError
 from deploy.local.proxy import Service
 from deploy.local.service import ROOT, ServiceProcess
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 from tests.torture.ledger import Rules
 
 SERVICES: tuple[Service, ...] = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.app import run
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 ROOT = Path(__file__).parents[4]
 GUIDE = (ROOT / "docs" / "agreement-changes.md").read_text()

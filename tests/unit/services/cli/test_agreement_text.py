@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.app import run
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 Captured = pytest.CaptureFixture[str]
 

@@ -16,7 +16,7 @@ from services.router.domain.routing_state import RoutingState
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 AGREED = agreement()

@@ -25,7 +25,7 @@ from shared.domain.agreement import (
     Step,
 )
 from shared.domain.conditions import Condition
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
 LARGE = Condition(">=", "company.employees", 1000)

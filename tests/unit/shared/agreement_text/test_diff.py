@@ -14,7 +14,7 @@ from shared.agreement_text.diff import differences
 from shared.domain.agreement import Agreement, Duration, Mql, Only, Review, Route, Step
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
-from tests.agreements import agreement, agreement_text
+from tests.kit.agreements import agreement, agreement_text
 from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
 
 WHOLE = whole()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.domain.succession import Schedule, Version, objection, stored_version, succession, warning
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FIRST = agreement()

@@ -13,7 +13,7 @@ from services.ingest.domain.strict_json import Reader
 from shared import agreement_file
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, activity_id_of
-from tests.agreements import agreement_text
+from tests.kit.agreements import agreement_text
 
 identity = Identity(b"a key of more than enough length")
 reader: Reader[Activity] = Reader(Activity)

@@ -13,7 +13,7 @@ from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
 from shared.domain.lead import Company, Consent, Contact
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 AGREED = agreement()

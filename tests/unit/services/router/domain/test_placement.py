@@ -21,7 +21,7 @@ from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Rou
 from shared.domain.calendar import Calendar
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})

@@ -25,7 +25,7 @@ from services.router.handlers.parked import pools_with_capacity, routing_key
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived
-from tests.random_agreements import POOLS, REPS, agreement, inquiry
+from tests.kit.random_agreements import POOLS, REPS, agreement, inquiry
 
 MONDAY = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 

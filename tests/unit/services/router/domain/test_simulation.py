@@ -17,7 +17,7 @@ from services.sla_monitor.domain.opening import Watch, opened
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned
 from shared.domain.lead import Consent, Contact
-from tests.agreements import agreement
+from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 AGREED = agreement()

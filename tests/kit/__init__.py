@@ -1,0 +1,1 @@
+"""What tests share: event builders, clocks, services, servers, agreements and waiting."""
