@@ -5,7 +5,7 @@ from alembic import context
 import services.delivery.store.tables
 import services.router.store.tables
 import services.scoreboard.store.tables
-import services.sla_monitor.store  # noqa: F401 (defining their tables is what these imports are for)
+import services.sla_monitor.store.tables  # noqa: F401 (defining their tables is what these imports are for)
 from shared.db.tables import metadata
 
 context.configure(

@@ -4,9 +4,9 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from services.delivery.api.arrivals import Arrivals
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
-from services.delivery.arrivals import Arrivals
 from services.delivery.channels.address import Resolve, resolve, vet_host
 from services.delivery.channels.webhook import DEADLINE_S, Webhooks
 from services.delivery.domain.endpoint import Endpoint

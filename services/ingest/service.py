@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from services.ingest.api import activities_endpoint, clock_door, leads_endpoint
+from services.ingest.api.facts import activities_endpoint, clock_door, leads_endpoint
+from services.ingest.api.openapi import described
+from services.ingest.api.resend import router as resend_router
+from services.ingest.api.sources import PREFIX as SOURCES
+from services.ingest.api.sources import SourceEndpoint
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
-from services.ingest.identity_key import check_same_key, identity_key
-from services.ingest.openapi import described
-from services.ingest.resend import requested
-from services.ingest.resend import router as resend_router
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.configuration import load
-from services.ingest.sources.endpoint import PREFIX as SOURCES
-from services.ingest.sources.endpoint import SourceEndpoint
 from services.ingest.spool.file import SpoolFile, claim
+from services.ingest.spool.identity_key import check_same_key, identity_key
 from services.ingest.spool.relay import Relay
+from services.ingest.spool.resend import requested
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.clock import new_id

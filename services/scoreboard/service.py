@@ -3,13 +3,14 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from services.scoreboard import api, gaps, handlers
-from services.scoreboard.completeness import Completeness
+from services.scoreboard import handlers
+from services.scoreboard.api import gaps, numbers
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
 from services.scoreboard.store.tables import tables
 from services.scoreboard.store.trimming import rules_of
+from services.scoreboard.workers.completeness import Completeness
 from shared import agreement_file
 from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
@@ -55,7 +56,7 @@ def build(platform: Platform) -> Service:
 
     return Service(
         name="scoreboard",
-        routers=(api.router(platform), gaps.router(platform), Pages(platform, zone, live).router()),
+        routers=(numbers.router(platform), gaps.router(platform), Pages(platform, zone, live).router()),
         tasks={
             "consume": consumer.run,
             "relay": relay.run,

@@ -9,7 +9,6 @@ from hashlib import sha256
 
 import msgspec
 
-from services.sla_monitor import store
 from services.sla_monitor.domain import opening, settlement
 from services.sla_monitor.domain.escalation import escalation_id
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
@@ -17,7 +16,13 @@ from services.sla_monitor.domain.opening import Watch
 from services.sla_monitor.domain.settlement import WindowState
 from services.sla_monitor.domain.watermark import Watermark, newest, watermark_of
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
-from services.sla_monitor.store import LeadHold
+from services.sla_monitor.store import escalations as escalation_store
+from services.sla_monitor.store import facts as fact_store
+from services.sla_monitor.store import holds as hold_store
+from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.store.holds import LeadHold
+from services.sla_monitor.store.tables import tables
 from shared import metrics
 from shared.bus.envelope import Received
 from shared.db import agreements, outbox
@@ -70,9 +75,9 @@ class MonitorHandlers:
             return
         inquiries = [each for event in events if isinstance(event, LeadMerged) for each in _late_inquiry(event)]
         leads = list(dict.fromkeys([*(event.lead_id for event in events), *(lead_id for lead_id, _ in inquiries)]))
-        await store.lock_leads(tx, map(self._partition, leads))
-        await store.save_facts(tx, inquiries)
-        states = await states_of(tx, await store.windows_of(tx, leads))
+        await window_store.lock_leads(tx, map(self._partition, leads))
+        await fact_store.save_facts(tx, inquiries)
+        states = await states_of(tx, await window_store.windows_of(tx, leads))
         before, context = dict(states), await self._context(tx, leads, states)
         for event in events:
             if isinstance(event, LeadAssigned):
@@ -104,41 +109,41 @@ class MonitorHandlers:
             return
         now = await self._database.now(tx)
         leads = list({hold.lead_id for hold in holds})
-        await store.lock_leads(tx, map(self._partition, leads))
-        await store.save_holds(tx, holds, now)
+        await window_store.lock_leads(tx, map(self._partition, leads))
+        await hold_store.save_holds(tx, holds, now)
         metrics.leads_held.inc(len(leads))
         reasons = {hold.lead_id: hold.reason for hold in holds}
-        windows = await store.windows_of(tx, leads, states=("open", "breached"))
+        windows = await window_store.windows_of(tx, leads, states=("open", "breached"))
         running = [window for window in windows if window.look_at is not None]
-        await store.save_windows(tx, [msgspec.structs.replace(w, hold=reasons[w.lead_id]) for w in running])
+        await window_store.save_windows(tx, [msgspec.structs.replace(w, hold=reasons[w.lead_id]) for w in running])
 
     async def _apply(self, tx: Tx, activities: Sequence[Received]) -> None:
         now = await self._database.now(tx)
         latest_at = now + self._tolerance
         facts = [_fact(r.event, latest_at) for r in activities if isinstance(r.event, ActivityRecorded)]
         leads = list(dict.fromkeys(lead_id for lead_id, _ in facts))
-        await store.lock_leads(tx, map(self._partition, leads))
-        await store.save_facts(tx, facts)
-        states = await states_of(tx, await store.windows_of(tx, leads, states=("open", "breached")))
+        await window_store.lock_leads(tx, map(self._partition, leads))
+        await fact_store.save_facts(tx, facts)
+        states = await states_of(tx, await window_store.windows_of(tx, leads, states=("open", "breached")))
         before, mine = dict(states), by_lead(states)
         for lead_id, fact in facts:
             for window_id in mine[lead_id]:
                 states[window_id] = settlement.apply_fact(states[window_id], fact, now)
         await save(tx, before, states, now)
         replayed = {_digest(r.record.value) for r in activities}
-        holds = await store.holds_of(tx, leads)
+        holds = await hold_store.holds_of(tx, leads)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
         disputed = list(dict.fromkeys(lead_id for lead_id, fact in facts if fact.kind == opening.DISPUTED))
         if disputed:
-            states = await states_of(tx, await store.windows_of(tx, disputed))
+            states = await states_of(tx, await window_store.windows_of(tx, disputed))
             before, context = dict(states), await self._context(tx, disputed, states)
             for lead_id in disputed:
                 await self._open_disputes(tx, lead_id, context)
             await save(tx, before, context.states, context.now)
 
     async def _context(self, tx: Tx, leads: Sequence[str], states: dict[str, WindowState]) -> LeadContext:
-        facts = await store.facts_of(tx, leads)
-        holds = {hold.lead_id: hold.reason for hold in await store.holds_of(tx, leads)}
+        facts = await fact_store.facts_of(tx, leads)
+        holds = {hold.lead_id: hold.reason for hold in await hold_store.holds_of(tx, leads)}
         return LeadContext(states, facts, holds, await self._database.now(tx))
 
     async def _assign(self, tx: Tx, event: LeadAssigned, context: LeadContext) -> None:
@@ -190,7 +195,7 @@ async def agreement_of(tx: Tx, digest: str) -> Agreement:
 async def states_of(tx: Tx, windows: Sequence[Window]) -> dict[str, WindowState]:
     """The windows with their escalations, by the id of the window."""
     breached = [escalation_id(window.window_id) for window in windows if window.breach_id is not None]
-    escalations = await store.escalations_of(tx, breached) if breached else {}
+    escalations = await escalation_store.escalations_of(tx, breached) if breached else {}
     return {window.window_id: WindowState(window, escalations.get(window.window_id)) for window in windows}
 
 
@@ -199,10 +204,10 @@ async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, W
     changed = [state for window_id, state in states.items() if state is not before.get(window_id)]
     if not changed:
         return
-    await store.save_windows(tx, [state.window for state in changed])
-    await store.save_escalations(tx, [state.escalation for state in changed if state.escalation is not None])
-    await store.save_fired(tx, [fired for state in changed for fired in state.fired])
-    await outbox.announce(tx, store.tables, [envelope for state in changed for envelope in state.announced])
+    await window_store.save_windows(tx, [state.window for state in changed])
+    await escalation_store.save_escalations(tx, [state.escalation for state in changed if state.escalation is not None])
+    await window_store.save_fired(tx, [fired for state in changed for fired in state.fired])
+    await outbox.announce(tx, tables, [envelope for state in changed for envelope in state.announced])
     for state in changed:
         _count(state, now)
 
@@ -211,10 +216,10 @@ async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
     """End these holds and let the promises of leads without any other hold run on; how many promises that are."""
     if not holds:
         return 0
-    await store.release_holds(tx, [hold.quarantine_id for hold in holds], now)
+    await hold_store.release_holds(tx, [hold.quarantine_id for hold in holds], now)
     leads = {hold.lead_id for hold in holds}
-    leads -= {hold.lead_id for hold in await store.holds_of(tx, list(leads))}
-    states = await states_of(tx, await store.windows_of(tx, list(leads), states=("open", "breached")))
+    leads -= {hold.lead_id for hold in await hold_store.holds_of(tx, list(leads))}
+    states = await states_of(tx, await window_store.windows_of(tx, list(leads), states=("open", "breached")))
     held = {window_id: state for window_id, state in states.items() if state.window.hold is not None}
     free = {window_id: settlement.release(state) for window_id, state in held.items()}
     await save(tx, held, free, now)
@@ -222,9 +227,11 @@ async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
 
 
 async def _advance(tx: Tx, said: Sequence[Watermark]) -> None:
-    context = {(each.partition, each.instance): each for each in await store.watermarks(tx)}
+    context = {(each.partition, each.instance): each for each in await watermark_store.watermarks(tx)}
     latest = newest([*context.values(), *said])
-    await store.save_watermarks(tx, [each for key, each in sorted(latest.items()) if context.get(key) != each])
+    await watermark_store.save_watermarks(
+        tx, [each for key, each in sorted(latest.items()) if context.get(key) != each]
+    )
 
 
 def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
-from services.sla_monitor import api, store, trimming
+from services.sla_monitor.api.routes import router
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
+from services.sla_monitor.store.tables import tables
+from services.sla_monitor.store.trimming import rules_of
 from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
@@ -33,18 +35,18 @@ def build(platform: Platform) -> Service:
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
-        tables=store.tables,
+        tables=tables,
         committed=[announced, wake],
     )
     partitions = platform.bus.partitions(ACTIVITIES)
     timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
-    relay = OutboxRelay.on(platform, store.tables, wake=announced)
+    relay = OutboxRelay.on(platform, tables, wake=announced)
     kept = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
-    rules = trimming.rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
+    rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
     trimmer = Trimmer(platform.db, "sla_monitor", rules)
     return Service(
         name="sla_monitor",
-        routers=[api.router(platform.db, platform.keys, changed=(announced, wake))],
+        routers=[router(platform.db, platform.keys, changed=(announced, wake))],
         tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note, "clocks": timer.note},

@@ -3,7 +3,9 @@
 import msgspec
 
 from shared.domain.errors import Unavailable
-from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
+from shared.http.asgi import ASGIApp, Receive, Scope, Send
+from shared.http.problems import document, problem_headers
+from shared.http.responses import send_response
 
 _JSON = ((b"content-type", b"application/json"),)
 
@@ -27,10 +29,10 @@ class Entrance:
     async def _not_yet(self, path: str, send: Send) -> None:
         reason = self.waits_for or "starting"
         if path == "/healthz":
-            await answer(send, 200, msgspec.json.encode({"status": "ok"}), _JSON)
+            await send_response(send, 200, msgspec.json.encode({"status": "ok"}), _JSON)
         elif path == "/readyz":
             found = {"ready": False, "checks": {"started": reason}, "notes": {}}
-            await answer(send, 503, msgspec.json.encode(found), _JSON)
+            await send_response(send, 503, msgspec.json.encode(found), _JSON)
         else:
             starting = Unavailable("This service is starting; nothing was stored. Send it again.", retry_after_s=2)
-            await answer(send, 503, document(starting), problem_headers(starting))
+            await send_response(send, 503, document(starting), problem_headers(starting))

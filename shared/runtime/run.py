@@ -21,7 +21,7 @@ from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Problem
-from shared.http import Keys, refuse_weak_admin_key
+from shared.http.auth import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
 from shared.runtime.entrance import Entrance
 from shared.runtime.outage import is_away, reason, until_back

@@ -9,7 +9,8 @@ from fastapi import APIRouter
 
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.http import ASGIApp, Keys
+from shared.http.asgi import ASGIApp
+from shared.http.auth import Keys
 from shared.ports import Bus, Clock
 from shared.settings import Settings
 

@@ -15,9 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from shared import log
-from shared.access import SAFE_METHODS, may_view, refuse_cross_site, refuse_foreign_host
 from shared.domain.errors import Problem, Unavailable
-from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
+from shared.http.asgi import ASGIApp, Receive, Scope, Send
+from shared.http.auth import may_view
+from shared.http.origin import SAFE_METHODS, refuse_cross_site, refuse_foreign_host
+from shared.http.problems import document, problem_headers
+from shared.http.responses import send_response
 from shared.runtime.outage import is_away, reason
 from shared.runtime.service import Check, Platform, Service
 from shared.runtime.task import Task
@@ -64,7 +67,7 @@ class Web:
             try:
                 self._check(scope, framework=app is self.app)
             except Problem as problem:
-                await answer(send, problem.status, document(problem), [*problem_headers(problem), _CLOSE])
+                await send_response(send, problem.status, document(problem), [*problem_headers(problem), _CLOSE])
                 return
         await app(scope, receive, send)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import services.delivery.store.tables
 import services.router.store.tables
 import services.scoreboard.store.tables
-import services.sla_monitor.store  # noqa: F401 (these imports define the tables)
+import services.sla_monitor.store.tables  # noqa: F401 (these imports define the tables)
 from shared.db.tables import metadata
 from shared.db.text import KEY_BYTES, Key, Text
 

@@ -13,6 +13,7 @@ import msgspec
 
 from services.delivery.domain.endpoint import vet_url
 from services.delivery.domain.retry import retry_after_s
+from services.ingest.api.request import LARGEST_ITEM
 from services.ingest.domain.contact_keys import normal_email, normal_phone
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity
@@ -20,7 +21,6 @@ from services.ingest.domain.intake import SubmittedLead, forgiving_lead, inquiry
 from services.ingest.domain.items import each, split
 from services.ingest.domain.pending_event import PendingEvent, json_instant
 from services.ingest.domain.strict_json import Reader
-from services.ingest.request import LARGEST_ITEM
 from services.ingest.sources import Source, SourceRequest
 from services.ingest.sources.form import Form
 from services.ingest.sources.google_ads import GoogleAds
@@ -34,7 +34,7 @@ from shared.domain.conditions.facts import facts_of
 from shared.domain.errors import Misconfigured, Problem
 from shared.domain.events import TYPES, InquiryReceived
 from shared.domain.lead import Company, Contact
-from shared.http import Key, Keys
+from shared.http.auth import Key, Keys
 from shared.ports import Record
 
 Target = Callable[[bytes], None]

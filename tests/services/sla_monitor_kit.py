@@ -32,7 +32,7 @@ from shared.domain.events import (
     WindowMet,
 )
 from shared.domain.lead import Company, Contact
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.ports import GroupMember, TopicPartition
 from shared.runtime.service import Platform
 from shared.runtime.web import Web

@@ -14,7 +14,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read

@@ -22,7 +22,7 @@ import services.sla_monitor.service
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.http.fields import Body
 from shared.runtime.service import Platform
 from shared.runtime.web import Web

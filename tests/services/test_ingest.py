@@ -164,7 +164,7 @@ async def test_a_key_without_the_scope_is_refused_by_the_name_of_the_scope(tmp_p
 
 
 async def test_a_slow_sender_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.request.BODY_S", 0.1)
+    monkeypatch.setattr("services.ingest.api.request.BODY_S", 0.1)
     async with running(tmp_path) as ingest:
         reader, writer = await asyncio.open_connection("127.0.0.1", ingest.port)
         head = f"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 100\r\n\r\n{{"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.delivery.store.trimming import rules_of as delivery_rules
 from services.router.store.trimming import rules_of as router_rules
 from services.scoreboard.store.trimming import rules_of as scoreboard_rules
-from services.sla_monitor.trimming import rules_of as monitor_rules
+from services.sla_monitor.store.trimming import rules_of as monitor_rules
 from shared.bus.topics import read_topics
 from shared.db.engine import Database
 from shared.db.tables import metadata

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from services.delivery.api.arrivals import Arrivals, woken
 from services.delivery.api.subscriptions import needs
-from services.delivery.arrivals import Arrivals, woken
 from services.delivery.domain.event_types import types_of, vet_patterns
 from services.delivery.store.events import StoredEvent, events_after
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.http.cursor import read_position
 from shared.http.fields import Cursor, Text
 

@@ -18,7 +18,7 @@ from shared.bus.envelope import instant
 from shared.clock import new_id
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Refused
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.http.cursor import read_position, unknown_cursor
 from shared.http.fields import Body, Cursor, Instant, Text
 from shared.runtime.service import WakeUp

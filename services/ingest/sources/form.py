@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.ingest.answers import lead_results
+from services.ingest.domain.answers import lead_results
 from services.ingest.domain.form_fields import ConsentBox, form_lead
 from services.ingest.domain.pending_event import Accepted
-from services.ingest.request import WrongMedia
 from services.ingest.sources import Authentic, Reply, SourceRequest, Submission, Unmappable
 from services.ingest.sources.form_body import read_fields
 from shared.domain.errors import Problem
-from shared.http import Forbidden, document, problem_headers
+from shared.http.problems import Forbidden, WrongMedia, document, problem_headers
 
 _JSON = (b"content-type", b"application/json")
 

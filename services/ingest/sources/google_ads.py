@@ -17,7 +17,7 @@ from services.ingest.domain.strict_json import NotJson, Reader
 from services.ingest.sources import Authentic, Reply, SourceRequest, Submission, Unmappable
 from shared.domain.errors import Problem, Refused
 from shared.domain.instants import bounded
-from shared.http import Forbidden
+from shared.http.problems import Forbidden
 
 _reader: Reader[dict[str, Any]] = Reader(dict[str, Any])
 _encode = msgspec.json.Encoder().encode

@@ -18,7 +18,7 @@ import msgspec
 
 from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent, json_instant
 from services.ingest.spool.dedupe import DedupeIndex, First, RecentKey, reused_key
-from services.ingest.spool_schema import PAGE, connected
+from services.ingest.spool.schema import PAGE, connected
 from shared.domain.errors import Misconfigured, Unavailable
 from shared.domain.events import INQUIRIES
 from shared.settings import DEFAULT_RETENTION, Retention

@@ -12,8 +12,8 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from services.ingest.domain.pending_event import instant_at
-from services.ingest.resend import ResendRequest
 from services.ingest.spool.file import SpoolEntry
+from services.ingest.spool.resend import ResendRequest
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, event_id, instant

@@ -11,7 +11,7 @@ from services.router.domain.availability import Leave
 from services.router.domain.proof import ReassignReason
 from services.router.handlers.commands import Commands
 from shared.domain.errors import Refused
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.http.fields import Body, Day, Instant, Text
 
 MAX_ICAL_BYTES = 256 * 1024

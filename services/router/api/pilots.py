@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.router.api.leads import answer
 from services.router.handlers.transaction import AgreementAt
 from services.router.store import pilots as store
-from shared.access import may_view
 from shared.db.engine import Tx
 from shared.domain.agreement import Pilot
+from shared.http.auth import may_view
 from shared.runtime.service import Platform
 
 SHOWN = 50

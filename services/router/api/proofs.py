@@ -12,11 +12,11 @@ from services.router.api.leads import answer
 from services.router.domain.proof import Proof, explained
 from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
 from services.router.store import record
-from shared.access import may_view
 from shared.db import agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound
+from shared.http.auth import may_view
 from shared.http.fields import Text
 from shared.runtime.service import Platform
 

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.router.api.leads import answer
 from services.router.handlers.transaction import AgreementAt
 from services.router.simulation.process import Simulations, Wanted
-from shared.access import may_view
 from shared.domain.errors import Refused, Unavailable
+from shared.http.auth import may_view
 from shared.http.fields import Instant
 from shared.runtime.service import Platform
 

@@ -17,10 +17,10 @@ from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
-from shared.access import may_view
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound
 from shared.domain.printable import printable
+from shared.http.auth import may_view
 from shared.http.fields import Cursor, Number, Text
 from shared.runtime.service import Platform
 

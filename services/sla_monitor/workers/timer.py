@@ -8,10 +8,12 @@ are claimed under a lock and judged again from what is stored.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.sla_monitor import store
 from services.sla_monitor.domain import ladder, settlement
 from services.sla_monitor.domain.watermark import Watermark, from_the_future, watermarks
 from services.sla_monitor.handlers import agreement_of, save, states_of
+from services.sla_monitor.store import facts as fact_store
+from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store import windows as window_store
 from shared import log, metrics
 from shared.db.engine import Database
 from shared.runtime.outage import until_back
@@ -50,9 +52,9 @@ class Timer:
         """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
-            marks = await store.watermarks(tx)
+            marks = await watermark_store.watermarks(tx)
             complete_upto = watermarks(marks)
-            looks = await store.first_looks(tx, self._partitions)
+            looks = await window_store.first_looks(tx, self._partitions)
         self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
         ahead = from_the_future(marks, now, self._tolerance)
         self._watch_clocks(ahead, now)
@@ -80,13 +82,13 @@ class Timer:
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
-            marks = await store.watermarks(tx)
+            marks = await watermark_store.watermarks(tx)
             watermark = watermarks(marks).get(partition)
             if watermark is None or partition in from_the_future(marks, now, self._tolerance):
                 return 0
-            windows = await store.due_windows(tx, partition, min(now, watermark), limit=BATCH)
+            windows = await window_store.due_windows(tx, partition, min(now, watermark), limit=BATCH)
             states = await states_of(tx, windows)
-            facts = await store.facts_of(tx, list({window.lead_id for window in windows}))
+            facts = await fact_store.facts_of(tx, list({window.lead_id for window in windows}))
             settled = {}
             for window_id, state in states.items():
                 levels = ladder.levels(await agreement_of(tx, state.window.agreement.hash), state.window)

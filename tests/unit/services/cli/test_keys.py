@@ -10,7 +10,8 @@ import pytest
 from services.cli.app import run
 from services.cli.keys import add_key
 from shared.domain.errors import Misconfigured, Refused
-from shared.http import Forbidden, Keys
+from shared.http.auth import Keys
+from shared.http.problems import Forbidden
 from shared.settings import Settings
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ingest.api.request import LARGEST_ITEM
 from services.ingest.domain.contact_keys import normal_email, normal_phone
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.form_fields import ConsentBox
@@ -16,7 +17,6 @@ from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import SubmittedLead, forgiving_lead, inquiry, normal_lead
 from services.ingest.domain.items import each, split
 from services.ingest.domain.strict_json import Reader
-from services.ingest.request import LARGEST_ITEM
 from services.ingest.sources import Source, SourceRequest, Unmappable
 from services.ingest.sources.form import Form
 from services.ingest.sources.google_ads import GoogleAds

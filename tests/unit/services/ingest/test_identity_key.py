@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.ingest.domain.identity import Identity
-from services.ingest.identity_key import check_same_key, identity_key
 from services.ingest.spool.file import claim
+from services.ingest.spool.identity_key import check_same_key, identity_key
 from services.ingest.spool.writer import Spool
 from shared.clock import SystemClock, new_id
 from shared.domain.errors import Misconfigured

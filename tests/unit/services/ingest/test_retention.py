@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from services.ingest.resend import ResendRequest
 from services.ingest.spool.relay import Relay
+from services.ingest.spool.resend import ResendRequest
 from services.ingest.spool.writer import DELETED_AT_ONCE
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock

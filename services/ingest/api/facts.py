@@ -7,18 +7,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from services.ingest.answers import activity_results, lead_results
+from services.ingest.api.request import LARGEST_ITEM, Request, WrongMethod, answer_json, endpoint
+from services.ingest.domain.answers import activity_results, lead_results
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import SubmittedLead, inquiry, normal_lead
 from services.ingest.domain.items import each, split
 from services.ingest.domain.pending_event import PendingEvent
 from services.ingest.domain.strict_json import NotJson, Reader
-from services.ingest.request import LARGEST_ITEM, Request, WrongMedia, WrongMethod, answer_json, endpoint
 from services.ingest.spool.writer import Spool
 from shared import metrics
 from shared.domain.errors import Refused, Unavailable
-from shared.http import ASGIApp, Forbidden, Key, Keys, Send
+from shared.http.asgi import ASGIApp, Send
+from shared.http.auth import Key, Keys
+from shared.http.problems import Forbidden, WrongMedia
 
 _JSON = ("application/json", "")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")

@@ -9,17 +9,21 @@ import msgspec
 import pydantic
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from services.sla_monitor import store
 from services.sla_monitor.domain import announcements
 from services.sla_monitor.domain.escalation import Escalation, acknowledged
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.handlers import release
+from services.sla_monitor.store import escalations as escalation_store
+from services.sla_monitor.store import holds as hold_store
+from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.store.tables import tables
 from shared import log
 from shared.agreement_file.values import read_length
 from shared.db import outbox
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
-from shared.http import Keys
+from shared.http.auth import Keys
 from shared.http.cursor import read_cursor, write_cursor
 from shared.http.fields import Body, Cursor, Text
 from shared.runtime.service import WakeUp
@@ -76,7 +80,7 @@ def _reading(database: Database, keys: Keys) -> APIRouter:
         wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
-            page = await store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
+            page = await window_store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
         last = (page[-1].due_at, page[-1].window_id) if len(page) == limit else None
         return _page([_window(window) for window in page], last)
 
@@ -90,7 +94,9 @@ def _reading(database: Database, keys: Keys) -> APIRouter:
         """Escalations, first raised first."""
         async with database.read() as tx:
             now, after = await database.now(tx), read_cursor(cursor)
-            page = await store.escalations_page(tx, state=state, lead_id=lead_id, now=now, after=after, limit=limit)
+            page = await escalation_store.escalations_page(
+                tx, state=state, lead_id=lead_id, now=now, after=after, limit=limit
+            )
         last = (page[-1].raised_at, page[-1].escalation_id) if len(page) == limit else None
         return _page([_escalation(each, now) for each in page], last)
 
@@ -105,16 +111,16 @@ def _acknowledging(database: Database, keys: Keys, changed: Sequence[WakeUp]) ->
         """Take an escalation on: its levels tell nobody until the time is over; a move still happens."""
         quiet = _quiet(body.for_)
         async with database.begin() as tx:
-            found = await store.escalation_to_change(tx, escalation_id)
+            found = await escalation_store.escalation_to_change(tx, escalation_id)
             if found is None:
                 raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists those there are.")
             if found.state == "closed":
                 raise Over(f"The escalation was closed before ({found.reason}); there is nothing left to do.")
             now = await database.now(tx)
             taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
-            await store.save_escalations(tx, [taken])
+            await escalation_store.save_escalations(tx, [taken])
             said = announcements.escalation_acknowledged(taken, body.by, now)
-            await outbox.announce(tx, store.tables, [said])
+            await outbox.announce(tx, tables, [said])
         _tell(changed)
         return _json(_escalation(taken, now))
 
@@ -130,7 +136,7 @@ def _unblocking(database: Database, keys: Keys, changed: Sequence[WakeUp]) -> AP
         back, breaches announced meanwhile may have to be taken back.
         """
         async with database.begin() as tx:
-            partitions = await store.declare_lost(tx, instance)
+            partitions = await watermark_store.declare_lost(tx, instance)
         if not partitions:
             raise NotFound(f"No running ingest instance {instance!r} is known here.")
         _log.warning("instance_declared_lost", instance=instance)
@@ -143,7 +149,7 @@ def _unblocking(database: Database, keys: Keys, changed: Sequence[WakeUp]) -> AP
         the record does this by itself; this is for a record that will never be read.
         """
         async with database.begin() as tx:
-            holds = await store.holds_of(tx, [lead_id])
+            holds = await hold_store.holds_of(tx, [lead_id])
             released = await release(tx, holds, await database.now(tx))
         if not holds:
             raise NotFound(f"No promise of the lead {lead_id!r} is on hold.")

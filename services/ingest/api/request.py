@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl
 
 from shared import log, metrics
 from shared.domain.errors import Problem, Unavailable
-from shared.http import ASGIApp, Receive, Scope, Send, answer, document, problem_headers
+from shared.http.asgi import ASGIApp, Receive, Scope, Send
+from shared.http.problems import WrongMedia, document, problem_headers
+from shared.http.responses import send_response
 
 LARGEST_BODY = 1024 * 1024
 LARGEST_ITEM = 256 * 1024
@@ -33,13 +35,6 @@ class TooSlow(Problem):
 
     status = 408
     title = "Too slow"
-
-
-class WrongMedia(Problem):
-    """A kind of body that this door does not read."""
-
-    status = 415
-    title = "Not this kind of body"
 
 
 class WrongMethod(Problem):
@@ -153,12 +148,12 @@ async def send_problem(
         headers.append((b"allow", problem.allow.encode()))
     if isinstance(problem, TooLarge | TooSlow):
         headers.append((b"connection", b"close"))
-    await answer(send, problem.status, b"" if request.method == "HEAD" else document(problem), headers)
+    await send_response(send, problem.status, b"" if request.method == "HEAD" else document(problem), headers)
 
 
 async def answer_json(send: Send, status: int, body: bytes) -> None:
     """Answer with JSON."""
-    await answer(send, status, body, _JSON)
+    await send_response(send, status, body, _JSON)
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import Misconfigured, Refused, Unavailable
-from shared.http import SCOPES, Forbidden, Keys, Unauthorised, document, make_key, problem_headers, weakness_of
+from shared.http.auth import SCOPES, Keys, make_key, weakness_of
+from shared.http.problems import Forbidden, Unauthorised, document, problem_headers
 from shared.settings import Settings, read
 
 

@@ -4,8 +4,10 @@ import base64
 
 import pytest
 
-from shared.access import Misdirected, may_view, refuse_cross_site, refuse_foreign_host, why_not_local
-from shared.http import Forbidden, Keys, Scope, Unauthorised
+from shared.http.asgi import Scope
+from shared.http.auth import Keys, may_view
+from shared.http.origin import refuse_cross_site, refuse_foreign_host, why_not_local
+from shared.http.problems import Forbidden, Misdirected, Unauthorised
 from shared.settings import Settings, read
 
 ADMIN = "an-admin-key-for-tests"

@@ -5,15 +5,16 @@ Size, authenticity, then durable receipt, then the answer that the sender expect
 
 from collections.abc import Mapping, Sequence
 
+from services.ingest.api.request import LARGEST_ITEM, Request, WrongMethod, endpoint, send_problem
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import forgiving_lead, inquiry, quarantined
 from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent
-from services.ingest.request import LARGEST_ITEM, Request, WrongMethod, endpoint, send_problem
 from services.ingest.sources import Authentic, Reply, Source, SourceRequest, Unmappable
 from services.ingest.spool.writer import Spool
 from shared import metrics
 from shared.domain.errors import NotFound, Problem, Refused
-from shared.http import ASGIApp, Send, answer
+from shared.http.asgi import ASGIApp, Send
+from shared.http.responses import send_response
 
 PREFIX = "/v1/sources/"
 
@@ -94,4 +95,4 @@ def _received(request: Request, raw: bytes) -> SourceRequest:
 
 
 async def _send(send: Send, reply: Reply) -> None:
-    await answer(send, reply.status, reply.body, reply.headers)
+    await send_response(send, reply.status, reply.body, reply.headers)

@@ -4,17 +4,12 @@ the folder sees it there, and each spool notes which request it has carried out.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Header
-from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.ingest.domain.pending_event import microseconds_of
 from shared.clock import new_id
 from shared.domain.errors import Unavailable
-from shared.http import Keys
 
 _FILE = "resend.json"
 
@@ -24,14 +19,6 @@ class ResendRequest(msgspec.Struct, frozen=True):
 
     id: str
     since_us: int
-
-
-class Since(BaseModel):
-    """From when on accepted facts are sent again; all that are retained if it is left out."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime | None = None
 
 
 def requested(folder: Path) -> ResendRequest | None:
@@ -52,21 +39,3 @@ def request(folder: Path, since: datetime | None) -> ResendRequest:
     except OSError as wrong:
         raise Unavailable(f"{folder} can't be written ({wrong.strerror}); nothing is sent again.") from wrong
     return made
-
-
-def router(folder: Path, keys: Keys) -> APIRouter:
-    """The operator's route; it needs a key with `operate`."""
-
-    def operator(authorization: Annotated[str | None, Header()] = None) -> None:
-        keys.authorise(authorization, "operate")
-
-    routes = APIRouter()
-
-    @routes.post(
-        "/v1/spool/resend", summary="Publish again what was accepted and is retained", dependencies=[Depends(operator)]
-    )
-    async def resend(ask: Since) -> Response:
-        made = request(folder, ask.since)
-        return Response(msgspec.json.encode({"request": made.id}), media_type="application/json")
-
-    return routes

@@ -1,4 +1,4 @@
-"""Checks that come before a request is served: is it local, did our own pages send it, does it name one of our hosts?
+"""Where a request comes from: is it local, did our own pages send it, does it name one of our hosts?
 
 Pages open without a login only on this machine. A proxy on this machine makes every request look local, so any trace of
 one ends that trust. A proxy that leaves no trace and runs as the same user can't be detected: BATON_PUBLIC_URL or
@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shared.domain.errors import Problem
-from shared.http import Forbidden, Keys, Scope, Unauthorised, host_is_loopback
+from shared.http.asgi import Scope
+from shared.http.problems import Forbidden, Misdirected
 from shared.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -23,28 +23,8 @@ _ADDED_BY_PROXIES = re.compile(
     rb"|wl-proxy-.*|cdn-.*|cf-.*|fly-.*|fastly-.*|akamai-.*|x-akamai-.*|x-amz.*|x-azure-.*|x-arr-.*|x-appengine-.*"
     rb"|x-cloud-.*|x-envoy-.*|x-haproxy.*|x-nginx.*|x-traefik.*|x-varnish|x-sucuri-.*|x-vercel-.*|x-forwarded"
 )
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _PROC_TCP = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-
-
-class Misdirected(Problem):
-    """The request names a host that is not ours."""
-
-    status = 421
-    title = "Sent to the wrong host"
-
-
-def may_view(scope: Scope, settings: Settings, keys: Keys, needed: str = "leads:read") -> None:
-    """Let a browser see pages: on this machine without a login, elsewhere with a key that carries `needed` (Basic).
-
-    Raises `Unauthorised` or `Forbidden`.
-    """
-    reason = why_not_local(scope, settings)
-    if reason is None:
-        return
-    authorization = _header(scope, b"authorization")
-    if authorization is None:
-        raise Unauthorised(f"{reason} Log in with any name and your key as the password, or send it as a Bearer token.")
-    keys.authorise(authorization, needed)
 
 
 def why_not_local(scope: Scope, settings: Settings) -> str | None:
@@ -96,12 +76,18 @@ def refuse_foreign_host(scope: Scope, settings: Settings) -> None:
     """Raise `Misdirected` when a loopback socket is addressed by a name that is not ours: DNS rebinding."""
     if not settings.loopback:
         return
-    host = _header(scope, b"host") or ""
+    host = header(scope, b"host") or ""
     if not host_is_loopback(host) and urlsplit(f"//{host}").hostname != urlsplit(settings.public_url or "").hostname:
         raise Misdirected("This address answers to 127.0.0.1, localhost and the host of BATON_PUBLIC_URL only.")
 
 
-def _header(scope: Scope, wanted: bytes) -> str | None:
+def host_is_loopback(host: str) -> bool:
+    """Whether a `Host` header names this machine; another name on a loopback socket is a DNS rebinding attempt."""
+    return (host if host.endswith("]") else host.rsplit(":", 1)[0]) in _LOOPBACK_HOSTS
+
+
+def header(scope: Scope, wanted: bytes) -> str | None:
+    """A header of a request as text; None without it."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
 
 

@@ -1,0 +1,1 @@
+"""The routes: promises as they run, escalations, and what only an operator can decide."""

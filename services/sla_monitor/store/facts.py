@@ -1,0 +1,30 @@
+"""Facts on leads: activities by the instant at which they were accepted, and the inquiry that starts a lead."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.sla_monitor.domain.window import Fact
+from services.sla_monitor.store import tables
+from shared.db.bulk import insert_or_lower
+from shared.db.engine import Tx
+
+
+async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
+    """All facts of these leads; a lead without any has no entry."""
+    found: dict[str, list[Fact]] = {}
+    for row in await tx.execute(sa.select(tables.facts).where(tables.facts.c.lead_id.in_(lead_ids))):
+        found.setdefault(row.lead_id, []).append(Fact(row.activity_id, row.kind, row.accepted_at))
+    return found
+
+
+async def save_facts(tx: Tx, facts: Sequence[tuple[str, Fact]]) -> None:
+    """Keep the facts, each with its lead; one that was accepted several times as it was first."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for lead_id, fact in facts:
+        key = (lead_id, fact.activity_id)
+        if key not in rows or fact.accepted_at < rows[key]["accepted_at"]:
+            rows[key] = {"lead_id": lead_id, **msgspec.structs.asdict(fact)}
+    await insert_or_lower(tx, tables.facts.c.accepted_at, list(rows.values()))

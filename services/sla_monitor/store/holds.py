@@ -1,0 +1,37 @@
+"""Promises on hold, because an activity of their lead could not be read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from services.sla_monitor.store import tables
+from shared.db.bulk import insert_or_skip
+from shared.db.engine import Tx
+
+
+class LeadHold(msgspec.Struct, frozen=True):
+    """An activity of the lead could not be read; `digest` is that of its bytes, so that its replay is known again."""
+
+    quarantine_id: str
+    lead_id: str
+    digest: str
+    reason: str
+
+
+async def save_holds(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> None:
+    """Keep the holds; one that is known already, even if released, stays as it is."""
+    await insert_or_skip(tx, tables.holds, [{**msgspec.structs.asdict(hold), "held_at": now} for hold in holds])
+
+
+async def holds_of(tx: Tx, lead_ids: Sequence[str]) -> list[LeadHold]:
+    """The holds on these leads that are not released, oldest first."""
+    mine = tables.holds.c.lead_id.in_(lead_ids) & tables.holds.c.released_at.is_(None)
+    rows = await tx.execute(sa.select(tables.holds).where(mine).order_by(tables.holds.c.held_at))
+    return [LeadHold(row.quarantine_id, row.lead_id, row.digest, row.reason) for row in rows]
+
+
+async def release_holds(tx: Tx, ids: Sequence[str], now: datetime) -> None:
+    """These records were seen to."""
+    await tx.execute(sa.update(tables.holds).where(tables.holds.c.quarantine_id.in_(ids)).values(released_at=now))

@@ -1,0 +1,89 @@
+"""The monitor's tables.
+
+`sla_monitor_windows.look_at` is the queue of the timer: the next instant at which a window wants a look, null for
+never and while it is on hold. Its index is partial and by partition, so that finding what is due costs the same with
+a million open windows as with ten.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.db.engine import Instant
+from shared.db.tables import metadata, runtime_tables
+from shared.db.text import Key, Text
+
+tables = runtime_tables("sla_monitor")
+
+_WAITING = sa.text("look_at IS NOT NULL")
+windows = sa.Table(
+    "sla_monitor_windows",
+    metadata,
+    sa.Column("window_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("promise", Text, nullable=False),
+    sa.Column("owner", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("look_at", Instant),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index(
+        "ix_sla_monitor_windows_look_at", "partition", "look_at", postgresql_where=_WAITING, sqlite_where=_WAITING
+    ),
+    sa.Index("ix_sla_monitor_windows_due_at", "due_at", "window_id"),
+)
+facts = sa.Table(
+    "sla_monitor_facts",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("activity_id", Key, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+)
+steps = sa.Table(
+    "sla_monitor_steps",
+    metadata,
+    sa.Column("window_id", Key, primary_key=True),
+    sa.Column("loop", sa.Integer, primary_key=True),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("fired_at", Instant, nullable=False),
+    sa.Column("outcome", Text, nullable=False),
+)
+watermarks = sa.Table(
+    "sla_monitor_watermarks",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("instance", Key, primary_key=True),
+    sa.Column("upto_at", Instant, nullable=False),
+    sa.Column("state", Text, nullable=False),
+)
+escalations = sa.Table(
+    "sla_monitor_escalations",
+    metadata,
+    sa.Column("escalation_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("quiet_until_at", Instant),
+    sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_sla_monitor_escalations_raised_at", "raised_at", "escalation_id"),
+)
+holds = sa.Table(
+    "sla_monitor_holds",
+    metadata,
+    sa.Column("quarantine_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("held_at", Instant, nullable=False),
+    sa.Column("released_at", Instant),
+)
+
+
+def past(at: "sa.Column[Any]", key: "sa.Column[Any]", after: tuple[datetime, str]) -> "sa.ColumnElement[bool]":
+    """The rows behind `after` in the order of `at`, then `key`."""
+    last_at, last_key = after
+    return (at > last_at) | ((at == last_at) & (key > last_key))

@@ -1,0 +1,105 @@
+"""Windows, the steps of their ladders that are done, and the lock on all that is known of a lead."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.sla_monitor.domain.settlement import FiredStep
+from services.sla_monitor.domain.window import Window
+from services.sla_monitor.store import tables
+from shared.db.bulk import insert_rows, upsert_rows
+from shared.db.engine import Tx
+
+_encode = msgspec.json.Encoder().encode
+_window = msgspec.json.Decoder(Window).decode
+_LOCK_CLASS = 7_301
+
+
+async def lock_leads(tx: Tx, partitions: Iterable[int]) -> None:
+    """Let no other process change what is known of these partitions' leads until the transaction ends.
+
+    Assignments and activities of one lead may be read by two processes. Without this, each could miss what the other
+    is just storing, and a window would stay open next to the fact that meets it.
+    """
+    if tx.dialect.name == "postgresql":
+        await tx.execute(sa.select(*(sa.func.pg_advisory_xact_lock(_LOCK_CLASS, p) for p in sorted(set(partitions)))))
+
+
+async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[str] = ()) -> list[Window]:
+    """The windows of these leads (in one of `states`, if given), locked until the transaction ends."""
+    query = sa.select(tables.windows.c.body).where(tables.windows.c.lead_id.in_(lead_ids))
+    if states:
+        query = query.where(tables.windows.c.state.in_(states))
+    rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
+    return [_window(body) for body in rows.scalars()]
+
+
+async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:
+    """Keep the windows as they are now."""
+    await upsert_rows(tx, tables.windows, [_row(window) for window in windows])
+
+
+async def save_fired(tx: Tx, fired: Sequence[FiredStep]) -> None:
+    """Note the levels that are done; the key refuses one that is done twice."""
+    rows = [
+        {
+            "window_id": each.window_id,
+            "loop": each.level.loop,
+            "level": each.level.level,
+            "due_at": each.level.due_at,
+            "fired_at": each.fired_at,
+            "outcome": each.outcome,
+        }
+        for each in fired
+    ]
+    await insert_rows(tx, tables.steps, rows)
+
+
+async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:
+    """For each partition with a waiting window, the earliest `look_at`; one index probe each."""
+    look_at = tables.windows.c.look_at
+    probes = [
+        sa.select(sa.func.min(look_at)).where(tables.windows.c.partition == p, look_at.is_not(None)).scalar_subquery()
+        for p in range(partitions)
+    ]
+    row = (await tx.execute(sa.select(*(probe.label(f"p{p}") for p, probe in enumerate(probes))))).one()
+    return {partition: at for partition, at in enumerate(row) if at is not None}
+
+
+async def due_windows(tx: Tx, partition: int, upto_at: datetime, *, limit: int) -> list[Window]:
+    """The windows of a partition that want a look by `upto_at`, longest due first, locked; those that another process
+    holds are left to it.
+    """
+    due = (tables.windows.c.partition == partition) & (tables.windows.c.look_at <= upto_at)
+    query = sa.select(tables.windows.c.body).where(due).order_by(tables.windows.c.look_at).limit(limit)
+    return [_window(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
+
+
+async def windows_page(
+    tx: Tx, *, filters: Mapping[str, str], after: tuple[datetime, str] | None, limit: int
+) -> list[Window]:
+    """Windows by exact `lead_id`, `state`, `promise` or `owner`, first due first; `after` is the last one before."""
+    query = sa.select(tables.windows.c.body).where(
+        *(tables.windows.c[name] == value for name, value in filters.items())
+    )
+    if after is not None:
+        query = query.where(tables.past(tables.windows.c.due_at, tables.windows.c.window_id, after))
+    rows = await tx.execute(query.order_by(tables.windows.c.due_at, tables.windows.c.window_id).limit(limit))
+    return [_window(body) for body in rows.scalars()]
+
+
+def _row(window: Window) -> dict[str, Any]:
+    return {
+        "window_id": window.window_id,
+        "lead_id": window.lead_id,
+        "partition": window.partition,
+        "promise": window.promise,
+        "owner": window.owner,
+        "state": window.state,
+        "due_at": window.due_at,
+        "look_at": window.look_at if window.hold is None else None,
+        "body": _encode(window),
+    }
