@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from services.cli.agreement import load_file
-from services.router.domain.simulation import Summary
 from services.router.simulation.report import DifferenceFile, page, text
 from services.router.simulation.runner import Each, Plan, Progress, simulate
+from services.router.simulation.summary import Summary
 from services.sla_monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.db import agreements, schema

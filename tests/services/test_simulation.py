@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from services.cli.simulate import SimulateOptions
 from services.cli.simulate import simulation_text as commanded
 from services.router.domain.lead import Lead
-from services.router.domain.simulation import LeadDifference, LeadOutcome, Summary
 from services.router.simulation.process import Simulations, Wanted
 from services.router.simulation.runner import Plan, simulate
+from services.router.simulation.summary import LeadDifference, LeadOutcome, Summary
 from shared.bus.embedded import EmbeddedBus
 from shared.db import schema
 from shared.db.engine import Database

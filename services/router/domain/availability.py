@@ -45,6 +45,14 @@ class RepState(msgspec.Struct, frozen=True, omit_defaults=True):
     leave: tuple[Leave, ...] = ()
 
 
+class AvailabilityChange(msgspec.Struct, frozen=True):
+    """A rep's absences from now on, as the router's record has them."""
+
+    rep: str
+    hold: Hold | None
+    leave: tuple[Leave, ...]
+
+
 class Absence(msgspec.Struct, frozen=True):
     """Why someone is away, and until when, if that is known."""
 

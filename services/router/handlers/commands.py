@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.availability import Hold, Leave, RepState
+from services.router.domain.availability import AvailabilityChange, Hold, Leave, RepState
 from services.router.domain.lead import HELD, Lead
 from services.router.domain.proof import ReassignReason
 from services.router.handlers.events import reassign_and_add
@@ -14,14 +13,6 @@ from services.router.handlers.transaction import RoutingTransaction, RoutingTran
 from services.router.store import leads as store
 from shared.domain.errors import Conflict, NotFound
 from shared.runtime.service import WakeUp
-
-
-class AvailabilityChange(msgspec.Struct, frozen=True):
-    """An absence as the record keeps it: who, and how it stands from now on."""
-
-    rep: str
-    hold: Hold | None
-    leave: tuple[Leave, ...]
 
 
 class Commands:

@@ -4,18 +4,17 @@ They are tried whenever a lead ends or moves, before new inquiries are judged, a
 available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are handed on likewise.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 
-from services.router.domain.availability import free_at
 from services.router.domain.lead import Lead
+from services.router.domain.parked import RoutingKey, departed_reps, next_available_at, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
-from services.router.domain.reassignment import agreement_for, reassign
+from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.handlers.transaction import RoutingTransaction, RoutingTransactions
 from services.router.store import leads as store
 from shared.db.engine import Tx
-from shared.domain.agreement import Agreement, Pool
 from shared.ports import Clock
 from shared.runtime.outage import until_back
 from shared.runtime.service import WakeUp
@@ -80,37 +79,6 @@ async def drain(tx: Tx, transaction: RoutingTransaction) -> None:
         await _drain_pool(tx, transaction, pool)
 
 
-def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: datetime) -> Iterator[str]:
-    """Pools for which leads wait and in which someone can have one; also pools that are no longer in the agreement,
-    whose leads find another way.
-    """
-    every = agreement.deciding
-    for name, waiting in routing.waiting.items():
-        if waiting > 0:
-            known = [(each, each.pools[name]) for each in every if name in each.pools]
-            if not known or any(routing.candidates(each, pool, {}, now).available for each, pool in known):
-                yield name
-
-
-def next_available_at(agreement: Agreement, routing: RoutingState, now: datetime) -> datetime | None:
-    """When time alone will next make someone available for a pool in which leads wait; None when it won't."""
-    times = [
-        available_at
-        for each in agreement.deciding
-        for name, waiting in routing.waiting.items()
-        if waiting > 0 and name in each.pools
-        for available_at in _available_times(each, each.pools[name], routing, now)
-    ]
-    return min((available_at for available_at in times if available_at > now), default=None)
-
-
-def _available_times(agreement: Agreement, pool: Pool, routing: RoutingState, now: datetime) -> Iterator[datetime]:
-    for rep in pool.members:
-        available_at = free_at(agreement.people[rep], routing.state(rep), pool, now)
-        if available_at is not None:
-            yield available_at
-
-
 async def _drain_pool(tx: Tx, transaction: RoutingTransaction, pool: str) -> None:
     """In the order of their waiting. A rule for whose leads nobody is there does not hold up those of others."""
     stuck: set[RoutingKey] = set()
@@ -152,21 +120,6 @@ def _still_parked(routing: RoutingState, pool: str, ids: Iterable[str]) -> list[
     return [lead for lead in found if lead.state == "parked" and lead.pool == pool]
 
 
-RoutingKey = tuple[str | None, str | None]
-
-
-def routing_key(agreement: Agreement, lead: Lead) -> RoutingKey | None:
-    """What a waiting lead shares with those that will find nobody when it finds nobody: pilot and rule. None when that
-    differs from lead to lead: by what the lead says, by who had it before, or since another version routed it.
-    """
-    under = agreement_for(agreement, lead)
-    if lead.agreement.hash != under.hash or lead.last_rep is not None:
-        return None
-    if any(each.field is not None for route in under.routing if route.name == lead.rule for each in route.only):
-        return None
-    return lead.pilot, lead.rule
-
-
 async def reassign_from_departed_reps(tx: Tx, transaction: RoutingTransaction) -> None:
     """Hand on the leads of reps who are no longer in the team, a bounded number at a time."""
     departed = departed_reps(transaction.agreement, transaction.routing)
@@ -185,9 +138,3 @@ async def reassign_from_departed_reps(tx: Tx, transaction: RoutingTransaction) -
         )
         if verdict is not None:
             transaction.add(verdict)
-
-
-def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
-    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
-    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
-    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in team]

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from services.router.domain.lead import Lead, first_received_at, followed_by
 from services.router.domain.reassignment import with_owner
-from services.router.domain.simulation import LeadOutcome, reason_text
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead
+from services.router.simulation.summary import LeadOutcome, reason_text
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
 from shared.domain.lead import Company, Contact

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from services.router.domain.availability import AvailabilityChange
 from services.router.domain.proof import ReassignReason
-from services.router.handlers.commands import AvailabilityChange
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from services.router.domain.availability import free_at
 from services.router.domain.lead import Lead
+from services.router.domain.parked import pools_with_capacity
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, ladder_moves, still_due
-from services.router.handlers.parked import pools_with_capacity
 from services.router.simulation.history import History
 from services.router.simulation.record_reader import RecordRow
 from services.router.simulation.replay_router import ReplayRouter

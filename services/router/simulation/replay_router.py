@@ -10,14 +10,15 @@ from services.router.domain.accounts import Accounts, Owned, keys_of, needs_acco
 from services.router.domain.availability import Hold, Leave
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, Lead, followed_by
+from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
 from services.router.domain.reassignment import Verdict, reassign
 from services.router.domain.routing_state import RoutingState, contact_keys
-from services.router.domain.simulation import reason_text
 from services.router.handlers.events import LEAD_CHANGING, starts_of
-from services.router.handlers.parked import MAX_LEADS, RoutingKey, departed_reps, pools_with_capacity, routing_key
+from services.router.handlers.parked import MAX_LEADS
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex
+from services.router.simulation.summary import reason_text
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, InquiryReceived

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
-from services.router.domain.simulation import LeadOutcome
 from services.router.domain.simulation_promises import PromiseFact, missed_promises
 from services.router.simulation.storage import DiskDict, ReplayedLead
+from services.router.simulation.summary import LeadOutcome
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from services.router.domain.simulation import Change, LeadDifference, LeadOutcome, Summary
+from services.router.simulation.summary import Change, LeadDifference, LeadOutcome, Summary
 from shared.bus.envelope import instant
 from shared.domain.printable import printable
 

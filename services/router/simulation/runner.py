@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from services.router.domain.accounts import needs_accounts
-from services.router.domain.simulation import NOTHING, LeadDifference, LeadOutcome, Summary
 from services.router.simulation.history import History
 from services.router.simulation.record_reader import PAGE, RecordRow, agreements_named, last_seq, transactions
 from services.router.simulation.replay import Replay
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, PersonIndex, ReplayedLead
+from services.router.simulation.summary import NOTHING, LeadDifference, LeadOutcome, Summary
 from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement

@@ -3,7 +3,7 @@
 `seq` counts both together, in the order in which things were decided, so that the past can be replayed.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,28 +67,6 @@ async def proofs_of(tx: Tx, lead_id: str) -> list[Proof]:
     query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead_id)
     rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
     return [_decode(proof) for proof in rows.scalars()]
-
-
-async def replayed(tx: Tx, *, after: int = 0, page: int = 500) -> AsyncIterator[list[tuple[int, str, bytes]]]:
-    """The record from `after` on, a page at a time: `(seq, kind, body)` in order; verdicts have the kind `verdict`."""
-    while True:
-        rows = [(row.seq, row.kind, row.body) for row in await tx.execute(_page(after, page))]
-        if not rows:
-            return
-        yield rows
-        after = rows[-1][0]
-
-
-def _page(after: int, page: int) -> sa.Select[Any]:
-    # Each side is cut to a page before they are put together, so that both go by their index.
-    one = sa.select(verdicts.c.seq, sa.literal("verdict").label("kind"), verdicts.c.proof.label("body"))
-    other = sa.select(journal.c.seq, journal.c.kind, journal.c.body)
-    halves = [
-        half.where(seq > after).order_by(seq).limit(page).subquery()
-        for half, seq in ((one, verdicts.c.seq), (other, journal.c.seq))
-    ]
-    both = sa.union_all(*(sa.select(half) for half in halves)).subquery()
-    return sa.select(both).order_by(both.c.seq).limit(page)
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from services.router.domain.accounts import Accounts, Owned, keys_of, needs_acco
 from services.router.domain.availability import Hold, Leave, why_not
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, Lead, followed_by
+from services.router.domain.parked import pools_with_capacity, routing_key
 from services.router.domain.placement import wanted_of
 from services.router.domain.proof import ReassignReason, TurnRecord, known_facts
 from services.router.domain.qualification import routes
 from services.router.domain.reassignment import Verdict, agreement_for, reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState, contact_keys, person_keys
-from services.router.handlers.parked import pools_with_capacity, routing_key
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived

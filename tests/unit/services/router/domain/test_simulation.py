@@ -9,9 +9,9 @@ from services.router.domain.decision import decide
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
-from services.router.domain.simulation import NOTHING, LeadOutcome, Summary, reason_text
 from services.router.domain.simulation_promises import LadderMove, PromiseFact, ladder_moves, missed_promises, still_due
 from services.router.simulation.report import page, text
+from services.router.simulation.summary import NOTHING, LeadOutcome, Summary, reason_text
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import Watch, opened
 from shared.domain.agreement import Agreement

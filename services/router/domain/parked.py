@@ -1,0 +1,64 @@
+"""Leads that wait for an owner: for which pools someone can have one, when time alone will next make someone available,
+and which leads wait for the same.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from services.router.domain.availability import free_at
+from services.router.domain.lead import Lead
+from services.router.domain.reassignment import agreement_for
+from services.router.domain.routing_state import RoutingState
+from shared.domain.agreement import Agreement, Pool
+
+
+def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: datetime) -> Iterator[str]:
+    """Pools for which leads wait and in which someone can have one; also pools that are no longer in the agreement,
+    whose leads find another way.
+    """
+    every = agreement.deciding
+    for name, waiting in routing.waiting.items():
+        if waiting > 0:
+            known = [(each, each.pools[name]) for each in every if name in each.pools]
+            if not known or any(routing.candidates(each, pool, {}, now).available for each, pool in known):
+                yield name
+
+
+def next_available_at(agreement: Agreement, routing: RoutingState, now: datetime) -> datetime | None:
+    """When time alone will next make someone available for a pool in which leads wait; None when it won't."""
+    times = [
+        available_at
+        for each in agreement.deciding
+        for name, waiting in routing.waiting.items()
+        if waiting > 0 and name in each.pools
+        for available_at in _available_times(each, each.pools[name], routing, now)
+    ]
+    return min((available_at for available_at in times if available_at > now), default=None)
+
+
+def _available_times(agreement: Agreement, pool: Pool, routing: RoutingState, now: datetime) -> Iterator[datetime]:
+    for rep in pool.members:
+        available_at = free_at(agreement.people[rep], routing.state(rep), pool, now)
+        if available_at is not None:
+            yield available_at
+
+
+RoutingKey = tuple[str | None, str | None]
+
+
+def routing_key(agreement: Agreement, lead: Lead) -> RoutingKey | None:
+    """What a waiting lead shares with those that will find nobody when it finds nobody: pilot and rule. None when that
+    differs from lead to lead: by what the lead says, by who had it before, or since another version routed it.
+    """
+    under = agreement_for(agreement, lead)
+    if lead.agreement.hash != under.hash or lead.last_rep is not None:
+        return None
+    if any(each.field is not None for route in under.routing if route.name == lead.rule for each in route.only):
+        return None
+    return lead.pilot, lead.rule
+
+
+def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
+    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
+    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
+    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in team]
