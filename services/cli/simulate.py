@@ -16,8 +16,9 @@ from services.router.simulation.report import DifferenceFile, page, text
 from services.router.simulation.runner import Each, Plan, Progress, simulate
 from services.router.simulation.summary import Summary
 from services.sla_monitor.settings import MonitorSettings
+from shared.agreements import store as agreements
 from shared.clock import SystemClock
-from shared.db import agreements, schema
+from shared.db import schema
 from shared.db.engine import Database
 from shared.db.outages import is_outage
 from shared.domain.agreement import Agreement

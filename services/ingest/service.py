@@ -20,10 +20,10 @@ from services.ingest.spool.relay import Relay
 from services.ingest.spool.resend import requested
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
+from shared.agreements.in_force import FileInForce
 from shared.clock import new_id
 from shared.domain.errors import Misconfigured, Refused
 from shared.ports import Clock
-from shared.runtime.in_force import FileInForce
 from shared.runtime.service import Platform, Service
 from shared.settings import read
 

@@ -11,10 +11,10 @@ from services.router.handlers.transaction import RoutingTransactions
 from services.router.settings import RouterSettings
 from services.router.store.tables import tables
 from services.router.store.trimming import rules_of
+from shared.agreements.in_force import InForce
 from shared.db.trimming import Rule
 from shared.domain.events import ACTIVITIES, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
-from shared.runtime.in_force import InForce
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service, WakeUp
 from shared.runtime.trim import Trimmer

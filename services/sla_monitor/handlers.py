@@ -24,8 +24,9 @@ from services.sla_monitor.store import windows as window_store
 from services.sla_monitor.store.holds import LeadHold
 from services.sla_monitor.store.tables import tables
 from shared import metrics
+from shared.agreements import store as agreements
 from shared.bus.envelope import Received
-from shared.db import agreements, outbox
+from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound, Unavailable

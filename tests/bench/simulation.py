@@ -25,8 +25,9 @@ from services.router.domain.routing_state import RoutingState
 from services.router.simulation.runner import Plan, simulate
 from services.router.store import record
 from shared import agreement_file
+from shared.agreements import store as agreements
 from shared.clock import SystemClock
-from shared.db import agreements, schema
+from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived

@@ -21,9 +21,9 @@ from services.router.service import build as build_router
 from services.router.store.tables import leads as lead_table
 from services.sla_monitor.service import build as build_monitor
 from shared import agreement_file
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, event_id
-from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (

@@ -12,10 +12,10 @@ import msgspec
 from msgspec.structs import replace
 
 from services.sla_monitor.service import build
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, decode, encode, event_id
 from shared.clock import SystemClock
-from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (

@@ -14,16 +14,17 @@ from alembic.config import Config
 
 from services.router.store.tables import tables
 from shared import agreement_file
+from shared.agreements import store as agreements
+from shared.agreements.in_force import FileInForce, InForce
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import decode
 from shared.clock import SystemClock
-from shared.db import agreements, schema
+from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import ASSIGNMENTS, AgreementActivated
 from shared.ports import TopicPartition
-from shared.runtime.in_force import FileInForce, InForce
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
 from tests.kit.agreements import agreement_text

@@ -9,9 +9,9 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from shared import agreement_file
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
-from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.ports import Clock

@@ -10,8 +10,8 @@ from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN
 from services.scoreboard.pages.without_owner import MAX_QUEUES, NAMES, ROWS
 from services.scoreboard.store import lists
 from shared import agreement_file
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
-from shared.db import agreements
 from shared.db.engine import Database
 from shared.domain.events import Event
 from tests.conftest import HandClock

@@ -12,7 +12,7 @@ from services.router.api.leads import answer
 from services.router.domain.proof import Proof, explained
 from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
 from services.router.store import record
-from shared.db import agreements
+from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound

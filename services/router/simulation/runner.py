@@ -19,7 +19,7 @@ from services.router.simulation.replay import Replay
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, PersonIndex, ReplayedLead
 from services.router.simulation.summary import NOTHING, LeadDifference, LeadOutcome, Summary
-from shared.db import agreements
+from shared.agreements import store as agreements
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived

@@ -12,7 +12,7 @@ from services.scoreboard.pages.wording import Badge
 from shared.agreement_text.diff import differences
 from shared.agreement_text.explain import explained
 from shared.agreement_text.section import Section
-from shared.db import agreements
+from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound

@@ -12,8 +12,10 @@ from typing import Any
 
 from shared import log
 from shared.agreement_file import AgreementRefused
+from shared.agreements import store
+from shared.agreements.watch import AgreementWatch
 from shared.bus.envelope import Envelope, event_id, instant
-from shared.db import agreements, outbox
+from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.db.tables import RuntimeTables
 from shared.domain.agreement import Agreement
@@ -21,7 +23,6 @@ from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
 from shared.domain.succession import Schedule, Version, stored_version, succession
 from shared.ports import Clock
-from shared.runtime.agreement_watch import AgreementWatch
 from shared.runtime.outage import until_back
 from shared.runtime.service import WakeUp
 
@@ -114,7 +115,7 @@ class InForce:
         """Keep the file's version if it may be kept, then go by what is kept."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
-            self._kept = await agreements.versions(tx)
+            self._kept = await store.versions(tx)
         new = self._file.judge(self._kept, now)
         if new is not None:
             await self._keep(new)
@@ -126,13 +127,13 @@ class InForce:
 
     async def _keep(self, new: Agreement) -> None:
         async with self._database.begin() as tx:
-            await agreements.lock(tx)
+            await store.lock(tx)
             now = await self._database.now(tx)
             # Another process may have kept its own file's version since we looked.
-            if self._file.judge(await agreements.versions(tx), now) is not None:
-                await agreements.save(tx, new, now)
+            if self._file.judge(await store.versions(tx), now) is not None:
+                await store.save(tx, new, now)
                 self._log.debug("agreement_kept", name=new.name, version=new.version, hash=new.hash)
-            self._kept = await agreements.versions(tx)
+            self._kept = await store.versions(tx)
 
     async def _follow(self, now: datetime) -> None:
         before = _activated_last(self._kept)
@@ -153,7 +154,7 @@ class InForce:
         for version in versions:
             try:
                 same = in_file is not None and in_file.hash == version.hash
-                agreement = in_file if in_file is not None and same else await agreements.by_hash(tx, version.hash)
+                agreement = in_file if in_file is not None and same else await store.by_hash(tx, version.hash)
                 found.append((version, agreement))
             except Misconfigured as refused:
                 which = f"{version.name} version {version.version}"
@@ -164,12 +165,12 @@ class InForce:
     async def _activate(self, version: Version, agreement: Agreement) -> None:
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
-            previous = _activated_last(await agreements.versions(tx))
-            if await agreements.activate(tx, version.hash, now):
+            previous = _activated_last(await store.versions(tx))
+            if await store.activate(tx, version.hash, now):
                 await outbox.announce(tx, self._tables, [self._announcement(version, previous, now)])
                 tell = self._log.info if previous is not None else self._log.debug
                 tell("agreement_activated", name=version.name, version=version.version, hash=version.hash)
-            self._kept = await agreements.versions(tx)
+            self._kept = await store.versions(tx)
         self._current = next(v for v in self._kept if v.hash == version.hash), agreement
 
     def _announcement(self, version: Version, previous: Version | None, now: datetime) -> Envelope:

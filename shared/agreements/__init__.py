@@ -1,0 +1,1 @@
+"""The agreement in force: the file followed without a restart, and the versions stored in the database."""
