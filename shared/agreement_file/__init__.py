@@ -11,12 +11,12 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.agreement_file.assembly import AgreementSource, build
-from shared.agreement_file.findings import AgreementRefused, Finding, in_order
+from shared.agreement_file.build.assembly import AgreementSource, build
+from shared.agreement_file.build.pilots import draft_names, lies_beside, refuse_pilots_of_a_draft
 from shared.agreement_file.formatting import formatted
-from shared.agreement_file.pilots import draft_names, lies_beside, refuse_pilots_of_a_draft
-from shared.agreement_file.shapes import shaped
-from shared.agreement_file.yaml_document import Document, read
+from shared.agreement_file.schema.shapes import shaped
+from shared.agreement_file.text.findings import AgreementRefused, Finding, in_order
+from shared.agreement_file.text.yaml_document import Document, read
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 

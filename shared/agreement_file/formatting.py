@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.resolver import VersionedResolver
 
-from shared.agreement_file.findings import AgreementRefused
-from shared.agreement_file.schema import AgreementBlocks
-from shared.agreement_file.yaml_document import read
+from shared.agreement_file.schema.agreement_schema import AgreementBlocks
+from shared.agreement_file.text.findings import AgreementRefused
+from shared.agreement_file.text.yaml_document import read
 
 ORDER = tuple(AgreementBlocks.model_fields)
 """The blocks in the order of the guide; what is not among them comes last, in the order of the file."""

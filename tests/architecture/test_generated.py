@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from shared.agreement_file.yaml_document import read
+from shared.agreement_file.text.yaml_document import read
 from shared.domain.events import PUBLIC, TYPES
 from tests.architecture.event_pages import undocumented
 from tests.architecture.generate import generated, stale

@@ -19,7 +19,7 @@ from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
 from services.sla_monitor.store.tables import tables
 from shared import log
-from shared.agreement_file.values import read_length
+from shared.agreement_file.text.values import read_length
 from shared.db import outbox
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from shared.agreement_file import AgreementRefused, load, parse, yaml_document
-from shared.agreement_file.unsupported import NOT_BUILT, NOT_ENFORCED
+from shared.agreement_file import AgreementRefused, load, parse
+from shared.agreement_file.schema.unsupported import NOT_BUILT, NOT_ENFORCED
+from shared.agreement_file.text import yaml_document
 from shared.domain.agreement import Agreement, Duration, FactType, Step
 from shared.domain.errors import Misconfigured
 

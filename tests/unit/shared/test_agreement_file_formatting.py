@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.agreement_file import AgreementRefused, formatted, parse
 from shared.agreement_file.formatting import ORDER
-from shared.agreement_file.yaml_document import read
+from shared.agreement_file.text.yaml_document import read
 
 ROOT = Path(__file__).parents[3]
 DRAFT = (ROOT / "tests/data/draft.yaml").read_text()

@@ -1,0 +1,69 @@
+"""Calendars of the file: hours by weekday, public holidays by country, and days that are closed by hand."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import holidays
+
+from shared.agreement_file.schema.agreement_schema import CalendarBlock
+from shared.agreement_file.text.findings import Findings, Path, proposal
+from shared.domain.business_time import NeverOpens, next_open
+from shared.domain.calendar import Calendar, Span
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+YEARS = 15
+"""How many years of holidays are taken in, from the year before the agreement takes effect: longer than it lives."""
+
+
+def calendars_of(
+    blocks: Mapping[str, CalendarBlock], zone: str, effective_from: datetime, findings: Findings
+) -> dict[str, Calendar]:
+    """All calendars of the file, in `zone` unless they name their own. Refuses those that never open in a year."""
+    made = {}
+    for name, block in blocks.items():
+        path: Path = ("calendars", name)
+        before = len(findings.refusals)
+        weekly = _weekly(block.hours, (*path, "hours"), findings)
+        closed = _holidays(block.holidays, effective_from.year - 1, (*path, "holidays"), findings) | set(block.closed)
+        made[name] = Calendar(name, block.timezone or zone, weekly, frozenset(closed))
+        if len(findings.refusals) > before:
+            continue
+        try:
+            next_open(made[name], effective_from)
+        except NeverOpens:
+            never = f"calendar `{name}` never opens in the year after it takes effect: give it hours on some weekday"
+            findings.refuse(path, "never_opens", never, key=True)
+    return made
+
+
+def _weekly(hours: Mapping[str, Sequence[Span]], path: Path, findings: Findings) -> dict[int, tuple[Span, ...]]:
+    weekly: dict[int, tuple[Span, ...]] = {}
+    for key, spans in hours.items():
+        first, dash, last = key.partition("-")
+        unknown = next((day for day in ((first, last) if dash else (first,)) if day not in DAYS), None)
+        if unknown is not None:
+            near = proposal(unknown, DAYS)
+            findings.refuse((*path, key), "wrong_value", f"`{unknown}` is no weekday{near}", key=True)
+            continue
+        start = DAYS.index(first)
+        length = (DAYS.index(last or first) - start) % 7 + 1
+        for day in ((start + offset) % 7 for offset in range(length)):
+            if day in weekly:
+                findings.refuse((*path, key), "wrong_value", f"{DAYS[day]} is listed twice: keep one", key=True)
+            weekly[day] = tuple(spans)
+    return weekly
+
+
+def _holidays(countries: Sequence[str], first_year: int, path: Path, findings: Findings) -> set[date]:
+    days: set[date] = set()
+    for index, code in enumerate(countries):
+        country, _, part = code.partition("-")
+        try:
+            found = holidays.country_holidays(country, part or None, years=range(first_year, first_year + YEARS))
+        except NotImplementedError:
+            better = "write a country like BE, or one with its part, like DE-BY"
+            findings.refuse((*path, index), "wrong_value", f"no holidays are known for `{code}`: {better}")
+        else:
+            days |= set(found)
+    return days

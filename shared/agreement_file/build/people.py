@@ -1,0 +1,157 @@
+"""People, pools and queues of the file: whoever gets leads can work on them, and leads that wait have an owner."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from shared.agreement_file.schema.agreement_schema import PersonBlock, PoolBlock, QueueBlock
+from shared.agreement_file.text.block import MAX_WEIGHT
+from shared.agreement_file.text.findings import Findings, Path
+from shared.domain.agreement import Person, Pool, Queue
+from shared.domain.calendar import Calendar
+
+
+def people_of(
+    blocks: Sequence[PersonBlock], known: Collection[str] | None, calendars: Mapping[str, Calendar], findings: Findings
+) -> dict[str, Person]:
+    """Everyone by id. Refuses ids and addresses that are given twice, unknown calendars and managers, and managers
+    who report to each other in a circle.
+
+    `known` are the names of all calendars, also of those that could not be made; None when that isn't known.
+    """
+    people: dict[str, Person] = {}
+    emails: set[str] = set()
+    ids = {block.id: None for block in blocks}
+    for index, block in enumerate(blocks):
+        path: Path = ("people", index)
+        if block.id in people:
+            findings.refuse((*path, "id"), "duplicate", f"`{block.id}` is listed twice: keep one")
+        if block.email in emails:
+            findings.refuse((*path, "email"), "duplicate", "someone else has this address: give each their own")
+        if block.calendar is not None and known is not None and block.calendar not in known:
+            findings.refuse_unknown((*path, "calendar"), "calendar", block.calendar, known)
+        if block.reports_to == block.id:
+            findings.refuse((*path, "reports_to"), "wrong_value", f"`{block.id}` can't report to themselves")
+        elif block.reports_to is not None and block.reports_to not in ids:
+            findings.refuse_unknown((*path, "reports_to"), "person", block.reports_to, ids)
+        emails.add(block.email)
+        people[block.id] = Person(
+            id=block.id,
+            email=block.email,
+            calendar=calendars.get(block.calendar or ""),
+            languages=tuple(block.languages),
+            skills=tuple(block.skills),
+            territories=tuple(block.territories),
+            reports_to=block.reports_to,
+            role=block.role,
+            max_open=block.max_open,
+            max_new_per_day=block.max_new_per_day,
+            active=block.active,
+        )
+    _check_circles(blocks, findings)
+    return people
+
+
+def _check_circles(blocks: Sequence[PersonBlock], findings: Findings) -> None:
+    above = {block.id: block.reports_to for block in blocks if block.reports_to not in (None, block.id)}
+    places = {block.id: index for index, block in enumerate(blocks)}
+    seen: set[str] = set()
+    for start in above:
+        way: dict[str, int] = {}
+        person: str | None = start
+        while person is not None and person not in seen:
+            seen.add(person)
+            way[person] = len(way)
+            person = above.get(person)
+        if person in way:
+            _refuse_circle(list(way)[way[person] :], places, findings)
+
+
+def _refuse_circle(circle: list[str], places: Mapping[str, int], findings: Findings) -> None:
+    """Refuse it at its first person in the file."""
+    first = min(range(len(circle)), key=lambda index: places[circle[index]])
+    name, *others = circle[first:] + circle[:first]
+    managers = ", who reports to ".join(f"`{each}`" for each in (*others, name))
+    what = f"`{name}` reports to {managers}: someone has to be at the top"
+    findings.refuse(("people", places[name], "reports_to"), "circle", what)
+
+
+def pools_of(
+    blocks: Mapping[str, PoolBlock], people: Sequence[PersonBlock] | None, queues: Collection[str], findings: Findings
+) -> dict[str, Pool]:
+    """All pools. Refuses empty ones, those in which nobody is active, weights below 1, members who are unknown, and
+    queues that are none of the declared `queues`, when there are any.
+
+    With `people` None (they were refused) members are not looked up. A pool that names no queue has one of its own
+    name.
+    """
+    known = None if people is None else {person.id: person for person in people}
+    pools = {}
+    for name, block in blocks.items():
+        _check_members(name, block, known, findings)
+        parking = block.when_nobody_available
+        if parking and queues and parking.park_in not in queues:
+            path: Path = ("pools", name, "when_nobody_available", "park_in")
+            findings.refuse_unknown(path, "queue", parking.park_in, queues)
+        park_in = parking.park_in if parking else name
+        pools[name] = Pool(name, dict(block.members), block.strategy, block.only_in_hours, park_in)
+    return pools
+
+
+def _check_members(name: str, block: PoolBlock, people: Mapping[str, PersonBlock] | None, findings: Findings) -> None:
+    path: Path = ("pools", name, "members")
+    if not block.members:
+        findings.refuse(path, "empty_pool", f"pool `{name}` is empty: a lead sent there would reach nobody", key=True)
+    for member, weight in block.members.items():
+        if weight < 1:
+            no_turns = f"`{member}` has weight {weight} and would get no lead: write 1 or more, or leave them out"
+            findings.refuse((*path, member), "weight", no_turns)
+        elif weight > MAX_WEIGHT:
+            findings.refuse(
+                (*path, member), "weight", f"`{member}` should have weight {MAX_WEIGHT} or less, not {weight}"
+            )
+        if people is not None and member not in people:
+            findings.refuse_unknown((*path, member), "person", member, people, key=True)
+        elif people is not None and people[member].calendar is None:
+            always = f"`{member}` has no calendar, so their time runs day and night: give them one under `people`"
+            findings.warn((*path, member), "no_calendar", always, key=True)
+    active = [member for member in block.members if people is None or member not in people or people[member].active]
+    if block.members and not active:
+        nobody = f"nobody in pool `{name}` is active: a lead sent there would reach nobody"
+        findings.refuse(path, "empty_pool", nobody, key=True)
+
+
+def queues_of(
+    blocks: Mapping[str, QueueBlock],
+    pools: Mapping[str, Pool],
+    people: Mapping[str, Person],
+    findings: Findings,
+) -> dict[str, Queue]:
+    """The queues in which leads of the `pools` wait, with those that are declared. Refuses owners who are unknown or
+    not active.
+
+    Where no owner is given it is the manager of the first member of the queue's first pool who has one, or else that
+    pool's first member.
+    """
+    queues: dict[str, Queue] = {}
+    for name, block in blocks.items():
+        path: Path = ("queues", name)
+        owner = _default_owner(name, pools, people) if block.owner is None else block.owner
+        if block.owner is not None and people and block.owner not in people:
+            findings.refuse_unknown((*path, "owner"), "person", block.owner, people)
+        elif people and block.owner is not None and not people[block.owner].active:
+            gone = f"`{block.owner}` is not active: leads in queue `{name}` would wait for nobody"
+            findings.refuse((*path, "owner"), "inactive", gone)
+        if all(pool.park_in != name for pool in pools.values()):
+            findings.warn(path, "unused", f"nothing uses `{name}`", key=True)
+        queues[name] = Queue(name, owner)
+    for pool in pools.values():
+        if pool.park_in not in queues:
+            queues[pool.park_in] = Queue(pool.park_in, _default_owner(pool.park_in, pools, people))
+    return queues
+
+
+def _default_owner(queue: str, pools: Mapping[str, Pool], people: Mapping[str, Person]) -> str:
+    pool = next((pool for pool in pools.values() if pool.park_in == queue), None)
+    members = [people[member] for member in (pool.members if pool else ()) if member in people]
+    managers = [person.reports_to for person in members if person.reports_to is not None]
+    first = next(iter(members or people.values()), None)
+    return managers[0] if managers else first.id if first else ""

@@ -1,0 +1,48 @@
+"""Pilots of the file: other agreements, in drafts next to it, for some of the leads."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.agreement_file.conditions.condition_reader import ConditionReader
+from shared.agreement_file.schema.agreement_schema import PilotBlock
+from shared.agreement_file.text.findings import Findings, Path
+from shared.domain.agreement import Agreement, Pilot
+
+
+def draft_names(content: Mapping[str, Any]) -> dict[str, Path]:
+    """The drafts that the pilots of a file name, each with the place of its first mention."""
+    pilots = content.get("pilots")
+    names: dict[str, Path] = {}
+    for index, pilot in enumerate(pilots if isinstance(pilots, list) else ()):
+        name = pilot.get("agreement") if isinstance(pilot, dict) else None
+        if isinstance(name, str) and name:
+            names.setdefault(name, ("pilots", index, "agreement"))
+    return names
+
+
+def lies_beside(name: str) -> bool:
+    """Whether a draft's name stays in the folder of the agreement, or below it."""
+    path = pathlib.PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+
+
+def pilots_of(
+    blocks: Sequence[PilotBlock], drafts: Mapping[str, Agreement], reader: ConditionReader
+) -> tuple[Pilot, ...]:
+    """The pilots whose drafts could be read. Refuses a name that is given twice, and a scope that is no condition."""
+    pilots = []
+    for index, block in enumerate(blocks):
+        path: Path = ("pilots", index)
+        if block.name in {each.name for each in blocks[:index]}:
+            reader.findings.refuse((*path, "name"), "duplicate", f"`{block.name}` is listed twice: keep one")
+        scope = reader.read(block.scope, (*path, "scope"))
+        if scope is not None and block.agreement in drafts:
+            pilots.append(Pilot(block.name, scope, drafts[block.agreement], block.mode))
+    return tuple(pilots)
+
+
+def refuse_pilots_of_a_draft(content: Mapping[str, Any], findings: Findings) -> None:
+    """A draft can't have pilots of its own."""
+    if "pilots" in content:
+        findings.refuse(("pilots",), "wrong_value", "a draft has no pilots of its own: remove the block", key=True)

@@ -1,0 +1,115 @@
+"""What the sides owe each other: promises of sales on each lead, those of operations, and commitments of marketing."""
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from shared.agreement_file.conditions.condition_reader import ConditionReader
+from shared.agreement_file.schema.promise_schema import (
+    Attempts,
+    HandOffLatency,
+    MarketingPromises,
+    OperationsPromises,
+    SalesPromise,
+    SalesPromises,
+    Volume,
+)
+from shared.agreement_file.text.findings import Findings, Path
+from shared.agreement_file.text.values import UNIT_S
+from shared.domain.agreement import Commitment, Duration, Promise
+
+SALES: Path = ("promises", "sales")
+OPERATIONS: Path = ("promises", "operations")
+MARKETING: Path = ("promises", "marketing")
+
+
+def sales_promises_of(block: SalesPromises, ladders: Collection[str] | None, findings: Findings) -> dict[str, Promise]:
+    """What sales owes on each lead, durations on the promise's clock. `ladders` are the known names, None if unsure."""
+    given = ((name, getattr(block, name)) for name in SalesPromises.model_fields)
+    return {name: _promise(name, each, ladders, findings) for name, each in given if each is not None}
+
+
+def operations_of(
+    block: OperationsPromises | None, ladders: Collection[str] | None, findings: Findings
+) -> dict[str, Promise]:
+    """What operations owes: on parked leads (`triage`) and on `disputes`. Business time is in the owner's calendar."""
+    triage, disputes = (block.triage, block.disputes) if block else (None, None)
+    given = []
+    if triage:
+        given.append(("triage", triage.parked_within, triage.ladder))
+    if disputes:
+        given.append(("disputes", disputes.answered_within, disputes.ladder))
+    for name, _, ladder in given:
+        _check_ladder(ladder, (*OPERATIONS, name), ladders, findings)
+    return {
+        name: Promise(name, within, (), ladder, "rep_calendar" if within.business else "wall", side="operations")
+        for name, within, ladder in given
+    }
+
+
+def commitments_of(
+    block: MarketingPromises | None, ladders: Collection[str] | None, reader: ConditionReader
+) -> dict[str, Commitment]:
+    """What marketing owes over a period. Refuses unknown fields, and business time for the hand-off."""
+    made = {}
+    for measure in MarketingPromises.model_fields if block else ():
+        each = getattr(block, measure)
+        if each is None:
+            continue
+        path: Path = (*MARKETING, measure)
+        _check_ladder(each.ladder, path, ladders, reader.findings)
+        fields = tuple(getattr(each, "fields", ()))
+        for index, name in enumerate(fields):
+            reader.field(name, (*path, "fields", index))
+        if isinstance(each, Volume):
+            target = Decimal(each.mql_accepted)
+        elif isinstance(each, HandOffLatency):
+            target = Decimal(each.p95.seconds)
+            if each.p95.business:
+                wall = "the hand-off is counted on the wall clock: leave out `business`"
+                reader.findings.refuse((*path, "p95"), "clock", wall)
+        else:
+            target = each.at_least
+        made[measure] = Commitment(measure, target, each.per, each.ladder, fields)
+    return made
+
+
+def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, findings: Findings) -> Promise:
+    path: Path = (*SALES, name)
+    _check_ladder(block.ladder, path, ladders, findings)
+    otherwise = block.otherwise.within if block.otherwise else None
+    if block.when and otherwise is None and name == "first_response":
+        least = block.when.score.at_least
+        unpromised = f"leads below {least} have no promised response: add `otherwise`"
+        findings.warn((*path, "when"), "no_otherwise", unpromised, key=True)
+    if otherwise and block.when is None:
+        without = "`otherwise` has no `when` before it: remove it, or add `when: {score: {at_least: 80}}`"
+        findings.refuse((*path, "otherwise"), "unreachable", without, key=True)
+    if name in ("acceptance", "disposition") and not set(block.met_by) & {"accepted", "rejected"}:
+        decided = f"`{name}` is met by what sales decides: write accepted, rejected or both"
+        findings.refuse((*path, "met_by"), "wrong_value", decided)
+    return Promise(
+        name=name,
+        within=_on_clock(block.within, block.clock, (*path, "within"), findings),
+        met_by=tuple(block.met_by),
+        ladder=block.ladder,
+        clock=block.clock,
+        at_least_score=block.when.score.at_least if block.when else None,
+        otherwise=_on_clock(otherwise, block.clock, (*path, "otherwise", "within"), findings) if otherwise else None,
+        at_least=block.at_least if isinstance(block, Attempts) else 1,
+    )
+
+
+def _check_ladder(name: str, path: Path, ladders: Collection[str] | None, findings: Findings) -> None:
+    if ladders is not None and name not in ladders:
+        findings.refuse_unknown((*path, "ladder"), "ladder", name, ladders)
+
+
+def _on_clock(written: Duration, clock: str, path: Path, findings: Findings) -> Duration:
+    if clock == "wall" and written.business:
+        findings.refuse(path, "clock", f"`{written.text}` needs `clock: rep_calendar`, but the clock is `wall`")
+    if clock == "rep_calendar" and not written.business and written.text.rstrip("s").endswith("day"):
+        days, hours = written.text.replace("day", "business day"), written.seconds // UNIT_S["hour"]
+        way = f"write `{days}`, `{hours} hours` if you mean so many working hours, or take `clock: wall`"
+        could = f"`{written.text}` on the rep's calendar could mean 24 hours or a workday"
+        findings.refuse(path, "clock", f"{could}: {way}")
+    return Duration(written.seconds, clock == "rep_calendar", written.text, written.days)

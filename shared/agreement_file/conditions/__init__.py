@@ -1,0 +1,1 @@
+"""Conditions, and the facts that an agreement declares for them."""

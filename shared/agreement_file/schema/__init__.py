@@ -1,0 +1,1 @@
+"""Which keys an agreement may have, and what each may hold."""

@@ -1,0 +1,98 @@
+"""The agreement file as a JSON Schema, so that editors complete keys, explain blocks and underline mistakes.
+
+It is made from the models that read the file, and is a little more lenient: what needs more than one place (unknown
+people, rules that are never reached) only `baton agreement check` tells.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.agreement_file.schema.agreement_schema import REQUIRED, AgreementBlocks
+from shared.agreement_file.schema.unsupported import NOT_ENFORCED
+from shared.agreement_file.text.block import CONDITION, FACT_TYPE
+from shared.domain.conditions import GROUPS, OPERATORS
+from shared.domain.conditions.condition import OWNERS
+from shared.domain.conditions.signals import MATCHED
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_TEXT = {"type": "string", "minLength": 1}
+_LENGTH = {"type": "string", "pattern": r"^\d{1,9} (second|minute|hour|day)s?$", "examples": ["30 days"]}
+_SINGLE = ["string", "number", "boolean"]
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema, in draft 7, which editors know best."""
+    made = AgreementBlocks.model_json_schema(by_alias=True)
+    definitions = made.pop("$defs") | _conditions() | {"FactType": _fact_type()}
+    whole = {"$schema": _DRAFT, **made, "required": list(REQUIRED), "$defs": definitions}
+    cleaned: dict[str, Any] = _cleaned(whole)
+    cleaned |= {"title": "Baton agreement", "description": "What marketing and sales have agreed."}
+    for path in NOT_ENFORCED:
+        if len(path) == 1:
+            cleaned["properties"][path[0]]["description"] = "Read and checked, but without effect yet."
+    return cleaned
+
+
+def _cleaned(node: Any) -> Any:
+    """Without what pydantic adds for Python: titles, and the null that stands for a key that is left out."""
+    if isinstance(node, list):
+        return [_cleaned(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("$comment") in (CONDITION["$comment"], FACT_TYPE["$comment"]):
+        name = "Condition" if node["$comment"] == CONDITION["$comment"] else "FactType"
+        return {"$ref": f"#/$defs/{name}"}
+    if node.get("anyOf", [])[1:] == [{"type": "null"}]:
+        rest = {key: value for key, value in node.items() if key != "anyOf"}
+        return _cleaned(node["anyOf"][0] | rest)
+    kept = {}
+    for key, value in node.items():
+        if key == "properties":
+            kept[key] = {name: _cleaned(each) for name, each in value.items()}
+        elif key == "examples" or not (key == "title" or (key == "default" and value is None)):
+            kept[key] = value if key in ("default", "examples") else _cleaned(value)
+    return kept
+
+
+def _object(properties: Mapping[str, Any], *required: str, description: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _conditions() -> dict[str, Any]:
+    condition = {"$ref": "#/$defs/Condition"}
+    operators = list(dict.fromkeys(op for fitting in OPERATORS.values() for op in fitting))
+    value = {"type": [*_SINGLE, "array"], "items": {"type": _SINGLE}}
+    matches = _object(dict.fromkeys(MATCHED, _TEXT), description="What the signal has to be of.")
+    signal = {"signal": _TEXT, "matches": matches, "within": _LENGTH, "at_least": {"type": "integer", "minimum": 1}}
+    kinds = [
+        _object(
+            {"field": _TEXT, "op": {"enum": operators}, "value": value},
+            *("field", "op"),
+            description="A fact compared with a value.",
+        ),
+        *(
+            _object(
+                {group: {"type": "array", "items": condition, "minItems": 1}},
+                group,
+                description=f"Holds when {group} of the conditions in it hold.",
+            )
+            for group in GROUPS
+        ),
+        _object(signal, "signal", description="Something that was done before, such as a page view."),
+        _object({"cel": _TEXT}, "cel", description="An expression in CEL that is true or false."),
+        *(_object({owner: {"enum": ["owned"]}}, owner, description="In routing only.") for owner in OWNERS),
+    ]
+    return {"Condition": {"description": "When something holds.", "type": "object", "anyOf": kinds}}
+
+
+def _fact_type() -> dict[str, Any]:
+    kinds = [kind for kind in OPERATORS if kind != "one_of"]
+    values = {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True}
+    listed = _object({"one_of": values}, "one_of", description="Text from a list.")
+    return {"description": "The type of a fact.", "anyOf": [{"enum": kinds}, listed]}

@@ -1,0 +1,177 @@
+"""The shape of what the sides owe each other: promises, commitments, ladders, channels and feedback."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from shared.agreement_file.text.block import (
+    Block,
+    Count,
+    Empty,
+    Integer,
+    Length,
+    Name,
+    Offset,
+    Share,
+    Some,
+    Text,
+    Times,
+)
+
+Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
+Period = Literal["day", "week", "month"]
+
+
+class Threshold(Block):
+    """The least score that will do."""
+
+    at_least: Integer
+
+
+class PromiseWhen(Block):
+    """Which leads get the promise, and not the one under `otherwise`."""
+
+    score: Threshold
+
+
+class Otherwise(Block):
+    """The promise to all other leads."""
+
+    within: Length
+
+
+class SalesPromise(Block):
+    """What a rep owes on each lead."""
+
+    within: Length
+    met_by: Annotated[list[Literal["call", "email", "meeting", "accepted", "rejected"]], Some]
+    ladder: Text
+    clock: Literal["rep_calendar", "wall"] = "rep_calendar"
+    when: PromiseWhen | None = None
+    otherwise: Otherwise | None = None
+
+
+class FirstResponse(SalesPromise):
+    """How soon a rep answers a new lead."""
+
+    from_: Literal["assigned"] = pydantic.Field(default="assigned", alias="from")
+
+
+class Attempts(SalesPromise):
+    """How often a rep tries before giving up."""
+
+    at_least: Count
+
+
+class SalesPromises(Block):
+    """What sales owes."""
+
+    first_response: FirstResponse
+    attempts: Attempts | None = None
+    disposition: SalesPromise | None = None
+    acceptance: SalesPromise | None = None
+
+
+class Volume(Block):
+    """How many qualified leads marketing brings that sales accepts."""
+
+    mql_accepted: Count
+    per: Period
+    ladder: Text
+
+
+class AcceptedShare(Block):
+    """Which share of them sales accepts."""
+
+    at_least: Share
+    per: Period
+    ladder: Text
+
+
+class Completeness(Block):
+    """In which share of them the fields are filled."""
+
+    fields: Annotated[list[Text], Some]
+    at_least: Share
+    per: Period
+    ladder: Text
+
+
+class HandOffLatency(Block):
+    """How soon 95 of 100 qualified leads are handed to sales."""
+
+    p95: Length
+    per: Period
+    ladder: Text
+
+
+class MarketingPromises(Block):
+    """What marketing owes."""
+
+    volume: Volume | None = None
+    accepted_share: AcceptedShare | None = None
+    completeness: Completeness | None = None
+    hand_off_latency: HandOffLatency | None = None
+
+
+class Triage(Block):
+    """How long a lead may wait in a queue."""
+
+    parked_within: Length
+    ladder: Text
+
+
+class Disputes(Block):
+    """How soon a dispute is answered."""
+
+    answered_within: Length
+    ladder: Text
+
+
+class OperationsPromises(Block):
+    """What the teams owe each other behind the scenes."""
+
+    triage: Triage | None = None
+    disputes: Disputes | None = None
+
+
+class Promises(Block):
+    """What the sides owe each other."""
+
+    sales: SalesPromises
+    marketing: MarketingPromises | None = None
+    operations: OperationsPromises | None = None
+
+
+class MoveBlock(Block):
+    """To whom a lead moves."""
+
+    within: Literal["pool"]
+
+
+class StepBlock(Block):
+    """One step of a ladder, or the line that repeats the last one."""
+
+    at: Offset | None = None
+    tell: Annotated[list[Role], Empty]
+    move: MoveBlock | None = None
+    page: bool = False
+    if_: Literal["unanswered"] | None = pydantic.Field(default=None, alias="if")
+    repeat: Times | None = None
+    every: Length | None = None
+
+
+class RejectBlock(Block):
+    """A reason for which sales may reject."""
+
+    code: Name
+    needs: Literal["text"] | None = None
+    only_after: Text | None = None
+
+
+class Feedback(Block):
+    """What sales says back."""
+
+    reject_reasons: Annotated[list[RejectBlock], Empty]
+    objections: Annotated[list[Text], Empty]
+    dispute_within: Length | None = None

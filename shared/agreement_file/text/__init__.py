@@ -1,0 +1,1 @@
+"""What stands in the file: YAML with positions, values, findings."""

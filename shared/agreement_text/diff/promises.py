@@ -1,0 +1,136 @@
+"""What changed in promises, ladders and channels."""
+
+from collections.abc import Iterator, Mapping
+
+from shared.agreement_text.conditions import fact_in_words
+from shared.agreement_text.diff.comparison import by_name, durations, keyed, membership, reads, titled
+from shared.agreement_text.phrases import counted, quoted, seconds, spaced
+from shared.agreement_text.sentences import channel_in_words, promise_in_words, step_in_words
+from shared.agreement_text.terms import activity, clock, commitment, measure, role
+from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Promise, Step
+
+
+def sales(old: Agreement, new: Agreement) -> Iterator[str]:
+    """What sales owes on single leads."""
+    return _owed(old.promises, new.promises)
+
+
+def operations(old: Agreement, new: Agreement) -> Iterator[str]:
+    """What operations owes, and the time for a dispute."""
+    yield from _owed(old.operations, new.operations)
+    yield from durations("the time for marketing to dispute a rejection", old.dispute_within, new.dispute_within)
+
+
+def marketing(old: Agreement, new: Agreement) -> Iterator[str]:
+    """What marketing owes over a period."""
+    return keyed(
+        old.commitments,
+        new.commitments,
+        lambda _, owed: f"new, every {owed.per}: {commitment(owed)}",
+        lambda name, _: f"the promise on {quoted(measure(name))} is gone",
+        lambda name, was, now: titled("promise on", measure(name), _commitment(was, now)),
+    )
+
+
+def ladders(old: Agreement, new: Agreement) -> Iterator[str]:
+    """Steps that came, went or do something else."""
+    return keyed(
+        old.ladders,
+        new.ladders,
+        lambda name, ladder: f"ladder {quoted(name)} is new, with {counted(len(ladder.steps), 'step')}",
+        lambda name, _: f"ladder {quoted(name)} is gone",
+        lambda name, was, now: titled("ladder", name, _ladder(was, now)),
+    )
+
+
+def channels(old: Agreement, new: Agreement) -> Iterator[str]:
+    """How people are told; of settings only their names."""
+    return keyed(
+        by_name(old.channels, _way),
+        by_name(new.channels, _way),
+        lambda _, way: f"new: {channel_in_words(way).rstrip('.')}",
+        lambda _, way: f"gone: {channel_in_words(way).rstrip('.')}",
+        lambda name, was, now: (f"{name}: {news}" for news in _settings(was.settings, now.settings)),
+    )
+
+
+def _owed(old: Mapping[str, Promise], new: Mapping[str, Promise]) -> Iterator[str]:
+    return keyed(
+        old,
+        new,
+        lambda _, promise: f"new: {promise_in_words(promise).rstrip('.')}",
+        lambda name, _: f"{spaced(name)} is no longer promised",
+        lambda name, was, now: (f"{spaced(name)}: {news}" for news in _promise(was, now)),
+    )
+
+
+def _promise(was: Promise, now: Promise) -> Iterator[str]:
+    yield from reads("its name", was.name, now.name)
+    yield from durations("the time", was.within, now.within)
+    yield from reads("the score from which it holds", was.at_least_score, now.at_least_score, nothing="any")
+    yield from durations("the time below that score", was.otherwise, now.otherwise, "not promised")
+    yield from reads("the clock", was.clock, now.clock, clock)
+    yield from membership("what keeps it", was.met_by, now.met_by, activity)
+    yield from reads("how often that is needed", was.at_least, now.at_least, lambda often: counted(often, "time"))
+    yield from reads("the ladder", was.ladder, now.ladder, quoted)
+    yield from reads("the side that owes it", was.side, now.side)
+
+
+def _commitment(was: Commitment, now: Commitment) -> Iterator[str]:
+    if (was.measure, was.target) != (now.measure, now.target):
+        yield f"now {commitment(now)} (was {commitment(was)})"
+    yield from membership("what has to be filled", was.fields, now.fields, fact_in_words)
+    yield from reads("the period", was.per, now.per, spaced)
+    yield from reads("the ladder", was.ladder, now.ladder, quoted)
+
+
+def _ladder(was: Ladder, now: Ladder) -> Iterator[str]:
+    yield from reads("its name", was.name, now.name)
+    yield from keyed(
+        by_name(was.steps, _when),
+        by_name(now.steps, _when),
+        lambda when, step: f"new step {when}: {_does(step)}",
+        lambda when, step: f"the step {when} is gone: {_does(step)}",
+        _step,
+    )
+    if _rounds(was) != _rounds(now):
+        yield f"the last step is now repeated {_rounds(now)} (was {_rounds(was)})"
+
+
+def _rounds(ladder: Ladder) -> str:
+    if not ladder.repeats:
+        return "no more times"
+    return f"{counted(ladder.repeats, 'more time')} every {seconds(ladder.repeat_every_s)}"
+
+
+def _step(when: str, was: Step, now: Step) -> Iterator[str]:
+    yield from membership(f"the step {when} tells", was.tell, now.tell, role)
+    if was.page != now.page:
+        yield f"the step {when} {'now' if now.page else 'no longer'} pages whoever is on call"
+    if was.move_within != now.move_within:
+        moves = f"now moves the lead within its {now.move_within}" if now.move_within else "no longer moves the lead"
+        yield f"the step {when} {moves}"
+    if was.if_unanswered != now.if_unanswered:
+        comes = "comes even when" if now.if_unanswered else "no longer comes when"
+        yield f"the step {when} {comes} someone has acknowledged it"
+
+
+def _settings(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    names = tuple(was), tuple(now)
+    yield from membership("settings", *names, spaced)
+    for name in was:
+        if name in now and was[name] != now[name]:
+            yield f"the setting {quoted(spaced(name))} is another one"
+
+
+def _way(channel: Channel) -> str:
+    return f"{role(channel.role)} by {channel.kind}"
+
+
+def _when(step: Step) -> str:
+    return step_in_words(step)[0]
+
+
+def _does(step: Step) -> str:
+    does = step_in_words(step)[1]
+    return does[:1].lower() + does[1:]

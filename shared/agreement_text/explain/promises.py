@@ -1,0 +1,50 @@
+"""What each side promises, the ladders that a miss climbs, and how people are told, in sentences."""
+
+from collections.abc import Iterator, Mapping
+
+from shared.agreement_text.phrases import counted, length, quoted, seconds
+from shared.agreement_text.section import Section, Table
+from shared.agreement_text.sentences import channel_in_words, promise_in_words, step_in_words
+from shared.agreement_text.terms import commitment
+from shared.domain.agreement import Agreement, Ladder, Promise
+
+
+def sections(agreement: Agreement) -> Iterator[Section]:
+    """The sections from promises to channels."""
+    if agreement.promises:
+        yield _owed("What sales promises on each lead", agreement.promises)
+    if agreement.commitments:
+        owed = tuple(
+            f"Every {owed.per}, {commitment(owed)}. If not, the steps of {quoted(owed.ladder)} follow."
+            for owed in agreement.commitments.values()
+        )
+        yield Section("What marketing promises", owed)
+    if agreement.operations or agreement.dispute_within:
+        yield _operations(agreement)
+    for ladder in agreement.ladders.values():
+        yield _ladder(ladder)
+    if agreement.channels:
+        yield Section("How people are told", tuple(channel_in_words(way) for way in agreement.channels))
+
+
+def _owed(title: str, owed: Mapping[str, Promise]) -> Section:
+    return Section(title, tuple(promise_in_words(promise) for promise in owed.values()))
+
+
+def _operations(agreement: Agreement) -> Section:
+    section = _owed("What operations promises", agreement.operations)
+    if agreement.dispute_within is None:
+        return section
+    dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)}."
+    return Section(section.title, (*section.sentences, dispute))
+
+
+def _ladder(ladder: Ladder) -> Section:
+    rows = [step_in_words(step) for step in ladder.steps]
+    if ladder.repeats:
+        rounds = counted(ladder.repeats, "more time")
+        rows.append((f"then every {seconds(ladder.repeat_every_s)}", f"The last step again, {rounds}"))
+    about = "Counted from the deadline; an acknowledgement stops what follows, unless it says otherwise."
+    return Section(
+        f"When a promise is missed: {quoted(ladder.name)}", (about,), Table(("When", "What happens"), tuple(rows))
+    )

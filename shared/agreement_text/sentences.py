@@ -1,0 +1,104 @@
+"""Sentences about one part of an agreement that `explain` and `diff` both need: a rule, a promise, a step, a goal."""
+
+from shared.agreement_text.conditions import fact_in_words, lead_in_words
+from shared.agreement_text.phrases import counted, day, length, listed, number, quoted, sentence, spaced
+from shared.agreement_text.terms import ATTRIBUTES, activity, channel, role
+from shared.agreement_text.terms import promise as promised
+from shared.domain.agreement import Channel, Duration, Goal, Only, Person, Promise, RejectReason, Route, Step
+
+
+def route_in_words(route: Route) -> str:
+    """A routing rule as a sentence, with its name."""
+    return f"{quoted(route.name)}: {sentence(f'{lead_in_words(route.when)} goes to {destination(route)}')}"
+
+
+def destination(route: Route) -> str:
+    """Where a rule sends a lead, as the end of a sentence."""
+    if route.owner is not None:
+        who = {
+            "account": "whoever owns its company, if anyone does",
+            "lead": "whoever had it before, if anyone did",
+        }.get(route.owner, route.owner)
+        away = f" and is not away for longer than {length(route.unless_away_for)}" if route.unless_away_for else ""
+        return who + away
+    return f"the pool {route.pool}" + "".join(f", only to {only_in_words(only)}" for only in route.only)
+
+
+def only_in_words(only: Only) -> str:
+    """Which members a rule narrows its pool to."""
+    what = ATTRIBUTES.get(only.attribute, spaced(only.attribute))
+    if only.field is not None:
+        return f"members whose {what} is what {fact_in_words(only.field)} says"
+    return f"members with the {what} {listed(map(quoted, only.values), 'or')}"
+
+
+def limits(person: Person) -> str:
+    """How many leads someone takes at most."""
+    held = f"at most {person.max_open:,} open" if person.max_open is not None else ""
+    new = f"at most {person.max_new_per_day:,} new a day" if person.max_new_per_day is not None else ""
+    return ", ".join(filter(None, (held, new))) or "none"
+
+
+def promise_in_words(promise: Promise) -> str:
+    """What is owed and by when, in one sentence."""
+    within = f"within {length(promise.within)}"
+    if promise.at_least_score is not None:
+        below = f"; below that, within {length(promise.otherwise)}" if promise.otherwise else "; below that, none"
+        within = f"{within} for a score of at least {promise.at_least_score}{below}"
+    met = listed(map(activity, promise.met_by), "or")
+    needed = f", at least {counted(promise.at_least, 'time')}" if promise.at_least > 1 else ""
+    clock = "" if promise.clock == "rep_calendar" else " by the wall clock"
+    how = f" It is kept by {met}{needed}." if met else ""
+    return f"{sentence(promised(promise.name))[:-1]}: {within}{clock}.{how} If missed, see {quoted(promise.ladder)}."
+
+
+def step_in_words(step: Step) -> tuple[str, str]:
+    """When a step comes, counted from the deadline, and what it does."""
+    does = []
+    if step.tell:
+        does.append(f"tell {listed(map(role, step.tell))}")
+    if step.page:
+        does.append("page whoever is on call")
+    if step.move_within:
+        does.append(f"move the lead to another member of its {step.move_within}")
+    even = ", even when someone has acknowledged it" if step.if_unanswered else ""
+    return _when(step), sentence(listed(does) or "nothing")[:-1] + even
+
+
+def channel_in_words(way: Channel) -> str:
+    """How a role is told. Of settings, only where a secret lies is shown, never a value."""
+    settings = [_setting(name, value) for name, value in way.settings.items()]
+    more = f" ({'; '.join(settings)})" if settings else ""
+    return sentence(f"{role(way.role)} {'are' if way.role == 'ops' else 'is'} told by {channel(way.kind)}{more}")
+
+
+def reason_in_words(reason: RejectReason) -> str:
+    """A reason to reject, with what it asks for."""
+    asks = ["with a sentence"] if reason.needs_text else []
+    if reason.only_after:
+        asks.append(f"only once the promised {spaced(reason.only_after)} were made")
+    return spaced(reason.code) + (f" ({', '.join(asks)})" if asks else "")
+
+
+def goal_in_words(goal: Goal) -> str:
+    """A goal, its figure and its date."""
+    feast = f" It is celebrated in {spaced(goal.celebrate_in)}." if goal.celebrate_in else ""
+    return f"{goal.name}: {spaced(goal.kpi)} of {number(goal.target)} by {day(goal.by)}.{feast}"
+
+
+def _when(step: Step) -> str:
+    if not (step.after_s or step.after_days):
+        return "at the deadline"
+    after = length(Duration(step.after_s, step.business or bool(step.after_days), days=step.after_days))
+    early = step.after_s < 0 or step.after_days < 0
+    return f"{after} {'before' if early else 'after'}"
+
+
+def _setting(name: str, value: str) -> str:
+    kind, _, place = value.partition(":")
+    what = spaced(name.removesuffix("_from"))
+    if kind == "env":
+        return f"its {what} stands in the environment as {place}"
+    if kind == "file":
+        return f"its {what} stands in the file {place}"
+    return f"its {what} is set"
