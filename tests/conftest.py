@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from shared import log
@@ -12,10 +12,13 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db.engine import Database
+from tests.kit.clocks import ManualClock
 from tests.kit.tables import make_tables
 
 pytest_plugins = ["tests.kit.servers"]
 log.configure(level="ERROR")
+hypothesis.settings.register_profile("baton", deadline=None)  # a busy machine is not a failure
+hypothesis.settings.load_profile("baton")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -25,27 +28,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-class HandClock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self, at: datetime) -> None:
-        self._at = at
-        self._monotonic = 0.0
-
-    def now(self) -> datetime:
-        return self._at
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def advance(self, *, seconds: float) -> None:
-        self._at += timedelta(seconds=seconds)
-        self._monotonic += seconds
-
-
 @pytest.fixture
-def hand_clock() -> HandClock:
-    return HandClock(datetime(2026, 11, 23, 9, 0, tzinfo=UTC))
+def manual_clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -19,7 +19,8 @@ from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.pausing import FAILING_LEADS
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
-from tests.adapters.test_runtime import first, inquiry, running
+from tests.adapters.test_runtime import inquiry, running
+from tests.kit.services import first_records
 
 STRANGERS = 30
 TYPE = InquiryReceived.TYPE.encode()
@@ -156,7 +157,7 @@ async def test_one_senders_bad_records_never_pause(database: Database, embedded_
     it = Running(database, embedded_bus, judge, wake)
     await embedded_bus.publish([encode(inquiry(n, "bad_1")) for n in range(STRANGERS)])
     async with running(it, relay(database, embedded_bus, wake)):
-        await first(embedded_bus, QUARANTINE, STRANGERS)
+        await first_records(embedded_bus, QUARANTINE, STRANGERS)
     assert it.consumer.note() is None
 
 
@@ -217,7 +218,7 @@ async def test_whatever_a_record_holds_it_is_set_aside_and_its_neighbour_goes_th
     it = Running(database, embedded_bus, judge, wake)
     async with running(it, relay(database, embedded_bus, wake)):
         await it.handled("ev_7")
-        (record,) = await first(embedded_bus, QUARANTINE, 1)
+        (record,) = await first_records(embedded_bus, QUARANTINE, 1)
     event = decode(record).event
     assert isinstance(event, RecordQuarantined)
     assert event.origin == f"{INQUIRIES}/0/0"
@@ -285,8 +286,8 @@ async def test_an_event_that_the_log_never_takes_is_quarantined_and_the_others_g
     one = relay(database, embedded_bus, WakeUp())
     while await one.relay_once():
         pass
-    there = [decode(record).envelope.id for record in await first(embedded_bus, INQUIRIES, 2)]
-    (aside,) = await first(embedded_bus, QUARANTINE, 1)
+    there = [decode(record).envelope.id for record in await first_records(embedded_bus, INQUIRIES, 2)]
+    (aside,) = await first_records(embedded_bus, QUARANTINE, 1)
     event = decode(aside).event
     assert there == ["ev_1", "ev_3"]
     assert isinstance(event, RecordQuarantined)

@@ -27,9 +27,17 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: container for name, container in CONTAINERS.items() if container["image"] == "baton"}
-NAMES = ("BATON_ADMIN_KEY", "BATON_IDENTITY_KEY", "POSTGRES_PASSWORD", "POSTGRES_OWNER_PASSWORD")
-NAMES += ("POSTGRES_SERVICES_PASSWORD", "KAFKA_PASSWORD")
-SECRETS = {name: f"{name}-0123456789abcdef" for name in NAMES}
+SECRETS = {
+    name: f"{name}-0123456789abcdef"
+    for name in (
+        "BATON_ADMIN_KEY",
+        "BATON_IDENTITY_KEY",
+        "KAFKA_PASSWORD",
+        "POSTGRES_OWNER_PASSWORD",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_SERVICES_PASSWORD",
+    )
+}
 ONCE = ("roles", "migrate")
 PLACEHOLDER = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
 
@@ -222,7 +230,7 @@ def test_the_database_keeps_personal_data_out_of_its_log() -> None:
 
 def test_the_reverse_proxy_is_set_up_validly_and_leads_to_containers_that_exist() -> None:
     caddyfile = ROOT / "deploy" / "Caddyfile"
-    command = [program("caddy"), "validate", "--config", caddyfile, "--adapter", "caddyfile"]
+    command = [program("caddy"), "validate", "--config", str(caddyfile), "--adapter", "caddyfile"]
     environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **settings_of(CONTAINERS["front"])}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

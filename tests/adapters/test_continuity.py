@@ -33,8 +33,9 @@ from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
 from shared.settings import Retention
-from tests.adapters.test_runtime import Heard, first, inquiry, running
+from tests.adapters.test_runtime import Heard, inquiry, running
 from tests.kit.servers import SharedKafka
+from tests.kit.services import first_records
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -243,12 +244,12 @@ async def test_published_events_can_be_sent_again_and_are_trimmed_by_number(
     async with database.begin() as tx:
         await outbox.announce(tx, tables, [inquiry(n) for n in range(10)])
     async with running(relay):
-        await first(embedded_bus, INQUIRIES, 10)
+        await first_records(embedded_bus, INQUIRIES, 10)
         while await rows(database) > 4:
             await asyncio.sleep(0.05)
         async with database.begin() as tx:
             assert await outbox.send_again(tx, ["router"], topics=[INQUIRIES], since=start) == 4
-        records = await first(embedded_bus, INQUIRIES, 14)
+        records = await first_records(embedded_bus, INQUIRIES, 14)
     assert [record.headers["ce_id"].decode() for record in records[10:]] == [f"ev_{n}" for n in range(6, 10)]
 
 

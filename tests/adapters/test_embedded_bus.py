@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import Topic
 from shared.clock import SystemClock
 from shared.domain.errors import Misconfigured
-from shared.ports import Clock, Message, Record, TopicPartition
+from shared.ports import Clock, Message, Record
+from tests.kit.clocks import ManualClock
+from tests.kit.services import from_start
 
 TOPICS = {
     "leads": Topic("leads", 4, 1, 1, {"retention.ms": "60000"}),
@@ -43,19 +45,6 @@ asyncio.run(write())
 """
 
 
-class HandClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
 @asynccontextmanager
 async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[EmbeddedBus]:
     bus = EmbeddedBus(path, TOPICS, clock or SystemClock())
@@ -67,10 +56,7 @@ async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Embedd
 
 
 async def everything(bus: EmbeddedBus, topic: str = "leads") -> Sequence[Record]:
-    async def from_the_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        return dict.fromkeys(topic_partitions, 0)
-
-    member = await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
+    member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
     records = await member.poll(max_records=1_000_000, wait_s=0)
     await member.close()
     return records
@@ -113,7 +99,7 @@ async def test_a_second_process_is_told_that_the_folder_is_in_use(tmp_path: Path
 
 
 async def test_records_are_forgotten_after_their_topics_retention_and_not_before(tmp_path: Path) -> None:
-    clock = HandClock()
+    clock = ManualClock()
     async with opened(tmp_path / "bus.db", clock) as bus:
         for topic in TOPICS:
             await bus.publish([Message(topic, "lead", b"%d" % n, (), partition=n % 2) for n in range(3_000)])

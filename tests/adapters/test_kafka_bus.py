@@ -13,8 +13,9 @@ from deploy.local.ports import LOOPBACK, free_ports
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import Topic
 from shared.domain.errors import Misconfigured, Unavailable, Unwritable
-from shared.ports import GroupMember, Message, Record, TopicPartition
+from shared.ports import GroupMember, Message, Record
 from tests.kit.servers import SharedKafka
+from tests.kit.services import from_start
 
 pytestmark = pytest.mark.kafka
 
@@ -31,10 +32,6 @@ async def started(bus: KafkaBus) -> AsyncIterator[KafkaBus]:
         yield bus
     finally:
         await bus.close()
-
-
-async def from_the_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-    return dict.fromkeys(topic_partitions, 0)
 
 
 async def read(member: GroupMember, number: int) -> list[Record]:
@@ -88,7 +85,7 @@ async def test_a_message_that_is_too_big_for_the_broker_alone_is_named_and_the_r
             await publish_until_taken(bus, messages)
         assert list(refused.value.reasons) == [2]
         await publish_until_taken(bus, fine)
-        member = await bus.subscribe(group="g", topics=[name], positions=from_the_start)
+        member = await bus.subscribe(group="g", topics=[name], positions=from_start)
         records = await read(member, len(fine))
     assert {record.value for record in records} == {message.value for message in fine}
 
@@ -119,7 +116,7 @@ async def test_a_broker_killed_while_we_write_loses_nothing_and_keeps_the_order(
     loop = asyncio.get_running_loop()
     access = Access(own_kafka_broker.bootstrap)
     async with started(KafkaBus(access, topics, publish_within_s=1.5, session_timeout_s=4, stuck_after_s=60)) as bus:
-        member = await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
+        member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
         half_way = asyncio.Event()
 
         async def publish() -> int:
@@ -159,7 +156,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
     bus = KafkaBus(access, topics, publish_within_s=1, session_timeout_s=4, stuck_after_s=2, start_within_s=2)
     async with started(bus):
         message = Message(topic, "lead", b"0", ())
-        member = await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
+        member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
         await bus.publish([message])
         await read(member, 1)
 
@@ -173,7 +170,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         began = loop.time()
         await member.close()
         with pytest.raises(Unavailable):
-            await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
+            await bus.subscribe(group="reader", topics=[topic], positions=from_start)
         assert loop.time() - began < 12
 
         own_kafka_broker.resume()
@@ -181,7 +178,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         async with asyncio.timeout(20):
             while True:
                 try:
-                    member = await bus.subscribe(group="reader", topics=[topic], positions=from_the_start)
+                    member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
                     break
                 except Unavailable:
                     continue

@@ -10,8 +10,9 @@ from shared.bus.kafka import Access, KafkaBus
 from shared.domain.errors import Misconfigured, Unavailable
 from shared.ports import Message
 from shared.settings import Settings, read
-from tests.adapters.test_kafka_bus import a_topic, from_the_start, started
+from tests.adapters.test_kafka_bus import a_topic, started
 from tests.adapters.test_kafka_bus import read as read_from
+from tests.kit.services import from_start
 
 PASSWORD = "the-password-of-the-tests"
 
@@ -37,7 +38,7 @@ async def test_services_log_in_to_kafka_with_the_password_of_a_file(tmp_path: Pa
     login = {"BATON_KAFKA_USERNAME": "baton", "BATON_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
     async with started(KafkaBus(access(broker, **login), topics)) as bus:
         await bus.publish([Message(name, "lead", b"kept", ())])
-        member = await bus.subscribe(group="readers", topics=[name], positions=from_the_start)
+        member = await bus.subscribe(group="readers", topics=[name], positions=from_start)
         assert [record.value for record in await read_from(member, 1)] == [b"kept"]
     for environ in ({}, login | {"BATON_KAFKA_USERNAME": "mallory"}):
         bus = KafkaBus(access(broker, **environ), topics, start_within_s=2)

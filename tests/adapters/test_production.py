@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from deploy.layout import SERVICES

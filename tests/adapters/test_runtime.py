@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from typing import Protocol
 
 from services.router.store.tables import tables
@@ -12,26 +11,18 @@ from shared.bus.envelope import Envelope, Received, decode, encode
 from shared.clock import SystemClock
 from shared.db import outbox, position
 from shared.db.engine import Database, Tx
-from shared.domain.events import INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
-from shared.domain.lead import Contact
-from shared.ports import Message, Record
+from shared.domain.events import INQUIRIES, QUARANTINE, RecordQuarantined
+from shared.ports import Message
 from shared.runtime.consume import BATCH, Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
-
-NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+from tests.kit import events
+from tests.kit.events import NINE
+from tests.kit.services import first_records
 
 
 def inquiry(number: int, lead: str = "ld_1") -> Envelope:
-    event = InquiryReceived(
-        lead_id=lead,
-        inquiry_id=f"inq_{number}",
-        source="website",
-        kind="demo_request",
-        accepted_at=NOW,
-        contact=Contact(email="jo@example.com"),
-    )
-    return Envelope(f"ev_{number}", "baton/ingest", NOW, event)
+    return Envelope(f"ev_{number}", "baton/ingest", NINE, events.inquiry(lead, number))
 
 
 class Heard:
@@ -85,19 +76,6 @@ async def running(*runs: Runs) -> AsyncIterator[list["asyncio.Task[None]"]]:
             await task
 
 
-async def first(bus: EmbeddedBus, topic: str, count: int) -> list[Record]:
-    async def from_start(topic_partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        return dict.fromkeys(topic_partitions, 0)
-
-    subscription = await bus.subscribe(group=f"look.{topic}", topics=[topic], positions=from_start)
-    found: list[Record] = []
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            found += await subscription.poll(max_records=100, wait_s=1)
-    await subscription.close()
-    return found
-
-
 async def test_an_event_that_comes_twice_is_handled_once(database: Database, embedded_bus: EmbeddedBus) -> None:
     handler = Heard()
     await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(1))])
@@ -127,7 +105,7 @@ async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
     await embedded_bus.publish([encode(inquiry(n)) for n in range(16)])
     async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
         ids = await handler.has(15)
-        quarantined = decode((await first(embedded_bus, QUARANTINE, 1))[0]).event
+        quarantined = decode((await first_records(embedded_bus, QUARANTINE, 1))[0]).event
     assert ids == [f"ev_{n}" for n in range(16) if n != 7]
     assert isinstance(quarantined, RecordQuarantined)
     assert quarantined.body == encode(inquiry(7)).value
@@ -144,7 +122,7 @@ async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
     await embedded_bus.publish([encode(inquiry(0)), broken, encode(inquiry(2))])
     async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
         assert await handler.has(2) == ["ev_0", "ev_2"]
-        quarantined = decode((await first(embedded_bus, QUARANTINE, 1))[0]).event
+        quarantined = decode((await first_records(embedded_bus, QUARANTINE, 1))[0]).event
     assert isinstance(quarantined, RecordQuarantined)
     assert quarantined.body == b"not json"
     assert "does not read as an event" in quarantined.detail
@@ -174,7 +152,7 @@ async def test_announced_events_reach_the_bus_in_order_and_only_if_the_transacti
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=WakeUp())
     while await relay.relay_once():
         pass
-    ids = [decode(record).envelope.id for record in await first(embedded_bus, INQUIRIES, 10)]
+    ids = [decode(record).envelope.id for record in await first_records(embedded_bus, INQUIRIES, 10)]
     assert ids == [f"ev_{n}" for n in range(10)]
     async with database.read() as tx:
         assert await outbox.unpublished(tx, tables, max_rows=10) == []

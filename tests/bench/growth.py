@@ -81,7 +81,7 @@ class Routing:
 
 def _received(envelope: Envelope) -> Received:
     message = encode(envelope)
-    return Received(envelope, Record(message.topic, 0, 0, message.key, message.value, message.headers))
+    return Received(envelope, Record(message.topic, 0, 0, message.key, message.value, dict(message.headers)))
 
 
 async def side_by_side(small: Routing, large: Routing, *, batches: int) -> tuple[float, float]:

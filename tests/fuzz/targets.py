@@ -37,7 +37,7 @@ from shared.domain.lead import Company, Contact
 from shared.http.auth import Key, Keys
 from shared.ports import Record
 
-Target = Callable[[bytes], None]
+Target = Callable[[bytes], object]
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 BOUNDARY = "boundary"

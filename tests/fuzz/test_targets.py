@@ -75,6 +75,6 @@ def test_a_broken_reader_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(data: bytes) -> None:
         data.decode()
 
-    monkeypatch.setitem(TARGETS, "email", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(TARGETS, "email", broken)
     with pytest.raises(UnicodeDecodeError):
         QUICK(given(st.binary(max_size=9))(lambda data: run("email", data)))()

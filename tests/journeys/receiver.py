@@ -38,7 +38,8 @@ class Crm:
 
     async def got(self, kind: str, lead_id: str, *, within_s: float = 30) -> dict[str, Any]:
         """The first event of this kind on this lead, awaited."""
-        return await self.until(lambda: next(iter(self.about(lead_id, kind)), None), within_s=within_s)
+        event: dict[str, Any] = await self.until(lambda: next(iter(self.about(lead_id, kind)), None), within_s=within_s)
+        return event
 
     def about(self, lead_id: str, kind: str | None = None) -> list[dict[str, Any]]:
         """What arrived so far on a lead."""

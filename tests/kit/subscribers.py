@@ -1,22 +1,17 @@
-"""Subscribers for tests: real HTTP receivers on free ports, and events to tell them."""
+"""Subscribers for tests: real HTTP receivers on free ports, and events to send them."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
 
-from shared.bus.envelope import Envelope, Received, decode, encode, event_id
-from shared.domain.events import AgreementRef, Event, LeadAssigned, MoveRequested, RepRef, WindowOpened
-from shared.domain.lead import Company, Contact
-from shared.ports import Record
-
-AGREEMENT = AgreementRef("inbound", 1, "sha256:00")
-AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+from shared.bus.envelope import Envelope
+from tests.kit import events
+from tests.kit.events import envelope
 
 
 @dataclass(frozen=True)
@@ -97,58 +92,16 @@ async def serving(app: Any) -> AsyncIterator[str]:
         listener.close()
 
 
-def assigned(number: int, *, at: datetime = AT) -> Envelope:
+def assigned(number: int) -> Envelope:
     """A lead that was given to someone; the same number is the same event."""
-    event = LeadAssigned(
-        lead_id=f"lead-{number}",
-        lead_version=1,
-        assignment_id=f"as-{number}",
-        generation=1,
-        inquiry_id=f"inq-{number}",
-        rep=RepRef("ann", "ann@acme.example"),
-        previous_rep=None,
-        pool="benelux",
-        rule="everyone else",
-        assigned_at=at,
-        received_at=at,
-        respond_by=None,
-        stage="mql",
-        score=65,
-        reasons=("asked for a demo",),
-        contact=Contact(email="jo@example.com"),
-        company=Company(name="Example NV"),
-        campaign=None,
-        channel=None,
-        agreement=AGREEMENT,
-    )
-    return Envelope(event_id("assigned", number), "baton/router", at, event)
+    return envelope(events.assigned(f"lead-{number}"), source="baton/router")
 
 
-def opened(number: int, *, at: datetime = AT) -> Envelope:
+def opened(number: int) -> Envelope:
     """A promise that began to run."""
-    event = WindowOpened(
-        lead_id=f"lead-{number}",
-        window_id=f"w-{number}",
-        promise="first_response",
-        side="sales",
-        owner="ann",
-        generation=1,
-        at=at,
-        due_at=at,
-        agreement=AGREEMENT,
-    )
-    return Envelope(event_id("opened", number), "baton/sla_monitor", at, event)
+    return envelope(events.opened(f"lead-{number}"), source="baton/sla_monitor")
 
 
 def move_requested(number: int) -> Envelope:
     """A request among our own services, on a public topic."""
-    event: Event = MoveRequested(
-        lead_id=f"lead-{number}", window_id="w", owner="ann", generation=1, within="pool", at=AT
-    )
-    return Envelope(event_id("move", number), "baton/sla_monitor", AT, event)
-
-
-def received(envelope: Envelope, offset: int = 0) -> Received:
-    """The envelope as a handler gets it."""
-    message = encode(envelope)
-    return decode(Record(message.topic, 0, offset, message.key, message.value, dict(message.headers)))
+    return envelope(events.move_requested(f"lead-{number}"), source="baton/sla_monitor")

@@ -17,11 +17,12 @@ from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.domain.errors import Unavailable
 from shared.http.auth import Keys
-from shared.ports import Bus, Clock, Message, TopicPartition
+from shared.ports import Bus, Clock, Message
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
 from tests.kit.agreements import agreement_text
+from tests.kit.services import first_records
 
 KEY = "an-admin-key-for-tests"
 FORM_TOKEN = "a-token-in-the-url"
@@ -97,8 +98,7 @@ class Running:
 
     async def events(self, topic: str, count: int) -> list[Received]:
         """The first `count` events of the topic, markers left out."""
-        async with asyncio.timeout(20):
-            return await read_events(self.bus, topic, count)
+        return await read_events(self.bus, topic, count)
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         """Post JSON with the key."""
@@ -163,16 +163,4 @@ def _as_bus(outage: Any) -> Bus:
 
 async def read_events(bus: Any, topic: str, count: int) -> list[Received]:
     """The first `count` events of the topic, in order per partition, markers left out."""
-
-    async def positions(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        return dict.fromkeys(topic_partitions, 0)
-
-    subscription = await bus.subscribe(group=f"tests-{topic}-{count}", topics=[topic], positions=positions)
-    found: list[Received] = []
-    while len(found) < count:
-        for record in await subscription.poll(max_records=1000, wait_s=1.0):
-            received = decode(record)
-            if received.event.lead_id:
-                found.append(received)
-    await subscription.close()
-    return found
+    return [decode(record) for record in await first_records(bus, topic, count)]

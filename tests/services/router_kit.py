@@ -55,7 +55,7 @@ class Router:
     async def early(self) -> int:
         """How many facts wait for their lead."""
         async with self.database.read() as tx:
-            return (await tx.execute(sa.text("SELECT count(*) FROM router_early_facts"))).scalar_one()
+            return int((await tx.execute(sa.text("SELECT count(*) FROM router_early_facts"))).scalar_one())
 
     async def hear(self, *events: Event) -> None:
         envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", datetime.now(UTC), e) for e in events]

@@ -1,21 +1,18 @@
 """A log and a database on which monitors come and go, and what is said there."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
-import msgspec
 from msgspec.structs import replace
 
 from services.sla_monitor.service import build
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, decode, encode, event_id
-from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
@@ -25,21 +22,16 @@ from shared.domain.events import (
     LeadAssigned,
     LeadMerged,
     LeadParked,
-    LeadReassigned,
     LeadRejected,
     RepRef,
     WatermarkAdvanced,
     WindowMet,
 )
-from shared.domain.lead import Company, Contact
-from shared.http.auth import Keys
-from shared.ports import GroupMember, TopicPartition
-from shared.runtime.service import Platform
-from shared.runtime.web import Web
-from shared.settings import Settings, read
+from shared.ports import GroupMember
+from tests.kit import events
 from tests.kit.agreements import agreement
+from tests.kit.services import client_of, platform_on, publish, running
 
-KEY = {"Authorization": "Bearer admin-key"}
 KIND = TypeVar("KIND", bound=Event)
 # The first level to fire is the one at the deadline; the others come long after the test.
 DEAL = agreement(within="1 second", warn="30 seconds", move="1 hour", page="2 hours")
@@ -63,8 +55,7 @@ class Stage:
         self._marking: list[asyncio.Task[None]] = []
 
     async def hear(self, *events: Event) -> None:
-        envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", now(), e) for e in events]
-        await self.bus.publish([encode(envelope) for envelope in envelopes])
+        await publish(self.bus, *events)
 
     async def mark(self, upto: datetime | None = None, *, instance: str = "ingest-1", state: str = "running") -> None:
         """What one ingest instance says on every partition."""
@@ -105,23 +96,12 @@ class Stage:
 
     @asynccontextmanager
     async def monitor(self, database: Database | None = None) -> AsyncIterator[httpx.AsyncClient]:
-        environ = {**os.environ, "BATON_ADMIN_KEY": "admin-key", "BATON_SLA_MONITOR_TOLERANCE_S": "0.2"}
-        settings = read(Settings, environ)
-        used = database or self.database
-        platform = Platform(settings, environ, SystemClock(), self.bus, used, Keys.load(settings))
-        service = build(platform)
-        web = Web(platform, [service])
-        tasks = [asyncio.create_task(run(), name=name) for name, run in service.tasks.items()]
-        transport = httpx.ASGITransport(web)
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY) as client:
-                yield client
-            assert [task.exception() for task in tasks if task.done()] == []
-        finally:
-            tasks += self._marking
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        platform = platform_on(database or self.database, self.bus, BATON_SLA_MONITOR_TOLERANCE_S="0.2")
+        async with running(platform, build(platform)) as web, client_of(web) as client:
+            yield client
+        for task in self._marking:
+            task.cancel()
+        await asyncio.gather(*self._marking, return_exceptions=True)
 
     def _of(self, kind: type[KIND]) -> list[KIND]:
         return [event for event in self.events if type(event) is kind]
@@ -151,77 +131,43 @@ class Stage:
         return await self.says(WindowMet, known + count)
 
 
-async def from_start(topic_partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    return dict.fromkeys(topic_partitions, 0)
-
-
 async def keep(database: Database, deal: Agreement) -> None:
     async with database.begin() as tx:
         await agreements.save(tx, deal, now())
 
 
 def parked(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 1, **more: Any) -> LeadParked:
-    return LeadParked(**{**_decided(lead, deal, version), "queue": "triage", **more})
+    return events.parked(lead, **{"lead_version": version, "decided_at": now(), "agreement": deal.ref, **more})
 
 
-def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2, **more: Any) -> LeadRejected:
-    return LeadRejected(**{**_decided(lead, deal, version), **more})
+def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2) -> LeadRejected:
+    return events.rejected(lead, lead_version=version, decided_at=now(), agreement=deal.ref)
 
 
 def merged(
-    lead: str = "ld_1",
-    deal: Agreement = DEAL,
-    *,
-    into: str | None,
-    version: int = 2,
-    received_at: datetime | None = None,
+    lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, received_at: datetime | None = None
 ) -> LeadMerged:
-    return LeadMerged(**_decided(lead, deal, version), rep=None, into=into, received_at=received_at)
-
-
-def _decided(lead: str, deal: Agreement, version: int) -> dict[str, Any]:
-    return {
-        "lead_id": lead,
-        "lead_version": version,
-        "inquiry_id": f"inq-{lead}",
-        "decided_at": now(),
-        "reason": "as the agreement says",
-        "stage": "mql",
-        "score": 50,
-        "agreement": deal.ref,
-    }
+    return events.merged(lead, into=into, rep=None, received_at=received_at, decided_at=now(), agreement=deal.ref)
 
 
 def assigned(
     lead: str = "ld_1", deal: Agreement = DEAL, *, rep: str = "ann", generation: int = 1, **more: Any
-) -> Event:
+) -> LeadAssigned:
     at = more.pop("assigned_at", now())
-    fields = {
-        "lead_id": lead,
+    ordinary = {
         "lead_version": generation,
         "assignment_id": f"{lead}-{generation}",
         "generation": generation,
-        "inquiry_id": f"inq-{lead}",
         "rep": RepRef(rep, f"{rep}@acme.example"),
-        "previous_rep": None,
-        "pool": "benelux",
-        "rule": "everyone else",
         "assigned_at": at,
         "received_at": at - timedelta(seconds=5),
         "respond_by": None,
-        "stage": "mql",
-        "score": 50,
-        "reasons": (),
-        "contact": Contact(),
-        "company": Company(),
-        "campaign": None,
-        "channel": None,
         "agreement": deal.ref,
     }
-    kind = LeadAssigned if generation == 1 else LeadReassigned
-    return kind(**{**fields, **more})
+    kind = events.assigned if generation == 1 else events.reassigned
+    return kind(lead, **ordinary | more)
 
 
 def activity(lead: str = "ld_1", kind: str = "call", at: datetime | None = None) -> ActivityRecorded:
     instant = at or now()
-    return ActivityRecorded(lead_id=lead, activity_id=f"{kind}-{instant.timestamp()}", kind=kind, accepted_at=instant)
+    return events.activity(lead, kind, activity_id=f"{kind}-{instant.timestamp()}", accepted_at=instant)

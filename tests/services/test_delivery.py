@@ -1,7 +1,6 @@
 """Delivery on a real log and both databases, to real receivers: who hears what, however often, whatever breaks."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,10 +16,9 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.http.auth import Keys
-from shared.runtime.service import Platform, Service
+from shared.runtime.service import Service
 from shared.runtime.web import Web
-from shared.settings import Settings, read
+from tests.kit.services import client_of, platform_on
 from tests.kit.subscribers import Receiver, Seen, assigned, move_requested, opened, receiving
 from tests.kit.tables import make_tables
 
@@ -75,13 +73,9 @@ class Delivery:
 async def delivery_on(
     database: Database, bus: EmbeddedBus, *, schedule_s: Sequence[float] = QUICK, deadline_s: float = 15, **environ: str
 ) -> AsyncIterator[Delivery]:
-    every = {"BATON_ADMIN_KEY": "admin-key", "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", **environ}
-    settings = read(Settings, every)
-    platform = Platform(settings, {**os.environ, **every}, SystemClock(), bus, database, Keys.load(settings))
+    platform = platform_on(database, bus, BATON_ALLOW_LOOPBACK_ENDPOINTS="true", **environ)
     service = build(platform, schedule_s=schedule_s, deadline_s=deadline_s)
-    headers = {"Authorization": "Bearer admin-key"}
-    transport = httpx.ASGITransport(Web(platform, [service]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=headers) as client:
+    async with client_of(Web(platform, [service])) as client:
         delivery = Delivery(service, bus, client)
         delivery.start()
         yield delivery

@@ -12,21 +12,14 @@ from services.delivery.handlers import DeliveryHandlers
 from services.delivery.service import build
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
-from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.http.auth import Keys
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
-from shared.settings import Settings, read
-from tests.kit.subscribers import assigned, opened, received, serving
+from tests.kit.events import received
+from tests.kit.services import ADMIN, client_of, platform_on
+from tests.kit.subscribers import assigned, opened, serving
 
-KEY = {"Authorization": "Bearer admin-key"}
 STREAM = {"Accept": "text/event-stream"}
-
-
-def platform_on(database: Database, bus: EmbeddedBus, **environ: str) -> Platform:
-    settings = read(Settings, {"BATON_ADMIN_KEY": "admin-key", **environ})
-    return Platform(settings, environ, SystemClock(), bus, database, Keys.load(settings))
 
 
 async def public(_host: str, _port: int) -> Sequence[str]:
@@ -36,8 +29,7 @@ async def public(_host: str, _port: int) -> Sequence[str]:
 @asynccontextmanager
 async def endpoints(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     web = Web(platform, [build(platform, resolving=public)])
-    transport = httpx.ASGITransport(web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY) as client:
+    async with client_of(web) as client:
         yield client
 
 
@@ -97,8 +89,7 @@ async def test_a_name_that_leads_into_our_network_is_refused_when_it_is_subscrib
         return ["93.184.215.14", "10.0.0.1"]
 
     platform = platform_on(database, embedded_bus)
-    transport = httpx.ASGITransport(Web(platform, [build(platform, resolving=internal)]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY) as client:
+    async with client_of(Web(platform, [build(platform, resolving=internal)])) as client:
         answer = await client.post("/v1/subscriptions", json={"url": "https://crm.example.com/hook"})
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/url"
@@ -199,8 +190,7 @@ async def test_a_long_poll_answers_when_something_comes_and_not_before(
     monkeypatch.setattr("services.delivery.api.events.LOOK_S", 30.0)
     platform = platform_on(database, embedded_bus)
     service = build(platform)
-    transport = httpx.ASGITransport(Web(platform, [service]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://baton", headers=KEY, timeout=30) as client:
+    async with client_of(Web(platform, [service])) as client:
         assert (await client.get("/v1/events?wait=0.05")).json() == {"items": [], "next": "0"}
         polls = [asyncio.create_task(client.get("/v1/events?wait=20")) for _ in range(3)]
         await asyncio.sleep(0.1)
@@ -219,7 +209,7 @@ async def test_a_stream_resumes_after_the_last_event_id(database: Database, embe
     await told(database, *(assigned(n) for n in range(3)))
     async with (
         serving(Web(platform, [build(platform)])) as url,
-        httpx.AsyncClient(base_url=url, headers={**KEY, **STREAM}, timeout=20) as client,
+        httpx.AsyncClient(base_url=url, headers={**ADMIN, **STREAM}, timeout=20) as client,
     ):
         first = await _streamed(client, {}, 2)
         assert [event["id"] for _, event in first] == [assigned(0).id, assigned(1).id]

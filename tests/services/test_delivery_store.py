@@ -17,7 +17,8 @@ from shared.bus.envelope import Envelope, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.runtime.trim import Trimmer
-from tests.kit.subscribers import AT, assigned, move_requested, opened, received
+from tests.kit.events import NINE, received
+from tests.kit.subscribers import assigned, move_requested, opened
 from tests.kit.tables import make_tables
 
 ALL = types_of(["*"])
@@ -32,7 +33,7 @@ def subscription_to(name: str, *patterns: str, state: str = "active") -> Subscri
         secrets=("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
         state=state,
         reason=None,
-        created_at=AT,
+        created_at=NINE,
         failing_since=None,
     )
 
@@ -174,14 +175,14 @@ async def test_a_reader_never_passes_an_event_that_commits_late(two_writers: tup
 
     async def slow() -> None:
         async with one.begin() as tx:
-            await events.store_events(tx, _public(assigned(1)), AT)
+            await events.store_events(tx, _public(assigned(1)), NINE)
             storing.set()
             await go_on.wait()
 
     async def quick() -> None:
         await storing.wait()
         async with two.begin() as tx:
-            await events.store_events(tx, _public(assigned(2)), AT)
+            await events.store_events(tx, _public(assigned(2)), NINE)
 
     async def look(after: int) -> tuple[list[str], int]:
         async with two.read() as tx:
@@ -209,7 +210,7 @@ async def test_many_writers_and_a_reader_with_a_cursor_lose_nothing(fresh_databa
     async def write(start: int) -> None:
         for n in range(start, start + 20):
             async with database.begin() as tx:
-                await events.store_events(tx, _public(assigned(n)), AT)
+                await events.store_events(tx, _public(assigned(n)), NINE)
                 await asyncio.sleep(0.002 * (n % 3))
 
     async def follow() -> None:
@@ -254,7 +255,7 @@ async def test_replaying_a_range_takes_what_failed_and_with_all_also_what_was_ne
     now = await soon(database)
     claims = await claim(database, "a", now)
     await save(database, delivered(claims[0], now), Report(claims[1], "failed", 10, None, now, 500, "answered 500"))
-    span = (AT, AT + timedelta(seconds=1))
+    span = (NINE, NINE + timedelta(seconds=1))
 
     async def replay(*, failed_only: bool, types: Sequence[str] = sorted(ALL)) -> int:
         async with database.begin() as tx:
@@ -265,7 +266,7 @@ async def test_replaying_a_range_takes_what_failed_and_with_all_also_what_was_ne
     assert await replay(failed_only=False, types=["baton.lead.assigned.v1"]) == 2
     assert await standing(database, "a") == ["pending"] * 4
     async with database.begin() as tx:
-        outside = (AT + timedelta(seconds=1), AT + timedelta(days=1))
+        outside = (NINE + timedelta(seconds=1), NINE + timedelta(days=1))
         assert await deliveries.replay_range(tx, "a", outside, sorted(ALL), now, failed_only=False) == 0
 
 

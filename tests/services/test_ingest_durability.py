@@ -29,6 +29,7 @@ from shared.domain.events import (
     WatermarkAdvanced,
 )
 from shared.ports import Record
+from tests.kit.services import from_start
 from tests.services.ingest_kit import KEY, environ, read_events, running
 
 ROOT = Path(__file__).parents[2]
@@ -256,10 +257,7 @@ async def _all_inquiries(folder: Path) -> list[Received]:
 
 
 async def _count(bus: EmbeddedBus) -> int:
-    async def positions(topic_partitions: object) -> dict[tuple[str, int], int]:
-        return {(INQUIRIES, number): 0 for number in range(bus.partitions(INQUIRIES))}
-
-    subscription = await bus.subscribe(group="counting", topics=[INQUIRIES], positions=positions)
+    subscription = await bus.subscribe(group="counting", topics=[INQUIRIES], positions=from_start)
     count = 0
     while records := await subscription.poll(max_records=5000, wait_s=0.3):
         count += len(records)

@@ -99,7 +99,7 @@ async def another(database: Database) -> AsyncIterator[Database]:
     await own.close()
 
 
-async def count(database: Database, query: sa.Select[tuple[int]]) -> int:
+async def count(database: Database, query: sa.Select[int]) -> int:
     async with database.read() as tx:
         return (await tx.execute(query)).scalar_one()
 
@@ -114,7 +114,8 @@ async def until(database: Database, enough: Callable[[int], bool]) -> None:
 async def everybody_has_one_owner_by_turns(database: Database) -> None:
     """One assignment for each person, one row for each, and the turns of one rotation in one order."""
     async with database.read() as tx:
-        states = dict((await tx.execute(sa.select(leads.c.state, sa.func.count()).group_by(leads.c.state))).all())
+        counted = await tx.execute(sa.select(leads.c.state, sa.func.count()).group_by(leads.c.state))
+        states = {state: number for state, number in counted}  # noqa: C416
         held = (await tx.execute(sa.select(assignments.c.lead_id).where(assignments.c.active))).scalars().all()
         given = (await tx.execute(sa.select(sa.func.count()).select_from(assignments))).scalar_one()
         rows = (await tx.execute(sa.select(verdicts.c.seq, verdicts.c.proof).order_by(verdicts.c.seq))).all()

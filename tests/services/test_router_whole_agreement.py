@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,14 +37,14 @@ async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock) -> 
     await database.close()
 
 
-async def ask(router: Router, clock: SetClock, person: int, number: int = 1, **changes: object) -> Event:
+async def ask(router: Router, clock: SetClock, person: int, number: int = 1, **changes: Any) -> Event:
     """What the router says of a good lead with `changes`: a director of a company of 200, who asks for a demo."""
     person_of = {"email": f"p{person}@firm{person}.example.be", "seniority": "director", "country": "BE"}
     firm = {"name": f"Firm {person}", "domain": f"firm{person}.be", "employees": 200}
     fields = {
         "accepted_at": clock.at,
-        "contact": Contact(**{**person_of, **changes.pop("contact", {})}),  # type: ignore[dict-item]
-        "company": Company(**{**firm, **changes.pop("company", {})}),  # type: ignore[dict-item]
+        "contact": Contact(**{**person_of, **changes.pop("contact", {})}),
+        "company": Company(**{**firm, **changes.pop("company", {})}),
         "consent": Consent(basis="opt_in"),
         **changes,
     }
@@ -92,7 +93,7 @@ async def test_every_rule_of_the_example_decides_as_it_reads(router: Router, clo
     ],
 )
 async def test_what_the_example_does_not_count_as_a_lead_is_rejected_with_the_clause(
-    router: Router, clock: SetClock, changes: dict[str, object], clause: str
+    router: Router, clock: SetClock, changes: dict[str, Any], clause: str
 ) -> None:
     event = await ask(router, clock, 1, **changes)
     assert isinstance(event, LeadRejected)

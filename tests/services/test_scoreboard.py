@@ -19,10 +19,9 @@ from shared.db.gaps import Gap
 from shared.domain.events import ACTIVITIES, INQUIRIES, AgreementRef, InquiryReceived, RepRef, WatermarkAdvanced
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
-from tests.conftest import HandClock
 from tests.kit.agreements import agreement_text
-from tests.services.scoreboard_kit import KEY, Board, eventually, running
-from tests.unit.services.scoreboard.facts import (
+from tests.kit.clocks import ManualClock
+from tests.kit.events import (
     NINE,
     activity,
     after,
@@ -38,6 +37,7 @@ from tests.unit.services.scoreboard.facts import (
     reassigned,
     rejected,
 )
+from tests.services.scoreboard_kit import KEY, Board, eventually, running
 
 STORY = [
     inquiry("ld_1"),
@@ -58,13 +58,13 @@ TERMS = {"received": 6, "assigned": 1, "parked": 1, "rejected": 1, "merged": 1, 
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
-    hand_clock.advance(seconds=60)
-    return hand_clock
+def clock(manual_clock: ManualClock) -> ManualClock:
+    manual_clock.advance(seconds=60)
+    return manual_clock
 
 
 @pytest.fixture
-async def board(database: Database, embedded_bus: EmbeddedBus, clock: HandClock) -> AsyncIterator[Board]:
+async def board(database: Database, embedded_bus: EmbeddedBus, clock: ManualClock) -> AsyncIterator[Board]:
     async with running(database, embedded_bus, clock) as board:
         yield board
 
@@ -225,7 +225,7 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
     assert "50 %" in text
 
 
-async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: HandClock) -> None:
+async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: ManualClock) -> None:
     await board.hear(inquiry("ld_1", accepted_at=after(-24 * 60)), inquiry("ld_2"), inquiry("ld_3", test=True))
     await board.balanced(received=3)
     assert "1 received today" in await board.page()
@@ -233,7 +233,7 @@ async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: H
     assert "0 received today" in await board.page()
 
 
-async def test_a_window_past_its_time_is_overdue_and_waits_for_late_facts(board: Board, clock: HandClock) -> None:
+async def test_a_window_past_its_time_is_overdue_and_waits_for_late_facts(board: Board, clock: ManualClock) -> None:
     await board.hear(inquiry(), assigned(), opened())
     await board.told("ld_1", 3)
     clock.advance(seconds=16 * 60)
@@ -319,7 +319,7 @@ async def test_static_files_are_kept_by_digest_and_revalidated_by_tag(board: Boa
 
 
 async def test_pages_open_to_others_need_a_key_and_a_foreign_host_name_is_refused(
-    database: Database, embedded_bus: EmbeddedBus, clock: HandClock
+    database: Database, embedded_bus: EmbeddedBus, clock: ManualClock
 ) -> None:
     async with running(database, embedded_bus, clock, BATON_HOST="10.0.0.1") as board:
         answer = await board.client.get("/")
@@ -333,7 +333,7 @@ async def test_pages_open_to_others_need_a_key_and_a_foreign_host_name_is_refuse
 
 
 async def test_the_day_begins_where_the_agreement_says(
-    database: Database, embedded_bus: EmbeddedBus, clock: HandClock, tmp_path: Path
+    database: Database, embedded_bus: EmbeddedBus, clock: ManualClock, tmp_path: Path
 ) -> None:
     file = tmp_path / "agreement.yaml"
     file.write_text(agreement_text().replace("timezone: Europe/Brussels", "timezone: Asia/Tokyo", 1))
@@ -375,7 +375,7 @@ async def test_a_quarantined_record_keeps_its_bytes_out_of_the_story(board: Boar
 
 
 async def test_two_scoreboards_share_the_work_and_count_once(
-    board: Board, database: Database, embedded_bus: EmbeddedBus, clock: HandClock
+    board: Board, database: Database, embedded_bus: EmbeddedBus, clock: ManualClock
 ) -> None:
     async with running(database, embedded_bus, clock) as other:
         for number in range(40):

@@ -12,9 +12,9 @@ from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
 from shared.db.engine import Database
 from tests.journeys.browser import chromium, watched_page
+from tests.kit.events import activity, assigned, inquiry, met, opened, raised
 from tests.kit.tables import make_tables
 from tests.services.scoreboard_kit import Board, eventually, running
-from tests.unit.services.scoreboard.facts import activity, assigned, inquiry, met, opened, raised
 
 pytestmark = pytest.mark.browser
 

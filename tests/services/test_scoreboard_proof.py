@@ -14,11 +14,11 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.lead import Company, Consent, Contact, Signal
 from tests.journeys.browser import chromium, watched_page
+from tests.kit.events import inquiry
 from tests.kit.tables import make_tables
 from tests.services.router_kit import activity
 from tests.services.scoreboard_kit import KEY, Board, running
 from tests.services.test_scoreboard_browser import FAULTS
-from tests.unit.services.scoreboard.facts import inquiry
 
 pytestmark = pytest.mark.browser
 

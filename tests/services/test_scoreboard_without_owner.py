@@ -14,10 +14,9 @@ from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import Event
-from tests.conftest import HandClock
 from tests.kit.agreements import agreement_text
-from tests.services.scoreboard_kit import Board, eventually, running
-from tests.unit.services.scoreboard.facts import (
+from tests.kit.clocks import ManualClock
+from tests.kit.events import (
     activity,
     after,
     assigned,
@@ -27,6 +26,7 @@ from tests.unit.services.scoreboard.facts import (
     parked,
     rejected,
 )
+from tests.services.scoreboard_kit import Board, eventually, running
 
 POOLS = ("{ann: 2, bob: 1}, strategy: weighted_turns", "{ann: 2, bob: 1}, when_nobody_available: {park_in: triage}")
 QUEUES = ("routing:\n", "queues:\n  triage: {owner: mia}\nrouting:\n")
@@ -34,18 +34,18 @@ WAITS = "nobody in benelux is available; it waits in triage"
 
 
 @pytest.fixture
-async def board(database: Database, embedded_bus: EmbeddedBus, hand_clock: HandClock) -> AsyncIterator[Board]:
+async def board(database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock) -> AsyncIterator[Board]:
     """A scoreboard two hours later, with an agreement in force."""
     text = agreement_text()
     for old, new in (POOLS, QUEUES):
         assert old in text
         text = text.replace(old, new)
-    hand_clock.advance(seconds=7200)
+    manual_clock.advance(seconds=7200)
     kept = agreement_file.parse(text, "test.yaml").agreement
     async with database.begin() as tx:
-        await agreements.save(tx, kept, hand_clock.now())
-        await agreements.activate(tx, kept.hash, hand_clock.now())
-    async with running(database, embedded_bus, hand_clock) as board:
+        await agreements.save(tx, kept, manual_clock.now())
+        await agreements.activate(tx, kept.hash, manual_clock.now())
+    async with running(database, embedded_bus, manual_clock) as board:
         yield board
 
 
@@ -222,7 +222,7 @@ async def test_many_clauses_and_queues_are_read_in_pages_with_the_sums_of_all(bo
 
 @pytest.mark.parametrize("path", ["/parked", "/rejected", "/leads/ld_1/why", "/parked/panels", "/rejected/panels"])
 async def test_the_lists_and_the_proof_are_shown_to_viewers_only(
-    database: Database, embedded_bus: EmbeddedBus, hand_clock: HandClock, path: str
+    database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock, path: str
 ) -> None:
-    async with running(database, embedded_bus, hand_clock, BATON_HOST="0.0.0.0") as board:  # noqa: S104
+    async with running(database, embedded_bus, manual_clock, BATON_HOST="0.0.0.0") as board:  # noqa: S104
         assert (await board.client.get(path)).status_code == 401

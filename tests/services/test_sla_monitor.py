@@ -28,7 +28,8 @@ from shared.domain.events import (
 )
 from shared.ports import Message
 from tests.kit.agreements import agreement
-from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, from_start, keep, merged, now
+from tests.kit.services import from_start
+from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, keep, merged, now
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ from shared.domain.events import (
     WindowOpened,
 )
 from tests.kit.agreements import agreement_text
+from tests.kit.services import from_start
 from tests.services.sla_monitor_kit import DEAL as PROBES
 from tests.services.sla_monitor_kit import (
     Stage,
     activity,
     assigned,
-    from_start,
     keep,
     merged,
     now,

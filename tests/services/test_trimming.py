@@ -1,6 +1,6 @@
 """Tables are trimmed by their settings, and nothing that an open lead or a running promise needs goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ SERVICES = {
 }
 
 
-def _row(table: sa.Table, given: dict[str, object]) -> dict[str, Any]:
+def _row(table: sa.Table, given: Mapping[str, object]) -> dict[str, Any]:
     """A row with something in each column that must not be empty."""
     samples: dict[type, object] = {int: 0, bytes: b"{}", bool: False, object: datetime.now(UTC)}
     required = [column for column in table.columns if not column.nullable and column.name not in given]
@@ -38,7 +38,7 @@ def _row(table: sa.Table, given: dict[str, object]) -> dict[str, Any]:
     return {**sampled, **given}
 
 
-async def _fill(database: Database, name: str, *rows: dict[str, object]) -> None:
+async def _fill(database: Database, name: str, *rows: Mapping[str, object]) -> None:
     table = metadata.tables[name]
     async with database.begin() as tx:
         for row in rows:

@@ -19,7 +19,7 @@ from tests.torture.rig import FORM, GOOGLE
 
 _PAUSE_S = 0.2
 _HEADERS = [("ce_type", b"baton.inquiry.received.v1"), ("ce_id", b"hostile"), ("ce_source", b"/"), ("ce_time", b"now")]
-_RECORDS = (
+_RECORDS: tuple[tuple[str, bytes, list[tuple[str, bytes]]], ...] = (
     ("baton.inquiries.v1", b"[" * 3000 + b"]" * 3000, _HEADERS),
     ("baton.inquiries.v1", b"x" * 1_700_000, _HEADERS),
     ("baton.inquiries.v1", b'{"lead_id":' * 20_000, _HEADERS),

@@ -34,7 +34,7 @@ def comments(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-def test_a_formatted_file_says_the_same_and_stays_as_it_is(text):
+def test_a_formatted_file_says_the_same_and_stays_as_it_is(text: str) -> None:
     once = formatted(text)
     assert digest(once) == digest(text)
     assert comments(once) == comments(text)
@@ -42,7 +42,7 @@ def test_a_formatted_file_says_the_same_and_stays_as_it_is(text):
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-def test_blocks_in_any_order_and_odd_spacing_come_out_in_one_layout(text):
+def test_blocks_in_any_order_and_odd_spacing_come_out_in_one_layout(text: str) -> None:
     canonical = formatted(text)
     head, *rest = re.split(r"^(?=\w)", canonical, flags=re.MULTILINE)
     backwards = "".join([head, *(part.rstrip() + "\n\n\n" for part in reversed(rest))])
@@ -57,12 +57,12 @@ def test_blocks_in_any_order_and_odd_spacing_come_out_in_one_layout(text):
     assert "\n\n\n" not in laid_out
 
 
-def test_the_shipped_example_is_in_canonical_layout():
+def test_the_shipped_example_is_in_canonical_layout() -> None:
     text = FILES["deploy/agreement.example.yaml"]
     assert formatted(text) == text
 
 
-def test_a_block_moves_with_the_comment_above_it_and_the_one_at_the_top_of_the_file_stays():
+def test_a_block_moves_with_the_comment_above_it_and_the_one_at_the_top_of_the_file_stays() -> None:
     text = (
         "# The deal.\n\n# Who shares turns.\npools: {a: {members: {ann:  1}}}\n\n\n"
         "currency: EUR # euros\n# Which version.\nversion: 1\nagreement: x\n"
@@ -73,7 +73,7 @@ def test_a_block_moves_with_the_comment_above_it_and_the_one_at_the_top_of_the_f
     )
 
 
-def test_indentation_becomes_even_and_comments_go_with_their_lines():
+def test_indentation_becomes_even_and_comments_go_with_their_lines() -> None:
     text = (
         "scoring:\n# the first\n- add:   1\n  reason: 'x'\n      # the second\n"
         '-  {add: 2,reason: "y"}\nagreement:    x\n'
@@ -84,7 +84,7 @@ def test_indentation_becomes_even_and_comments_go_with_their_lines():
     )
 
 
-def test_what_could_not_be_laid_out_without_loss_stays():
+def test_what_could_not_be_laid_out_without_loss_stays() -> None:
     inside = "agreement: x\nscoring: [  # in the middle\n  {add: 1},  # of a list\n  ]\n"
     once = formatted(inside)
     assert comments(once) == comments(inside)
@@ -92,12 +92,12 @@ def test_what_could_not_be_laid_out_without_loss_stays():
     assert formatted("{agreement: x, version: 1}") == "{agreement: x, version: 1}"
 
 
-def test_words_dates_and_numbers_are_written_as_they_were():
+def test_words_dates_and_numbers_are_written_as_they_were() -> None:
     text = "agreement: NO\nversion: 007\neffective_from: 2026-01-01\ncurrency: yes\nreview: 1_000.50\n"
     assert formatted(text) == text
 
 
-def test_blocks_that_are_not_known_come_last_and_keep_their_order():
+def test_blocks_that_are_not_known_come_last_and_keep_their_order() -> None:
     assert blocks(formatted("zebra: 1\npools: {}\nalpha: 2\nagreement: x\n")) == [
         "agreement",
         "pools",
@@ -106,12 +106,12 @@ def test_blocks_that_are_not_known_come_last_and_keep_their_order():
     ]
 
 
-def test_the_guide_explains_the_blocks_in_the_order_of_the_layout():
+def test_the_guide_explains_the_blocks_in_the_order_of_the_layout() -> None:
     written = [name for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL) for name in blocks(block)]
     assert [name for name in written if name in ORDER] == list(ORDER)
 
 
-def test_text_that_is_no_agreement_is_refused():
+def test_text_that_is_no_agreement_is_refused() -> None:
     with pytest.raises(AgreementRefused):
         formatted("a: b: c")
 
@@ -120,9 +120,9 @@ PIECES = re.findall(r"[\w.@]+|\s+|[^\w\s]", FILES["tests/data/agreement/deal.yam
 ODD = ["", "# odd\n", "'", '"', "|\n", "\n", "  ", "-", "[]", "---\n", "\t", "&a x", "!t"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, len(PIECES) - 1), st.sampled_from(ODD)), min_size=1, max_size=3))
-def test_a_damaged_file_is_refused_or_keeps_its_content(damage):
+def test_a_damaged_file_is_refused_or_keeps_its_content(damage: list[tuple[int, str]]) -> None:
     pieces = list(PIECES)
     for place, instead in damage:
         pieces[place] = instead

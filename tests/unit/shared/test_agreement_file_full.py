@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -64,11 +65,11 @@ def deal() -> Agreement:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[each["new"].strip()[:50] or "removed" for each in MISTAKES])
-def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mistake):
+def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mistake: dict[str, Any]) -> None:
     assert findings_of(changed(mistake["old"], mistake["new"])) == mistake["says"]
 
 
-def test_the_whole_example_loads_with_warnings_that_endanger_no_lead():
+def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
     assert [f"{warning.line}: {warning.code}" for warning in load(FULL).warnings] == [
         "20: unused",
         "50: nowhere_to_move",
@@ -84,14 +85,14 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead():
     ]
 
 
-def test_a_warning_says_what_is_odd_and_what_would_be_right():
+def test_a_warning_says_what_is_odd_and_what_would_be_right() -> None:
     said = warnings_of(TEXT)
     always = "50:25: `mia` has no calendar, so their time runs day and night: give them one under `people`"
     assert always in said
     assert "65:3: `promises.marketing` is read and checked, but has no effect yet" in said
 
 
-def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal):
+def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal: Agreement) -> None:
     ann, bob, mia = deal.people.values()
     assert (bob.max_open, bob.max_new_per_day, bob.languages) == (30, 12, ("fr", "en"))
     assert (ann.max_open, ann.max_new_per_day, ann.active) == (None, None, True)
@@ -101,7 +102,7 @@ def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal):
     assert deal.queues == {"triage": Queue("triage", "mia"), "strategic": Queue("strategic", "mia")}
 
 
-def test_what_people_can_do_and_when_they_take_leads_is_kept():
+def test_what_people_can_do_and_when_they_take_leads_is_kept() -> None:
     text = changed("languages: [nl, en]", "skills: [enterprise], territories: [BE, LU], active: false")
     text = changed("strategy: weighted_turns", "only_in_hours: true", text)
     found = read(text)
@@ -111,7 +112,7 @@ def test_what_people_can_do_and_when_they_take_leads_is_kept():
     assert not found.pools["strategic"].only_in_hours
 
 
-def test_a_queue_may_name_its_owner_and_else_belongs_to_a_manager_or_the_first_member():
+def test_a_queue_may_name_its_owner_and_else_belongs_to_a_manager_or_the_first_member() -> None:
     assert read(changed("routing:", "queues: {triage: {owner: bob}}\nrouting:")).queues["triage"].owner == "bob"
     assert read(changed("routing:", "queues: {triage: {}}\nrouting:")).queues["triage"].owner == "mia"
     alone = TEXT.replace(", reports_to: mia", "")
@@ -120,7 +121,7 @@ def test_a_queue_may_name_its_owner_and_else_belongs_to_a_manager_or_the_first_m
     assert "52:22: nothing uses `spare`" in spare
 
 
-def test_rules_send_to_owners_and_to_members_who_fit(deal):
+def test_rules_send_to_owners_and_to_members_who_fit(deal: Agreement) -> None:
     known, returning, large, french, everyone = deal.routing
     assert (known.pool, known.owner, known.when) == (None, "account", Condition("account", value="owned"))
     assert returning.owner == "lead"
@@ -132,7 +133,7 @@ def test_rules_send_to_owners_and_to_members_who_fit(deal):
     assert (everyone.when, everyone.only) == (None, ())
 
 
-def test_members_can_be_asked_for_what_the_lead_says():
+def test_members_can_be_asked_for_what_the_lead_says() -> None:
     text = changed("only: {languages: fr}", "only: {territories: {field: contact.country}, languages: [fr, NL]}")
     assert read(text).routing[3].only == (
         Only("languages", ("fr", "NL")),
@@ -140,7 +141,7 @@ def test_members_can_be_asked_for_what_the_lead_says():
     )
 
 
-def test_members_who_each_meet_a_part_of_what_is_asked_are_not_enough():
+def test_members_who_each_meet_a_part_of_what_is_asked_are_not_enough() -> None:
     text = changed("languages: [nl, en]", "languages: [nl, en], skills: [Enterprise]")
     assert read(changed("only: {languages: fr}", "only: {languages: nl, skills: enterprise}", text)).routing[3].only
     assert findings_of(changed("only: {languages: fr}", "only: {languages: fr, skills: enterprise}", text)) == [
@@ -148,7 +149,7 @@ def test_members_who_each_meet_a_part_of_what_is_asked_are_not_enough():
     ]
 
 
-def test_a_rule_with_an_owner_needs_no_condition_and_takes_no_lead_from_those_behind_it():
+def test_a_rule_with_an_owner_needs_no_condition_and_takes_no_lead_from_those_behind_it() -> None:
     text = changed("when: {lead: owned}, ", "")
     returning = read(text).routing[1]
     assert (returning.when, returning.owner) == (None, "lead")
@@ -156,7 +157,7 @@ def test_a_rule_with_an_owner_needs_no_condition_and_takes_no_lead_from_those_be
     assert read(again).routing[1].when == Condition("account", value="owned")
 
 
-def test_points_for_what_someone_did_are_told_from_those_for_who_they_are(deal):
+def test_points_for_what_someone_did_are_told_from_those_for_who_they_are(deal: Agreement) -> None:
     assert [(rule.add, rule.intent) for rule in deal.scoring] == [
         (40, True),
         (25, False),
@@ -173,11 +174,11 @@ def test_points_for_what_someone_did_are_told_from_those_for_who_they_are(deal):
     assert not webinar.test({"@signals": seen, "@at": AT, "company.employees": 200})
 
 
-def test_a_mailbox_is_judged_by_its_kind(deal):
+def test_a_mailbox_is_judged_by_its_kind(deal: Agreement) -> None:
     assert deal.mql.exclude[2].when.test({"contact.email_kind": "disposable"})
 
 
-def test_cel_may_stand_wherever_a_condition_may():
+def test_cel_may_stand_wherever_a_condition_may() -> None:
     cel = "{any: [{cel: lead.company.employees > 5}, {field: contact.email, op: matches, value: '@acme[.]example$'}]}"
     text = changed("when: {field: contact.seniority, op: is, value: student}", f"when: {cel}")
     when = read(text).mql.exclude[1].when
@@ -186,7 +187,7 @@ def test_cel_may_stand_wherever_a_condition_may():
     assert not when.test({"company.employees": 5, "contact.email": "ann@other.example"})
 
 
-def test_cel_without_its_package_is_refused_at_its_place(monkeypatch):
+def test_cel_without_its_package_is_refused_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     # A fact of its own, so that nothing made before for the same facts can be used.
     [finding] = findings_of(changed("company.industry: text", "only.here: text"))
@@ -206,7 +207,7 @@ def test_cel_without_its_package_is_refused_at_its_place(monkeypatch):
     ],
     ids=["single quotes", "no quotes", "escapes", "a block"],
 )
-def test_a_mistake_in_cel_is_placed_in_the_text_where_that_can_be_told(written, place):
+def test_a_mistake_in_cel_is_placed_in_the_text_where_that_can_be_told(written: str, place: str) -> None:
     line = next(line for line in TEXT.splitlines() if "cel:" in line)
     made = f"  - {{add: 5, reason: long-form interest, cel: {written}}}"
     if written.startswith("|"):
@@ -214,7 +215,7 @@ def test_a_mistake_in_cel_is_placed_in_the_text_where_that_can_be_told(written, 
     assert findings_of(changed(line, made)) == [f"{place}: there is no `nope` in lead"]
 
 
-def test_sales_promises_attempts_and_a_disposition(deal):
+def test_sales_promises_attempts_and_a_disposition(deal: Agreement) -> None:
     first, attempts, disposition = deal.promises.values()
     assert (first.name, first.at_least, first.side, first.at_least_score) == ("first_response", 1, "sales", 80)
     assert attempts == Promise(
@@ -225,7 +226,7 @@ def test_sales_promises_attempts_and_a_disposition(deal):
     assert deal.sql_needs == ("authority", "need", "timeline")
 
 
-def test_an_offer_runs_out_and_its_ladder_should_move_the_lead():
+def test_an_offer_runs_out_and_its_ladder_should_move_the_lead() -> None:
     offer = "acceptance: {within: 2 hours, met_by: [accepted, rejected], ladder: response}\n    disposition: {"
     acceptance = read(changed("disposition: {", offer)).promises["acceptance"]
     assert acceptance.within == Duration(7200, business=True, text="2 hours")
@@ -234,7 +235,7 @@ def test_an_offer_runs_out_and_its_ladder_should_move_the_lead():
     assert said in warnings_of(stays)
 
 
-def test_operations_owe_each_other_answers(deal):
+def test_operations_owe_each_other_answers(deal: Agreement) -> None:
     assert deal.operations == {
         "triage": Promise("triage", Duration(0, True, "1 business day", 1), (), "gentle", side="operations"),
         "disputes": Promise("disputes", Duration(0, True, "2 business days", 2), (), "gentle", side="operations"),
@@ -244,7 +245,7 @@ def test_operations_owe_each_other_answers(deal):
     assert (wall.clock, wall.within.business, wall.within.seconds) == ("wall", False, 14_400)
 
 
-def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_someone_else():
+def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_someone_else() -> None:
     boss = "  boss: [{at: 0 minutes, tell: [manager]}]\n  gentle: ["
     text = changed("parked_within: 1 business day, ladder: gentle", "parked_within: 1 business day, ladder: boss")
     assert findings_of(changed("  gentle: [", boss, text)) == [
@@ -252,7 +253,7 @@ def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_someone_el
     ]
 
 
-def test_marketing_commits_itself(deal):
+def test_marketing_commits_itself(deal: Agreement) -> None:
     assert list(deal.commitments.values()) == [
         Commitment("volume", Decimal(400), "month", "commitments"),
         Commitment("accepted_share", Decimal("0.6"), "month", "commitments"),
@@ -261,7 +262,7 @@ def test_marketing_commits_itself(deal):
     ]
 
 
-def test_ladders_go_by_business_days_and_tell_both_sides(deal):
+def test_ladders_go_by_business_days_and_tell_both_sides(deal: Agreement) -> None:
     assert deal.ladders["gentle"].steps == (
         Step(1, 0, tell=("rep",)),
         Step(2, 0, business=True, after_days=1, tell=("manager",)),
@@ -269,7 +270,7 @@ def test_ladders_go_by_business_days_and_tell_both_sides(deal):
     assert deal.ladders["commitments"].steps[0].tell == ("marketing_lead", "sales_lead")
 
 
-def test_feedback_channels_content_and_goals_are_kept(deal):
+def test_feedback_channels_content_and_goals_are_kept(deal: Agreement) -> None:
     assert deal.reject_reasons["unreachable"] == RejectReason("unreachable", only_after="attempts")
     assert deal.channels == (
         Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY"}),
@@ -280,7 +281,7 @@ def test_feedback_channels_content_and_goals_are_kept(deal):
     assert deal.goals == (Goal("Q4 new revenue", "won_revenue", Decimal(500_000), date(2026, 12, 31), "team_chat"),)
 
 
-def test_a_secret_in_the_file_is_not_repeated_by_the_refusal():
+def test_a_secret_in_the_file_is_not_repeated_by_the_refusal() -> None:
     for written in (
         "{slack: {url: https://hooks.example/secret}}",
         "{slack: {url_from: https://hooks.example/secret}}",
@@ -289,7 +290,7 @@ def test_a_secret_in_the_file_is_not_repeated_by_the_refusal():
         assert "hooks.example" not in finding
 
 
-def test_a_pilot_has_the_agreement_of_its_draft(deal):
+def test_a_pilot_has_the_agreement_of_its_draft(deal: Agreement) -> None:
     [pilot] = deal.pilots
     assert (pilot.name, pilot.mode, pilot.agreement.name) == ("faster-benelux", "live", "emea-inbound-faster")
     assert pilot.scope.test({"inquiry.campaign": "q4-demo"})
@@ -298,13 +299,13 @@ def test_a_pilot_has_the_agreement_of_its_draft(deal):
     assert parse(deal.text, "store", deal.drafts).agreement == deal
 
 
-def test_the_hash_follows_the_content_of_the_drafts(deal):
+def test_the_hash_follows_the_content_of_the_drafts(deal: Agreement) -> None:
     assert read(TEXT, f"# another comment\n{DRAFT}").hash == deal.hash
     assert read(TEXT, changed("within: 5 minutes", "within: 6 minutes", DRAFT)).hash != deal.hash
     assert deal.pilots[0].agreement.hash == parse(DRAFT, "draft.yaml").agreement.hash
 
 
-def test_what_is_wrong_in_a_draft_is_told_with_its_file(tmp_path):
+def test_what_is_wrong_in_a_draft_is_told_with_its_file(tmp_path: Path) -> None:
     both = changed("version: 3", "version: 0")
     wrong = changed("  sales: {name: Head of Sales, on: 2026-11-20}\n", "", DRAFT) + "pilots: []\n"
     assert findings_of(both, wrong) == [
@@ -320,21 +321,21 @@ def test_what_is_wrong_in_a_draft_is_told_with_its_file(tmp_path):
     assert f"\n{tmp_path}/draft.yaml:1:1: this is no mapping" in refused.value.detail
 
 
-def test_a_ladder_of_operations_that_would_move_a_lead_is_told():
+def test_a_ladder_of_operations_that_would_move_a_lead_is_told() -> None:
     moving = changed("ladders:", "ladders:\n  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]")
     said = warnings_of(moving.replace("1 business day, ladder: gentle}", "1 business day, ladder: pass}"))
     line = moving.splitlines().index("  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]") + 1
     assert f"{line}:3: `triage` climbs ladder `pass`, but no lead moves for a promise of operations" in said
 
 
-def test_what_is_odd_in_a_draft_is_told_with_its_file():
+def test_what_is_odd_in_a_draft_is_told_with_its_file() -> None:
     odd = changed("ladders:", "ladders:\n  spare: [{at: 0 minutes, tell: [rep]}]", DRAFT)
     warnings = parse(TEXT, "deals/deal.yaml", {"draft.yaml": odd}).warnings
     assert str(warnings[-1]) == "deals/draft.yaml:36:3: nothing uses `spare`"
     assert {warning.file for warning in warnings[:-1]} == {""}
 
 
-def test_a_draft_is_read_beside_the_agreement_wherever_that_lies(tmp_path):
+def test_a_draft_is_read_beside_the_agreement_wherever_that_lies(tmp_path: Path) -> None:
     shutil.copy(FULL, tmp_path / "deal.yaml")
     with pytest.raises(AgreementRefused, match=r"deal.yaml:105:97: there is no file `draft.yaml`"):
         load(tmp_path / "deal.yaml")
@@ -349,9 +350,9 @@ PIECES = re.findall(r"[\w.@]+|\s+|[^\w\s]", TEXT)
 ODD = ["", "null", "[]", "{}", "5", "-1", "true", "x", "[{x: 1}]", "{x: 1}", "mia", "gentle", "60%", "1 business day"]
 
 
-@settings(deadline=None, max_examples=40)  # the first example also imports the holidays of every country
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, len(PIECES) - 1), st.sampled_from(ODD)), min_size=1, max_size=3))
-def test_a_damaged_file_is_refused_or_read_and_never_fails_in_another_way(damage):
+def test_a_damaged_file_is_refused_or_read_and_never_fails_in_another_way(damage: list[tuple[int, str]]) -> None:
     pieces = list(PIECES)
     for place, instead in damage:
         pieces[place] = instead

@@ -216,7 +216,7 @@ PREFIXES = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(parts=st.lists(fragments, max_size=12), whole=st.booleans())
 def test_no_bytes_make_a_reader_fail_but_with_a_problem(reader: str, parts: list[bytes], whole: bool) -> None:
     raw = b"".join(parts)

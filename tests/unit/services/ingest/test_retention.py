@@ -1,7 +1,6 @@
 """What the bus has stays in the spool for a while, counted forever, and can be sent again."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services.ingest.spool.relay import Relay
@@ -10,7 +9,8 @@ from services.ingest.spool.writer import DELETED_AT_ONCE
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
 from shared.domain.events import INQUIRIES
-from shared.ports import Record, TopicPartition
+from shared.ports import Record
+from tests.kit.services import from_start
 from tests.unit.services.ingest.test_spool import draft, opened
 
 
@@ -66,9 +66,5 @@ async def test_facts_that_are_asked_for_again_are_published_once_more_and_new_on
 
 async def inquiries(bus: EmbeddedBus) -> list[Record]:
     """All inquiries on the bus so far."""
-
-    async def from_start(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        return dict.fromkeys(places, 0)
-
     subscription = await bus.subscribe(group="test", topics=[INQUIRIES], positions=from_start)
     return list(await subscription.poll(max_records=1000, wait_s=1))

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,23 +21,9 @@ from shared.domain.errors import Misconfigured, Unavailable
 from shared.domain.events import InquiryReceived
 from shared.ports import Clock
 from shared.settings import Retention
+from tests.kit.clocks import SteppedClock
 
 identity = Identity(b"a key of more than enough length")
-
-
-class StepClock:
-    """A clock whose wall can be stepped apart from its monotonic side; both go on by `passed_s` at once."""
-
-    def __init__(self) -> None:
-        self._real = SystemClock()
-        self.step = timedelta()
-        self.passed_s = 0.0
-
-    def now(self) -> datetime:
-        return self._real.now() + self.step + timedelta(seconds=self.passed_s)
-
-    def monotonic(self) -> float:
-        return self._real.monotonic() + self.passed_s
 
 
 def call(number: int) -> PendingEvent:
@@ -130,7 +116,7 @@ async def test_the_same_bytes_are_a_new_inquiry_after_a_day(tmp_path: Path) -> N
             [sent] = await spool.append([draft(2, key="k")])
             if relayed:
                 await spool.watermark(relayed=2)
-        clock = StepClock()
+        clock = SteppedClock()
         clock.step = timedelta(hours=25)
         async with opened(folder, clock=clock) as spool:
             [later] = await spool.append([draft(1)])
@@ -201,7 +187,7 @@ async def test_nothing_accepted_before_a_watermark_comes_behind_it(tmp_path: Pat
 async def test_stamps_never_fall_below_what_was_promised_though_the_clock_was_set_back(
     tmp_path: Path,
 ) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     async with opened(tmp_path, clock=clock) as spool:
         promised = await spool.watermark(relayed=0)
     clock.step = timedelta(milliseconds=-500)

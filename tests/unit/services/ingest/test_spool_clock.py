@@ -9,12 +9,13 @@ import pytest
 from services.ingest.domain.pending_event import instant_at
 from services.ingest.spool.stamps import SETTLED_S
 from shared.domain.errors import Unavailable
-from tests.unit.services.ingest.test_spool import StepClock, call, draft, opened
+from tests.kit.clocks import SteppedClock
+from tests.unit.services.ingest.test_spool import call, draft, opened
 
 
 @pytest.mark.parametrize("seconds", [1.5, -1.5])
 async def test_a_small_step_of_the_clock_stops_nothing(tmp_path: Path, seconds: float) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     async with opened(tmp_path, clock=clock) as spool:
         await spool.append([call(1)])
         clock.step = timedelta(seconds=seconds)
@@ -30,7 +31,7 @@ async def test_a_small_step_of_the_clock_stops_nothing(tmp_path: Path, seconds: 
 async def test_while_the_clock_is_in_doubt_leads_are_accepted_and_activities_are_not(
     tmp_path: Path, hours: float
 ) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     async with opened(tmp_path, clock=clock) as spool:
         await spool.append([call(1)])
         clock.step = timedelta(hours=hours)
@@ -53,7 +54,7 @@ async def test_while_the_clock_is_in_doubt_leads_are_accepted_and_activities_are
 async def test_a_large_step_ahead_is_followed_once_it_is_accepted_or_the_clock_runs_evenly(
     tmp_path: Path, accepted: bool
 ) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     async with opened(tmp_path, clock=clock) as spool:
         clock.step = timedelta(hours=8)
         assert await spool.clock_doubt()
@@ -69,7 +70,7 @@ async def test_a_large_step_ahead_is_followed_once_it_is_accepted_or_the_clock_r
 
 @pytest.mark.parametrize("accepted", [True, False])
 async def test_a_spool_dated_by_a_clock_that_was_ahead_goes_on_under_a_new_name(tmp_path: Path, accepted: bool) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     clock.step = timedelta(hours=1)
     async with opened(tmp_path, clock=clock) as spool:
         await spool.append([call(1)])
@@ -95,7 +96,7 @@ async def test_a_spool_dated_by_a_clock_that_was_ahead_goes_on_under_a_new_name(
 
 
 async def test_a_clock_that_ntp_steers_for_a_day_is_never_in_doubt(tmp_path: Path) -> None:
-    clock = StepClock()
+    clock = SteppedClock()
     async with opened(tmp_path, clock=clock) as spool:
         for minute in range(24 * 60):
             clock.passed_s = minute * 60.0

@@ -1,6 +1,6 @@
 """An agreement, a lead and its windows, to test the monitor's rules with."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.sla_monitor.domain.opening import Watch, opened
@@ -8,10 +8,12 @@ from services.sla_monitor.domain.opening import parked as parked_window
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.agreement import Agreement, Duration, Ladder, Mql, Person, Promise, Queue, Step
 from shared.domain.calendar import Calendar
-from shared.domain.events import AgreementRef, LeadAssigned, LeadParked, RepRef
-from shared.domain.lead import Company, Contact
+from shared.domain.events import AgreementRef, LeadAssigned, LeadParked
+from tests.kit import events
+from tests.kit.events import NINE
 
-T0 = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+T0 = NINE
+AGREEMENT = AgreementRef("emea", 3, "sha256:x")
 TOLERANCE = timedelta(seconds=2)
 OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
 RESPONSE = Ladder(
@@ -61,44 +63,12 @@ def agreement(*promises: Promise, ladder: Ladder = RESPONSE, hand_off_within: Du
 
 
 def assigned(**changes: Any) -> LeadAssigned:
-    fields: dict[str, Any] = {
-        "lead_id": "ld_1",
-        "lead_version": 1,
-        "assignment_id": "as_1",
-        "generation": 1,
-        "inquiry_id": "inq_1",
-        "rep": RepRef("ann", "ann@acme.example"),
-        "previous_rep": None,
-        "pool": "benelux",
-        "rule": "everyone else",
-        "assigned_at": T0,
-        "received_at": at(-1),
-        "respond_by": None,
-        "stage": "mql",
-        "score": 50,
-        "reasons": (),
-        "contact": Contact(),
-        "company": Company(),
-        "campaign": None,
-        "channel": None,
-        "agreement": AgreementRef("emea", 3, "sha256:x"),
-    }
-    return LeadAssigned(**{**fields, **changes})
+    ordinary = {"assigned_at": T0, "received_at": at(-1), "respond_by": None, "agreement": AGREEMENT}
+    return events.assigned(**ordinary | changes)
 
 
 def parked(**changes: Any) -> LeadParked:
-    fields: dict[str, Any] = {
-        "lead_id": "ld_1",
-        "lead_version": 1,
-        "inquiry_id": "inq_1",
-        "decided_at": T0,
-        "reason": "nobody is available",
-        "stage": "mql",
-        "score": 50,
-        "agreement": AgreementRef("emea", 3, "sha256:x"),
-        "queue": "triage",
-    }
-    return LeadParked(**{**fields, **changes})
+    return events.parked(**{"decided_at": T0, "agreement": AGREEMENT, **changes})
 
 
 def watch(known_at: datetime = T0) -> Watch:

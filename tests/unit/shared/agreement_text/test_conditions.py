@@ -96,7 +96,7 @@ def test_every_built_in_fact_has_words_of_its_own() -> None:
 
 
 def test_every_operator_reads_differently() -> None:
-    values = {"between": (1, 2), "in": (1, 2), "not_in": (1, 2), "exists": None, "missing": None}
+    values: dict[str, object] = {"between": (1, 2), "in": (1, 2), "not_in": (1, 2), "exists": None, "missing": None}
     values |= dict.fromkeys(("contains", "starts_with", "ends_with", "matches"), "1")
     operators = {op for fitting in OPERATORS.values() for op in fitting}
     words = {condition_in_words(Condition(op, "seats", values.get(op, 1))) for op in operators}

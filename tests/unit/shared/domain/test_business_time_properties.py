@@ -35,7 +35,7 @@ ZONES = [
     "Pacific/Kiritimati",
 ]
 MICROSECOND = timedelta(microseconds=1)
-LAWS = settings(deadline=None, database=None, max_examples=60)
+LAWS = settings(database=None, max_examples=60)
 
 quarter_hours = st.integers(0, 95).map(lambda quarter: quarter * 900)
 spans: st.SearchStrategy[list[Span]] = st.lists(

@@ -60,7 +60,7 @@ def cel(text: str) -> Condition:
         ("lead.signals.size() == 0", {"@signals": (Signal(kind="x", at=NOW + timedelta(seconds=1)),)}, True),
     ],
 )
-def test_an_expression_sees_the_facts(text, seen, holds):
+def test_an_expression_sees_the_facts(text: str, seen: dict[str, object], holds: bool) -> None:
     errors: list[str] = []
     facts = {"@at": NOW, "@errors": errors, **seen}
     condition = cel(text)
@@ -87,7 +87,9 @@ def test_an_expression_sees_the_facts(text, seen, holds):
         ("lead.budget == 'x'", 1, 13, "does not fit lead.budget and text"),
     ],
 )
-def test_a_mistake_is_refused_with_its_place(text, line, column, message, capfd):
+def test_a_mistake_is_refused_with_its_place(
+    text: str, line: int, column: int, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(CelRefused) as refused:
         compile_cel(text, FIELDS)
     assert message in str(refused.value)
@@ -116,7 +118,9 @@ def test_a_mistake_is_refused_with_its_place(text, line, column, message, capfd)
         ),
     ],
 )
-def test_what_fails_counts_as_absent_and_says_so_once_without_the_value(text, seen, reason):
+def test_what_fails_counts_as_absent_and_says_so_once_without_the_value(
+    text: str, seen: dict[str, object], reason: str
+) -> None:
     errors: list[str] = []
     facts = {"@at": NOW, "@errors": errors, **seen}
     condition, sentence = cel(text), f"cel `{text}`: {reason}"
@@ -127,14 +131,14 @@ def test_what_fails_counts_as_absent_and_says_so_once_without_the_value(text, se
     assert condition.test({name: fact for name, fact in facts.items() if name != "@errors"}) is False
 
 
-def test_an_expression_is_equal_to_another_by_its_text_and_the_types_of_facts():
+def test_an_expression_is_equal_to_another_by_its_text_and_the_types_of_facts() -> None:
     assert cel("lead.seats > 1") == cel("lead.seats > 1")
     assert hash(cel("lead.seats > 1")) == hash(cel("lead.seats > 1"))
     assert cel("lead.seats > 1") != cel("lead.seats > 2")
     assert cel("lead.seats > 1").value != compile_cel("lead.seats > 1", {"seats": "integer"})
 
 
-def test_where_the_library_is_missing_the_reason_is_clear(monkeypatch):
+def test_where_the_library_is_missing_the_reason_is_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     _environment.cache_clear()
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     with pytest.raises(CelRefused, match="needs the package cel-expr-python, which is not installed here") as refused:
@@ -142,7 +146,7 @@ def test_where_the_library_is_missing_the_reason_is_clear(monkeypatch):
     assert refused.value.column == 0
 
 
-def test_the_library_is_loaded_only_for_an_agreement_that_uses_it():
+def test_the_library_is_loaded_only_for_an_agreement_that_uses_it() -> None:
     loaded = "import sys, shared.domain.conditions; print(*sys.modules)"
     names = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert "shared.domain.conditions.cel" in names

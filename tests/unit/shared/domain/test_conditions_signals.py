@@ -1,6 +1,7 @@
 """Signals: which of them a condition counts, and when the newest was sent."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def facts(*signals: Signal) -> dict[str, object]:
     return {"@at": NOW, "@signals": signals}
 
 
-def asks(*args: object, **more: object) -> Condition:
+def asks(*args: Any, **more: Any) -> Condition:
     return Condition("signal", value=SignalTest(*args, **more))
 
 
@@ -50,21 +51,21 @@ def asks(*args: object, **more: object) -> Condition:
         ),
     ],
 )
-def test_signals_are_counted(condition, signals, counted, holds):
+def test_signals_are_counted(condition: Condition, signals: list[Signal], counted: int, holds: bool) -> None:
     assert condition.test(facts(*signals)) is holds
     [checked] = explain(condition, facts(*signals))
     assert (checked.field, checked.op) == (f"signal {condition.value.kind}", "signal")
     assert (checked.seen, checked.outcome) == (counted, "matched" if holds else "not_matched")
 
 
-def test_without_signals_or_the_instant_the_condition_does_not_hold():
+def test_without_signals_or_the_instant_the_condition_does_not_hold() -> None:
     condition = asks("page_view")
     assert not condition.test({})
     assert not condition.test({"@signals": (ago(),)})
     assert explain(condition, {"@at": NOW}) == (Checked("signal page_view", "signal", "once", "absent", 0),)
 
 
-def test_the_explanation_says_what_was_expected():
+def test_the_explanation_says_what_was_expected() -> None:
     condition = asks("page_view", {"path": "/pricing"}, 30 * DAY_S, 2)
     [checked] = explain(condition, facts(ago(path="/pricing")))
     assert checked.expected == "2 times, path /pricing, within 30 days"
@@ -76,18 +77,18 @@ def test_the_explanation_says_what_was_expected():
     ]
 
 
-def test_equal_tests_are_equal_conditions_and_what_differs_is_not():
+def test_equal_tests_are_equal_conditions_and_what_differs_is_not() -> None:
     assert asks("a", {"path": "/x"}, 5, 2) == asks("a", {"path": "/x"}, 5, 2)
     assert len({asks("a", {"path": "/x"}), asks("a", {"path": "/x"}), asks("a", {"path": "/y"})}) == 2
 
 
 @pytest.mark.parametrize("wrong", [{"matches": {"url": "/x"}}, {"at_least": 0}])
-def test_a_test_that_cannot_be_is_refused(wrong):
+def test_a_test_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="can't be asked for"):
         SignalTest("page_view", **wrong)
 
 
-def test_the_newest_signal_that_counts_says_when_it_was_done():
+def test_the_newest_signal_that_counts_says_when_it_was_done() -> None:
     seen = facts(ago(days=3, path="/x"), ago(days=1, path="/x"), ago(days=0), ago("webinar", days=2))
     views, webinar = asks("page_view", {"path": "/x"}), asks("webinar")
     assert last_done_at(views, seen) == NOW - timedelta(days=1)
@@ -98,7 +99,7 @@ def test_the_newest_signal_that_counts_says_when_it_was_done():
         assert last_done_at(Condition("all", parts=parts), seen) == NOW - timedelta(days=1)
 
 
-def test_the_inquiry_itself_says_when_if_it_is_asked_for_or_no_signal_counts():
+def test_the_inquiry_itself_says_when_if_it_is_asked_for_or_no_signal_counts() -> None:
     asked = Condition("is", "inquiry.kind", "demo")
     assert last_done_at(Condition("all", parts=(asks("page_view"), asked)), facts(ago(days=3))) is None
     assert last_done_at(asks("webinar"), facts(ago(days=3))) is None

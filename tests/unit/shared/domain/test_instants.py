@@ -1,10 +1,11 @@
 """Instants and dates: a range that is checked where they come in, and arithmetic that can't overflow on stored ones."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.domain.availability import Hold, Leave, RepState, absence, free_at, why_not
@@ -27,7 +28,7 @@ instants = st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo("Pacific/Auckla
 
 
 @pytest.mark.parametrize("at", FAR)
-def test_an_instant_out_of_range_is_refused_with_the_range(at):
+def test_an_instant_out_of_range_is_refused_with_the_range(at: datetime) -> None:
     with pytest.raises(Refused, match="from 1970-01-01 to 2100-01-01"):
         bounded(at, pointer="/until")
     with pytest.raises(Refused, match="from 1970-01-01 to 2100-01-01"):
@@ -36,9 +37,8 @@ def test_an_instant_out_of_range_is_refused_with_the_range(at):
     assert clamped_day(at.date()) in (EARLIEST.date(), LATEST.date())
 
 
-@settings(deadline=None)
 @given(instants)
-def test_business_time_has_an_answer_or_says_that_there_is_none_for_every_instant(at):
+def test_business_time_has_an_answer_or_says_that_there_is_none_for_every_instant(at: datetime) -> None:
     for count in (
         lambda: deadline(OFFICE, at, 3600, [(at, None), (at, at)]),
         lambda: before(OFFICE, at, 3600),
@@ -54,14 +54,16 @@ def test_business_time_has_an_answer_or_says_that_there_is_none_for_every_instan
             continue
 
 
-def test_a_search_for_a_deadline_ends_when_a_calendar_has_too_few_hours():
+def test_a_search_for_a_deadline_ends_when_a_calendar_has_too_few_hours() -> None:
     minute = Calendar("minute", "UTC", {0: [(0, 60)]})
     with pytest.raises(NeverOpens, match="too few hours"):
         deadline(minute, datetime(2026, 11, 23, tzinfo=UTC), 366 * 86_400)
 
 
 @given(instants, st.dates(), st.dates(), st.sampled_from([None, "morning", "afternoon"]))
-def test_an_absence_that_was_stored_without_a_bound_stops_nobody(until, first, last, half):
+def test_an_absence_that_was_stored_without_a_bound_stops_nobody(
+    until: datetime, first: date, last: date, half: Literal["morning", "afternoon"] | None
+) -> None:
     now = datetime(2026, 11, 23, 3, tzinfo=UTC)
     state = RepState(1, "2026-11-23", 1, Hold(now, until), (Leave(first, last, half), Leave(date.max, date.min)))
     why_not(ANN, state, POOL, now)

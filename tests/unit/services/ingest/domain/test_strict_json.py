@@ -137,7 +137,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(value=values, indent=st.sampled_from([None, 0, 2]), escaped=st.booleans())
 def test_any_json_is_read_equal_to_what_the_standard_library_reads(
     value: object, indent: int | None, escaped: bool
@@ -152,7 +152,7 @@ fragments = st.sampled_from(
     b'{"a":1,"a":2}', b"\xef\xbb\xbf"] )  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(parts=st.lists(fragments, max_size=14))
 def test_what_a_strict_reading_of_the_standard_library_refuses_is_refused(parts: list[bytes]) -> None:
     raw = b"".join(parts)
@@ -165,7 +165,7 @@ def test_what_a_strict_reading_of_the_standard_library_refuses_is_refused(parts:
     assert anything.read(raw) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(value=st.dictionaries(texts, values, min_size=1, max_size=3), data=st.data())
 def test_a_key_repeated_at_any_depth_is_refused(value: dict[str, object], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(value)))

@@ -31,7 +31,7 @@ def file(*lines: str, events: int = 1) -> bytes:
         ["SUMMARY:no beginning"],
     ],
 )
-def test_an_event_that_can_not_be_an_absence_is_refused_with_a_reason(lines):
+def test_an_event_that_can_not_be_an_absence_is_refused_with_a_reason(lines: list[str]) -> None:
     with pytest.raises(Refused):
         days_off(file(*lines))
 
@@ -46,11 +46,11 @@ def test_an_event_that_can_not_be_an_absence_is_refused_with_a_reason(lines):
         ["DTSTART:20260101T000000", "DURATION:-P9D"],
     ],
 )
-def test_dates_and_times_of_different_kinds_in_one_event_are_read(lines):
+def test_dates_and_times_of_different_kinds_in_one_event_are_read(lines: list[str]) -> None:
     assert len(days_off(file(*lines))) == 1
 
 
-def test_a_file_with_too_many_events_is_refused():
+def test_a_file_with_too_many_events_is_refused() -> None:
     with pytest.raises(Refused, match="at most 500"):
         days_off(file("DTSTART;VALUE=DATE:20260101", events=MAX_EVENTS + 1))
 
@@ -58,6 +58,6 @@ def test_a_file_with_too_many_events_is_refused():
 @given(
     st.lists(st.text(max_size=40) | st.sampled_from(["BEGIN:VEVENT", "DTSTART:20260101", "END:VEVENT"]), max_size=20)
 )
-def test_any_text_is_read_or_refused(lines):
+def test_any_text_is_read_or_refused(lines: list[str]) -> None:
     with suppress(Refused):
         days_off("\r\n".join(["BEGIN:VCALENDAR", *lines, "END:VCALENDAR"]).encode(errors="replace"))

@@ -36,7 +36,7 @@ def test_a_returning_member_is_not_flooded() -> None:
     state = Turns()
     for _ in range(300):
         state = take_turn(state, {"ann": 1, "bob": 1}).after
-    got = []
+    got: list[str] = []
     for _ in range(9):
         turn = take_turn(state, pool)
         state, got = turn.after, [*got, turn.rep]

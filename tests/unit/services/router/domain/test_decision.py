@@ -1,6 +1,7 @@
 """Every inquiry gets one verdict, with reasons."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,25 +13,22 @@ from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
-from shared.domain.lead import Company, Consent, Contact
+from shared.domain.lead import Company, Contact
+from tests.kit import events
 from tests.kit.agreements import agreement
 
-NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+NOW = events.NINE
 AGREED = agreement()
 
 
-def inquiry(number: int = 1, **changes: object) -> InquiryReceived:
-    fields = {
-        "lead_id": "ld_1",
+def inquiry(number: int = 1, **changes: Any) -> InquiryReceived:
+    contact = Contact(email="jo@example.com", seniority="director")
+    ordinary: dict[str, Any] = {
         "inquiry_id": f"inq_{number}",
-        "source": "website",
-        "kind": "demo_request",
-        "accepted_at": NOW,
-        "contact": Contact(email="jo@example.com", seniority="director"),
+        "contact": contact,
         "company": Company(name="Example", employees=20),
-        "consent": Consent(basis="opt_in"),
     }
-    return InquiryReceived(**{**fields, **changes})  # type: ignore[arg-type]
+    return events.inquiry(**ordinary | changes)
 
 
 def decided(
@@ -100,7 +98,7 @@ def test_the_proof_of_a_rejection_ends_with_the_part_that_failed() -> None:
         ({"contact": Contact(email="s@example.com", seniority="student")}, "excluded: student"),
     ],
 )
-def test_an_inquiry_outside_the_definition_is_rejected_with_the_clause(changes: dict[str, object], reason: str) -> None:
+def test_an_inquiry_outside_the_definition_is_rejected_with_the_clause(changes: dict[str, Any], reason: str) -> None:
     verdict = decided(AGREED, inquiry(**changes))
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == reason

@@ -77,7 +77,7 @@ _inquiries = st.builds(
 
 
 @pytest.mark.parametrize("name", ["agreement_full.yaml", "agreement/deal.yaml"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(inquiry=_inquiries)
 def test_every_inquiry_is_decided_and_its_verdict_can_be_written(name: str, inquiry: InquiryReceived) -> None:
     agreed = agreement(name)

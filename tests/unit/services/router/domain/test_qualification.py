@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.router.domain.qualification import (
     Intent,
+    Judgement,
     ScorePart,
     checks,
     faded,
@@ -21,6 +23,7 @@ from shared.domain.agreement import Agreement, Exclusion, Mql, Route, ScoreRule
 from shared.domain.conditions import Condition, SignalTest, facts_of
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact, Signal
+from tests.kit import events
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,7 +37,16 @@ SENIOR = ScoreRule(25, "decision maker", Condition("is", "contact.seniority", "d
 FREE = ScoreRule(-30, "free mailbox", Condition("is", "contact.email_kind", "free"))
 
 
-def agreement(*scoring: ScoreRule, half_life_s: int | None = HALF_LIFE_S, **more: object) -> Agreement:
+ANY_LEAD = Mql()
+
+
+def agreement(
+    *scoring: ScoreRule,
+    half_life_s: int | None = HALF_LIFE_S,
+    mql: Mql = ANY_LEAD,
+    routing: tuple[Route, ...] = (),
+    sql_needs: tuple[str, ...] = (),
+) -> Agreement:
     return Agreement(
         name="a",
         version=1,
@@ -49,21 +61,29 @@ def agreement(*scoring: ScoreRule, half_life_s: int | None = HALF_LIFE_S, **more
         ladders={},
         scoring=scoring or (DEMO, PRICING, SENIOR, FREE),
         half_life_s=half_life_s,
-        **{"mql": Mql(), "routing": (), **more},
+        mql=mql,
+        routing=routing,
+        sql_needs=sql_needs,
     )
 
 
-def inquiry(kind: str = "demo_request", *, ago: timedelta = timedelta(0), **more: object) -> InquiryReceived:
-    whole = {"contact": Contact(seniority="director"), "accepted_at": NOW - ago, **more}
-    return InquiryReceived(lead_id="l", inquiry_id="i", source="web", kind=kind, **whole)
+def inquiry(kind: str = "demo_request", *, ago: timedelta = timedelta(0), **more: Any) -> InquiryReceived:
+    ordinary: dict[str, Any] = {
+        "contact": Contact(seniority="director"),
+        "company": Company(),
+        "accepted_at": NOW - ago,
+    }
+    return events.inquiry(kind=kind, **ordinary | more)
 
 
-def judged(deal: Agreement, asked: InquiryReceived, remembered: tuple[Intent, ...] = (), at: datetime = NOW):
+def judged(
+    deal: Agreement, asked: InquiryReceived, remembered: tuple[Intent, ...] = (), at: datetime = NOW
+) -> Judgement:
     facts = {**facts_of(asked), "@at": at, "@signals": asked.signals}
     return judge(deal, asked, facts, remembered)
 
 
-def test_without_a_half_life_nothing_fades_and_nothing_is_remembered():
+def test_without_a_half_life_nothing_fades_and_nothing_is_remembered() -> None:
     asked = inquiry(ago=100 * DAY)
     judgement = judged(agreement(half_life_s=None), asked, (Intent("read the prices", 20, NOW),))
     assert (judgement.score, judgement.intents) == (65, ())
@@ -76,7 +96,9 @@ def test_without_a_half_life_nothing_fades_and_nothing_is_remembered():
 
 
 @pytest.mark.parametrize(("days", "points", "score"), [(0, 40.0, 65), (7, 28.3, 53), (14, 20.0, 45), (28, 10.0, 35)])
-def test_points_for_what_was_done_halve_with_every_half_life_and_others_stay(days, points, score):
+def test_points_for_what_was_done_halve_with_every_half_life_and_others_stay(
+    days: int, points: float, score: int
+) -> None:
     asked = inquiry(ago=days * DAY)
     judgement = judged(agreement(), asked)
     assert judgement.score == score
@@ -86,7 +108,7 @@ def test_points_for_what_was_done_halve_with_every_half_life_and_others_stay(day
     )
 
 
-def test_a_signal_counts_from_its_own_instant_and_the_newest_of_them():
+def test_a_signal_counts_from_its_own_instant_and_the_newest_of_them() -> None:
     signals = tuple(Signal(kind="page_view", at=NOW - days * DAY, path="/pricing") for days in (28, 14, 50))
     judgement = judged(agreement(PRICING), inquiry(signals=signals))
     assert judgement.parts == (ScorePart("read the prices", 10.0, 20, NOW - 14 * DAY),)
@@ -97,13 +119,15 @@ def test_a_signal_counts_from_its_own_instant_and_the_newest_of_them():
     ("occurred_days_ago", "counts_from"),
     [(None, NOW - 2 * DAY), (5, NOW - 5 * DAY), (1, NOW - 2 * DAY)],
 )
-def test_an_inquiry_counts_from_when_it_happened_and_never_later_than_it_was_accepted(occurred_days_ago, counts_from):
+def test_an_inquiry_counts_from_when_it_happened_and_never_later_than_it_was_accepted(
+    occurred_days_ago: int | None, counts_from: datetime
+) -> None:
     occurred_at = NOW - occurred_days_ago * DAY if occurred_days_ago is not None else None
     judgement = judged(agreement(DEMO), inquiry(ago=2 * DAY, occurred_at=occurred_at))
     assert judgement.parts[0].at == counts_from
 
 
-def test_half_a_point_is_rounded_up_at_the_end_of_the_sum():
+def test_half_a_point_is_rounded_up_at_the_end_of_the_sum() -> None:
     one, other = replace(DEMO, add=1, reason="one"), replace(DEMO, add=2, reason="other")
     assert judged(agreement(one), inquiry(ago=14 * DAY)).score == 1
     assert judged(agreement(one, other), inquiry(ago=14 * DAY)).score == 2
@@ -111,7 +135,7 @@ def test_half_a_point_is_rounded_up_at_the_end_of_the_sum():
     assert judged(agreement(replace(one, add=-3)), inquiry(ago=14 * DAY)).score == -1
 
 
-def test_what_an_earlier_inquiry_showed_counts_faded_in_the_order_of_the_rules():
+def test_what_an_earlier_inquiry_showed_counts_faded_in_the_order_of_the_rules() -> None:
     first = judged(agreement(), inquiry(ago=14 * DAY), at=NOW - 14 * DAY)
     assert first.intents == (Intent("asked for a demo", 40, NOW - 14 * DAY),)
     later = judged(agreement(), inquiry("newsletter"), first.intents)
@@ -121,7 +145,7 @@ def test_what_an_earlier_inquiry_showed_counts_faded_in_the_order_of_the_rules()
     assert later.intents == first.intents
 
 
-def test_a_rule_that_matches_again_counts_once_from_the_newest_instant():
+def test_a_rule_that_matches_again_counts_once_from_the_newest_instant() -> None:
     remembered = (Intent("asked for a demo", 40, NOW - 14 * DAY),)
     again = judged(agreement(DEMO), inquiry(), remembered)
     assert (again.score, again.intents) == (40, (Intent("asked for a demo", 40, NOW),))
@@ -130,7 +154,7 @@ def test_a_rule_that_matches_again_counts_once_from_the_newest_instant():
     assert late.parts == (ScorePart("asked for a demo", 20.0, 40, NOW - 14 * DAY),)
 
 
-def test_the_points_are_those_of_the_rule_as_it_is_now_and_without_a_rule_there_are_none():
+def test_the_points_are_those_of_the_rule_as_it_is_now_and_without_a_rule_there_are_none() -> None:
     remembered = (Intent("asked for a demo", 40, NOW), Intent("gone", 99, NOW), Intent("decision maker", 99, NOW))
     judgement = judged(
         agreement(replace(DEMO, add=10), SENIOR), inquiry("newsletter", contact=Contact(phone="+3225")), remembered
@@ -139,7 +163,7 @@ def test_the_points_are_those_of_the_rule_as_it_is_now_and_without_a_rule_there_
     assert set(judgement.intents) == {Intent("asked for a demo", 10, NOW), *remembered[1:]}
 
 
-def test_two_rules_with_one_reason_do_not_count_the_same_memory_twice():
+def test_two_rules_with_one_reason_do_not_count_the_same_memory_twice() -> None:
     twin = replace(DEMO, when=Condition("is", "inquiry.kind", "trial"))
     remembered = (Intent("asked for a demo", 40, NOW),)
     assert judged(agreement(DEMO, twin), inquiry("newsletter"), remembered).score == 40
@@ -147,7 +171,7 @@ def test_two_rules_with_one_reason_do_not_count_the_same_memory_twice():
     assert judged(agreement(twin, DEMO), inquiry(), remembered).score == 40
 
 
-def test_what_has_faded_below_half_a_point_is_forgotten():
+def test_what_has_faded_below_half_a_point_is_forgotten() -> None:
     half_lives = 40 / 2**6, 40 / 2**7
     assert half_lives == (0.625, 0.3125)
     kept, gone = (Intent("asked for a demo", 40, NOW - 14 * n * DAY) for n in (6, 7))
@@ -158,7 +182,7 @@ def test_what_has_faded_below_half_a_point_is_forgotten():
     assert judged(agreement(DEMO), inquiry("newsletter"), (negative,)).intents == ()
 
 
-def test_at_most_fifty_intents_are_remembered_the_newest_of_each_reason():
+def test_at_most_fifty_intents_are_remembered_the_newest_of_each_reason() -> None:
     many = tuple(Intent(f"r{n:02}", 1000, NOW - n * DAY) for n in range(60))
     older = tuple(Intent(f"r{n:02}", 1000, NOW - 70 * DAY) for n in range(60))
     assert judged(agreement(DEMO), inquiry("newsletter"), older + many).intents == many[:50]
@@ -177,7 +201,7 @@ INTENTS = st.lists(
 
 
 @given(INTENTS, st.booleans(), st.integers(0, 60))
-def test_the_parts_say_what_the_score_is(remembered, asks, days):
+def test_the_parts_say_what_the_score_is(remembered: tuple[Intent, ...], asks: bool, days: int) -> None:
     judgement = judged(agreement(), inquiry("demo_request" if asks else "newsletter", ago=days * DAY), remembered)
     assert abs(sum(part.points for part in judgement.parts) - judgement.score) <= 0.5 + 0.05 * len(judgement.parts)
     assert judgement.reasons == tuple(part.reason for part in judgement.parts)
@@ -187,13 +211,13 @@ def test_the_parts_say_what_the_score_is(remembered, asks, days):
     assert set(again.intents) == set(judgement.intents)
 
 
-def test_nothing_is_worth_more_than_at_first():
+def test_nothing_is_worth_more_than_at_first() -> None:
     assert faded(40, -5, 10) == 40
     assert faded(40, 10, 10) == 20
     assert faded(-40, 20, 10) == -10
 
 
-def test_a_score_is_tried_with_what_is_remembered():
+def test_a_score_is_tried_with_what_is_remembered() -> None:
     deal = agreement(DEMO, mql=Mql(score_at_least=30))
     asked, remembered = inquiry("newsletter"), (Intent("asked for a demo", 40, NOW),)
     facts = {**facts_of(asked), "@at": NOW}
@@ -212,7 +236,7 @@ DEFINITION = Mql(
     fit=Condition(">=", "company.employees", 50),
     score_at_least=40,
 )
-GOOD = {
+GOOD: dict[str, Any] = {
     "contact": Contact(email="jo@acme.example"),
     "company": Company(employees=80),
     "consent": Consent(basis="opt_in"),
@@ -230,7 +254,7 @@ GOOD = {
         ({"kind": "newsletter"}, "score: 0 points, the agreement asks for 40", 5),
     ],
 )
-def test_every_refusal_says_why_and_ends_the_trial(changed, reason, tried):
+def test_every_refusal_says_why_and_ends_the_trial(changed: dict[str, Any], reason: str, tried: int) -> None:
     deal, asked = agreement(DEMO, mql=DEFINITION), msgspec.structs.replace(inquiry(**GOOD), **changed)
     judgement = judged(deal, asked)
     assert (judgement.reason, judgement.qualified) == (reason, not changed)
@@ -246,7 +270,7 @@ ROUTING = (
 )
 
 
-def test_the_routes_that_hold_come_in_order():
+def test_the_routes_that_hold_come_in_order() -> None:
     deal = agreement(routing=ROUTING)
     assert [rule.name for rule in routes(deal, {})] == ["everyone else"]
     assert [rule.name for rule in routes(deal, {"@account": "owned", "@lead": "owned"})] == [
@@ -256,7 +280,7 @@ def test_the_routes_that_hold_come_in_order():
     ]
 
 
-def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over():
+def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over() -> None:
     deal, facts = agreement(routing=ROUTING), {"@account": "owned", "company.employees": 5000}
     tried = rules_tried(deal, facts, "large")
     assert [(check.part, check.passed) for check in tried] == [("known account", True), ("large", True)]
@@ -269,7 +293,7 @@ def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over():
     ]
 
 
-def test_it_is_said_what_a_rep_still_has_to_confirm():
+def test_it_is_said_what_a_rep_still_has_to_confirm() -> None:
     deal = agreement(sql_needs=("authority", "need", "timeline"))
     assert deal.unconfirmed(["timeline", "other", "authority"]) == ("need",)
     assert deal.unconfirmed(deal.sql_needs) == ()

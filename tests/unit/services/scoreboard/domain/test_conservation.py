@@ -12,7 +12,7 @@ from services.scoreboard.domain.conservation import conserve
 from services.scoreboard.domain.counters import ALL, difference
 from services.scoreboard.domain.inquiries import InquiryRow, accept, counts_for, decide, inquiry_in, quarantine, receive
 from shared.domain.events import InquiryReceived, RecordQuarantined
-from tests.unit.services.scoreboard.facts import (
+from tests.kit.events import (
     after,
     assigned,
     inquiry,

@@ -10,7 +10,7 @@ import pytest
 from services.scoreboard.domain.counters import ALL
 from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, join, settle
 from shared.domain.events import ActivityRecorded
-from tests.unit.services.scoreboard.facts import activity, after, assigned, merged, parked, reassigned, rejected
+from tests.kit.events import activity, after, assigned, merged, parked, reassigned, rejected
 
 LEAD = LeadRow(lead_id="ld_1")
 

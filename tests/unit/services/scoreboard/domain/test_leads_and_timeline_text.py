@@ -12,7 +12,7 @@ from services.scoreboard.domain.leads import LeadRow, act, inquire, settle
 from services.scoreboard.domain.timeline_text import SENTENCES, describe
 from shared.domain.events import TYPES, Event
 from shared.domain.lead import Contact
-from tests.unit.services.scoreboard.facts import (
+from tests.kit.events import (
     activity,
     after,
     assigned,

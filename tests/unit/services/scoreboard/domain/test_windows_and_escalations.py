@@ -4,7 +4,7 @@ from typing import Any
 
 from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run
 from shared.domain.events import BreachRetracted, WindowCancelled, WindowWarned
-from tests.unit.services.scoreboard.facts import acknowledged, after, breached, closed, met, opened, raised
+from tests.kit.events import acknowledged, after, breached, closed, met, opened, raised
 
 
 def window(*events: Any) -> WindowRow:

@@ -107,7 +107,7 @@ def run(
     return monitor, every
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_window_is_breached_exactly_when_no_answer_was_accepted_in_time(data: st.DataObject) -> None:
     monitor, facts = run(data, KINDS)
@@ -118,7 +118,7 @@ def test_a_window_is_breached_exactly_when_no_answer_was_accepted_in_time(data: 
     assert monitor.case.window.look_at is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_rejection_in_time_is_never_followed_by_a_breach(data: st.DataObject) -> None:
     monitor, facts = run(data, (*KINDS, "rejected"))
@@ -129,7 +129,7 @@ def test_a_rejection_in_time_is_never_followed_by_a_breach(data: st.DataObject) 
     assert sum(monitor.count(kind) for kind in (WindowMet, WindowBreached, WindowCancelled)) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_levels_fire_once_and_in_order_and_never_after_an_answer(data: st.DataObject) -> None:
     monitor, facts = run(data, KINDS)
@@ -140,7 +140,7 @@ def test_levels_fire_once_and_in_order_and_never_after_an_answer(data: st.DataOb
     assert bool(answers) or len(due) == 5
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_count_is_met_exactly_when_so_many_were_accepted_in_time(data: st.DataObject) -> None:
     monitor, facts = run(data, ("call", "email", "note"), window(deal=agreement(ATTEMPTS)))
@@ -158,7 +158,7 @@ def test_a_count_is_met_exactly_when_so_many_were_accepted_in_time(data: st.Data
     assert all(instant + window().tolerance <= complete for instant in due)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_listed_meeting_in_time_is_never_followed_by_a_breach(data: st.DataObject) -> None:
     watched = msgspec.structs.replace(window(deal=agreement(ATTEMPTS)), kinds=("call", "meeting"))
@@ -169,7 +169,7 @@ def test_a_listed_meeting_in_time_is_never_followed_by_a_breach(data: st.DataObj
     assert sum(monitor.count(kind) for kind in (WindowMet, WindowBreached)) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), st.lists(st.integers(-2000, 2000), max_size=3))
 def test_an_earlier_inquiry_that_turns_up_late_counts_as_if_it_had_come_first(
     data: st.DataObject, inquiries: list[int]

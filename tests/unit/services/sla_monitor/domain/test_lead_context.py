@@ -35,7 +35,7 @@ def test_an_assignment_keeps_the_promise_of_triage_and_no_other() -> None:
     found.open(waiting(), agreement())
     found.apply_assignment(assigned(assigned_at=at(20)))
     assert [state for _, state, _ in states(found)] == ["open", "met"]
-    assert found.windows("ld_1")[1].met_by == "as_1"
+    assert found.windows("ld_1")[1].met_by == "as_ld_1"
 
 
 def test_an_assignment_behind_the_wait_in_the_log_is_no_older_than_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 from shared.bus.embedded.group import EmbeddedMember, Group
 from shared.domain.errors import Unavailable
 from shared.ports import Record, Span, TopicPartition
+from tests.kit.services import from_start
 
 TOPICS = ("inquiries", "activities")
 
@@ -16,15 +17,11 @@ class Owner(EmbeddedMember):
 
     def __init__(self, group: Group, topics: Sequence[str] = TOPICS) -> None:
         self.places: list[TopicPartition] = []
-        super().__init__(group, topics, from_the_start, nothing, lambda _: Span(0, 0, "log"))
+        super().__init__(group, topics, from_start, nothing, lambda _: Span(0, 0, "log"))
 
     def own(self, topic_partitions: Sequence[TopicPartition]) -> None:
         self.places = list(topic_partitions)
         super().own(topic_partitions)
-
-
-async def from_the_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-    return dict.fromkeys(topic_partitions, 0)
 
 
 async def nothing(_spans: Sequence[tuple[TopicPartition, Span]], _most: int) -> list[Record]:
@@ -80,7 +77,7 @@ async def test_records_that_were_being_read_when_their_place_was_lost_are_not_gi
         group.leave(member)
         return a_log_of(3)
 
-    member = EmbeddedMember(group, LEADS, from_the_start, read, lambda _: Span(0, 3, "log"))
+    member = EmbeddedMember(group, LEADS, from_start, read, lambda _: Span(0, 3, "log"))
     Owner(group, LEADS)
     assert list(await member.poll(max_records=10, wait_s=0)) == []
 
@@ -119,6 +116,6 @@ async def test_a_rewind_while_reading_drops_what_was_read() -> None:
             await member.rewind()
         return a_log_of(3)
 
-    member = EmbeddedMember(group, LEADS, from_the_start, read, lambda _: Span(0, 3, "log"))
+    member = EmbeddedMember(group, LEADS, from_start, read, lambda _: Span(0, 3, "log"))
     assert list(await member.poll(max_records=10, wait_s=0)) == []
     assert [record.offset for record in await member.poll(max_records=10, wait_s=1)] == [0, 1, 2]

@@ -1,0 +1,213 @@
+"""One builder per event type, with ordinary values: a test names only what it is about.
+
+`changes` are fields of the event; an unknown one is refused.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.bus.envelope import Envelope, Received, decode, encode, event_id
+from shared.domain.events import (
+    ActivityRecorded,
+    AgreementRef,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationRaised,
+    Event,
+    InquiryReceived,
+    LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadReassigned,
+    LeadRejected,
+    MoveRequested,
+    RecordQuarantined,
+    RepRef,
+    WatermarkAdvanced,
+    WindowBreached,
+    WindowMet,
+    WindowOpened,
+)
+from shared.domain.lead import Company, Consent, Contact
+from shared.ports import Record
+
+NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+AGREEMENT = AgreementRef("emea-inbound", 3, "sha256:" + "a" * 64)
+PERSON = Contact(email="jo@example.com", first_name="Jo", last_name="Peeters", job_title="Head of IT")
+COMPANY = Company(name="Example NV", domain="example.com")
+
+
+def after(minutes: float) -> datetime:
+    """So long after nine."""
+    return NINE + timedelta(minutes=minutes)
+
+
+def envelope(event: Event, at: datetime = NINE, *, source: str = "baton/test") -> Envelope:
+    """The event as its service publishes it at `at`; the same event always has the same id."""
+    return Envelope(event_id(event.TYPE, msgspec.json.encode(event)), source, at, event)
+
+
+def received(sent: Envelope, offset: int = 0) -> Received:
+    """The envelope as a handler gets it."""
+    message = encode(sent)
+    return decode(Record(message.topic, 0, offset, message.key, message.value, dict(message.headers)))
+
+
+def inquiry(lead: str = "ld_1", number: int = 1, **changes: Any) -> InquiryReceived:
+    ordinary = InquiryReceived(
+        lead_id=lead,
+        inquiry_id=f"{lead}_{number}",
+        source="website",
+        kind="demo_request",
+        accepted_at=NINE,
+        contact=PERSON,
+        company=COMPANY,
+        consent=Consent(basis="opt_in"),
+        campaign="q4-demo",
+    )
+    return replace(ordinary, **changes)
+
+
+def activity(lead: str = "ld_1", kind: str = "call", **changes: Any) -> ActivityRecorded:
+    ordinary = ActivityRecorded(
+        lead_id=lead, activity_id=f"ac_{lead}", kind=kind, accepted_at=after(5), by="ann", outcome="connected"
+    )
+    return replace(ordinary, **changes)
+
+
+def watermark(upto: datetime, **changes: Any) -> WatermarkAdvanced:
+    return replace(WatermarkAdvanced(lead_id="", instance="ingest-1", upto=upto), **changes)
+
+
+def assigned(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadAssigned:
+    ordinary = LeadAssigned(
+        lead_id=lead,
+        lead_version=1,
+        assignment_id=f"as_{lead}",
+        generation=1,
+        inquiry_id=f"{lead}_{number}",
+        rep=RepRef("ann", "ann@acme.example"),
+        previous_rep=None,
+        pool="benelux",
+        rule="everyone else",
+        assigned_at=after(0.1),
+        received_at=NINE,
+        respond_by=after(15),
+        stage="mql",
+        score=65,
+        reasons=("asked for a demo", "decision maker"),
+        contact=PERSON,
+        company=COMPANY,
+        campaign="q4-demo",
+        channel=None,
+        agreement=AGREEMENT,
+    )
+    return replace(ordinary, **changes)
+
+
+def reassigned(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadReassigned:
+    moved = {"lead_version": 2, "generation": 2, "rep": RepRef("bob", "bob@acme.example"), "previous_rep": "ann"}
+    return LeadReassigned(**msgspec.structs.asdict(assigned(lead, number, **moved | changes)))
+
+
+def parked(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadParked:
+    return LeadParked(**_decided(lead, number) | {"queue": "triage"} | changes)
+
+
+def rejected(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadRejected:
+    return LeadRejected(**_decided(lead, number) | {"reason": "student", "stage": "inquiry"} | changes)
+
+
+def merged(lead: str = "ld_1", number: int = 2, **changes: Any) -> LeadMerged:
+    return LeadMerged(**_decided(lead, number) | {"reason": "same_lead", "rep": "ann", "lead_version": 2} | changes)
+
+
+def opened(lead: str = "ld_1", **changes: Any) -> WindowOpened:
+    return WindowOpened(**_window(lead) | changes)
+
+
+def met(lead: str = "ld_1", **changes: Any) -> WindowMet:
+    return WindowMet(**_window(lead) | {"at": after(5), "met_by": f"ac_{lead}"} | changes)
+
+
+def breached(lead: str = "ld_1", **changes: Any) -> WindowBreached:
+    ended = {"at": after(15), "breach_id": f"br_{lead}", "fault": "rep", "detected_at": after(16)}
+    return WindowBreached(**_window(lead) | ended | changes)
+
+
+def raised(lead: str = "ld_1", **changes: Any) -> EscalationRaised:
+    told = {"told": ("rep", "manager"), "page": False, "due_at": after(15), "agreement": AGREEMENT}
+    return EscalationRaised(**_escalation(lead) | told | changes)
+
+
+def acknowledged(lead: str = "ld_1", **changes: Any) -> EscalationAcknowledged:
+    return EscalationAcknowledged(**_escalation(lead) | {"at": after(20), "by": "mia", "until": after(50)} | changes)
+
+
+def closed(lead: str = "ld_1", **changes: Any) -> EscalationClosed:
+    return EscalationClosed(**_escalation(lead) | {"at": after(30), "reason": "answered"} | changes)
+
+
+def move_requested(lead: str = "ld_1", **changes: Any) -> MoveRequested:
+    ordinary = MoveRequested(
+        lead_id=lead, window_id=f"wi_{lead}", owner="ann", generation=1, within="pool", at=after(30)
+    )
+    return replace(ordinary, **changes)
+
+
+def quarantined(service: str = "router", origin: str = "baton.inquiries.v1/3/17", **changes: Any) -> RecordQuarantined:
+    ordinary = RecordQuarantined(
+        lead_id="ld_1",
+        quarantine_id=f"qu_{service}_{origin}",
+        service=service,
+        origin=origin,
+        code="Refused",
+        detail="the record does not read as an event",
+        at=after(0.2),
+        body=b"{",
+        record_type=InquiryReceived.TYPE,
+    )
+    return replace(ordinary, **changes)
+
+
+def _decided(lead: str, number: int) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "lead_version": 1,
+        "inquiry_id": f"{lead}_{number}",
+        "decided_at": after(0.1),
+        "reason": "nobody_available",
+        "stage": "mql",
+        "score": 65,
+        "agreement": AGREEMENT,
+    }
+
+
+def _window(lead: str) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "window_id": f"wi_{lead}",
+        "promise": "first_response",
+        "side": "sales",
+        "owner": "ann",
+        "generation": 1,
+        "at": after(0.1),
+        "due_at": after(15),
+        "agreement": AGREEMENT,
+    }
+
+
+def _escalation(lead: str) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "escalation_id": f"es_{lead}",
+        "window_id": f"wi_{lead}",
+        "promise": "first_response",
+        "owner": "ann",
+        "generation": 1,
+        "level": 2,
+        "at": after(15),
+    }

@@ -1,0 +1,38 @@
+"""Waiting for what becomes true by itself."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
+    """Return once it holds; for tests without an event loop."""
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, f"not so within {within_s} s"
+        time.sleep(0.1)
+
+
+async def until(holds: Callable[[], Awaitable[bool]] | Callable[[], bool], within_s: float = 20) -> None:
+    """Return once it holds."""
+    async with asyncio.timeout(within_s):
+        while True:
+            found = holds()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def until_right(look: Callable[[], Awaitable[str | None]], within_s: float = 30) -> None:
+    """Return once `look` finds nothing wrong (None); fail with what it last found wrong."""
+    wrong: str | None = "never looked"
+
+    async def right() -> bool:
+        nonlocal wrong
+        wrong = await look()
+        return wrong is None
+
+    try:
+        await until(right, within_s)
+    except TimeoutError:
+        raise AssertionError(wrong) from None
