@@ -1,7 +1,7 @@
-"""Settings from the environment: read once at start, checked, and never looked up again.
+"""Settings from the environment, read and validated once at startup.
 
 Every field `x` of a settings model is read from `BATON_X`, or from the file that `BATON_X_FILE` names (for secrets).
-A `BATON_` variable that nobody reads is an error that names the nearest one.
+A `BATON_` variable that nothing reads is an error that names the nearest setting.
 """
 
 import difflib
@@ -19,7 +19,7 @@ SERVICES = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
 
 
 class Retention(NamedTuple):
-    """How many published events are retained at most, and for how long."""
+    """The maximum number of published events to retain, and for how long."""
 
     rows: int
     seconds: int
@@ -29,7 +29,7 @@ DEFAULT_RETENTION = Retention(rows=200_000, seconds=3 * 24 * 3600)
 
 
 class SettingsModel(pydantic.BaseModel):
-    """A group of settings. Values are checked and cannot change after start; secrets are `SecretStr`."""
+    """A group of settings. Values are validated and immutable; secrets are `SecretStr`."""
 
     PREFIX: ClassVar[str] = "BATON_"
 
@@ -37,101 +37,104 @@ class SettingsModel(pydantic.BaseModel):
 
 
 class Settings(SettingsModel):
-    """What every service reads."""
+    """Settings of every service."""
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on; anything but loopback asks for keys on pages too."
+        "127.0.0.1", description="Address to listen on. On any other than a loopback address, pages require a key too."
     )
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
-    data: Path = Field(Path("data"), description="Folder for spool, embedded log, SQLite database and made-up keys.")
-    agreement: Path = Field(Path("deploy/agreement.example.yaml"), description="The agreement file.")
-    sources: Path | None = Field(None, description="File with the sources that may post to /v1/sources/.")
-    admin_key: SecretStr | None = Field(
-        None, description="A key that carries every scope; at least 16 characters, 8 of them different."
+    data: Path = Field(
+        Path("data"), description="Folder for the spool, embedded log, SQLite database and generated keys."
     )
-    keys: Path | None = Field(None, description="File with the digests of further keys, made by './baton keys create'.")
+    agreement: Path = Field(Path("deploy/agreement.example.yaml"), description="The agreement file.")
+    sources: Path | None = Field(None, description="File that lists the sources that may post to /v1/sources/.")
+    admin_key: SecretStr | None = Field(
+        None, description="A key with every scope; at least 16 characters, 8 of them different."
+    )
+    keys: Path | None = Field(
+        None, description="File with the digests of additional keys, created by './baton keys create'."
+    )
     identity_key: SecretStr | None = Field(
-        None, description="Secret from which lead ids are derived; the same for all ingest replicas, forever."
+        None,
+        description="Secret from which lead ids are computed. The same for all ingest replicas, forever.",
     )
     database_url: SecretStr | None = Field(
-        None, description="postgresql+asyncpg:// URL; without it, SQLite in the data folder."
+        None, description="postgresql+asyncpg:// URL. If unset, SQLite in the data folder."
     )
     kafka: str | None = Field(
-        None, description="Kafka bootstrap servers; without it, the embedded log in the data folder."
+        None, description="Kafka bootstrap servers. If unset, the embedded log in the data folder."
     )
-    kafka_username: str | None = Field(None, description="User to log in to Kafka as (SASL); none without it.")
-    kafka_password: SecretStr | None = Field(None, description="That user's password.")
+    kafka_username: str | None = Field(None, description="User for the Kafka login (SASL). If unset, no login.")
+    kafka_password: SecretStr | None = Field(None, description="Password of that user.")
     kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "PLAIN", description="How the user logs in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+        "PLAIN", description="SASL mechanism of the Kafka login."
     )
-    kafka_tls: bool = Field(False, description="Whether connections to Kafka are encrypted (TLS).")
-    kafka_ca: Path | None = Field(
-        None, description="File with the certificates that Kafka's is checked against; without it, the system's."
-    )
+    kafka_tls: bool = Field(False, description="Whether to encrypt connections to Kafka (TLS).")
+    kafka_ca: Path | None = Field(None, description="File with the CA certificates for Kafka. If unset, the system's.")
     kafka_replication: int | None = Field(
-        None, ge=1, description="Copies of each topic, instead of deploy/kafka/topics.yaml's."
+        None, ge=1, description="Replication factor of the topics. If unset, as in deploy/kafka/topics.yaml."
     )
     kafka_session_s: float = Field(
         10.0,
         ge=1,
         le=300,
-        description="Seconds without a word from a process after which its partitions are given away; after a crash "
-        "they wait as long.",
+        description="Kafka session timeout in seconds. After a crash, the partitions of a process are reassigned after "
+        "this time.",
     )
     public_url: str | None = Field(
-        None, description="The address that browsers and CRMs use, when a proxy stands before us."
+        None, description="The address that browsers and CRMs use if there is a proxy in front."
     )
     pages_login: bool = Field(
         False,
-        description="Whether pages ask for a key on this machine too. Set it, or BATON_PUBLIC_URL, when a proxy is in "
-        "front.",
+        description="Whether pages require a key on this machine too. Set it, or BATON_PUBLIC_URL, if there is a proxy "
+        "in front.",
     )
     allow_loopback_endpoints: bool = Field(
-        False, description="Whether webhooks may go to this machine; on in 'make run'."
+        False, description="Whether webhooks may go to this machine; true in 'make run'."
     )
     inbox_days: int = Field(
         35,
         ge=32,
-        description="Days for which ids of handled events are kept, so that a repeat has no effect: longer than any "
-        "topic keeps its records, and than ingest knows a repeated request.",
+        description="Days to keep the ids of handled events, so that a duplicate has no effect. Longer than any topic "
+        "retains records and than ingest recognizes duplicates.",
     )
     resend_rows: int = Field(
         DEFAULT_RETENTION.rows,
         ge=0,
-        description="Published events that ingest (in each spool) and each other service (in its outbox) retain, to "
-        "send them again should the log lose them.",
+        description="Number of published events that ingest (in each spool) and each other service (in its outbox) "
+        "retain, to send them again if the log loses them.",
     )
     resend_s: int = Field(
-        DEFAULT_RETENTION.seconds, ge=0, description="Seconds for which published events are retained at most."
+        DEFAULT_RETENTION.seconds, ge=0, description="Maximum time in seconds to retain published events."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach us."""
+        """Whether only this machine can connect."""
         return self.host in ("127.0.0.1", "::1", "localhost")
 
     @property
     def pages_open(self) -> bool:
-        """Whether pages open without a login to people on this machine."""
+        """Whether people on this machine can open pages without a login."""
         return self.loopback and self.public_url is None and not self.pages_login
 
     @property
     def retention(self) -> Retention:
-        """How much of what is published can be sent again."""
+        """How many published events to retain for sending again."""
         return Retention(self.resend_rows, self.resend_s)
 
 
 Model = TypeVar("Model", bound=SettingsModel)
 
-# What Kubernetes and container links set for a Service or container whose name begins with "baton":
+# Variables that Kubernetes and container links set for a Service or container whose name starts with "baton":
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _LINK_NAME = re.compile(r"BATON(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _LINK_VALUE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
 
 
 def service_links(environ: Mapping[str, str]) -> list[str]:
-    """The `BATON_` variables that Kubernetes set for Services called `baton` or `baton-...`; none is a setting."""
+    """The `BATON_` variables that Kubernetes sets for Services called `baton` or `baton-...`; none is a setting."""
     return [name for name, value in environ.items() if _is_link(name, value)]
 
 
@@ -144,7 +147,7 @@ def _is_link(name: str, value: str) -> bool:
 
 
 def read(model: type[Model], environ: Mapping[str, str]) -> Model:
-    """The model filled from `environ`. Raises `Misconfigured` that names the variable and what it should be."""
+    """The model with values from `environ`. Raises `Misconfigured` with the variable and what is wrong with it."""
     links = service_links(environ)
     environ = {name: value for name, value in environ.items() if name not in links}
     values: dict[str, str] = {}
@@ -164,7 +167,7 @@ def read(model: type[Model], environ: Mapping[str, str]) -> Model:
 def refuse_unread(environ: Mapping[str, str]) -> None:
     """Raise `Misconfigured` for a `BATON_` variable that no settings model of this process reads.
 
-    A variable of a service that does not run in this process is left to that service.
+    Variables of a service that does not run in this process are not checked.
     """
     models = SettingsModel.__subclasses__()
     known = {model.PREFIX + field.upper() for model in models for field in model.model_fields}

@@ -1,4 +1,4 @@
-"""What can be set about deliveries."""
+"""Settings of delivery."""
 
 from pydantic import Field
 
@@ -10,6 +10,6 @@ class DeliverySettings(SettingsModel):
 
     PREFIX = "BATON_DELIVERY_"
 
-    per_endpoint: int = Field(4, ge=1, le=64, description="Requests under way to one subscription.")
-    in_flight: int = Field(256, ge=1, le=4096, description="Requests under way in all.")
-    keep_days: int = Field(30, ge=2, description="Days that events and their deliveries are kept.")
+    per_endpoint: int = Field(4, ge=1, le=64, description="Maximum requests in flight to one subscription.")
+    in_flight: int = Field(256, ge=1, le=4096, description="Maximum requests in flight in total.")
+    keep_days: int = Field(30, ge=2, description="Days to keep events and their deliveries.")

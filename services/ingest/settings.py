@@ -1,4 +1,4 @@
-"""What an operator may set about the way in."""
+"""Settings of ingest."""
 
 from pydantic import Field
 
@@ -14,12 +14,18 @@ class IngestSettings(SettingsModel):
         0.5,
         ge=0.05,
         le=1.0,
-        description="Seconds between two words on completeness; breaches are told that much later.",
+        description="Watermark interval in seconds. Breach detection lags by the same amount.",
     )
     spool_rows: int = Field(
-        2_000_000, ge=1, description="Most facts that wait while the log is away; past it senders get 503."
+        2_000_000,
+        ge=1,
+        description="Maximum number of facts to spool while the log is down. Beyond it, senders get 503.",
     )
     spool_bytes: int = Field(
-        8 * 1024**3, ge=1024**2, description="Most bytes that wait while the log is away; past it senders get 503."
+        8 * 1024**3,
+        ge=1024**2,
+        description="Maximum number of bytes to spool while the log is down. Beyond it, senders get 503.",
     )
-    free_bytes: int = Field(256 * 1024**2, ge=0, description="With less left on the disk, ingest is not ready.")
+    free_bytes: int = Field(
+        256 * 1024**2, ge=0, description="Minimum free disk space in bytes. Below it, ingest is not ready."
+    )

@@ -1,4 +1,4 @@
-"""What can be set about the router."""
+"""Settings of the router."""
 
 from pydantic import Field
 
@@ -13,6 +13,6 @@ class RouterSettings(SettingsModel):
     keep_days: int | None = Field(
         None,
         ge=90,
-        description="Days for which the record of what was heard and decided is kept, and the proofs of leads that "
-        "have ended; left out, for good. Simulations and proofs reach no further back.",
+        description="Days to keep the router's record, and the proofs of leads that have ended. If unset, forever. "
+        "Simulations and proofs reach no further back.",
     )

@@ -1,4 +1,4 @@
-"""What only the scoreboard reads from the environment: `BATON_SCOREBOARD_...`."""
+"""Settings of the scoreboard."""
 
 from zoneinfo import available_timezones
 
@@ -8,24 +8,24 @@ from shared.settings import SettingsModel
 
 
 class ScoreboardSettings(SettingsModel):
-    """How this scoreboard differs from what the agreement says."""
+    """Read from `BATON_SCOREBOARD_...`."""
 
     PREFIX = "BATON_SCOREBOARD_"
 
     timezone: str | None = pydantic.Field(
         default=None,
-        description="Where a day begins, as an IANA name such as Europe/Brussels; left out, the agreement's zone.",
+        description="Time zone of the daily figures, an IANA name such as Europe/Brussels. If unset, the agreement's.",
     )
 
     keep_days: int | None = pydantic.Field(
         default=None,
         ge=90,
-        description="Days for which the stories of leads that have ended are kept; left out, for good. Numbers stay.",
+        description="Days to keep the timelines of leads that have ended. If unset, forever. Figures are kept.",
     )
 
     @pydantic.field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in available_timezones():
-            raise ValueError(f"{name} is no time zone; give an IANA name such as Europe/Brussels")
+            raise ValueError(f"{name} is not a time zone; use an IANA name such as Europe/Brussels")
         return name

@@ -1,4 +1,4 @@
-"""What an operator may set about the monitor."""
+"""Settings of the monitor."""
 
 from pydantic import Field
 
@@ -14,10 +14,11 @@ class MonitorSettings(SettingsModel):
         2.0,
         ge=0,
         le=60,
-        description="Seconds before the start and after the deadline in which a follow-up counts: clocks differ.",
+        description="Tolerance for clock differences in seconds: a follow-up this long before the start or after the "
+        "deadline counts.",
     )
     keep_days: int | None = Field(
         None,
         ge=90,
-        description="Days for which facts and ended windows, escalations and holds are kept; left out, for good.",
+        description="Days to keep facts and ended windows, escalations and holds. If unset, forever.",
     )

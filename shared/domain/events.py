@@ -1,7 +1,7 @@
-"""Baton's vocabulary: every event that travels on the bus, with its type name and topic.
+"""All events on the bus, with their type names and topics.
 
-Names say what happened. Events are immutable and additive: a new meaning is a new type version. All instants are
-UTC. `TYPES` maps a type name to its struct and topic, and is the one place where they are listed.
+Names say what happened. Events are immutable and only gain fields; a changed meaning is a new version of the type. All
+instants are UTC. `TYPES` maps each type name to its struct and is the only list of types.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TOPICS = (INQUIRIES, ACTIVITIES, ASSIGNMENTS, ESCALATIONS, QUARANTINE)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What all events share: a type name, a home topic, and the lead (or source) that they are keyed by."""
+    """The base of all events: a type name, a topic, and the lead (or source) that is the record's key."""
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
@@ -32,7 +32,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgreementRef(msgspec.Struct, frozen=True):
-    """Which written agreement a decision was made under; `hash` is `sha256:` and the digest of its text."""
+    """The agreement under which a decision was made; `hash` is `sha256:` and the digest of its content."""
 
     name: str
     version: int
@@ -67,7 +67,7 @@ class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
 class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A fact from sales or the CRM about one lead, as accepted by ingest at `accepted_at`.
 
-    `sender` is the API key that chose `activity_id`; None when ingest made it, or for a record of an earlier release.
+    `sender` is the API key that chose `activity_id`; None if ingest generated it, or in records of an earlier release.
     """
 
     TYPE = "baton.activity.recorded.v1"
@@ -91,19 +91,19 @@ class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """What tells the fact from all others: senders may choose the same `activity_id`."""
+        """Identifies the fact: two senders may choose the same `activity_id`."""
         if self.sender is None:
             return self.activity_id
         return _JOINED.join((self.activity_id, self.sender, self.kind))
 
 
 class WatermarkAdvanced(Event, frozen=True, kw_only=True):
-    """One ingest instance's word, on every partition: all activities it accepted before `upto` are ahead of this
-    record.
+    """A marker that an ingest instance writes to every partition: all activities it accepted before `upto` are ahead of
+    this record.
 
     `lead_id` is empty: the record belongs to a partition, not to a lead. `state` is `running` or `left`. `inquiries` is
-    how many inquiries the instance has accepted, ever, and put on the log before this record; readers check their own
-    count against it.
+    the number of inquiries that the instance has ever accepted and published before this record; consumers compare it
+    with their own count.
     """
 
     TYPE = "baton.watermark.advanced.v1"
@@ -116,7 +116,7 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
 
 
 class RepRef(msgspec.Struct, frozen=True):
-    """A rep as events name them."""
+    """A rep in an event."""
 
     id: str
     email: str
@@ -125,8 +125,8 @@ class RepRef(msgspec.Struct, frozen=True):
 class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
-    `cycle` counts how often this person was judged to be a lead. `because` says why a lead changed hands or waited:
-    `missed`, `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before).
+    `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
+    `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before).
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -162,7 +162,7 @@ class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
 
 
 class LeadDecided(Event, frozen=True, kw_only=True):
-    """What the verdicts without a (new) owner share."""
+    """The base of verdicts without a new owner."""
 
     TOPIC = ASSIGNMENTS
 
@@ -176,7 +176,7 @@ class LeadDecided(Event, frozen=True, kw_only=True):
 
 
 class LeadParked(LeadDecided, frozen=True, kw_only=True):
-    """A good lead that nobody can take now; it waits in `queue`."""
+    """No rep can take this qualified lead now; it waits in `queue`."""
 
     TYPE = "baton.lead.parked.v1"
 
@@ -184,17 +184,17 @@ class LeadParked(LeadDecided, frozen=True, kw_only=True):
 
 
 class LeadRejected(LeadDecided, frozen=True, kw_only=True):
-    """The agreement does not count this inquiry as a lead for sales; `reason` says which clause."""
+    """The inquiry does not qualify under the agreement; `reason` names the clause."""
 
     TYPE = "baton.lead.rejected.v1"
 
 
 class LeadMerged(LeadDecided, frozen=True, kw_only=True):
-    """The inquiry joined a lead that we already have; its owner, if any, keeps it.
+    """The inquiry joined an existing lead. The owner, if any, does not change.
 
-    `into` is given when this id of the person ceases: the lead goes on under that other id, and nothing more is owed
-    under this one. `received_at` is given when the inquiry was accepted before all others that had been read: the lead
-    begins there, which may disprove a breach.
+    `into` is set when this id of the person ends: the lead continues under that other id, and nothing more is owed
+    under this one. `received_at` is set when the inquiry was accepted before all others read so far: the lead then
+    starts with it, which may disprove a breach.
     """
 
     TYPE = "baton.lead.merged.v1"
@@ -205,7 +205,7 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
 
 
 class AgreementActivated(Event, frozen=True, kw_only=True):
-    """A version of the agreement came into force; `lead_id` is the agreement's name, as the record's key."""
+    """A version of the agreement came into force; `lead_id` is the agreement's name."""
 
     TYPE = "baton.agreement.activated.v1"
     TOPIC = ASSIGNMENTS
@@ -218,7 +218,7 @@ class AgreementActivated(Event, frozen=True, kw_only=True):
 
 
 class WindowEvent(Event, frozen=True, kw_only=True):
-    """What events of one running promise share. `at` is the instant of the change, in event time."""
+    """The base of events about one window. `at` is the instant of the change, in event time."""
 
     TOPIC = ESCALATIONS
 
@@ -233,13 +233,13 @@ class WindowEvent(Event, frozen=True, kw_only=True):
 
 
 class WindowOpened(WindowEvent, frozen=True, kw_only=True):
-    """A promise began to run."""
+    """A promise started."""
 
     TYPE = "baton.window.opened.v1"
 
 
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
-    """The promise falls due soon and is still not kept."""
+    """The promise is due soon and not kept yet: a warning to the roles in `told` is due."""
 
     TYPE = "baton.window.warned.v1"
 
@@ -248,7 +248,7 @@ class WindowWarned(WindowEvent, frozen=True, kw_only=True):
 
 
 class WindowMet(WindowEvent, frozen=True, kw_only=True):
-    """The promise was kept, by the activity `met_by`, accepted at `at`."""
+    """The promise was kept by the activity `met_by`, accepted at `at`."""
 
     TYPE = "baton.window.met.v1"
 
@@ -256,7 +256,7 @@ class WindowMet(WindowEvent, frozen=True, kw_only=True):
 
 
 class WindowBreached(WindowEvent, frozen=True, kw_only=True):
-    """The promise was not kept in time. `fault` is `rep`, or `pipeline` when we handed the lead over too late."""
+    """The promise was not kept in time. `fault` is `rep`, or `pipeline` if Baton handed the lead over too late."""
 
     TYPE = "baton.window.breached.v1"
 
@@ -274,7 +274,7 @@ class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
 
 
 class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
-    """A breach was announced after an operator declared facts lost, and a fact that came back disproves it."""
+    """A fact that arrived after a breach was announced disproves it."""
 
     TYPE = "baton.breach.retracted.v1"
 
@@ -283,7 +283,7 @@ class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
 
 
 class EscalationEvent(Event, frozen=True, kw_only=True):
-    """What events of one escalation share; `at` is when it happened."""
+    """The base of events about one escalation; `at` is when it happened."""
 
     TOPIC = ESCALATIONS
 
@@ -297,7 +297,7 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
-    """A level of the ladder fired: `told` are roles told (`rep`, `manager`, `ops`), `page` whether to wake someone."""
+    """A level of the ladder fired: the roles in `told` are to be notified, and paged if `page` is true."""
 
     TYPE = "baton.escalation.raised.v1"
 
@@ -308,7 +308,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):
-    """Someone took the escalation on; it stays quiet until `until`."""
+    """Someone acknowledged the escalation; it stays quiet until `until`."""
 
     TYPE = "baton.escalation.acknowledged.v1"
 
@@ -325,7 +325,7 @@ class EscalationClosed(EscalationEvent, frozen=True, kw_only=True):
 
 
 class MoveRequested(Event, frozen=True, kw_only=True):
-    """The ladder asks the router to move the lead, if `generation` is still the current one."""
+    """The ladder asks the router to move the lead if `generation` is still the current one."""
 
     TYPE = "baton.move.requested.v1"
     TOPIC = ESCALATIONS
@@ -338,11 +338,11 @@ class MoveRequested(Event, frozen=True, kw_only=True):
 
 
 class RecordQuarantined(Event, frozen=True, kw_only=True):
-    """Bytes that could not be handled, kept with where they came from and why.
+    """Bytes that could not be processed, with their origin and the reason.
 
-    `lead_id` is the record's key, or the source's name when no lead is known. `inquiry_id` is given when the bytes
-    were an inquiry. `origin` is `source:NAME`, `TOPIC/PARTITION/OFFSET` or, for an event that the log would not take,
-    `outbox:SERVICE/EVENT`. Of too many bytes, `body` has the beginning and `body_bytes` their number.
+    `lead_id` is the record's key, or the source's name if no lead is known. `inquiry_id` is set if the bytes were an
+    inquiry. `origin` is `source:NAME`, `TOPIC/PARTITION/OFFSET` or, for an event that the log refused,
+    `outbox:SERVICE/EVENT`. If there are too many bytes, `body` has the beginning and `body_bytes` their number.
     """
 
     TYPE = "baton.record.quarantined.v1"
@@ -383,4 +383,4 @@ PUBLIC = tuple(
         name for name, kind in TYPES.items() if kind.TOPIC in (ASSIGNMENTS, ESCALATIONS) and name != MoveRequested.TYPE
     )
 )
-"""Types that subscribers hear, by webhook, by pull, and on the public topics."""
+"""Types that subscribers receive: by webhook, by pull, and on the public topics."""

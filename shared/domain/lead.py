@@ -1,7 +1,7 @@
-"""Who a lead is: the facts an inquiry carries, in the shapes of the wire.
+"""The contact, company and other facts of an inquiry, in the format of the events.
 
-These structs ignore unknown fields when decoded, because events may gain fields; doors that must refuse
-unknown fields use strict subclasses of them (`services.ingest.domain.intake`).
+Decoding ignores unknown fields, because events may gain fields. Ingest uses strict subclasses that refuse them
+(`services.ingest.domain.intake`).
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person. `email` and `phone` are normalised (lower case address, E.164) once accepted."""
+    """A person. Once accepted, `email` is in lower case and `phone` in E.164."""
 
     email: str | None = None
     phone: str | None = None
@@ -23,7 +23,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The organisation that the person writes for."""
+    """The person's organization."""
 
     name: str | None = None
     domain: str | None = None
@@ -33,7 +33,7 @@ class Company(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """On what ground we may speak to the person; `basis` is compared with the agreement's."""
+    """The legal basis for contacting the person; the agreement lists the accepted ones."""
 
     basis: str
     text: str | None = None
@@ -50,7 +50,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Touch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A marketing contact before the inquiry, for attribution."""
+    """An earlier marketing contact, for attribution."""
 
     at: datetime
     channel: str

@@ -1,4 +1,4 @@
-"""The reference of all events, the JSON Schema of each public one, and the AsyncAPI document, made from the structs."""
+"""The reference of all events, the JSON Schemas of public ones, and the AsyncAPI document, made from the structs."""
 
 import json
 import types
@@ -27,10 +27,10 @@ _WORDS = {
 
 ATTRIBUTES = {
     "ce_specversion": "`1.0`",
-    "ce_id": "the event's id, the same however often it is sent: drop an id that you have seen",
+    "ce_id": "the event's id, the same each time it is sent: ignore an id that you have handled",
     "ce_type": "the event's type, with its version",
-    "ce_source": "`baton/` and the service that says it",
-    "ce_subject": "the lead, as the key",
+    "ce_source": "`baton/` and the service that publishes it",
+    "ce_subject": "the lead, same as the key",
     "ce_time": "when it happened, RFC 3339 in UTC",
     "content-type": "`application/json`",
 }
@@ -40,18 +40,16 @@ def events_page() -> str:
     """`docs/events.md`."""
     parts = [
         "# Events",
-        "Everything that travels on the bus, made from `shared/domain/events.py` by `python -m "
-        "tests.architecture.generate`.",
+        "All events on the bus. Generated from the code by `python -m tests.architecture.generate`.",
         "A record's value is the event as JSON, its key the lead, and its headers are CloudEvents attributes (binary "
-        "mode). Webhooks and `GET /v1/events` carry the same event as one structured CloudEvent. Events only ever gain "
-        "fields: ignore what you don't know. A new meaning gets a new version of the type, so skip types that you "
-        "don't know as well.",
-        "Public events have a JSON Schema each, below `schemas/`; [asyncapi.yaml](asyncapi.yaml) describes the two "
-        "public topics. The others are between Baton's own services and may change with any release.",
+        "mode). Webhooks and `GET /v1/events` carry the same event as a structured CloudEvent. Events only gain "
+        "fields: ignore unknown fields. A changed meaning is a new version of the type: ignore unknown types too.",
+        "Each public event has a JSON Schema in `schemas/`; [asyncapi.yaml](asyncapi.yaml) describes the two public "
+        "topics. The other events are internal and may change with any release.",
         "## Headers",
         _table(["header", "value"], [[f"`{name}`", text] for name, text in ATTRIBUTES.items()]),
         "## All types",
-        _table(["type", "topic", "for", "says"], [_summary(kind) for kind in TYPES.values()]),
+        _table(["type", "topic", "for", "meaning"], [_summary(kind) for kind in TYPES.values()]),
     ]
     for topic in TOPICS:
         parts.append(f"## {topic}")
@@ -64,20 +62,20 @@ def events_page() -> str:
 
 
 def schemas() -> dict[str, str]:
-    """One JSON Schema (draft 7, which AsyncAPI takes) per public type, by type name."""
+    """One JSON Schema (draft 7, which AsyncAPI supports) per public type, by type name."""
     return {name: json.dumps(_schema(TYPES[name]), indent=2, ensure_ascii=False) + "\n" for name in PUBLIC}
 
 
 def asyncapi() -> str:
-    """`docs/asyncapi.yaml`: AsyncAPI 3.0 of the two public topics. Baton sends on both."""
+    """`docs/asyncapi.yaml`: AsyncAPI 3.0 for the two public topics. Baton sends on both."""
     document = {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Baton",
             "version": "1.0.0",
-            "description": "Who got which lead, and how the promises on it went. Records are keyed by lead, so the "
-            "events of one lead come in order on each topic. Delivery is at least once: drop a `ce_id` that you have "
-            "seen. The topics also carry records between Baton's own services: skip a `ce_type` that is not listed.",
+            "description": "Who got which lead, and how its promises went. Records are keyed by lead, so the events of "
+            "a lead are in order on each topic. Delivery is at least once: ignore a `ce_id` that you have handled. The "
+            "topics also carry internal records: ignore a `ce_type` that is not listed.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -85,12 +83,12 @@ def asyncapi() -> str:
         "operations": {f"send_{_channel(topic)}": _operation(topic) for topic in PUBLIC_TOPICS},
         "components": {"messages": {name: _message(TYPES[name]) for name in PUBLIC}},
     }
-    head = "# Made from shared/domain/events.py by `python -m tests.architecture.generate`.\n"
+    head = "# Generated from shared/domain/events.py by `python -m tests.architecture.generate`.\n"
     return head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def undocumented() -> list[str]:
-    """Fields of events and shapes that have no meaning written down."""
+    """Fields of events and shapes without a documented meaning."""
     structs: list[type[msgspec.Struct]] = [*TYPES.values(), *SHAPES]
     return [
         f"{s.__name__}.{f.name}" for s in structs for f in msgspec.structs.fields(s) if not meaning(s.__name__, f.name)
@@ -102,7 +100,7 @@ def _summary(kind: type[Event]) -> list[str]:
     return [
         f"[`{kind.TYPE}`](#{anchor})",
         f"`{kind.TOPIC}`",
-        "everyone" if kind.TYPE in PUBLIC else "Baton",
+        "everyone" if kind.TYPE in PUBLIC else "internal",
         _says(kind),
     ]
 

@@ -1,6 +1,4 @@
-"""Rewrites the generated reference: `python -m tests.architecture.generate`. A house test fails when a file is out of
-date.
-"""
+"""Writes the generated reference: `python -m tests.architecture.generate`. A test fails if a file is out of date."""
 
 import json
 from pathlib import Path
@@ -15,7 +13,7 @@ SCHEMAS = Path("docs/schemas")
 
 
 def generated() -> dict[Path, str]:
-    """Every generated file by its path from the root."""
+    """Every generated file, by its path from the root."""
     return {
         Path("docs/events.md"): events_page(),
         Path("docs/settings.md"): settings_page(),
@@ -33,7 +31,7 @@ def stale() -> list[Path]:
 
 
 def write() -> None:
-    """Write all, and remove what is stale."""
+    """Write all files and remove stale ones."""
     (ROOT / SCHEMAS).mkdir(parents=True, exist_ok=True)
     for path, text in generated().items():
         (ROOT / path).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The reference of all metrics, made from the list in `shared/metrics.py`."""
+"""The reference of all metrics, generated from the list in `shared/metrics.py`."""
 
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -30,8 +30,7 @@ def metrics_page() -> str:
         rows.append(f"| `{name}` | {metric._type} | {labels} | {metric._documentation} |")
     head = "| name | kind | labels | meaning |\n|---|---|---|---|\n"
     intro = (
-        "# Metrics\n\nWhat every service shows at `/metrics`, made from `shared/metrics.py` by "
-        "`python -m tests.architecture.generate`. A service shows those that it counts, and those of its Python "
-        "process.\n\n"
+        "# Metrics\n\nEach service serves at `/metrics` the metrics that it updates and those of its Python process. "
+        "Generated from `shared/metrics.py` by `python -m tests.architecture.generate`.\n\n"
     )
     return intro + head + "\n".join(rows) + "\n"

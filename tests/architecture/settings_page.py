@@ -1,4 +1,4 @@
-"""The reference of all settings, made from the models that read them."""
+"""The reference of all settings, generated from the models that read them."""
 
 import importlib
 import types
@@ -24,7 +24,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as an operator sees it."""
+    """A setting as shown on the page."""
 
     name: str
     type: str
@@ -46,7 +46,7 @@ def groups() -> dict[str, list[Setting]]:
 
 
 def names() -> set[str]:
-    """The name of every variable that something reads, with its `_FILE` variant."""
+    """The names of all settings and their `_FILE` variants."""
     bare = {setting.name for group in groups().values() for setting in group}
     return bare | {f"{name}_FILE" for name in bare}
 
@@ -55,10 +55,10 @@ def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
         "# Settings",
-        "Environment variables, made from the settings models by `python -m tests.architecture.generate`.",
-        "They are read once, at start. Each has a variant with `_FILE` behind its name that names a file to read the "
-        "value from; use it for secrets. A `BATON_` variable that nothing reads is an error at start that names the "
-        "nearest one, and so is a value that does not fit. An empty value counts as left out.",
+        "Settings are environment variables. Generated from the code by `python -m tests.architecture.generate`.",
+        "Baton reads settings once, at startup. To read a value from a file, for example a secret, append `_FILE` to "
+        "the name: `BATON_ADMIN_KEY_FILE=/run/secrets/admin`. An invalid value is an error at startup. So is an "
+        "unknown `BATON_` variable; the error suggests the nearest name. An empty value counts as unset.",
     ]
     for reader, settings in groups().items():
         parts += [

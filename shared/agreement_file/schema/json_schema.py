@@ -26,10 +26,10 @@ def json_schema() -> dict[str, Any]:
     definitions = made.pop("$defs") | _conditions() | {"FactType": _fact_type()}
     whole = {"$schema": _DRAFT, **made, "required": list(REQUIRED), "$defs": definitions}
     cleaned: dict[str, Any] = _cleaned(whole)
-    cleaned |= {"title": "Baton agreement", "description": "What marketing and sales have agreed."}
+    cleaned |= {"title": "Baton agreement", "description": "The agreement between marketing and sales."}
     for path in NOT_ENFORCED:
         if len(path) == 1:
-            cleaned["properties"][path[0]]["description"] = "Read and checked, but without effect yet."
+            cleaned["properties"][path[0]]["description"] = "Checked, but without effect yet."
     return cleaned
 
 
@@ -68,27 +68,27 @@ def _conditions() -> dict[str, Any]:
     condition = {"$ref": "#/$defs/Condition"}
     operators = list(dict.fromkeys(op for fitting in OPERATORS.values() for op in fitting))
     value = {"type": [*_SINGLE, "array"], "items": {"type": _SINGLE}}
-    matches = _object(dict.fromkeys(MATCHED, _TEXT), description="What the signal has to be of.")
+    matches = _object(dict.fromkeys(MATCHED, _TEXT), description="Conditions on the signal's path or content.")
     signal = {"signal": _TEXT, "matches": matches, "within": _LENGTH, "at_least": {"type": "integer", "minimum": 1}}
     kinds = [
         _object(
             {"field": _TEXT, "op": {"enum": operators}, "value": value},
             *("field", "op"),
-            description="A fact compared with a value.",
+            description="Compares a fact with a value.",
         ),
         *(
             _object(
                 {group: {"type": "array", "items": condition, "minItems": 1}},
                 group,
-                description=f"Holds when {group} of the conditions in it hold.",
+                description=f"True if {group} of its conditions are true.",
             )
             for group in GROUPS
         ),
-        _object(signal, "signal", description="Something that was done before, such as a page view."),
-        _object({"cel": _TEXT}, "cel", description="An expression in CEL that is true or false."),
+        _object(signal, "signal", description="Something the person did before, such as a page view."),
+        _object({"cel": _TEXT}, "cel", description="A CEL expression that is true or false."),
         *(_object({owner: {"enum": ["owned"]}}, owner, description="In routing only.") for owner in OWNERS),
     ]
-    return {"Condition": {"description": "When something holds.", "type": "object", "anyOf": kinds}}
+    return {"Condition": {"description": "A condition.", "type": "object", "anyOf": kinds}}
 
 
 def _fact_type() -> dict[str, Any]:
