@@ -36,6 +36,7 @@ from shared.settings import Retention
 from tests.adapters.test_runtime import Heard, inquiry, running
 from tests.kit.servers import SharedKafka
 from tests.kit.services import first_records
+from tests.kit.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -117,9 +118,11 @@ async def kafka(broker: SharedKafka) -> AsyncIterator[tuple[KafkaBus, AIOKafkaAd
 
 async def make_again(admin: AIOKafkaAdminClient, name: str) -> None:
     await admin.delete_topics([name])
-    async with asyncio.timeout(30):
-        while (await admin.create_topics([NewTopic(name, 3, 1)])).topic_errors[0][1]:
-            await asyncio.sleep(0.05)
+
+    async def made() -> bool:
+        return not (await admin.create_topics([NewTopic(name, 3, 1)])).topic_errors[0][1]
+
+    await until(made)
 
 
 def remove(log: Path) -> None:
@@ -243,10 +246,13 @@ async def test_published_events_can_be_sent_again_and_are_trimmed_by_number(
     start = SystemClock().now()
     async with database.begin() as tx:
         await outbox.announce(tx, tables, [inquiry(n) for n in range(10)])
+
+    async def trimmed() -> bool:
+        return await rows(database) <= 4
+
     async with running(relay):
         await first_records(embedded_bus, INQUIRIES, 10)
-        while await rows(database) > 4:
-            await asyncio.sleep(0.05)
+        await until(trimmed)
         async with database.begin() as tx:
             assert await outbox.send_again(tx, ["router"], topics=[INQUIRIES], since=start) == 4
         records = await first_records(embedded_bus, INQUIRIES, 14)

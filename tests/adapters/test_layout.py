@@ -10,8 +10,9 @@ import pytest
 
 from deploy.layout import Layout
 from deploy.local.process import ComponentError
-from tests.kit.layouts import ADMIN, KEY, environment, eventually, has_owner, post_lead
+from tests.kit.layouts import ADMIN, KEY, environment, has_owner, post_lead
 from tests.kit.servers import SharedPostgres, own_folder
+from tests.kit.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,8 +21,9 @@ from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresCluster
 from deploy.local.process import Process, end_marked
 from services.cli.doctor import examine
-from tests.kit.layouts import ADMIN, KEY, environment, eventually, has_owner, lead, post_lead
+from tests.kit.layouts import ADMIN, KEY, environment, has_owner, lead, post_lead
 from tests.kit.servers import own_folder
+from tests.kit.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 

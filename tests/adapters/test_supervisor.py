@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.local.process import Process
 from deploy.local.supervisor import Supervisor
-from tests.kit.layouts import eventually
+from tests.kit.waiting import eventually
 
 
 class Shell:

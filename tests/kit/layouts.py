@@ -1,8 +1,6 @@
-"""What tests of whole layouts share: a lead, a key, and waiting for what comes true by itself."""
+"""What tests of whole layouts share: a lead and a key."""
 
 import os
-import time
-from collections.abc import Callable
 
 import httpx
 
@@ -18,13 +16,6 @@ def lead(email: str) -> dict[str, object]:
         "company": {"name": "Example NV", "employees": 120},
         "consent": {"basis": "opt_in"},
     }
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, f"not so within {within_s} s"
-        time.sleep(0.1)
 
 
 def post_lead(client: httpx.Client, email: str) -> None:

@@ -1,6 +1,7 @@
 """Waiting for what becomes true by itself."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 
@@ -13,12 +14,12 @@ def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-async def until(holds: Callable[[], Awaitable[bool]] | Callable[[], bool], within_s: float = 20) -> None:
-    """Return once it holds."""
+async def until(holds: Callable[[], object | Awaitable[object]], within_s: float = 20) -> None:
+    """Return once it is true, or what it awaits is."""
     async with asyncio.timeout(within_s):
         while True:
             found = holds()
-            if found if isinstance(found, bool) else await found:
+            if await found if inspect.isawaitable(found) else found:
                 return
             await asyncio.sleep(0.01)
 

@@ -23,6 +23,7 @@ from shared.runtime.web import Web
 from shared.settings import Settings, read
 from tests.kit.agreements import agreement_text
 from tests.kit.services import first_records
+from tests.kit.waiting import until
 
 KEY = "an-admin-key-for-tests"
 FORM_TOKEN = "a-token-in-the-url"
@@ -106,9 +107,10 @@ class Running:
 
     async def until_ready(self) -> None:
         """Wait for the log to have the first marker."""
-        async with asyncio.timeout(10):
-            while (await self.client.get("/readyz")).status_code != 200:
-                await asyncio.sleep(0.01)
+        await until(self._ready)
+
+    async def _ready(self) -> bool:
+        return (await self.client.get("/readyz")).status_code == 200
 
     async def stop(self) -> None:
         """Drain, as the runtime does."""

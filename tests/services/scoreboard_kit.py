@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from shared.ports import Clock
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings, read
+from tests.kit.waiting import until_right
 
 KEY = {"Authorization": "Bearer admin-key"}
 ENVIRON = {"BATON_ADMIN_KEY": "admin-key", "BATON_SCOREBOARD_TIMEZONE": "Europe/Brussels"}
@@ -60,7 +61,7 @@ class Board:
 
     async def balanced(self, **terms: int) -> None:
         """Wait until the equation holds and has these terms."""
-        await eventually(lambda: self.counts(**terms, balanced=True))
+        await until_right(lambda: self.counts(**terms, balanced=True))
 
     async def told(self, lead_id: str, count: int) -> list[dict[str, Any]]:
         """The lead's story once it has `count` events."""
@@ -71,7 +72,7 @@ class Board:
             found = len(answer.json()["items"]) if answer.status_code == 200 else 0
             return None if found >= count else f"{found} events instead of {count}"
 
-        await eventually(there)
+        await until_right(there)
         items: list[dict[str, Any]] = (await self.get(path))["items"]
         return items
 
@@ -79,18 +80,6 @@ class Board:
         """None once the equation has these terms, else what it has."""
         found = await self.get("/v1/conservation")
         return None if terms.items() <= found.items() else f"{found} instead of {terms}"
-
-
-async def eventually(look: Callable[[], Awaitable[str | None]], *, within_s: float = 30) -> None:
-    """Return once `look` finds nothing wrong (None); fail with what it last found wrong."""
-    wrong: str | None = "never looked"
-    try:
-        async with asyncio.timeout(within_s):
-            while wrong is not None:
-                wrong = await look()
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(wrong) from None
 
 
 @asynccontextmanager

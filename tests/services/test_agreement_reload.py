@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,10 +24,11 @@ from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import ASSIGNMENTS, AgreementActivated
-from shared.ports import TopicPartition
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import WakeUp
 from tests.kit.agreements import agreement_text
+from tests.kit.services import from_start
+from tests.kit.waiting import until
 
 LOOK_S = 0.02
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,9 +76,6 @@ class Said:
         self.events: list[AgreementActivated] = []
 
     async def follow(self) -> None:
-        async def from_start(topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-            return dict.fromkeys(topic_partitions, 0)
-
         subscription = await self._bus.subscribe(group="test", topics=[ASSIGNMENTS], positions=from_start)
         while True:
             found = [decode(record).event for record in await subscription.poll(max_records=100, wait_s=0.5)]
@@ -111,12 +109,6 @@ async def following(database: Database, file: Path, look_s: float = LOOK_S) -> A
         assert not task.done(), task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 def version_now(in_force: InForce) -> int:

@@ -6,7 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.bus.envelope import event_id
@@ -192,7 +191,7 @@ async def test_a_body_is_counted_while_it_streams(tmp_path: Path) -> None:
 async def test_activities_are_accepted_by_any_name_of_the_lead_and_keyed_by_it(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         lead = (await ingest.post("/v1/leads", JO)).json()["results"][0]
-        await _announced(ingest.client)
+        await ingest.until_ready()
         sent = [
             {"kind": "call", "activity_id": "a1", "lead_id": lead["lead_id"], "outcome": "connected", "by": "ann"},
             {"kind": "note", "inquiry_id": lead["inquiry_id"], "text": "hm"},
@@ -231,7 +230,7 @@ async def test_an_activity_against_the_rules_is_refused_at_its_place(
 async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp_path: Path) -> None:
     file, fact = tmp_path / "agreement.yaml", {"kind": "stage", "stage": "sql", "email": "a@b.example"}
     async with running(tmp_path) as ingest, asyncio.timeout(30):
-        await _announced(ingest.client)
+        await ingest.until_ready()
         assert (await ingest.post("/v1/activities", {**fact, "activity_id": "1"})).status_code == 202
         assert (await ingest.client.get("/readyz")).json()["notes"] == {}
         file.write_text("agreement: test\n")
@@ -246,9 +245,3 @@ async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp
         confirmed = await ingest.post("/v1/activities", {**fact, "activity_id": "3", "confirmed": ["need"]})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/confirmed")
         assert confirmed.status_code == 202
-
-
-async def _announced(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(10):
-        while (await client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.01)

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -30,6 +31,7 @@ from shared.domain.events import (
 )
 from shared.ports import Record
 from tests.kit.services import from_start
+from tests.kit.waiting import until
 from tests.services.ingest_kit import KEY, environ, read_events, running
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +70,7 @@ async def test_before_its_first_marker_an_instance_is_not_ready_and_takes_leads_
         taken = await ingest.post("/v1/leads", lead(1))
         refused = await ingest.post("/v1/activities", {"kind": "call", "email": "jo@example.com"})
         ingest.bus.away = False
-        async with asyncio.timeout(10):
-            while (await ingest.client.get("/readyz")).status_code != 200:
-                await asyncio.sleep(0.01)
+        await ingest.until_ready()
         late = await ingest.post("/v1/activities", {"kind": "call", "email": "jo@example.com"})
     assert ready.status_code == 503
     assert "first marker" in ready.json()["checks"]["ingest.announced"]
@@ -80,9 +80,7 @@ async def test_before_its_first_marker_an_instance_is_not_ready_and_takes_leads_
 
 async def test_every_activity_is_ahead_of_each_marker_that_covers_it_and_a_clean_stop_signs_off(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
-        async with asyncio.timeout(10):
-            while (await ingest.client.get("/readyz")).status_code != 200:
-                await asyncio.sleep(0.01)
+        await ingest.until_ready()
         for number in range(150):
             if number % 40 == 20:
                 ingest.bus.away = not ingest.bus.away
@@ -189,9 +187,11 @@ async def test_a_full_disk_is_503_with_retry_after_and_ends_when_there_is_space(
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert (await ingest.client.get("/readyz")).status_code == 503
         ingest.bus.away = False
-        async with asyncio.timeout(20):
-            while (await ingest.post("/v1/leads", lead(9999))).status_code != 202:
-                await asyncio.sleep(0.05)
+
+        async def accepts() -> bool:
+            return (await ingest.post("/v1/leads", lead(9999))).status_code == 202
+
+        await until(accepts)
         events = await ingest.events(INQUIRIES, len(accepted) + 1)
     arrived = {received.event.inquiry_id for received in events if isinstance(received.event, InquiryReceived)}
     assert set(accepted) <= arrived
@@ -207,10 +207,7 @@ async def test_a_process_killed_under_load_loses_no_answered_lead(tmp_path: Path
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                 await _alive(client)
                 posting = [asyncio.create_task(_post_until_dead(client, round_ * 10 + n, accepted)) for n in range(8)]
-                before = len(accepted)
-                async with asyncio.timeout(30):
-                    while len(accepted) < before + 300:
-                        await asyncio.sleep(0.005)
+                await _grown(accepted, len(accepted) + 300)
                 process.send_signal(signal.SIGKILL)
                 await asyncio.gather(*posting)
         finally:
@@ -224,15 +221,17 @@ async def test_a_process_killed_under_load_loses_no_answered_lead(tmp_path: Path
     assert len(accepted) >= 600
 
 
+async def _grown(found: set[str], count: int) -> None:
+    await until(lambda: len(found) >= count, within_s=30)
+
+
 async def _alive(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await client.get("/healthz")
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+    async def answers() -> bool:
+        with suppress(httpx.TransportError):
+            return (await client.get("/healthz")).status_code == 200
+        return False
+
+    await until(answers, within_s=30)
 
 
 async def _post_until_dead(client: httpx.AsyncClient, poster: int, accepted: set[str]) -> None:
@@ -275,9 +274,7 @@ async def test_what_another_process_left_behind_is_relayed_and_signed_off(tmp_pa
     own.close()
     async with running(tmp_path) as successor:
         [received] = await successor.events(INQUIRIES, 1)
-        async with asyncio.timeout(10):
-            while not any(_left(m) for m in successor.bus.published):
-                await asyncio.sleep(0.01)
+        await until(lambda: any(_left(m) for m in successor.bus.published))
         assert (await successor.post("/v1/leads", lead(1))).status_code == 202
     assert isinstance(received.event, InquiryReceived)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.events import INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
+from tests.kit.waiting import until
 from tests.services.ingest_kit import FORM_TOKEN, GOOGLE_KEY, KEY, Running, running
 
 FORM = f"/v1/sources/website?token={FORM_TOKEN}"
@@ -284,6 +285,4 @@ async def test_nothing_that_a_sender_does_is_answered_as_our_failure_or_holds_up
             answer = await ingest.client.post(path, content=sent.get("content", b""), headers=raw)
         assert answer.status_code < 500, answer.text
         await ingest.client.post("/v1/sources/open", data={"email": "last@example.com"})
-        async with asyncio.timeout(10):
-            while "last@example.com" not in str([m.value for m in ingest.bus.published]):
-                await asyncio.sleep(0.01)
+        await until(lambda: "last@example.com" in str([m.value for m in ingest.bus.published]))

@@ -37,7 +37,8 @@ from tests.kit.events import (
     reassigned,
     rejected,
 )
-from tests.services.scoreboard_kit import KEY, Board, eventually, running
+from tests.kit.waiting import until_right
+from tests.services.scoreboard_kit import KEY, Board, running
 
 STORY = [
     inquiry("ld_1"),
@@ -102,10 +103,10 @@ async def test_a_verdict_ahead_of_its_inquiry_is_never_red(board: Board) -> None
 
 async def test_an_inquiry_that_ingest_counted_and_nobody_has_is_red_until_it_comes_or_is_accepted(board: Board) -> None:
     await board.bus.publish([accepted_as(board, inquiry("ld_1"), "in_a/1"), *markers(board, "in_a", 3)])
-    await eventually(lambda: board.counts(received=3, in_flight=1, missing=2, balanced=False))
+    await until_right(lambda: board.counts(received=3, in_flight=1, missing=2, balanced=False))
     assert "2 inquiries are missing" in await board.page()
     await board.bus.publish([accepted_as(board, inquiry("ld_2"), "in_a/2")] * 2)
-    await eventually(lambda: board.counts(received=3, in_flight=2, missing=1, balanced=False))
+    await until_right(lambda: board.counts(received=3, in_flight=2, missing=1, balanced=False))
     answer = await board.client.post("/v1/gaps/accept", headers=KEY)
     assert answer.json() == {"items": [], "inquiries": 1}
     await board.balanced(received=2, missing=0)
@@ -114,7 +115,7 @@ async def test_an_inquiry_that_ingest_counted_and_nobody_has_is_red_until_it_com
 async def test_what_two_ingest_processes_accepted_is_one_inquiry_and_hides_no_other_one(board: Board) -> None:
     both = [accepted_as(board, inquiry("ld_1"), name) for name in ("in_a/1", "in_b/1", "in_a/1")]
     await board.bus.publish([*both, *markers(board, "in_a", 1), *markers(board, "in_b", 2)])
-    await eventually(lambda: board.counts(received=2, in_flight=1, missing=1))
+    await until_right(lambda: board.counts(received=2, in_flight=1, missing=1))
 
 
 async def test_a_count_that_goes_on_under_another_name_counts_once(board: Board) -> None:
@@ -123,13 +124,13 @@ async def test_a_count_that_goes_on_under_another_name_counts_once(board: Board)
     later = accepted_as(board, inquiry("ld_3"), "in_b/3")
     lost = markers(board, "in_b", 4)
     await board.bus.publish([later, *lost, *markers(board, "in_a", 0, state="left")])
-    await eventually(lambda: board.counts(received=4, in_flight=3, missing=1))
+    await until_right(lambda: board.counts(received=4, in_flight=3, missing=1))
 
 
 async def test_an_inquiry_that_cannot_be_read_is_not_missing(board: Board) -> None:
     good = accepted_as(board, inquiry("ld_9"), "in_a/1")
     await board.bus.publish([replace(good, value=b"{"), *markers(board, "in_a", 2)])
-    await eventually(lambda: board.counts(received=2, in_flight=1, missing=1))
+    await until_right(lambda: board.counts(received=2, in_flight=1, missing=1))
 
 
 async def test_the_page_is_red_where_a_service_stopped_reading(board: Board, database: Database) -> None:
@@ -282,7 +283,7 @@ async def test_what_strangers_wrote_is_text_and_never_markup(board: Board) -> No
     )
     await board.balanced(received=1, assigned=1)
     where = "/leads/ld_%27%22%3E%3Cscript%3E"
-    await eventually(lambda: _holds(board, where, "Escalated"))
+    await until_right(lambda: _holds(board, where, "Escalated"))
     for path in ("/", "/panels", where, f"{where}/panels"):
         text = await board.page(path)
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text

@@ -14,7 +14,8 @@ from shared.db.engine import Database
 from tests.journeys.browser import chromium, watched_page
 from tests.kit.events import activity, assigned, inquiry, met, opened, raised
 from tests.kit.tables import make_tables
-from tests.services.scoreboard_kit import Board, eventually, running
+from tests.kit.waiting import until_right
+from tests.services.scoreboard_kit import Board, running
 
 pytestmark = pytest.mark.browser
 
@@ -134,7 +135,7 @@ async def test_a_listener_that_goes_away_is_forgotten(board: Board, browser: Bro
     async def gone() -> str | None:
         return None if board.live.listeners == 0 else f"{board.live.listeners} listeners"
 
-    await eventually(gone)
+    await until_right(gone)
 
 
 async def test_the_focus_stays_when_the_panels_are_fetched_again(board: Board, browser: Browser, now: datetime) -> None:

@@ -26,7 +26,8 @@ from tests.kit.events import (
     parked,
     rejected,
 )
-from tests.services.scoreboard_kit import Board, eventually, running
+from tests.kit.waiting import until_right
+from tests.services.scoreboard_kit import Board, running
 
 POOLS = ("{ann: 2, bob: 1}, strategy: weighted_turns", "{ann: 2, bob: 1}, when_nobody_available: {park_in: triage}")
 QUEUES = ("routing:\n", "queues:\n  triage: {owner: mia}\nrouting:\n")
@@ -87,7 +88,7 @@ async def test_a_lead_that_is_drained_ended_or_joined_waits_no_longer(board: Boa
         page = await words(board, "/parked")
         return None if "triage 1 waiting" in page else page
 
-    await eventually(one_left)
+    await until_right(one_left)
 
 
 async def test_the_longest_waiting_come_first_and_pages_go_on_where_the_last_one_ended(board: Board) -> None:
@@ -179,7 +180,7 @@ async def test_an_inquiry_under_a_new_id_of_a_known_person_joins_both_in_any_ord
             page = await words(board, path)
             return None if "Goes on as ld_1" in page else page
 
-        await eventually(joined)
+        await until_right(joined)
     assert "Same person ld_3 , ld_4" in await words(board, "/leads/ld_1")
 
 
