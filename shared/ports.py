@@ -33,7 +33,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Something read from the bus, at its place in the log."""
+    """Something read from the bus, at its place in the log. `unreadable` says why there is nothing but the place."""
 
     topic: str
     partition: int
@@ -41,6 +41,7 @@ class Record(msgspec.Struct, frozen=True):
     key: str
     value: bytes
     headers: Mapping[str, bytes]
+    unreadable: str | None = None
 
 
 TopicPartition = tuple[str, int]

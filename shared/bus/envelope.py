@@ -108,6 +108,8 @@ def attributes(event_id: str, kind: str, source: str, subject: str, time: str) -
 
 def decode(record: Record) -> Received:
     """The record as an envelope. Raises `Refused` for bytes that are no event of ours, saying why."""
+    if record.unreadable is not None:
+        raise Refused(f"the record can't be read: {record.unreadable}")
     try:
         kind = record.headers["ce_type"].decode()
         if kind not in TYPES:

@@ -10,12 +10,16 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
+from shared.bus.kafka import fetched
+from shared.bus.kafka.fetched import UnreadableRecord
 from shared.domain.errors import Unavailable
 from shared.ports import LoadPositions, Record, TopicPartition
 
 _NOTE_WITHIN_S = 5.0
 _STOP_WITHIN_S = 3.0
 _LET_GO_WITHIN_S = 0.4
+
+fetched.install()
 
 
 class KafkaMember:
@@ -178,7 +182,9 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
                 await step()
 
 
-def _record(each: ConsumerRecord) -> Record:
+def _record(each: ConsumerRecord | UnreadableRecord) -> Record:
+    if isinstance(each, UnreadableRecord):
+        return Record(each.topic, each.partition, each.offset, "", b"", {}, each.reason)
     # A tombstone has no value, and what others write may lack a key.
     return Record(
         each.topic,
