@@ -332,7 +332,7 @@ async def test_of_a_member_and_a_zombie_that_still_holds_its_records_only_one_wr
     assert len(progress.counted) == PARTITIONS * 10
 
 
-async def test_a_failing_database_is_heard_of_by_anyone_who_polls(bus: Bus, topic: str, group: str) -> None:
+async def test_a_failing_database_is_reported_to_everyone_who_polls(bus: Bus, topic: str, group: str) -> None:
     async def positions(_places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         raise Unavailable("the database is away")
 

@@ -201,7 +201,7 @@ def test_what_is_mounted_is_there() -> None:
             assert not source.startswith(".") or (ROOT / source).is_file(), volume
 
 
-def test_each_waits_for_what_it_needs_and_who_is_waited_for_can_tell() -> None:
+def test_each_container_waits_for_what_it_needs_until_that_reports_itself_healthy() -> None:
     for container in CONTAINERS.values():
         for other, how in container.get("depends_on", {}).items():
             if how["condition"] == "service_healthy":

@@ -87,7 +87,7 @@ async def test_what_was_acknowledged_is_there_after_the_process_was_killed(tmp_p
         assert [record.value for record in await everything(bus)].count(b"after") == 1
 
 
-async def test_a_second_process_is_told_that_the_folder_is_in_use(tmp_path: Path) -> None:
+async def test_a_second_process_is_refused_because_the_folder_is_in_use(tmp_path: Path) -> None:
     async with opened(tmp_path / "bus.db"):
         second = EmbeddedBus(tmp_path / "bus.db", TOPICS, SystemClock())
         with pytest.raises(Misconfigured, match="in use by another Baton; stop it or set BATON_DATA") as refused:

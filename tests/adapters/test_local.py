@@ -102,7 +102,7 @@ def test_a_broker_refuses_a_port_that_another_program_holds(tmp_path: Path) -> N
     assert not (tmp_path / "kafka").exists()
 
 
-def test_a_broker_that_ends_while_it_starts_tells_its_own_reason(tmp_path: Path) -> None:
+def test_a_broker_that_exits_while_starting_reports_its_own_reason(tmp_path: Path) -> None:
     data = tmp_path / "kafka" / "data"
     data.mkdir(parents=True)
     (data / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n")
@@ -166,7 +166,7 @@ def test_anyone_who_knows_the_folder_can_end_a_part_that_someone_else_started(tm
     assert started.pid is None
 
 
-def test_a_part_that_is_not_ready_in_time_is_ended_and_says_what_it_said_last(tmp_path: Path) -> None:
+def test_a_component_that_is_not_ready_in_time_is_stopped_and_its_last_output_reported(tmp_path: Path) -> None:
     slow = Process("slow", tmp_path)
     with pytest.raises(ComponentError, match=r"(?s)was not ready within 0.2 s.*still warming up"):
         slow.start(["sh", "-c", "echo still warming up; sleep 60"], ready=lambda: False, deadline_s=0.2)

@@ -215,7 +215,7 @@ def test_ctrl_c_during_the_start_leaves_no_process() -> None:
         assert list(folder.glob("*/*.pid")) == []
 
 
-def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     with socket.create_server(("127.0.0.1", port)):
         code, said = run_command(tmp_path / "data", BATON_PORT=str(port))
@@ -238,7 +238,7 @@ def test_this_layout_is_not_for_other_machines(tmp_path: Path) -> None:
     assert "Unset BATON_HOST" in said
 
 
-def test_a_misspelt_setting_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_misspelt_setting_is_reported_before_anything_starts(tmp_path: Path) -> None:
     code, said = run_command(tmp_path / "data", BATON_AGREMENT="x")
     assert code == 2
     assert "Did you mean BATON_AGREEMENT?" in said

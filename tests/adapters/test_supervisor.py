@@ -34,7 +34,7 @@ class Shell:
 Report = tuple[str, str | None]
 
 
-def test_a_kept_part_that_ends_is_started_again_until_the_keeping_ends(tmp_path: Path) -> None:
+def test_a_supervised_component_that_exits_is_restarted_until_supervision_ends(tmp_path: Path) -> None:
     reports: list[Report] = []
     component = Shell(tmp_path, "exec sleep 60")
     component.start()

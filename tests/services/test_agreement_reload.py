@@ -120,7 +120,7 @@ async def kept(database: Database, name: str = "test") -> list[int]:
         return [version.version for version in await agreements.versions(tx, name)]
 
 
-async def test_the_first_version_is_kept_and_announced_at_the_start(database: Database, file: Path, said: Said) -> None:
+async def test_the_first_version_is_stored_and_announced_at_start(database: Database, file: Path, said: Said) -> None:
     async with following(database, file) as in_force:
         assert (version_now(in_force), await kept(database)) == (1, [1])
         await until(lambda: said.events)
@@ -152,7 +152,7 @@ async def test_a_version_takes_effect_at_its_instant_without_a_restart(
     assert state["versions"][0]["approved_by"]["sales"] == {"name": "Sal", "on": "2026-01-01"}
 
 
-async def test_a_file_that_does_not_load_leaves_the_old_one_in_force_and_is_told(
+async def test_a_file_that_does_not_load_is_reported_and_leaves_the_old_version_in_force(
     database: Database, file: Path
 ) -> None:
     async with following(database, file) as in_force:
@@ -170,7 +170,7 @@ async def test_a_file_that_does_not_load_leaves_the_old_one_in_force_and_is_told
         assert version_now(in_force) == 2
 
 
-async def test_what_was_kept_holds_when_the_process_starts_with_a_bad_file(
+async def test_the_stored_version_is_in_force_when_the_process_starts_with_a_bad_file(
     database: Database, file: Path, said: Said
 ) -> None:
     async with following(database, file) as in_force:
@@ -206,7 +206,7 @@ async def test_a_version_that_may_not_follow_is_refused(
     assert await kept(database) == [2]
 
 
-async def test_of_two_versions_with_one_instant_the_higher_counts_and_a_lower_one_that_takes_over_is_told(
+async def test_of_two_versions_for_one_instant_the_higher_is_in_force_and_a_lower_one_that_takes_over_is_reported(
     database: Database, file: Path
 ) -> None:
     later = datetime(2099, 1, 1, tzinfo=UTC)
@@ -311,7 +311,7 @@ PILOT = (
 )
 
 
-async def test_a_pilot_is_kept_with_its_agreement_and_comes_into_force_only_when_it_becomes_the_file(
+async def test_a_pilot_is_stored_with_its_agreement_and_takes_effect_only_once_it_is_the_file(
     database: Database, file: Path, said: Said
 ) -> None:
     draft = file.parent / "draft.yaml"
@@ -337,7 +337,7 @@ async def test_a_pilot_is_kept_with_its_agreement_and_comes_into_force_only_when
     assert (await kept(database), said.versions()) == ([1, 2, 3], [1, 2, 3])
 
 
-async def test_versions_kept_by_an_older_release_count_as_in_force_since_then(tmp_path: Path) -> None:
+async def test_versions_stored_by_an_older_release_count_as_in_force_since_then(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/old.db", clock)
     await schema.migrate(database)
     old: Agreement = agreement_file.parse(text(), "test.yaml").agreement

@@ -138,7 +138,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"POST /v1/leads HTTP/1.1\r\n"])
-def test_more_silent_and_half_sent_connections_than_files_shut_no_door(narrow: str, sent: bytes) -> None:
+def test_more_idle_connections_than_file_descriptors_do_not_stop_new_requests(narrow: str, sent: bytes) -> None:
     address = urlsplit(narrow)
     login = {"Authorization": f"Bearer {KEY}"}
     with ExitStack() as stack:

@@ -74,7 +74,7 @@ async def soon(database: Database) -> datetime:
         return await database.now(tx) + timedelta(seconds=1)
 
 
-async def test_an_event_that_comes_twice_is_kept_once_and_told_once(database: Database) -> None:
+async def test_an_event_that_arrives_twice_is_stored_and_delivered_once(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
     await told(database, assigned(1), opened(1))
     await told(database, assigned(1), opened(1), assigned(2))
@@ -85,7 +85,7 @@ async def test_an_event_that_comes_twice_is_kept_once_and_told_once(database: Da
     assert len(await claim(database, "a", await soon(database))) == 3
 
 
-async def test_only_active_subscribers_are_told_and_only_what_is_public(database: Database) -> None:
+async def test_only_active_subscriptions_get_deliveries_and_only_of_public_events(database: Database) -> None:
     await subscribed(
         database,
         subscription_to("a", "baton.lead.*"),
@@ -248,7 +248,7 @@ async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_agai
     assert [event.event_id for event in found] == [assigned(2000).id]
 
 
-async def test_replaying_a_range_takes_what_failed_and_with_all_also_what_was_never_told(database: Database) -> None:
+async def test_replaying_a_range_sends_what_failed_and_with_all_also_what_was_never_sent(database: Database) -> None:
     await told(database, assigned(0))
     await subscribed(database, subscription_to("a"))
     await told(database, assigned(1), assigned(2), opened(1))

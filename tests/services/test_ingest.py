@@ -118,7 +118,7 @@ BAD: list[tuple[dict[str, Any], int, str, str | None]] = [
 ]
 
 
-async def test_every_bad_request_is_told_what_is_wrong_and_stores_nothing(tmp_path: Path) -> None:
+async def test_every_bad_request_is_answered_with_what_is_wrong_and_stores_nothing(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         for request, status, detail, pointer in BAD:
             headers = {**AUTH, **request.get("headers", {})}
@@ -134,7 +134,7 @@ async def test_every_bad_request_is_told_what_is_wrong_and_stores_nothing(tmp_pa
     assert only.event.contact.email == "good@example.com"
 
 
-async def test_who_may_not_post_and_how_not_is_told_so(tmp_path: Path) -> None:
+async def test_a_request_without_the_right_key_or_method_is_refused_with_the_reason(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         none = await ingest.client.post("/v1/leads", json=JO)
         wrong = await ingest.client.post("/v1/leads", json=JO, headers={"Authorization": "Bearer nope"})

@@ -98,7 +98,7 @@ async def test_a_script_of_a_listed_page_may_post_and_read_the_answer(tmp_path: 
     assert "access-control-allow-origin" not in stranger.headers
 
 
-async def test_a_form_that_only_a_machine_could_fill_in_is_kept_aside(tmp_path: Path) -> None:
+async def test_a_form_with_a_filled_honeypot_is_quarantined(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         answer = await ingest.client.post(FORM, data={"email": "jo@example.com", "nickname": "x"})
         event = await _quarantined(ingest)
@@ -106,7 +106,7 @@ async def test_a_form_that_only_a_machine_could_fill_in_is_kept_aside(tmp_path: 
     assert (event.code, event.origin, event.lead_id) == ("honeypot", "source:website", "website")
 
 
-async def test_a_form_without_anyone_to_call_is_kept_aside(tmp_path: Path) -> None:
+async def test_a_form_without_an_address_or_a_number_is_quarantined(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         answer = await ingest.client.post("/v1/sources/open", data={"email": "none", "message": "hello"})
         event = await _quarantined(ingest)
@@ -222,7 +222,7 @@ async def test_the_key_counts_however_it_is_spelled_and_so_does_the_one_before(t
         (b'{"google_key": "a-key-entered-at-google", "google_key": "wrong"}', 400),
     ],
 )
-async def test_a_wrong_google_key_is_told_to_the_advertiser_and_nothing_is_stored(
+async def test_a_wrong_google_key_is_reported_to_the_advertiser_and_nothing_is_stored(
     tmp_path: Path, content: bytes, status: int
 ) -> None:
     async with running(tmp_path) as ingest:
@@ -234,7 +234,7 @@ async def test_a_wrong_google_key_is_told_to_the_advertiser_and_nothing_is_store
     assert event.external_id == "TeSter-123-ABC"
 
 
-async def test_an_authentic_payload_that_does_not_map_is_kept_aside_without_the_key(tmp_path: Path) -> None:
+async def test_an_authentic_payload_that_does_not_map_is_quarantined_without_the_key(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         answer = await ingest.client.post(URL, json={"google_key": GOOGLE_KEY, "lead_id": "x", "new": "shape"})
         event = await _quarantined(ingest)

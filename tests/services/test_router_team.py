@@ -150,7 +150,7 @@ async def test_a_hold_to_the_end_of_time_is_refused_and_one_that_is_stored_alrea
     assert {item["rep"]: item["reason"] for item in found}["ann"] == "on hold until 2100-01-01 01:00"
 
 
-async def test_leave_can_be_told_as_days_or_as_a_calendar_file_and_bad_ones_are_refused(router: Router) -> None:
+async def test_leave_can_be_sent_as_days_or_as_a_calendar_file_and_bad_leave_is_refused(router: Router) -> None:
     today = datetime.now(UTC).astimezone().date()
     days = {
         "leave": [{"first": (today - timedelta(days=1)).isoformat(), "last": (today + timedelta(days=1)).isoformat()}]
@@ -190,7 +190,7 @@ async def test_a_declined_lead_goes_on_and_waits_when_everyone_gave_it_back(rout
     assert third.reason.startswith(f"{second.rep.id} gave the lead back; nobody in field is available")
 
 
-async def test_a_person_moves_a_lead_with_a_reason_and_impossible_wishes_are_refused(router: Router) -> None:
+async def test_a_person_moves_a_lead_with_a_reason_and_impossible_moves_are_refused(router: Router) -> None:
     await router.hear(stranger(1))
     await router.says(1)
     move = {"to": {"rep": "cleo"}, "reason": "knows them", "by": "mia"}
@@ -247,7 +247,7 @@ async def test_two_leads_that_turn_out_to_be_one_person_keep_the_first_owner(rou
     assert reps[first.rep.id] == 1
 
 
-async def test_a_colleague_goes_to_whoever_owns_the_company_by_domain_or_by_a_similar_name(router: Router) -> None:
+async def test_a_colleague_goes_to_the_owner_of_the_company_by_domain_or_by_a_similar_name(router: Router) -> None:
     acme = Company(name="Example Industries NV", domain="www.example-industries.be")
     await router.hear(inquiry(1, contact=Contact(email="jo@example-industries.be"), company=acme))
     [first] = await router.says(1)
@@ -321,7 +321,7 @@ async def test_leads_of_someone_who_left_the_team_are_handed_on_when_the_new_ver
     assert (second.rep.id, second.because, second.agreement.version) == ("mia", "left", 2)
 
 
-async def test_a_lead_that_was_given_back_before_it_was_heard_of_goes_on_at_once(router: Router) -> None:
+async def test_a_lead_whose_decline_was_read_before_the_lead_is_reassigned_at_once(router: Router) -> None:
     declined = activity(1, "declined", reason="not mine")
     await router.hear(declined)
     async with asyncio.timeout(10):

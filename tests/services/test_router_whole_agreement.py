@@ -132,7 +132,7 @@ async def test_a_lead_that_sales_lost_comes_back_to_its_rep_until_they_are_away(
     assert (away.rep.id, away.rule) == ("bob", "everyone else")
 
 
-async def test_a_rule_that_fails_on_a_lead_counts_as_a_fact_that_is_not_there_and_is_told(
+async def test_a_rule_that_fails_on_a_lead_counts_as_an_absent_fact_and_is_reported(
     embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock
 ) -> None:
     odd = "\n  - {add: 50, reason: odd, cel: 'lead.company.employees / (lead.company.employees - 200) > 1'}"

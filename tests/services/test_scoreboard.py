@@ -307,7 +307,7 @@ async def test_pages_forbid_everything_they_do_not_need(board: Board) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_static_files_are_kept_by_digest_and_revalidated_by_tag(board: Board) -> None:
+async def test_static_files_are_cached_by_digest_and_revalidated_by_etag(board: Board) -> None:
     path = (await board.page()).split('rel="stylesheet" href="')[1].split('"')[0]
     answer = await board.client.get(path)
     assert answer.headers["content-type"].startswith("text/css")

@@ -62,7 +62,7 @@ def words(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
-async def test_the_version_in_force_is_told_in_sentences_and_all_versions_are_listed(
+async def test_the_version_in_force_is_shown_in_sentences_and_all_versions_are_listed(
     board: Board, database: Database
 ) -> None:
     await keep(database, board.clock, FIRST, SECOND, COMING, active=2)
@@ -74,7 +74,7 @@ async def test_the_version_in_force_is_told_in_sentences_and_all_versions_are_li
         assert f"Version {number} {state}" in page
 
 
-async def test_any_kept_version_can_be_read(board: Board, database: Database) -> None:
+async def test_any_stored_version_can_be_read(board: Board, database: Database) -> None:
     await keep(database, board.clock, FIRST, SECOND, active=2)
     assert "ann 67 %, bob 33 %" in words(await board.page("/agreement?version=1"))
     answer = await board.client.get("/agreement?version=7")
@@ -104,7 +104,7 @@ async def test_without_an_agreement_the_page_says_so(board: Board) -> None:
     assert (await board.client.get("/agreement/diff?from=1&to=2")).status_code == 404
 
 
-async def test_a_version_that_does_not_read_is_said_and_stops_no_page(board: Board, database: Database) -> None:
+async def test_a_version_that_does_not_parse_is_reported_and_breaks_no_page(board: Board, database: Database) -> None:
     strange = replace(FIRST, version=9, hash="sha256:other", text="agreement: test\n")
     await keep(database, board.clock, FIRST, strange, active=1)
     assert "this one does not read it" in await board.page("/agreement?version=9")
@@ -171,7 +171,7 @@ async def test_trouble_with_a_changed_file_shows_on_the_page(seen: Board, browse
 
 
 @pytest.mark.browser
-async def test_without_trouble_or_without_a_router_nothing_is_said(seen: Board, browser: Browser) -> None:
+async def test_without_trouble_or_without_a_router_no_warning_is_shown(seen: Board, browser: Browser) -> None:
     watched = await watched_page(browser)
     await watched.page.goto(f"{seen.client.base_url}/agreement")
     await expect(watched.page.get_by_role("heading", level=1)).to_contain_text("emea-inbound")

@@ -44,7 +44,9 @@ async def heard(stream: AsyncGenerator[bytes, None], *, within_s: float) -> byte
         return None
 
 
-async def test_a_page_is_told_at_once_and_after_each_commit(live: Live, committed: WakeUp, database: Database) -> None:
+async def test_a_page_is_notified_at_once_and_after_each_commit(
+    live: Live, committed: WakeUp, database: Database
+) -> None:
     async with aclosing(live.stream()) as stream:
         assert (await anext(stream)).endswith(CHANGED)
         await something_happens(database)
@@ -52,14 +54,16 @@ async def test_a_page_is_told_at_once_and_after_each_commit(live: Live, committe
         assert await heard(stream, within_s=5) == CHANGED
 
 
-async def test_a_page_is_told_what_another_process_committed(live: Live, database: Database) -> None:
+async def test_a_page_is_notified_of_what_another_process_committed(live: Live, database: Database) -> None:
     async with aclosing(live.stream()) as stream:
         await anext(stream)
         await something_happens(database)
         assert await heard(stream, within_s=5) == CHANGED
 
 
-async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committed: WakeUp, database: Database) -> None:
+async def test_many_commits_notify_a_page_at_most_twice_a_second(
+    live: Live, committed: WakeUp, database: Database
+) -> None:
     told = 0
 
     async def count() -> None:
@@ -78,7 +82,7 @@ async def test_many_commits_are_told_at_most_twice_a_second(live: Live, committe
     assert told <= 2 + took_s / module.QUIET_S
 
 
-async def test_a_commit_that_changed_nothing_is_not_told(live: Live, committed: WakeUp, database: Database) -> None:
+async def test_a_commit_that_changed_nothing_notifies_nobody(live: Live, committed: WakeUp, database: Database) -> None:
     await something_happens(database)
     async with aclosing(live.stream()) as stream:
         await anext(stream)

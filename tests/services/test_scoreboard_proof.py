@@ -175,7 +175,7 @@ async def test_an_owner_found_by_a_similar_name_is_flagged(board: Board, browser
     assert watched.wrong == []
 
 
-async def test_one_person_under_two_ids_is_told_on_both_pages(board: Board, browser: Browser) -> None:
+async def test_one_person_under_two_ids_is_shown_on_both_pages(board: Board, browser: Browser) -> None:
     both = Contact(email="jo@gmail.com", phone="+32470000000")
     first = await wrote(board, 1, contact=both)
     second = await wrote(board, 2, contact=Contact(phone="+32470000000", email="other@gmail.com"))

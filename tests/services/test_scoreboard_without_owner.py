@@ -184,7 +184,7 @@ async def test_an_inquiry_under_a_new_id_of_a_known_person_joins_both_in_any_ord
     assert "Same person ld_3 , ld_4" in await words(board, "/leads/ld_1")
 
 
-async def test_counters_of_the_lists_come_to_the_same_when_all_is_heard_twice(board: Board, database: Database) -> None:
+async def test_list_counters_are_the_same_when_every_event_arrives_twice(board: Board, database: Database) -> None:
     story = [
         parked("ld_1"),
         rejected("ld_2"),

@@ -97,7 +97,7 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_the_same_words_under_another_number_give_no_difference_and_the_past_is_told_as_it_was(
+async def test_the_same_agreement_under_another_version_gives_no_difference_and_the_past_is_reported_as_it_was(
     moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
 ) -> None:
     async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
@@ -243,7 +243,7 @@ async def test_the_command_writes_what_differs_without_a_buyers_name(
         await asyncio.to_thread(commanded, {"BATON_DATA": str(tmp_path / "none")}, SimulateOptions(draft))
 
 
-async def test_for_a_page_it_runs_beside_the_loop_and_within_a_bound(
+async def test_for_a_page_a_simulation_runs_off_the_event_loop_and_within_a_bound(
     moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
 ) -> None:
     async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:

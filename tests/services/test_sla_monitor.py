@@ -123,7 +123,7 @@ async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
         assert "answered late" in answer.json()["detail"]
 
 
-async def test_the_ladder_warns_tells_moves_and_pages(stage: Stage) -> None:
+async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
     async with stage.monitor():
         stage.mark_from_now_on()
         await stage.hear(assigned(deal=QUICK))
@@ -307,7 +307,7 @@ async def test_nothing_is_judged_while_an_ingest_instance_is_ahead_of_the_databa
         assert "sla_monitor.clocks" not in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
 
 
-async def test_a_call_dated_ahead_of_the_database_counts_as_it_was_heard(stage: Stage) -> None:
+async def test_a_call_dated_ahead_of_the_database_counts_from_when_it_was_read(stage: Stage) -> None:
     async with stage.monitor():
         await stage.mark()
         await stage.hear(assigned(assigned_at=now() + timedelta(seconds=30), received_at=now()))
@@ -336,7 +336,7 @@ async def test_a_first_inquiry_that_turns_up_after_the_breach_retracts_it(stage:
         assert len(await stage.says(BreachRetracted)) == 1
 
 
-async def test_a_first_inquiry_heard_of_before_the_assignment_moves_the_start(stage: Stage) -> None:
+async def test_an_earlier_first_inquiry_read_before_the_assignment_moves_the_start(stage: Stage) -> None:
     inquiry_at = now() - timedelta(minutes=10)
     async with stage.monitor():
         call = activity(at=now() - timedelta(minutes=5))

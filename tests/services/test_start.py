@@ -22,7 +22,7 @@ def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env=bare | given, capture_output=True, text=True, timeout=180, check=False)
 
 
-def test_a_taken_port_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = start(tmp_path, BATON_PORT=port)
@@ -40,7 +40,7 @@ def test_a_setting_that_nobody_reads_stops_the_start(tmp_path: Path) -> None:
     )
 
 
-def test_an_agreement_that_does_not_load_is_said_with_file_line_and_column(tmp_path: Path) -> None:
+def test_an_agreement_that_does_not_load_is_reported_with_file_line_and_column(tmp_path: Path) -> None:
     (tmp_path / "deal.yaml").write_text("agreement: x\npoools: {}\n")
     done = start(tmp_path, BATON_AGREEMENT=str(tmp_path / "deal.yaml"))
     assert done.returncode == 2

@@ -66,7 +66,7 @@ async def test_ids_of_handled_events_go_after_their_time_in_every_service(databa
     assert await _left(database, f"{service}_inbox", "event_id") == {"new"}
 
 
-def test_ids_are_kept_longer_than_every_topic_and_longer_than_ingest_knows_a_repeat() -> None:
+def test_ids_are_stored_longer_than_any_topic_and_longer_than_ingest_recognises_a_repeat() -> None:
     with pytest.raises(Misconfigured, match="BATON_INBOX_DAYS"):
         read(Settings, {"BATON_INBOX_DAYS": "31"})
     assert all(timedelta(seconds=topic.retention_s) < 31 * DAY for topic in read_topics().values())

@@ -41,7 +41,7 @@ def changed(old: str, new: str) -> str:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[each["new"].strip()[:50] or "removed" for each in MISTAKES])
-def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mistake: dict[str, Any]) -> None:
+def test_a_mistake_is_reported_with_line_column_and_correction(mistake: dict[str, Any]) -> None:
     assert findings_of(changed(mistake["old"], mistake["new"])) == mistake["says"]
 
 
@@ -64,7 +64,7 @@ def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mist
     ],
     ids=lambda text: text[:40] or "nothing",
 )
-def test_text_that_is_no_document_is_told_so(text: str, expected: str) -> None:
+def test_text_that_is_not_a_document_is_refused(text: str, expected: str) -> None:
     assert findings_of(text) == [expected]
 
 
@@ -93,7 +93,7 @@ def test_everyone_in_a_circle_is_named_once_and_a_long_chain_of_managers_is_no_c
     )
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     text = changed("version: 1", "version: 0").replace("calendar: office", "calendar: offce")
     text = text.replace("ladder: resp", "ladder: rasp")
     assert findings_of(text) == [
@@ -104,7 +104,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     ]
 
 
-def test_a_ladder_that_tells_only_a_manager_whom_a_rep_does_not_have_is_refused() -> None:
+def test_a_ladder_that_notifies_only_a_manager_the_rep_does_not_have_is_refused() -> None:
     text = changed("tell: [rep]", "tell: [manager]").replace("[rep, manager], page: true", "[manager]")
     [finding] = findings_of(text.replace("office, reports_to: mia", "office"))
     assert finding.startswith("41:3: the manager is told, but ann, bob can own leads without a `reports_to`")

@@ -65,7 +65,7 @@ def deal() -> Agreement:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[each["new"].strip()[:50] or "removed" for each in MISTAKES])
-def test_a_mistake_is_told_with_its_line_and_column_and_what_would_be_right(mistake: dict[str, Any]) -> None:
+def test_a_mistake_is_reported_with_line_column_and_correction(mistake: dict[str, Any]) -> None:
     assert findings_of(changed(mistake["old"], mistake["new"])) == mistake["says"]
 
 
@@ -102,7 +102,7 @@ def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal: Agreement) ->
     assert deal.queues == {"triage": Queue("triage", "mia"), "strategic": Queue("strategic", "mia")}
 
 
-def test_what_people_can_do_and_when_they_take_leads_is_kept() -> None:
+def test_skills_and_availability_of_people_are_read() -> None:
     text = changed("languages: [nl, en]", "skills: [enterprise], territories: [BE, LU], active: false")
     text = changed("strategy: weighted_turns", "only_in_hours: true", text)
     found = read(text)
@@ -157,7 +157,7 @@ def test_a_rule_with_an_owner_needs_no_condition_and_takes_no_lead_from_those_be
     assert read(again).routing[1].when == Condition("account", value="owned")
 
 
-def test_points_for_what_someone_did_are_told_from_those_for_who_they_are(deal: Agreement) -> None:
+def test_points_for_behaviour_are_distinguished_from_points_for_profile(deal: Agreement) -> None:
     assert [(rule.add, rule.intent) for rule in deal.scoring] == [
         (40, True),
         (25, False),
@@ -207,7 +207,7 @@ def test_cel_without_its_package_is_refused_at_its_place(monkeypatch: pytest.Mon
     ],
     ids=["single quotes", "no quotes", "escapes", "a block"],
 )
-def test_a_mistake_in_cel_is_placed_in_the_text_where_that_can_be_told(written: str, place: str) -> None:
+def test_a_mistake_in_cel_is_located_inside_the_expression_where_possible(written: str, place: str) -> None:
     line = next(line for line in TEXT.splitlines() if "cel:" in line)
     made = f"  - {{add: 5, reason: long-form interest, cel: {written}}}"
     if written.startswith("|"):
@@ -245,7 +245,7 @@ def test_operations_owe_each_other_answers(deal: Agreement) -> None:
     assert (wall.clock, wall.within.business, wall.within.seconds) == ("wall", False, 14_400)
 
 
-def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_tells_someone_else() -> None:
+def test_a_queue_whose_owner_has_no_manager_needs_a_ladder_that_notifies_someone_else() -> None:
     boss = "  boss: [{at: 0 minutes, tell: [manager]}]\n  gentle: ["
     text = changed("parked_within: 1 business day, ladder: gentle", "parked_within: 1 business day, ladder: boss")
     assert findings_of(changed("  gentle: [", boss, text)) == [
@@ -262,7 +262,7 @@ def test_marketing_commits_itself(deal: Agreement) -> None:
     ]
 
 
-def test_ladders_go_by_business_days_and_tell_both_sides(deal: Agreement) -> None:
+def test_ladders_count_business_days_and_notify_both_sides(deal: Agreement) -> None:
     assert deal.ladders["gentle"].steps == (
         Step(1, 0, tell=("rep",)),
         Step(2, 0, business=True, after_days=1, tell=("manager",)),
@@ -270,7 +270,7 @@ def test_ladders_go_by_business_days_and_tell_both_sides(deal: Agreement) -> Non
     assert deal.ladders["commitments"].steps[0].tell == ("marketing_lead", "sales_lead")
 
 
-def test_feedback_channels_content_and_goals_are_kept(deal: Agreement) -> None:
+def test_feedback_channels_content_and_goals_are_read(deal: Agreement) -> None:
     assert deal.reject_reasons["unreachable"] == RejectReason("unreachable", only_after="attempts")
     assert deal.channels == (
         Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY"}),
@@ -305,7 +305,7 @@ def test_the_hash_follows_the_content_of_the_drafts(deal: Agreement) -> None:
     assert deal.pilots[0].agreement.hash == parse(DRAFT, "draft.yaml").agreement.hash
 
 
-def test_what_is_wrong_in_a_draft_is_told_with_its_file(tmp_path: Path) -> None:
+def test_a_mistake_in_a_draft_is_reported_with_its_file(tmp_path: Path) -> None:
     both = changed("version: 3", "version: 0")
     wrong = changed("  sales: {name: Head of Sales, on: 2026-11-20}\n", "", DRAFT) + "pilots: []\n"
     assert findings_of(both, wrong) == [
@@ -321,21 +321,21 @@ def test_what_is_wrong_in_a_draft_is_told_with_its_file(tmp_path: Path) -> None:
     assert f"\n{tmp_path}/draft.yaml:1:1: this is no mapping" in refused.value.detail
 
 
-def test_a_ladder_of_operations_that_would_move_a_lead_is_told() -> None:
+def test_a_ladder_of_operations_that_would_move_a_lead_is_a_warning() -> None:
     moving = changed("ladders:", "ladders:\n  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]")
     said = warnings_of(moving.replace("1 business day, ladder: gentle}", "1 business day, ladder: pass}"))
     line = moving.splitlines().index("  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]") + 1
     assert f"{line}:3: `triage` climbs ladder `pass`, but no lead moves for a promise of operations" in said
 
 
-def test_what_is_odd_in_a_draft_is_told_with_its_file() -> None:
+def test_a_warning_in_a_draft_is_reported_with_its_file() -> None:
     odd = changed("ladders:", "ladders:\n  spare: [{at: 0 minutes, tell: [rep]}]", DRAFT)
     warnings = parse(TEXT, "deals/deal.yaml", {"draft.yaml": odd}).warnings
     assert str(warnings[-1]) == "deals/draft.yaml:36:3: nothing uses `spare`"
     assert {warning.file for warning in warnings[:-1]} == {""}
 
 
-def test_a_draft_is_read_beside_the_agreement_wherever_that_lies(tmp_path: Path) -> None:
+def test_a_draft_is_read_from_the_folder_of_the_agreement(tmp_path: Path) -> None:
     shutil.copy(FULL, tmp_path / "deal.yaml")
     with pytest.raises(AgreementRefused, match=r"deal.yaml:105:97: there is no file `draft.yaml`"):
         load(tmp_path / "deal.yaml")

@@ -93,9 +93,7 @@ def test_errors_are_counted(odd: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{odd}: refused, 1 error")
 
 
-def test_what_is_odd_in_a_draft_is_told_with_the_drafts_own_place(
-    odd: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_warning_in_a_draft_names_the_place_in_the_draft(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draft = odd.with_name("draft.yaml")
     line = next(n for n, text in enumerate(draft.read_text().splitlines(), 1) if "spare:" in text)
     assert run(["agreement", "check", str(odd)]) == 0

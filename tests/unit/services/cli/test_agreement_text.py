@@ -62,7 +62,7 @@ def test_explain_as_a_page_stands_alone_and_is_escaped(draft: Path, capsys: Capt
     assert page.count("<section>") == page.count("</section>") == page.count("<h2>")
 
 
-def test_diff_tells_what_changes_by_area_and_exits_with_1(agreed: Path, draft: Path, capsys: Captured) -> None:
+def test_diff_lists_changes_by_area_and_exits_with_1(agreed: Path, draft: Path, capsys: Captured) -> None:
     assert run(["agreement", "diff", str(agreed), str(draft)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[said.index("Promises of sales") + 1] == (

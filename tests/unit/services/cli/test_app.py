@@ -61,7 +61,7 @@ def test_an_error_is_two_lines_what_is_wrong_and_what_to_do(capsys: pytest.Captu
     assert to_do.startswith("  Set it to the database")
 
 
-def test_a_database_that_does_not_answer_is_said_so_without_its_password(
+def test_a_database_that_does_not_answer_is_reported_without_its_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BATON_DATABASE_URL", "postgresql+asyncpg://baton:very-secret@127.0.0.1:1/baton")

@@ -56,7 +56,7 @@ def test_the_settings_of_every_service_are_known() -> None:
     assert {"BATON_INGEST_", "BATON_DELIVERY_"} <= set(prefixes)
 
 
-def test_a_refused_agreement_fails_and_names_the_command_that_tells_all(
+def test_a_refused_agreement_fails_and_names_the_command_that_lists_all_findings(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     wrong = tmp_path / "agreement.yaml"
@@ -81,7 +81,7 @@ def test_no_key_is_a_warning_and_a_key_that_can_be_guessed_a_failure(environ: di
     assert found({**environ, "BATON_ADMIN_KEY": ""}, "keys").state == "warn"
 
 
-def test_parts_that_do_not_answer_fail_side_by_side_and_the_password_is_not_told(environ: dict[str, str]) -> None:
+def test_components_that_do_not_answer_fail_in_parallel_without_showing_the_password(environ: dict[str, str]) -> None:
     away = {
         "BATON_DATABASE_URL": "postgresql+asyncpg://baton:very-secret@127.0.0.1:1/baton",
         "BATON_KAFKA": "127.0.0.1:1",

@@ -31,14 +31,14 @@ def test_a_new_key_is_shown_alone_on_stdout_and_opens_what_its_scopes_say(
     assert secret not in file.read_text()
 
 
-def test_the_file_is_for_its_owner_only_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only_and_no_temporary_file_is_left(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     add_key({"BATON_KEYS": str(file)}, "website", ["leads:write"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+def test_keys_made_at_the_same_time_are_all_stored(tmp_path: Path) -> None:
     environ = {"BATON_KEYS": str(tmp_path / "keys.json")}
     threads = [threading.Thread(target=add_key, args=(environ, f"form-{n}", ["leads:write"])) for n in range(8)]
     for thread in threads:
@@ -73,7 +73,7 @@ def test_without_a_file_to_keep_it_in_no_key_is_made() -> None:
         add_key({}, "website", ["leads:write"])
 
 
-def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Misconfigured, match="can't be written"):
         add_key({"BATON_KEYS": str(tmp_path / "file" / "keys.json")}, "website", ["leads:write"])

@@ -251,7 +251,7 @@ def _body() -> bytes:
     return b"&".join(f"f{n}=".encode() + b"\x01" * 16_000 for n in range(16))
 
 
-def test_a_form_that_grows_too_large_when_written_is_refused_before_it_is_kept() -> None:
+def test_a_form_that_grows_too_large_when_encoded_is_refused_before_it_is_stored() -> None:
     with pytest.raises(Problem, match="Written as JSON") as refused:
         form(b"email=a@b.example&" + _body())
     assert refused.value.status == 413

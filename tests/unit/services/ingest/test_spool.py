@@ -146,7 +146,7 @@ async def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(tmp_path
         assert [entry.id for entry in await spool.oldest(after=entries[-1].seq, limit=10)] == [outcome.id]
 
 
-async def test_a_request_is_kept_whole_or_not_at_all_when_the_disk_fills_within_it(tmp_path: Path) -> None:
+async def test_a_request_is_stored_whole_or_not_at_all_when_the_disk_fills_during_it(tmp_path: Path) -> None:
     async with opened(tmp_path, max_bytes=2**20) as spool:
         await spool.append([draft(1)])
         with pytest.raises(Unavailable):

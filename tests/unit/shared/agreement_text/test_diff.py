@@ -159,7 +159,7 @@ def test_layout_and_comments_are_no_change() -> None:
     assert told(WHOLE, whole()) == []
 
 
-def test_a_changed_weight_tells_everyones_new_share() -> None:
+def test_a_changed_weight_shows_everyones_new_share() -> None:
     pool = replace(SMALL.pools["benelux"], members={"ann": 2, "bob": 2})
     assert told(SMALL, replace(SMALL, pools={**SMALL.pools, "benelux": pool})) == [
         "Pools: pool “benelux”: ann's share goes from 67 % to 50 %",
@@ -167,7 +167,7 @@ def test_a_changed_weight_tells_everyones_new_share() -> None:
     ]
 
 
-def test_who_joins_and_who_leaves_is_told() -> None:
+def test_joining_and_leaving_people_are_shown() -> None:
     pool = replace(SMALL.pools["benelux"], members={"ann": 2, "cleo": 1})
     people = {name: person for name, person in SMALL.people.items() if name != "bob"}
     assert told(SMALL, replace(SMALL, people=people, pools={**SMALL.pools, "benelux": pool})) == [
@@ -177,7 +177,7 @@ def test_who_joins_and_who_leaves_is_told() -> None:
     ]
 
 
-def test_a_changed_threshold_is_told_with_what_it_was() -> None:
+def test_a_changed_threshold_is_shown_with_its_old_value() -> None:
     large, rest = SMALL.routing
     smaller = replace(large, when=Condition(">=", "company.employees", 500))
     assert told(SMALL, replace(SMALL, routing=(smaller, rest))) == [
@@ -185,7 +185,7 @@ def test_a_changed_threshold_is_told_with_what_it_was() -> None:
     ]
 
 
-def test_a_changed_list_is_told_by_what_came_and_went() -> None:
+def test_a_changed_list_is_shown_by_what_was_added_and_removed() -> None:
     old, new = (
         replace(SMALL, mql=replace(SMALL.mql, fit=Condition("in", "contact.country", countries)))
         for countries in (("BE", "NL"), ("BE", "LU"))
@@ -195,7 +195,7 @@ def test_a_changed_list_is_told_by_what_came_and_went() -> None:
     ]
 
 
-def test_a_condition_of_another_shape_is_told_whole() -> None:
+def test_a_condition_of_another_shape_is_shown_whole() -> None:
     phone = Condition("exists", "contact.phone")
     large, rest = SMALL.routing
     assert large.when
@@ -210,7 +210,7 @@ def test_a_condition_of_another_shape_is_told_whole() -> None:
     ]
 
 
-def test_a_rule_that_moved_is_told_by_its_new_place() -> None:
+def test_a_rule_that_moved_is_shown_by_its_new_position() -> None:
     large, rest = SMALL.routing
     small = Route("small", "benelux", Condition("<", "company.employees", 10))
     old, new = replace(SMALL, routing=(large, small, rest)), replace(SMALL, routing=(small, large, rest))
@@ -221,7 +221,7 @@ def test_a_rule_that_moved_is_told_by_its_new_place() -> None:
     )
 
 
-def test_where_a_rule_sends_leads_is_told() -> None:
+def test_where_a_rule_sends_leads_is_shown() -> None:
     large, rest = SMALL.routing
     narrowed = replace(rest, only=(Only("languages", field="contact.language"),))
     assert told(SMALL, replace(SMALL, routing=(large, narrowed))) == [
@@ -230,7 +230,7 @@ def test_where_a_rule_sends_leads_is_told() -> None:
     ]
 
 
-def test_a_promise_is_told_as_shorter_or_longer() -> None:
+def test_a_promise_is_shown_as_shorter_or_longer() -> None:
     assert told(SMALL, agreement(within="10 minutes", warn="5 minutes")) == [
         "Promises of sales: first response: the time is now 10 minutes of working time (was 15 minutes of working time)"
         ", which is shorter"
@@ -240,7 +240,7 @@ def test_a_promise_is_told_as_shorter_or_longer() -> None:
     assert found.endswith("is now 1 working day (was 15 minutes of working time)")
 
 
-def test_steps_of_a_ladder_are_told_by_when_they_come() -> None:
+def test_steps_of_a_ladder_are_shown_by_their_time() -> None:
     ladder = SMALL.ladders["response"]
     warn, *others = ladder.steps
     new = replace(ladder, steps=(replace(warn, tell=("rep", "manager")), *others, Step(9, 7200, tell=("sales_lead",))))

@@ -24,7 +24,7 @@ def _rows(section: Section) -> tuple[tuple[str, ...], ...]:
     return (section.table.head, *section.table.rows) if section.table else ()
 
 
-def test_every_block_is_told() -> None:
+def test_every_block_is_explained() -> None:
     assert list(SECTIONS) == [
         "The agreement",
         "Approvals",
@@ -70,7 +70,7 @@ def test_routing_reads_in_its_order() -> None:
     )
 
 
-def test_pools_tell_everyones_share_and_how_the_next_is_chosen() -> None:
+def test_pools_show_everyones_share_and_how_the_next_rep_is_chosen() -> None:
     table = SECTIONS["Pools: people who share leads"].table
     assert table
     assert table.rows[0][:2] == ("benelux", "ann 67 %, bob 33 %")
@@ -91,7 +91,7 @@ def test_a_ladder_is_a_timeline() -> None:
     )
 
 
-def test_promises_tell_their_score_and_what_keeps_them() -> None:
+def test_promises_show_their_deadline_and_what_meets_them() -> None:
     first, attempts = SECTIONS["What sales promises on each lead"].sentences
     assert first == (
         "First response: within 15 minutes of working time for a score of at least 80; below that, within 1 hour of "
@@ -100,7 +100,7 @@ def test_promises_tell_their_score_and_what_keeps_them() -> None:
     assert "within 5 working days. It is kept by a call or an e-mail, at least 6 times." in attempts
 
 
-def test_points_that_fade_are_told_with_their_half_life() -> None:
+def test_points_that_decay_are_shown_with_their_half_life() -> None:
     section = SECTIONS["How the score is made"]
     assert "after 14 days half of them are left" in section.sentences[1]
     assert section.table
@@ -110,7 +110,7 @@ def test_points_that_fade_are_told_with_their_half_life() -> None:
     assert plain.table.head == ("Points", "Because", "When")
 
 
-def test_hours_and_the_next_holidays_are_told_from_today_on() -> None:
+def test_hours_and_the_next_holidays_are_listed_from_today_on() -> None:
     office = Calendar(
         "office",
         "Europe/Brussels",
@@ -134,19 +134,19 @@ def test_hours_and_the_next_holidays_are_told_from_today_on() -> None:
     assert "office, 24 December 2026: 09:00–12:00." in hours.sentences
 
 
-def test_a_missing_approval_is_said() -> None:
+def test_a_missing_approval_is_shown() -> None:
     signed = {"sales": SMALL.approved_by["sales"]}
     said = text(*explained(dataclasses.replace(SMALL, approved_by=signed)))
     assert "Marketing has not approved it; without both approvals it does not take effect." in said
 
 
-def test_where_a_secret_lies_is_told_and_the_secret_is_not() -> None:
+def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
     said = text(SECTIONS["How people are told"])
     assert "PAGERDUTY_KEY" in said
     assert "https://secret" not in said
 
 
-def test_a_pilot_tells_what_is_different_in_its_draft() -> None:
+def test_a_pilot_shows_what_is_different_in_its_draft() -> None:
     said = text(SECTIONS["Pilot “faster”"])
     assert "Leads for which the campaign of the inquiry is “q4” are decided under another draft" in said
     assert "Routing: rule “french” is gone." in said

@@ -104,7 +104,7 @@ def test_what_does_not_depend_on_a_score_is_owed_by_anyone() -> None:
         owed_by(agreement(), triage, owner="zoe", since_at=FRIDAY_1650)
 
 
-def test_a_rep_is_told_the_earliest_deadline_that_one_fact_keeps() -> None:
+def test_a_rep_gets_the_earliest_deadline_that_one_fact_can_meet() -> None:
     attempts = Promise("attempts", Duration(60), ("call",), "gentle", "wall", at_least=6)
     acceptance = Promise("acceptance", Duration(600), ("accepted", "rejected"), "gentle", "wall")
     found = owed(agreement(respond("wall"), attempts, acceptance), rep="ann", score=0, assigned_at=FRIDAY_1650)

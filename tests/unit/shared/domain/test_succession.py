@@ -67,7 +67,7 @@ def test_what_may_not_follow_is_refused_with_what_to_do(
     assert against is None if told is None else told in (against or "")
 
 
-def test_a_lower_version_that_will_take_over_is_told() -> None:
+def test_a_lower_version_that_will_take_over_is_reported() -> None:
     new = replace(FIRST, version=3, effective_from=NOW)
     assert "version 2 is kept too and takes over from version 3" in (warning(new, [version(2, 1)]) or "")
     assert warning(new, [version(1, -1), version(2, 0), version(4, 9), version(2, 9, name="other")]) is None

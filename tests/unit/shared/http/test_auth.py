@@ -26,7 +26,7 @@ def test_without_a_known_key_nobody_gets_in(sent: str | None) -> None:
         keys().authorise(sent, "leads:read")
 
 
-def test_a_key_without_the_scope_is_told_which_one_is_missing(tmp_path: Path) -> None:
+def test_a_key_without_the_scope_gets_the_name_of_the_missing_one(tmp_path: Path) -> None:
     secret, entry = make_key("crm", ["leads:read"])
     (tmp_path / "keys.json").write_text(json.dumps([entry]))
     held = keys(BATON_KEYS=str(tmp_path / "keys.json"))

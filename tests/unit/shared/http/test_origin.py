@@ -89,7 +89,7 @@ def test_behind_a_proxy_or_on_the_network_pages_need_a_key(environ: dict[str, st
     view(scope(authorization=BASIC), **environ)
 
 
-def test_why_a_login_is_needed_is_said_with_what_to_do() -> None:
+def test_why_a_login_is_needed_is_reported_with_what_to_do() -> None:
     with pytest.raises(Unauthorised, match="Log in with any name and your key as the password"):
         view(scope("leads.example.com"))
     assert why_not_local(scope(), read(Settings, {})) is None
@@ -106,7 +106,7 @@ def test_a_change_that_another_sites_page_asks_for_is_refused(site: str) -> None
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "file://", ""])
-def test_without_fetch_metadata_the_origin_tells(origin: str) -> None:
+def test_without_fetch_metadata_the_origin_decides(origin: str) -> None:
     with pytest.raises(Forbidden):
         refuse_cross_site(scope(authorization=BASIC, origin=origin), change())
 

@@ -31,5 +31,5 @@ def test_a_pattern_that_means_nothing_is_refused_where_it_stands(pattern: str) -
     assert "baton.lead.assigned.v1" in refused.value.detail
 
 
-def test_repeats_are_dropped_and_order_is_kept() -> None:
+def test_repeats_are_dropped_and_order_is_preserved() -> None:
     assert vet_patterns(["baton.lead.*", "*", "baton.lead.*"], "/events") == ("baton.lead.*", "*")

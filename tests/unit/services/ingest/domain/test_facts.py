@@ -62,7 +62,7 @@ def test_what_an_activity_lacks_or_has_wrong_is_pointed_at(fields: dict[str, Any
     assert (refused.value.status, refused.value.pointer) == (422, pointer)
 
 
-def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
+def test_the_stored_event_is_the_activity_that_was_sent() -> None:
     amount = {"value": "12000.00", "currency": "EUR"}
     sent = activity(
         kind="won", activity_id='crm "991"', email="jo@example.com", by="ann", amount=amount, text="50% off"
@@ -83,7 +83,7 @@ def test_the_event_that_is_kept_is_the_activity_that_was_sent() -> None:
     assert (pending_event.lead_id, pending_event.topic) == (LEAD, ActivityRecorded.TOPIC)
 
 
-def test_what_was_confirmed_and_why_a_lead_was_declined_is_kept() -> None:
+def test_what_was_confirmed_and_why_a_lead_was_declined_is_stored() -> None:
     stage = recorded(
         activity(kind="stage", stage="sql", confirmed=["need", "authority"], lead_id=LEAD), sender="crm", raw=b"1"
     )
@@ -107,7 +107,7 @@ def test_a_repeat_is_known_by_its_id_then_by_the_senders_key_then_by_its_bytes()
     assert _draft(b"1").id_at(1) != _draft(b"1").id_at(2)
 
 
-def test_two_senders_facts_are_told_apart_whatever_ids_they_choose() -> None:
+def test_facts_of_two_senders_are_distinct_whatever_ids_they_choose() -> None:
     pending_events = [_draft(b"1", activity_id="a", by=by) for by in ("crm", "other")]
     events = [
         msgspec.json.decode(pending_event.value_at(pending_event.id_at(7), json_instant(7)), type=ActivityRecorded)

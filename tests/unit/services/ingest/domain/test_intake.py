@@ -39,7 +39,7 @@ def lead(**changes: Any) -> SubmittedLead:
     return reader.read(msgspec.json.encode({"contact": {"email": "jo@example.com"}} | changes))
 
 
-def test_the_event_that_is_kept_is_the_inquiry_that_was_sent() -> None:
+def test_the_stored_event_is_the_inquiry_that_was_sent() -> None:
     pending_event = inquiry(normal_lead(lead(**FULL)), identity=identity, sender=sender, raw=b"{}")
     fact_id = pending_event.id_at(AT_US)
     event = msgspec.json.decode(pending_event.value_at(fact_id, json_instant(AT_US)), type=InquiryReceived)
@@ -140,7 +140,7 @@ def test_an_external_id_from_anyone_counts_for_the_same_person_only() -> None:
     assert mine.repeat_key != _draft(external_id="e", anonymous=True, contact={"email": "al@example.com"}).repeat_key
 
 
-def test_content_under_a_senders_key_can_be_told_apart() -> None:
+def test_different_content_under_one_idempotency_key_is_detected() -> None:
     assert _draft(b"1", sent="k").content == _draft(b" 1", sent="k").content
     assert _draft(sent="k").content != _draft(sent="k", message="other").content
     assert _draft().content == ""
@@ -162,7 +162,7 @@ def test_a_test_is_marked_and_never_a_repeat() -> None:
     ).test
 
 
-def test_what_could_not_be_mapped_is_kept_whole_with_its_reason() -> None:
+def test_what_could_not_be_mapped_is_quarantined_whole_with_its_reason() -> None:
     raw = b'\xff{"odd": "payload"}'
     pending_event = quarantined(identity=identity, source="ads", raw=raw, code="no_columns", detail="why")
     fact_id = pending_event.id_at(AT_US)

@@ -108,7 +108,7 @@ def test_a_value_of_another_shape_is_refused_with_a_pointer_to_it(body: object, 
     assert why in refused.value.detail
 
 
-def test_a_duplicate_is_found_beside_a_field_that_has_its_default() -> None:
+def test_a_duplicate_key_is_found_next_to_a_field_that_has_its_default() -> None:
     with pytest.raises(NotJson):
         leads.read(b'{"contact": {"email": "a@b.example", "email": "c@d.example"}, "message": null}')
     assert leads.read(b'{"contact": {"email": "a@b.example", "phone": null}, "signals": []}').signals == ()

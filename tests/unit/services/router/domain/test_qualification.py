@@ -293,7 +293,7 @@ def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over() ->
     ]
 
 
-def test_it_is_said_what_a_rep_still_has_to_confirm() -> None:
+def test_what_a_rep_still_has_to_confirm_is_listed() -> None:
     deal = agreement(sql_needs=("authority", "need", "timeline"))
     assert deal.unconfirmed(["timeline", "other", "authority"]) == ("need",)
     assert deal.unconfirmed(deal.sql_needs) == ()

@@ -63,7 +63,7 @@ def call(after: timedelta, kind: str = "call") -> PromiseFact:
         ((call(timedelta(minutes=20), "lost"),), ("first_response",)),
     ],
 )
-def test_a_promise_is_missed_when_nothing_kept_or_ended_it_in_time(
+def test_a_promise_is_missed_when_nothing_met_or_ended_it_in_time(
     facts: tuple[PromiseFact, ...], breached: tuple[str, ...]
 ) -> None:
     assert found(*facts) == breached

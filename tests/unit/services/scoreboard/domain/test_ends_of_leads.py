@@ -61,7 +61,7 @@ def test_a_clause_is_the_reason_without_what_differs_from_lead_to_lead(reason: s
     assert clause_of(reason) == clause
 
 
-def test_what_sales_rejects_is_closed_with_its_reason_whichever_is_heard_first() -> None:
+def test_what_sales_rejects_is_closed_with_its_reason_in_either_order() -> None:
     for story in permutations([assigned(), reassigned(), REFUSED]):
         if story.index(assigned()) < story.index(reassigned()):
             lead = told(story)

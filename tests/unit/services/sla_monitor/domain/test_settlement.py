@@ -133,7 +133,7 @@ def test_a_late_answer_closes_the_escalation_and_stops_the_ladder() -> None:
     assert said(apply_fact(fresh(state), fact("call", 1100), at(1101))) == []
 
 
-def test_an_answer_known_before_the_breach_is_leaves_nobody_to_be_told() -> None:
+def test_an_answer_known_before_the_breach_notifies_nobody() -> None:
     assert said(settled(settled(start(), 650), 1000, fact("call", 950))) == [WindowBreached]
 
 
@@ -189,7 +189,7 @@ def trying(*facts: Fact) -> WindowState:
     return start(*facts, watched=window(deal=agreement(ATTEMPTS)))
 
 
-def test_a_count_goes_on_from_what_came_before_the_assignment_and_is_kept_between_facts() -> None:
+def test_a_count_includes_what_came_before_the_assignment_and_is_stored_between_facts() -> None:
     state = trying(fact("call", -1))
     assert (said(state), state.window.done) == ([WindowOpened], 1)
     state = apply_fact(fresh(state), fact("call", 10), at(11))

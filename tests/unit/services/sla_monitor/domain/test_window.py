@@ -157,7 +157,7 @@ def test_a_promise_of_several_facts_is_met_by_the_last_of_them_in_time() -> None
     assert verdict_on_fact(two, fact("call", DECIDED + 1)).outcome == "waits"
 
 
-def test_a_fact_that_is_told_twice_counts_once() -> None:
+def test_a_fact_that_arrives_twice_counts_once() -> None:
     call = fact("call", 10)
     two = attempts(call, call, fact("call", 11))
     assert two.done == 2
