@@ -1,4 +1,4 @@
-"""How a lead ends, waits, is turned down or goes on as another one, in whatever order the facts are heard."""
+"""How a lead ends, waits, is turned down or goes on as another one, in whatever order the events arrive."""
 
 from collections import Counter
 from collections.abc import Iterable
