@@ -11,6 +11,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -107,8 +108,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         leader = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if folder.stat().st_uid == os.getuid() and leader.isdigit() and not psutil.pid_exists(int(leader)):
-            _end(folder)
+        with suppress(FileNotFoundError):  # another run that starts now ends it too
+            if folder.stat().st_uid == os.getuid() and leader.isdigit() and not psutil.pid_exists(int(leader)):
+                _end(folder)
     os.environ[_FOLDER] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
 
 
