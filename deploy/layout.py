@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
 
+from deploy.local.component import Component
 from deploy.local.kafka import KafkaBroker, Profile
 from deploy.local.ports import LOOPBACK, free_ports, is_free
 from deploy.local.postgres import PostgresCluster
@@ -24,7 +25,7 @@ from deploy.local.process import ComponentError, Process, end_marked
 from deploy.local.proxy import ReverseProxy, Service
 from deploy.local.service import ROOT, ServiceProcess
 from deploy.local.status import Status
-from deploy.local.supervisor import Component, Supervisor, last_lines
+from deploy.local.supervisor import Supervisor, last_lines
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
@@ -97,7 +98,7 @@ class Layout:
 
     def start(self) -> Self:
         """Start everything and return when every service is ready, or at once where Kafka or PostgreSQL ran before and
-        can't start now. Raises PartError; then nothing is left running.
+        can't start now. Raises ComponentError; then nothing is left running.
         """
         self._take_folder()
         self._stopping.clear()

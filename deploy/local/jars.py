@@ -29,7 +29,7 @@ def locked_jars(lock: Path = KAFKA_LOCK, repository: Path | None = None) -> list
 
     `repository` is the local Maven repository that is read and filled (if absent: jgo's own, usually
     `~/.m2/repository`). Several processes may ask at once: a jar appears in the repository whole or not at all.
-    Raises PartError if a jar cannot be fetched or is not the locked one.
+    Raises ComponentError if a jar cannot be fetched or is not the locked one.
     """
     folder = repository or GlobalSettings.load().repo_cache
     locked = LockFile.load(lock).dependencies

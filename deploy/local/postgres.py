@@ -12,12 +12,12 @@ import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
 
+from deploy.local.component import Component
 from deploy.local.ports import LOOPBACK, free_ports, refuse_taken
-from deploy.local.process import ComponentError, Process, User, marked, run_as
+from deploy.local.process import ComponentError, User, marked, run_as
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -47,39 +47,29 @@ _SETTINGS = {
 }
 _UNPRIVILEGED_USER = "baton-postgres"
 _READY_WITHIN_S = 60
-_STOPPED_WITHIN_S = 20
 
 
-class PostgresCluster:
+class PostgresCluster(Component):
     """One PostgreSQL 18 server whose data, password and log are in `folder`; `start` makes what is missing there.
 
     The port is a free one unless given, and stays the same over restarts of this object. Run as root, the server
     runs as a user of its own; folders on the way to the data and to the wheel are then made passable (not readable)
-    for others. `settings` are PostgreSQL's own, over those that it has here. Usable as a context manager that starts
-    and stops.
+    for others. `settings` are PostgreSQL's own, over those that it has here.
     """
 
+    stopped_within_s: ClassVar[float] = 20
+
     def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__("postgres", folder.resolve())
         self._settings = {**_SETTINGS, **(settings or {})}
         self.port = port or free_ports(1)[0]
         self._folder = folder.resolve()
         self._data = self._folder / "data"
-        self._process = Process("postgres", self._folder)
 
     @property
     def url(self) -> str:
         """The SQLAlchemy URL, with the password, of the database `baton`."""
         return self.url_of(OWNER)
-
-    @property
-    def log(self) -> Path:
-        """The file that holds what the server said."""
-        return self._process.log
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id while it runs, else None."""
-        return self._process.pid
 
     @property
     def made(self) -> bool:
@@ -105,7 +95,7 @@ class PostgresCluster:
     def start(self) -> Self:
         """Start the server and return when it takes connections; the first start makes the database `baton`.
 
-        Raises PartError if the port is taken, or the server ends or is not ready within 60 s (after a crash it
+        Raises ComponentError if the port is taken, or the server ends or is not ready within 60 s (after a crash it
         first replays what it had confirmed).
         """
         refuse_taken("postgres", self.port)
@@ -130,11 +120,7 @@ class PostgresCluster:
         """Stop as PostgreSQL's mode says: "smart" waits for clients to leave, "fast" sends them away, "immediate"
         does not tidy up. SIGKILL if it is still there after 20 s.
         """
-        self._process.stop(_STOP_SIGNALS[mode], deadline_s=_STOPPED_WITHIN_S)
-
-    def kill(self) -> None:
-        """SIGKILL to the server and all its workers, as a crash would; returns when they are gone."""
-        self._process.kill()
+        self._process.stop(_STOP_SIGNALS[mode], self.stopped_within_s)
 
     def create_database(self, name: str) -> str:
         """Make the empty database `name`; its SQLAlchemy URL."""
@@ -144,14 +130,6 @@ class PostgresCluster:
     def drop_database(self, name: str) -> None:
         """Remove the database `name`, sending away whoever is connected to it."""
         drop_database(self.url_of("postgres"), name)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _password(self) -> str:
         return (self._folder / "password").read_text().strip()

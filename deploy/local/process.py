@@ -6,6 +6,7 @@ the next one.
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -68,7 +69,7 @@ class Process:
     there.
 
     It gets a session of its own: Ctrl-C in a terminal reaches only the parent, which can then end the services
-    first and the parts that they need last.
+    first and the parts that they need last. May be used from any thread.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -76,12 +77,15 @@ class Process:
         self.log = folder / f"{name}.log"
         self._pid_file = folder / f"{name}.pid"
         self._log_start = 0
+        # A kill that still tidies up must not meet the start that follows it.
+        self._lock = threading.RLock()
 
     @property
     def pid(self) -> int | None:
         """The process id while it runs (paused counts), whoever started it; else None."""
-        running = self._running()
-        return running.pid if running else None
+        with self._lock:
+            running = self._running()
+            return running.pid if running else None
 
     def start(
         self,
@@ -95,27 +99,11 @@ class Process:
         """Start `command` and return when `ready` says so; ask it every 50 ms for at most `deadline_s` seconds.
 
         `env` is added to this process's environment, less Baton's own settings: a part has no use for our keys.
-        `user` is who it runs as, if not who we are. Raises PartError, with the last lines of its log, if it ends or
-        is not ready in time; then nothing is left running.
+        `user` is who it runs as, if not who we are. Raises ComponentError, with the last lines of its log, if it ends
+        or is not ready in time; then nothing is left running.
         """
-        if (pid := self.pid) is not None:
-            raise ComponentError(
-                self.name, f"already runs from {self.log.parent} as process {pid}. Stop that one first."
-            )
-        self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(
-                [str(word) for word in command],
-                env=_environment() | dict(env or {}) | marked(self.log.parent),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **run_as(user),
-            )
-        self._pid_file.write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
-        # Known by its id from here on, since it may outlive this process; Popen would warn of that.
-        child.returncode = 0
+        with self._lock:
+            self._spawn(command, env or {}, user)
         try:
             self._wait_until(ready, deadline_s)
         except BaseException:
@@ -126,41 +114,45 @@ class Process:
         """Ask it to end with the signal `ask`; after `deadline_s` seconds kill it. Nothing happens if it does not
         run.
         """
-        running = self._running()
-        if running is None:
-            return
-        running.send_signal(signal.SIGCONT)
-        running.send_signal(ask)
-        end = time.monotonic() + deadline_s
-        while self._running() is not None:
-            if time.monotonic() > end:
-                self.kill()
-                break
-            time.sleep(_LOOK_AGAIN_S)
-        self._pid_file.unlink(missing_ok=True)
+        with self._lock, suppress(psutil.NoSuchProcess):
+            running = self._running()
+            if running is None:
+                return
+            running.send_signal(signal.SIGCONT)
+            running.send_signal(ask)
+            end = time.monotonic() + deadline_s
+            while self._running() is not None:
+                if time.monotonic() > end:
+                    self.kill()
+                    break
+                time.sleep(_LOOK_AGAIN_S)
+            self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End it and its children at once with SIGKILL, as a crash would, and wait until all are gone."""
-        running = self._running()
-        if running is not None:
-            family = [running, *running.children(recursive=True)]
-            for each in family:
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
-            while any(_lives(each) for each in family):
-                time.sleep(_LOOK_AGAIN_S)
-        self._pid_file.unlink(missing_ok=True)
+        with self._lock:
+            running = self._running()
+            if running is not None:
+                family = [running, *running.children(recursive=True)]
+                for each in family:
+                    with suppress(psutil.NoSuchProcess):
+                        each.kill()
+                while any(_lives(each) for each in family):
+                    time.sleep(_LOOK_AGAIN_S)
+            self._pid_file.unlink(missing_ok=True)
 
     def pause(self) -> None:
         """Stop it in its tracks with SIGSTOP: connections stay, nothing answers. Returns when every thread stands."""
-        self._signal(signal.SIGSTOP)
-        threads = Path(f"/proc/{self.pid}/task")
-        while threads.exists() and not all(map(_stands, threads.glob("*/stat"))):
-            time.sleep(_LOOK_AGAIN_S)
+        with self._lock:
+            self._signal(signal.SIGSTOP)
+            threads = Path(f"/proc/{self.pid}/task")
+            while threads.exists() and not all(map(_stands, threads.glob("*/stat"))):
+                time.sleep(_LOOK_AGAIN_S)
 
     def resume(self) -> None:
         """Let a paused process go on."""
-        self._signal(signal.SIGCONT)
+        with self._lock:
+            self._signal(signal.SIGCONT)
 
     def last_lines(self, count: int = _LINES_SHOWN) -> str:
         """The last `count` lines that it wrote since its latest start."""
@@ -169,6 +161,26 @@ class Process:
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
+
+    def _spawn(self, command: Sequence[str | Path], env: Mapping[str, str], user: User | None) -> None:
+        if (pid := self.pid) is not None:
+            raise ComponentError(
+                self.name, f"already runs from {self.log.parent} as process {pid}. Stop that one first."
+            )
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                [str(word) for word in command],
+                env=_environment() | dict(env) | marked(self.log.parent),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **run_as(user),
+            )
+        self._pid_file.write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
+        # Known by its id from here on, since it may outlive this process; Popen would warn of that.
+        child.returncode = 0
 
     def _signal(self, which: signal.Signals) -> None:
         running = self._running()

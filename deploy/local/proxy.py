@@ -6,55 +6,42 @@ import shutil
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
+from deploy.local.component import Component
 from deploy.local.ports import LOOPBACK, exchange, free_ports, refuse_taken
-from deploy.local.process import ComponentError, Process
+from deploy.local.process import ComponentError
 
 Service = Literal["ingest", "router", "sla_monitor", "delivery", "scoreboard"]
 
 CADDYFILE = Path(__file__).parent.parent / "Caddyfile"
 
 _READY_WITHIN_S = 20
-# Longer than the grace period in the Caddyfile.
-_STOPPED_WITHIN_S = 15
 
 
-class ReverseProxy:
+class ReverseProxy(Component):
     """One address for the services in `upstreams`, each given as `host:port`. Log and Caddy's own files are in
     `folder`.
 
     A service that is not among them, or does not answer, is 503 at its paths. The port is a free one unless given.
-    Usable as a context manager that starts and stops.
     """
 
     def __init__(
         self, folder: Path, upstreams: Mapping[Service, str], *, host: str = LOOPBACK, port: int | None = None
     ) -> None:
+        super().__init__("front", folder.resolve())
         self.port = port or free_ports(1)[0]
         self._host = host
         self._folder = folder.resolve()
         self._upstreams = dict(upstreams)
-        self._process = Process("front", self._folder)
 
     @property
     def url(self) -> str:
         """Where it answers, without a slash at the end."""
         return f"http://{LOOPBACK}:{self.port}"
 
-    @property
-    def log(self) -> Path:
-        """The file that holds what Caddy said."""
-        return self._process.log
-
-    @property
-    def pid(self) -> int | None:
-        """Caddy's process id while it runs, else None."""
-        return self._process.pid
-
     def start(self) -> Self:
-        """Start it and return when `/healthz` answers. Raises PartError if the port is taken or it is not ready
+        """Start it and return when `/healthz` answers. Raises ComponentError if the port is taken or it is not ready
         within 20 s.
         """
         refuse_taken("front", self.port)
@@ -76,22 +63,6 @@ class ReverseProxy:
             deadline_s=_READY_WITHIN_S,
         )
         return self
-
-    def stop(self) -> None:
-        """Finish what is under way, then end; SIGKILL after 15 s."""
-        self._process.stop(deadline_s=_STOPPED_WITHIN_S)
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash would."""
-        self._process.kill()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _answers(self) -> bool:
         request = b"GET /healthz HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n"

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
+from deploy.local.component import Component
 from deploy.local.process import ComponentError
 
 FAILING_AFTER_ENDS = 3
@@ -15,24 +15,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
 _LOOK_AGAIN_S = 0.2
 _LINES_SHOWN = 20
 _TAIL_BYTES = 16_384
-
-
-class Component(Protocol):
-    """What can be kept running."""
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-
-    @property
-    def log(self) -> Path:
-        """The file that holds what it said."""
-
-    def start(self) -> object:
-        """Start it. Raises PartError."""
-
-    def stop(self) -> None:
-        """End it; nothing happens if it does not run."""
 
 
 class Supervisor:

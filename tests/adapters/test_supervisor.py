@@ -3,32 +3,23 @@
 import os
 import signal
 from pathlib import Path
+from typing import Self
 
-from deploy.local.process import Process
+from deploy.local.component import Component
 from deploy.local.supervisor import Supervisor
 from tests.kit.waiting import eventually
 
 
-class Shell:
-    """A part that runs one line of shell."""
+class Shell(Component):
+    """A component that runs one line of shell."""
 
     def __init__(self, folder: Path, line: str) -> None:
-        self._process = Process("shell", folder)
+        super().__init__("shell", folder)
         self._line = line
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        return self._process.log
-
-    def start(self) -> None:
+    def start(self) -> Self:
         self._process.start(["sh", "-c", self._line], ready=lambda: True, deadline_s=5)
-
-    def stop(self) -> None:
-        self._process.stop()
+        return self
 
 
 Report = tuple[str, str | None]
