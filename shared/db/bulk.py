@@ -18,7 +18,7 @@ from shared.db.text import Key, Text, cleaner
 Rows = Sequence[Mapping[str, Any]]
 
 
-def any_of(tx: Tx, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
+def any_of(tx: Tx | sa.Connection, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
     """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number."""
     if tx.dialect.name == "postgresql":
         return column == sa.any_(sa.literal(_cleaned(column, values), postgresql.ARRAY(_plain(column.type))))

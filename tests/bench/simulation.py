@@ -21,6 +21,7 @@ from services.router.domain.lead import followed_by
 from services.router.domain.placement import place
 from services.router.domain.proof import known_facts
 from services.router.domain.qualification import judge
+from services.router.domain.routing import JournalEntry
 from services.router.domain.routing_state import RoutingState
 from services.router.simulation.runner import Plan, simulate
 from services.router.store import record
@@ -88,7 +89,7 @@ async def _write(
             fact = ActivityRecorded(
                 lead_id=inquiry.lead_id, activity_id=f"{kind}_{inquiry.lead_id}", kind=kind, accepted_at=now
             )
-            entries.append(record.JournalEntry(routing.next_seq(), now, "activity", msgspec.json.encode(fact)))
+            entries.append(JournalEntry(routing.next_seq(), now, "activity", fact))
             after = followed_by(verdict.lead, fact, now)
             if after is not None:
                 routing.save(after)

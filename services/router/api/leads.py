@@ -111,10 +111,10 @@ def shown_lead(lead: Lead) -> dict[str, Any]:
 
 
 async def _lead(tx: Tx, lead_id: str) -> Lead:
-    found = {lead.lead_id: lead for lead in await lead_store.by_id(tx, [lead_id])}
-    if lead_id not in found:
+    found = await lead_store.by_id(tx, lead_id)
+    if found is None:
         raise NotFound(f"There is no lead {lead_id!r}. Ids come with the answer to POST /v1/leads.")
-    return found[lead_id]
+    return found
 
 
 def _rep(

@@ -9,7 +9,7 @@ from services.router.domain.availability import free_at
 from services.router.domain.lead import Lead
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import RoutingState
-from shared.domain.agreement import Agreement, Pool
+from shared.domain.agreement import Agreement
 
 
 def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: datetime) -> Iterator[str]:
@@ -17,7 +17,7 @@ def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: dateti
     whose leads find another way.
     """
     every = agreement.deciding
-    for name, waiting in routing.waiting.items():
+    for name, waiting in sorted(routing.waiting.items()):
         if waiting > 0:
             known = [(each, each.pools[name]) for each in every if name in each.pools]
             if not known or any(routing.candidates(each, pool, {}, now).available for each, pool in known):
@@ -26,21 +26,19 @@ def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: dateti
 
 def next_available_at(agreement: Agreement, routing: RoutingState, now: datetime) -> datetime | None:
     """When time alone will next make someone available for a pool in which leads wait; None when it won't."""
-    times = [
-        available_at
-        for each in agreement.deciding
-        for name, waiting in routing.waiting.items()
-        if waiting > 0 and name in each.pools
-        for available_at in _available_times(each, each.pools[name], routing, now)
-    ]
-    return min((available_at for available_at in times if available_at > now), default=None)
+    return min((available_at for _, available_at in available_times(agreement, routing, now)), default=None)
 
 
-def _available_times(agreement: Agreement, pool: Pool, routing: RoutingState, now: datetime) -> Iterator[datetime]:
-    for rep in pool.members:
-        available_at = free_at(agreement.people[rep], routing.state(rep), pool, now)
-        if available_at is not None:
-            yield available_at
+def available_times(agreement: Agreement, routing: RoutingState, now: datetime) -> Iterator[tuple[str, datetime]]:
+    """For each pool in which leads wait, the instants after `now` at which time alone makes a member available."""
+    for each in agreement.deciding:
+        for name, pool in each.pools.items():
+            if routing.waiting.get(name, 0) <= 0:
+                continue
+            for rep in pool.members:
+                available_at = free_at(each.people[rep], routing.state(rep), pool, now)
+                if available_at is not None and available_at > now:
+                    yield name, available_at
 
 
 RoutingKey = tuple[str | None, str | None]

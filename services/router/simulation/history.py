@@ -49,8 +49,11 @@ class History:
                 if row.verdict.inquiry is not None and row.verdict.ask is None:
                     asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
                 self._apply_verdict(str(row.lead_id), row.verdict)
-            elif row.fact is not None and self.state.add_fact(row.fact):
-                heard.append(row.fact)
+            elif row.fact is not None:
+                if self.state.add_fact(row.fact):
+                    heard.append(row.fact)
+                else:
+                    self.state.add_early(row.fact)
         starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
         for fact in (*heard, *self.state.take_early(starts)):
             lead = self._goes_on(fact.lead_id)

@@ -68,6 +68,11 @@ class RecordRow(msgspec.Struct, frozen=True):
     absence: AvailabilityChange | None = None
     tick: bool = False
 
+    @property
+    def cause(self) -> ReassignReason | None:
+        """Why the lead was to change hands, if it is a verdict on that."""
+        return self.verdict.ask if self.verdict is not None else None
+
 
 _verdict = msgspec.json.Decoder(RecordedVerdict).decode
 _fact = msgspec.json.Decoder(ActivityRecorded).decode

@@ -6,27 +6,27 @@ same way then, it happens at the record's instant, late as that may have been; e
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.router.domain.availability import free_at
 from services.router.domain.lead import Lead
-from services.router.domain.parked import pools_with_capacity
-from services.router.domain.proof import ReassignReason
+from services.router.domain.parked import available_times, next_available_at, pools_with_capacity
+from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, ladder_moves, still_due
 from services.router.simulation.history import History
+from services.router.simulation.lookup import ReplayLookup
 from services.router.simulation.record_reader import RecordRow
-from services.router.simulation.replay_router import ReplayRouter
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ReplayedLead
 from shared.domain.agreement import Agreement
+from shared.domain.errors import Conflict, NotFound, Refused
 from shared.domain.events import InquiryReceived
 
 
 class Replay:
     """One replay. It follows the versions that were in force until `since` (None: from the beginning), and `draft`
-    from then on (None: never).
+    from then on (None: never). `refused` counts the moves that people asked for and that were not possible.
     """
 
     def __init__(
@@ -41,7 +41,9 @@ class Replay:
         tolerance: timedelta,
     ) -> None:
         self.state = state
-        self.router = ReplayRouter(state, owners, inquiries, self._schedule_moves)
+        self.refused = 0
+        self._routing_state = RoutingState()
+        self._lookup = ReplayLookup(state, owners, inquiries)
         self._history = history
         self._draft = draft
         self._since = since
@@ -63,22 +65,10 @@ class Replay:
         self._follow_agreement(now)
         if self._agreement is None:
             return
-        self._begin(now)
-        inquiries = [
-            row.verdict.inquiry for row in rows if row.verdict and row.verdict.inquiry and row.verdict.ask is None
-        ]
-        facts = [row.fact for row in rows if row.fact is not None]
-        if inquiries:
-            self.router.judge(inquiries, candidates)
-        if facts:
-            self.router.apply_facts(facts)
-        if self._run_commands(rows):
-            if self._leaving:
-                self._leaving = self.router.reassign_from_departed_reps()
-            self.router.drain()
-        elif not facts:
-            self._untried = True
-        self._end()
+        self._lookup.candidates = candidates
+        routing = self._begin(now, self._agreement)
+        self._untried = not self._decide(routing, rows)
+        self._end(routing)
 
     def pass_time(self, upto: datetime) -> None:
         """Do what falls due before `upto` by itself: ladders move leads, waiting leads get their chance, the draft
@@ -89,22 +79,27 @@ class Replay:
             self.pass_time(since)
             self._take_effect(self._draft, since)
         while self._agreement is not None and self._now is not None:
-            chance = self._next_available_at()
+            chance = self._next_available_at(self._agreement, self._now)
             move_at = self._moves[0][0] if self._moves else None
             if move_at is not None and move_at < upto and (chance is None or move_at <= chance):
-                self._move_as_due(*heapq.heappop(self._moves))
+                self._move_as_due(self._agreement, *heapq.heappop(self._moves))
             elif chance is not None and chance < upto:
-                self._drain_at(max(chance, self._now))
+                self._drain_at(self._agreement, self._now, max(chance, self._now))
             else:
                 return
 
-    def _begin(self, now: datetime) -> None:
+    def _begin(self, now: datetime, agreement: Agreement) -> Routing:
+        """Begin a transaction of the router."""
         self._now = now
         self._untried = False
-        self.router.begin(now)
+        self._routing_state.begin()
+        return Routing(self._routing_state, self._lookup, agreement, now)
 
-    def _end(self) -> None:
-        self._stale |= self.router.end()
+    def _end(self, routing: Routing) -> None:
+        for before, lead in self._lookup.save(routing):
+            self._schedule_moves(before, lead)
+        if routing.state.changed or routing.state.touched_reps:
+            self._stale = True
 
     def _schedule_moves(self, before: Lead | None, lead: Lead) -> None:
         if lead.state == "assigned" and (before is None or before.generation != lead.generation):
@@ -118,10 +113,10 @@ class Replay:
         self._use_agreement(draft)
         self._leaving = True
         while self._leaving:
-            self._begin(at)
-            self._leaving = self.router.reassign_from_departed_reps()
-            self.router.drain()
-            self._end()
+            routing = self._begin(at, draft)
+            self._leaving = routing.reassign_departed()
+            routing.drain()
+            self._end(routing)
 
     def _follow_agreement(self, now: datetime) -> None:
         if self._draft is not None and (self._since is None or self._since <= now):
@@ -134,63 +129,89 @@ class Replay:
             return
         self._leaving = self._agreement is not None
         self._agreement = agreement
-        self.router.use_agreement(agreement)
         self._stale = True
         for each in agreement.with_drafts:
             self.state.agreements[each.hash] = each
 
     # What comes from the record.
 
-    def _run_commands(self, rows: Sequence[RecordRow]) -> bool:
-        """What people ordered and ladders asked for; whether the router then looked at those who wait."""
-        tries = False
-        for row in rows:
-            cause = row.verdict.ask if row.verdict is not None else None
-            if row.absence is not None:
-                tries |= self.router.set_absence(row.absence.rep, row.absence.hold, row.absence.leave)
-            elif cause is not None and cause.kind == "manual":
-                self.router.run_command(str(row.lead_id), cause)
-                tries = True
-            elif cause is not None and cause.kind == "missed":
-                self._move_as_recorded(str(row.lead_id))
-            tries |= row.tick or (cause is not None and cause.kind == "left")
-        return tries
+    def _decide(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
+        """Decide on what was recorded; whether parked leads had their chance."""
+        inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
+        if inquiries:
+            routing.judge(inquiries)
+        if facts:
+            for fact in facts:
+                self.state.add_fact(fact)
+            routing.apply(facts)
+        missed = self._missed_then(rows)
+        if missed:
+            routing.move_missed(missed)
+        absences = [row.absence for row in rows if row.absence is not None]
+        for absence in absences:
+            routing.set_absence(absence.rep, absence.hold, absence.leave)
+        moved = self._move_as_asked(routing, rows)
+        settled = any(row.tick or (row.cause is not None and row.cause.kind == "left") for row in rows)
+        if settled:
+            if self._leaving:
+                self._leaving = routing.reassign_departed()
+            routing.drain()
+        return bool(inquiries or facts or missed or absences or moved or settled)
 
-    def _move_as_recorded(self, lead_id: str) -> None:
-        """A ladder moved the lead then; it moves it now if it stood the same and was to be moved at the same time."""
-        known, then = self.state.leads.get(lead_id), self._history.state.leads.get(lead_id)
-        if (
-            known is not None
-            and then is not None
-            and known.lead.state == "assigned"
-            and self._same_ownership(known, then)
-        ):
-            lead = self.router.lead(lead_id)
-            if lead is not None:
-                self.router.reassign(lead, ReassignReason("missed"))
+    def _missed_then(self, rows: Sequence[RecordRow]) -> list[tuple[str, int]]:
+        """Leads that a ladder moved then, and that it moves now, since they stand the same and were to be moved at the
+        same time; each with its generation.
+        """
+        found = []
+        for row in rows:
+            if row.cause is None or row.cause.kind != "missed":
+                continue
+            known, then = self._both(str(row.lead_id))
+            if known is not None and then is not None and self._same_ownership(known, then):
+                found.append((known.lead.lead_id, known.lead.generation))
+        return found
+
+    def _move_as_asked(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
+        """Move leads as people asked for it; whether any was."""
+        moved = False
+        for row in rows:
+            if row.cause is None or row.cause.kind != "manual":
+                continue
+            try:
+                routing.move(str(row.lead_id), row.cause)
+            except Refused:
+                self.refused += 1
+            except (NotFound, Conflict):
+                continue
+            else:
+                moved = True
+        return moved
 
     # What falls due by itself.
 
-    def _move_as_due(self, at: datetime, lead_id: str, generation: int, promise: str) -> None:
-        known, then = self.state.leads.get(lead_id), self._history.state.leads.get(lead_id)
+    def _move_as_due(self, agreement: Agreement, at: datetime, lead_id: str, generation: int, promise: str) -> None:
+        known, then = self._both(lead_id)
         if known is None or known.lead.state != "assigned" or known.lead.generation != generation:
             return
-        agreement = self.state.agreements[known.lead.agreement.hash]
-        if not still_due(agreement, known.lead, known.facts, LadderMove(at, promise), self._tolerance):
+        promised = self.state.agreements[known.lead.agreement.hash]
+        if not still_due(promised, known.lead, known.facts, LadderMove(at, promise), self._tolerance):
             return
         if then is not None and self._same_ownership(known, then):
             return
-        self._begin(max(at, self._now or at))
-        lead = self.router.lead(lead_id)
-        if lead is not None:
-            self.router.reassign(lead, ReassignReason("missed"))
-        self._untried = True
-        self._end()
+        routing = self._begin(max(at, self._now or at), agreement)
+        routing.move_missed([(lead_id, generation)])
+        self._end(routing)
+
+    def _both(self, lead_id: str) -> tuple[ReplayedLead | None, ReplayedLead | None]:
+        """The lead as it is in the replay, and as it was."""
+        return self.state.leads.get(lead_id), self._history.state.leads.get(lead_id)
 
     def _same_ownership(self, known: ReplayedLead, then: ReplayedLead) -> bool:
         """Whether the lead had the same owner then since the same instant, and was to be moved at the same ones."""
         one, other = known.lead, then.lead
-        if other.state != "assigned" or (one.rep, one.assigned_at) != (other.rep, other.assigned_at):
+        if one.state != "assigned" or other.state != "assigned":
+            return False
+        if (one.rep, one.assigned_at) != (other.rep, other.assigned_at):
             return False
         if (one.agreement.hash, one.score) == (other.agreement.hash, other.score):
             return True
@@ -198,52 +219,39 @@ class Replay:
         theirs = ladder_moves(self._history.state.agreements[other.agreement.hash], other, self._tolerance)
         return [move.at for move in ours] == [move.at for move in theirs]
 
-    def _next_available_at(self) -> datetime | None:
+    def _next_available_at(self, agreement: Agreement, now: datetime) -> datetime | None:
         """When someone may become able to have a lead that waits, as far as time alone tells."""
-        assert self._agreement is not None, "an agreement is in force"  # noqa: S101
-        routing = self.router.routing
-        if not any(routing.waiting.values()):
+        state = self._routing_state
+        if not any(state.waiting.values()):
             return None
-        if self._untried and self._now and any(pools_with_capacity(self._agreement, routing, self._now)):
-            return self._now
+        if self._untried and any(pools_with_capacity(agreement, state, now)):
+            return now
         self._untried = False
         if self._stale:
             self._stale = False
-            self._available_at = min(
-                (at for _, at in self._available_times(self._agreement, routing.waiting)), default=None
-            )
+            self._available_at = next_available_at(agreement, state, now)
         return self._available_at
 
-    def _available_times(self, agreement: Agreement, waiting: Mapping[str, int]) -> Iterator[tuple[str, datetime]]:
-        now = self._now
-        for each in agreement.deciding:
-            for name, pool in each.pools.items():
-                if now is None or waiting.get(name, 0) <= 0:
-                    continue
-                for rep in pool.members:
-                    at = free_at(each.people[rep], self.router.routing.state(rep), pool, now)
-                    if at is not None and at > now:
-                        yield name, at
-
-    def _drain_at(self, at: datetime) -> None:
+    def _drain_at(self, agreement: Agreement, now: datetime, at: datetime) -> None:
         """Give waiting leads their chance, but for pools for which leads waited for the same chance then."""
-        ours, theirs = self._pools_with_capacity(at)
-        self._begin(at)
+        past = RoutingState(reps=self._routing_state.reps, waiting=self._history.waiting)
+        ours = _pools_with_capacity_at(at, agreement, self._routing_state, now)
+        theirs = _pools_with_capacity_at(at, self._history.in_force, past, now)
+        routing = self._begin(at, agreement)
         if ours - theirs:
-            self.router.drain(ours - theirs)
-        self._end()
+            routing.drain(ours - theirs)
+        self._end(routing)
         self._stale = True
 
-    def _pools_with_capacity(self, at: datetime) -> tuple[set[str], set[str]]:
-        """The pools for whose leads someone may be there at that instant: in the replay, and in the past."""
-        history, agreement, routing = self._history, self._agreement, self.router.routing
-        assert agreement is not None, "an agreement is in force"  # noqa: S101
-        then = history.in_force
-        if at == self._now:
-            past = RoutingState(reps=routing.reps, waiting=history.waiting)
-            theirs = set(pools_with_capacity(then, past, at)) if then is not None else set()
-            return set(pools_with_capacity(agreement, routing, at)), theirs
-        ours = {name for name, chance in self._available_times(agreement, routing.waiting) if chance == at}
-        return ours, {
-            name for name, chance in self._available_times(then, history.waiting) if chance == at
-        } if then else set()
+
+def _pools_with_capacity_at(at: datetime, agreement: Agreement | None, state: RoutingState, now: datetime) -> set[str]:
+    """The pools for whose leads someone may become available at `at`, which is `now` or later."""
+    if agreement is None:
+        return set()
+    if at == now:
+        return set(pools_with_capacity(agreement, state, now))
+    return {name for name, available_at in available_times(agreement, state, now) if available_at == at}
+
+
+def _inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:
+    return [row.verdict.inquiry for row in rows if row.verdict and row.verdict.inquiry and row.verdict.ask is None]

@@ -45,15 +45,18 @@ class ReplayState:
         self.leads.put(lead.lead_id, known)
 
     def add_fact(self, fact: ActivityRecorded) -> bool:
-        """Note a fact for the promises on its lead; whether the lead is there. Else the fact waits for it."""
+        """Add a fact for the promises on its lead; whether the lead exists. Otherwise promises on it wait for it."""
         known = self.leads.get(fact.lead_id)
         if known is None:
             self._early.setdefault(fact.lead_id, []).append(fact)
-            self._not_followed.setdefault(fact.lead_id, []).append(fact)
             return False
         known.facts += (PromiseFact(fact.kind, fact.accepted_at),)
         self.leads.put(fact.lead_id, known)
         return True
+
+    def add_early(self, fact: ActivityRecorded) -> None:
+        """Store a fact that is to be followed once its lead exists."""
+        self._not_followed.setdefault(fact.lead_id, []).append(fact)
 
     def take_early(self, starts: Mapping[str, datetime]) -> list[ActivityRecorded]:
         """Facts that came before these leads did, in order, each once. Those from before the start of their lead stay,

@@ -144,7 +144,7 @@ async def simulate(
         for replay in replays.simulated:
             replay.pass_time(plan.until)
         replays.compare(summary, each)
-        summary.refused = replays.after.router.refused
+        summary.refused = replays.after.refused
     progress(total, total)
     return summary
 

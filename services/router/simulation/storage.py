@@ -1,6 +1,7 @@
 """What a replay remembers of all leads, on disk: memory holds those that it touched last, however many there are."""
 
 import sqlite3
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
 from services.router.domain.lead import Lead
 from services.router.domain.routing_state import contact_keys
 from services.router.domain.simulation_promises import PromiseFact
 from shared.domain.events import InquiryReceived
+from shared.domain.lead import Company, Contact
 
 MAX_IN_MEMORY = 4096
 """So many values stay in memory."""
@@ -146,6 +149,41 @@ class PersonIndex:
         with self._database:
             self._database.executemany("INSERT OR IGNORE INTO persons VALUES (?, ?)", rows)
         self._new.clear()
+
+
+class ParkedIndex:
+    """Leads that wait, by pool, the longest waiting first. They are in memory, without contact, company and signals."""
+
+    def __init__(self) -> None:
+        self._leads: dict[str, Lead] = {}
+        self._order: dict[str, list[tuple[datetime, str]]] = {}
+
+    def update(self, lead: Lead) -> None:
+        """The lead as it is now."""
+        before = self._leads.pop(lead.lead_id, None)
+        if before is not None:
+            order = self._order[str(before.pool)]
+            del order[bisect_left(order, _waiting_since(before))]
+        if lead.state == "parked":
+            self._leads[lead.lead_id] = _without_person(lead)
+            insort(self._order.setdefault(str(lead.pool), []), _waiting_since(lead))
+
+    def page(self, pool: str, after: Lead | None, limit: int) -> list[Lead]:
+        """The next leads after one of them, or the first."""
+        order = self._order.get(pool, [])
+        start = bisect_right(order, _waiting_since(after)) if after is not None else 0
+        return [self._leads[lead_id] for _, lead_id in order[start : start + limit]]
+
+
+def _waiting_since(lead: Lead) -> tuple[datetime, str]:
+    assert lead.parked_at is not None, "a parked lead has waited since some instant"  # noqa: S101
+    return lead.parked_at, lead.lead_id
+
+
+def _without_person(lead: Lead) -> Lead:
+    return replace(
+        lead, contact=Contact(), company=Company(), reason="", reasons=(), intents=(), signals=(), other_keys=()
+    )
 
 
 class OwnerIndex:

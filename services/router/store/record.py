@@ -3,8 +3,7 @@
 `seq` counts both together, in the order in which things were decided, so that the past can be replayed.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,24 +11,13 @@ import sqlalchemy as sa
 
 from services.router.domain.proof import Proof
 from services.router.domain.reassignment import Verdict
+from services.router.domain.routing import JournalEntry
 from services.router.store.tables import journal, verdicts
-from shared.db.bulk import any_of, insert_rows
+from shared.db.bulk import insert_rows
 from shared.db.engine import Tx
-from shared.domain.events import InquiryReceived
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Proof).decode
-
-
-class JournalEntry(msgspec.Struct, frozen=True):
-    """Something that the router heard or was told and that is no verdict: an `activity`, an `availability`, a `tick`
-    (parked leads were tried) or an `agreement` that took effect; `body` is its JSON.
-    """
-
-    seq: int
-    at: datetime
-    kind: str
-    body: bytes
 
 
 async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
@@ -39,7 +27,7 @@ async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
 
 async def save_entries(tx: Tx, entries: Sequence[JournalEntry]) -> None:
     """Keep what was heard."""
-    await insert_rows(tx, journal, [msgspec.structs.asdict(entry) for entry in entries])
+    await insert_rows(tx, journal, [_entry(entry) for entry in entries])
 
 
 async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
@@ -50,23 +38,15 @@ async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-async def first_inquiries(tx: Tx, lead_ids: Collection[str]) -> Mapping[tuple[str, str], InquiryReceived]:
-    """The inquiries on which these leads were judged, by lead and inquiry id."""
-    mine = any_of(tx, verdicts.c.lead_id, lead_ids) & verdicts.c.source.is_not(None)
-    query = sa.select(verdicts.c.lead_id, verdicts.c.proof).where(mine & (verdicts.c.verdict != "merged"))
-    found = {}
-    for row in await tx.execute(query):
-        inquiry = _decode(row.proof).inquiry
-        if inquiry is not None:
-            found[row.lead_id, inquiry.inquiry_id] = inquiry
-    return found
-
-
 async def proofs_of(tx: Tx, lead_id: str) -> list[Proof]:
     """The proofs of a lead's verdicts, oldest first, at most 200."""
     query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead_id)
     rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
     return [_decode(proof) for proof in rows.scalars()]
+
+
+def _entry(entry: JournalEntry) -> dict[str, Any]:
+    return {"seq": entry.seq, "at": entry.at, "kind": entry.kind, "body": _encode(entry.body)}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

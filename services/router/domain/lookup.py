@@ -1,0 +1,41 @@
+"""What a decision looks up. A running router answers from its database, a replay from what it remembers."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.router.domain.accounts import AccountKeys, Owned
+from services.router.domain.lead import Lead
+from shared.domain.events import ActivityRecorded, InquiryReceived
+from shared.domain.lead import Contact
+
+
+class Lookup(Protocol):
+    """Leads and inquiries as they stood when the transaction began; what it decided is in the `RoutingState`."""
+
+    def leads(self, lead_ids: Collection[str]) -> Iterable[Lead]:
+        """Those of these leads that exist, and the leads that they became part of."""
+
+    def leads_of_persons(self, contacts: Sequence[Contact]) -> Iterable[Lead]:
+        """Leads of people with one of these addresses or numbers: first those with it in their contact, then those
+        with it in `other_keys`; each by id.
+        """
+
+    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
+        """Who owns these companies, or companies with a name like theirs: the first for each domain and each name."""
+
+    def inquiry(self, lead: Lead) -> InquiryReceived:
+        """The inquiry on which the lead was judged last."""
+
+    def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
+        """Up to `limit` leads that wait for the pool, the longest waiting first, by id among equals; `after` is the
+        last lead of the page before. Contact, company and signals may be missing: read the lead before it is decided.
+        """
+
+    def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
+        """Up to `limit` leads that these reps have, the oldest change first, by id among equals."""
+
+    def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
+        """Facts that arrived before their lead, in the order of their acceptance; each is returned once. `starts` says
+        from when facts count, by lead id: earlier ones stay, since an earlier inquiry may still be on its way.
+        """

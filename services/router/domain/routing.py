@@ -1,0 +1,243 @@
+"""What the router decides in one transaction. There is one implementation: a running router calls it on its database,
+and a simulation on the past that it replays.
+
+Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingState`, so that the next decision sees
+what came of this one. What has to be saved at the end is in the state and in the lists of `Routing`.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from services.router.domain.accounts import Accounts, Owned, keys_of, needs_accounts, owns
+from services.router.domain.availability import AvailabilityChange, Hold, Leave
+from services.router.domain.decision import decide
+from services.router.domain.lead import CLOSING, HELD, Lead, followed_by
+from services.router.domain.lookup import Lookup
+from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
+from services.router.domain.proof import ReassignReason
+from services.router.domain.reassignment import Verdict, reassign
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.shadow import Shadow, shadows
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.events import ActivityRecorded, InquiryReceived
+
+PAGE = 200
+MAX_LEADS = 1000
+"""How many parked leads of a pool, or leads of departed reps, one call looks at, so that a transaction stays short."""
+
+CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", *CLOSING)
+"""Kinds of activity that may change a lead."""
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """An entry of the router's record that is no verdict: an `activity`, an `availability`, or a `tick` (parked leads
+    were tried because time has passed). `seq` is its place between the verdicts.
+    """
+
+    seq: int
+    at: datetime
+    kind: str
+    body: ActivityRecorded | AvailabilityChange | None
+
+
+class Routing:
+    """The router's decisions at one instant, `now`, under the agreement in force. Every method changes `state`.
+
+    `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
+    have decided; `early_facts` are about leads that do not exist yet, and wait for them.
+    """
+
+    def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
+        self.state = state
+        self.agreement = agreement
+        self.now = now
+        self.verdicts: list[Verdict] = []
+        self.journal: list[JournalEntry] = []
+        self.shadows: list[Shadow] = []
+        self.early_facts: list[ActivityRecorded] = []
+        self._lookup = lookup
+        self._accounts: Accounts | None = None
+        self._inquiries: dict[str, InquiryReceived] = {}
+
+    def judge(self, inquiries: Sequence[InquiryReceived]) -> None:
+        """Decide on each inquiry, in order, once parked leads have had their chance."""
+        self._load_persons(inquiries)
+        self.drain()
+        for inquiry in inquiries:
+            owner = None
+            if self._accounts is not None:
+                owner = self._accounts.owner_of(keys_of(inquiry.company, inquiry.contact))
+            self._add(decide(self.agreement, inquiry, self.state, self.now, owner))
+        self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
+        if self.state.ended:
+            self.drain()
+
+    def apply(self, facts: Sequence[ActivityRecorded]) -> None:
+        """Record what sales did, and change the leads that it is about."""
+        for fact in facts:
+            self.record("activity", fact)
+        facts = [fact for fact in facts if fact.kind in CHANGES_LEAD]
+        if not facts:
+            return
+        self._load({fact.lead_id for fact in facts})
+        for fact in facts:
+            if self.state.lead(fact.lead_id) is None:
+                self.early_facts.append(fact)
+        self._follow(facts)
+        self.drain()
+
+    def move_missed(self, missed: Sequence[tuple[str, int]]) -> None:
+        """Move leads whose owner missed the promise, each given with the generation that missed it: a lead that has
+        moved on meanwhile stays.
+        """
+        self._load({lead_id for lead_id, _ in missed})
+        for lead_id, generation in missed:
+            lead = self.state.lead(lead_id)
+            if lead is not None and lead.state == "assigned" and lead.generation == generation:
+                self._reassign(lead, ReassignReason("missed"))
+        self.drain()
+
+    def move(self, lead_id: str, reason: ReassignReason) -> Lead | None:
+        """Move a lead because a person asked for it; returns it as it is afterwards, or None when nobody can have it
+        and it goes on waiting.
+
+        Raises `NotFound`, `Conflict` when the lead is neither assigned nor parked, and `Refused` when the one who is
+        named can't have it.
+        """
+        self._load([lead_id])
+        lead = self.state.lead(lead_id)
+        if lead is None:
+            raise NotFound(f"There is no lead {lead_id!r}. Ids come with the answer to POST /v1/leads.")
+        if lead.state not in HELD:
+            raise Conflict(f"The lead is {lead.state}: only one that is assigned or parked can be moved.")
+        verdict = self._reassign(lead, reason)
+        self.drain()
+        return verdict.lead if verdict is not None else None
+
+    def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
+        """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""
+        before = self.state.state(rep)
+        self.state.set_state(rep, replace(before, hold=hold, leave=leave))
+        self.record("availability", AvailabilityChange(rep, hold, leave))
+        if hold is None or hold == before.hold:
+            self.drain()
+
+    def reassign_departed(self) -> bool:
+        """Reassign leads of reps who left the team; whether there may be more than one call takes."""
+        departed = departed_reps(self.agreement, self.state)
+        if not departed:
+            return False
+        found = self._lookup.assigned_to(departed, MAX_LEADS)
+        self._load_new(found)
+        for lead_id in [lead.lead_id for lead in found]:
+            lead = self.state.lead(lead_id)
+            if lead is not None and lead.state == "assigned" and lead.rep in departed:
+                self._reassign(lead, ReassignReason("left"))
+        return len(found) == MAX_LEADS
+
+    def drain(self, only: Collection[str] | None = None) -> None:
+        """Give parked leads to those who can have them; `only` names the pools to look at, None means all."""
+        for pool in list(pools_with_capacity(self.agreement, self.state, self.now)):
+            if only is None or pool in only:
+                self._drain_pool(pool)
+
+    def record(self, kind: str, body: ActivityRecorded | AvailabilityChange | None = None) -> None:
+        """Add an entry to the record that is no verdict."""
+        self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))
+
+    def _load(self, lead_ids: Collection[str]) -> None:
+        missing = [lead_id for lead_id in lead_ids if self.state.lead(lead_id) is None]
+        if missing:
+            self._load_new(sorted(self._lookup.leads(missing), key=_by_id))
+
+    def _load_new(self, leads: Iterable[Lead]) -> None:
+        self.state.load(lead for lead in leads if lead.lead_id not in self.state.leads)
+
+    def _load_persons(self, inquiries: Sequence[InquiryReceived]) -> None:
+        """Load all leads of the people who ask, and who owns their companies, if the agreement wants to know."""
+        self._load({inquiry.lead_id for inquiry in inquiries})
+        self._load_new(self._lookup.leads_of_persons([inquiry.contact for inquiry in inquiries]))
+        if needs_accounts(self.agreement):
+            companies = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
+            self._accounts = Accounts(self._lookup.owners(companies))
+
+    def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
+        for fact in facts:
+            lead = self.state.lead(fact.lead_id)
+            if lead is None:
+                continue
+            if fact.kind == "declined":
+                if lead.state == "assigned" and fact.by in (None, lead.rep):
+                    reason = ReassignReason("declined", by=fact.by, reason=fact.reason or fact.text)
+                    self._reassign(lead, reason)
+                continue
+            after = followed_by(lead, fact, self.now)
+            if after is not None:
+                self.state.save(after)
+
+    def _drain_pool(self, pool: str) -> None:
+        """In the order of their waiting. A rule for whose leads nobody is there does not hold up those of others."""
+        stuck: set[RoutingKey] = set()
+        for waiting in self._parked(pool):
+            key = routing_key(self.agreement, waiting)
+            if key is not None and key in stuck:
+                continue
+            self._load([waiting.lead_id])
+            lead = self.state.lead(waiting.lead_id)
+            if lead is None or lead.state != "parked" or lead.pool != pool:
+                continue
+            verdict = self._reassign(lead, ReassignReason("drained"))
+            if verdict is None and key is not None:
+                stuck.add(key)
+
+    def _parked(self, pool: str) -> Iterator[Lead]:
+        """A bounded number of leads that wait for the pool: first those that waited when the transaction began, then
+        those that it changed itself.
+        """
+        changed = [lead for lead in self.state.changed.values() if lead.state == "parked" and lead.pool == pool]
+        ids = {lead.lead_id for lead in changed}
+        after, seen = None, 0
+        while seen < MAX_LEADS and self.state.waiting.get(pool, 0) > 0:
+            page = self._lookup.parked(pool, after, PAGE)
+            if not page:
+                break
+            after, seen = page[-1], seen + len(page)
+            yield from (lead for lead in page if lead.lead_id not in ids)
+        yield from sorted(changed, key=_by_id)
+
+    def _reassign(self, lead: Lead, reason: ReassignReason) -> Verdict | None:
+        inquiry = self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
+        verdict = reassign(self.agreement, reason, lead, inquiry, self.state, self.now)
+        if verdict is not None:
+            self._add(verdict)
+        return verdict
+
+    def _add(self, verdict: Verdict) -> None:
+        verdict = replace(verdict, proof=replace(verdict.proof, seq=self.state.next_seq()))
+        self.verdicts.append(verdict)
+        lead, proof = verdict.lead, verdict.proof
+        if proof.ask is None and proof.inquiry is not None and proof.verdict != "merged":
+            self._inquiries[lead.lead_id] = proof.inquiry
+        if self.agreement.pilots:
+            self.shadows += shadows(self.agreement, verdict, self.state)
+        if self._accounts is not None and owns(lead):
+            owned = Owned(keys_of(lead.company, lead.contact), str(lead.rep), lead.pool or "", lead.lead_id)
+            self._accounts.add(owned)
+
+
+def starts_of(inquiries: Sequence[InquiryReceived], state: RoutingState) -> Mapping[str, datetime]:
+    """From when facts count for the leads of these inquiries, also under an id that has become part of another lead."""
+    starts: dict[str, datetime] = {}
+    for inquiry in inquiries:
+        lead = state.lead(inquiry.lead_id)
+        if lead is not None:
+            starts |= {inquiry.lead_id: lead.received_at, lead.lead_id: lead.received_at}
+    return starts
+
+
+def _by_id(lead: Lead) -> str:
+    return lead.lead_id

@@ -1,0 +1,109 @@
+"""What a decision looks up in a replay: leads as the replay remembers them, instead of those in a database."""
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from services.router.domain.accounts import AccountKeys, Owned, owns
+from services.router.domain.lead import Lead
+from services.router.domain.reassignment import Verdict
+from services.router.domain.routing import Routing
+from services.router.domain.routing_state import contact_keys
+from services.router.simulation.replay_state import ReplayState
+from services.router.simulation.storage import DiskDict, OwnerIndex, ParkedIndex
+from services.router.simulation.summary import reason_text
+from shared.domain.events import ActivityRecorded, InquiryReceived
+from shared.domain.lead import Contact
+
+
+class ReplayLookup:
+    """The `Lookup` of one replay. `owner_index` is None when no agreement asks for owners. `candidates` are the ids of
+    leads that may be those of the people who ask now.
+    """
+
+    def __init__(
+        self, state: ReplayState, owner_index: OwnerIndex | None, inquiries: DiskDict[InquiryReceived]
+    ) -> None:
+        self.candidates: Sequence[str] = ()
+        self._state = state
+        self._owner_index = owner_index
+        self._parked_index = ParkedIndex()
+        self._inquiries = inquiries
+
+    def leads(self, lead_ids: Collection[str]) -> Iterator[Lead]:
+        """Those that the replay has."""
+        for lead_id in lead_ids:
+            yield from self._state.chain(lead_id)
+
+    def leads_of_persons(self, contacts: Sequence[Contact]) -> Iterable[Lead]:
+        """The candidates, and what they became part of."""
+        if not self.candidates:
+            return ()
+        keys = {key for contact in contacts for key in contact_keys(contact)}
+        found = {lead.lead_id: lead for lead in self.leads(self.candidates)}
+        return sorted(found.values(), key=lambda lead: (keys.isdisjoint(contact_keys(lead.contact)), lead.lead_id))
+
+    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
+        """As the index has them."""
+        return self._owner_index.owners_of(companies) if self._owner_index is not None else ()
+
+    def inquiry(self, lead: Lead) -> InquiryReceived:
+        """As it is in the record."""
+        inquiry = self._inquiries.get(lead.inquiry_id)
+        assert inquiry is not None, "every inquiry of the record is stored"  # noqa: S101
+        return inquiry
+
+    def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
+        """As the index has them."""
+        return self._parked_index.page(pool, after, limit)
+
+    def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
+        """Search all leads: it is rare that someone leaves the team."""
+        theirs = (
+            (replayed.lead.updated_at, lead_id)
+            for lead_id, replayed in self._state.leads.items()
+            if replayed.lead.state == "assigned" and replayed.lead.rep in reps
+        )
+        return list(self.leads([lead_id for _, lead_id in heapq.nsmallest(limit, theirs)]))
+
+    def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
+        """From those that wait."""
+        return self._state.take_early(starts)
+
+    def save(self, routing: Routing) -> list[tuple[Lead | None, Lead]]:
+        """Remember what came of a transaction; returns each lead that changed, before and after."""
+        reasons, asked = _reasons(routing.verdicts), _asked(routing.verdicts)
+        saved = []
+        for lead_id, lead in routing.state.changed.items():
+            known = self._state.leads.get(lead_id)
+            before = known.lead if known is not None else None
+            saved.append((before, lead))
+            if self._owner_index is not None and (owns(lead) or (before is not None and owns(before))):
+                self._owner_index.update(lead)
+            self._parked_index.update(lead)
+            self._state.change(lead, routing.now, reasons.get(lead_id, ""), asked=lead_id in asked)
+        for fact in routing.early_facts:
+            self._state.add_early(fact)
+        return saved
+
+
+def _reasons(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """The reason of each lead's last verdict."""
+    reasons = {}
+    for verdict in verdicts:
+        proof = verdict.proof
+        if proof.verdict != "merged":
+            turn = proof.turn.why if proof.turn is not None else None
+            reasons[verdict.lead.lead_id] = reason_text(
+                proof.verdict, proof.reason, cause=proof.ask, rule=proof.rule, rep=proof.rep, turn=turn
+            )
+    return reasons
+
+
+def _asked(verdicts: Sequence[Verdict]) -> set[str]:
+    """The ids of leads whose person asked, also under an id that became part of another."""
+    asked = set()
+    for verdict in verdicts:
+        if verdict.proof.ask is None and verdict.proof.inquiry is not None:
+            asked |= {verdict.lead.lead_id, verdict.proof.inquiry.lead_id}
+    return asked

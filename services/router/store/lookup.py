@@ -1,0 +1,146 @@
+"""What a decision looks up, read from the database.
+
+The methods are synchronous, since the rules that call them are. They work under `tx.run_sync` only, which waits for the
+database without holding up the event loop. What was read once in a transaction is not read again.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from services.router.domain.accounts import AccountKeys, Owned
+from services.router.domain.lead import Lead
+from services.router.domain.proof import Proof
+from services.router.domain.routing_state import contact_keys
+from services.router.store.tables import early_facts, leads, other_keys, verdicts
+from shared.db.bulk import any_of
+from shared.db.engine import Tx
+from shared.domain.events import ActivityRecorded, InquiryReceived
+from shared.domain.lead import Contact
+
+Column: TypeAlias = "sa.Column[Any]"
+
+_decode = msgspec.json.Decoder(Lead).decode
+_decode_fact = msgspec.json.Decoder(ActivityRecorded).decode
+_decode_proof = msgspec.json.Decoder(Proof).decode
+
+
+class DatabaseLookup:
+    """The `Lookup` of a running router, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        assert tx.sync_connection is not None, "a transaction has its connection"  # noqa: S101
+        self._connection = tx.sync_connection
+        self._leads: dict[str, Lead] = {}
+        self._inquiries: dict[tuple[str, str], InquiryReceived] = {}
+
+    def leads(self, lead_ids: Collection[str]) -> Iterable[Lead]:
+        """Read those that no page had."""
+        found: dict[str, Lead] = {}
+        wanted = set(lead_ids)
+        while wanted:
+            unread = wanted - self._leads.keys()
+            if unread:
+                read = self._select(any_of(self._connection, leads.c.lead_id, unread))
+                self._leads |= {lead.lead_id: lead for lead in read}
+            found |= {lead_id: self._leads[lead_id] for lead_id in wanted if lead_id in self._leads}
+            wanted = {lead.into for lead in found.values() if lead.into is not None} - found.keys()
+        return found.values()
+
+    def leads_of_persons(self, contacts: Sequence[Contact]) -> Iterable[Lead]:
+        """Read leads by address and number, and by the other keys that people are known by."""
+        emails = {contact.email for contact in contacts if contact.email}
+        phones = {contact.phone for contact in contacts if contact.phone}
+        same = [
+            any_of(self._connection, column, keys)
+            for column, keys in ((leads.c.email, emails), (leads.c.phone, phones))
+            if keys
+        ]
+        if not same:
+            return []
+        found = self._select(sa.or_(*same), leads.c.state != "merged")
+        keys = {key for contact in contacts for key in contact_keys(contact)}
+        others = sa.select(other_keys.c.lead_id).where(any_of(self._connection, other_keys.c.key, keys))
+        elsewhere = set(self._connection.execute(others).scalars()) - {lead.lead_id for lead in found}
+        return [*sorted(found, key=_by_id), *sorted(self.leads(elsewhere), key=_by_id)]
+
+    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
+        """Read the first lead that makes someone the owner, for each domain and each name."""
+        domains = {each.domain for each in companies if each.domain}
+        blocks = {each.block for each in companies if each.block}
+        return [
+            *(self._first_owners(leads.c.domain, domains, each=leads.c.domain) if domains else ()),
+            *(self._first_owners(leads.c.block, blocks, each=leads.c.company) if blocks else ()),
+        ]
+
+    def inquiry(self, lead: Lead) -> InquiryReceived:
+        """Read it from the proof of the verdict, unless it came with a page."""
+        key = (lead.lead_id, lead.inquiry_id)
+        if key not in self._inquiries:
+            self._read_inquiries([lead])
+        return self._inquiries[key]
+
+    def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
+        """Read a page, with the inquiries of its leads."""
+        waiting = [leads.c.state == "parked", leads.c.pool == pool]
+        if after is not None:
+            waiting.append(sa.tuple_(leads.c.parked_at, leads.c.lead_id) > (after.parked_at, after.lead_id))
+        return self._page(waiting, by=leads.c.parked_at, limit=limit)
+
+    def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
+        """Read a page, with the inquiries of its leads."""
+        theirs = [leads.c.state == "assigned", any_of(self._connection, leads.c.rep, reps)]
+        return self._page(theirs, by=leads.c.updated_at, limit=limit)
+
+    def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
+        """Read and delete them."""
+        mine = any_of(self._connection, early_facts.c.lead_id, starts)
+        bodies = self._connection.execute(sa.select(early_facts.c.body).where(mine)).scalars()
+        found = [fact for fact in map(_decode_fact, bodies) if fact.accepted_at >= starts[fact.lead_id]]
+        if found:
+            taken = any_of(self._connection, early_facts.c.activity_id, [fact.key for fact in found])
+            self._connection.execute(sa.delete(early_facts).where(mine & taken))
+        return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
+
+    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Lead]:
+        rows = self._connection.execute(sa.select(leads.c.body).where(*conditions))
+        return [_decode(body) for body in rows.scalars()]
+
+    def _page(self, conditions: Sequence[sa.ColumnElement[bool]], *, by: Column, limit: int) -> list[Lead]:
+        query = sa.select(leads.c.body).where(*conditions).order_by(by, leads.c.lead_id).limit(limit)
+        page = [_decode(body) for body in self._connection.execute(query).scalars()]
+        self._leads |= {lead.lead_id: lead for lead in page}
+        self._read_inquiries(page)
+        return page
+
+    def _read_inquiries(self, page: Sequence[Lead]) -> None:
+        if not page:
+            return
+        mine = any_of(self._connection, verdicts.c.lead_id, [lead.lead_id for lead in page])
+        judged = verdicts.c.source.is_not(None) & (verdicts.c.verdict != "merged")
+        query = sa.select(verdicts.c.lead_id, verdicts.c.proof).where(mine & judged)
+        for row in self._connection.execute(query):
+            inquiry = _decode_proof(row.proof).inquiry
+            if inquiry is not None:
+                self._inquiries[row.lead_id, inquiry.inquiry_id] = inquiry
+
+    def _first_owners(
+        self, column: "sa.Column[Any]", values: Collection[str], *, each: "sa.Column[Any]"
+    ) -> list[Owned]:
+        """The first lead for every value of `each`, among those with one of the values in the column."""
+        place = sa.func.row_number().over(partition_by=each, order_by=(leads.c.assigned_at, leads.c.lead_id))
+        columns = (leads.c.domain, leads.c.company, leads.c.block, leads.c.rep, leads.c.pool, leads.c.lead_id)
+        owning = any_of(self._connection, column, values), leads.c.owns
+        ranked = sa.select(*columns, leads.c.assigned_at, place.label("place")).where(*owning).subquery()
+        query = sa.select(ranked).where(ranked.c.place == 1).order_by(ranked.c.assigned_at, ranked.c.lead_id)
+        return [
+            Owned(AccountKeys(row.domain, row.company, row.block), row.rep, row.pool or "", row.lead_id)
+            for row in self._connection.execute(query)
+        ]
+
+
+def _by_id(lead: Lead) -> str:
+    return lead.lead_id
