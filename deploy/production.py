@@ -12,7 +12,7 @@ from typing import Any
 from deploy.layout import Layout
 from deploy.local.process import ComponentError
 from shared.domain.errors import Misconfigured, Problem
-from shared.http.auth import refuse_weak_admin_key
+from shared.http.keys import refuse_weak_admin_key
 from shared.settings import Settings, read, refuse_unread
 
 FOLDER = Path("data/production")

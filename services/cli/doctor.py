@@ -19,7 +19,7 @@ from shared.clock import SystemClock
 from shared.db import gaps, schema
 from shared.db.engine import Database
 from shared.domain.errors import Problem, Unavailable
-from shared.http.auth import Keys, weakness_of
+from shared.http.keys import Keys, weakness_of
 from shared.settings import SERVICES, Settings, SettingsModel, read, refuse_unread
 
 State = Literal["ok", "warn", "fail"]

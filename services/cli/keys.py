@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.errors import Misconfigured, Refused
-from shared.http.auth import SCOPES, make_key
+from shared.http.keys import SCOPES, make_key
 from shared.settings import Settings, read
 
 

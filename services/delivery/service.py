@@ -1,10 +1,11 @@
 """Builds the delivery service: hears the public topics, sends webhooks, answers readers."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.delivery.api.arrivals import Arrivals
+from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
 from services.delivery.channels.address import Resolve, resolve, vet_host
@@ -20,7 +21,7 @@ from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Check, Platform, Run, Service, WakeUp
+from shared.runtime.service import Platform, Service, WakeUp
 from shared.runtime.trim import Trimmer
 from shared.settings import read
 
@@ -58,14 +59,14 @@ def build(
     async def vet(endpoint: Endpoint) -> None:
         await vet_host(endpoint.host, endpoint.port, resolving, allow_loopback=endpoint.loopback)
 
-    api = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback, due=due)
+    subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
+    deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
     pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
     relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
-    kept = timedelta(days=settings.keep_days)
-    rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
+    rules = rules_of(timedelta(days=settings.keep_days), inbox=timedelta(days=platform.settings.inbox_days))
     return Service(
         name="delivery",
-        routers=(api.router(), pull.router()),
+        routers=(subscriptions.router(), deliveries.router(), pull.router()),
         tasks={
             "consume": consumer.run,
             "relay": relay.run,
@@ -74,7 +75,7 @@ def build(
         },
         closes=(pull.close,),
         drains=(sender.drain, webhooks.close),
-        checks=_checks(platform, consumer),
+        checks={"database": platform.check_database, "log": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note},
     )
 
@@ -84,16 +85,3 @@ def _consumption(database: Database) -> Consumption:
     return Consumption(
         GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
     )
-
-
-def _checks(platform: Platform, consumer: Consumer) -> Mapping[str, Check]:
-    return {
-        "database": lambda: _answers(platform.db.ping),
-        "log": lambda: _answers(platform.bus.ping),
-        "records": consumer.complete,
-    }
-
-
-async def _answers(ping: Run) -> str | None:
-    await ping()
-    return None

@@ -1,10 +1,12 @@
 """Builds the ingest service: its doors, its spool, and the relay to the log."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from services.ingest.api.facts import activities_endpoint, clock_door, leads_endpoint
+from services.ingest.api.activities import activities_endpoint
+from services.ingest.api.clock import clock_endpoint
+from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
 from services.ingest.api.resend import router as resend_router
 from services.ingest.api.sources import PREFIX as SOURCES
@@ -13,6 +15,7 @@ from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import rules_of
 from services.ingest.settings import IngestSettings
+from services.ingest.sources import Source
 from services.ingest.sources.configuration import load
 from services.ingest.spool.file import SpoolFile, claim
 from services.ingest.spool.identity_key import check_same_key, identity_key
@@ -23,6 +26,7 @@ from shared import log, metrics
 from shared.agreements.in_force import FileInForce
 from shared.clock import new_id
 from shared.domain.errors import Misconfigured, Refused
+from shared.http.asgi import Endpoint
 from shared.ports import Clock
 from shared.runtime.service import Platform, Service
 from shared.settings import read
@@ -55,14 +59,7 @@ def build(platform: Platform) -> Service:
         tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
     return Service(
         name="ingest",
-        endpoints={
-            "/v1/leads": leads_endpoint(
-                spool=spool, keys=platform.keys, identity=identity, configured=frozenset(sources)
-            ),
-            "/v1/activities": activities_endpoint(spool=spool, keys=platform.keys, identity=identity, rules=rules),
-            "/v1/clock/accept": clock_door(spool=spool, keys=platform.keys),
-            SOURCES: SourceEndpoint(sources=sources, spool=spool, identity=identity).app(),
-        },
+        endpoints=_endpoints(platform, spool, identity, sources, rules),
         openapi=described,
         routers=(resend_router(platform.settings.data, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
@@ -71,6 +68,19 @@ def build(platform: Platform) -> Service:
         checks={"announced": announced, "spool": spool.shortage, "clock": spool.clock_doubt},
         notes={"agreement": agreement.notice, "set_aside": spool.aside_note},
     )
+
+
+def _endpoints(
+    platform: Platform, spool: Spool, identity: Identity, sources: Mapping[str, Source], rules: Rules
+) -> Mapping[str, Endpoint]:
+    keys = platform.keys
+    leads = leads_endpoint(spool=spool, keys=keys, identity=identity, configured=frozenset(sources))
+    return {
+        "/v1/leads": Endpoint(leads, routed=("GET", "HEAD")),
+        "/v1/activities": Endpoint(activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules)),
+        "/v1/clock/accept": Endpoint(clock_endpoint(spool=spool, keys=keys)),
+        SOURCES: Endpoint(SourceEndpoint(sources=sources, spool=spool, identity=identity).app(), any_site=True),
+    }
 
 
 def _rules(agreement: FileInForce, clock: Clock) -> Rules:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
-from services.scoreboard.api import gaps, numbers
+from services.scoreboard.api import conservation, gaps, timeline
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -50,13 +50,14 @@ def build(platform: Platform) -> Service:
     )
     relay = OutboxRelay.on(platform, tables, wake=decided)
 
-    async def database() -> str | None:
-        await platform.db.ping()
-        return None
-
     return Service(
         name="scoreboard",
-        routers=(numbers.router(platform), gaps.router(platform), Pages(platform, zone, live).router()),
+        routers=(
+            conservation.router(platform),
+            timeline.router(platform),
+            gaps.router(platform),
+            Pages(platform, zone, live).router(),
+        ),
         tasks={
             "consume": consumer.run,
             "relay": relay.run,
@@ -65,7 +66,7 @@ def build(platform: Platform) -> Service:
             "completeness": Completeness(platform.db, platform.bus).run,
         },
         closes=(live.close,),
-        checks={"database": database, "records": consumer.complete},
+        checks={"database": platform.check_database, "records": consumer.complete},
         notes={"consumer": consumer.note},
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.sla_monitor.api.routes import router
+from services.sla_monitor.api import escalations, operations, windows
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.store.tables import tables
@@ -46,7 +46,11 @@ def build(platform: Platform) -> Service:
     trimmer = Trimmer(platform.db, "sla_monitor", rules)
     return Service(
         name="sla_monitor",
-        routers=[router(platform.db, platform.keys, changed=(announced, wake))],
+        routers=[
+            windows.router(platform.db, platform.keys),
+            escalations.router(platform.db, platform.keys, changed=(announced, wake)),
+            operations.router(platform.db, platform.keys, changed=(announced, wake)),
+        ],
         tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note, "clocks": timer.note},

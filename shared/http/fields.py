@@ -36,6 +36,9 @@ Text = Annotated[str, pydantic.StringConstraints(max_length=500)]
 Number = Annotated[int, pydantic.Field(ge=0, le=2**31 - 1)]
 """A count or a version number."""
 
+Limit = Annotated[int, pydantic.Field(ge=1, le=200)]
+"""How many items a page of a list has at most."""
+
 Cursor = Annotated[str, pydantic.StringConstraints(max_length=1_200)]
 """Where the page before ended: `shared.http.cursor` reads it."""
 
@@ -44,3 +47,9 @@ class Body(pydantic.BaseModel):
     """A JSON request body: no unknown fields, and no text of more than 2,000 characters."""
 
     model_config = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True, str_max_length=2_000)
+
+
+class Since(Body):
+    """From when on what was published is sent again; all that is retained if it is left out."""
+
+    since: Instant | None = None

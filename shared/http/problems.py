@@ -1,10 +1,12 @@
 """Problem documents (RFC 9457): what a client gets when a request fails."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from shared.domain.errors import Problem, Unavailable
+from shared.http.asgi import Send, send_response
 
 
 class Unauthorised(Problem):
@@ -59,3 +61,8 @@ def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
             (b"www-authenticate", b'Basic realm="Baton", charset="UTF-8"'),
         ]
     return headers
+
+
+async def send_problem(send: Send, problem: Problem, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Answer from a plain ASGI app with the problem document."""
+    await send_response(send, problem.status, document(problem), [*problem_headers(problem), *extra])

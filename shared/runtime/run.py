@@ -21,9 +21,9 @@ from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Problem
-from shared.http.auth import Keys, refuse_weak_admin_key
+from shared.http.entrance import Entrance
+from shared.http.keys import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
-from shared.runtime.entrance import Entrance
 from shared.runtime.outage import is_away, reason, until_back
 from shared.runtime.service import Platform, Service
 from shared.runtime.serving import DRAIN_S, Server, serving

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.http.asgi import ASGIApp
-from shared.http.auth import Keys
+from shared.http.asgi import Endpoint
+from shared.http.keys import Keys
 from shared.ports import Bus, Clock
 from shared.settings import Settings
 
@@ -71,7 +71,7 @@ class Service:
     """
 
     name: str
-    endpoints: Mapping[str, ASGIApp] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     openapi: Callable[[], Mapping[str, Any]] | None = None
     routers: Sequence[APIRouter] = ()
     viewers_may_post: Sequence[str] = ()

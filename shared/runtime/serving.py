@@ -10,8 +10,8 @@ from functools import partial
 import uvicorn
 
 from shared.domain.errors import Misconfigured
+from shared.http.entrance import Entrance
 from shared.runtime.connections import BACKLOG, Connection, Connections, limits_for_this_process
-from shared.runtime.entrance import Entrance
 from shared.settings import Settings
 
 DRAIN_S = 10

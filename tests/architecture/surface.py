@@ -16,7 +16,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
 from shared.settings import Settings

@@ -12,7 +12,7 @@ from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.ports import Bus
 from shared.runtime.service import Platform
 from shared.settings import Settings, read

@@ -34,7 +34,7 @@ from shared.domain.conditions.facts import facts_of
 from shared.domain.errors import Misconfigured, Problem
 from shared.domain.events import TYPES, InquiryReceived
 from shared.domain.lead import Company, Contact
-from shared.http.auth import Key, Keys
+from shared.http.keys import Key, Keys
 from shared.ports import Record
 
 Target = Callable[[bytes], object]

@@ -10,7 +10,7 @@ from shared.bus.envelope import encode
 from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.events import Event
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.ports import Bus, Clock, Record, TopicPartition
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web

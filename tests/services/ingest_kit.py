@@ -16,7 +16,7 @@ from shared.bus.envelope import Received, decode
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.domain.errors import Unavailable
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.ports import Bus, Clock, Message
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web

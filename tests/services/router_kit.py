@@ -18,7 +18,7 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ActivityRecorded, AgreementActivated, Event, InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.ports import Clock, GroupMember, TopicPartition
 from shared.runtime.service import Platform
 from shared.runtime.web import Web

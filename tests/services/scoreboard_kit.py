@@ -17,7 +17,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, event_id
 from shared.db.engine import Database
 from shared.domain.events import Event
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.ports import Clock
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web

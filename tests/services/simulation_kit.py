@@ -37,7 +37,7 @@ from shared.domain.events import (
     WatermarkAdvanced,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.runtime.service import Platform
 from shared.runtime.web import Web
 from shared.settings import Settings, read

@@ -11,7 +11,7 @@ from services.delivery.handlers import DeliveryHandlers
 from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import PublicEvent
-from services.delivery.store.subscriptions import Subscription
+from services.delivery.store.subscriptions import Subscription, SubscriptionStatus
 from services.delivery.store.trimming import rules_of
 from shared.bus.envelope import Envelope, structured
 from shared.clock import SystemClock
@@ -24,7 +24,7 @@ from tests.kit.tables import make_tables
 ALL = types_of(["*"])
 
 
-def subscription_to(name: str, *patterns: str, state: str = "active") -> Subscription:
+def subscription_to(name: str, *patterns: str, state: SubscriptionStatus = "active") -> Subscription:
     return Subscription(
         id=name,
         url=f"https://{name}.example.com/hook",

@@ -9,25 +9,33 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from services.delivery.api.arrivals import Arrivals, woken
-from services.delivery.api.subscriptions import needs
 from services.delivery.domain.event_types import types_of, vet_patterns
 from services.delivery.store.events import StoredEvent, events_after
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.http.auth import Keys
+from shared.http.auth import require
 from shared.http.cursor import read_position
-from shared.http.fields import Cursor, Text
+from shared.http.fields import Cursor, Limit, Text
+from shared.http.keys import Keys
+from shared.http.responses import json_response
 
 LOOK_S = 1.0
 KEEPALIVE_S = 15.0
 MAX_WAITING = 200
 _STREAM = "text/event-stream"
 Types = frozenset[str]
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Events as webhooks carry them; `next` is the cursor of the next call."""
+
+    items: list[msgspec.Raw]
+    next: str
 
 
 class EventRoutes:
@@ -49,7 +57,7 @@ class EventRoutes:
 
     def router(self) -> APIRouter:
         """The one route."""
-        router = APIRouter(prefix="/v1", tags=["delivery"], dependencies=[Depends(needs(self._keys, "events:read"))])
+        router = APIRouter(prefix="/v1", tags=["delivery"], dependencies=[require(self._keys, "events:read")])
         router.get("/events", responses={200: {"content": {"application/json": {}, _STREAM: {}}}}, response_model=None)(
             self.events
         )
@@ -59,7 +67,7 @@ class EventRoutes:
         self,
         after: Cursor | None = None,
         types: Text = "*",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Limit = 50,
         wait: Annotated[float, Query(ge=0, le=30)] = 0,
         accept: Annotated[str, Header()] = "",
         last_event_id: Annotated[str | None, Header()] = None,
@@ -77,8 +85,7 @@ class EventRoutes:
                 self._stream(place, wanted), media_type=_STREAM, headers={"cache-control": "no-store"}
             )
         found, upto = await self._page(_place(after, "/after"), wanted, limit, wait)
-        body = {"items": [msgspec.Raw(event.body) for event in found], "next": str(upto)}
-        return Response(msgspec.json.encode(body), media_type="application/json")
+        return json_response(EventPage([msgspec.Raw(event.body) for event in found], str(upto)))
 
     async def _page(self, place: int, types: Types, limit: int, wait_s: float) -> tuple[list[StoredEvent], int]:
         loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
 from shared.domain.instants import clamped
 
@@ -19,6 +20,9 @@ MORE_TRIES_WHEN_REFUSED = 3
 MAX_BACKOFF = 2
 _WIDE_SPREAD = 3
 _TRY_LATER = (408, 425, 429)
+
+
+DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class NextAttempt:
     `slow_down` says that the endpoint can't take more now.
     """
 
-    state: str
+    state: DeliveryStatus
     why: str
     wait_s: float | None = None
     disable: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.delivery.domain.retry import DeliveryStatus
 from services.delivery.store.tables import deliveries, events
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
@@ -28,7 +29,7 @@ class Report:
     """How a claimed delivery stands after an attempt; `due_at` is given while `state` is `pending`."""
 
     claimed: Claimed
-    state: str
+    state: DeliveryStatus
     attempts: int
     due_at: datetime | None
     ended_at: datetime | None
@@ -37,7 +38,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryStatus:
+class DeliveryRow:
     """A delivery as its subscriber may see it."""
 
     subscription_id: str
@@ -45,7 +46,7 @@ class DeliveryStatus:
     event_id: str
     type: str
     lead_id: str
-    state: str
+    state: DeliveryStatus
     attempts: int
     due_at: datetime | None
     ended_at: datetime | None
@@ -110,15 +111,15 @@ def _still_ours() -> Any:
 
 
 async def status_page(
-    tx: Tx, subscription_id: str | None, state: str | None, before: tuple[str, int] | None, limit: int
-) -> list[DeliveryStatus]:
+    tx: Tx, subscription_id: str | None, state: DeliveryStatus | None, before: tuple[str, int] | None, limit: int
+) -> list[DeliveryRow]:
     """Up to `limit` deliveries, by subscription, newest event first; `before` is the last (subscription, place)
     seen.
     """
     key = sa.tuple_(deliveries.c.subscription_id, deliveries.c.event_seq)
     named = [
         events.c[name] if name in ("event_id", "type", "lead_id") else deliveries.c[name]
-        for name in DeliveryStatus.__slots__
+        for name in DeliveryRow.__slots__
     ]
     query = sa.select(*named).join(events, events.c.seq == deliveries.c.event_seq)
     if subscription_id is not None:
@@ -128,7 +129,7 @@ async def status_page(
     if before is not None:
         query = query.where(key < before)
     query = query.order_by(deliveries.c.subscription_id.desc(), deliveries.c.event_seq.desc()).limit(limit)
-    return [DeliveryStatus(*row) for row in await tx.execute(query)]
+    return [DeliveryRow(*row) for row in await tx.execute(query)]
 
 
 async def replay_event(tx: Tx, subscription_id: str, event_seq: int, now: datetime) -> int:

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 import sqlalchemy as sa
 
 from services.delivery.store.tables import deliveries, subscriptions
 from shared.db.bulk import insert_rows
 from shared.db.engine import Tx
+
+SubscriptionStatus = Literal["active", "disabled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +23,15 @@ class Subscription:
     events: tuple[str, ...]
     description: str
     secrets: tuple[str, ...] = field(repr=False)
-    state: str
+    state: SubscriptionStatus
     reason: str | None
     created_at: datetime
     failing_since: datetime | None
 
 
-def _from(row: Any) -> Subscription:
-    values = dict(row._mapping)
-    values.update(events=tuple(row.events.split()), secrets=tuple(row.secrets.split()))
-    return Subscription(**values)
+def _from(row: sa.RowMapping) -> Subscription:
+    values = {name: row[name] for name in Subscription.__slots__}
+    return Subscription(**values | {"events": tuple(row["events"].split()), "secrets": tuple(row["secrets"].split())})
 
 
 async def add_subscription(tx: Tx, subscription: Subscription) -> None:
@@ -43,20 +44,21 @@ async def add_subscription(tx: Tx, subscription: Subscription) -> None:
 
 async def subscription(tx: Tx, subscription_id: str) -> Subscription | None:
     """The one with this id."""
-    row = (await tx.execute(sa.select(subscriptions).where(subscriptions.c.id == subscription_id))).first()
+    query = sa.select(subscriptions).where(subscriptions.c.id == subscription_id)
+    row = (await tx.execute(query)).mappings().first()
     return None if row is None else _from(row)
 
 
 async def subscription_page(tx: Tx, after: str, limit: int) -> list[Subscription]:
     """Up to `limit`, oldest first, after the id `after`."""
     query = sa.select(subscriptions).where(subscriptions.c.id > after).order_by(subscriptions.c.id).limit(limit)
-    return [_from(row) for row in await tx.execute(query)]
+    return [_from(row) for row in (await tx.execute(query)).mappings()]
 
 
 async def active_subscriptions(tx: Tx) -> Sequence[Subscription]:
     """All that are to be told."""
-    rows = await tx.execute(sa.select(subscriptions).where(subscriptions.c.state == "active"))
-    return [_from(row) for row in rows]
+    query = sa.select(subscriptions).where(subscriptions.c.state == "active")
+    return [_from(row) for row in (await tx.execute(query)).mappings()]
 
 
 async def waiting_subscriptions(tx: Tx) -> list[tuple[Subscription, datetime]]:
@@ -68,13 +70,7 @@ async def waiting_subscriptions(tx: Tx) -> list[tuple[Subscription, datetime]]:
     )
     candidates = sa.select(subscriptions, first.label("due_at")).where(subscriptions.c.state == "active").subquery()
     query = sa.select(candidates).where(candidates.c.due_at.is_not(None)).order_by(candidates.c.due_at)
-    columns = list(subscriptions.c.keys())
-    found = []
-    for row in (await tx.execute(query)).mappings():
-        values = {name: row[name] for name in columns}
-        values.update(events=tuple(values["events"].split()), secrets=tuple(values["secrets"].split()))
-        found.append((Subscription(**values), row["due_at"]))
-    return found
+    return [(_from(row), row["due_at"]) for row in (await tx.execute(query)).mappings()]
 
 
 async def remove_subscription(tx: Tx, subscription_id: str) -> bool:

@@ -5,22 +5,20 @@ complete within a deadline, so neither a large nor a slow sender can hold anythi
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from shared import log, metrics
 from shared.domain.errors import Problem, Unavailable
-from shared.http.asgi import ASGIApp, Receive, Scope, Send
+from shared.http.asgi import ASGIApp, Receive, Scope, Send, send_response
 from shared.http.problems import WrongMedia, document, problem_headers
-from shared.http.responses import send_response
 
 LARGEST_BODY = 1024 * 1024
 LARGEST_ITEM = 256 * 1024
 """In bytes; one event has to fit into one record of the log (1 MiB on Kafka unless raised), also as base64."""
 BODY_S = 10.0
 _LONGEST_LENGTH = 18
-_JSON = [(b"content-type", b"application/json")]
 
 
 class TooLarge(Problem):
@@ -138,22 +136,16 @@ def endpoint(serve: Serve, report: SendProblem | None = None) -> ASGIApp:
     return app
 
 
-async def send_problem(
-    request: Request, send: Send, problem: Problem, extra: Sequence[tuple[bytes, bytes]] = ()
-) -> None:
+async def send_problem(request: Request, send: Send, problem: Problem) -> None:
     """Answer with the problem document; connections with unread bodies are closed."""
     metrics.payloads_refused.labels(str(problem.status)).inc()
-    headers = [*problem_headers(problem), *extra]
+    headers = problem_headers(problem)
     if isinstance(problem, WrongMethod):
         headers.append((b"allow", problem.allow.encode()))
     if isinstance(problem, TooLarge | TooSlow):
         headers.append((b"connection", b"close"))
-    await send_response(send, problem.status, b"" if request.method == "HEAD" else document(problem), headers)
-
-
-async def answer_json(send: Send, status: int, body: bytes) -> None:
-    """Answer with JSON."""
-    await send_response(send, status, body, _JSON)
+    body = b"" if request.method == "HEAD" else document(problem)
+    await send_response(send, problem.status, body, headers)
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -1,38 +1,30 @@
 """The operator's route to have accepted facts published again."""
 
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.ingest.spool.resend import request
-from shared.http.auth import Keys
+from shared.http.auth import require
+from shared.http.fields import Since
+from shared.http.keys import Keys
+from shared.http.responses import json_response
 
 
-class Since(BaseModel):
-    """From when on accepted facts are sent again; all that are retained if it is left out."""
+class ResendView(msgspec.Struct, frozen=True):
+    """The request by which it will be known."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime | None = None
+    request: str
 
 
 def router(folder: Path, keys: Keys) -> APIRouter:
     """The operator's route; it needs a key with `operate`."""
+    routes = APIRouter(dependencies=[require(keys, "operate")])
 
-    def operator(authorization: Annotated[str | None, Header()] = None) -> None:
-        keys.authorise(authorization, "operate")
-
-    routes = APIRouter()
-
-    @routes.post(
-        "/v1/spool/resend", summary="Publish again what was accepted and is retained", dependencies=[Depends(operator)]
-    )
+    @routes.post("/v1/spool/resend", summary="Publish again what was accepted and is retained")
     async def resend(ask: Since) -> Response:
-        made = request(folder, ask.since)
-        return Response(msgspec.json.encode({"request": made.id}), media_type="application/json")
+        return json_response(ResendView(request(folder, ask.since).id))
 
     return routes

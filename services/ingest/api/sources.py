@@ -13,8 +13,7 @@ from services.ingest.sources import Authentic, Reply, Source, SourceRequest, Unm
 from services.ingest.spool.writer import Spool
 from shared import metrics
 from shared.domain.errors import NotFound, Problem, Refused
-from shared.http.asgi import ASGIApp, Send
-from shared.http.responses import send_response
+from shared.http.asgi import ASGIApp, Send, send_response
 
 PREFIX = "/v1/sources/"
 

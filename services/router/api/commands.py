@@ -4,15 +4,17 @@ import asyncio
 from typing import Annotated, Literal
 
 import pydantic
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from services.router.api.leads import answer, shown_lead
+from services.router.api.views import AvailabilityView, LeaveView, lead_view
 from services.router.domain.availability import Leave
 from services.router.domain.proof import ReassignReason
 from services.router.handlers.commands import Commands
 from shared.domain.errors import Refused
-from shared.http.auth import Keys
+from shared.http.auth import require
 from shared.http.fields import Body, Day, Instant, Text
+from shared.http.keys import Key, Keys
+from shared.http.responses import json_response
 
 MAX_ICAL_BYTES = 256 * 1024
 
@@ -57,33 +59,30 @@ class LeaveList(Body):
 
 def router(commands: Commands, keys: Keys) -> APIRouter:
     """The routes."""
-
-    def operator(authorization: Annotated[str | None, Header()] = None) -> str:
-        return keys.authorise(authorization, "operate").name
-
-    routes = APIRouter()
+    operator = require(keys, "operate")
+    routes = APIRouter(dependencies=[operator])
 
     @routes.post("/v1/leads/{lead_id}/move")
-    async def move(lead_id: Text, body: MoveCommand, key: Annotated[str, Depends(operator)]) -> Response:
+    async def move(lead_id: Text, body: MoveCommand, key: Annotated[Key, operator]) -> Response:
         """Give the lead to a rep, whatever their load, or to whoever's turn it is in a pool."""
         if (body.to.rep is None) == (body.to.pool is None):
             raise Refused("Name one of 'rep' and 'pool'.", pointer="/to")
         cause = ReassignReason(
-            "manual", by=body.by or key, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool
+            "manual", by=body.by or key.name, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool
         )
-        return answer(shown_lead(await commands.move(lead_id, cause)))
+        return json_response(lead_view(await commands.move(lead_id, cause)))
 
     @routes.put("/v1/reps/{rep}/availability")
-    async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[str, Depends(operator)]) -> Response:
+    async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[Key, operator]) -> Response:
         """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
         if body.state == "available":
             await commands.release(rep)
         else:
-            await commands.hold(rep, until=body.until, by=body.by or key, reason=body.reason)
-        return answer({"rep": rep, "state": body.state, "until": body.until})
+            await commands.hold(rep, until=body.until, by=body.by or key.name, reason=body.reason)
+        return json_response(AvailabilityView(rep, body.state, body.until))
 
     @routes.put("/v1/reps/{rep}/leave")
-    async def leave(rep: Text, request: Request, key: Annotated[str, Depends(operator)]) -> Response:
+    async def leave(rep: Text, request: Request) -> Response:
         """The rep's days off, as JSON or as an iCalendar file (`text/calendar`), in place of those known before."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         body = await request.body()
@@ -96,7 +95,7 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         else:
             taken = _listed(body)
         await commands.take_leave(rep, taken)
-        return answer({"rep": rep, "leave": taken})
+        return json_response(LeaveView(rep, taken))
 
     return routes
 

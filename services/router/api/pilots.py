@@ -3,16 +3,16 @@ in addition to what was decided (shadow). Open to whoever may look at pages.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
-from services.router.api.leads import answer
+from services.router.api.views import LivePilotView, ShadowPilotView
 from services.router.handlers.transaction import AgreementAt
 from services.router.store import pilots as store
 from shared.db.engine import Tx
 from shared.domain.agreement import Pilot
-from shared.http.auth import may_view
+from shared.http.auth import require_viewer
+from shared.http.responses import page_response
 from shared.runtime.service import Platform
 
 SHOWN = 50
@@ -20,24 +20,24 @@ SHOWN = 50
 
 def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     """The route."""
-
-    def viewer(request: Request) -> None:
-        may_view(request.scope, platform.settings, platform.keys)
-
-    routes = APIRouter(dependencies=[Depends(viewer)])
+    routes = APIRouter(dependencies=[require_viewer(platform.settings, platform.keys)])
 
     @routes.get("/v1/pilots")
     async def pilots() -> Response:
         """The pilots of the agreement in force, each with the same figures for both of its arms."""
         async with platform.db.read() as tx:
             agreed = agreement_at(await platform.db.now(tx))
-            items = [await (_live if each.mode == "live" else _shadow)(tx, each) for each in agreed.pilots]
-        return answer({"items": items, "next_cursor": None})
+            items = [await _view(tx, pilot) for pilot in agreed.pilots]
+        return page_response(items, None)
 
     return routes
 
 
-async def _live(tx: Tx, pilot: Pilot) -> dict[str, Any]:
+async def _view(tx: Tx, pilot: Pilot) -> LivePilotView | ShadowPilotView:
+    return await _live(tx, pilot) if pilot.mode == "live" else await _shadow(tx, pilot)
+
+
+async def _live(tx: Tx, pilot: Pilot) -> LivePilotView:
     since = await store.first_lead_at(tx, pilot.name)
     arms = {}
     if since is not None:
@@ -45,19 +45,16 @@ async def _live(tx: Tx, pilot: Pilot) -> dict[str, Any]:
             "draft": _figures(await store.arm(tx, pilot.name, inside=True, since=since)),
             "in_force": _figures(await store.arm(tx, pilot.name, inside=False, since=since)),
         }
-    return {**_named(pilot), "since": since, "arms": arms}
+    return LivePilotView(pilot.name, pilot.mode, pilot.agreement.ref, since, arms)
 
 
-async def _shadow(tx: Tx, pilot: Pilot) -> dict[str, Any]:
+async def _shadow(tx: Tx, pilot: Pilot) -> ShadowPilotView:
     counts = await store.shadow_counts(tx, pilot.name)
-    return {**_named(pilot), "arms": counts, "differing": await store.differing(tx, pilot.name, SHOWN)}
+    differing = await store.differing(tx, pilot.name, SHOWN)
+    return ShadowPilotView(pilot.name, pilot.mode, pilot.agreement.ref, counts, differing)
 
 
-def _named(pilot: Pilot) -> dict[str, Any]:
-    return {"pilot": pilot.name, "mode": pilot.mode, "agreement": pilot.agreement.ref}
-
-
-def _figures(counts: dict[str, int]) -> dict[str, Any]:
+def _figures(counts: dict[str, int]) -> dict[str, int | Decimal | None]:
     """Counts with the shares that both teams know: of leads that qualify, and of those with sales' word on them that
     sales accepts. No data is null, never 0.
     """

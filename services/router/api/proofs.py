@@ -6,9 +6,8 @@ Pages show these too, so whoever may look at pages may read them; others need a 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
-from services.router.api.leads import answer
 from services.router.domain.proof import Proof, explained
 from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
 from services.router.store import record
@@ -16,19 +15,16 @@ from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import NotFound
-from shared.http.auth import may_view
+from shared.http.auth import require_viewer
 from shared.http.fields import Text
+from shared.http.responses import json_response
 from shared.runtime.service import Platform
 
 
 def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRouter:
     """The routes. `state` tells of the agreement in force."""
     database = platform.db
-
-    def viewer(request: Request) -> None:
-        may_view(request.scope, platform.settings, platform.keys)
-
-    routes = APIRouter(dependencies=[Depends(viewer)])
+    routes = APIRouter(dependencies=[require_viewer(platform.settings, platform.keys)])
 
     @routes.get("/v1/leads/{lead_id}/proof")
     async def proof(lead_id: Text) -> Response:
@@ -38,7 +34,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
         async with database.read() as tx:
             proofs = await _proofs(tx, lead_id)
             verdicts = [_explained(each, await agreements.by_hash(tx, each.agreement.hash)) for each in proofs]
-        return answer({"lead_id": lead_id, "verdicts": verdicts})
+        return json_response({"lead_id": lead_id, "verdicts": verdicts})
 
     @routes.get("/v1/leads/{lead_id}/record")
     async def whole(lead_id: Text) -> Response:
@@ -56,7 +52,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
     @routes.get("/v1/agreement")
     async def agreement() -> Response:
         """The agreement in force, its versions, and what is wrong with a changed file."""
-        return answer(state())
+        return json_response(state())
 
     return routes
 

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from services.router.api.leads import answer
 from services.router.handlers.transaction import AgreementAt
 from services.router.simulation.process import Simulations, Wanted
 from shared.domain.errors import Refused, Unavailable
-from shared.http.auth import may_view
+from shared.http.auth import require_viewer
 from shared.http.fields import Instant
+from shared.http.responses import json_response
 from shared.runtime.service import Platform
 
 PATH = "/v1/agreement/simulations"
@@ -22,12 +22,8 @@ MAX_DRAFT_BYTES = 256 * 1024
 
 def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
     """The route."""
-
-    def viewer(request: Request) -> None:
-        may_view(request.scope, platform.settings, platform.keys, "operate")
-
     simulations = Simulations()
-    routes = APIRouter(dependencies=[Depends(viewer)])
+    routes = APIRouter(dependencies=[require_viewer(platform.settings, platform.keys, "operate")])
 
     @routes.post(PATH)
     async def simulate(request: Request, since: Annotated[Instant | None, Query()] = None) -> Response:
@@ -39,7 +35,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
             now = await platform.db.now(tx)
         in_force = agreement_at(now)
         wanted = Wanted(platform.db.url, draft, in_force.drafts, since, now)
-        return answer(await _while_connected(request, simulations.run(wanted)))
+        return json_response(await _while_connected(request, simulations.run(wanted)))
 
     return routes
 

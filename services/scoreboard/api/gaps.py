@@ -1,10 +1,9 @@
 """What is missing in the log, for operators: to read, to have sent again, and to accept."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.scoreboard.domain.conservation import WRITTEN_OFF, conserve
@@ -14,7 +13,9 @@ from shared.bus.envelope import instant
 from shared.db import gaps, outbox
 from shared.db.gaps import Gap
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS, QUARANTINE
-from shared.http.fields import Body, Instant
+from shared.http.auth import require
+from shared.http.fields import Since
+from shared.http.responses import NO_STORE, json_response
 from shared.runtime.service import Platform
 
 DECIDERS = ("router", "sla_monitor", "delivery", "scoreboard")
@@ -22,30 +23,49 @@ TOPICS = (ASSIGNMENTS, ESCALATIONS, QUARANTINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Since(Body):
-    """From when on published events are sent again; all that are retained if it is left out."""
+class GapView(msgspec.Struct, frozen=True):
+    """Records that were gone from the log before a service read them; `to_offset` is None while nobody knows."""
 
-    since: Instant | None = None
+    service: str
+    topic: str
+    partition: int
+    from_offset: int
+    to_offset: int | None
+    records: int | None
+    reason: str
+    found_at: str
+    detail: str
+
+
+class GapsView(msgspec.Struct, frozen=True):
+    """All of them."""
+
+    items: list[GapView]
+
+
+class AcceptedGaps(msgspec.Struct, frozen=True):
+    """What was accepted as lost, and how many inquiries were."""
+
+    items: list[GapView]
+    inquiries: int
+
+
+class ResentEvents(msgspec.Struct, frozen=True):
+    """How many events are published again."""
+
+    events: int
 
 
 def router(platform: Platform) -> APIRouter:
     """The routes. Reading needs a key with `leads:read`, the others one with `operate`."""
-
-    def needs(scope: str) -> Any:
-        def check(authorization: Annotated[str | None, Header()] = None) -> None:
-            platform.keys.authorise(authorization, scope)
-
-        return Depends(check)
-
     routes = APIRouter()
-
-    reads, operates = [needs("leads:read")], [needs("operate")]
+    reads, operates = [require(platform.keys, "leads:read")], [require(platform.keys, "operate")]
 
     @routes.get("/v1/gaps", summary="Records that were gone from the log before they were read", dependencies=reads)
     async def read() -> Response:
         async with platform.db.read() as tx:
             found = await gaps.open_gaps(tx)
-        return _json({"items": [_shown(gap) for gap in found]})
+        return json_response(GapsView([_view(gap) for gap in found]), headers=NO_STORE)
 
     @routes.post(
         "/v1/gaps/resend",
@@ -55,7 +75,7 @@ def router(platform: Platform) -> APIRouter:
     async def resend(ask: Since) -> Response:
         async with platform.db.begin() as tx:
             count = await outbox.send_again(tx, DECIDERS, topics=TOPICS, since=ask.since or _EPOCH)
-        return _json({"events": count})
+        return json_response(ResentEvents(count), headers=NO_STORE)
 
     @routes.post("/v1/gaps/accept", summary="Go on behind what is missing", dependencies=operates)
     async def accept() -> Response:
@@ -65,24 +85,20 @@ def router(platform: Platform) -> APIRouter:
             missing = conserve(await queries.conservation_counts(tx)).missing
             if missing:
                 await rows.add_counts(tx, {(ALL, 0, WRITTEN_OFF): missing, (ALL, 0, EVENTS): 1})
-        return _json({"items": [_shown(gap) for gap in found], "inquiries": missing})
+        return json_response(AcceptedGaps([_view(gap) for gap in found], missing), headers=NO_STORE)
 
     return routes
 
 
-def _shown(gap: Gap) -> dict[str, Any]:
-    return {
-        "service": gap.service,
-        "topic": gap.topic,
-        "partition": gap.partition,
-        "from_offset": gap.from_offset,
-        "to_offset": gap.to_offset,
-        "records": None if gap.to_offset is None else gap.to_offset - gap.from_offset + 1,
-        "reason": gap.reason,
-        "found_at": instant(gap.found_at),
-        "detail": str(gap),
-    }
-
-
-def _json(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-store"})
+def _view(gap: Gap) -> GapView:
+    return GapView(
+        service=gap.service,
+        topic=gap.topic,
+        partition=gap.partition,
+        from_offset=gap.from_offset,
+        to_offset=gap.to_offset,
+        records=None if gap.to_offset is None else gap.to_offset - gap.from_offset + 1,
+        reason=gap.reason,
+        found_at=instant(gap.found_at),
+        detail=str(gap),
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,7 +20,7 @@ from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Re
 from shared.bus.envelope import instant
 from shared.domain.errors import NotFound
 from shared.domain.printable import printable
-from shared.http.auth import may_view
+from shared.http.auth import require_viewer
 from shared.http.fields import Cursor, Number, Text
 from shared.runtime.service import Platform
 
@@ -51,7 +51,7 @@ class Pages:
     def router(self) -> APIRouter:
         """All routes that a browser asks for."""
         router = APIRouter(include_in_schema=False)
-        viewers = [Depends(self._let_in)]
+        viewers = [require_viewer(self._platform.settings, self._platform.keys)]
         router.get("/", dependencies=viewers)(self._scoreboard)
         router.get("/panels", dependencies=viewers)(self._panels)
         router.get("/leads/{lead_id}", dependencies=viewers)(self._lead)
@@ -66,9 +66,6 @@ class Pages:
         router.get("/live", dependencies=viewers)(self._stream)
         router.get("/static/{digest}/{name}")(self._static)
         return router
-
-    async def _let_in(self, request: Request) -> None:
-        may_view(request.scope, self._platform.settings, self._platform.keys)
 
     async def _scoreboard(self) -> Response:
         return self._page("scoreboard.html", await self._board())

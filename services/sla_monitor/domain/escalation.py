@@ -2,12 +2,15 @@
 closed when there is nothing left to do about it."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window
 from shared.bus.envelope import event_id
+
+EscalationStatus = Literal["firing", "acknowledged", "closed"]
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +28,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     level: int
     raised_at: datetime
     told: tuple[str, ...] = ()
-    state: str = "firing"
+    state: EscalationStatus = "firing"
     acknowledged_by: str | None = None
     quiet_until_at: datetime | None = None
     closed_at: datetime | None = None

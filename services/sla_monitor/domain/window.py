@@ -27,6 +27,8 @@ READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
 nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
 
+WindowStatus = Literal["open", "met", "breached", "cancelled"]
+
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
@@ -71,7 +73,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     known_at: datetime
     fault: str
     look_at: datetime | None
-    state: str = "open"
+    state: WindowStatus = "open"
     ended_at: datetime | None = None
     met_by: str | None = None
     reason: str | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from services.sla_monitor.domain.escalation import Escalation
+from services.sla_monitor.domain.escalation import Escalation, EscalationStatus
 from services.sla_monitor.store import tables
 from shared.db.bulk import upsert_rows
 from shared.db.engine import Tx
@@ -38,7 +38,13 @@ async def save_escalations(tx: Tx, escalations: Sequence[Escalation]) -> None:
 
 
 async def escalations_page(
-    tx: Tx, *, state: str | None, lead_id: str | None, now: datetime, after: tuple[datetime, str] | None, limit: int
+    tx: Tx,
+    *,
+    state: EscalationStatus | None,
+    lead_id: str | None,
+    now: datetime,
+    after: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[Escalation]:
     """Escalations, first raised first. One whose acknowledgement has run out is firing again."""
     table = tables.escalations

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.sla_monitor.domain.settlement import FiredStep
-from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window import Window, WindowStatus
 from services.sla_monitor.store import tables
 from shared.db.bulk import insert_rows, upsert_rows
 from shared.db.engine import Tx
@@ -28,7 +28,7 @@ async def lock_leads(tx: Tx, partitions: Iterable[int]) -> None:
         await tx.execute(sa.select(*(sa.func.pg_advisory_xact_lock(_LOCK_CLASS, p) for p in sorted(set(partitions)))))
 
 
-async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[str] = ()) -> list[Window]:
+async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = ()) -> list[Window]:
     """The windows of these leads (in one of `states`, if given), locked until the transaction ends."""
     query = sa.select(tables.windows.c.body).where(tables.windows.c.lead_id.in_(lead_ids))
     if states:

@@ -10,7 +10,7 @@ import pytest
 from services.cli.app import run
 from services.cli.keys import add_key
 from shared.domain.errors import Misconfigured, Refused
-from shared.http.auth import Keys
+from shared.http.keys import Keys
 from shared.http.problems import Forbidden
 from shared.settings import Settings
 

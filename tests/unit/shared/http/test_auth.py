@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.errors import Misconfigured, Refused, Unavailable
-from shared.http.auth import SCOPES, Keys, make_key, weakness_of
+from shared.http.keys import SCOPES, Keys, make_key, weakness_of
 from shared.http.problems import Forbidden, Unauthorised, document, problem_headers
 from shared.settings import Settings, read
 

@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from shared.http.asgi import Scope
-from shared.http.auth import Keys, may_view
+from shared.http.auth import may_view
+from shared.http.keys import Keys
 from shared.http.origin import refuse_cross_site, refuse_foreign_host, why_not_local
 from shared.http.problems import Forbidden, Misdirected, Unauthorised
 from shared.settings import Settings, read

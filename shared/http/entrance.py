@@ -3,11 +3,9 @@
 import msgspec
 
 from shared.domain.errors import Unavailable
-from shared.http.asgi import ASGIApp, Receive, Scope, Send
-from shared.http.problems import document, problem_headers
-from shared.http.responses import send_response
-
-_JSON = ((b"content-type", b"application/json"),)
+from shared.http.asgi import ASGIApp, Receive, Scope, Send, send_json
+from shared.http.operations import ALIVE, READY, Health, Readiness
+from shared.http.problems import send_problem
 
 
 class Entrance:
@@ -27,12 +25,11 @@ class Entrance:
             await self._not_yet(scope["path"], send)
 
     async def _not_yet(self, path: str, send: Send) -> None:
-        reason = self.waits_for or "starting"
-        if path == "/healthz":
-            await send_response(send, 200, msgspec.json.encode({"status": "ok"}), _JSON)
-        elif path == "/readyz":
-            found = {"ready": False, "checks": {"started": reason}, "notes": {}}
-            await send_response(send, 503, msgspec.json.encode(found), _JSON)
+        if path == ALIVE:
+            await send_json(send, 200, msgspec.json.encode(Health()))
+        elif path == READY:
+            found = Readiness(ready=False, checks={"started": self.waits_for or "starting"})
+            await send_json(send, found.status, msgspec.json.encode(found))
         else:
             starting = Unavailable("This service is starting; nothing was stored. Send it again.", retry_after_s=2)
-            await send_response(send, 503, document(starting), problem_headers(starting))
+            await send_problem(send, starting)

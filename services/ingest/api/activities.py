@@ -1,0 +1,40 @@
+"""`POST /v1/activities`: what sales did, answered 202 after the fsync with one result per activity."""
+
+from services.ingest.api.batch import authorised, pending_events
+from services.ingest.api.request import Request, endpoint
+from services.ingest.domain.answers import activity_results
+from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
+from services.ingest.domain.identity import Identity
+from services.ingest.domain.pending_event import PendingEvent
+from services.ingest.domain.strict_json import Reader
+from services.ingest.spool.writer import Spool
+from shared import metrics
+from shared.domain.errors import Unavailable
+from shared.http.asgi import ASGIApp, Send, send_json
+from shared.http.keys import Key, Keys
+
+_activities: Reader[Activity] = Reader(Activity)
+
+
+def activities_endpoint(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> ASGIApp:
+    """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` are the agreement's."""
+
+    def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
+        normal = normal_activity(_activities.read(raw), identity)
+        against = rules(normal) if rules is not None else None
+        if against is not None:
+            raise against
+        return recorded(normal, sender=key.name, raw=raw, sent_key=sent_key)
+
+    count = metrics.facts_accepted.labels("activity")
+
+    async def serve(request: Request, send: Send) -> None:
+        key = authorised(request, keys, "activities:write")
+        pending = await pending_events(request, pending_event, key)
+        if not spool.announced:
+            raise Unavailable("This service is still starting. Send it again in a second.")
+        outcomes = await spool.append(pending)
+        count.inc(len(outcomes))
+        await send_json(send, 202, activity_results(pending, outcomes))
+
+    return endpoint(serve)

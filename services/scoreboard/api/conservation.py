@@ -1,0 +1,51 @@
+"""The equation of all inquiries: what was received, by what became of it."""
+
+import msgspec
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.scoreboard.domain.conservation import conserve
+from services.scoreboard.store import queries
+from shared.db import gaps
+from shared.http.auth import require
+from shared.http.responses import NO_STORE, json_response
+from shared.runtime.service import Platform
+
+
+class ConservationView(msgspec.Struct, frozen=True):
+    """The equation's terms, and whether they agree with nothing left unread."""
+
+    received: int
+    assigned: int
+    parked: int
+    rejected: int
+    merged: int
+    quarantined: int
+    in_flight: int
+    missing: int
+    balanced: bool
+
+
+def router(platform: Platform) -> APIRouter:
+    """The route; it needs a key with `leads:read`."""
+    routes = APIRouter(dependencies=[require(platform.keys, "leads:read")])
+
+    @routes.get("/v1/conservation", summary="Every inquiry received, by what became of it")
+    async def conservation() -> Response:
+        async with platform.db.read() as tx:
+            equation = conserve(await queries.conservation_counts(tx))
+            unread = await gaps.open_gaps(tx)
+        view = ConservationView(
+            received=equation.received,
+            assigned=equation.assigned,
+            parked=equation.parked,
+            rejected=equation.rejected,
+            merged=equation.merged,
+            quarantined=equation.quarantined,
+            in_flight=equation.in_flight,
+            missing=equation.missing,
+            balanced=equation.balanced and not unread,
+        )
+        return json_response(view, headers=NO_STORE)
+
+    return routes

@@ -1,0 +1,134 @@
+"""Escalations, and who has taken them on."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import pydantic
+from fastapi import APIRouter, Response
+
+from services.sla_monitor.domain import announcements
+from services.sla_monitor.domain.escalation import Escalation, EscalationStatus, acknowledged
+from services.sla_monitor.store import escalations as escalation_store
+from services.sla_monitor.store.tables import tables
+from shared.agreement_file.text.values import read_length
+from shared.db import outbox
+from shared.db.engine import Database
+from shared.domain.errors import NotFound, Problem, Refused
+from shared.http.auth import require
+from shared.http.cursor import read_cursor, write_cursor
+from shared.http.fields import Body, Cursor, Limit, Text
+from shared.http.keys import Keys
+from shared.http.responses import json_response, page_response
+from shared.runtime.service import WakeUp
+
+
+class Over(Problem):
+    """There is nothing left to take on."""
+
+    status = 409
+    title = "The escalation is closed"
+
+
+class Acknowledgement(Body):
+    """Who takes an escalation on, and for how long; without `for`, until it is closed."""
+
+    by: str = pydantic.Field(min_length=1, max_length=200)
+    for_: str | None = pydantic.Field(default=None, alias="for", examples=["30 minutes"])
+
+
+class EscalationView(msgspec.Struct, frozen=True):
+    """An escalation; one whose acknowledgement has run out is firing again."""
+
+    escalation_id: str
+    window_id: str
+    lead_id: str
+    promise: str
+    owner: str
+    generation: int
+    level: int
+    state: EscalationStatus
+    raised_at: datetime
+    told: tuple[str, ...]
+    acknowledged_by: str | None
+    quiet_until: datetime | None
+    closed_at: datetime | None
+    reason: str | None
+
+
+def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
+    """The routes. Reading needs a key with `leads:read`, acknowledging one with `operate`, after which `changed` is
+    set.
+    """
+    routes = APIRouter()
+
+    @routes.get("/v1/escalations", dependencies=[require(keys, "leads:read")])
+    async def escalations(
+        state: EscalationStatus | None = None,
+        lead_id: Text | None = None,
+        limit: Limit = 50,
+        cursor: Cursor | None = None,
+    ) -> Response:
+        """Escalations, first raised first."""
+        async with database.read() as tx:
+            now, after = await database.now(tx), read_cursor(cursor)
+            page = await escalation_store.escalations_page(
+                tx, state=state, lead_id=lead_id, now=now, after=after, limit=limit
+            )
+        last = page[-1] if len(page) == limit else None
+        next_cursor = write_cursor(last.raised_at, last.escalation_id) if last else None
+        return page_response([_view(each, now) for each in page], next_cursor)
+
+    @routes.post("/v1/escalations/{escalation_id}/acknowledge", dependencies=[require(keys, "operate")])
+    async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:
+        """Take an escalation on: its levels tell nobody until the time is over; a move still happens."""
+        quiet = _quiet(body.for_)
+        async with database.begin() as tx:
+            found = await escalation_store.escalation_to_change(tx, escalation_id)
+            if found is None:
+                raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists those there are.")
+            if found.state == "closed":
+                raise Over(f"The escalation was closed before ({found.reason}); there is nothing left to do.")
+            now = await database.now(tx)
+            taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
+            await escalation_store.save_escalations(tx, [taken])
+            said = announcements.escalation_acknowledged(taken, body.by, now)
+            await outbox.announce(tx, tables, [said])
+        for waiting in changed:
+            waiting.set()
+        return json_response(_view(taken, now))
+
+    return routes
+
+
+def _view(escalation: Escalation, now: datetime) -> EscalationView:
+    until = escalation.quiet_until_at
+    ran_out = escalation.state == "acknowledged" and until is not None and until <= now
+    return EscalationView(
+        escalation_id=escalation.escalation_id,
+        window_id=escalation.window_id,
+        lead_id=escalation.lead_id,
+        promise=escalation.promise,
+        owner=escalation.owner,
+        generation=escalation.generation,
+        level=escalation.level,
+        state="firing" if ran_out else escalation.state,
+        raised_at=escalation.raised_at,
+        told=escalation.told,
+        acknowledged_by=escalation.acknowledged_by,
+        quiet_until=until,
+        closed_at=escalation.closed_at,
+        reason=escalation.reason,
+    )
+
+
+def _quiet(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    try:
+        length = read_length(text)
+    except ValueError as wrong:
+        raise Refused(f"{wrong}.", pointer="/for") from None
+    if length.business:
+        raise Refused("Write a plain time, like '30 minutes': an acknowledgement has no calendar.", pointer="/for")
+    return timedelta(seconds=length.seconds)

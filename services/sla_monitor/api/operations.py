@@ -1,0 +1,75 @@
+"""What only an operator can decide: this instance is gone for good, and this unreadable record was seen to."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from services.sla_monitor.handlers import release
+from services.sla_monitor.store import holds as hold_store
+from services.sla_monitor.store import watermarks as watermark_store
+from shared import log
+from shared.db.engine import Database
+from shared.domain.errors import NotFound
+from shared.http.auth import require
+from shared.http.fields import Text
+from shared.http.keys import Keys
+from shared.http.responses import json_response
+from shared.runtime.service import WakeUp
+
+_log = log.get("sla_monitor")
+
+
+class LostInstance(msgspec.Struct, frozen=True):
+    """An ingest instance that is waited for no longer, and on how many partitions it was."""
+
+    instance: str
+    state: Literal["lost"]
+    partitions: int
+
+
+class ReleasedLead(msgspec.Struct, frozen=True):
+    """A lead, and how many of its promises run on."""
+
+    lead_id: str
+    released: int
+
+
+def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
+    """The routes; they need a key with `operate`, and `changed` is set after them."""
+    routes = APIRouter(dependencies=[require(keys, "operate")])
+
+    @routes.post("/v1/instances/{instance}/declare-lost")
+    async def declare_lost(instance: Text) -> Response:
+        """Wait no longer for what this ingest instance has not sent. Only for one whose disk is gone: should it come
+        back, breaches announced meanwhile may have to be taken back.
+        """
+        async with database.begin() as tx:
+            partitions = await watermark_store.declare_lost(tx, instance)
+        if not partitions:
+            raise NotFound(f"No running ingest instance {instance!r} is known here.")
+        _log.warning("instance_declared_lost", instance=instance)
+        _wake(changed)
+        return json_response(LostInstance(instance, "lost", partitions))
+
+    @routes.post("/v1/leads/{lead_id}/release")
+    async def release_lead(lead_id: Text) -> Response:
+        """Let the promises of a lead run on that are on hold because of an activity that could not be read. Replaying
+        the record does this by itself; this is for a record that will never be read.
+        """
+        async with database.begin() as tx:
+            holds = await hold_store.holds_of(tx, [lead_id])
+            released = await release(tx, holds, await database.now(tx))
+        if not holds:
+            raise NotFound(f"No promise of the lead {lead_id!r} is on hold.")
+        _log.warning("lead_released", lead_id=lead_id, windows=released)
+        _wake(changed)
+        return json_response(ReleasedLead(lead_id, released))
+
+    return routes
+
+
+def _wake(changed: Sequence[WakeUp]) -> None:
+    for waiting in changed:
+        waiting.set()

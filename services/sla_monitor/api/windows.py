@@ -1,0 +1,86 @@
+"""Promises on leads as they run."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from services.sla_monitor.domain.window import Window, WindowStatus
+from services.sla_monitor.store import windows as window_store
+from shared.db.engine import Database
+from shared.domain.events import AgreementRef
+from shared.http.auth import require
+from shared.http.cursor import read_cursor, write_cursor
+from shared.http.fields import Cursor, Limit, Text
+from shared.http.keys import Keys
+from shared.http.responses import page_response
+
+
+class WindowView(msgspec.Struct, frozen=True):
+    """A promise on a lead."""
+
+    window_id: str
+    lead_id: str
+    promise: str
+    side: str
+    owner: str
+    generation: int
+    opened_at: datetime
+    due_at: datetime
+    state: WindowStatus
+    ended_at: datetime | None
+    met_by: str | None
+    done: int
+    needed: int
+    fault: str | None
+    reason: str | None
+    hold: str | None
+    agreement: AgreementRef
+
+
+def router(database: Database, keys: Keys) -> APIRouter:
+    """The route; it needs a key with `leads:read`."""
+    routes = APIRouter(dependencies=[require(keys, "leads:read")])
+
+    @routes.get("/v1/windows")
+    async def windows(
+        lead_id: Text | None = None,
+        state: Literal[WindowStatus, "paused"] | None = None,
+        promise: Text | None = None,
+        owner: Text | None = None,
+        limit: Limit = 50,
+        cursor: Cursor | None = None,
+    ) -> Response:
+        """Promises on leads, first due first."""
+        wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
+        filters = {name: value for name, value in wanted.items() if value}
+        async with database.read() as tx:
+            page = await window_store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
+        last = page[-1] if len(page) == limit else None
+        next_cursor = write_cursor(last.due_at, last.window_id) if last else None
+        return page_response([_view(window) for window in page], next_cursor)
+
+    return routes
+
+
+def _view(window: Window) -> WindowView:
+    return WindowView(
+        window_id=window.window_id,
+        lead_id=window.lead_id,
+        promise=window.promise,
+        side=window.side,
+        owner=window.owner,
+        generation=window.generation,
+        opened_at=window.opened_at,
+        due_at=window.due_at,
+        state=window.state,
+        ended_at=window.ended_at,
+        met_by=window.met_by,
+        done=window.done,
+        needed=window.needed,
+        fault=window.fault if window.state == "breached" else None,
+        reason=window.reason,
+        hold=window.hold,
+        agreement=window.agreement,
+    )
