@@ -15,8 +15,6 @@ from tests.fuzz.targets import TARGETS, run
 
 CORPUS = Path(__file__).parent / "corpus"
 KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file())
-BREAK: set[str] = set()
-SLOW = {"calendar", "agreement"}
 QUICK = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -27,7 +25,7 @@ def test_what_once_broke_a_reader_does_so_no_more(kept: Path) -> None:
     run(kept.parent.name, kept.read_bytes())
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS.keys() - BREAK))
+@pytest.mark.parametrize("target", sorted(TARGETS))
 def test_every_reader_answers_or_refuses_whatever_is_sent(target: str) -> None:
     @QUICK
     @given(for_target(target))
@@ -37,7 +35,7 @@ def test_every_reader_answers_or_refuses_whatever_is_sent(target: str) -> None:
     sent()
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS.keys() - SLOW))
+@pytest.mark.parametrize("target", sorted(TARGETS))
 def test_every_reader_takes_time_in_proportion_to_what_is_sent(target: str) -> None:
     size = largest(target)
     found = (too_slow(lambda data: run(target, data), text, size) for text in texts(target))

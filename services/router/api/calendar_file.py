@@ -10,6 +10,8 @@ from shared.domain.instants import bounded_day
 
 MAX_DAYS = 366
 MAX_EVENTS = 500
+MAX_LINES = 10_000
+"""Twenty for each event. The library takes much longer for a line than for its length."""
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What the library raises for a file that it can't read."""
 
@@ -21,6 +23,10 @@ def days_off(data: bytes) -> tuple[Leave, ...]:
     touches; one that lies in the morning (until noon) or in the afternoon of a single date is half a day. Events that
     are cancelled or free (`TRANSP:TRANSPARENT`) do not count; those that repeat are refused. Raises Refused.
     """
+    if len(data.splitlines()) > MAX_LINES:
+        raise Refused(
+            f"The file has more than {MAX_LINES:,} lines. Send at most {MAX_EVENTS} events: those still to come."
+        )
     try:
         events = Calendar.from_ical(data).walk("VEVENT")
     except _UNREADABLE as error:

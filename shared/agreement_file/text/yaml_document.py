@@ -4,13 +4,14 @@ What is read is mappings with text keys, lists, text, numbers and truth values; 
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from shared.agreement_file.text.findings import AgreementRefused, Finding, Findings, Path, Position, Positions
 
@@ -51,6 +52,22 @@ class _TooLarge(MarkedYAMLError):
     """The file exceeds a bound at `problem_mark`."""
 
 
+def _too_deep(mark: Any) -> _TooLarge:
+    problem = f"lists or mappings are nested too deeply: use at most {MAX_DEPTH} levels"
+    return _TooLarge(problem=problem, problem_mark=mark)
+
+
+class _BoundedScanner(Scanner):
+    """Stops at a bracket too many. It reads a kilobyte ahead of the composer, and each bracket costs a look at all open
+    ones.
+    """
+
+    def fetch_flow_collection_start(self, token: Any, to_push: str) -> None:
+        if self.flow_level >= MAX_DEPTH:
+            raise _too_deep(self.reader.get_mark())
+        super().fetch_flow_collection_start(token, to_push)
+
+
 class _BoundedComposer(Composer):
     """Stops at the first node beyond a bound, before the rest of the file is read."""
 
@@ -61,19 +78,18 @@ class _BoundedComposer(Composer):
         self._depth += 1
         self._nodes += 1
         if self._depth > MAX_DEPTH:
-            self._stop(f"lists or mappings are nested too deeply: use at most {MAX_DEPTH} levels")
+            raise _too_deep(self.parser.peek_event().start_mark)
         if self._nodes > MAX_NODES:
-            self._stop(f"the file has more than {MAX_NODES:,} keys and values: make it shorter")
+            problem = f"the file has more than {MAX_NODES:,} keys and values: make it shorter"
+            raise _TooLarge(problem=problem, problem_mark=self.parser.peek_event().start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
-    def _stop(self, problem: str) -> NoReturn:
-        raise _TooLarge(problem=problem, problem_mark=self.parser.peek_event().start_mark)
-
 
 def _composed(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner = _BoundedScanner
     yaml.Composer = _BoundedComposer
     yaml.composer.warn_double_anchors = False
     try:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.api.calendar_file import MAX_EVENTS, days_off
+from services.router.api.calendar_file import MAX_EVENTS, MAX_LINES, days_off
 from shared.domain.errors import Refused
 
 
@@ -53,6 +53,11 @@ def test_dates_and_times_of_different_kinds_in_one_event_are_read(lines: list[st
 def test_a_file_with_too_many_events_is_refused() -> None:
     with pytest.raises(Refused, match="at most 500"):
         days_off(file("DTSTART;VALUE=DATE:20260101", events=MAX_EVENTS + 1))
+
+
+def test_a_file_with_too_many_lines_is_refused_before_it_is_read() -> None:
+    with pytest.raises(Refused, match="more than 10,000 lines"):
+        days_off(file(*["X-NOTE:a"] * MAX_LINES))
 
 
 @given(
