@@ -10,12 +10,11 @@ import msgspec
 
 from services.scoreboard.domain import inquiries, leads, promises
 from services.scoreboard.domain.counters import ALL, EVENTS, CounterKey, difference
-from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.timeline_text import RANKS
-from services.scoreboard.store import rows
+from services.scoreboard.store import numbers, rows
 from services.scoreboard.store.rows import TimelineEntry
-from shared.bus.envelope import ACCEPTANCE, Received
+from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.events import (
     ActivityRecorded,
@@ -32,8 +31,8 @@ CounterDelta = Counter[tuple[str, int, str]]
 
 
 async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
-    """Inquiries arrived: count them, and show who they are from. Comes with each copy of an inquiry, since each names
-    an acceptance.
+    """Inquiries arrived: count them, and show who they are from. Comes with each copy of an inquiry, since two ingest
+    processes may have accepted it, each under a number of its own.
     """
     heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     deltas = _events(batch)
@@ -41,7 +40,7 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
     for received, event in heard:
         was = known[event.inquiry_id]
-        known[event.inquiry_id] = now = _accept(inquiries.receive(was, event), received)
+        known[event.inquiry_id] = now = inquiries.receive(was, event)
         _count(deltas, received, difference(was, now, inquiries.counts_for))
         lead = leads.inquire(people[event.lead_id], event)
         if now.lead_id is not None and now.lead_id != event.lead_id:
@@ -51,14 +50,15 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     await rows.save(tx, list(people.values()))
     await rows.add_entries(tx, _entries(batch))
     await rows.add_counts(tx, deltas)
+    await numbers.save_read(tx, batch)
 
 
 async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
-    """Sales did something: it joins the lead's story, and may move its stage. Watermarks say how many inquiries ingest
-    has accepted.
+    """Sales did something: it joins the lead's story, and may move its stage. Watermarks say which number
+    the last inquiry has.
     """
     markers = [(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
-    await rows.save_markers(tx, markers)
+    await numbers.save_markers(tx, markers)
     facts = [r for r in batch if not isinstance(r.event, WatermarkAdvanced)]
     if not facts:
         return
@@ -138,17 +138,10 @@ async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -
     known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]
-        known[found.inquiry_id] = now = _accept(inquiries.quarantine(was, event, found), received)
+        known[found.inquiry_id] = now = inquiries.quarantine(was, event, found)
         _count(deltas, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
-
-
-def _accept(inquiry: InquiryRow, received: Received) -> InquiryRow:
-    """The inquiry with the acceptance that its record names, or that stayed in ingest's spool."""
-    event, header = received.event, received.record.headers.get(ACCEPTANCE)
-    if isinstance(event, RecordQuarantined) and event.origin.startswith("spool:"):
-        return inquiries.accept(inquiry, event.origin.removeprefix("spool:"))
-    return inquiry if header is None else inquiries.accept(inquiry, header.decode(errors="replace"))
+    await numbers.save_read(tx, batch)
 
 
 def _events(batch: Iterable[Received]) -> CounterDelta:

@@ -21,7 +21,7 @@ _encoder = msgspec.json.Encoder()
 _JSON = b"application/json"
 MAX_ID_CHARS = 200
 ACCEPTANCE = "ce_acceptance"
-"""The header that names the acceptance behind a record: the ingest instance and its number there."""
+"""The header that numbers an inquiry, `SPOOL/NUMBER`: the spool that accepted it, and how many it had accepted then."""
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 `<service>_positions` says how far each topic partition is handled, next to the state it belongs to, and in which log
 that was. `<service>_inbox` holds the ids of handled events. `<service>_outbox` holds events that are decided: those
-that are not yet on the bus, and for a while those that are. `log_gaps` holds what was missing in the log.
+that are not yet on the bus, and for a while those that are. `log_gaps` holds what was missing in the log,
+`paused_partitions` before which failing records a service waits.
 """
 
 from dataclasses import dataclass
@@ -50,6 +51,17 @@ log_gaps = sa.Table(
     sa.Column("reason", Text, nullable=False),
     sa.Column("resume_at", sa.BigInteger, nullable=False),
     sa.Column("accepted_at", Instant),
+)
+
+paused_partitions = sa.Table(
+    "paused_partitions",
+    metadata,
+    sa.Column("service", Key, primary_key=True),
+    sa.Column("topic", Key, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("error", Text, nullable=False),
+    sa.Column("paused_at", Instant, nullable=False),
 )
 
 

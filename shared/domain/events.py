@@ -102,8 +102,8 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
     this record.
 
     `lead_id` is empty: the record belongs to a partition, not to a lead. `state` is `running` or `left`. `inquiries` is
-    the number of inquiries that the instance has ever accepted and published before this record; consumers compare it
-    with their own count.
+    the number of the last inquiry of `spool` that is on the log before this record: each carries its own number in its
+    header, so a reader knows which it lacks. `said_at` is the instance's clock when it says this.
     """
 
     TYPE = "baton.watermark.advanced.v1"
@@ -113,6 +113,8 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
     upto: datetime
     state: str = "running"
     inquiries: int = 0
+    spool: str = ""
+    said_at: datetime | None = None
 
 
 class RepRef(msgspec.Struct, frozen=True):

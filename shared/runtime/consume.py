@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from shared import log, metrics
 from shared.bus.envelope import Received, decode
-from shared.db import inbox, outbox, position
+from shared.db import inbox, outbox, pauses, position
 from shared.db.engine import Database, Tx
 from shared.db.outages import is_outage
+from shared.db.pauses import Pause
 from shared.db.tables import RuntimeTables
 from shared.domain.errors import Unavailable
 from shared.domain.events import WatermarkAdvanced
@@ -84,6 +85,7 @@ class Consumer:
         self._committed = committed
         self._at: dict[TopicPartition, int] = {}
         self._pausing = Pausing()
+        self._shown: set[TopicPartition] = set()
         self._pauses = Pauses()
         self._traced: dict[object, float] = {}
         self._waiting = metrics.task_waits.labels(tables.service, "consumer")
@@ -120,6 +122,7 @@ class Consumer:
                 records = await subscription.poll(max_records=BATCH, wait_s=POLL_S)
                 if records:
                     await self._take(subscription, records)
+                    await until_back(self._show_pauses, service=self._tables.service, task="consumer")
                 if self._pausing.retry_due(self._clock.monotonic()):
                     await subscription.rewind()
                 if self._continuity.due:
@@ -132,8 +135,11 @@ class Consumer:
     async def _positions(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         try:
             found = await self._continuity.look(topic_partitions)
+            async with self._database.begin() as tx:  # what another process showed of these is over
+                await pauses.end(tx, self._tables.service, topic_partitions)
         except Exception as error:
             _raise_outage(error)
+        self._shown -= set(topic_partitions)
         self._at.update(found)
         return found
 
@@ -176,7 +182,24 @@ class Consumer:
             )
             if self._pausing.paused.keys() != paused:
                 await subscription.rewind()
-        metrics.partitions_paused.labels(self._tables.service).set(len(self._pausing.paused))
+
+    async def _show_pauses(self) -> None:
+        """Let readiness, metrics and pages know which partitions pause."""
+        service, paused = self._tables.service, self._pausing.paused
+        metrics.partitions_paused.labels(service).set(len(paused))
+        if paused.keys() == self._shown:
+            return
+        now = self._clock.now()
+        new = [
+            Pause(service=service, topic=topic, partition=number, offset=p.offset, error=p.error, paused_at=now)
+            for (topic, number), p in paused.items()
+            if (topic, number) not in self._shown
+        ]
+        async with self._database.begin() as tx:
+            if ended := self._shown - paused.keys():
+                await pauses.end(tx, service, ended)
+            await pauses.begin(tx, new)
+        self._shown = set(paused)
 
     async def _look_ahead(self, records: Sequence[Record]) -> None:
         """Try what stands behind a pause, newest first: one record that could be handled ends the pause."""

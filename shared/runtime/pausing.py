@@ -29,6 +29,7 @@ class Paused:
 
     kind: Kind
     origin: str
+    offset: int
     error: str
 
 
@@ -51,7 +52,7 @@ class Pausing:
 
     def pause(self, record: Record, error: Exception, now_s: float) -> None:
         """Stay before this record; try again later."""
-        self.paused[place_of(record)] = Paused(kind_of(record), origin_of(record), type(error).__name__)
+        self.paused[place_of(record)] = Paused(kind_of(record), origin_of(record), record.offset, type(error).__name__)
         if self._retry_at is None:
             self._retry_at = now_s + self._pauses.next_s()
 

@@ -11,7 +11,7 @@ from services.router.store.tables import tables
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Received, decode, encode, event_id
 from shared.clock import SystemClock
-from shared.db import outbox
+from shared.db import outbox, pauses
 from shared.db.engine import Database, Tx
 from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
 from shared.ports import Message
@@ -90,6 +90,17 @@ async def _set_aside(database: Database) -> int:
         return len(await outbox.unpublished(tx, tables, max_rows=1000))
 
 
+async def _shown(database: Database, count: int) -> list[tuple[str, int, int, str]]:
+    """What is shown of pauses, once there are so many."""
+    async with asyncio.timeout(30):
+        while True:
+            async with database.read() as tx:
+                found = await pauses.running(tx)
+            if len(found) == count:
+                return [(pause.topic, pause.partition, pause.offset, pause.error) for pause in found]
+            await asyncio.sleep(0.02)
+
+
 async def test_strangers_bad_records_in_a_row_do_not_keep_the_good_one_behind_them(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
@@ -118,8 +129,10 @@ async def test_a_good_record_that_comes_during_a_pause_ends_it(database: Databas
     async with running(it):
         assert f"paused before {INQUIRIES}/0/{FAILING_LEADS} after ValueError" in await it.paused()
         assert await _set_aside(database) == FAILING_LEADS
+        assert await _shown(database, 1) == [(INQUIRIES, 0, FAILING_LEADS, "ValueError")]
         await embedded_bus.publish([good(1000)])
         await it.handled("ev_1000")
+        assert await _shown(database, 0) == []
     assert (await _set_aside(database), it.consumer.note()) == (STRANGERS, None)
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from services.scoreboard.store import queries
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import ACCEPTANCE, encode
-from shared.db import gaps
+from shared.bus.envelope import encode
+from shared.db import gaps, pauses
 from shared.db.engine import Database
 from shared.db.gaps import Gap
-from shared.domain.events import ACTIVITIES, INQUIRIES, AgreementRef, InquiryReceived, RepRef, WatermarkAdvanced
+from shared.db.pauses import Pause
+from shared.domain.events import INQUIRIES, AgreementRef, RepRef, WatermarkAdvanced
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
 from tests.kit.agreements import agreement_text
@@ -27,6 +27,7 @@ from tests.kit.events import (
     after,
     assigned,
     breached,
+    envelope,
     inquiry,
     merged,
     met,
@@ -101,38 +102,6 @@ async def test_a_verdict_ahead_of_its_inquiry_is_never_red(board: Board) -> None
     await board.balanced(received=1, assigned=1)
 
 
-async def test_an_inquiry_that_ingest_counted_and_nobody_has_is_red_until_it_comes_or_is_accepted(board: Board) -> None:
-    await board.bus.publish([accepted_as(board, inquiry("ld_1"), "in_a/1"), *markers(board, "in_a", 3)])
-    await until_right(lambda: board.counts(received=3, in_flight=1, missing=2, balanced=False))
-    assert "2 inquiries are missing" in await board.page()
-    await board.bus.publish([accepted_as(board, inquiry("ld_2"), "in_a/2")] * 2)
-    await until_right(lambda: board.counts(received=3, in_flight=2, missing=1, balanced=False))
-    answer = await board.client.post("/v1/gaps/accept", headers=KEY)
-    assert answer.json() == {"items": [], "inquiries": 1}
-    await board.balanced(received=2, missing=0)
-
-
-async def test_what_two_ingest_processes_accepted_is_one_inquiry_and_hides_no_other_one(board: Board) -> None:
-    both = [accepted_as(board, inquiry("ld_1"), name) for name in ("in_a/1", "in_b/1", "in_a/1")]
-    await board.bus.publish([*both, *markers(board, "in_a", 1), *markers(board, "in_b", 2)])
-    await until_right(lambda: board.counts(received=2, in_flight=1, missing=1))
-
-
-async def test_a_count_that_goes_on_under_another_name_counts_once(board: Board) -> None:
-    here = [accepted_as(board, inquiry(f"ld_{n}"), f"in_a/{n}") for n in (1, 2)]
-    await board.bus.publish([*here, *markers(board, "in_a", 2)])
-    later = accepted_as(board, inquiry("ld_3"), "in_b/3")
-    lost = markers(board, "in_b", 4)
-    await board.bus.publish([later, *lost, *markers(board, "in_a", 0, state="left")])
-    await until_right(lambda: board.counts(received=4, in_flight=3, missing=1))
-
-
-async def test_an_inquiry_that_cannot_be_read_is_not_missing(board: Board) -> None:
-    good = accepted_as(board, inquiry("ld_9"), "in_a/1")
-    await board.bus.publish([replace(good, value=b"{"), *markers(board, "in_a", 2)])
-    await until_right(lambda: board.counts(received=2, in_flight=1, missing=1))
-
-
 async def test_the_page_is_red_where_a_service_stopped_reading(board: Board, database: Database) -> None:
     gap = Gap(
         service="router",
@@ -153,19 +122,20 @@ async def test_the_page_is_red_where_a_service_stopped_reading(board: Board, dat
     assert (await board.get("/v1/conservation"))["balanced"] is False
 
 
-def accepted_as(board: Board, event: InquiryReceived, acceptance: str) -> Message:
-    message = encode(board.envelope(event))
-    return replace(message, headers=(*message.headers, (ACCEPTANCE, acceptance.encode())))
-
-
-def markers(board: Board, instance: str, inquiries: int, *, state: str = "running") -> list[Message]:
-    event = WatermarkAdvanced(lead_id="", instance=instance, upto=NINE, state=state, inquiries=inquiries)
-    message = encode(board.envelope(event))
-    return [replace(message, partition=number) for number in range(board.bus.partitions(ACTIVITIES))]
+async def test_the_page_says_where_a_service_pauses(board: Board, database: Database) -> None:
+    pause = Pause(service="router", topic=INQUIRIES, partition=3, offset=17, error="ValueError", paused_at=NINE)
+    async with database.begin() as tx:
+        await pauses.begin(tx, [pause])
+    page = await board.page()
+    assert "router paused baton.inquiries.v1/3 before offset 17" in page
+    assert "balanced" in page
+    async with database.begin() as tx:
+        await pauses.end(tx, "router", [(INQUIRIES, 3)])
+    assert "paused" not in await board.page()
 
 
 async def test_an_inquiry_that_cannot_be_read_is_received_and_quarantined(board: Board) -> None:
-    good = encode(board.envelope(inquiry()))
+    good = encode(envelope(inquiry()))
     await board.bus.publish([Message(INQUIRIES, "ld_9", b"{", good.headers)])
     await board.balanced(received=1, in_flight=1)
     topic_partition = board.bus.partition_of(INQUIRIES, "ld_9")

@@ -139,7 +139,7 @@ class Relay:
         """Publish these in order; those that the log will never take are set aside, so that they hold up nobody."""
         while entries:
             try:
-                await self._bus.publish([_message(entry, self._spool.instance) for entry in entries])
+                await self._bus.publish([_message(entry, self._spool.spool) for entry in entries])
             except Unwritable as unwritable:
                 refused = [(entries[index], reason) for index, reason in unwritable.reasons.items()]
                 await self._set_aside(refused)
@@ -152,7 +152,7 @@ class Relay:
         metrics.messages_set_aside.labels("ingest").inc(new)
         for entry, reason in refused:
             self._log.error("fact_set_aside", spool=self._spool.instance, seq=entry.seq, id=entry.id, reason=reason)
-            for message in _in_place_of(entry, reason, self._spool.instance):
+            for message in _in_place_of(entry, reason, self._spool):
                 try:
                     await self._bus.publish([message])
                 except Unwritable as unwritable:
@@ -176,25 +176,36 @@ class Relay:
 
     async def _publish_markers(self, instance: str, upto_us: int, state: str) -> None:
         upto = instant_at(upto_us)
-        # What a former name accepted is counted under the present one.
-        inquiries = self._inquiries if instance == self._spool.instance else 0
-        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto, state=state, inquiries=inquiries)
+        event = WatermarkAdvanced(
+            lead_id="",
+            instance=instance,
+            upto=upto,
+            state=state,
+            inquiries=self._inquiries,
+            spool=self._spool.spool,
+            said_at=self._clock.now(),
+        )
         count = self._bus.partitions(ACTIVITIES)
         ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
         markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]
         await self._bus.publish([replace(marker, partition=number) for number, marker in enumerate(markers)])
 
 
-def _message(entry: SpoolEntry, instance: str) -> Message:
+def _message(entry: SpoolEntry, spool: str) -> Message:
     headers = attributes(event_id(entry.type, entry.id), entry.type, SOURCE, entry.key, _text(entry.accepted_at_us))
-    if entry.topic != INQUIRIES or entry.inquiries:  # what an earlier release accepted was not counted
-        headers = (*headers, (ACCEPTANCE, f"{instance}/{entry.seq}".encode()))
-    return Message(entry.topic, entry.key, entry.value.encode(), headers)
+    return Message(entry.topic, entry.key, entry.value.encode(), (*headers, *_number(entry, spool)))
 
 
-def _in_place_of(entry: SpoolEntry, reason: str, instance: str) -> list[Message]:
+def _number(entry: SpoolEntry, spool: str) -> tuple[tuple[str, bytes], ...]:
+    """The header that numbers an inquiry; none for one that an earlier release accepted without counting it."""
+    if entry.topic != INQUIRIES or not entry.inquiries:
+        return ()
+    return ((ACCEPTANCE, f"{spool}/{entry.inquiries}".encode()),)
+
+
+def _in_place_of(entry: SpoolEntry, reason: str, spool: Spool) -> list[Message]:
     """What the log gets for a fact that it will never take: where it is kept, and its beginning."""
-    origin = f"spool:{instance}/{entry.seq}"
+    origin = f"spool:{spool.instance}/{entry.seq}"
     at, value = instant_at(entry.accepted_at_us), entry.value.encode()
     quarantined = RecordQuarantined(
         lead_id=entry.key,
@@ -209,10 +220,11 @@ def _in_place_of(entry: SpoolEntry, reason: str, instance: str) -> list[Message]
         record_type=entry.type,
         inquiry_id=None if entry.topic == ACTIVITIES else entry.id,
     )
-    messages = [encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))]
+    message = encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))
+    messages = [replace(message, headers=(*message.headers, *_number(entry, spool.spool)))]
     if entry.topic == ACTIVITIES:
         # It may be the follow-up that a promise waits for. An empty record puts the promises of its lead on hold.
-        messages.append(replace(_message(entry, instance), value=b""))
+        messages.append(replace(_message(entry, spool.spool), value=b""))
     return messages
 
 

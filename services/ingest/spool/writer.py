@@ -41,7 +41,8 @@ class _WriteJob:
 
 
 class Spool:
-    """A spool file and the thread that owns it. `committed` wakes the relay; `instance` names the file forever.
+    """A spool file and the thread that owns it. `committed` wakes the relay; `spool` names the file forever, `instance`
+    its stamps, which begin again under another name when they turn out to be from the future.
 
     `announced` tells whether readers of activities count on this instance's word; until then it must accept none.
     `facts_set_aside` counts those that the log would not take.
@@ -51,6 +52,7 @@ class Spool:
         self, file: SpoolFile, clock: Clock, new_id: Callable[[], str], *, max_rows: int, free_bytes: int
     ) -> None:
         self.committed = WakeUp()
+        self.spool = ""
         self.instance = ""
         self.announced = False
         self.facts_set_aside = 0
@@ -87,6 +89,7 @@ class Spool:
 
     def _open(self) -> None:
         self._file.open(self._new_id())
+        self.spool = self._file.settle("spool", f"spool_{self._new_id()}")
         self._stamps = Stamps(self._clock, self._file.floor_us())
         self._read_names()
 

@@ -6,9 +6,7 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.scoreboard.domain.conservation import WRITTEN_OFF, conserve
-from services.scoreboard.domain.counters import ALL, EVENTS
-from services.scoreboard.store import queries, rows
+from services.scoreboard.store import numbers
 from shared.bus.envelope import instant
 from shared.db import gaps, outbox
 from shared.db.gaps import Gap
@@ -82,9 +80,7 @@ def router(platform: Platform) -> APIRouter:
         async with platform.db.begin() as tx:
             found = await gaps.open_gaps(tx)
             await gaps.accept(tx, found, platform.clock.now())
-            missing = conserve(await queries.conservation_counts(tx)).missing
-            if missing:
-                await rows.add_counts(tx, {(ALL, 0, WRITTEN_OFF): missing, (ALL, 0, EVENTS): 1})
+            missing = await numbers.accept_missing(tx)
         return json_response(AcceptedGaps([_view(gap) for gap in found], missing), headers=NO_STORE)
 
     return routes

@@ -1,7 +1,7 @@
 """Nothing is lost: every inquiry that ingest accepted has exactly one outcome, or is still on its way.
 
-The sides come from independent records. Ingest counts what it accepts, in the transaction that accepts it; outcomes are
-counted from verdicts, the rest from the inquiries that have none yet. So both sides can't agree by missing the same
+The sides come from independent records. Ingest numbers what it accepts, in the transaction that accepts it; outcomes
+are counted from verdicts, the rest from the inquiries that have none yet. So both sides can't agree by missing the same
 records.
 """
 
@@ -14,12 +14,8 @@ IN_FLIGHT = "in_flight"
 RECEIVED = "received"
 EARLY = "early"
 """Inquiries whose verdict was read before themselves: the two travel on topics of their own."""
-ACCEPTANCES = "acceptances"
-"""Acceptances that were read. Two ingest processes may each accept the same inquiry: one inquiry, two acceptances."""
-DUE = "acceptances_due"
-"""Acceptances that ingest counted and put on the log before a place that has been read by now."""
-WRITTEN_OFF = "acceptances_written_off"
-"""Acceptances that an operator has accepted as lost."""
+MISSING = "missing"
+"""Numbers of inquiries that ingest gave before a place that has been read by now, and that nobody has seen."""
 
 
 class Conservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,20 +42,17 @@ class Conservation(msgspec.Struct, frozen=True, kw_only=True):
 def conserve(counted: Mapping[str, int]) -> Conservation:
     """Set the counts against each other; a count that is absent is 0.
 
-    >>> conserve({"received": 3, "acceptances": 3, "acceptances_due": 2, "assigned": 2, "in_flight": 1}).balanced
+    >>> conserve({"received": 3, "assigned": 2, "in_flight": 1}).balanced
     True
     >>> conserve({"early": 1, "assigned": 1}).balanced
     True
-    >>> conserve({"received": 1, "acceptances": 1, "acceptances_due": 2, "assigned": 1}).missing
-    1
+    >>> conserve({"received": 1, "missing": 1, "assigned": 1}).received
+    2
     """
     terms = {name: counted.get(name, 0) for name in (*OUTCOMES, IN_FLIGHT)}
-    heard, early = counted.get(RECEIVED, 0), counted.get(EARLY, 0)
-    due = counted.get(DUE, 0) - counted.get(WRITTEN_OFF, 0)
-    missing = max(due - counted.get(ACCEPTANCES, 0) - early, 0)
-    received = heard + early + missing
-    why = _why({RECEIVED: heard, EARLY: early, **terms}, missing)
-    return Conservation(**terms, received=received, missing=missing, why=why)
+    read, early, missing = (counted.get(name, 0) for name in (RECEIVED, EARLY, MISSING))
+    why = _why({RECEIVED: read, EARLY: early, **terms}, missing)
+    return Conservation(**terms, received=read + early + missing, missing=missing, why=why)
 
 
 def _why(terms: Mapping[str, int], missing: int) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.scoreboard.domain.conservation import ACCEPTANCES, IN_FLIGHT, RECEIVED
+from services.scoreboard.domain.conservation import IN_FLIGHT, RECEIVED
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.day import quarter_of
 from shared.domain.events import INQUIRIES, InquiryReceived, LeadAssigned, LeadDecided, RecordQuarantined
@@ -23,8 +23,7 @@ class InquiryRow(msgspec.Struct, frozen=True, kw_only=True):
     """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
     lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
 
-    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be. `acceptances` names
-    the acceptances of it that were read, separated by spaces.
+    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be.
     """
 
     inquiry_id: str
@@ -37,7 +36,6 @@ class InquiryRow(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = IN_FLIGHT
     decided_at: datetime | None = None
     version: int = -1
-    acceptances: str = ""
 
 
 class SetAside(msgspec.Struct, frozen=True):
@@ -63,14 +61,6 @@ def receive(inquiry: InquiryRow, event: InquiryReceived) -> InquiryRow:
         received_at=inquiry.received_at or event.accepted_at,
         test=event.test,
     )
-
-
-def accept(inquiry: InquiryRow, acceptance: str) -> InquiryRow:
-    """Ingest accepted the inquiry, as this acceptance. One that is known changes nothing."""
-    known = inquiry.acceptances.split()
-    if acceptance in known:
-        return inquiry
-    return msgspec.structs.replace(inquiry, acceptances=" ".join([*known, acceptance]))
 
 
 def decide(inquiry: InquiryRow, event: LeadAssigned | LeadDecided) -> InquiryRow:
@@ -117,8 +107,6 @@ def counts_for(inquiry: InquiryRow) -> Iterator[CounterKey]:
         yield ALL, RECEIVED
     if inquiry.outcome != IN_FLIGHT:
         yield ALL, inquiry.outcome
-    for _ in inquiry.acceptances.split():
-        yield ALL, ACCEPTANCES
     if inquiry.received_at is not None and not inquiry.test:
         quarter = quarter_of(inquiry.received_at)
         yield quarter, RECEIVED

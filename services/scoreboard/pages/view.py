@@ -16,8 +16,10 @@ from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import describe
 from services.scoreboard.store import lists, queries
 from services.scoreboard.store.rows import TimelineEntry
+from shared.db import pauses
 from shared.db.engine import Tx
 from shared.db.gaps import Gap, open_gaps
+from shared.db.pauses import Pause
 from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned
 
 ROWS = 10
@@ -35,6 +37,7 @@ class Scoreboard:
     kpis: Sequence[Kpi]
     conservation: Conservation
     gaps: Sequence[Gap]
+    pauses: Sequence[Pause]
     windows: Sequence[tuple[WindowRow, LeadRow | None]]
     window_count: int
     overdue: int
@@ -90,6 +93,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         kpis=kpis(await queries.period_counts(tx, quarter_of(day.start_at), quarter_of(day.end_at))),
         conservation=conserve(await queries.conservation_counts(tx)),
         gaps=await open_gaps(tx),
+        pauses=await pauses.running(tx),
         windows=await queries.open_windows(tx, limit=ROWS),
         window_count=await queries.open_window_count(tx),
         overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),

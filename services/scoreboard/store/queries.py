@@ -5,15 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from services.scoreboard.domain.conservation import (
-    ACCEPTANCES,
-    DUE,
-    EARLY,
-    IN_FLIGHT,
-    OUTCOMES,
-    RECEIVED,
-    WRITTEN_OFF,
-)
+from services.scoreboard.domain.conservation import EARLY, IN_FLIGHT, MISSING, OUTCOMES, RECEIVED
 from services.scoreboard.domain.counters import ALL, EVENTS
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import OPEN, EscalationRow, WindowRow
@@ -22,7 +14,6 @@ from services.scoreboard.store.tables import (
     counts,
     escalations,
     escalations_firing,
-    ingests,
     inquiries,
     inquiries_early,
     inquiries_waiting,
@@ -36,7 +27,7 @@ from shared.db.engine import Instant, Tx
 
 async def conservation_counts(tx: Tx) -> dict[str, int]:
     """The terms of the equation, each counted on its own, all of one instant (which takes one statement)."""
-    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, ACCEPTANCES, DUE, WRITTEN_OFF, *OUTCOMES))
+    wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, MISSING, *OUTCOMES))
     query = sa.union_all(
         sa.select(counts.c.name, sa.cast(sa.func.sum(counts.c.value), sa.BigInteger).label("value"))
         .where(wanted)
@@ -47,13 +38,10 @@ async def conservation_counts(tx: Tx) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in await tx.execute(query)}
 
 
-async def counted_by_ingest(tx: Tx) -> dict[str, int]:
-    """How many inquiries each ingest instance has accepted, ever, by its newest marker that was read."""
-    newest: dict[str, tuple[datetime, bool, int]] = {}
-    for row in await tx.execute(sa.select(ingests)):
-        marker = (row.upto, row.state == "left", row.inquiries)
-        newest[row.instance] = max(marker, newest.get(row.instance, marker))
-    return {instance: inquiries for instance, (_, _, inquiries) in newest.items()}
+async def decided_unread(tx: Tx, before: datetime) -> int:
+    """How many inquiries have a verdict from before that instant and were never read themselves."""
+    query = sa.select(sa.func.count()).select_from(inquiries).where(inquiries_early, inquiries.c.decided_at <= before)
+    return (await tx.execute(query)).scalar_one()
 
 
 async def period_counts(tx: Tx, start: str, end: str) -> dict[str, int]:

@@ -16,11 +16,10 @@ from services.scoreboard.domain.counters import ALL
 from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
-from services.scoreboard.store.tables import counts, escalations, ingests, inquiries, leads, timeline, windows
+from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
 from shared.db.bulk import insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.db.text import indexable
-from shared.domain.events import WatermarkAdvanced
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -74,9 +73,8 @@ async def save(tx: Tx, rows: Sequence[InquiryRow | LeadRow | WindowRow | Escalat
         return
     table = _TABLES[type(rows[0])]
     (key,) = table.primary_key
-    values: dict[str, Any] = {
-        column.name: sa.bindparam(f"new_{column.name}") for column in table.c if column is not key
-    }
+    names = [name for name in type(rows[0]).__struct_fields__ if name != key.name]
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     statement = sa.update(table).where(key == sa.bindparam(f"new_{key.name}")).values(values)
     await tx.execute(statement, [{f"new_{n}": v for n, v in msgspec.structs.asdict(row).items()} for row in rows])
 
@@ -107,15 +105,6 @@ async def set_count(tx: Tx, name: str, value: int) -> bool:
     return True
 
 
-async def save_markers(tx: Tx, markers: Sequence[tuple[int, WatermarkAdvanced]]) -> None:
-    """Save the last marker of each ingest instance on each partition; of several the last one in order."""
-    given = [
-        {"instance": m.instance, "partition": at, "upto": m.upto, "state": m.state, "inquiries": m.inquiries}
-        for at, m in markers
-    ]
-    await upsert_rows(tx, ingests, sorted(given, key=lambda row: (row["instance"], row["partition"])))
-
-
 async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:
     wanted = sorted(set(ids))
     (key,) = table.primary_key
@@ -129,4 +118,4 @@ async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) 
 
 def filled(kind: type[Row], row: Any) -> Row:
     """The row as a value of `kind`, whose fields are its columns."""
-    return kind(**row._mapping)
+    return kind(**{name: getattr(row, name) for name in kind.__struct_fields__})

@@ -24,7 +24,7 @@ inquiries = sa.Table(
     sa.Column("outcome", Text, nullable=False, server_default=IN_FLIGHT),
     sa.Column("decided_at", Instant),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
-    sa.Column("acceptances", Text, nullable=False, server_default=""),
+    sa.Column("acceptances", Text, nullable=False, server_default=""),  # of an earlier version; no longer read
 )
 inquiries_waiting = sa.and_(
     inquiries.c.outcome == sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_not(None)
@@ -43,7 +43,33 @@ sa.Index(
     sqlite_where=inquiries_early,
 )
 
-ingests = sa.Table(
+markers = sa.Table(
+    "scoreboard_markers",
+    metadata,
+    sa.Column("spool", Key, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+)
+spools = sa.Table(
+    "scoreboard_spools",
+    metadata,
+    sa.Column("spool", Key, primary_key=True),
+    sa.Column("checked", sa.BigInteger, nullable=False),
+)
+read_numbers = sa.Table(
+    "scoreboard_read_numbers",
+    metadata,
+    sa.Column("spool", Key, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+missing_numbers = sa.Table(
+    "scoreboard_missing_numbers",
+    metadata,
+    sa.Column("spool", Key, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+sa.Table(  # of an earlier version; no longer used
     "scoreboard_ingests",
     metadata,
     sa.Column("instance", Key, primary_key=True),

@@ -1,37 +1,51 @@
-"""Finds out how many inquiries must have been read by now, by ingest's own count, so that a lost one shows.
+"""Finds out which inquiries must have been read by now, by the numbers that ingest gave them, so that a lost one shows.
 
-A marker on the activities says how many inquiries its ingest instance has put on the log before it. Inquiries are on a
-topic of their own, so a marker alone proves nothing: only once everything is read that the log had when the marker was
-known, an inquiry that it counted and nobody read is surely missing.
+A marker on the activities names the last number that its spool has put on the log before it. Inquiries are on a topic
+of their own, so a marker alone proves nothing: only once everything is read that the log had when the marker was known,
+a number that nobody read is surely missing.
 """
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NoReturn
 
-from services.scoreboard.domain.conservation import DUE
-from services.scoreboard.domain.counters import ALL, EVENTS
-from services.scoreboard.store import queries, rows
+import msgspec
+
+from services.scoreboard.store import numbers
+from services.scoreboard.store.numbers import Marked
 from services.scoreboard.store.tables import tables
 from shared.db import position
 from shared.db.engine import Database
 from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE
-from shared.ports import Bus, TopicPartition
+from shared.ports import Bus, Span, TopicPartition
 from shared.runtime.outage import until_back
 
 EVERY_S = 2.0
 TOPICS = (INQUIRIES, ACTIVITIES, QUARANTINE)
-"""Where inquiries, what was set aside, and a former instance's sign-off come."""
+"""Where inquiries, markers, and what was set aside come."""
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    """What the markers said at `taken_at`, and what the log had after that."""
+
+    marked: Mapping[str, Marked]
+    taken_at: datetime
+    spans: Mapping[TopicPartition, Span]
+
+    @property
+    def trimmed(self) -> bool:
+        """Whether the log no longer holds every inquiry that was ever on it."""
+        return any(span.start for (topic, _), span in self.spans.items() if topic == INQUIRIES)
 
 
 class Completeness:
-    """Keeps the count of acceptances that are due. Several processes may run one each: every count is a true one."""
+    """Checks the numbers that are due. Several processes may run one each: every check is a true one."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
-        self._counted: Mapping[str, int] = {}
-        self._ends: Mapping[TopicPartition, int] | None = None
+        self._snapshot: _Snapshot | None = None
 
     async def run(self) -> NoReturn:
         """Look every two seconds until cancelled. Outages are waited out."""
@@ -40,18 +54,14 @@ class Completeness:
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
-        """If all is read that the log had when the counts were taken, they are due; then take the next ones."""
+        """If all is read that the log had at the last snapshot, check the numbers of that; then take the next one."""
         places = [(topic, number) for topic in TOPICS for number in range(self._bus.partitions(topic))]
         async with self._database.begin() as tx:
-            # The positions first: what is counted next is at least what they had been given.
-            at = await position.positions(tx, tables, places)
-            counted = await queries.counted_by_ingest(tx)
-            if self._ends is not None:
-                if any(at[place] < end for place, end in self._ends.items()):
+            was = self._snapshot
+            if was is not None:
+                at = await position.positions(tx, tables, places)
+                if any(at[place] < span.end for place, span in was.spans.items()):
                     return
-                # A spool that goes on under another name takes its count along: the former name's falls to 0.
-                due = sum(min(count, counted[instance]) for instance, count in self._counted.items())
-                if await rows.set_count(tx, DUE, due):
-                    await rows.add_counts(tx, {(ALL, 0, EVENTS): 1})
-        spans = await self._bus.spans(places)
-        self._counted, self._ends = counted, {place: span.end for place, span in spans.items()}
+                await numbers.check(tx, was.marked, taken_at=was.taken_at, from_here_on=was.trimmed)
+            marked, now = await numbers.marked(tx), await self._database.now(tx)
+        self._snapshot = _Snapshot(marked, now, await self._bus.spans(places))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.scoreboard.domain.conservation import conserve
 from services.scoreboard.domain.counters import ALL, difference
-from services.scoreboard.domain.inquiries import InquiryRow, accept, counts_for, decide, inquiry_in, quarantine, receive
+from services.scoreboard.domain.inquiries import InquiryRow, counts_for, decide, inquiry_in, quarantine, receive
 from shared.domain.events import InquiryReceived, RecordQuarantined
 from tests.kit.events import (
     after,
@@ -68,24 +68,15 @@ def test_a_verdict_ahead_of_its_inquiry_is_balanced_and_counts_as_received() -> 
         assert (found.received, found.in_flight, found.balanced) == (1, 0, True)
 
 
-def test_an_inquiry_that_ingest_counted_and_nobody_has_is_missing() -> None:
-    found = conserve({"received": 2, "acceptances": 2, "acceptances_due": 3, "assigned": 1, "in_flight": 1})
+def test_an_inquiry_that_ingest_numbered_and_nobody_has_is_missing() -> None:
+    found = conserve({"received": 2, "missing": 1, "assigned": 1, "in_flight": 1})
     assert (found.received, found.missing, found.balanced) == (3, 1, False)
     assert found.why.startswith("1 inquiry is missing")
-    assert conserve({"received": 1, "acceptances": 2, "acceptances_due": 2, "assigned": 1}).balanced
-    assert conserve({"received": 1, "acceptances": 1, "acceptances_due": 2, "early": 1, "assigned": 2}).balanced
-    assert conserve({"acceptances_due": 1, "acceptances_written_off": 1}).balanced
 
 
 def test_an_inquiry_that_stayed_in_the_spool_is_received_and_quarantined() -> None:
     found = equation([quarantined("ingest", "spool:in_1/7", inquiry_id="ld_1_1")])
     assert (found.received, found.quarantined, found.balanced) == (1, 1, True)
-
-
-def test_each_acceptance_of_an_inquiry_counts_once() -> None:
-    once = accept(accept(InquiryRow(inquiry_id="in_1"), "a/1"), "a/1")
-    twice = accept(once, "b/1")
-    assert [Counter(counts_for(i))[ALL, "acceptances"] for i in (once, twice)] == [1, 2]
 
 
 def test_a_lost_outcome_and_a_negative_count_are_unbalanced() -> None:
