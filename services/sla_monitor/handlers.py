@@ -9,11 +9,12 @@ from hashlib import sha256
 
 import msgspec
 
-from services.sla_monitor.domain import opening, settlement
+from services.sla_monitor.domain import opening, transitions
+from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import escalation_id
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import Watch
-from services.sla_monitor.domain.settlement import WindowState
+from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.watermark import Watermark, newest, watermark_of
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from services.sla_monitor.store import escalations as escalation_store
@@ -25,7 +26,7 @@ from services.sla_monitor.store.holds import LeadHold
 from services.sla_monitor.store.tables import tables
 from shared import metrics
 from shared.agreements import store as agreements
-from shared.bus.envelope import Received
+from shared.bus.envelope import Envelope, Received
 from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
@@ -48,6 +49,7 @@ from shared.domain.events import (
 )
 from shared.ports import Bus
 
+SOURCE = "baton/sla_monitor"
 _COUNTED = {
     WindowOpened.TYPE: "opened",
     WindowMet.TYPE: "met",
@@ -129,7 +131,7 @@ class MonitorHandlers:
         before, mine = dict(states), by_lead(states)
         for lead_id, fact in facts:
             for window_id in mine[lead_id]:
-                states[window_id] = settlement.apply_fact(states[window_id], fact, now)
+                states[window_id] = transitions.apply_fact(states[window_id], fact, now)
         await save(tx, before, states, now)
         replayed = {_digest(r.record.value) for r in activities}
         holds = await hold_store.holds_of(tx, leads)
@@ -208,9 +210,15 @@ async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, W
     await window_store.save_windows(tx, [state.window for state in changed])
     await escalation_store.save_escalations(tx, [state.escalation for state in changed if state.escalation is not None])
     await window_store.save_fired(tx, [fired for state in changed for fired in state.fired])
-    await outbox.announce(tx, tables, [envelope for state in changed for envelope in state.announced])
+    await announce(tx, [announcement for state in changed for announcement in state.announced])
     for state in changed:
         _count(state, now)
+
+
+async def announce(tx: Tx, announcements: Sequence[Announcement]) -> None:
+    """Have these events published once the transaction commits."""
+    envelopes = [Envelope(each.id, SOURCE, each.time, each.event) for each in announcements]
+    await outbox.announce(tx, tables, envelopes)
 
 
 async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
@@ -222,7 +230,7 @@ async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
     leads -= {hold.lead_id for hold in await hold_store.holds_of(tx, list(leads))}
     states = await states_of(tx, await window_store.windows_of(tx, list(leads), states=("open", "breached")))
     held = {window_id: state for window_id, state in states.items() if state.window.hold is not None}
-    free = {window_id: settlement.release(state) for window_id, state in held.items()}
+    free = {window_id: transitions.release(state) for window_id, state in held.items()}
     await save(tx, held, free, now)
     return len(free)
 
@@ -274,8 +282,8 @@ def _merge(event: LeadMerged, context: LeadContext) -> None:
 
 def _count(state: WindowState, now: datetime) -> None:
     window = state.window
-    for envelope in state.announced:
-        outcome = _COUNTED.get(envelope.type)
+    for announcement in state.announced:
+        outcome = _COUNTED.get(announcement.event.TYPE)
         if outcome == "opened":
             metrics.windows_opened.labels(window.promise).inc()
         elif outcome is not None:

@@ -14,13 +14,14 @@ from shared import log
 from shared.agreement_file import AgreementRefused
 from shared.agreements import store
 from shared.agreements.watch import AgreementWatch
-from shared.bus.envelope import Envelope, event_id, instant
+from shared.bus.envelope import Envelope, instant
 from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.db.tables import RuntimeTables
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
+from shared.domain.ids import event_id
 from shared.domain.succession import Schedule, Version, stored_version, succession
 from shared.ports import Clock
 from shared.runtime.outage import until_back

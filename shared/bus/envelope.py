@@ -8,7 +8,6 @@ sent.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -60,15 +59,6 @@ class Received(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=64)
 def _decoder(name: str) -> "msgspec.json.Decoder[Event]":
     return msgspec.json.Decoder(TYPES[name])
-
-
-def event_id(*parts: object) -> str:
-    """An id that is the same whenever the same fact is announced: a digest of what identifies the fact.
-
-    >>> event_id("lead", 1) == event_id("lead", 1)
-    True
-    """
-    return "ev_" + sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=256)

@@ -7,9 +7,10 @@ the beginning is kept with its full size. The rest stands where `origin` says, f
 
 from datetime import datetime
 
-from shared.bus.envelope import Envelope, decode, event_id
+from shared.bus.envelope import Envelope, decode
 from shared.domain.errors import Refused
 from shared.domain.events import RecordQuarantined
+from shared.domain.ids import event_id
 from shared.ports import Message, Record
 from shared.runtime.pausing import origin_of
 

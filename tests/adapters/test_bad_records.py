@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from services.router.store.tables import tables
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Received, decode, encode, event_id
+from shared.bus.envelope import Received, decode, encode
 from shared.clock import SystemClock
 from shared.db import outbox, pauses
 from shared.db.engine import Database, Tx
 from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE, InquiryReceived, RecordQuarantined
+from shared.domain.ids import event_id
 from shared.ports import Message
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.pausing import FAILING_LEADS

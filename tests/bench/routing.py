@@ -23,7 +23,7 @@ from deploy.local.kafka import KafkaBroker
 from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresCluster
 from services.router.store.tables import tables as runtime
-from shared.bus.envelope import Envelope, encode, event_id
+from shared.bus.envelope import Envelope, encode
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
@@ -31,6 +31,7 @@ from shared.db import schema
 from shared.db.engine import Database
 from shared.db.tables import metadata
 from shared.domain.events import ASSIGNMENTS, InquiryReceived, LeadAssigned
+from shared.domain.ids import event_id
 from shared.domain.lead import Company, Consent, Contact
 from tests.bench.figures import Figure, in_turn
 

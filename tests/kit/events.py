@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from shared.bus.envelope import Envelope, Received, decode, encode, event_id
+from shared.bus.envelope import Envelope, Received, decode, encode
 from shared.domain.events import (
     ActivityRecorded,
     AgreementRef,
@@ -31,6 +31,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
 )
+from shared.domain.ids import event_id
 from shared.domain.lead import Company, Consent, Contact
 from shared.ports import Record
 

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from services.router.service import build
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, decode, encode, event_id
+from shared.bus.envelope import Envelope, decode, encode
 from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ActivityRecorded, AgreementActivated, Event, InquiryReceived
+from shared.domain.ids import event_id
 from shared.domain.lead import Company, Consent, Contact
 from shared.http.keys import Keys
 from shared.ports import Clock, GroupMember, TopicPartition

@@ -14,9 +14,10 @@ import uvicorn
 from services.scoreboard.pages.live import Live
 from services.scoreboard.service import build
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, encode, event_id
+from shared.bus.envelope import Envelope, encode
 from shared.db.engine import Database
 from shared.domain.events import Event
+from shared.domain.ids import event_id
 from shared.http.keys import Keys
 from shared.ports import Clock
 from shared.runtime.service import Platform, Service

@@ -23,7 +23,7 @@ from services.sla_monitor.service import build as build_monitor
 from shared import agreement_file
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, encode, event_id
+from shared.bus.envelope import Envelope, encode
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
@@ -36,6 +36,7 @@ from shared.domain.events import (
     InquiryReceived,
     WatermarkAdvanced,
 )
+from shared.domain.ids import event_id
 from shared.domain.lead import Company, Consent, Contact, Signal
 from shared.http.keys import Keys
 from shared.runtime.service import Platform

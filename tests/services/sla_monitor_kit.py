@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.sla_monitor.service import build
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, decode, encode, event_id
+from shared.bus.envelope import Envelope, decode, encode
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
@@ -27,6 +27,7 @@ from shared.domain.events import (
     WatermarkAdvanced,
     WindowMet,
 )
+from shared.domain.ids import event_id
 from shared.ports import GroupMember
 from tests.kit import events
 from tests.kit.agreements import agreement

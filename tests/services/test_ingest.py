@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.bus.envelope import event_id
 from shared.domain.events import ACTIVITIES, INQUIRIES, InquiryReceived
+from shared.domain.ids import event_id
 from tests.kit.agreements import agreement_text
 from tests.services.ingest_kit import KEY, running
 

@@ -24,13 +24,14 @@ from services.router.store.routing_state import rotations
 from services.router.store.tables import assignments, leads, verdicts
 from shared import metrics
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, encode, event_id
+from shared.bus.envelope import Envelope, encode
 from shared.bus.kafka import Access, KafkaBus
 from shared.bus.topics import read_topics
 from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.events import InquiryReceived
+from shared.domain.ids import event_id
 from shared.domain.lead import Company, Contact
 from shared.ports import Message
 from tests.journeys.processes import ROOT

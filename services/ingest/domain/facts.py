@@ -17,14 +17,11 @@ from services.ingest.domain.identity import (
 )
 from services.ingest.domain.intake import Instant
 from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
+from shared.domain.activities import ActivityKind
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
 from shared.domain.instants import bounded
 
-Kind = Literal[
-    "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
-    "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
-]  # fmt: skip
 _NEEDS = {"rejected": "reason", "objection": "objection", "content_used": "content_id", "stage": "stage"}
 _encode = msgspec.json.Encoder().encode
 
@@ -39,7 +36,7 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One item of `POST /v1/activities`. Fields are those of `ActivityRecorded`, and the ways to name the lead."""
 
-    kind: Kind
+    kind: ActivityKind
     activity_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     lead_id: str | None = None
     inquiry_id: str | None = None

@@ -16,9 +16,10 @@ from services.ingest.spool.file import SpoolEntry
 from services.ingest.spool.resend import ResendRequest
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
-from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, event_id, instant
+from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, instant
 from shared.domain.errors import Unavailable, Unwritable
 from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
+from shared.domain.ids import event_id
 from shared.ports import Bus, Clock, Message
 
 BATCH = 1000

@@ -6,11 +6,9 @@ import msgspec
 from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
+from shared.domain.activities import CLOSING
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
 from shared.domain.lead import Company, Contact, Signal
-
-CLOSING = ("rejected", "won", "lost")
-"""Kinds of activity that end a lead; a later inquiry of the person begins a new cycle."""
 
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""

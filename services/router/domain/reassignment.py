@@ -12,10 +12,10 @@ from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, in_pool, last_owner, place, wanted_of
 from services.router.domain.proof import Proof, ReassignReason, known_facts
 from services.router.domain.routing_state import RoutingState
-from shared.bus.envelope import event_id
 from shared.domain.agreement import Agreement, Person
 from shared.domain.errors import Refused
 from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadParked, LeadReassigned, RepRef
+from shared.domain.ids import assignment_id
 from shared.domain.promises import owed, respond_by
 
 MANUAL_RULE_PREFIX = "moved by "
@@ -203,7 +203,7 @@ def with_owner(agreement: Agreement, lead: Lead, person: Person, pool: str, rule
         last_rep=person.id,
         pool=pool,
         rule=rule,
-        assignment_id=event_id("assignment", lead.lead_id, generation).replace("ev_", "as_"),
+        assignment_id=assignment_id(lead.lead_id, generation),
         assigned_at=now,
         respond_by=respond_by(promised),
     )

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from services.router.domain.accounts import Accounts, Owned, keys_of, needs_accounts, owns
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.decision import decide
-from services.router.domain.lead import CLOSING, HELD, Lead, followed_by
+from services.router.domain.lead import HELD, Lead, followed_by
 from services.router.domain.lookup import Lookup
 from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
 from services.router.domain.reassignment import Verdict, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
+from shared.domain.activities import CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.events import ActivityRecorded, InquiryReceived
@@ -28,9 +29,6 @@ from shared.domain.events import ActivityRecorded, InquiryReceived
 PAGE = 200
 MAX_LEADS = 1000
 """How many parked leads of a pool, or leads of departed reps, one call looks at, so that a transaction stays short."""
-
-CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", *CLOSING)
-"""Kinds of activity that may change a lead."""
 
 
 class JournalEntry(msgspec.Struct, frozen=True):

@@ -4,18 +4,19 @@ What the monitor does step by step, as facts come in, is worked out here at once
 missed when neither what keeps it nor what ends it was accepted by its deadline and the tolerance.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from services.router.domain.lead import Lead
 from shared.domain.agreement import Agreement, Promise, Step
-from shared.domain.follow_up import DECISIVE, ENDING, counts_from, is_warning, step_at
+from shared.domain.follow_up import is_warning, step_at
 from shared.domain.promises import Owed, owed
+from shared.domain.settlement import Terms, settled_at, starts_at
 
 
-class PromiseFact(msgspec.Struct, frozen=True):
+class SalesFact(msgspec.Struct, frozen=True):
     """What sales did about a lead, as far as promises go: the kind of activity, and when ingest accepted it."""
 
     kind: str
@@ -32,7 +33,7 @@ class LadderMove(msgspec.Struct, frozen=True):
 def missed_promises(
     agreement: Agreement,
     lead: Lead,
-    facts: Sequence[PromiseFact],
+    facts: Sequence[SalesFact],
     *,
     tolerance: timedelta,
     ended_at: datetime | None,
@@ -48,7 +49,7 @@ def missed_promises(
         decide_at = one.due_at + tolerance
         if decide_at >= now or (ended_at is not None and ended_at <= decide_at):
             continue
-        answered_at = _answered_at(one.promise, facts, lead, tolerance)
+        answered_at = settled_at(_terms(one.promise, lead, tolerance), facts)
         if answered_at is None or answered_at > decide_at:
             found.append(one.promise.name)
     return tuple(found)
@@ -67,10 +68,10 @@ def ladder_moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list
 
 
 def still_due(
-    agreement: Agreement, lead: Lead, facts: Sequence[PromiseFact], move: LadderMove, tolerance: timedelta
+    agreement: Agreement, lead: Lead, facts: Sequence[SalesFact], move: LadderMove, tolerance: timedelta
 ) -> bool:
     """Whether nothing had ended the move's promise by then: an answer ends it too, however late."""
-    answered_at = _answered_at(agreement.promises[move.promise], facts, lead, tolerance)
+    answered_at = settled_at(_terms(agreement.promises[move.promise], lead, tolerance), facts)
     return answered_at is None or answered_at > move.at
 
 
@@ -86,21 +87,7 @@ def _moving(agreement: Agreement, promise: Promise) -> list[Step]:
     return [step for step in steps if step.move_within is not None and not is_warning(step)]
 
 
-def _since(lead: Lead) -> datetime:
-    """From when facts count: for the first owner since the lead came in, for later ones since they got it."""
+def _terms(promise: Promise, lead: Lead, tolerance: timedelta) -> Terms:
     assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
-    return min(lead.received_at, lead.assigned_at) if lead.generation == 1 else lead.assigned_at
-
-
-def _answered_at(promise: Promise, facts: Iterable[PromiseFact], lead: Lead, tolerance: timedelta) -> datetime | None:
-    done, since_at = 0, _since(lead)
-    for fact in sorted(facts, key=lambda fact: fact.accepted_at):
-        if fact.accepted_at < counts_from(fact.kind, since_at, generation=lead.generation, tolerance=tolerance):
-            continue
-        if fact.kind in promise.met_by:
-            done += promise.at_least if fact.kind in DECISIVE else 1
-            if done >= promise.at_least:
-                return fact.accepted_at
-        elif fact.kind in ENDING:
-            return fact.accepted_at
-    return None
+    start = starts_at(received_at=lead.received_at, assigned_at=lead.assigned_at, generation=lead.generation)
+    return Terms(promise.met_by, promise.at_least, start, lead.generation, tolerance)

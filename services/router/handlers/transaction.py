@@ -12,12 +12,13 @@ from services.router.store import routing_state as routing_store
 from services.router.store.lookup import DatabaseLookup
 from services.router.store.tables import tables
 from shared import metrics
-from shared.bus.envelope import Envelope, event_id
+from shared.bus.envelope import Envelope
 from shared.clock import new_id
 from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
 from shared.domain.events import Event
+from shared.domain.ids import event_id
 
 SOURCE = "baton/router"
 

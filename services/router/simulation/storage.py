@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
 from services.router.domain.lead import Lead
 from services.router.domain.routing_state import contact_keys
-from services.router.domain.simulation_promises import PromiseFact
+from services.router.domain.simulation_promises import SalesFact
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
 
@@ -49,7 +49,7 @@ class ReplayedLead(msgspec.Struct):
     """
 
     lead: Lead
-    facts: tuple[PromiseFact, ...] = ()
+    facts: tuple[SalesFact, ...] = ()
     breached: tuple[str, ...] = ()
     why: str = ""
     asked_at: datetime | None = None

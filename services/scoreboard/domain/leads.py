@@ -12,11 +12,11 @@ import msgspec
 
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
+from shared.domain.activities import CLOSING
 from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged, LeadParked
 from shared.domain.lead import Company, Contact
 
 SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
-ENDINGS = ("rejected", "won", "lost")
 """What sales does that ends a lead."""
 HELD = ("assigned", "parked")
 
@@ -139,7 +139,7 @@ def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
     stage = event.stage if event.kind == "stage" else SALES_STAGES.get(event.kind)
     if stage and (lead.sales_at is None or event.accepted_at >= lead.sales_at):
         lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=event.accepted_at)
-    if event.kind in ENDINGS and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
+    if event.kind in CLOSING and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
         lead = msgspec.structs.replace(
             lead,
             ended_at=event.accepted_at,

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Response
 
 from services.sla_monitor.domain import announcements
 from services.sla_monitor.domain.escalation import Escalation, EscalationStatus, acknowledged
+from services.sla_monitor.handlers import announce
 from services.sla_monitor.store import escalations as escalation_store
-from services.sla_monitor.store.tables import tables
 from shared.agreement_file.text.values import read_length
-from shared.db import outbox
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.http.auth import require
@@ -93,7 +92,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
             await escalation_store.save_escalations(tx, [taken])
             said = announcements.escalation_acknowledged(taken, body.by, now)
-            await outbox.announce(tx, tables, [said])
+            await announce(tx, [said])
         for waiting in changed:
             waiting.set()
         return json_response(_view(taken, now))

@@ -4,10 +4,11 @@ decided or sent, it is one event."""
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window, WindowVerdict
-from shared.bus.envelope import Envelope, event_id
 from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
@@ -22,17 +23,24 @@ from shared.domain.events import (
     WindowWarned,
     activity_id_of,
 )
+from shared.domain.ids import event_id
 
-SOURCE = "baton/sla_monitor"
+
+class Announcement(msgspec.Struct, frozen=True):
+    """An event to publish, and when it happened. Its `id` is the same however often it is announced."""
+
+    id: str
+    time: datetime
+    event: Event
 
 
-def opened(window: Window) -> Envelope:
+def opened(window: Window) -> Announcement:
     """The promise began to run."""
     event = WindowOpened(**_of_window(window), at=window.opened_at)
-    return _envelope(event, event.at, "window.opened", window.window_id)
+    return _announcement(event, event.at, "window.opened", window.window_id)
 
 
-def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Envelope]:
+def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Announcement]:
     """How the window ended; nothing when it did not."""
     at = verdict.at or now
     met_by = activity_id_of(verdict.fact.activity_id) if verdict.fact else ""
@@ -51,16 +59,16 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Envel
             event = BreachRetracted(**_of_window(window), at=at, breach_id=breach_id, met_by=met_by)
         case _:
             return []
-    return [_envelope(event, at, f"window.{verdict.outcome}", window.window_id)]
+    return [_announcement(event, at, f"window.{verdict.outcome}", window.window_id)]
 
 
-def warned(window: Window, level: Level) -> Envelope:
+def warned(window: Window, level: Level) -> Announcement:
     """The deadline is near."""
     event = WindowWarned(**_of_window(window), at=level.due_at, level=level.level, told=level.tell)
-    return _envelope(event, event.at, "window.warned", window.window_id, level.loop, level.level)
+    return _announcement(event, event.at, "window.warned", window.window_id, level.loop, level.level)
 
 
-def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Envelope:
+def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Announcement:
     """A level told its roles; `due_at` is when it was to, `at` when it did."""
     event = EscalationRaised(
         **_of_escalation(escalation),
@@ -70,23 +78,23 @@ def escalation_raised(window: Window, escalation: Escalation, level: Level, now:
         due_at=level.due_at,
         agreement=window.agreement,
     )
-    return _envelope(event, now, "escalation.raised", window.window_id, level.loop, level.level)
+    return _announcement(event, now, "escalation.raised", window.window_id, level.loop, level.level)
 
 
-def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Envelope:
+def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Announcement:
     """Someone has taken it on."""
     event = EscalationAcknowledged(**_of_escalation(escalation), at=now, by=by, until=escalation.quiet_until_at)
-    return _envelope(event, now, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
+    return _announcement(event, now, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
 
 
-def escalation_closed(escalation: Escalation) -> Envelope:
+def escalation_closed(escalation: Escalation) -> Announcement:
     """It is over; at most one per escalation."""
     at = escalation.closed_at or escalation.raised_at
     event = EscalationClosed(**_of_escalation(escalation), at=at, reason=escalation.reason or "")
-    return _envelope(event, at, "escalation.closed", escalation.escalation_id)
+    return _announcement(event, at, "escalation.closed", escalation.escalation_id)
 
 
-def move_requested(window: Window, level: Level, within: str, now: datetime) -> Envelope:
+def move_requested(window: Window, level: Level, within: str, now: datetime) -> Announcement:
     """The ladder asks for another owner."""
     event = MoveRequested(
         lead_id=window.lead_id,
@@ -96,11 +104,11 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         within=within,
         at=now,
     )
-    return _envelope(event, now, "move.requested", window.window_id, level.loop, level.level)
+    return _announcement(event, now, "move.requested", window.window_id, level.loop, level.level)
 
 
-def _envelope(event: Event, at: datetime, *identity: object) -> Envelope:
-    return Envelope(event_id(*identity), SOURCE, at, event)
+def _announcement(event: Event, at: datetime, *identity: object) -> Announcement:
+    return Announcement(event_id(*identity), at, event)
 
 
 def _of_window(window: Window) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window
-from shared.bus.envelope import event_id
+from shared.domain.ids import event_id
 
 EscalationStatus = Literal["firing", "acknowledged", "closed"]
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.sla_monitor.domain import ladder, settlement
+from services.sla_monitor.domain import ladder, transitions
 from services.sla_monitor.domain.opening import Watch
-from services.sla_monitor.domain.settlement import WindowState
+from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
 from shared.domain.agreement import Agreement
 from shared.domain.events import LeadAssigned
@@ -38,7 +38,7 @@ class LeadContext:
     def open(self, window: Window, agreement: Agreement) -> None:
         """A window begins; facts that came before it count at once. Raises as `ladder.levels`."""
         levels = ladder.levels(agreement, window)
-        self.states[window.window_id] = settlement.open_window(window, self.facts.get(window.lead_id, ()), levels)
+        self.states[window.window_id] = transitions.open_window(window, self.facts.get(window.lead_id, ()), levels)
         self._by_lead[window.lead_id].append(window.window_id)
 
     def end(self, lead_id: str, at: datetime, why: str, *, spared: Collection[str] = ()) -> None:
@@ -46,13 +46,13 @@ class LeadContext:
         for window_id in self._by_lead[lead_id]:
             state = self.states[window_id]
             if state.window.promise not in spared:
-                self.states[window_id] = settlement.supersede(state, at, self.now, why)
+                self.states[window_id] = transitions.supersede(state, at, self.now, why)
 
     def move_start(self, lead_id: str) -> None:
         """The person's first inquiry turned up late and is among the facts: the lead's windows start there."""
         for window_id in self._by_lead[lead_id]:
             facts = self.facts.get(lead_id, ())
-            self.states[window_id] = settlement.move_start(self.states[window_id], facts, self.now)
+            self.states[window_id] = transitions.move_start(self.states[window_id], facts, self.now)
 
     def apply_assignment(self, event: LeadAssigned) -> None:
         """Someone got the lead: that keeps the promises that ask for it.
@@ -63,7 +63,7 @@ class LeadContext:
         for window_id in self._by_lead[event.lead_id]:
             state = self.states[window_id]
             at = max(event.assigned_at, state.window.counts_from_at)
-            self.states[window_id] = settlement.apply_fact(state, Fact(event.assignment_id, ASSIGNED, at), self.now)
+            self.states[window_id] = transitions.apply_fact(state, Fact(event.assignment_id, ASSIGNED, at), self.now)
 
 
 def by_lead(states: Mapping[str, WindowState]) -> defaultdict[str, list[str]]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
-from shared.bus.envelope import event_id
+from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
 from shared.domain.events import LeadAssigned, LeadParked
+from shared.domain.ids import event_id
 from shared.domain.promises import owed, owed_by
 
 TRIAGE = "triage"
@@ -34,7 +35,9 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
 
     The first owner's facts count from the moment the lead came in, later ones' from the moment they got it.
     """
-    first = assigned.generation == 1
+    starts_at = settlement.starts_at(
+        received_at=assigned.received_at, assigned_at=assigned.assigned_at, generation=assigned.generation
+    )
     found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
     return [
         Window(
@@ -49,7 +52,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             kinds=one.promise.met_by,
             needed=one.promise.at_least,
             opened_at=assigned.assigned_at,
-            counts_from_at=min(assigned.received_at, assigned.assigned_at) if first else assigned.assigned_at,
+            counts_from_at=starts_at,
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
             known_at=watch.known_at,

@@ -12,9 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from shared.bus.envelope import event_id
+from shared.domain import settlement
+from shared.domain.activities import ENDING
 from shared.domain.events import AgreementRef, activity_id_of
-from shared.domain.follow_up import DECISIVE, ENDING, counts_from
+from shared.domain.ids import event_id
+from shared.domain.settlement import Terms
 
 ASSIGNED = "assigned"
 """The kind of the fact that someone got the lead. No activity has it: it is made of the router's own word."""
@@ -83,18 +85,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     superseded: bool = False
 
     @property
+    def terms(self) -> Terms:
+        """What keeps the promise."""
+        return Terms(self.kinds, self.needed, self.counts_from_at, self.generation, self.tolerance)
+
+    @property
     def done(self) -> int:
         """How many of the `needed` facts there are."""
-        return min(self.needed, sum(self.worth(fact) for fact in self.counted))
-
-    def worth(self, fact: Fact) -> int:
-        """For how many of the `needed` facts this one stands."""
-        return self.needed if fact.kind in DECISIVE else 1
-
-    def counts(self, fact: Fact) -> bool:
-        """Whether the fact is not from before the promise."""
-        starts_at, generation = self.counts_from_at, self.generation
-        return fact.accepted_at >= counts_from(fact.kind, starts_at, generation=generation, tolerance=self.tolerance)
+        return settlement.done(self.terms, self.counted)
 
     @property
     def tolerance(self) -> timedelta:
@@ -135,19 +133,13 @@ def counting(window: Window, facts: Iterable[Fact]) -> Window:
     earliest ones that make up what is needed. The same window when they change nothing. A fact that was accepted
     several times, by several ingest processes, counts as it was first.
     """
+    terms = window.terms
     found = {fact.activity_id: fact for fact in window.counted}
     for fact in facts:
         known = found.get(fact.activity_id)
-        if fact.kind in window.kinds and window.counts(fact) and (known is None or _is_before(fact, known)):
+        if settlement.counts(terms, fact) and (known is None or fact.accepted_at < known.accepted_at):
             found[fact.activity_id] = fact
-    earliest: list[Fact] = []
-    done = 0
-    for fact in sorted(found.values(), key=_in_time_order):
-        if done >= window.needed:
-            break
-        earliest.append(fact)
-        done += window.worth(fact)
-    counted = tuple(earliest)
+    counted = tuple(settlement.counted(terms, sorted(found.values(), key=_in_time_order)))
     return window if counted == window.counted else msgspec.structs.replace(window, counted=counted)
 
 
@@ -173,7 +165,7 @@ def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
         return WindowVerdict("waits", f"the window is {window.state} already")
     if fact.kind not in window.kinds and fact.kind not in ENDING:
         return WindowVerdict("waits", f"{fact.kind} does not count for {window.promise}")
-    if not window.counts(fact):
+    if not settlement.counts(window.terms, fact):
         return WindowVerdict("waits", "the fact is older than the promise")
     return verdict_on_counted(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
 
@@ -238,10 +230,6 @@ def _ended(window: Window, fact: Fact) -> WindowVerdict:
     if not in_time:
         return WindowVerdict("waits", "the fact came after the deadline")
     return WindowVerdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
-
-
-def _is_before(fact: Fact, other: Fact) -> bool:
-    return fact.accepted_at < other.accepted_at
 
 
 def _in_time_order(fact: Fact) -> tuple[datetime, str]:

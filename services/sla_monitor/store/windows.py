@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from services.sla_monitor.domain.settlement import FiredStep
+from services.sla_monitor.domain.transitions import FiredStep
 from services.sla_monitor.domain.window import Window, WindowStatus
 from services.sla_monitor.store import tables
 from shared.db.bulk import insert_rows, upsert_rows

@@ -8,7 +8,7 @@ are claimed under a lock and judged again from what is stored.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.sla_monitor.domain import ladder, settlement
+from services.sla_monitor.domain import ladder, transitions
 from services.sla_monitor.domain.watermark import Watermark, from_the_future, watermarks
 from services.sla_monitor.handlers import agreement_of, save, states_of
 from services.sla_monitor.store import facts as fact_store
@@ -93,7 +93,7 @@ class Timer:
             for window_id, state in states.items():
                 levels = ladder.levels(await agreement_of(tx, state.window.agreement.hash), state.window)
                 mine = facts.get(state.window.lead_id, ())
-                settled[window_id] = settlement.settle(state, mine, levels, now=now, watermark=watermark)
+                settled[window_id] = transitions.settle(state, mine, levels, now=now, watermark=watermark)
             await save(tx, states, settled, now)
         return len(windows)
 

@@ -17,6 +17,7 @@ from shared.agreement_file.text.block import (
     Text,
     Times,
 )
+from shared.domain.activities import PromisedKind
 
 Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
 Period = Literal["day", "week", "month"]
@@ -44,7 +45,7 @@ class SalesPromise(Block):
     """What a rep owes on each lead."""
 
     within: Length
-    met_by: Annotated[list[Literal["call", "email", "meeting", "accepted", "rejected"]], Some]
+    met_by: Annotated[list[PromisedKind], Some]
     ladder: Text
     clock: Literal["rep_calendar", "wall"] = "rep_calendar"
     when: PromiseWhen | None = None

@@ -9,7 +9,7 @@ from services.router.domain.decision import decide
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
-from services.router.domain.simulation_promises import LadderMove, PromiseFact, ladder_moves, missed_promises, still_due
+from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, still_due
 from services.router.simulation.report import page, text
 from services.router.simulation.summary import NOTHING, LeadOutcome, Summary, reason_text
 from services.sla_monitor.domain.ladder import levels
@@ -41,13 +41,13 @@ def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
 
 
 def found(
-    *facts: PromiseFact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)
+    *facts: SalesFact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)
 ) -> tuple[str, ...]:
     return missed_promises(AGREED, assigned()[0], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
 
 
-def call(after: timedelta, kind: str = "call") -> PromiseFact:
-    return PromiseFact(kind, NOW + after)
+def call(after: timedelta, kind: str = "call") -> SalesFact:
+    return SalesFact(kind, NOW + after)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def call(after: timedelta, kind: str = "call") -> PromiseFact:
     ],
 )
 def test_a_promise_is_missed_when_nothing_met_or_ended_it_in_time(
-    facts: tuple[PromiseFact, ...], breached: tuple[str, ...]
+    facts: tuple[SalesFact, ...], breached: tuple[str, ...]
 ) -> None:
     assert found(*facts) == breached
 
@@ -78,7 +78,7 @@ def test_a_promise_is_not_missed_by_an_owner_who_no_longer_had_the_lead_nor_befo
 
 def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
     lead = replace(assigned()[0], generation=2)
-    answered = [PromiseFact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
+    answered = [SalesFact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
     later = NOW + timedelta(days=1)
     assert missed_promises(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
-from services.sla_monitor.domain.settlement import WindowState, apply_fact, move_start, open_window, settle
+from services.sla_monitor.domain.transitions import WindowState, apply_fact, move_start, open_window, settle
 from services.sla_monitor.domain.watermark import Watermark, newest, watermarks
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet

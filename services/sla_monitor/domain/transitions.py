@@ -8,10 +8,10 @@ from datetime import datetime
 import msgspec
 
 from services.sla_monitor.domain import announcements, escalation, window
+from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Fact, Window, WindowVerdict
-from shared.bus.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class WindowState:
 
     window: Window
     escalation: Escalation | None = None
-    announced: tuple[Envelope, ...] = ()
+    announced: tuple[Announcement, ...] = ()
     fired: tuple[FiredStep, ...] = ()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import Level, levels
-from services.sla_monitor.domain.settlement import WindowState, apply_fact, open_window, release, settle, supersede
+from services.sla_monitor.domain.transitions import WindowState, apply_fact, open_window, release, settle, supersede
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.events import (
     BreachRetracted,

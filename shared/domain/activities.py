@@ -1,0 +1,31 @@
+"""The kinds of activity: what sales can do about a lead, and what each means for leads and promises."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+ActivityKind = Literal[
+    "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
+    "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
+]  # fmt: skip
+
+PromisedKind = Literal["call", "email", "meeting", "accepted", "rejected"]
+"""What a promise may ask for."""
+
+CLOSING = ("rejected", "won", "lost")
+"""Kinds that end a lead; a later inquiry of the person begins a new cycle."""
+
+CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", *CLOSING)
+"""Kinds that may change a lead."""
+
+ENDING: Mapping[str, str] = MappingProxyType(
+    {"rejected": "rejected", "won": "won", "lost": "lost", "consent_withdrawn": "consent withdrawn"}
+)
+"""Kinds of activity after which nothing more is owed on the lead, with the reason that is given."""
+
+DECISIVE = frozenset({"meeting", "accepted", *ENDING})
+"""Kinds that keep a promise of several facts at once, when it lists them: nobody has to be called a sixth time after
+they came to a meeting. The other kinds count one each."""
+
+LETTING_GO = frozenset({"declined", *ENDING})
+"""Kinds by which an owner lets go of a lead."""

@@ -1,0 +1,92 @@
+"""What keeps a promise on a lead and what ends it: one rule for the monitor, which watches promises, and for a replay.
+
+Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from shared.domain.activities import DECISIVE, ENDING, LETTING_GO
+
+
+class PromiseFact(Protocol):
+    """An activity as far as promises go."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of activity."""
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When ingest accepted it."""
+
+
+FactT = TypeVar("FactT", bound=PromiseFact)
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What keeps one promise: `needed` facts of `kinds`, accepted from `starts_at` on. `generation` counts the lead's
+    owners and is 0 for operations. `tolerance` is how far the clocks that date facts may differ.
+    """
+
+    kinds: Collection[str]
+    needed: int
+    starts_at: datetime
+    generation: int
+    tolerance: timedelta
+
+
+def starts_at(*, received_at: datetime, assigned_at: datetime, generation: int) -> datetime:
+    """From when facts count for an owner: for the first since the lead came in, for later ones since they got it."""
+    return min(received_at, assigned_at) if generation == 1 else assigned_at
+
+
+def counts(terms: Terms, fact: PromiseFact) -> bool:
+    """Whether the fact is not from before the promise: it may be up to `tolerance` older than its start.
+
+    Nothing earlier counts for operations, and nothing by which the owner before may have let go of the lead counts for
+    a later owner.
+    """
+    strict = terms.generation == 0 or (terms.generation > 1 and fact.kind in LETTING_GO)
+    return fact.accepted_at >= (terms.starts_at if strict else terms.starts_at - terms.tolerance)
+
+
+def worth(terms: Terms, kind: str) -> int:
+    """For how many of the needed facts one of this kind stands."""
+    return terms.needed if kind in DECISIVE else 1
+
+
+def counted(terms: Terms, in_order: Iterable[FactT]) -> list[FactT]:
+    """The facts that count towards the promise, up to the one that keeps it. `in_order` are facts by acceptance."""
+    found: list[FactT] = []
+    done = 0
+    for fact in in_order:
+        if done >= terms.needed:
+            break
+        if fact.kind in terms.kinds and counts(terms, fact):
+            found.append(fact)
+            done += worth(terms, fact.kind)
+    return found
+
+
+def done(terms: Terms, facts: Iterable[PromiseFact]) -> int:
+    """How many of the needed facts these counted ones make up."""
+    return min(terms.needed, sum(worth(terms, fact.kind) for fact in facts))
+
+
+def ends(terms: Terms, fact: PromiseFact) -> bool:
+    """Whether nothing more is owed after the fact, although it does not keep the promise."""
+    return fact.kind in ENDING and fact.kind not in terms.kinds and counts(terms, fact)
+
+
+def settled_at(terms: Terms, facts: Sequence[PromiseFact]) -> datetime | None:
+    """The first instant at which the promise was kept or ended; None while neither has happened."""
+    in_order = sorted(facts, key=lambda fact: fact.accepted_at)
+    keeping = counted(terms, in_order)
+    found = [fact.accepted_at for fact in in_order if ends(terms, fact)][:1]
+    if done(terms, keeping) >= terms.needed:
+        found.append(keeping[-1].accepted_at)
+    return min(found, default=None)

@@ -1,0 +1,132 @@
+"""What keeps a promise and what ends it, and that the monitor and a replay come to the same."""
+
+from datetime import datetime
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.router.domain.decision import decide
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.simulation_promises import SalesFact, missed_promises
+from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.opening import opened
+from services.sla_monitor.domain.transitions import WindowState, apply_fact, open_window, settle, supersede
+from services.sla_monitor.domain.window import Fact, Window
+from shared.domain.agreement import Duration, Promise
+from shared.domain.settlement import Terms, settled_at
+from tests.kit import agreements, events
+from tests.unit.services.sla_monitor.window_states import (
+    ATTEMPTS,
+    DISPOSITION,
+    TOLERANCE,
+    agreement,
+    assigned,
+    at,
+    fact,
+    watch,
+)
+
+ANSWERS = Promise("answer", Duration(900), ("call", "rejected"), "response", "wall")
+DEAL = agreement(
+    Promise("first_response", Duration(900), ("call", "email"), "response", "wall"), ATTEMPTS, DISPOSITION, ANSWERS
+)
+LEAD = msgspec.structs.replace(
+    decide(agreements.agreement(), events.inquiry(), RoutingState(), at(0)).lead,
+    rep="ann",
+    score=65,
+    assigned_at=at(0),
+    received_at=at(-5),
+)
+LONG_AFTER = 100_000
+KINDS = ("call", "email", "meeting", "accepted", "declined", "note", "rejected", "won", "consent_withdrawn")
+seconds = st.one_of(st.integers(-10, 5_000), st.sampled_from([-3, -2, 0, 900, 902, 903, 3602, 3603]))
+
+
+def terms(*kinds: str, needed: int = 1, generation: int = 1) -> Terms:
+    return Terms(kinds, needed, at(0), generation, TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settled"),
+    [
+        ([], None),
+        ([fact("call", 20)], 20),
+        ([fact("rejected", 10), fact("call", 20)], 10),
+        ([fact("call", 10), fact("rejected", 20)], 10),
+        ([fact("call", 20), fact("rejected", 10)], 10),
+        ([fact("note", 10)], None),
+        ([fact("call", -2)], -2),
+        ([fact("call", -3)], None),
+    ],
+)
+def test_a_promise_is_settled_by_what_keeps_or_ends_it_first(facts: list[Fact], settled: float | None) -> None:
+    assert settled_at(terms("call"), facts) == (None if settled is None else at(settled))
+
+
+def test_several_facts_are_needed_unless_one_is_decisive() -> None:
+    twice = [fact("call", 10), fact("call", 20)]
+    assert settled_at(terms("call", "meeting", needed=3), twice) is None
+    assert settled_at(terms("call", "meeting", needed=3), [*twice, fact("call", 30)]) == at(30)
+    assert settled_at(terms("call", "meeting", needed=3), [*twice, fact("meeting", 40)]) == at(40)
+
+
+def test_what_the_owner_before_ended_does_not_count_for_the_next() -> None:
+    assert settled_at(terms("call", generation=2), [fact("rejected", -1)]) is None
+    assert settled_at(terms("call", generation=2), [fact("call", -1)]) == at(-1)
+
+
+@pytest.mark.parametrize("facts", [[("call", 10), ("won", 20)], [("won", 10), ("call", 20)]])
+@pytest.mark.parametrize("arrival", [1, -1])
+def test_an_answer_and_an_end_in_time_are_no_breach_in_either_order(facts: list[tuple[str, int]], arrival: int) -> None:
+    """Known at once the answer wins; of two that come one after the other the first to come decides."""
+    known = [fact(*each) for each in facts]
+    state = ended(window("first_response"), known[::arrival], early=0)
+    first = known[::arrival][0].kind
+    assert state.window.state == ("met" if first == "call" else "cancelled")
+    assert ended(window("first_response"), known, early=2).window.state == "met"
+    assert "first_response" not in missed(known)
+
+
+def window(promise: str, generation: int = 1) -> Window:
+    event = assigned(received_at=at(-5), score=65, generation=generation)
+    return next(each for each in opened(event, DEAL, watch()) if each.promise == promise)
+
+
+def ended(watched: Window, facts: list[Fact], *, early: int, ended_at: datetime | None = None) -> WindowState:
+    """The window when all is known: the first `early` facts came before it, the others one after the other."""
+    ladder = levels(DEAL, watched)
+    state = open_window(watched, facts[:early], ladder)
+    for each in facts[early:]:
+        state = apply_fact(state, each, each.accepted_at)
+    if ended_at is not None:
+        state = supersede(state, ended_at, max(ended_at, at(0)))
+    return settle(state, facts, ladder, now=at(LONG_AFTER), watermark=at(LONG_AFTER))
+
+
+def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None = None) -> set[str]:
+    """What the replay says the same lead's owner missed."""
+    found = [SalesFact(each.kind, each.accepted_at) for each in facts]
+    lead = msgspec.structs.replace(LEAD, generation=generation)
+    return set(missed_promises(DEAL, lead, found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
+
+
+@settings(max_examples=150)
+@given(
+    told=st.lists(st.tuples(st.sampled_from(KINDS), seconds), max_size=7, unique_by=lambda each: each[1]),
+    early=st.integers(0, 7),
+    generation=st.integers(1, 2),
+    ended_s=st.one_of(st.none(), seconds.filter(lambda second: second >= 0)),
+)
+def test_a_replay_misses_the_promises_whose_windows_the_monitor_breaches(
+    told: list[tuple[str, int]], early: int, generation: int, ended_s: int | None
+) -> None:
+    facts = [fact(*each) for each in told]
+    ended_at = None if ended_s is None else at(ended_s)
+    breached = {
+        name
+        for name in DEAL.promises
+        if ended(window(name, generation), facts, early=early, ended_at=ended_at).window.state == "breached"
+    }
+    assert breached == missed(facts, generation=generation, ended_at=ended_at)
