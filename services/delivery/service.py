@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.delivery.api.arrivals import Arrivals
 from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
@@ -21,8 +20,9 @@ from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, WakeUp
+from shared.runtime.service import Platform, Service
 from shared.runtime.trim import Trimmer
+from shared.runtime.wakeup import WakeUp, WakeUps
 from shared.settings import read
 
 GROUP = "baton.delivery"
@@ -38,7 +38,7 @@ def build(
     """The service on this platform. Tests send with a quicker schedule and deadline, and with a resolver of theirs."""
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
-    quarantined, due, arrivals = WakeUp(), WakeUp(), Arrivals()
+    quarantined, due, arrivals = WakeUp(), WakeUp(), WakeUps()
     consumer = Consumer(
         consumption=_consumption(platform.db),
         database=platform.db,

@@ -16,8 +16,9 @@ from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, WakeUp
+from shared.runtime.service import Platform, Service
 from shared.runtime.trim import Trimmer
+from shared.runtime.wakeup import WakeUp
 from shared.settings import read
 
 CONSUMPTION = Consumption(

@@ -11,8 +11,9 @@ from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import Platform, Service, WakeUp
+from shared.runtime.service import Platform, Service
 from shared.runtime.trim import Trimmer
+from shared.runtime.wakeup import WakeUp
 from shared.settings import read
 
 

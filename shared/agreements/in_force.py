@@ -25,7 +25,7 @@ from shared.domain.ids import event_id
 from shared.domain.succession import Schedule, Version, stored_version, succession
 from shared.ports import Clock
 from shared.runtime.outage import until_back
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 LOOK_S = 2.0
 """Seconds between two looks at the file, and at what other processes kept."""

@@ -25,7 +25,7 @@ from shared.runtime import quarantine
 from shared.runtime.continuity import Continuity, before_jumps
 from shared.runtime.outage import Pauses, is_away, reason, until_back
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
 """Takes the fresh events of one topic, in order per lead; changes state in `tx` and announces what follows."""

@@ -34,13 +34,15 @@ class Pauses:
         self._next_s = self._first_s
 
 
-async def until_back(step: Callable[[], Awaitable[T]], *, service: str, task: str) -> T:
+async def until_back(
+    step: Callable[[], Awaitable[T]], *, service: str, task: str, longest_s: float = LONGEST_PAUSE_S
+) -> T:
     """What `step` returns, once it returns. An outage is logged, shown as a metric and waited out; any other error is
     raised.
 
-    `step` must have changed nothing when it raises.
+    `step` must have changed nothing when it raises. No pause is longer than `longest_s` seconds.
     """
-    pauses = Pauses()
+    pauses = Pauses(longest_s=longest_s)
     waiting = metrics.task_waits.labels(service, task)
     while True:
         try:

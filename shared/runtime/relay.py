@@ -19,7 +19,8 @@ from shared.domain.events import QUARANTINE
 from shared.ports import Bus, Clock
 from shared.runtime import quarantine
 from shared.runtime.outage import until_back
-from shared.runtime.service import Platform, WakeUp
+from shared.runtime.service import Platform
+from shared.runtime.wakeup import WakeUp
 from shared.settings import DEFAULT_RETENTION, Retention
 
 BATCH = 1000

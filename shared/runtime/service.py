@@ -1,6 +1,5 @@
 """What a service is made of, and what it is given: the only two values that `run` and the builders exchange."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,23 +80,3 @@ class Service:
     closes: Sequence[Callable[[], None]] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     notes: Mapping[str, Notice] = field(default_factory=dict)
-
-
-class WakeUp:
-    """Wakes one waiting task: "something was committed", "something is due"."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def set(self) -> None:
-        """Wake the waiter, now or when it next waits."""
-        self._event.set()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Return when set (and clear it), or after `timeout_s` seconds."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._event.wait()
-        except TimeoutError:
-            return
-        self._event.clear()

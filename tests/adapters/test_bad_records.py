@@ -19,7 +19,7 @@ from shared.ports import Message
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.pausing import FAILING_LEADS
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 from tests.adapters.test_runtime import inquiry, running
 from tests.kit.services import first_records
 

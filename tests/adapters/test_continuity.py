@@ -31,7 +31,7 @@ from shared.ports import Bus
 from shared.runtime import continuity
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 from shared.settings import Retention
 from tests.adapters.test_runtime import Heard, inquiry, running
 from tests.kit.servers import SharedKafka

@@ -15,7 +15,7 @@ from shared.domain.events import INQUIRIES, QUARANTINE, RecordQuarantined
 from shared.ports import Message
 from shared.runtime.consume import BATCH, Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 from tests.kit import events
 from tests.kit.events import NINE
 from tests.kit.services import first_records

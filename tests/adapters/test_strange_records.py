@@ -27,7 +27,7 @@ from shared.clock import SystemClock
 from shared.db.engine import Database, Tx
 from shared.domain.events import INQUIRIES, RecordQuarantined
 from shared.runtime.consume import Consumer, Consumption
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 from tests.adapters.test_continuity import found, kafka
 from tests.adapters.test_runtime import Heard, inquiry, running
 from tests.kit.servers import SharedKafka

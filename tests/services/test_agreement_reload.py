@@ -25,7 +25,7 @@ from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import ASSIGNMENTS, AgreementActivated
 from shared.runtime.relay import OutboxRelay
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 from tests.kit.agreements import agreement_text
 from tests.kit.services import from_start
 from tests.kit.waiting import until

@@ -12,7 +12,7 @@ from services.scoreboard.pages.live import Live
 from services.scoreboard.store import rows
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 CHANGED = b"event: changed\ndata: {}\n\n"
 

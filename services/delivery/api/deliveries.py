@@ -21,7 +21,7 @@ from shared.http.cursor import read_position, unknown_cursor
 from shared.http.fields import Body, Cursor, Instant, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response, page_response
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 
 class ReplayRequest(Body):

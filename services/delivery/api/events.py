@@ -13,7 +13,6 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from services.delivery.api.arrivals import Arrivals, woken
 from services.delivery.domain.event_types import types_of, vet_patterns
 from services.delivery.store.events import StoredEvent, events_after
 from shared.db.engine import Database
@@ -23,6 +22,7 @@ from shared.http.cursor import read_position
 from shared.http.fields import Cursor, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response
+from shared.runtime.wakeup import WakeUps
 
 LOOK_S = 1.0
 KEEPALIVE_S = 15.0
@@ -43,7 +43,7 @@ class EventRoutes:
     second.
     """
 
-    def __init__(self, *, database: Database, keys: Keys, arrivals: Arrivals) -> None:
+    def __init__(self, *, database: Database, keys: Keys, arrivals: WakeUps) -> None:
         self._database = database
         self._keys = keys
         self._arrivals = arrivals
@@ -90,36 +90,36 @@ class EventRoutes:
     async def _page(self, place: int, types: Types, limit: int, wait_s: float) -> tuple[list[StoredEvent], int]:
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
-        while True:
-            coming = self._arrivals.next_one()
-            found, place = await self._look(place, types, limit)
-            left = until - loop.time()
-            if found or left <= 0 or self._closed:
-                return found, place
-            self._refuse_if_full()
-            self._waiting += 1
-            try:
-                await woken(coming, min(LOOK_S, left))
-            finally:
-                self._waiting -= 1
+        with self._arrivals.listen() as arrived:
+            while True:
+                found, place = await self._look(place, types, limit)
+                left = until - loop.time()
+                if found or left <= 0 or self._closed:
+                    return found, place
+                self._refuse_if_full()
+                self._waiting += 1
+                try:
+                    await arrived.wait(min(LOOK_S, left))
+                finally:
+                    self._waiting -= 1
 
     async def _stream(self, place: int, types: Types) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         self._waiting += 1
         try:
-            yield KEEPALIVE_COMMENT
-            said = loop.time()
-            while not self._closed:
-                coming = self._arrivals.next_one()
-                found, place = await self._look(place, types, 100)
-                if found:
-                    yield b"".join(_as_text(event) for event in found)
-                elif loop.time() - said < KEEPALIVE_S:
-                    await woken(coming, LOOK_S)
-                    continue
-                else:
-                    yield KEEPALIVE_COMMENT
+            with self._arrivals.listen() as arrived:
+                yield KEEPALIVE_COMMENT
                 said = loop.time()
+                while not self._closed:
+                    found, place = await self._look(place, types, 100)
+                    if found:
+                        yield b"".join(_as_text(event) for event in found)
+                    elif loop.time() - said < KEEPALIVE_S:
+                        await arrived.wait(LOOK_S)
+                        continue
+                    else:
+                        yield KEEPALIVE_COMMENT
+                    said = loop.time()
         finally:
             self._waiting -= 1
 

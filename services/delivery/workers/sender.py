@@ -18,7 +18,7 @@ from services.delivery.store.subscriptions import Subscription
 from shared import log, metrics
 from shared.db.engine import Database, Tx
 from shared.runtime.outage import until_back
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 Post = Callable[[str, Sequence[str], str, bytes], Awaitable[EndpointResponse]]
 """Sends (url, secrets, event id, body) and says how that ended."""

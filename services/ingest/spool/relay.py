@@ -17,10 +17,11 @@ from services.ingest.spool.resend import ResendRequest
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, instant
-from shared.domain.errors import Unavailable, Unwritable
+from shared.domain.errors import Unwritable
 from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
 from shared.domain.ids import event_id
 from shared.ports import Bus, Clock, Message
+from shared.runtime.outage import until_back
 
 BATCH = 1000
 MANY = 50
@@ -64,17 +65,16 @@ class Relay:
     async def run(self) -> None:
         """Relay until `leave` is called. While the bus is away facts wait; the same ones are sent again first."""
         while not self._left.is_set():
-            try:
-                if not self._published:
-                    self._published = await self._spool.relayed()
-                    self._inquiries = await self._spool.inquiries_upto(self._published)
-                if self._leaving:
-                    await self._sign_off()
-                else:
-                    await self._wait_for_more(await self.relay_once())
-            except Unavailable as away:
-                self._log.warning("relay_waits", spool=self._spool.instance, reason=str(away))
-                await asyncio.sleep(BACKOFF_S)
+            await until_back(self._step, service="ingest", task="relay", longest_s=BACKOFF_S)
+
+    async def _step(self) -> None:
+        if not self._published:
+            self._published = await self._spool.relayed()
+            self._inquiries = await self._spool.inquiries_upto(self._published)
+        if self._leaving:
+            await self._sign_off()
+        else:
+            await self._wait_for_more(await self.relay_once())
 
     async def leave(self) -> None:
         """Have `run` empty the spool and sign off, so that readers of activities no longer wait for this instance."""

@@ -20,7 +20,7 @@ from services.ingest.spool.stamps import Stamps
 from shared.domain.errors import Problem, Unavailable
 from shared.domain.events import ACTIVITIES
 from shared.ports import Clock
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 T = TypeVar("T")
 MAX_IN_A_COMMIT = 256

@@ -9,7 +9,7 @@ from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
 from shared.domain.errors import Conflict, NotFound
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 
 class Commands:

@@ -11,7 +11,7 @@ from services.scoreboard.store import queries
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
 from shared.runtime.outage import until_back
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp, WakeUps
 
 POLL_S = 1.0
 QUIET_S = 0.5
@@ -28,7 +28,7 @@ class Live:
     def __init__(self, database: Database, committed: WakeUp) -> None:
         self._database = database
         self._committed = committed
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners = WakeUps()
         self._seen = -1
         self._closed = False
 
@@ -46,8 +46,7 @@ class Live:
             handled = await until_back(self._handled, service="scoreboard", task="live")
             if handled != self._seen:
                 self._seen = handled
-                for listener in self._listeners:
-                    listener.set()
+                self._listeners.set()
                 await asyncio.sleep(QUIET_S)
 
     async def _handled(self) -> int:
@@ -62,23 +61,11 @@ class Live:
     def close(self) -> None:
         """End all streams, so that a stopping server need not wait for them; pages reconnect to whoever is next."""
         self._closed = True
-        for listener in self._listeners:
-            listener.set()
+        self._listeners.set()
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events: `changed` at once (a page that reconnects may have missed one) and after each change."""
-        listener = asyncio.Event()
-        self._listeners.add(listener)
-        try:
+        with self._listeners.listen() as changed:
             yield _HELLO
             while not self._closed:
-                try:
-                    async with asyncio.timeout(KEEP_ALIVE_S):
-                        await listener.wait()
-                except TimeoutError:
-                    yield _STILL_HERE
-                    continue
-                listener.clear()
-                yield _CHANGED
-        finally:
-            self._listeners.discard(listener)
+                yield _CHANGED if await changed.wait(KEEP_ALIVE_S) else _STILL_HERE

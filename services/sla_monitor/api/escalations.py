@@ -19,7 +19,7 @@ from shared.http.cursor import read_cursor, write_cursor
 from shared.http.fields import Body, Cursor, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response, page_response
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 
 class Over(Problem):

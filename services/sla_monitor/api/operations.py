@@ -16,7 +16,7 @@ from shared.http.auth import require
 from shared.http.fields import Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 _log = log.get("sla_monitor")
 

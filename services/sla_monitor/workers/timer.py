@@ -17,7 +17,7 @@ from services.sla_monitor.store import windows as window_store
 from shared import log, metrics
 from shared.db.engine import Database
 from shared.runtime.outage import until_back
-from shared.runtime.service import WakeUp
+from shared.runtime.wakeup import WakeUp
 
 BATCH = 500
 LONGEST_WAIT_S = 1.0
