@@ -4,11 +4,18 @@ for both, so that the deadline a rep was told is the deadline they are held to."
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.business_time import add_business_days, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
+
+WindowStatus = Literal["open", "met", "breached", "cancelled"]
+"""How a promise on a lead stands."""
+
+EscalationStatus = Literal["firing", "acknowledged", "closed"]
+"""How an escalation stands: `acknowledged` while someone has taken it on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -77,16 +77,16 @@ def done(terms: Terms, facts: Iterable[PromiseFact]) -> int:
     return min(terms.needed, sum(worth(terms, fact.kind) for fact in facts))
 
 
-def ends(terms: Terms, fact: PromiseFact) -> bool:
-    """Whether nothing more is owed after the fact, although it does not keep the promise."""
-    return fact.kind in ENDING and fact.kind not in terms.kinds and counts(terms, fact)
-
-
-def settled_at(terms: Terms, facts: Sequence[PromiseFact]) -> datetime | None:
+def settled_at(terms: Terms, facts: Iterable[PromiseFact]) -> datetime | None:
     """The first instant at which the promise was kept or ended; None while neither has happened."""
-    in_order = sorted(facts, key=lambda fact: fact.accepted_at)
-    keeping = counted(terms, in_order)
-    found = [fact.accepted_at for fact in in_order if ends(terms, fact)][:1]
-    if done(terms, keeping) >= terms.needed:
-        found.append(keeping[-1].accepted_at)
-    return min(found, default=None)
+    kept = 0
+    for fact in sorted(facts, key=lambda fact: fact.accepted_at):
+        if not counts(terms, fact):
+            continue
+        if fact.kind in terms.kinds:
+            kept += worth(terms, fact.kind)
+            if kept >= terms.needed:
+                return fact.accepted_at
+        elif fact.kind in ENDING:
+            return fact.accepted_at
+    return None

@@ -118,7 +118,9 @@ def _port(parts: SplitResult) -> int:
         port = parts.port
     except ValueError:
         raise _refused("The port of the URL is no number from 1 to 65535.") from None
-    return (443 if parts.scheme == "https" else 80) if port is None else port
+    if port is not None:
+        return port
+    return 443 if parts.scheme == "https" else 80
 
 
 def _is_loopback(host: str) -> bool:

@@ -136,7 +136,12 @@ def inquiry(
         key_name = f"The external_id {external[:_SHOWN]!r} of source {source[:_SHOWN]!r}"
     else:
         key = digest_of_bytes("inquiry", f"{sender}\0{source}", raw)
-    known_s = 0 if test else DEDUPE_S if own_key else DAY_S
+    if test:
+        known_s = 0
+    elif own_key:
+        known_s = DEDUPE_S
+    else:
+        known_s = DAY_S
     stem, body = inquiry_stem(lead_id), within_limit(_encode(lead))
     content = digest_of_content(body) if own_key else ""
     return PendingEvent(

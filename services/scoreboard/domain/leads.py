@@ -17,7 +17,6 @@ from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned
 from shared.domain.lead import Company, Contact
 
 SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
-"""What sales does that ends a lead."""
 HELD = ("assigned", "parked")
 
 WAITS_IN = "waits in "
@@ -207,8 +206,9 @@ def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
 def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     if event.into is not None:
         return join(msgspec.structs.replace(lead, version=event.lead_version), event.into, event.decided_at)
-    first = lead.state == "received"
-    state = ("assigned" if event.rep else "merged") if first else lead.state
+    state = lead.state
+    if state == "received":
+        state = "assigned" if event.rep else "merged"
     return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
 
 

@@ -19,6 +19,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
 )
+from shared.domain.promises import EscalationStatus, WindowStatus
 
 FIRST_RESPONSE = "first_response"
 TRIAGE = "triage"
@@ -36,7 +37,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     opened_at: datetime | None = None
     due_at: datetime | None = None
-    state: str | None = None
+    state: WindowStatus | None = None
     ended_at: datetime | None = None
     fault: str | None = None
 
@@ -50,7 +51,7 @@ class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
     promise: str | None = None
     owner: str | None = None
     level: int = 0
-    state: str | None = None
+    state: EscalationStatus | None = None
     raised_at: datetime | None = None
     changed_at: datetime | None = None
     acknowledged_by: str | None = None

@@ -105,9 +105,16 @@ async def _stored(tx: Tx, now: datetime) -> list[StoredVersion]:
     due = [version for version in own if version.effective_from <= now]
     current = due[-1] if due else None
     listed = []
-    for place, version in enumerate(own):
-        badge = _IN_FORCE if version is current else _BEFORE if version in due else _TO_COME
-        listed.append(StoredVersion(version, badge, own[place - 1].version if place else None))
+    previous: int | None = None
+    for version in own:
+        if version is current:
+            badge = _IN_FORCE
+        elif version in due:
+            badge = _BEFORE
+        else:
+            badge = _TO_COME
+        listed.append(StoredVersion(version, badge, previous))
+        previous = version.version
     return listed[::-1]
 
 

@@ -8,12 +8,13 @@ import pydantic
 from fastapi import APIRouter, Response
 
 from services.sla_monitor.domain import announcements
-from services.sla_monitor.domain.escalation import Escalation, EscalationStatus, acknowledged
+from services.sla_monitor.domain.escalation import Escalation, acknowledged
 from services.sla_monitor.handlers import announce
 from services.sla_monitor.store import escalations as escalation_store
 from shared.agreement_file.text.values import read_length
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
+from shared.domain.promises import EscalationStatus
 from shared.http.auth import require
 from shared.http.cursor import read_cursor, write_cursor
 from shared.http.fields import Body, Cursor, Limit, Text

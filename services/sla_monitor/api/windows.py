@@ -6,10 +6,11 @@ from typing import Literal
 import msgspec
 from fastapi import APIRouter, Response
 
-from services.sla_monitor.domain.window import Window, WindowStatus
+from services.sla_monitor.domain.window import Window
 from services.sla_monitor.store import windows as window_store
 from shared.db.engine import Database
 from shared.domain.events import AgreementRef
+from shared.domain.promises import WindowStatus
 from shared.http.auth import require
 from shared.http.cursor import read_cursor, write_cursor
 from shared.http.fields import Cursor, Limit, Text

@@ -2,15 +2,13 @@
 closed when there is nothing left to do about it."""
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window
 from shared.domain.ids import event_id
-
-EscalationStatus = Literal["firing", "acknowledged", "closed"]
+from shared.domain.promises import EscalationStatus
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

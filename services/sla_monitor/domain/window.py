@@ -16,6 +16,7 @@ from shared.domain import settlement
 from shared.domain.activities import ENDING
 from shared.domain.events import AgreementRef, activity_id_of
 from shared.domain.ids import event_id
+from shared.domain.promises import WindowStatus
 from shared.domain.settlement import Terms
 
 ASSIGNED = "assigned"
@@ -28,8 +29,6 @@ router's own word."""
 READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
 nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
-
-WindowStatus = Literal["open", "met", "breached", "cancelled"]
 
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 

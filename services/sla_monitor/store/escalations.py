@@ -6,10 +6,11 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from services.sla_monitor.domain.escalation import Escalation, EscalationStatus
+from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.store import tables
 from shared.db.bulk import upsert_rows
 from shared.db.engine import Tx
+from shared.domain.promises import EscalationStatus
 
 _encode = msgspec.json.Encoder().encode
 _escalation = msgspec.json.Decoder(Escalation).decode

@@ -8,10 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from services.sla_monitor.domain.transitions import FiredStep
-from services.sla_monitor.domain.window import Window, WindowStatus
+from services.sla_monitor.domain.window import Window
 from services.sla_monitor.store import tables
 from shared.db.bulk import insert_rows, upsert_rows
 from shared.db.engine import Tx
+from shared.domain.promises import WindowStatus
 
 _encode = msgspec.json.Encoder().encode
 _window = msgspec.json.Decoder(Window).decode
