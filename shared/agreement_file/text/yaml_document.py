@@ -45,6 +45,8 @@ def read(text: str, name: str) -> Document:
         raise AgreementRefused(name, [Finding(*_place(root), "not_a_mapping", f"this is no mapping: {_NOT_A_MAPPING}")])
     walk = _Walk()
     content = walk.value(root, ())
+    if content is None:  # the whole file has an anchor or a tag
+        raise AgreementRefused(name, walk.findings.refusals)
     return Document(content, walk.findings)
 
 
