@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from services.router.domain.availability import Hold, Leave
 from services.router.domain.lead import Lead
@@ -25,7 +26,7 @@ class OwnerView(msgspec.Struct, frozen=True):
     respond_by: datetime | None
 
 
-class LeadView(msgspec.Struct, frozen=True):
+class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     """A lead as it stands."""
 
     lead_id: str
@@ -36,17 +37,17 @@ class LeadView(msgspec.Struct, frozen=True):
     reason: str
     contact: Contact
     company: Company
-    owner: OwnerView | None
+    owner: OwnerView | None = None
     agreement: AgreementRef
     updated_at: datetime
     cycle: int
     into: str | None
     pilot: str | None
     parked_at: datetime | None
-    waits_for: str | None
+    waits_for: str | None = None
 
 
-class WholeLeadView(LeadView, frozen=True):
+class WholeLeadView(LeadView, frozen=True, kw_only=True):
     """A lead with the inquiries that make it up."""
 
     inquiries: Sequence[Mapping[str, Any]]
@@ -119,39 +120,11 @@ class ShadowPilotView(msgspec.Struct, frozen=True):
 
 def lead_view(lead: Lead) -> LeadView:
     """A lead as the contract has it."""
-    return LeadView(
-        lead_id=lead.lead_id,
-        version=lead.version,
-        state=lead.state,
-        stage=lead.stage,
-        score=lead.score,
-        reason=lead.reason,
-        contact=lead.contact,
-        company=lead.company,
-        owner=_owner(lead),
-        agreement=lead.agreement,
-        updated_at=lead.updated_at,
-        cycle=lead.cycle,
-        into=lead.into,
-        pilot=lead.pilot,
-        parked_at=lead.parked_at,
-        waits_for=lead.pool if lead.state == "parked" else None,
-    )
+    owner = msgspec.convert(lead, OwnerView, from_attributes=True) if lead.rep is not None else None
+    view = msgspec.convert(lead, LeadView, from_attributes=True)
+    return replace(view, owner=owner, waits_for=lead.pool if lead.state == "parked" else None)
 
 
 def whole_lead_view(lead: Lead, inquiries: Sequence[Mapping[str, Any]]) -> WholeLeadView:
     """A lead with its inquiries."""
-    return WholeLeadView(**msgspec.structs.asdict(lead_view(lead)), inquiries=inquiries)
-
-
-def _owner(lead: Lead) -> OwnerView | None:
-    if lead.rep is None:
-        return None
-    return OwnerView(
-        rep=lead.rep,
-        pool=lead.pool,
-        assignment_id=lead.assignment_id,
-        generation=lead.generation,
-        assigned_at=lead.assigned_at,
-        respond_by=lead.respond_by,
-    )
+    return WholeLeadView(**asdict(lead_view(lead)), inquiries=inquiries)

@@ -35,17 +35,9 @@ def router(platform: Platform) -> APIRouter:
         async with platform.db.read() as tx:
             equation = conserve(await queries.conservation_counts(tx))
             unread = await gaps.open_gaps(tx)
-        view = ConservationView(
-            received=equation.received,
-            assigned=equation.assigned,
-            parked=equation.parked,
-            rejected=equation.rejected,
-            merged=equation.merged,
-            quarantined=equation.quarantined,
-            in_flight=equation.in_flight,
-            missing=equation.missing,
-            balanced=equation.balanced and not unread,
-        )
+        view = msgspec.convert(equation, ConservationView, from_attributes=True)
+        if unread:
+            view = msgspec.structs.replace(view, balanced=False)
         return json_response(view, headers=NO_STORE)
 
     return routes

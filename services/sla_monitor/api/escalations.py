@@ -51,7 +51,7 @@ class EscalationView(msgspec.Struct, frozen=True):
     raised_at: datetime
     told: tuple[str, ...]
     acknowledged_by: str | None
-    quiet_until: datetime | None
+    quiet_until_at: datetime | None = msgspec.field(name="quiet_until")
     closed_at: datetime | None
     reason: str | None
 
@@ -102,24 +102,10 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
 
 def _view(escalation: Escalation, now: datetime) -> EscalationView:
-    until = escalation.quiet_until_at
-    ran_out = escalation.state == "acknowledged" and until is not None and until <= now
-    return EscalationView(
-        escalation_id=escalation.escalation_id,
-        window_id=escalation.window_id,
-        lead_id=escalation.lead_id,
-        promise=escalation.promise,
-        owner=escalation.owner,
-        generation=escalation.generation,
-        level=escalation.level,
-        state="firing" if ran_out else escalation.state,
-        raised_at=escalation.raised_at,
-        told=escalation.told,
-        acknowledged_by=escalation.acknowledged_by,
-        quiet_until=until,
-        closed_at=escalation.closed_at,
-        reason=escalation.reason,
-    )
+    view = msgspec.convert(escalation, EscalationView, from_attributes=True)
+    until = view.quiet_until_at
+    ran_out = view.state == "acknowledged" and until is not None and until <= now
+    return msgspec.structs.replace(view, state="firing") if ran_out else view
 
 
 def _quiet(text: str | None) -> timedelta | None:

@@ -66,22 +66,5 @@ def router(database: Database, keys: Keys) -> APIRouter:
 
 
 def _view(window: Window) -> WindowView:
-    return WindowView(
-        window_id=window.window_id,
-        lead_id=window.lead_id,
-        promise=window.promise,
-        side=window.side,
-        owner=window.owner,
-        generation=window.generation,
-        opened_at=window.opened_at,
-        due_at=window.due_at,
-        state=window.state,
-        ended_at=window.ended_at,
-        met_by=window.met_by,
-        done=window.done,
-        needed=window.needed,
-        fault=window.fault if window.state == "breached" else None,
-        reason=window.reason,
-        hold=window.hold,
-        agreement=window.agreement,
-    )
+    view = msgspec.convert(window, WindowView, from_attributes=True)
+    return view if window.state == "breached" else msgspec.structs.replace(view, fault=None)
