@@ -1,15 +1,11 @@
 """A running scoreboard for tests: the real service on the embedded log, over HTTP without or with a socket."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import msgspec
-import uvicorn
 
 from services.scoreboard.pages.live import Live
 from services.scoreboard.service import build
@@ -17,21 +13,19 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode
 from shared.db.engine import Database
 from shared.domain.events import Event
-from shared.domain.ids import event_id
-from shared.http.keys import Keys
 from shared.ports import Clock
 from shared.runtime.service import Platform, Service
 from shared.runtime.web import Web
-from shared.settings import Settings, read
+from tests.kit import services
+from tests.kit.events import envelope
+from tests.kit.services import ADMIN, platform_on
+from tests.kit.subscribers import serving
 from tests.kit.waiting import until_right
-
-KEY = {"Authorization": "Bearer admin-key"}
-ENVIRON = {"BATON_ADMIN_KEY": "admin-key", "BATON_SCOREBOARD_TIMEZONE": "Europe/Brussels"}
 
 
 @dataclass
 class Board:
-    """The scoreboard's doors, and a way to tell it what happened."""
+    """The scoreboard's routes, and a way to publish what happened."""
 
     bus: EmbeddedBus
     client: httpx.AsyncClient
@@ -46,11 +40,11 @@ class Board:
         """The event as its service would announce it, at the instant it tells of."""
         names = ("at", "accepted_at", "assigned_at", "decided_at")
         at = next((found for name in names if (found := getattr(event, name, None))), self.clock.now())
-        return Envelope(event_id(event.TYPE, msgspec.json.encode(event)), "baton/test", at, event)
+        return envelope(event, at)
 
     async def get(self, path: str, *, status: int = 200) -> Any:
-        """The JSON behind a door, with the key."""
-        answer = await self.client.get(path, headers=KEY)
+        """The JSON of a route, with the key."""
+        answer = await self.client.get(path, headers=ADMIN)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -69,7 +63,7 @@ class Board:
         path = f"/v1/leads/{lead_id}/timeline"
 
         async def there() -> str | None:
-            answer = await self.client.get(path, headers=KEY)
+            answer = await self.client.get(path, headers=ADMIN)
             found = len(answer.json()["items"]) if answer.status_code == 200 else 0
             return None if found >= count else f"{found} events instead of {count}"
 
@@ -90,31 +84,21 @@ async def running(
     clock: Clock,
     *,
     serve: bool = False,
-    beside: Sequence[Callable[[Platform], Service]] = (),
-    **more: str,
+    others: Sequence[Callable[[Platform], Service]] = (),
+    **environ: str,
 ) -> AsyncIterator[Board]:
-    """The service with its tasks; with `serve`, behind a real server on a free port. `beside` are other services that
-    run in the same process, behind the same door.
+    """The service with its tasks; with `serve`, behind a real server on a free port. `others` are services that run in
+    the same process, behind the same address.
     """
-    environ = {**ENVIRON, **more}
-    settings = read(Settings, {k: v for k, v in environ.items() if not k.startswith("BATON_SCOREBOARD_")})
-    platform = Platform(settings, environ, clock, bus, database, Keys.load(settings))
+    platform = platform_on(database, bus, clock, **{"BATON_SCOREBOARD_TIMEZONE": "Europe/Brussels"} | environ)
     service = build(platform)
-    services = [service, *(each(platform) for each in beside)]
-    web = Web(platform, services)
-    for start in [start for each in services for start in each.starts]:
-        await start()
-    web.open()
     live = getattr(service.tasks["live"], "__self__")  # noqa: B009 (the task is a method of what we look for)
     assert isinstance(live, Live)
-    tasks = [asyncio.create_task(run()) for each in services for run in each.tasks.values()]
-    try:
-        async with _client(web, serve=serve) as client:
-            yield Board(bus, client, clock, live)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        services.running(platform, service, *(build_other(platform) for build_other in others)) as web,
+        _client(web, serve=serve) as client,
+    ):
+        yield Board(bus, client, clock, live)
 
 
 @asynccontextmanager
@@ -123,12 +107,5 @@ async def _client(web: Web, *, serve: bool) -> AsyncIterator[httpx.AsyncClient]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://127.0.0.1") as client:
             yield client
         return
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+    async with serving(web) as url, httpx.AsyncClient(base_url=url) as client:
         yield client
-    server.should_exit = True
-    await serving
-    listener.close()

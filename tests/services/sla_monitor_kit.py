@@ -29,9 +29,9 @@ from shared.domain.events import (
 )
 from shared.domain.ids import event_id
 from shared.ports import GroupMember
-from tests.kit import events
+from tests.kit import events, services
 from tests.kit.agreements import agreement
-from tests.kit.services import client_of, platform_on, publish, running
+from tests.kit.services import client_of, platform_on, running
 
 KIND = TypeVar("KIND", bound=Event)
 # The first level to fire is the one at the deadline; the others come long after the test.
@@ -55,8 +55,8 @@ class Stage:
         self.copies = 0
         self._marking: list[asyncio.Task[None]] = []
 
-    async def hear(self, *events: Event) -> None:
-        await publish(self.bus, *events)
+    async def publish(self, *events: Event) -> None:
+        await services.publish(self.bus, *events)
 
     async def mark(self, upto: datetime | None = None, *, instance: str = "ingest-1", state: str = "running") -> None:
         """What one ingest instance says on every partition."""
@@ -75,7 +75,7 @@ class Stage:
 
         self._marking.append(asyncio.create_task(go_on()))
 
-    async def says(self, kind: type[KIND], count: int = 1) -> list[KIND]:
+    async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
         """Wait for so many events of a kind."""
         async with asyncio.timeout(20):
             while len(self._of(kind)) < count:
@@ -128,8 +128,8 @@ class Stage:
                 break
         known = len(self._of(WindowMet))
         for lead in leads.values():
-            await self.hear(activity(lead), assigned(lead))
-        return await self.says(WindowMet, known + count)
+            await self.publish(activity(lead), assigned(lead))
+        return await self.wait_for(WindowMet, known + count)
 
 
 async def keep(database: Database, deal: Agreement) -> None:

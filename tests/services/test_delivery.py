@@ -45,7 +45,7 @@ class Delivery:
         self._tasks = []
         assert all(isinstance(error, asyncio.CancelledError) for error in ended), ended
 
-    async def hear(self, *envelopes: Envelope) -> None:
+    async def publish(self, *envelopes: Envelope) -> None:
         await self._bus.publish([encode(envelope) for envelope in envelopes])
 
     async def subscribe(self, url: str, *events: str) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def test_a_subscriber_gets_the_event_as_a_cloudevent_that_the_reference_li
 ) -> None:
     subscription = await delivery.subscribe(receiver.url, "baton.lead.*")
     envelope = assigned(1)
-    await delivery.hear(envelope)
+    await delivery.publish(envelope)
     (seen,) = await receiver.got(1)
     told = Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
     assert seen.body == structured(envelope)
@@ -118,7 +118,7 @@ async def test_each_subscriber_hears_what_it_asked_for_and_nobody_hears_our_own_
     async with receiving() as leads, receiving() as everything:
         await delivery.subscribe(leads.url, "baton.lead.assigned.v1")
         await delivery.subscribe(everything.url, "*")
-        await delivery.hear(opened(1), move_requested(1), assigned(1), opened(2), assigned(2))
+        await delivery.publish(opened(1), move_requested(1), assigned(1), opened(2), assigned(2))
         heard = {seen.headers["webhook-id"] for seen in await everything.got(4)}
         assert heard == {envelope.id for envelope in (opened(1), assigned(1), opened(2), assigned(2))}
         assert {seen.headers["webhook-id"] for seen in await leads.got(2)} == {assigned(1).id, assigned(2).id}
@@ -133,7 +133,7 @@ async def test_a_failed_attempt_is_made_again_under_the_same_id_and_signed_again
 
     receiver.reply = reply
     subscription = await delivery.subscribe(receiver.url)
-    await delivery.hear(assigned(1))
+    await delivery.publish(assigned(1))
     attempts = await receiver.got(3)
     assert {seen.headers["webhook-id"] for seen in attempts} == {assigned(1).id}
     assert {seen.body for seen in attempts} == {structured(assigned(1))}
@@ -151,7 +151,7 @@ async def test_an_endpoint_that_never_works_is_given_up_after_the_schedule_and_c
 ) -> None:
     receiver.reply = _answering(503)
     subscription = await delivery.subscribe(receiver.url)
-    await delivery.hear(assigned(1))
+    await delivery.publish(assigned(1))
     (status,) = await delivery.standings(subscription, "failed")
     assert (status["attempts"], status["last_error"]) == (10, "answered 503")
     assert (await delivery.state(subscription))["failing_since"] is not None
@@ -170,14 +170,14 @@ async def test_410_disables_the_subscription_fails_what_was_pending_and_enabling
 ) -> None:
     receiver.reply = _answering(410)
     subscription = await delivery.subscribe(receiver.url)
-    await delivery.hear(*(assigned(n) for n in range(50)))
+    await delivery.publish(*(assigned(n) for n in range(50)))
     items = await delivery.standings(subscription, "failed", 50)
     assert len(items) == 50
     shown = await delivery.state(subscription)
     assert shown["state"] == "disabled"
     assert "410" in shown["reason"]
     before = len(receiver.seen)
-    await delivery.hear(assigned(51))
+    await delivery.publish(assigned(51))
     span = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
     asked = {"subscription_id": subscription["subscription_id"], **span}
     assert (await delivery.client.post("/v1/deliveries/replay", json=asked)).status_code == 409
@@ -203,7 +203,7 @@ async def test_an_endpoint_that_took_nothing_for_five_days_is_disabled_with_its_
         async with database.begin() as tx:
             await save_health(tx, set(), {worn_out["subscription_id"]}, now - timedelta(days=5, minutes=1))
             await save_health(tx, set(), {failing["subscription_id"]}, now - timedelta(days=4, hours=23))
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         (status,) = await delivery.standings(worn_out, "failed")
         assert "disabled: it took nothing for 5 days" in status["last_error"]
         assert (await delivery.state(worn_out))["state"] == "disabled"
@@ -215,7 +215,7 @@ async def test_a_redirect_is_not_followed(delivery: Delivery, receiver: Receiver
     async with receiving() as elsewhere:
         receiver.reply = _answering((302, {"location": elsewhere.url}))
         subscription = await delivery.subscribe(receiver.url)
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         (status,) = await delivery.standings(subscription, "failed")
         assert status["attempts"] == 4
         assert "redirects are not followed" in status["last_error"]
@@ -226,7 +226,7 @@ async def test_retry_after_is_honoured(database: Database, embedded_bus: Embedde
     receiver.reply = _answering((429, {"retry-after": "7200"}))
     async with delivery_on(database, embedded_bus, schedule_s=(3600, 3600)) as delivery:
         subscription = await delivery.subscribe(receiver.url)
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         (seen,) = await receiver.got(1)
         async with asyncio.timeout(10):
             while not (status := (await delivery.standings(subscription, "pending"))[0])["attempts"]:
@@ -250,7 +250,7 @@ async def test_slow_endpoints_hold_up_nobody_else(database: Database, embedded_b
         slow.reply = hang
         await delivery.subscribe(slow.url)
         subscription = await delivery.subscribe(quick.url)
-        await delivery.hear(*(assigned(n) for n in range(200)))
+        await delivery.publish(*(assigned(n) for n in range(200)))
         await quick.got(200, timeout_s=15)
         await delivery.standings(subscription, "delivered", 200)
         assert len(slow.seen) <= 4
@@ -270,7 +270,7 @@ async def test_a_crash_between_the_request_and_its_record_sends_the_same_id_agai
     receiver.reply = hang
     async with delivery_on(database, embedded_bus) as delivery:
         subscription = await delivery.subscribe(receiver.url)
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         await receiver.got(1)
         await delivery.crash()
     receiver.reply = _answering(200)
@@ -294,7 +294,7 @@ async def test_draining_finishes_what_is_under_way_and_gives_the_rest_back_at_on
     receiver.reply = wait
     async with delivery_on(database, embedded_bus) as delivery:
         subscription = await delivery.subscribe(receiver.url)
-        await delivery.hear(*(assigned(n) for n in range(20)))
+        await delivery.publish(*(assigned(n) for n in range(20)))
         await receiver.got(4)
         draining = asyncio.create_task(delivery.service.drains[0]())
         await asyncio.sleep(0)
@@ -317,7 +317,7 @@ async def test_two_processes_on_one_postgresql_send_each_event_once(
     await make_tables(databases[0])
     async with delivery_on(databases[0], embedded_bus) as one, delivery_on(databases[1], embedded_bus):
         subscription = await one.subscribe(receiver.url)
-        await one.hear(*(assigned(n) for n in range(300)))
+        await one.publish(*(assigned(n) for n in range(300)))
         await receiver.got(300)
         await one.standings(subscription, "delivered", 200)
         ids = [seen.headers["webhook-id"] for seen in receiver.seen]
@@ -333,7 +333,7 @@ async def test_unsubscribing_stops_it(delivery: Delivery, receiver: Receiver) ->
         path = f"/v1/subscriptions/{subscription['subscription_id']}"
         assert (await delivery.client.delete(path)).status_code == 204
         assert (await delivery.client.get(path)).status_code == 404
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         await other.got(1)
         assert receiver.seen == []
 

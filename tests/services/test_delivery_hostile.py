@@ -77,13 +77,13 @@ async def test_whatever_endpoints_answer_each_attempt_is_recorded_and_the_sender
             name: await delivery.subscribe(await stack.enter_async_context(answering(raw)))
             for name, raw in {**DELIVERED, **NOT_DELIVERED}.items()
         }
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         for name, subscription in subscribed.items():
             (status,) = await delivery.standings(subscription, "delivered" if name in DELIVERED else "failed")
             assert name in DELIVERED or status["last_error"], name
         good = await stack.enter_async_context(receiving(200))
         other = await delivery.subscribe(good.url)
-        await delivery.hear(assigned(2))
+        await delivery.publish(assigned(2))
         await delivery.standings(other, "delivered")
 
 
@@ -95,7 +95,7 @@ async def test_an_exception_in_one_attempt_is_the_failure_of_that_attempt(
         async with database.begin() as tx:
             damaged = sa.update(subscriptions).where(subscriptions.c.id == broken["subscription_id"])
             await tx.execute(damaged.values(secrets="whsec_!!!"))
-        await delivery.hear(assigned(1))
+        await delivery.publish(assigned(1))
         (status,) = await delivery.standings(broken, "failed")
         assert status["last_error"].startswith("the attempt failed on our side")
         await delivery.standings(other, "delivered")

@@ -24,8 +24,8 @@ async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) 
 
 
 async def test_a_lead_is_assigned_and_can_be_read_with_its_proof(router: Router) -> None:
-    await router.hear(inquiry(1))
-    [event] = await router.says(1)
+    await router.publish(inquiry(1))
+    [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
     lead = (await router.client.get("/v1/leads/ld_1")).json()
     assert (lead["state"], lead["owner"]["rep"], lead["score"]) == ("assigned", event.rep.id, 40)
@@ -38,8 +38,8 @@ async def test_a_lead_is_assigned_and_can_be_read_with_its_proof(router: Router)
 
 
 async def test_shares_hold_over_many_leads_and_lists_page_through_all(router: Router) -> None:
-    await router.hear(*(inquiry(n) for n in range(90)))
-    events = await router.says(90)
+    await router.publish(*(inquiry(n) for n in range(90)))
+    events = await router.wait_for(90)
     reps = [event.rep.id for event in events if isinstance(event, LeadAssigned)]
     assert (reps.count("ann"), reps.count("bob")) == (60, 30)
     seen, cursor = [], None
@@ -58,24 +58,24 @@ async def test_shares_hold_over_many_leads_and_lists_page_through_all(router: Ro
 
 async def test_duplicates_in_one_batch_and_later_join_one_lead_with_one_owner(router: Router) -> None:
     first = inquiry(1, 1)
-    await router.hear(first, inquiry(1, 2), first)
-    kinds = [event.TYPE for event in await router.says(2)]
+    await router.publish(first, inquiry(1, 2), first)
+    kinds = [event.TYPE for event in await router.wait_for(2)]
     assert kinds == ["baton.lead.assigned.v1", "baton.lead.merged.v1"]
-    await router.hear(inquiry(1, 3))
-    assert [event.TYPE for event in await router.says(1)] == ["baton.lead.merged.v1"]
+    await router.publish(inquiry(1, 3))
+    assert [event.TYPE for event in await router.wait_for(1)] == ["baton.lead.merged.v1"]
     lead = (await router.client.get("/v1/leads/ld_1")).json()
     assert (lead["version"], lead["owner"]["generation"], len(lead["inquiries"])) == (3, 1, 3)
 
 
 async def test_a_move_gives_the_lead_to_another_rep_once(router: Router) -> None:
-    await router.hear(inquiry(1))
-    [first] = await router.says(1)
+    await router.publish(inquiry(1))
+    [first] = await router.wait_for(1)
     assert isinstance(first, LeadAssigned)
     cause = MoveRequested(
         lead_id="ld_1", window_id="w", owner=first.rep.id, generation=1, within="pool", at=datetime.now(UTC)
     )
-    await router.hear(cause, msgspec.structs.replace(cause, window_id="w2"))
-    [second] = await router.says(1)
+    await router.publish(cause, msgspec.structs.replace(cause, window_id="w2"))
+    [second] = await router.wait_for(1)
     assert isinstance(second, LeadAssigned)
     assert (second.previous_rep, second.generation) == (first.rep.id, 2)
     loads = {item["rep"]: item["open"] for item in (await router.client.get("/v1/reps")).json()["items"]}
@@ -83,21 +83,21 @@ async def test_a_move_gives_the_lead_to_another_rep_once(router: Router) -> None
 
 
 async def test_sales_accepting_and_closing_a_lead_shows_and_frees_the_rep(router: Router) -> None:
-    await router.hear(inquiry(1))
-    [first] = await router.says(1)
+    await router.publish(inquiry(1))
+    [first] = await router.wait_for(1)
     assert isinstance(first, LeadAssigned)
     accepted = ActivityRecorded(lead_id="ld_1", activity_id="a1", kind="accepted", accepted_at=datetime.now(UTC))
     lost = ActivityRecorded(
         lead_id="ld_1", activity_id="a2", kind="lost", accepted_at=datetime.now(UTC), reason="price"
     )
-    await router.hear(accepted, lost)
+    await router.publish(accepted, lost)
     async with asyncio.timeout(15):
         while (lead := (await router.client.get("/v1/leads/ld_1")).json())["state"] != "closed":
             await asyncio.sleep(0.02)
     assert (lead["stage"], lead["reason"], lead["version"]) == ("sal", "lost by sales: price", 3)
     assert {item["open"] for item in (await router.client.get("/v1/reps")).json()["items"]} == {0}
-    await router.hear(inquiry(1, 2))
-    [again] = await router.says(1)
+    await router.publish(inquiry(1, 2))
+    [again] = await router.wait_for(1)
     assert isinstance(again, LeadAssigned)
     assert (again.generation, again.lead_version) == (2, 4)
 
@@ -117,19 +117,19 @@ async def test_a_fact_that_overtakes_its_lead_counts_once_the_lead_is_there(rout
     asked = inquiry(1)
     lost = ActivityRecorded(lead_id="ld_1", activity_id="a1", kind="lost", accepted_at=datetime.now(UTC), by="ann")
     before = ActivityRecorded(lead_id="ld_2", activity_id="a2", kind="lost", accepted_at=datetime.now(UTC), by="ann")
-    await router.hear(lost, before)
+    await router.publish(lost, before)
     async with asyncio.timeout(15):
         while await router.early() < 2:
             await asyncio.sleep(0.02)
-    await router.hear(asked, inquiry(2))
-    assert [event.TYPE for event in await router.says(2)] == ["baton.lead.assigned.v1"] * 2
+    await router.publish(asked, inquiry(2))
+    assert [event.TYPE for event in await router.wait_for(2)] == ["baton.lead.assigned.v1"] * 2
     lead = (await router.client.get("/v1/leads/ld_1")).json()
     assert (lead["state"], lead["reason"]) == ("closed", "lost by ann")
     assert (await router.client.get("/v1/leads/ld_2")).json()["state"] == "assigned"
     assert await router.early() == 1
     first = inquiry(2, inquiry_id="inq_first", accepted_at=before.accepted_at)
-    await router.hear(first)
-    [merged] = await router.says(1)
+    await router.publish(first)
+    [merged] = await router.wait_for(1)
     assert isinstance(merged, LeadMerged)
     assert (merged.inquiry_id, merged.received_at) == ("inq_first", before.accepted_at)
     lead = (await router.client.get("/v1/leads/ld_2")).json()

@@ -33,17 +33,17 @@ async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) 
 
 
 async def test_leads_in_the_scope_of_a_live_pilot_go_by_the_draft_and_their_proof_says_so(router: Router) -> None:
-    await router.hear(inquiry(1, campaign="q4-demo"))
-    [event] = await router.says(1)
+    await router.publish(inquiry(1, campaign="q4-demo"))
+    [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
     assert (event.rep.id, event.rule, event.agreement.name) == ("cleo", "trial", "trial")
     [verdict] = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
     assert (verdict["pilot"], verdict["follows"]) == ("trial", True)
-    await router.hear(inquiry(2, campaign="other"))
-    [event] = await router.says(1)
+    await router.publish(inquiry(2, campaign="other"))
+    [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
     assert event.agreement.name == "test"
-    await router.hear(activity(1, "accepted"), activity(2, "rejected", reason="no_budget"))
+    await router.publish(activity(1, "accepted"), activity(2, "rejected", reason="no_budget"))
     await router.lead("ld_1", lambda lead: lead["stage"] == "sal")
     await router.lead("ld_2", lambda lead: lead["state"] == "closed")
     [trial, _] = (await router.client.get("/v1/pilots")).json()["items"]
@@ -54,8 +54,10 @@ async def test_leads_in_the_scope_of_a_live_pilot_go_by_the_draft_and_their_proo
 
 
 async def test_a_shadow_only_records_what_the_draft_would_have_decided(router: Router) -> None:
-    await router.hear(*(inquiry(n) for n in (1, 2)), inquiry(3, contact=Contact(email="d@x.com", seniority="director")))
-    said = await router.says(3)
+    await router.publish(
+        *(inquiry(n) for n in (1, 2)), inquiry(3, contact=Contact(email="d@x.com", seniority="director"))
+    )
+    said = await router.wait_for(3)
     assert [event.TYPE for event in said] == ["baton.lead.assigned.v1"] * 3
     assert {event.agreement.name for event in said if isinstance(event, LeadAssigned)} == {"test"}
     [_, shadow] = (await router.client.get("/v1/pilots")).json()["items"]

@@ -14,8 +14,9 @@ from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadParked
 from shared.domain.lead import Company, Contact
 from tests.kit.agreements import agreement
+from tests.kit.clocks import ManualWall
 from tests.kit.tables import make_tables
-from tests.services.router_kit import Router, SetClock, activity, inquiry, running
+from tests.services.router_kit import Router, activity, inquiry, running
 
 HOURS = """\
 agreement: hours
@@ -42,12 +43,12 @@ MONDAY = datetime.fromisoformat("2026-11-23T08:30+01:00")
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock(MONDAY)
+def clock() -> ManualWall:
+    return ManualWall(MONDAY)
 
 
 @pytest.fixture
-async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock) -> AsyncIterator[Router]:
+async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: ManualWall) -> AsyncIterator[Router]:
     file = tmp_path / "agreement.yaml"
     file.write_text(HOURS)
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/timed.db", clock)
@@ -58,26 +59,26 @@ async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock) -> 
 
 
 async def asks(router: Router, *people: int) -> None:
-    await router.hear(*(inquiry(n, company=Company(), contact=Contact(email=f"p{n}@gmail.com")) for n in people))
+    await router.publish(*(inquiry(n, company=Company(), contact=Contact(email=f"p{n}@gmail.com")) for n in people))
 
 
-async def later(router: Router, clock: SetClock, **length: float) -> None:
+async def later(router: Router, clock: ManualWall, **length: float) -> None:
     """Move the clock, and let the router look at it by a fact that changes nothing: its timer sleeps in real time."""
-    clock.forward(**length)
-    await router.hear(activity(0, "note", activity_id=f"note {clock.at}"))
+    clock.advance(**length)
+    await router.publish(activity(0, "note", activity_id=f"note {clock.at}"))
 
 
 async def test_leads_of_the_night_go_out_in_the_morning_the_longest_waiting_first_and_in_turn(
-    router: Router, clock: SetClock
+    router: Router, clock: ManualWall
 ) -> None:
     for person in (1, 2, 3):
         await asks(router, person)
-        assert isinstance((await router.says(1))[0], LeadParked)
-        clock.forward(minutes=1)
+        assert isinstance((await router.wait_for(1))[0], LeadParked)
+        clock.advance(minutes=1)
     proof = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"][0]
     assert proof["passed_over"] == {"ann": "out of hours", "bob": "out of hours"}
     await later(router, clock, minutes=30)
-    drained = await router.says(3)
+    drained = await router.wait_for(3)
     owners = {event.lead_id: event.rep.id for event in drained if isinstance(event, LeadAssigned)}
     assert owners == {"ld_1": "ann", "ld_2": "bob", "ld_3": "ann"}
     for person in (1, 2, 3):
@@ -85,30 +86,30 @@ async def test_leads_of_the_night_go_out_in_the_morning_the_longest_waiting_firs
         assert [verdict["follows"] for verdict in verdicts] == [True, True]
 
 
-async def test_a_daily_limit_holds_until_the_next_day_where_the_rep_works(router: Router, clock: SetClock) -> None:
-    clock.forward(hours=1)
+async def test_a_daily_limit_holds_until_the_next_day_where_the_rep_works(router: Router, clock: ManualWall) -> None:
+    clock.advance(hours=1)
     for person in range(1, 6):
         await asks(router, person)
-    said = await router.says(5)
+    said = await router.wait_for(5)
     assert [event.TYPE for event in said].count("baton.lead.assigned.v1") == 4
     reps = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
     assert reps["ann"]["reason"] == "at capacity: got 2 of at most 2 leads today"
     await later(router, clock, days=1)
-    [event] = await router.says(1)
+    [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
     assert event.because == "drained"
 
 
-async def test_a_hold_with_an_end_ends_by_itself(router: Router, clock: SetClock) -> None:
-    clock.forward(hours=1)
+async def test_a_hold_with_an_end_ends_by_itself(router: Router, clock: ManualWall) -> None:
+    clock.advance(hours=1)
     until = datetime.fromisoformat("2026-11-23T10:00+01:00").isoformat()
     for rep in ("ann", "bob"):
         await router.client.put(f"/v1/reps/{rep}/availability", json={"state": "hold", "until": until})
     await asks(router, 1)
-    [parked] = await router.says(1)
+    [parked] = await router.wait_for(1)
     assert isinstance(parked, LeadParked)
     await later(router, clock, minutes=45)
-    [event] = await router.says(1)
+    [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
 
 

@@ -14,20 +14,21 @@ from shared.domain.events import Event, LeadAssigned, LeadRejected
 from shared.domain.lead import Company, Consent, Contact, Signal
 from shared.metrics import conditions_failed
 from tests.kit.agreements import agreement_text
+from tests.kit.clocks import ManualWall
 from tests.kit.tables import make_tables
-from tests.services.router_kit import Router, SetClock, activity, inquiry, running
+from tests.services.router_kit import Router, activity, inquiry, running
 
 DATA = Path(__file__).parents[1] / "data"
 WEDNESDAY = datetime.fromisoformat("2026-12-02T10:00+01:00")
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock(WEDNESDAY)
+def clock() -> ManualWall:
+    return ManualWall(WEDNESDAY)
 
 
 @pytest.fixture
-async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock) -> AsyncIterator[Router]:
+async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: ManualWall) -> AsyncIterator[Router]:
     shutil.copy(DATA / "agreement_full.yaml", tmp_path / "agreement.yaml")
     shutil.copy(DATA / "draft.yaml", tmp_path)
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/timed.db", clock)
@@ -37,7 +38,7 @@ async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock) -> 
     await database.close()
 
 
-async def ask(router: Router, clock: SetClock, person: int, number: int = 1, **changes: Any) -> Event:
+async def ask(router: Router, clock: ManualWall, person: int, number: int = 1, **changes: Any) -> Event:
     """What the router says of a good lead with `changes`: a director of a company of 200, who asks for a demo."""
     person_of = {"email": f"p{person}@firm{person}.example.be", "seniority": "director", "country": "BE"}
     firm = {"name": f"Firm {person}", "domain": f"firm{person}.be", "employees": 200}
@@ -48,14 +49,14 @@ async def ask(router: Router, clock: SetClock, person: int, number: int = 1, **c
         "consent": Consent(basis="opt_in"),
         **changes,
     }
-    await router.hear(inquiry(person, number, **fields))
-    [event] = await router.says(1)
+    await router.publish(inquiry(person, number, **fields))
+    [event] = await router.wait_for(1)
     [*_, verdict] = (await router.client.get(f"/v1/leads/ld_{person}/proof")).json()["verdicts"]
     assert verdict["follows"] is True, verdict["differences"]
     return event
 
 
-async def test_every_rule_of_the_example_decides_as_it_reads(router: Router, clock: SetClock) -> None:
+async def test_every_rule_of_the_example_decides_as_it_reads(router: Router, clock: ManualWall) -> None:
     first = await ask(router, clock, 1)
     assert isinstance(first, LeadAssigned)
     assert (first.rep.id, first.score, first.rule) == ("ann", 65, "everyone else")
@@ -93,47 +94,47 @@ async def test_every_rule_of_the_example_decides_as_it_reads(router: Router, clo
     ],
 )
 async def test_what_the_example_does_not_count_as_a_lead_is_rejected_with_the_clause(
-    router: Router, clock: SetClock, changes: dict[str, Any], clause: str
+    router: Router, clock: ManualWall, changes: dict[str, Any], clause: str
 ) -> None:
     event = await ask(router, clock, 1, **changes)
     assert isinstance(event, LeadRejected)
     assert event.reason == clause
 
 
-async def test_intent_fades_by_half_in_two_weeks_and_adds_up_over_inquiries(router: Router, clock: SetClock) -> None:
+async def test_intent_fades_by_half_in_two_weeks_and_adds_up_over_inquiries(router: Router, clock: ManualWall) -> None:
     seen = tuple(Signal(kind="page_view", at=WEDNESDAY - timedelta(days=n), path="/pricing") for n in (1, 2))
     early = await ask(router, clock, 1, kind="newsletter", signals=seen)
     assert isinstance(early, LeadRejected)
     assert early.score == 35  # 25 for the director, 10 a day old
-    clock.forward(days=13)
+    clock.advance(days=13)
     later = await ask(router, clock, 1, 2)
     assert isinstance(later, LeadAssigned)
     assert later.score == 70  # 40 + 25 + 5: the pages were read two weeks ago
 
 
 async def test_a_lead_that_sales_lost_comes_back_to_its_rep_until_they_are_away(
-    router: Router, clock: SetClock
+    router: Router, clock: ManualWall
 ) -> None:
     first = await ask(router, clock, 1)
     assert isinstance(first, LeadAssigned)
-    await router.hear(activity(1, "lost", accepted_at=clock.at))
+    await router.publish(activity(1, "lost", accepted_at=clock.at))
     await router.lead("ld_1", lambda lead: lead["state"] == "closed")
     leave = {"leave": [{"first": "2026-12-07", "last": "2026-12-11"}]}
     await router.client.put(f"/v1/reps/{first.rep.id}/leave", json=leave)
-    clock.forward(days=1)
+    clock.advance(days=1)
     back = await ask(router, clock, 1, 2)
     assert isinstance(back, LeadAssigned)
     assert (back.rep.id, back.rule, back.cycle) == (first.rep.id, "returning lead", 2)
-    await router.hear(activity(1, "lost", activity_id="again", accepted_at=clock.at))
+    await router.publish(activity(1, "lost", activity_id="again", accepted_at=clock.at))
     await router.lead("ld_1", lambda lead: lead["state"] == "closed")
-    clock.forward(days=4)
+    clock.advance(days=4)
     away = await ask(router, clock, 1, 3)
     assert isinstance(away, LeadAssigned)
     assert (away.rep.id, away.rule) == ("bob", "everyone else")
 
 
 async def test_a_rule_that_fails_on_a_lead_counts_as_an_absent_fact_and_is_reported(
-    embedded_bus: EmbeddedBus, tmp_path: Path, clock: SetClock
+    embedded_bus: EmbeddedBus, tmp_path: Path, clock: ManualWall
 ) -> None:
     odd = "\n  - {add: 50, reason: odd, cel: 'lead.company.employees / (lead.company.employees - 200) > 1'}"
     file = tmp_path / "agreement.yaml"

@@ -38,8 +38,9 @@ from tests.kit.events import (
     reassigned,
     rejected,
 )
+from tests.kit.services import ADMIN
 from tests.kit.waiting import until_right
-from tests.services.scoreboard_kit import KEY, Board, running
+from tests.services.scoreboard_kit import Board, running
 
 STORY = [
     inquiry("ld_1"),
@@ -352,4 +353,4 @@ async def test_two_scoreboards_share_the_work_and_count_once(
         for number in range(40):
             await board.hear(inquiry(f"ld_{number}"), assigned(f"ld_{number}"))
         await other.balanced(received=40, assigned=40, in_flight=0)
-    assert (await board.client.get("/v1/conservation", headers=KEY)).json()["balanced"]
+    assert (await board.client.get("/v1/conservation", headers=ADMIN)).json()["balanced"]

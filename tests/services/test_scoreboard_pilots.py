@@ -40,7 +40,7 @@ async def board(browser: Browser, embedded_bus: EmbeddedBus, tmp_path: Path) -> 
     (tmp_path / "strict.yaml").write_text(agreement_text(score=60))
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
     await make_tables(database)
-    async with running(database, embedded_bus, clock, serve=True, beside=(router,), BATON_AGREEMENT=str(file)) as board:
+    async with running(database, embedded_bus, clock, serve=True, others=(router,), BATON_AGREEMENT=str(file)) as board:
         yield board
         for context in browser.contexts:
             await context.close()

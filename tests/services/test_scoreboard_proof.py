@@ -15,9 +15,10 @@ from shared.db.engine import Database
 from shared.domain.lead import Company, Consent, Contact, Signal
 from tests.journeys.browser import chromium, watched_page
 from tests.kit.events import inquiry
+from tests.kit.services import ADMIN
 from tests.kit.tables import make_tables
 from tests.services.router_kit import activity
-from tests.services.scoreboard_kit import KEY, Board, running
+from tests.services.scoreboard_kit import Board, running
 from tests.services.test_scoreboard_browser import FAULTS
 
 pytestmark = pytest.mark.browser
@@ -78,7 +79,7 @@ async def board(browser: Browser, embedded_bus: EmbeddedBus, tmp_path: Path) -> 
     file.write_text(TEAM)
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
     await make_tables(database)
-    async with running(database, embedded_bus, clock, serve=True, beside=(router,), BATON_AGREEMENT=str(file)) as board:
+    async with running(database, embedded_bus, clock, serve=True, others=(router,), BATON_AGREEMENT=str(file)) as board:
         yield board
         for context in browser.contexts:
             await context.close()
@@ -205,7 +206,7 @@ async def test_what_strangers_wrote_is_text_in_the_proof_too(board: Board, brows
 
 async def test_a_verdict_that_does_not_follow_says_so(board: Board, browser: Browser) -> None:
     lead = await wrote(board, 1)
-    answer = (await board.client.get(f"/v1/leads/{lead}/proof", headers=KEY)).json()
+    answer = (await board.client.get(f"/v1/leads/{lead}/proof", headers=ADMIN)).json()
     answer["verdicts"][0] |= {"follows": False, "differences": ["rep: the record says ann, what follows is bob"]}
     watched = await watched_page(browser)
 
@@ -240,7 +241,7 @@ async def test_the_lead_page_shows_the_gist_and_keeps_it_while_it_lives(board: B
     await expect(why).to_contain_text("same result")
     await expect(page.locator("#live-word")).to_have_text("Live")
     move = {"to": {"rep": "cleo"}, "reason": "knows them", "by": "mia"}
-    assert (await board.client.post(f"/v1/leads/{lead}/move", json=move, headers=KEY)).status_code == 200
+    assert (await board.client.post(f"/v1/leads/{lead}/move", json=move, headers=ADMIN)).status_code == 200
     await expect(why).to_contain_text("Moved by mia: knows them; mia gave it to cleo.", timeout=5000)
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("Moved by mia from ann to cleo")
     await why.get_by_role("link", name="The whole proof").click()

@@ -20,8 +20,8 @@ async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) 
     file = tmp_path / "agreement.yaml"
     file.write_text(agreement_text())
     async with running(file, database, embedded_bus) as router:
-        await router.hear(*(inquiry(n) for n in range(1, 6)))
-        await router.says(5)
+        await router.publish(*(inquiry(n) for n in range(1, 6)))
+        await router.wait_for(5)
         yield router
 
 

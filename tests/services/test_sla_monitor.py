@@ -44,8 +44,8 @@ async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[
 async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:
     async with stage.monitor() as client:
         call = activity(at=now())
-        await stage.hear(assigned(), call)
-        [met] = await stage.says(WindowMet)
+        await stage.publish(assigned(), call)
+        [met] = await stage.wait_for(WindowMet)
         assert (met.met_by, met.at, met.owner) == (call.activity_id, call.accepted_at, "ann")
         stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.6)
@@ -55,28 +55,28 @@ async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:
 
 async def test_a_call_that_came_before_its_assignment_counts(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.hear(activity(at=now()))
+        await stage.publish(activity(at=now()))
         await stage.settled()
-        await stage.hear(assigned(assigned_at=now()))
-        assert "ld_1" in {met.lead_id for met in await stage.says(WindowMet, 13)}
+        await stage.publish(assigned(assigned_at=now()))
+        assert "ld_1" in {met.lead_id for met in await stage.wait_for(WindowMet, 13)}
 
 
 async def test_a_breach_waits_for_the_watermark_and_then_comes_once(stage: Stage) -> None:
     async with stage.monitor() as client:
         event = assigned()
         await stage.mark()
-        await stage.hear(event, event)
-        [opened] = await stage.says(WindowOpened)
+        await stage.publish(event, event)
+        [opened] = await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 2.0)
         [window] = (await client.get("/v1/windows", params={"state": "open"})).json()["items"]
         assert window["window_id"] == opened.window_id
         await stage.mark(opened.due_at + timedelta(seconds=0.1))
         await stage.silent(WindowBreached, 0.6)
         await stage.mark(opened.due_at + timedelta(seconds=0.3))
-        [breached] = await stage.says(WindowBreached)
+        [breached] = await stage.wait_for(WindowBreached)
         assert (breached.at, breached.fault) == (opened.due_at, "rep")
         assert breached.detected_at > opened.due_at + timedelta(seconds=1)
-        [raised] = await stage.says(EscalationRaised)
+        [raised] = await stage.wait_for(EscalationRaised)
         assert (raised.level, raised.told, raised.due_at) == (2, ("rep", "manager"), opened.due_at)
         [window] = (await client.get("/v1/windows", params={"state": "breached"})).json()["items"]
         assert (window["fault"], window["ended_at"]) == ("rep", breached.at.isoformat().replace("+00:00", "Z"))
@@ -86,18 +86,18 @@ async def test_a_slow_instance_holds_the_verdict_until_it_is_declared_lost(stage
     async with stage.monitor() as client:
         stage.mark_from_now_on()
         await stage.mark(instance="ingest-2")
-        await stage.hear(assigned())
-        [opened] = await stage.says(WindowOpened)
+        await stage.publish(assigned())
+        [opened] = await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 1.8)
         assert (await client.post("/v1/instances/ingest-9/declare-lost")).status_code == 404
         answer = await client.post("/v1/instances/ingest-2/declare-lost")
         assert answer.json() == {"instance": "ingest-2", "state": "lost", "partitions": 12}
-        [breached] = await stage.says(WindowBreached)
+        [breached] = await stage.wait_for(WindowBreached)
         # The lost disk comes back, with a call on it that was in time.
-        await stage.hear(activity(at=opened.due_at))
-        [retracted] = await stage.says(BreachRetracted)
+        await stage.publish(activity(at=opened.due_at))
+        [retracted] = await stage.wait_for(BreachRetracted)
         assert retracted.breach_id == breached.breach_id
-        [closed] = await stage.says(EscalationClosed)
+        [closed] = await stage.wait_for(EscalationClosed)
         assert closed.reason == "breach retracted"
 
 
@@ -106,17 +106,17 @@ async def test_an_instance_that_signed_off_is_not_waited_for(stage: Stage) -> No
         stage.mark_from_now_on()
         await stage.mark(instance="ingest-2")
         await stage.mark(instance="ingest-2", state="left")
-        await stage.hear(assigned())
-        await stage.says(WindowBreached)
+        await stage.publish(assigned())
+        await stage.wait_for(WindowBreached)
 
 
 async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
     async with stage.monitor() as client:
         stage.mark_from_now_on()
-        await stage.hear(assigned())
-        [raised] = await stage.says(EscalationRaised)
-        await stage.hear(activity(kind="email"))
-        [closed] = await stage.says(EscalationClosed)
+        await stage.publish(assigned())
+        [raised] = await stage.wait_for(EscalationRaised)
+        await stage.publish(activity(kind="email"))
+        [closed] = await stage.wait_for(EscalationClosed)
         assert (closed.escalation_id, closed.reason) == (raised.escalation_id, "answered late")
         answer = await client.post(f"/v1/escalations/{raised.escalation_id}/acknowledge", json={"by": "mia"})
         assert answer.status_code == 409
@@ -126,8 +126,8 @@ async def test_a_late_answer_closes_the_escalation(stage: Stage) -> None:
 async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
     async with stage.monitor():
         stage.mark_from_now_on()
-        await stage.hear(assigned(deal=QUICK))
-        [move] = await stage.says(MoveRequested)
+        await stage.publish(assigned(deal=QUICK))
+        [move] = await stage.wait_for(MoveRequested)
         assert [type(event) for event in stage.events] == [
             WindowOpened,
             WindowWarned,
@@ -137,48 +137,50 @@ async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
             MoveRequested,
         ]
         assert (move.generation, move.within) == (1, "pool")
-        await stage.hear(assigned(deal=QUICK, rep="bob", generation=2))
-        [closed] = await stage.says(EscalationClosed)
+        await stage.publish(assigned(deal=QUICK, rep="bob", generation=2))
+        [closed] = await stage.wait_for(EscalationClosed)
         assert (closed.reason, closed.owner) == ("reassigned", "ann")
-        opened = await stage.says(WindowOpened, 2)
+        opened = await stage.wait_for(WindowOpened, 2)
         assert (opened[1].owner, opened[1].generation) == ("bob", 2)
 
 
 async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_cancelled(stage: Stage) -> None:
     async with stage.monitor():
         first, second = assigned(), assigned(rep="bob", generation=2)
-        await stage.hear(first, second, assigned(rep="cleo", generation=1, lead_version=9))
-        [cancelled] = await stage.says(WindowCancelled)
+        await stage.publish(first, second, assigned(rep="cleo", generation=1, lead_version=9))
+        [cancelled] = await stage.wait_for(WindowCancelled)
         assert (cancelled.owner, cancelled.reason) == ("ann", "reassigned")
-        opened = await stage.says(WindowOpened, 2)
+        opened = await stage.wait_for(WindowOpened, 2)
         assert [event.owner for event in opened] == ["ann", "bob"]
-        await stage.hear(activity(kind="rejected"))
-        cancelled = (await stage.says(WindowCancelled, 2))[1]
+        await stage.publish(activity(kind="rejected"))
+        cancelled = (await stage.wait_for(WindowCancelled, 2))[1]
         assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
 
 
 async def test_what_fell_due_during_an_outage_is_settled_after_it(stage: Stage) -> None:
     async with stage.monitor():
         await stage.mark()
-        await stage.hear(*(assigned(f"ld_{n}", QUICK) for n in range(40)))
-        await stage.says(WindowOpened, 40)
+        await stage.publish(*(assigned(f"ld_{n}", QUICK) for n in range(40)))
+        await stage.wait_for(WindowOpened, 40)
     await asyncio.sleep(2.5)
-    await stage.hear(*(activity(f"ld_{n}") for n in range(5)), assigned("late", assigned_at=now() - timedelta(hours=2)))
+    await stage.publish(
+        *(activity(f"ld_{n}") for n in range(5)), assigned("late", assigned_at=now() - timedelta(hours=2))
+    )
     stage.mark_from_now_on()
     async with stage.monitor():
-        breached = await stage.says(WindowBreached, 41)
+        breached = await stage.wait_for(WindowBreached, 41)
         assert {event.fault for event in breached if event.lead_id != "late"} == {"rep"}
         assert [event.fault for event in breached if event.lead_id == "late"] == ["pipeline"]
-        assert len(await stage.says(WindowWarned, 40)) == 40
-        raised = await stage.says(EscalationRaised, 36)
+        assert len(await stage.wait_for(WindowWarned, 40)) == 40
+        raised = await stage.wait_for(EscalationRaised, 36)
         assert not {event.lead_id for event in raised} & {f"ld_{n}" for n in range(5)}
 
 
 async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: Stage) -> None:
     async with stage.monitor() as client:
         stage.mark_from_now_on()
-        await stage.hear(assigned())
-        [raised] = await stage.says(EscalationRaised)
+        await stage.publish(assigned())
+        [raised] = await stage.wait_for(EscalationRaised)
         url = f"/v1/escalations/{raised.escalation_id}/acknowledge"
         answer = await client.post(url, json={"by": "mia", "for": "30 minutes"})
         assert (answer.status_code, answer.json()["state"], answer.json()["acknowledged_by"]) == (
@@ -186,7 +188,7 @@ async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: S
             "acknowledged",
             "mia",
         )
-        [event] = await stage.says(EscalationAcknowledged)
+        [event] = await stage.wait_for(EscalationAcknowledged)
         assert (event.by, event.until) == ("mia", event.at + timedelta(minutes=30))
         listed = {}
         for state in ("firing", "acknowledged", "closed"):
@@ -203,16 +205,16 @@ async def test_an_activity_that_cannot_be_read_holds_its_lead_until_it_is_replay
         call = activity(at=now())
         good = encode(Envelope("call", "baton/test", now(), call))
         headers = tuple((name, b"no.such.type" if name == "ce_type" else value) for name, value in good.headers)
-        await stage.hear(assigned(), assigned("other"))
+        await stage.publish(assigned(), assigned("other"))
         await stage.bus.publish([Message(ACTIVITIES, "ld_1", good.value, headers)])
         stage.mark_from_now_on()
-        [breached] = await stage.says(WindowBreached)
+        [breached] = await stage.wait_for(WindowBreached)
         assert breached.lead_id == "other"
         [held] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
         assert held["state"] == "open"
         assert "could not be read" in held["hold"]
         await stage.bus.publish([good])
-        [met] = await stage.says(WindowMet)
+        [met] = await stage.wait_for(WindowMet)
         assert (met.lead_id, met.at) == ("ld_1", call.accepted_at)
 
 
@@ -220,18 +222,18 @@ async def test_a_held_lead_can_be_released_by_hand(stage: Stage) -> None:
     async with stage.monitor() as client:
         await stage.bus.publish([Message(ACTIVITIES, "ld_1", b"{", (("ce_type", b"no.such.type"),))])
         await stage.settled()
-        await stage.hear(assigned())
+        await stage.publish(assigned())
         stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.8)
         assert (await client.post("/v1/leads/ld_1/release")).json() == {"lead_id": "ld_1", "released": 1}
         assert (await client.post("/v1/leads/ld_1/release")).status_code == 404
-        await stage.says(WindowBreached)
+        await stage.wait_for(WindowBreached)
 
 
 async def test_windows_page_through_all_and_need_a_key(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.hear(*(assigned(f"ld_{n}") for n in range(25)))
-        await stage.says(WindowOpened, 25)
+        await stage.publish(*(assigned(f"ld_{n}") for n in range(25)))
+        await stage.wait_for(WindowOpened, 25)
         seen: list[str] = []
         cursor: dict[str, str] = {}
         while len(seen) < 26:
@@ -251,10 +253,10 @@ async def test_an_assignment_under_an_agreement_that_is_not_here_yet_waits_for_i
         page=f"{120 + secrets.randbelow(100_000)} minutes"
     )  # versions are remembered per process: take a new one
     async with stage.monitor():
-        await stage.hear(assigned(deal=deal))
+        await stage.publish(assigned(deal=deal))
         await stage.silent(WindowOpened)
         await keep(stage.database, deal)
-        await stage.says(WindowOpened)
+        await stage.wait_for(WindowOpened)
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
@@ -263,12 +265,12 @@ async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
     other = Database(stage.database.url, SystemClock())
     async with stage.monitor(), stage.monitor(other):
         await stage.mark()
-        await stage.hear(*(assigned(f"ld_{n}", QUICK) for n in range(300)))
-        await stage.says(WindowOpened, 300)
-        await stage.hear(*(activity(f"ld_{n}") for n in range(0, 300, 3)))
+        await stage.publish(*(assigned(f"ld_{n}", QUICK) for n in range(300)))
+        await stage.wait_for(WindowOpened, 300)
+        await stage.publish(*(activity(f"ld_{n}") for n in range(0, 300, 3)))
         stage.mark_from_now_on()
-        await stage.says(WindowMet, 100)
-        await stage.says(MoveRequested, 200)
+        await stage.wait_for(WindowMet, 100)
+        await stage.wait_for(MoveRequested, 200)
         counts = {kind: sum(type(event) is kind for event in stage.events) for kind in (WindowMet, WindowBreached)}
         assert counts == {WindowMet: 100, WindowBreached: 200}
         assert stage.copies == 0
@@ -278,14 +280,14 @@ async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
 async def test_an_activity_that_two_ingest_processes_accepted_counts_as_it_was_first(stage: Stage) -> None:
     async with stage.monitor():
         await stage.mark()
-        await stage.hear(assigned())
-        [opened] = await stage.says(WindowOpened)
+        await stage.publish(assigned())
+        [opened] = await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 2.0)
         for seconds in (0.5, -0.5):
             at = opened.due_at + timedelta(seconds=seconds)
             call = replace(activity(at=at), activity_id="repeated")
             await stage.bus.publish([encode(Envelope("of-the-repeated-call", "baton/ingest", at, call))])
-        [met] = await stage.says(WindowMet)
+        [met] = await stage.wait_for(WindowMet)
         assert met.at == opened.due_at - timedelta(seconds=0.5)
         await stage.mark(opened.due_at + timedelta(seconds=1))
         await stage.silent(WindowBreached)
@@ -295,25 +297,25 @@ async def test_nothing_is_judged_while_an_ingest_instance_is_ahead_of_the_databa
     async with stage.monitor() as client:
         ahead_at = now() + timedelta(minutes=10)
         await stage.mark(ahead_at)
-        await stage.hear(assigned())
-        await stage.says(WindowOpened)
+        await stage.publish(assigned())
+        await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 2.0)
         notes = (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
         assert "ingest-1 dates what it accepts" in notes["sla_monitor.clocks"]
         # Its clock was set right, so it went on under a new name.
         stage.mark_from_now_on("ingest-1-renewed")
         await stage.mark(ahead_at, state="left")
-        await stage.says(WindowBreached)
+        await stage.wait_for(WindowBreached)
         assert "sla_monitor.clocks" not in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
 
 
 async def test_a_call_dated_ahead_of_the_database_counts_from_when_it_was_read(stage: Stage) -> None:
     async with stage.monitor():
         await stage.mark()
-        await stage.hear(assigned(assigned_at=now() + timedelta(seconds=30), received_at=now()))
-        [opened] = await stage.says(WindowOpened)
-        await stage.hear(activity(at=opened.due_at + timedelta(minutes=10)))
-        [met] = await stage.says(WindowMet)
+        await stage.publish(assigned(assigned_at=now() + timedelta(seconds=30), received_at=now()))
+        [opened] = await stage.wait_for(WindowOpened)
+        await stage.publish(activity(at=opened.due_at + timedelta(minutes=10)))
+        [met] = await stage.wait_for(WindowMet)
         assert met.at <= opened.due_at + timedelta(seconds=0.2)
 
 
@@ -323,24 +325,24 @@ async def test_a_first_inquiry_that_turns_up_after_the_breach_retracts_it(stage:
     late = merged("ld_1" if into is None else "ld_2", into=into, received_at=inquiry_at)
     async with stage.monitor() as client:
         call = activity(at=now() - timedelta(minutes=5))
-        await stage.hear(call, assigned())
+        await stage.publish(call, assigned())
         stage.mark_from_now_on()
-        [breached] = await stage.says(WindowBreached)
-        await stage.hear(late)
-        [retracted] = await stage.says(BreachRetracted)
+        [breached] = await stage.wait_for(WindowBreached)
+        await stage.publish(late)
+        [retracted] = await stage.wait_for(BreachRetracted)
         assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, call.activity_id)
         [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
         assert (window["state"], window["met_by"]) == ("met", call.activity_id)
-        await stage.hear(late)
+        await stage.publish(late)
         await stage.settled()
-        assert len(await stage.says(BreachRetracted)) == 1
+        assert len(await stage.wait_for(BreachRetracted)) == 1
 
 
 async def test_an_earlier_first_inquiry_read_before_the_assignment_moves_the_start(stage: Stage) -> None:
     inquiry_at = now() - timedelta(minutes=10)
     async with stage.monitor():
         call = activity(at=now() - timedelta(minutes=5))
-        await stage.hear(call, merged("ld_2", into="ld_1", received_at=inquiry_at))
+        await stage.publish(call, merged("ld_2", into="ld_1", received_at=inquiry_at))
         await stage.settled()
-        await stage.hear(assigned())
-        assert "ld_1" in {met.lead_id for met in await stage.says(WindowMet, 13)}
+        await stage.publish(assigned())
+        assert "ld_1" in {met.lead_id for met in await stage.wait_for(WindowMet, 13)}

@@ -79,16 +79,16 @@ async def listed(client: httpx.AsyncClient, lead: str = "ld_1") -> dict[tuple[st
 async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_again(stage: Stage) -> None:
     async with stage.monitor() as client:
         first = assigned(deal=DEAL)
-        await stage.hear(first)
-        opened = await stage.says(WindowOpened, 3)
+        await stage.publish(first)
+        opened = await stage.wait_for(WindowOpened, 3)
         assert [event.promise for event in opened] == ["first_response", "attempts", "disposition"]
         calendar = DEAL.people["ann"].calendar
         assert calendar is not None
         assert opened[2].due_at == add_business_days(calendar, opened[2].at, 2)
-        await stage.hear(assigned(deal=DEAL, rep="bob", generation=2))
-        cancelled = await stage.says(WindowCancelled, 3)
+        await stage.publish(assigned(deal=DEAL, rep="bob", generation=2))
+        cancelled = await stage.wait_for(WindowCancelled, 3)
         assert {(event.owner, event.reason) for event in cancelled} == {("ann", "reassigned")}
-        assert [event.owner for event in (await stage.says(WindowOpened, 6))[3:]] == ["bob"] * 3
+        assert [event.owner for event in (await stage.wait_for(WindowOpened, 6))[3:]] == ["bob"] * 3
         windows = await listed(client)
         assert {owner: state["state"] for (promise, owner), state in windows.items() if promise == "attempts"} == {
             "ann": "cancelled",
@@ -100,13 +100,13 @@ async def test_attempts_are_counted_and_met_by_the_last_one_in_time(stage: Stage
     async with stage.monitor() as client:
         start = now()
         calls = [activity(at=start + timedelta(milliseconds=step)) for step in (30, 10, 20)]
-        await stage.hear(calls[0], assigned(deal=DEAL, assigned_at=start), calls[1], calls[1])
-        await stage.says(WindowMet)
+        await stage.publish(calls[0], assigned(deal=DEAL, assigned_at=start), calls[1], calls[1])
+        await stage.wait_for(WindowMet)
         await stage.settled()
         attempts = (await listed(client))["attempts", "ann"]
         assert (attempts["state"], attempts["done"], attempts["needed"]) == ("open", 2, 3)
         await stage.mark(start + timedelta(seconds=1))
-        await stage.hear(calls[2])
+        await stage.publish(calls[2])
         stage.mark_from_now_on()
         await stage.silent(WindowBreached, 1.6)
         attempts = (await listed(client))["attempts", "ann"]
@@ -118,29 +118,29 @@ async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(sta
         start = now()
         calls = [activity(at=start + timedelta(milliseconds=step)) for step in (10, 20, 30)]
         stage.mark_from_now_on()
-        await stage.hear(assigned(deal=DEAL, assigned_at=start), *calls[:2])
-        [breached] = await stage.says(WindowBreached)
+        await stage.publish(assigned(deal=DEAL, assigned_at=start), *calls[:2])
+        [breached] = await stage.wait_for(WindowBreached)
         assert breached.promise == "attempts"
-        [raised] = await stage.says(EscalationRaised)
+        [raised] = await stage.wait_for(EscalationRaised)
         assert (raised.promise, raised.told) == ("attempts", ("rep",))
-        await stage.hear(activity(kind="note"), calls[1], calls[2])
-        [retracted] = await stage.says(BreachRetracted)
+        await stage.publish(activity(kind="note"), calls[1], calls[2])
+        [retracted] = await stage.wait_for(BreachRetracted)
         assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, calls[2].activity_id)
-        assert [event.reason for event in await stage.says(EscalationClosed)] == ["breach retracted"]
+        assert [event.reason for event in await stage.wait_for(EscalationClosed)] == ["breach retracted"]
         assert (await listed(client))["attempts", "ann"]["state"] == "met"
 
 
 async def test_a_parked_lead_has_a_clock_that_an_assignment_stops(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.hear(parked(deal=DEAL))
-        [opened] = await stage.says(WindowOpened)
+        await stage.publish(parked(deal=DEAL))
+        [opened] = await stage.wait_for(WindowOpened)
         assert (opened.promise, opened.side, opened.owner, opened.generation) == ("triage", "operations", "mia", 0)
         assert opened.due_at == opened.at + timedelta(seconds=5)
         event = assigned(deal=DEAL)
-        await stage.hear(event)
-        [met] = await stage.says(WindowMet)
+        await stage.publish(event)
+        [met] = await stage.wait_for(WindowMet)
         assert (met.promise, met.met_by) == ("triage", "ld_1-1")
-        assert len(await stage.says(WindowOpened, 4)) == 4
+        assert len(await stage.wait_for(WindowOpened, 4)) == 4
         triage = (await listed(client))["triage", "mia"]
         assert (triage["state"], triage["side"], triage["done"]) == ("met", "operations", 1)
 
@@ -149,46 +149,46 @@ async def test_a_lead_that_waits_too_long_is_a_breach_which_an_assignment_in_tim
     async with stage.monitor():
         since = now() - LONG_AGO
         stage.mark_from_now_on()
-        await stage.hear(parked(deal=DEAL, decided_at=since), parked("late", DEAL, decided_at=since))
-        breached = await stage.says(WindowBreached, 2)
+        await stage.publish(parked(deal=DEAL, decided_at=since), parked("late", DEAL, decided_at=since))
+        breached = await stage.wait_for(WindowBreached, 2)
         assert {(event.promise, event.owner, event.side) for event in breached} == {("triage", "mia", "operations")}
-        assert len(await stage.says(EscalationRaised, 2)) == 2
-        await stage.hear(assigned("late", DEAL))
-        [closed] = await stage.says(EscalationClosed)
+        assert len(await stage.wait_for(EscalationRaised, 2)) == 2
+        await stage.publish(assigned("late", DEAL))
+        [closed] = await stage.wait_for(EscalationClosed)
         assert (closed.lead_id, closed.reason) == ("late", "assigned late")
-        await stage.hear(assigned(deal=DEAL, assigned_at=since + timedelta(seconds=4)))
-        [retracted] = await stage.says(BreachRetracted)
+        await stage.publish(assigned(deal=DEAL, assigned_at=since + timedelta(seconds=4)))
+        [retracted] = await stage.wait_for(BreachRetracted)
         assert retracted.lead_id == "ld_1"
 
 
 async def test_a_lead_that_was_just_due_is_not_a_breach_while_its_assignment_may_be_unread(stage: Stage) -> None:
     async with stage.monitor():
         stage.mark_from_now_on()
-        await stage.hear(parked(deal=DEAL, decided_at=now() - timedelta(seconds=10)))
-        await stage.says(WindowOpened)
+        await stage.publish(parked(deal=DEAL, decided_at=now() - timedelta(seconds=10)))
+        await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 1.5)
 
 
 async def test_an_owner_who_loses_a_lead_to_a_queue_owes_nothing_more(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.hear(assigned(deal=DEAL), parked(deal=DEAL, version=2))
-        cancelled = await stage.says(WindowCancelled, 3)
+        await stage.publish(assigned(deal=DEAL), parked(deal=DEAL, version=2))
+        cancelled = await stage.wait_for(WindowCancelled, 3)
         assert {(event.owner, event.reason) for event in cancelled} == {("ann", "parked in triage")}
-        await stage.hear(parked(deal=DEAL, version=3))
-        assert [event.promise for event in (await stage.says(WindowCancelled, 4))[3:]] == ["triage"]
-        assert [event.promise for event in (await stage.says(WindowOpened, 5))[3:]] == ["triage", "triage"]
-        await stage.hear(parked(deal=DEAL, version=3, reason="told again"))
+        await stage.publish(parked(deal=DEAL, version=3))
+        assert [event.promise for event in (await stage.wait_for(WindowCancelled, 4))[3:]] == ["triage"]
+        assert [event.promise for event in (await stage.wait_for(WindowOpened, 5))[3:]] == ["triage", "triage"]
+        await stage.publish(parked(deal=DEAL, version=3, reason="told again"))
         await stage.settled()
-        assert len(await stage.says(WindowCancelled, 4)) == 4
+        assert len(await stage.wait_for(WindowCancelled, 4)) == 4
         assert stage.copies == 0
 
 
 async def test_a_lead_that_ends_without_an_owner_leaves_no_promise_running(stage: Stage) -> None:
     async with stage.monitor() as client:
-        await stage.hear(parked(deal=DEAL), assigned("two", DEAL), parked("three", DEAL), parked("four", DEAL))
-        await stage.hear(rejected(deal=DEAL), merged("two", DEAL, into="ld_9"), merged("four", DEAL, into=None))
-        await stage.hear(activity("three", "rejected"))
-        cancelled = await stage.says(WindowCancelled, 5)
+        await stage.publish(parked(deal=DEAL), assigned("two", DEAL), parked("three", DEAL), parked("four", DEAL))
+        await stage.publish(rejected(deal=DEAL), merged("two", DEAL, into="ld_9"), merged("four", DEAL, into=None))
+        await stage.publish(activity("three", "rejected"))
+        cancelled = await stage.wait_for(WindowCancelled, 5)
         assert {(event.lead_id, event.reason) for event in cancelled} == {
             ("ld_1", "rejected"),
             ("two", "it is lead ld_9 now"),
@@ -200,24 +200,24 @@ async def test_a_lead_that_ends_without_an_owner_leaves_no_promise_running(stage
 async def test_a_dispute_is_owed_an_answer_by_the_rep_who_rejected(stage: Stage) -> None:
     async with stage.monitor() as client:
         start = now()
-        await stage.hear(assigned(deal=DEAL, assigned_at=start))
-        await stage.hear(activity(kind="rejected", at=start + timedelta(milliseconds=10)))
+        await stage.publish(assigned(deal=DEAL, assigned_at=start))
+        await stage.publish(activity(kind="rejected", at=start + timedelta(milliseconds=10)))
         dispute = activity(kind="disputed", at=start + timedelta(milliseconds=20))
-        await stage.hear(dispute, dispute)
-        opened = (await stage.says(WindowOpened, 4))[3]
+        await stage.publish(dispute, dispute)
+        opened = (await stage.wait_for(WindowOpened, 4))[3]
         assert (opened.promise, opened.side, opened.owner, opened.at) == (
             "disputes",
             "operations",
             "ann",
             dispute.accepted_at,
         )
-        await stage.hear(parked(deal=DEAL, version=2))
-        await stage.says(WindowOpened, 5)
+        await stage.publish(parked(deal=DEAL, version=2))
+        await stage.wait_for(WindowOpened, 5)
         assert (await listed(client))["disputes", "ann"]["state"] == "open"
-        await stage.hear(activity(kind="disputed", at=start + timedelta(milliseconds=25)))
-        await stage.says(WindowOpened, 6)
-        await stage.hear(activity(kind="accepted", at=start + timedelta(milliseconds=30)))
-        met = await stage.says(WindowMet, 3)
+        await stage.publish(activity(kind="disputed", at=start + timedelta(milliseconds=25)))
+        await stage.wait_for(WindowOpened, 6)
+        await stage.publish(activity(kind="accepted", at=start + timedelta(milliseconds=30)))
+        met = await stage.wait_for(WindowMet, 3)
         assert [event.promise for event in met] == ["disposition", "disputes", "disputes"]
         assert stage.copies == 0
 
@@ -225,12 +225,12 @@ async def test_a_dispute_is_owed_an_answer_by_the_rep_who_rejected(stage: Stage)
 async def test_a_dispute_that_overtakes_the_assignment_is_not_lost(stage: Stage) -> None:
     async with stage.monitor():
         start = now()
-        await stage.hear(activity(kind="disputed", at=start + timedelta(milliseconds=20)))
+        await stage.publish(activity(kind="disputed", at=start + timedelta(milliseconds=20)))
         await stage.settled()
         before = len(stage.events)
-        await stage.hear(assigned(deal=DEAL, assigned_at=start))
+        await stage.publish(assigned(deal=DEAL, assigned_at=start))
         known = sum(isinstance(event, WindowOpened) for event in stage.events[:before])
-        opened = (await stage.says(WindowOpened, known + 4))[known:]
+        opened = (await stage.wait_for(WindowOpened, known + 4))[known:]
         assert [event.promise for event in opened] == ["first_response", "attempts", "disposition", "disputes"]
 
 
@@ -244,6 +244,6 @@ async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: St
             activated_at=now(),
             approved_by={"sales": "Sal"},
         )
-        await stage.hear(event, parked(deal=DEAL))
-        await stage.says(WindowOpened)
+        await stage.publish(event, parked(deal=DEAL))
+        await stage.wait_for(WindowOpened)
         assert len(stage.events) == 1
