@@ -30,10 +30,11 @@ from shared.domain.events import INQUIRIES
 from shared.ports import Bus
 from shared.runtime import continuity
 from shared.runtime.consume import Consumer, Consumption
-from shared.runtime.relay import OutboxRelay
+from shared.runtime.relay import TRIM_EVERY_S, OutboxRelay
 from shared.runtime.wakeup import WakeUp
 from shared.settings import Retention
 from tests.adapters.test_runtime import Heard, inquiry, running
+from tests.kit.clocks import SteppedClock
 from tests.kit.servers import SharedKafka
 from tests.kit.services import first_records
 from tests.kit.waiting import until
@@ -235,10 +236,11 @@ async def test_records_deleted_from_kafka_before_they_were_read_stop_the_reader(
 async def test_published_events_can_be_sent_again_and_are_trimmed_by_number(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
+    clock = SteppedClock()
     relay = OutboxRelay(
         database=database,
         bus=embedded_bus,
-        clock=SystemClock(),
+        clock=clock,
         tables=tables,
         wake=WakeUp(),
         retention=Retention(rows=4, seconds=3600),
@@ -252,6 +254,7 @@ async def test_published_events_can_be_sent_again_and_are_trimmed_by_number(
 
     async with running(relay):
         await first_records(embedded_bus, INQUIRIES, 10)
+        clock.passed_s += TRIM_EVERY_S
         await until(trimmed)
         async with database.begin() as tx:
             assert await outbox.send_again(tx, ["router"], topics=[INQUIRIES], since=start) == 4

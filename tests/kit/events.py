@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from shared.bus.envelope import Envelope, Received, decode, encode
 from shared.domain.events import (
     ActivityRecorded,
+    AgreementActivated,
     AgreementRef,
+    BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
     EscalationRaised,
@@ -28,8 +30,10 @@ from shared.domain.events import (
     RepRef,
     WatermarkAdvanced,
     WindowBreached,
+    WindowCancelled,
     WindowMet,
     WindowOpened,
+    WindowWarned,
 )
 from shared.domain.ids import event_id
 from shared.domain.lead import Company, Consent, Contact
@@ -139,6 +143,19 @@ def breached(lead: str = "ld_1", **changes: Any) -> WindowBreached:
     return WindowBreached(**_window(lead) | ended | changes)
 
 
+def warned(lead: str = "ld_1", **changes: Any) -> WindowWarned:
+    return WindowWarned(**_window(lead) | {"at": after(10), "level": 1, "told": ("rep",)} | changes)
+
+
+def cancelled(lead: str = "ld_1", **changes: Any) -> WindowCancelled:
+    return WindowCancelled(**_window(lead) | {"at": after(5), "reason": "reassigned"} | changes)
+
+
+def retracted(lead: str = "ld_1", **changes: Any) -> BreachRetracted:
+    proof = {"at": after(20), "breach_id": f"br_{lead}", "met_by": f"ac_{lead}"}
+    return BreachRetracted(**_window(lead) | proof | changes)
+
+
 def raised(lead: str = "ld_1", **changes: Any) -> EscalationRaised:
     told = {"told": ("rep", "manager"), "page": False, "due_at": after(15), "agreement": AGREEMENT}
     return EscalationRaised(**_escalation(lead) | told | changes)
@@ -155,6 +172,18 @@ def closed(lead: str = "ld_1", **changes: Any) -> EscalationClosed:
 def move_requested(lead: str = "ld_1", **changes: Any) -> MoveRequested:
     ordinary = MoveRequested(
         lead_id=lead, window_id=f"wi_{lead}", owner="ann", generation=1, within="pool", at=after(30)
+    )
+    return replace(ordinary, **changes)
+
+
+def activated(**changes: Any) -> AgreementActivated:
+    ordinary = AgreementActivated(
+        lead_id=AGREEMENT.name,
+        agreement=AGREEMENT,
+        previous=None,
+        effective_from=NINE,
+        activated_at=NINE,
+        approved_by={"sales": "Sal"},
     )
     return replace(ordinary, **changes)
 

@@ -16,8 +16,9 @@ from shared.domain.events import ACTIVITIES, InquiryReceived, WatermarkAdvanced
 from shared.ports import Message
 from tests.kit.clocks import ManualClock
 from tests.kit.events import NINE, assigned, envelope, inquiry
+from tests.kit.services import ADMIN
 from tests.kit.waiting import until_right
-from tests.services.scoreboard_kit import KEY, Board, running
+from tests.services.scoreboard_kit import Board, running
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def test_an_inquiry_that_ingest_counted_and_nobody_has_is_red_until_it_com
     assert "2 inquiries are missing" in await board.page()
     await board.bus.publish([accepted_as(inquiry("ld_2"), "spool_a/2")] * 2)
     await until_right(lambda: board.counts(received=3, in_flight=2, missing=1, balanced=False))
-    answer = await board.client.post("/v1/gaps/accept", headers=KEY)
+    answer = await board.client.post("/v1/gaps/accept", headers=ADMIN)
     assert answer.json() == {"items": [], "inquiries": 1}
     await board.balanced(received=2, missing=0)
 
@@ -85,7 +86,7 @@ async def test_a_scoreboard_made_again_from_a_trimmed_log_misses_only_what_is_lo
         await bus.publish(markers("spool_a", 59))
         async with running(database, bus, clock) as board:
             await until_right(lambda: board.counts(balanced=False))
-            await board.client.post("/v1/gaps/accept", headers=KEY)
+            await board.client.post("/v1/gaps/accept", headers=ADMIN)
             clock.advance(seconds=10)
             await until_right(lambda: checked_upto(database, 59))
             assert (await board.get("/v1/conservation"))["balanced"]

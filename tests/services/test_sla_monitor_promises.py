@@ -14,7 +14,6 @@ from shared.domain.agreement import Agreement
 from shared.domain.business_time import add_business_days
 from shared.domain.events import (
     ESCALATIONS,
-    AgreementActivated,
     BreachRetracted,
     EscalationClosed,
     EscalationRaised,
@@ -24,6 +23,7 @@ from shared.domain.events import (
     WindowOpened,
 )
 from tests.kit.agreements import agreement_text
+from tests.kit.events import activated
 from tests.kit.services import from_start
 from tests.services.sla_monitor_kit import DEAL as PROBES
 from tests.services.sla_monitor_kit import (
@@ -236,14 +236,7 @@ async def test_a_dispute_that_overtakes_the_assignment_is_not_lost(stage: Stage)
 
 async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: Stage) -> None:
     async with stage.monitor():
-        event = AgreementActivated(
-            lead_id=DEAL.name,
-            agreement=DEAL.ref,
-            previous=None,
-            effective_from=now(),
-            activated_at=now(),
-            approved_by={"sales": "Sal"},
-        )
+        event = activated(lead_id=DEAL.name, agreement=DEAL.ref)
         await stage.publish(event, parked(deal=DEAL))
         await stage.wait_for(WindowOpened)
         assert len(stage.events) == 1

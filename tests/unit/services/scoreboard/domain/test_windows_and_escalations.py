@@ -3,8 +3,7 @@
 from typing import Any
 
 from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run
-from shared.domain.events import BreachRetracted, WindowCancelled, WindowWarned
-from tests.kit.events import acknowledged, after, breached, closed, met, opened, raised
+from tests.kit.events import acknowledged, after, breached, cancelled, closed, met, opened, raised, retracted, warned
 
 
 def window(*events: Any) -> WindowRow:
@@ -21,11 +20,6 @@ def escalation(*events: Any) -> EscalationRow:
     return found
 
 
-def common(event: Any) -> dict[str, Any]:
-    names = ("lead_id", "window_id", "promise", "side", "owner", "generation", "due_at", "agreement")
-    return {name: getattr(event, name) for name in names}
-
-
 def test_a_window_opens_and_is_met() -> None:
     found = window(opened(), met())
     assert (found.state, found.opened_at, found.ended_at) == ("met", after(0.1), after(5))
@@ -37,18 +31,16 @@ def test_a_met_window_does_not_reopen_when_its_opening_comes_late() -> None:
 
 
 def test_a_warning_keeps_the_window_open() -> None:
-    warned = WindowWarned(**common(opened()), at=after(10), level=1, told=("rep",))
-    assert window(opened(), warned).state == "open"
+    assert window(opened(), warned()).state == "open"
 
 
 def test_a_breach_says_whose_fault_it_is_and_can_be_taken_back() -> None:
     assert window(opened(), breached(fault="pipeline")).fault == "pipeline"
-    back = BreachRetracted(**common(opened()), at=after(14), breach_id="br_ld_1", met_by="ac")
-    assert window(opened(), breached(), back).state == "met"
+    assert window(opened(), breached(), retracted()).state == "met"
 
 
 def test_a_cancelled_window_counts_neither_as_answered_nor_as_missed() -> None:
-    gone = window(opened(), WindowCancelled(**common(opened()), at=after(3), reason="reassigned"))
+    gone = window(opened(), cancelled())
     assert {name for _, name in counts_for(gone)} == {"promised"}
 
 
