@@ -30,6 +30,7 @@ from shared.domain.events import INQUIRIES
 from shared.ports import Bus
 from shared.runtime import continuity
 from shared.runtime.consume import Consumer, Consumption
+from shared.runtime.continuity import LOOK_EVERY_S
 from shared.runtime.relay import TRIM_EVERY_S, OutboxRelay
 from shared.runtime.wakeup import WakeUp
 from shared.settings import Retention
@@ -42,6 +43,8 @@ from tests.kit.waiting import until
 pytestmark = pytest.mark.timeout(120)
 
 
+CLOCK = SteppedClock()
+"""The clock of all consumers here: they look for missing records every few seconds of it."""
 ONE = Topic(INQUIRIES, 3, 1, 1, {"max.message.bytes": "2097152"})
 
 
@@ -50,7 +53,7 @@ def consumer(database: Database, bus: Bus, handler: Heard, topic: str = INQUIRIE
         consumption=Consumption(group=f"test.{topic}", handlers={topic: handler}),
         database=database,
         bus=bus,
-        clock=SystemClock(),
+        clock=CLOCK,
         tables=tables,
         committed=[WakeUp()],
     )
@@ -78,8 +81,10 @@ async def found(database: Database, within_s: float = 30) -> list[Gap]:
 
 
 async def accept_all(database: Database) -> None:
+    """Accept what is missing, and let the consumers look again at once."""
     async with database.begin() as tx:
         await gaps.accept(tx, await gaps.open_gaps(tx), SystemClock().now())
+    CLOCK.passed_s += LOOK_EVERY_S
 
 
 async def read_five_of_ten(database: Database, bus: Bus, topic: str = INQUIRIES) -> int:

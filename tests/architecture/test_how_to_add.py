@@ -42,7 +42,14 @@ def test_every_file_of_a_table_exists() -> None:
 
 
 def test_every_kind_of_addition_has_a_table() -> None:
-    kinds = {*EXAMPLES, "A table or a column", "A setting", "A metric", "A module or an import contract", "A dependency"}
+    kinds = {
+        *EXAMPLES,
+        "A table or a column",
+        "A setting",
+        "A metric",
+        "A module or an import contract",
+        "A dependency",
+    }
     assert set(tables()) == kinds
 
 

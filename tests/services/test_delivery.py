@@ -16,8 +16,10 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
+from shared.ports import Clock
 from shared.runtime.service import Service
 from shared.runtime.web import Web
+from tests.kit.clocks import SteppedClock
 from tests.kit.services import client_of, platform_on
 from tests.kit.subscribers import Receiver, Seen, assigned, move_requested, opened, receiving
 from tests.kit.tables import make_tables
@@ -71,9 +73,15 @@ class Delivery:
 
 @asynccontextmanager
 async def delivery_on(
-    database: Database, bus: EmbeddedBus, *, schedule_s: Sequence[float] = QUICK, deadline_s: float = 15, **environ: str
+    database: Database,
+    bus: EmbeddedBus,
+    *,
+    schedule_s: Sequence[float] = QUICK,
+    deadline_s: float = 15,
+    clock: Clock | None = None,
+    **environ: str,
 ) -> AsyncIterator[Delivery]:
-    platform = platform_on(database, bus, BATON_ALLOW_LOOPBACK_ENDPOINTS="true", **environ)
+    platform = platform_on(database, bus, clock, BATON_ALLOW_LOOPBACK_ENDPOINTS="true", **environ)
     service = build(platform, schedule_s=schedule_s, deadline_s=deadline_s)
     async with client_of(Web(platform, [service])) as client:
         delivery = Delivery(service, bus, client)
@@ -125,25 +133,28 @@ async def test_each_subscriber_hears_what_it_asked_for_and_nobody_hears_our_own_
 
 
 async def test_a_failed_attempt_is_made_again_under_the_same_id_and_signed_again(
-    delivery: Delivery, receiver: Receiver
+    database: Database, embedded_bus: EmbeddedBus, receiver: Receiver
 ) -> None:
+    clock = SteppedClock()
+
     async def reply(_seen: Seen) -> int:
-        await asyncio.sleep(0.7)
+        clock.passed_s += 1
         return 500 if len(receiver.seen) < 3 else 204
 
     receiver.reply = reply
-    subscription = await delivery.subscribe(receiver.url)
-    await delivery.publish(assigned(1))
-    attempts = await receiver.got(3)
-    assert {seen.headers["webhook-id"] for seen in attempts} == {assigned(1).id}
-    assert {seen.body for seen in attempts} == {structured(assigned(1))}
-    stamps = [int(seen.headers["webhook-timestamp"]) for seen in attempts]
-    assert stamps == sorted(stamps)
-    assert stamps[0] < stamps[-1]
-    for seen in attempts:
-        Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
-    (status,) = await delivery.standings(subscription, "delivered")
-    assert (status["attempts"], status["last_status"], status["last_error"]) == (3, 204, None)
+    async with delivery_on(database, embedded_bus, clock=clock) as delivery:
+        subscription = await delivery.subscribe(receiver.url)
+        await delivery.publish(assigned(1))
+        attempts = await receiver.got(3)
+        assert {seen.headers["webhook-id"] for seen in attempts} == {assigned(1).id}
+        assert {seen.body for seen in attempts} == {structured(assigned(1))}
+        stamps = [int(seen.headers["webhook-timestamp"]) for seen in attempts]
+        assert stamps == sorted(stamps)
+        assert stamps[0] < stamps[-1]
+        for seen in attempts:
+            Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
+        (status,) = await delivery.standings(subscription, "delivered")
+        assert (status["attempts"], status["last_status"], status["last_error"]) == (3, 204, None)
 
 
 async def test_an_endpoint_that_never_works_is_given_up_after_the_schedule_and_can_be_replayed(
