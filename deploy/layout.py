@@ -2,7 +2,6 @@
 whatever ends is started again, for as long as the layout runs, and a start first ends what a killed run left behind.
 """
 
-import fcntl
 import os
 import secrets
 import signal
@@ -26,6 +25,7 @@ from deploy.local.proxy import ReverseProxy, Service
 from deploy.local.service import ROOT, ServiceProcess
 from deploy.local.status import Status
 from deploy.local.supervisor import Supervisor, last_lines
+from shared.sqlite_file import claim
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
@@ -157,22 +157,18 @@ class Layout:
     def _take_folder(self) -> None:
         try:
             (self.folder / "log").mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = claim(self.folder / "lock")
         except OSError as wrong:
             raise ComponentError(
                 "data folder",
                 f"{self.folder} can't be written ({wrong.strerror}). Set BATON_DATA to a folder that you may write to.",
             ) from wrong
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
+        if self._lock is None:
             raise ComponentError(
                 "data folder",
                 f"{self.folder} is in use by another `make production`. Stop that one, or set BATON_DATA to another "
                 f"folder (and BATON_PORT to another port).",
-            ) from None
-        self._lock = lock
+            )
 
     def _stop_leftovers(self) -> None:
         places = (self.folder / name for name in ("log", "front", "kafka", "postgres"))
@@ -248,11 +244,11 @@ class Layout:
     def _start_services(self) -> None:
         self._say("Starting the services ...")
         # Chosen late, all at once: what is free now may be taken by the time that Kafka has started.
-        ports = free_ports(len(self._names) + 1)
-        self.port = self.port or ports.pop()
+        ports = free_ports(len(self._names))
+        self.port = self.port or free_ports(1)[0]
         common = self._settings()
         upstreams: dict[Service, str] = {}
-        for (name, number), port in zip(self._names, ports, strict=False):
+        for (name, number), port in zip(self._names, ports, strict=True):
             own = _numbered(name, number)
             env = {**common, "BATON_DATA": str(self.folder / name)}
             self.parts[own] = ServiceProcess(name, self.folder / "log", name=own, port=port, env=env).start()

@@ -27,8 +27,8 @@ class AgreementWatch:
     def __init__(self, path: Path, service: str) -> None:
         self.path = path
         self.name: str | None = None
-        self.refusals: Sequence[str] = ()
-        self.warnings: Sequence[str] = ()
+        self.refusals: Sequence[str] = []
+        self.warnings: Sequence[str] = []
         self._found: Loaded | Misconfigured | None = None
         self._seen: _Signature = ()
         self._read: _Signature = ()
@@ -59,20 +59,33 @@ class AgreementWatch:
         if self._seen == before and (self._seen != self._read or self.wrong is not None):
             await self.read()
 
-    def judge(self, kept: Sequence[Version], now: datetime) -> Agreement | None:
-        """The file's agreement, if it is to be kept in addition to what is `kept`; None when it is kept, or refused."""
-        new, against, oddity = self.agreement, None, None
-        if new is not None:
-            against, oddity = objection(new, kept, now), warning(new, kept)
-        said = self.refusals, self.warnings
-        self.refusals = self.wrong.detail.split("\n") if self.wrong else [f"{self.path}: {against}"] if against else []
-        self.warnings = [f"{self.path}: {oddity}"] if oddity and not against else []
-        self._refused.set(bool(self.refusals))
-        if self.refusals and said[0] != self.refusals:
-            self._log.error("agreement_refused", findings=list(self.refusals))
-        if self.warnings and said[1] != self.warnings:
-            self._log.warning("agreement_overtaken", findings=list(self.warnings))
-        return new if against is None and new is not None and all(v.hash != new.hash for v in kept) else None
+    def judge(self, stored: Sequence[Version], now: datetime) -> Agreement | None:
+        """The file's agreement, if it is to be stored in addition to what is `stored`; None when it is there already,
+        or refused.
+        """
+        refusals, warnings = self._findings(stored, now)
+        if refusals and refusals != self.refusals:
+            self._log.error("agreement_refused", findings=refusals)
+        if warnings and warnings != self.warnings:
+            self._log.warning("agreement_overtaken", findings=warnings)
+        self.refusals, self.warnings = refusals, warnings
+        self._refused.set(bool(refusals))
+        new = self.agreement
+        if new is None or refusals or any(version.hash == new.hash for version in stored):
+            return None
+        return new
+
+    def _findings(self, stored: Sequence[Version], now: datetime) -> tuple[list[str], list[str]]:
+        """Why the file has no effect, and what may surprise."""
+        if self.wrong is not None:
+            return self.wrong.detail.split("\n"), []
+        if self.agreement is None:
+            return [], []
+        against = objection(self.agreement, stored, now)
+        if against:
+            return [f"{self.path}: {against}"], []
+        oddity = warning(self.agreement, stored)
+        return [], [f"{self.path}: {oddity}"] if oddity else []
 
     def notice(self, current: Agreement | None) -> str | None:
         """What is wrong in a sentence; `current` is what stays in force."""

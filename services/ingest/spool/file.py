@@ -4,7 +4,6 @@ Every statement on the hot path is one step of SQLite for a whole batch: each st
 and getting it back from a busy event loop costs more than the step. Used by one thread.
 """
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -18,10 +17,12 @@ import msgspec
 
 from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent, json_instant
 from services.ingest.spool.dedupe import DedupeIndex, First, RecentKey, reused_key
-from services.ingest.spool.schema import PAGE, connected
+from services.ingest.spool.schema import connected
 from shared.domain.errors import Misconfigured, Unavailable
 from shared.domain.events import INQUIRIES
 from shared.settings import DEFAULT_RETENTION, Retention
+from shared.sqlite_file import PAGE, transaction
+from shared.sqlite_file import claim as own
 
 _COLUMNS = 11
 _INSERT = """INSERT INTO entries
@@ -122,12 +123,12 @@ class SpoolFile:
 
     def write(self, name: str, value: str) -> None:
         """Keep a small fact about the spool itself, durably."""
-        with self._transaction() as sql:
+        with transaction(self._sql) as sql:
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def settle(self, name: str, value: str) -> str:
         """Write down a small fact about the spool unless it is there; returns what is there."""
-        with self._transaction() as sql:
+        with transaction(self._sql) as sql:
             sql.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))
         return self.read(name) or value
 
@@ -153,7 +154,7 @@ class SpoolFile:
             "renewed": str(self.head),
             "former": msgspec.json.encode(former).decode(),
         }
-        with self._transaction() as sql:
+        with transaction(self._sql) as sql:
             sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def append(self, requests: Sequence[Sequence[PendingEvent]], at_us: int) -> list[list[Accepted] | KeyReused]:
@@ -233,7 +234,7 @@ class SpoolFile:
 
     def set_aside(self, reasons: Mapping[int, str]) -> int:
         """Copy the rows with these numbers to where they stay, each with its reason; returns how many are new there."""
-        with self._reserve(), self._transaction() as sql:
+        with self._reserve(), transaction(self._sql) as sql:
             return sql.executemany(_SET_ASIDE, [(reason, seq) for seq, reason in reasons.items()]).rowcount
 
     def count_set_aside(self) -> int:
@@ -242,7 +243,7 @@ class SpoolFile:
 
     def mark_relayed(self, *, relayed: int, floor_us: int) -> None:
         """Write down how far the bus has the rows, and below which instant no stamp may fall any more."""
-        with self._reserve(), self._transaction() as sql:
+        with self._reserve(), transaction(self._sql) as sql:
             values = ("relayed", str(relayed), "floor", str(floor_us))
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?), (?, ?)", values)
         self.relayed = relayed
@@ -252,7 +253,7 @@ class SpoolFile:
         trimmed = self._trimmable(at_us)
         if self.relayed == self._indexed and trimmed == self._deleted:
             return
-        with self._reserve(), self._transaction() as sql:
+        with self._reserve(), transaction(self._sql) as sql:
             if self.relayed > self._indexed:
                 self._repeats.move(sql, self._indexed, self.relayed, at_us)
                 sql.execute("INSERT OR REPLACE INTO meta VALUES ('indexed', ?)", (str(self.relayed),))
@@ -303,18 +304,6 @@ class SpoolFile:
         finally:
             self._sql.execute(f"PRAGMA max_page_count = {self._most_pages}")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        sql = self._sql
-        sql.execute("BEGIN IMMEDIATE")
-        try:
-            yield sql
-            sql.execute("COMMIT")
-        except BaseException:
-            if sql.in_transaction:
-                sql.execute("ROLLBACK")
-            raise
-
     def forsake(self) -> None:
         """Drop the connection after an error that leaves its state in doubt; the next statement opens a new one."""
         self._fresh.clear()  # the file may turn out to have rows that these know nothing of
@@ -339,7 +328,6 @@ def claim(
     The others belonged to processes that are gone: they have to be emptied, and retain nothing. Raises `Misconfigured`.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         numbers = sorted(int(p.stem[6:]) for p in folder.glob("spool-*.db") if p.stem[6:].isdigit())
         free = [f for n in numbers if (f := _locked(folder, n, max_bytes, NOTHING)) is not None]
         number = 0
@@ -354,12 +342,8 @@ def claim(
 
 
 def _locked(folder: Path, number: int, max_bytes: int, retention: Retention) -> SpoolFile | None:
-    # A file of its own: closing any descriptor of the database itself would drop SQLite's own locks.
-    lock = os.open(folder / f"spool-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
+    lock = own(folder / f"spool-{number}.lock")
+    if lock is None:
         return None
     return SpoolFile(folder / f"spool-{number}.db", lock, max_bytes=max_bytes, retention=retention)
 

@@ -4,8 +4,8 @@ import sqlite3
 from pathlib import Path
 
 from shared.domain.errors import Misconfigured
+from shared.sqlite_file import connect
 
-PAGE = 4096
 _VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -29,15 +29,9 @@ _ADDED_COLUMNS = {
 def connected(path: Path, *, max_pages: int) -> sqlite3.Connection:
     """A connection to the file, which is made if it is missing.
 
-    Raises `Misconfigured` for a disk without full fsync and for a file of a newer release, else `sqlite3.Error`.
+    Raises `Misconfigured` for a file of a newer release, else `sqlite3.Error`.
     """
-    db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-    db.execute(f"PRAGMA page_size = {PAGE}")
-    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    db.execute("PRAGMA synchronous = FULL")
-    full = db.execute("PRAGMA synchronous").fetchone()[0]
-    if mode != "wal" or full != 2:
-        raise Misconfigured(f"{path}: SQLite gives {mode}/{full}, not WAL with full fsync. Use a local disk.")
+    db = connect(path)
     db.execute("PRAGMA secure_delete = FAST")  # some builds write zeros over all that is deleted: 8 % of the time
     db.execute("PRAGMA journal_size_limit = 67108864")
     db.execute("PRAGMA cache_size = -16384")

@@ -96,11 +96,11 @@ def conditions(label: str, was: Condition | None, now: Condition | None) -> Iter
             else f"{label} always applies now (was: when {whole})"
         )
         return
-    before, after = _leaves(was), _leaves(now)
-    differing = [(b, a) for b, a in zip(before, after, strict=False) if b != a]
-    if _shape(was) == _shape(now) and all((b.field, b.op) == (a.field, a.op) for b, a in differing):
-        yield from (f"{label} now asks that {_leaf(b, a)}" for b, a in differing)
-        return
+    if _shape(was) == _shape(now):
+        differing = [(b, a) for b, a in zip(_leaves(was), _leaves(now), strict=True) if b != a]
+        if all((b.field, b.op) == (a.field, a.op) for b, a in differing):
+            yield from (f"{label} now asks that {_leaf(b, a)}" for b, a in differing)
+            return
     yield f"{label} now applies when {condition_in_words(now)} (was: when {condition_in_words(was)})"
 
 

@@ -3,7 +3,6 @@
 Not for use from several threads at once, except that `read` may run beside anything else.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import msgspec
 
 from shared.domain.errors import Misconfigured
 from shared.ports import Message, Record, Span, TopicPartition
+from shared.sqlite_file import claim, connect, transaction
 
 _SCHEMA = """
 create table if not exists records (
@@ -53,8 +53,6 @@ delete from records where topic = :topic and partition = :partition and offset <
     ) where at_ms < :before_ms
 )
 """
-_WAL, _FULL = "wal", 2
-_BUSY_MS = 5_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
@@ -67,7 +65,7 @@ class Log:
     """
 
     def __init__(self, path: Path, topic_partitions: Iterable[TopicPartition]) -> None:
-        self._lock = _claim(path)
+        self._lock = _claimed(path)
         try:
             self._writer = _connect(path)
             self._reader = _connect(path)
@@ -151,47 +149,27 @@ class Log:
 
     def _insert(self, values: list[object]) -> None:
         size = _ROWS_A_STATEMENT * _COLUMNS
-        self._writer.execute("begin immediate")
-        try:
+        with transaction(self._writer) as sql:
             for start in range(0, len(values), size):
                 chunk = values[start : start + size]
-                self._writer.execute(_INSERT + ", ".join([_ROW] * (len(chunk) // _COLUMNS)), chunk)
-            self._writer.execute("commit")
-        except BaseException:
-            # SQLite may have rolled back already, as it does when the disk is full.
-            with suppress(sqlite3.OperationalError):
-                self._writer.execute("rollback")
-            raise
+                sql.execute(_INSERT + ", ".join([_ROW] * (len(chunk) // _COLUMNS)), chunk)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = full")
-    mode = connection.execute("pragma journal_mode").fetchone()[0]
-    synced = connection.execute("pragma synchronous").fetchone()[0]
-    if (mode, synced) != (_WAL, _FULL):
-        connection.close()
-        raise sqlite3.OperationalError(f"SQLite can't keep it safe here (journal_mode={mode}, synchronous={synced})")
+    connection = connect(path, any_thread=True)
     connection.execute(_SCHEMA)
     return connection
 
 
-def _claim(path: Path) -> int:
-    # A lock of the system's goes with its process, however that ends; a file that says "in use" would stay.
+def _claimed(path: Path) -> int:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = claim(path.with_name(path.name + ".lock"))
     except OSError as error:
         raise Misconfigured(
             f"the data folder {path.parent} can't be used: {error.strerror}. Set BATON_DATA."
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
+    if lock is None:
         raise Misconfigured(
             f"the data folder {path.parent} is in use by another Baton; stop it or set BATON_DATA to another folder"
-        ) from error
+        )
     return lock
