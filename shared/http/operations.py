@@ -34,7 +34,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 def router(readiness: Callable[[], Awaitable[Readiness]]) -> APIRouter:
-    """The routes. `readiness` is asked anew on every call."""
+    """The routes. `readiness` is called for every request."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(ALIVE)

@@ -1,4 +1,4 @@
-"""The pull door: events in order after a cursor, as pages, by long poll, or as server-sent events.
+"""The pull feed: events in order after a cursor, as pages, by long poll, or as server-sent events.
 
 A reader that keeps its cursor misses nothing and needs no endpoint of its own. Items are the very bytes that webhooks
 carry.

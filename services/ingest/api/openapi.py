@@ -22,7 +22,7 @@ _PROBLEMS = {
 
 
 def described() -> Mapping[str, Any]:
-    """OpenAPI 3.1 `paths` and `components.schemas` of the doors that take leads, activities and sources' own
+    """OpenAPI 3.1 `paths` and `components.schemas` of the endpoints that take leads, activities and sources' own
     formats.
     """
     (lead, activity), schemas = msgspec.json.schema_components(

@@ -81,7 +81,7 @@ class Request:
             raise _too_large(max_bytes)
         # As asyncio.timeout, which takes 3.7 us of a request's 45; this takes 1.
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (a door runs in a task)
+        assert task is not None  # noqa: S101 (an endpoint runs in a task)
         deadline = asyncio.get_running_loop().call_later(BODY_S, self._give_up, task)
         try:
             return await self._whole(max_bytes)

@@ -1,4 +1,4 @@
-"""The door for sources: `POST /v1/sources/{source}`, and what a platform's handshake needs.
+"""The endpoint for sources: `POST /v1/sources/{source}`, and what a platform's handshake needs.
 
 Size, authenticity, then durable receipt, then the answer that the sender expects.
 """

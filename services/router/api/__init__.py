@@ -1,1 +1,1 @@
-"""The router's doors: what became of leads (`reading`), why (`proving`), and what people tell it (`ordering`)."""
+"""The routes: leads and reps, the proofs of verdicts, commands, simulations and pilots."""
