@@ -1,4 +1,4 @@
-"""What operators type: `./baton`. Every command says what it did on stdout, what is wrong on stderr, and nothing else.
+"""The command line, `./baton`. Commands print results on stdout and errors on stderr.
 
 Consumes: nothing
 Publishes: nothing

@@ -1,4 +1,4 @@
-"""`python -m services.cli`, which is what `./baton` starts."""
+"""`python -m services.cli`, which `./baton` runs."""
 
 import sys
 

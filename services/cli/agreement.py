@@ -1,4 +1,4 @@
-"""Agreement files as commands take them; what is wrong in one, for people, programs and reviews on GitHub."""
+"""Loads agreement files for the commands, and formats findings for people, programs and GitHub."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from shared.domain.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was found in `file`: why it can't take effect, and what is odd. `title` names a good agreement."""
+    """The errors and warnings found in `file`. `title` names the agreement if there are no errors."""
 
     file: Path
     errors: tuple[Finding, ...]
@@ -25,7 +25,7 @@ class CheckResult:
 
     @property
     def refused(self) -> bool:
-        """Whether it can't take effect."""
+        """Whether the agreement cannot take effect."""
         return bool(self.errors)
 
     def lines(self) -> Iterator[tuple[str, Finding]]:
@@ -35,7 +35,7 @@ class CheckResult:
 
 
 def check_file(file: Path) -> CheckResult:
-    """The verdict on an agreement file. Raises `Misconfigured` when it can't be read."""
+    """Check an agreement file. Raises `Misconfigured` if it cannot be read."""
     try:
         loaded = agreement_file.load(file)
     except AgreementRefused as refused:
@@ -45,18 +45,18 @@ def check_file(file: Path) -> CheckResult:
 
 
 def load_file(file: Path) -> Agreement:
-    """The agreement in a file. Raises `Misconfigured`, in two sentences, when it is refused or can't be read."""
+    """The agreement in a file. Raises `Misconfigured` if it is refused or cannot be read."""
     try:
         return agreement_file.load(file).agreement
     except AgreementRefused as refused:
         many = _counted(len(refused.findings), "error")
         raise Misconfigured(
-            f"{file} is refused, with {many}. Run `baton agreement check {file}` to see each."
+            f"{file} is refused, with {many}. Run `baton agreement check {file}` to list them."
         ) from None
 
 
 def render(verdict: CheckResult, layout: Format) -> str:
-    """The verdict in a format."""
+    """The findings in a format."""
     if layout is Format.JSON:
         return msgspec.json.format(msgspec.json.encode(_document(verdict)), indent=2).decode()
     line = _github if layout is Format.GITHUB else _text
@@ -78,7 +78,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _place(file: Path, finding: Finding) -> str:
-    """The file that a finding is in: the agreement, or a draft next to it."""
+    """The file of a finding: the agreement, or a draft next to it."""
     return finding.file or str(file)
 
 
@@ -108,7 +108,7 @@ def _text(file: Path, severity: str, finding: Finding) -> str:
 
 
 def _github(file: Path, severity: str, finding: Finding) -> str:
-    """A workflow command; what ends a property or a line in it is written as GitHub asks.
+    """A workflow command, escaped as GitHub requires.
 
     https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """

@@ -1,4 +1,4 @@
-"""`./baton agreement explain`: the agreement in plain sentences, as text or as a page to print."""
+"""`./baton agreement explain`: the agreement in plain sentences, as text or as an HTML page."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ thead th { border-top: 0; color: #5c635f; font-weight: 500; font-size: .85rem; }
 
 
 def explained_text(file: Path) -> str:
-    """The agreement in a file for a terminal. Raises `Misconfigured` when it is refused or can't be read."""
+    """The agreement as text. Raises `Misconfigured` if it is refused or cannot be read."""
     agreement = load_file(file)
     return "\n\n".join("\n".join(_lines(section)) for section in explained(agreement))
 
 
 def explained_page(file: Path) -> str:
-    """The same as one HTML page that needs nothing else. Raises `Misconfigured`."""
+    """The agreement as a self-contained HTML page. Raises `Misconfigured`."""
     agreement = load_file(file)
     sections = "\n".join(_section(section) for section in explained(agreement))
     title = _escaped(f"{agreement.name}, version {agreement.version}")
@@ -47,7 +47,7 @@ def _escaped(words: str) -> str:
 
 
 def _signed(agreement: Agreement) -> str:
-    return f'<p class="sub">What marketing and sales have agreed, from {agreement.effective_from.date()} on.</p>'
+    return f'<p class="sub">Agreed between marketing and sales, in effect from {agreement.effective_from.date()}.</p>'
 
 
 def _lines(section: Section) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _lines(section: Section) -> Iterator[str]:
 
 
 def _table_lines(table: Table) -> Iterator[str]:
-    """Columns side by side where they fit, else each row as a list of what it says."""
+    """Columns side by side if they fit, else each row as a list."""
     widths = [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)]
     if sum(widths) + 2 * len(widths) <= WIDTH:
         for row in (table.head, *table.rows):
@@ -75,8 +75,10 @@ def _table_lines(table: Table) -> Iterator[str]:
 
 def _section(section: Section) -> str:
     items = [_escaped(sentence) for sentence in section.sentences]
-    said = "".join(f"<li>{item}</li>" for item in items) if section.ordered else "".join(f"<p>{i}</p>" for i in items)
-    body = f"<ol>{said}</ol>" if section.ordered else said
+    if section.ordered:
+        body = f"<ol>{''.join(f'<li>{item}</li>' for item in items)}</ol>"
+    else:
+        body = "".join(f"<p>{item}</p>" for item in items)
     return f"<section>\n<h2>{_escaped(section.title)}</h2>\n{body}{_table(section.table)}\n</section>"
 
 

@@ -1,6 +1,6 @@
-"""The commands and what they take. What a command needs is imported when it runs, so that help comes at once.
+"""The commands and their options. A command imports what it needs when it runs, so that help is fast.
 
-Exit codes: 0 well, 1 the answer is no (an agreement refused, a check failed), 2 the command could not be carried out.
+Exit codes: 0 success, 1 the answer is no (an agreement is refused, a check failed), 2 the command could not run.
 """
 
 import logging
@@ -28,10 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 agreement = typer.Typer(no_args_is_help=True, help="The agreement between marketing and sales.")
-keys = typer.Typer(no_args_is_help=True, help="Keys for those who post leads and read what became of them.")
-clock = typer.Typer(no_args_is_help=True, help="The clock that facts are dated by.")
-lead = typer.Typer(no_args_is_help=True, help="What became of a lead, and why.")
-topics = typer.Typer(no_args_is_help=True, help="Records that were gone from the log before they were read.")
+keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+clock = typer.Typer(no_args_is_help=True, help="The clock that timestamps facts.")
+lead = typer.Typer(no_args_is_help=True, help="The verdicts on a lead, and why.")
+topics = typer.Typer(no_args_is_help=True, help="Records that disappeared from the log before they were read.")
 app.add_typer(topics, name="topics")
 app.add_typer(agreement, name="agreement")
 app.add_typer(keys, name="keys")
@@ -40,7 +40,7 @@ app.add_typer(clock, name="clock")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Carry out a command line; returns the exit code. Errors are two lines on stderr: what is wrong, what to do."""
+    """Run a command line and return the exit code. Errors are two lines on stderr: the problem, and what to do."""
     try:
         app(args=list(arguments), prog_name="baton")
     except Problem as problem:
@@ -51,13 +51,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("BATON_LOG_LEVEL", "").upper() == "DEBUG":
             raise
-        complain(f"this failed unexpectedly ({type(error).__name__}).", "Set BATON_LOG_LEVEL=DEBUG to see where.")
+        complain(f"unexpected error ({type(error).__name__}).", "Set BATON_LOG_LEVEL=DEBUG to see the traceback.")
         return 2
     return 0
 
 
 def _quiet() -> None:
-    # What the clients of database and Kafka log about an outage is said better by the command itself.
+    # The commands report outages themselves; the log lines of the database and Kafka clients would only repeat it.
     logging.getLogger().addHandler(logging.NullHandler())
 
 
@@ -72,15 +72,15 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def baton(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options before the command."""
+    """Global options."""
 
 
 @app.command()
 def up() -> None:
-    """Start everything in one process, as `make run` does; Ctrl-C drains."""
+    """Start all services in one process, as `make run` does. Ctrl-C drains and stops."""
     from services.embedded.__main__ import run as run_embedded  # noqa: PLC0415
 
     raise typer.Exit(run_embedded())
@@ -88,7 +88,7 @@ def up() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database of BATON_DATABASE_URL to the schema that this Baton needs."""
+    """Migrate the database of BATON_DATABASE_URL to the schema of this version."""
     from services.cli.migrate import bring_up_to_date  # noqa: PLC0415
 
     _quiet()
@@ -96,7 +96,7 @@ def migrate() -> None:
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
     """Check settings, agreement, keys, data folder, database and Kafka; change nothing. Exit code 1 if one fails."""
     from services.cli.doctor import examine, healthy, render  # noqa: PLC0415
 
@@ -109,9 +109,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
 @agreement.command()
 def check(
     file: Annotated[Path, typer.Argument(help="The agreement, as YAML.")],
-    layout: Annotated[Format, typer.Option("--format", help="How findings are shown.")] = Format.TEXT,
+    layout: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TEXT,
 ) -> None:
-    """Say all that is wrong in an agreement file, each with file:line:column. Exit code 1 if it is refused."""
+    """List all errors in an agreement file with file:line:column. Exit code 1 if it is refused."""
     from services.cli.agreement import check_file, render  # noqa: PLC0415
 
     verdict = check_file(file)
@@ -121,25 +121,29 @@ def check(
 
 @agreement.command()
 def fmt(
-    file: Annotated[Path, typer.Argument(help="The agreement, as YAML; it is written in place.")],
-    look: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if the layout differs.")] = False,
+    file: Annotated[Path, typer.Argument(help="The agreement, as YAML; formatted in place.")],
+    look: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if the file is not formatted.")
+    ] = False,
 ) -> None:
-    """Put an agreement file in its one layout. Comments stay, and what it says does not change."""
+    """Format an agreement file. Comments and content do not change."""
     from services.cli.formatting import format_file, needs_formatting  # noqa: PLC0415
 
     if look:
         other = needs_formatting(file)
-        show(f"{file}: {'would be laid out again' if other else 'is in shape'}")
+        show(f"{file}: {'not formatted' if other else 'formatted'}")
         raise typer.Exit(1 if other else 0)
-    show(f"{file}: {'laid out again' if format_file(file) else 'was in shape'}")
+    show(f"{file}: {'reformatted' if format_file(file) else 'already formatted'}")
 
 
 @agreement.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="The agreement, as YAML.")],
-    layout: Annotated[Page, typer.Option("--format", help="For a terminal, or a page to print.")] = Page.TEXT,
+    layout: Annotated[
+        Page, typer.Option("--format", help="Text for a terminal, or an HTML page to print.")
+    ] = Page.TEXT,
 ) -> None:
-    """Say in plain sentences what an agreement file agrees on."""
+    """Explain an agreement file in plain sentences."""
     from services.cli.agreement_text import explained_page, explained_text  # noqa: PLC0415
 
     show(explained_page(file) if layout is Page.HTML else explained_text(file))
@@ -147,11 +151,13 @@ def explain(
 
 @agreement.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="The agreement as it is.")],
-    new: Annotated[Path, typer.Argument(help="The agreement as it would be.")],
-    layout: Annotated[OutputFormat, typer.Option("--format", help="For people or programs.")] = OutputFormat.TEXT,
+    old: Annotated[Path, typer.Argument(help="The current agreement.")],
+    new: Annotated[Path, typer.Argument(help="The proposed agreement.")],
+    layout: Annotated[
+        OutputFormat, typer.Option("--format", help="Text for people, JSON for programs.")
+    ] = OutputFormat.TEXT,
 ) -> None:
-    """Say in words what changes between two agreement files. Exit code 0 if they say the same, 1 if not."""
+    """Describe the changes between two agreement files. Exit code 0 if they mean the same, 1 if not."""
     from services.cli.agreement_diff import changes, render  # noqa: PLC0415
 
     found = changes(old, new)
@@ -164,19 +170,19 @@ def diff(
 def simulate(
     draft: Annotated[
         Path | None,
-        typer.Option("--with", help="The agreement to try, as YAML; left out, the versions that were in force."),
+        typer.Option("--with", help="The agreement to try, as YAML. Default: the versions that were in force."),
     ] = None,
     against: Annotated[
-        int | None, typer.Option(help="Compare with a replay of this kept version instead of what is recorded.")
+        int | None, typer.Option(help="Compare with a replay of this stored version instead of the record.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="A date: from then on it is in force, and leads are compared.")
+        str | None, typer.Option(help="The date from which it is in force and leads are compared.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="A date, the last one that is replayed.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write every lead that differs to this file.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write what is printed to this file, as a page.")] = None,
+    until: Annotated[str | None, typer.Option(help="The last date to replay.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write each lead that differs to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the output to this file, as an HTML page.")] = None,
 ) -> None:
-    """Replay the recorded past under an agreement, and say what would have been different."""
+    """Replay past leads under an agreement, and show what would have been different."""
     from services.cli.simulate import SimulateOptions, simulation_text  # noqa: PLC0415
 
     _quiet()
@@ -188,13 +194,13 @@ def explain_lead(
     lead_id: Annotated[str, typer.Argument(help="The lead's id.")],
     offline: Annotated[
         Path | None,
-        typer.Option(help="Its record in a file, as GET /v1/leads/ID/record gives it; nothing else is asked."),
+        typer.Option(help="A file with its record, from GET /v1/leads/ID/record; nothing else is read."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")
+        str | None, typer.Option(help="The address of Baton. Default: BATON_PUBLIC_URL, or this machine.")
     ] = None,
 ) -> None:
-    """Derive every verdict on a lead again from its record, in words. Exit code 1 if one does not follow."""
+    """Re-derive every verdict on a lead from its record, in words. Exit code 1 if one does not follow."""
     from services.cli.lead import explained, fetched  # noqa: PLC0415
 
     story = explained(lead_id, fetched(os.environ, lead_id, url) if offline is None else offline)
@@ -204,27 +210,27 @@ def explain_lead(
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Option(help="Whose key it is.")],
-    scopes: Annotated[str, typer.Option(help="What it may do, with commas: leads:write,leads:read ...")],
+    name: Annotated[str, typer.Option(help="A name for the key.")],
+    scopes: Annotated[str, typer.Option(help="What it may do, separated by commas: leads:write,leads:read ...")],
     source: Annotated[
         list[str] | None,
-        typer.Option(help="A source it may post leads for; repeat for more. Left out: all without a URL of their own."),
+        typer.Option(help="A source that it may post for; can be repeated. Default: all without a URL of their own."),
     ] = None,
 ) -> None:
-    """Add a key to the file of BATON_KEYS and show its secret, this once."""
+    """Add a key to the file of BATON_KEYS and show its secret once."""
     from services.cli.keys import add_key  # noqa: PLC0415
 
     secret = add_key(os.environ, name, [scope.strip() for scope in scopes.split(",")], source or [])
     show(secret)
-    sys.stderr.write("This is shown only now. Services know it once they are started again.\n")
+    sys.stderr.write("This secret is not shown again. It works after services are restarted.\n")
 
 
-Url = Annotated[str | None, typer.Option(help="Where Baton answers; BATON_PUBLIC_URL or this machine if left out.")]
+Url = Annotated[str | None, typer.Option(help="The address of Baton. Default: BATON_PUBLIC_URL, or this machine.")]
 
 
 @topics.command()
 def missing(url: Url = None) -> None:
-    """Say what is missing in the log, for which service, and since when. Exit code 1 if something is."""
+    """List the records missing from the log, by service, and since when. Exit code 1 if there are any."""
     from services.cli.topics import missing as found  # noqa: PLC0415
 
     lines = found(os.environ, url)
@@ -234,12 +240,10 @@ def missing(url: Url = None) -> None:
 
 @topics.command()
 def resend(
-    since: Annotated[
-        str | None, typer.Option(help="A date or an instant; everything that is retained if left out.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(help="A date or an instant. Default: everything retained.")] = None,
     url: Url = None,
 ) -> None:
-    """Publish again what ingest accepted and what the services decided, as far as they retain it."""
+    """Publish the retained facts of ingest and events of the other services again."""
     from services.cli.topics import sent_again  # noqa: PLC0415
 
     show(sent_again(os.environ, since, url))
@@ -247,7 +251,7 @@ def resend(
 
 @topics.command(name="accept")
 def accept_missing(url: Url = None) -> None:
-    """Let the services go on reading behind what is missing. What was not sent again before stays lost."""
+    """Let the services continue after the gap. Records that were not sent again stay lost."""
     from services.cli.topics import accepted  # noqa: PLC0415
 
     show("\n".join(accepted(os.environ, url)) or "Nothing is missing.")
@@ -258,7 +262,7 @@ def declare_lost(
     instance: Annotated[str, typer.Argument(help="The ingest instance whose disk is gone.")],
     url: Url = None,
 ) -> None:
-    """Wait no longer for facts of an ingest instance whose disk is gone, so that promises are judged without them."""
+    """Stop waiting for the facts of an ingest instance whose disk is gone."""
     from services.cli.instances import declare_lost  # noqa: PLC0415
 
     show(declare_lost(os.environ, instance, url))
@@ -267,10 +271,10 @@ def declare_lost(
 @clock.command()
 def accept(
     url: Annotated[
-        str | None, typer.Option(help="Where that ingest answers; BATON_PUBLIC_URL or this machine if left out.")
+        str | None, typer.Option(help="The address of that ingest. Default: BATON_PUBLIC_URL, or this machine.")
     ] = None,
 ) -> None:
-    """Say that the clock of an ingest machine is right now, though it was stepped: activities are accepted again."""
+    """Confirm that an ingest machine's clock is right after a step, so that it accepts activities again."""
     from services.cli.instances import accepted_clock  # noqa: PLC0415
 
     show(accepted_clock(os.environ, url))

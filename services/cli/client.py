@@ -1,4 +1,4 @@
-"""Asking the running Baton as its administrator."""
+"""Requests to the running Baton as its administrator."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,10 @@ _ANSWERS_WITHIN_S = 30
 def send(
     environ: Mapping[str, str], method: str, path: str, url: str | None = None, body: object = None
 ) -> httpx.Response:
-    """What the running Baton answers to `body` (as JSON, if there is one); `url` is where it is, else BATON_PUBLIC_URL
-    or this machine.
+    """Send `body` as JSON and return the response. The default for `url` is BATON_PUBLIC_URL, or this machine.
 
-    Raises `Misconfigured` without the administrator's key, `Unavailable` when nothing answers, `Refused` with the
-    reason when it won't.
+    Raises `Misconfigured` without the administrator's key, `Unavailable` if nothing answers, and `Refused` with the
+    reason for any status other than 200.
     """
     settings = read(Settings, environ)
     if settings.admin_key is None:
@@ -28,7 +27,7 @@ def send(
         answer = httpx.request(method, f"{base}{path}", headers=headers, json=body, timeout=_ANSWERS_WITHIN_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(
-            f"Baton does not answer at {base} ({type(error).__name__}). Start it, or give --url."
+            f"Baton does not answer at {base} ({type(error).__name__}). Start it, or set --url."
         ) from error
     if answer.status_code != httpx.codes.OK:
         raise Refused(_reason(answer))
@@ -39,4 +38,4 @@ def _reason(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"It answered {answer.status_code}. Check --url."
+        return f"Baton responded with {answer.status_code}. Check --url."

@@ -1,6 +1,4 @@
-"""`./baton doctor`: looks at everything that a start needs and changes none of it. Tells neither secrets nor contact
-data.
-"""
+"""`./baton doctor`: checks everything that Baton needs to start. It changes nothing and shows no secrets."""
 
 import asyncio
 import importlib.util
@@ -29,7 +27,7 @@ _LITTLE_SPACE = 1024**3
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """What one check found, and what to do about it."""
+    """The result of one check, and what to do about it."""
 
     check: str
     state: State
@@ -38,19 +36,19 @@ class Diagnosis(msgspec.Struct, frozen=True):
 
 
 class FailingPart(msgspec.Struct, frozen=True):
-    """A part of the production layout that keeps ending."""
+    """A process of the production layout that keeps exiting."""
 
     since: str
     reason: str
 
 
 def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
-    """All checks, in the order in which to mend what they found."""
+    """All checks, in the order in which to fix their findings."""
     try:
         settings = read(Settings, environ)
         _refuse_wrong_settings(environ)
     except Problem as wrong:
-        return [Diagnosis("settings", "fail", wrong.detail, "Correct it, then run the doctor again for the rest.")]
+        return [Diagnosis("settings", "fail", wrong.detail, "Correct it, then run the doctor again.")]
     return [
         Diagnosis("settings", "ok", f"{sum(name.startswith('BATON_') for name in environ)} set"),
         _keys(settings),
@@ -67,7 +65,7 @@ def healthy(findings: Sequence[Diagnosis]) -> bool:
 
 
 def render(findings: Sequence[Diagnosis], *, as_json: bool) -> str:
-    """For people, or as a JSON document `{"ok", "checks"}`."""
+    """The findings as text, or as a JSON document `{"ok", "checks"}`."""
     if as_json:
         return msgspec.json.format(
             msgspec.json.encode({"ok": healthy(findings), "checks": findings}), indent=2
@@ -77,7 +75,7 @@ def render(findings: Sequence[Diagnosis], *, as_json: bool) -> str:
 
 
 def settings_models() -> list[type[SettingsModel]]:
-    """Every group of settings that a service reads; the one for all of them first."""
+    """Every settings model; the common one first."""
     for service in SERVICES:
         if importlib.util.find_spec(f"services.{service}.settings") is not None:
             importlib.import_module(f"services.{service}.settings")
@@ -94,27 +92,29 @@ def _keys(settings: Settings) -> Diagnosis:
     try:
         Keys.load(settings)
     except Problem as wrong:
-        return Diagnosis("keys", "fail", wrong.detail, "Make it with './baton keys create'.")
+        return Diagnosis("keys", "fail", wrong.detail, "Create keys with './baton keys create'.")
     admin = settings.admin_key.get_secret_value() if settings.admin_key else ""
     if not admin and settings.keys is None:
-        return Diagnosis("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` makes one up by itself.")
+        return Diagnosis("keys", "warn", "there are none", "Set BATON_ADMIN_KEY; `make run` generates one.")
     if admin and (weakness := weakness_of(admin)) is not None:
-        return Diagnosis("keys", "fail", f"BATON_ADMIN_KEY {weakness}", "Set it to 'openssl rand -hex 32', say.")
-    return Diagnosis("keys", "ok", "they read")
+        return Diagnosis(
+            "keys", "fail", f"BATON_ADMIN_KEY {weakness}", "Generate one, for example with 'openssl rand -hex 32'."
+        )
+    return Diagnosis("keys", "ok", "valid")
 
 
 def _agreement(file: Path) -> Diagnosis:
     try:
         loaded = agreement_file.load(file)
     except AgreementRefused as refused:
-        found = f"{file} is refused: {len(refused.findings)} to put right, the first at {refused.findings[0]}"
+        found = f"{file} is refused, with {len(refused.findings)} errors; the first: {refused.findings[0]}"
         return Diagnosis("agreement", "fail", found, f"Run './baton agreement check {file}'.")
     except Problem as wrong:
         return Diagnosis("agreement", "fail", wrong.detail, "Set BATON_AGREEMENT to the agreement's file.")
     title = f"{loaded.agreement.name} version {loaded.agreement.version}"
     if loaded.warnings:
         fix = f"Run './baton agreement check {file}'."
-        return Diagnosis("agreement", "warn", f"{title}, with {len(loaded.warnings)} oddities", fix)
+        return Diagnosis("agreement", "warn", f"{title}, with {len(loaded.warnings)} warnings", fix)
     return Diagnosis("agreement", "ok", title)
 
 
@@ -123,23 +123,25 @@ def _data_folder(folder: Path) -> Diagnosis:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        return Diagnosis("data folder", "fail", f"{folder} can't be written", "Set BATON_DATA to a folder of yours.")
+        return Diagnosis(
+            "data folder", "fail", f"{folder} can't be written", "Set BATON_DATA to a folder that you own."
+        )
     free = shutil.disk_usage(there).free
     if free < _LITTLE_SPACE:
         detail = f"{folder} has {free // 1024**2} MiB left on its disk"
-        return Diagnosis("data folder", "warn", detail, "Make room: a service that can't write takes no leads.")
+        return Diagnosis("data folder", "warn", detail, "Free some space: a service that can't write accepts no leads.")
     return Diagnosis("data folder", "ok", f"{folder} can be written, {free // 1024**3} GiB left")
 
 
 def _parts(folder: Path) -> list[Diagnosis]:
-    """Which parts of a `make production` that uses this folder keep failing; nothing where none runs."""
+    """The processes that keep exiting, of a `make production` that uses this folder."""
     try:
         failing = msgspec.json.decode((folder / "parts.json").read_bytes(), type=dict[str, FailingPart])
     except FileNotFoundError:
         return []
     except (OSError, msgspec.MsgspecError) as wrong:
         return [Diagnosis("parts", "warn", f"{folder / 'parts.json'} can't be read ({wrong})")]
-    fix = "Put right what its log names; it is started again by itself."
+    fix = "Fix what its log names; it is restarted automatically."
     return [Diagnosis("parts", "fail", f"{part.reason} (since {part.since})", fix) for part in failing.values()]
 
 
@@ -153,7 +155,7 @@ async def _found(check: str, look: Callable[[Settings], Awaitable[Diagnosis]], s
             return await look(settings)
     except Problem as wrong:
         return Diagnosis(check, "fail", wrong.detail)
-    except Exception as error:  # a doctor tells of any illness
+    except Exception as error:  # report any failure
         name = "BATON_DATABASE_URL" if check == "database" else "BATON_KAFKA"
         return Diagnosis(check, "fail", f"it does not answer ({type(error).__name__})", f"Start it, or correct {name}.")
 
@@ -161,7 +163,9 @@ async def _found(check: str, look: Callable[[Settings], Awaitable[Diagnosis]], s
 async def _database(settings: Settings) -> Diagnosis:
     file = settings.data.absolute() / "baton.db"
     if settings.database_url is None and not file.exists():
-        return Diagnosis("database", "ok", f"SQLite in {settings.data}, for `make run`; made and migrated at start")
+        return Diagnosis(
+            "database", "ok", f"SQLite in {settings.data}, for `make run`; created and migrated at startup"
+        )
     url = settings.database_url.get_secret_value() if settings.database_url else f"sqlite+aiosqlite:///{file}"
     database = Database(url, SystemClock(), pool_size=1)
     try:
@@ -170,7 +174,7 @@ async def _database(settings: Settings) -> Diagnosis:
             await schema.require_current(database)
         except Unavailable:
             if settings.database_url is None:
-                return Diagnosis("database", "ok", f"SQLite in {settings.data}; migrated at the next start")
+                return Diagnosis("database", "ok", f"SQLite in {settings.data}; migrated at the next startup")
             raise
         async with database.read() as tx:
             missing = await gaps.open_gaps(tx)
@@ -181,7 +185,7 @@ async def _database(settings: Settings) -> Diagnosis:
         found = "; ".join(f"{gap.service}: {gap}" for gap in missing)
         fix = "Run './baton topics resend', then './baton topics accept'."
         return Diagnosis("database", "fail", f"records are missing since {since:%Y-%m-%dT%H:%M:%SZ}: {found}", fix)
-    return Diagnosis("database", "ok", f"it answers and has schema {schema.head()}")
+    return Diagnosis("database", "ok", f"answers, with schema {schema.head()}")
 
 
 async def _kafka(settings: Settings) -> Diagnosis:
@@ -191,9 +195,9 @@ async def _kafka(settings: Settings) -> Diagnosis:
 
     missing = await missing_topics(Access.of(settings), read_topics())
     if missing:
-        detail = f"it answers and has no topics {', '.join(missing)} yet"
-        return Diagnosis("kafka", "warn", detail, "The first service that starts makes them.")
-    return Diagnosis("kafka", "ok", "it answers and has the topics")
+        detail = f"answers, but these topics do not exist yet: {', '.join(missing)}"
+        return Diagnosis("kafka", "warn", detail, "The first service that starts creates them.")
+    return Diagnosis("kafka", "ok", "answers, and all topics exist")
 
 
 def _lines(finding: Diagnosis, width: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`./baton agreement fmt`: an agreement file in its one layout, written only when that changes it."""
+"""`./baton agreement fmt`: formats an agreement file. Writes only if something changes."""
 
 import tempfile
 from pathlib import Path
@@ -8,15 +8,15 @@ from shared.domain.errors import Misconfigured
 
 
 def needs_formatting(file: Path) -> bool:
-    """Whether the layout of a file is another one. Raises `Misconfigured` when it can't be read, or is no YAML."""
+    """Whether formatting would change the file. Raises `Misconfigured` if it cannot be read or is not YAML."""
     text = _text(file)
     return formatted(text) != text
 
 
 def format_file(file: Path) -> bool:
-    """Lay the file out again; returns whether that changed it. It is replaced in one step, so never seen half written.
+    """Format the file and return whether it changed. It is replaced atomically.
 
-    Raises `Misconfigured` when it can't be read or written, or is no YAML.
+    Raises `Misconfigured` if it cannot be read or written, or is not YAML.
     """
     text = _text(file)
     after = formatted(text)

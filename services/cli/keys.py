@@ -1,4 +1,4 @@
-"""`./baton keys create`: adds to the keys file, which holds digests only and is never seen half written."""
+"""`./baton keys create`: adds to the keys file, which contains digests only and is replaced atomically."""
 
 import fcntl
 import os
@@ -16,27 +16,29 @@ from shared.settings import Settings, read
 
 
 def add_key(environ: Mapping[str, str], name: str, scopes: Sequence[str], sources: Sequence[str] = ()) -> str:
-    """Make a key for `name` in the file of `BATON_KEYS`; its secret, which is nowhere else.
+    """Create a key for `name` in the file of `BATON_KEYS` and return its secret, which is not stored.
 
-    Raises `Misconfigured` without a file that can be read and written, `Refused` for a name that is taken or a scope
-    that is not known.
+    Raises `Misconfigured` if the file cannot be read and written, and `Refused` for a name that is taken or an
+    unknown scope.
     """
     file = read(Settings, environ).keys
     if file is None:
-        raise Misconfigured("BATON_KEYS is not set. Set it to the file that holds the keys, such as data/keys.json.")
+        raise Misconfigured("BATON_KEYS is not set. Set it to a file for the keys, such as data/keys.json.")
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
-        raise Refused(f"There is no scope {unknown[0]!r}. Use some of: {', '.join(SCOPES)}.")
+        raise Refused(f"Unknown scope {unknown[0]!r}. Use one or more of: {', '.join(SCOPES)}.")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(file.parent):
             entries = _entries(file)
             if any(entry["name"] == name for entry in entries):
-                raise Refused(f"There is a key {name!r} already. Choose another name, or remove that one from {file}.")
+                raise Refused(
+                    f"A key named {name!r} already exists. Choose another name, or remove that key from {file}."
+                )
             secret, entry = make_key(name, scopes, sources)
             _replace(file, msgspec.json.format(msgspec.json.encode([*entries, dict(entry)]), indent=2) + b"\n")
     except OSError as wrong:
         raise Misconfigured(
-            f"{file} can't be written ({wrong.strerror}). Set BATON_KEYS to a file of yours."
+            f"{file} can't be written ({wrong.strerror}). Set BATON_KEYS to a file that you own."
         ) from wrong
     return secret
 
@@ -47,11 +49,13 @@ def _entries(file: Path) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=list[dict[str, Any]])
     except msgspec.DecodeError as wrong:
-        raise Misconfigured(f"BATON_KEYS names {file}, which is no keys file: {wrong}. Nothing was changed.") from wrong
+        raise Misconfigured(
+            f"BATON_KEYS names {file}, which is not a keys file: {wrong}. Nothing was changed."
+        ) from wrong
 
 
 def _replace(file: Path, content: bytes) -> None:
-    # A temporary file is 0600 from its first moment.
+    # mkstemp creates the file with mode 0600.
     descriptor, new = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as writing:
@@ -66,7 +70,7 @@ def _replace(file: Path, content: bytes) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    # Two operators at once must both find their key in the file.
+    # Two operators at the same time must not overwrite each other's key.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""`./baton lead explain`: every verdict on a lead, derived again from its record alone, in words."""
+"""`./baton lead explain`: re-derives every verdict on a lead from its record, in words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.domain.errors import Misconfigured, Refused
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What there is to say about a lead, and whether all of it follows from the record."""
+    """The verdicts on a lead as text, and whether all of them follow from the record."""
 
     lines: tuple[str, ...]
     follows: bool
@@ -27,21 +27,21 @@ def fetched(environ: Mapping[str, str], lead_id: str, url: str | None = None) ->
 
 
 def explained(lead_id: str, source: bytes | Path) -> Story:
-    """The story that a record (or the file with it) tells.
+    """The verdicts in a record, given as bytes or as a file.
 
-    Raises `Misconfigured` when the file can't be read, `Refused` when a byte of it was changed, when it is about
-    another lead, or when an agreement in it is not the one that its hash names.
+    Raises `Misconfigured` if the file cannot be read, and `Refused` if a byte was changed, if it is about another
+    lead, or if an agreement in it does not match its hash.
     """
     record = decode(_bytes_of(source) if isinstance(source, Path) else source)
     if record.lead_id != lead_id:
-        raise Refused(f"The record is about {record.lead_id}, not about {lead_id}. Give the record of this lead.")
+        raise Refused(f"The record is about {record.lead_id}, not {lead_id}. Use the record of this lead.")
     agreements = {digest: _agreement(digest, text) for digest, text in record.agreements.items()}
     lines: list[str] = []
     doubts = 0
     for number, proof in enumerate(record.proofs, 1):
         differing = differences(proof, agreements[proof.agreement.hash])
         doubts += bool(differing)
-        lines += [*_told(number, proof), *(f"   DOES NOT FOLLOW  {each}" for each in differing)]
+        lines += [*_verdict(number, proof), *(f"   DOES NOT FOLLOW  {each}" for each in differing)]
     lines.append(_end(record, doubts))
     return Story(tuple(lines), not doubts)
 
@@ -50,17 +50,17 @@ def _bytes_of(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Misconfigured(f"{file}: the record can't be read: {error.strerror}. Check the path.") from error
+        raise Misconfigured(f"{file} can't be read ({error.strerror}). Check the path.") from error
 
 
 def _agreement(digest: str, text: AgreementText) -> Agreement:
     found = agreement_file.parse(text.text, digest, drafts=text.drafts).agreement
     if found.hash != digest:
-        raise Refused(f"The agreement in the record is not the one with the hash {digest}. Fetch the record again.")
+        raise Refused(f"The agreement in the record does not have the hash {digest}. Download the record again.")
     return found
 
 
-def _told(number: int, proof: Proof) -> Iterator[str]:
+def _verdict(number: int, proof: Proof) -> Iterator[str]:
     ref = proof.agreement
     yield f"{number}. {proof.decided_at:%Y-%m-%d %H:%M:%S} UTC  {proof.verdict}: {proof.reason}"
     yield f"   under {ref.name} version {ref.version} ({ref.hash})"
@@ -77,4 +77,4 @@ def _end(record: ProofRecord, doubts: int) -> str:
     count = len(record.proofs)
     if doubts:
         return f"{doubts} of {count} verdicts do not follow from the record."
-    return f"Each of {count} verdicts follows from the record." if count > 1 else "The verdict follows from the record."
+    return f"All {count} verdicts follow from the record." if count > 1 else "The verdict follows from the record."

@@ -1,4 +1,4 @@
-"""`./baton migrate`: the one way in which a shared database gets its schema."""
+"""`./baton migrate`: migrates the shared database."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from shared.settings import Settings, read
 
 
 def bring_up_to_date(environ: Mapping[str, str]) -> str:
-    """Migrate the database of `BATON_DATABASE_URL`; what was done, in a sentence.
+    """Migrate the database of `BATON_DATABASE_URL` and return a sentence about the result.
 
-    Raises `Misconfigured` when it is not set or the database does not answer.
+    Raises `Misconfigured` if it is not set or the database does not answer.
     """
     url = read(Settings, environ).database_url
     if url is None:
         raise Misconfigured(
-            "BATON_DATABASE_URL is not set. Set it to the database to migrate; without one, Baton keeps its own in the "
-            "data folder and migrates that itself when it starts."
+            "BATON_DATABASE_URL is not set. Set it to the database to migrate. Without it, Baton uses SQLite in the "
+            "data folder and migrates that at startup."
         )
     return asyncio.run(_migrate(url.get_secret_value()))
 
@@ -33,7 +33,7 @@ async def _migrate(url: str) -> str:
         if not is_outage(error):
             raise
         raise Misconfigured(
-            f"the database does not answer ({type(error).__name__}). Check BATON_DATABASE_URL, and that it runs."
+            f"the database does not answer ({type(error).__name__}). Is it running, and is BATON_DATABASE_URL right?"
         ) from error
     finally:
         await database.close()

@@ -1,4 +1,4 @@
-"""How a command can say what it found, and the one way to a terminal: nothing from outside reaches it raw."""
+"""Output formats, and safe output to a terminal: control characters from outside are written out."""
 
 import sys
 from enum import StrEnum
@@ -7,19 +7,19 @@ from shared.domain.printable import printable, printable_json
 
 
 def show(text: str, *, as_json: bool = False) -> None:
-    """Write the answer of a command to stdout, with a line's end. JSON keeps its values."""
+    """Write a result to stdout, with a newline. JSON values stay unchanged."""
     safe = printable_json(text) if as_json else printable(text, lines=True)
     sys.stdout.write(f"{safe}\n")
 
 
 def complain(*lines: str) -> None:
-    """Write what is wrong, and what to do, to stderr."""
+    """Write a problem and what to do about it to stderr."""
     text = "\n  ".join(lines)
     sys.stderr.write(printable(f"baton: {text}\n", lines=True))
 
 
 class Page(StrEnum):
-    """`text` for a terminal, `html` for a page to read and print."""
+    """`text` for a terminal, `html` for a page to print."""
 
     TEXT = "text"
     HTML = "html"
@@ -33,7 +33,7 @@ class OutputFormat(StrEnum):
 
 
 class Format(StrEnum):
-    """`text` for people and editors, `json` for programs, `github` for annotations of a change on GitHub."""
+    """`text` for people and editors, `json` for programs, `github` for annotations on GitHub."""
 
     TEXT = "text"
     JSON = "json"

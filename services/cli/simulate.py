@@ -1,4 +1,4 @@
-"""`./baton agreement simulate`: the recorded past under another agreement, lead by lead."""
+"""`./baton agreement simulate`: past leads under another agreement."""
 
 import asyncio
 import sys
@@ -29,9 +29,7 @@ from shared.settings import Settings, read
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
-    """What was asked for: a draft's file (none: the versions that were in force), the version to compare it with (none:
-    what is recorded), dates, and files to write.
-    """
+    """`draft` None replays the versions that were in force; `against` None compares with the record."""
 
     draft: Path | None
     against: int | None = None
@@ -42,8 +40,8 @@ class SimulateOptions:
 
 
 def simulation_text(environ: Mapping[str, str], options: SimulateOptions) -> str:
-    """What came of it, in words; the files are written. Raises `Misconfigured` when the draft is refused, a date or
-    a version is unknown, or the database does not answer.
+    """Simulate, write the files, and return the result in words. Raises `Misconfigured` if the draft is refused, a date
+    or a version is invalid, or the database does not answer.
     """
     draft = load_file(options.draft) if options.draft is not None else None
     return text(asyncio.run(_simulated(environ, options, draft)))
@@ -55,7 +53,7 @@ async def _simulated(environ: Mapping[str, str], options: SimulateOptions, draft
     file = settings.data.absolute() / "baton.db"
     if given is None and not file.exists():
         raise Misconfigured(
-            f"there is no record in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the folder of 'make run'."
+            f"there is no database in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the data folder."
         )
     database = Database(given or f"sqlite+aiosqlite:///{file}", SystemClock(), pool_size=2)
     try:
@@ -69,7 +67,7 @@ async def _simulated(environ: Mapping[str, str], options: SimulateOptions, draft
         if not is_outage(error):
             raise
         raise Misconfigured(
-            f"the database does not answer ({type(error).__name__}). Check BATON_DATABASE_URL, and that it runs."
+            f"the database does not answer ({type(error).__name__}). Is it running, and is BATON_DATABASE_URL right?"
         ) from error
     finally:
         await database.close()
@@ -83,16 +81,16 @@ async def _plan(
 ) -> Plan:
     async with database.read() as tx:
         now = await database.now(tx)
-        kept = await agreements.versions(tx)
-        in_force = next((v for v in reversed(kept) if v.effective_from <= now), None)
+        stored = await agreements.versions(tx)
+        in_force = next((v for v in reversed(stored) if v.effective_from <= now), None)
         against = None
         if options.against is not None:
             name = draft.name if draft is not None else in_force.name if in_force is not None else ""
             try:
                 against = await agreements.by_version(tx, name, options.against)
             except NotFound as missing:
-                numbers = ", ".join(str(v.version) for v in kept if v.name == name) or "none"
-                raise Misconfigured(f"{missing.detail}. Kept are: {numbers}.") from missing
+                numbers = ", ".join(str(v.version) for v in stored if v.name == name) or "none"
+                raise Misconfigured(f"{missing.detail}. Stored versions: {numbers}.") from missing
         zone = draft.timezone if draft is not None else "UTC"
     return Plan(
         draft=draft,
@@ -103,20 +101,20 @@ async def _plan(
     )
 
 
-def _instant(option: str, said: str | None, zone: str, *, days: int = 0) -> datetime | None:
+def _instant(option: str, text: str | None, zone: str, *, days: int = 0) -> datetime | None:
     """An instant, or the beginning of a date in the agreement's zone, `days` later."""
-    if said is None:
+    if text is None:
         return None
     try:
-        if len(said) == len("2026-11-23"):
-            day = date.fromisoformat(said) + timedelta(days=days)
+        if len(text) == len("2026-11-23"):
+            day = date.fromisoformat(text) + timedelta(days=days)
             return bounded(datetime.combine(day, time(0), ZoneInfo(zone)))
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(text)
         return bounded(at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone)))
     except (ValueError, OverflowError) as wrong:
-        raise Misconfigured(f"{option} {said!r} is no date. Write it like 2026-11-23.") from wrong
+        raise Misconfigured(f"{option} {text!r} is not a date. Use the form 2026-11-23.") from wrong
     except Refused as wrong:
-        raise Misconfigured(f"{option} {said!r}: {wrong.detail}") from wrong
+        raise Misconfigured(f"{option} {text!r}: {wrong.detail}") from wrong
 
 
 @contextmanager
@@ -128,12 +126,12 @@ def _each(file: Path | None) -> Iterator[Each]:
         with file.open("w", newline="", encoding="utf-8") as writing:
             yield DifferenceFile(writing).add
     except OSError as wrong:
-        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Give another file.") from wrong
+        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Choose another file.") from wrong
 
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on a terminal; nothing elsewhere."""
+    """A progress bar on a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
@@ -150,4 +148,4 @@ def _write(file: Path, content: str) -> None:
     try:
         file.write_text(content, encoding="utf-8")
     except OSError as wrong:
-        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Give another file.") from wrong
+        raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Choose another file.") from wrong

@@ -101,8 +101,8 @@ def test_the_doctor_finds_a_running_layout_well(layout: Layout) -> None:
         [ROOT / "baton", "doctor"], cwd=ROOT, env=environment(**settings), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert "it answers and has the topics" in done.stdout
-    assert "it answers and has schema" in done.stdout
+    assert "answers, and all topics exist" in done.stdout
+    assert "answers, with schema" in done.stdout
     assert done.stderr == ""
 
 

@@ -88,7 +88,7 @@ async def test_any_two_versions_are_compared_in_words(board: Board, database: Da
     assert "From version 1 to version 2" in page
     assert "pool “benelux”: ann&#39;s weight goes from 2 to 1, the share from 67 % to 50 %" in page
     assert "the share from 50 % to 67 %" in words(await board.page("/agreement/diff?from=2&to=1"))
-    assert "Both versions say the same." in words(await board.page("/agreement/diff?from=1&to=1"))
+    assert "Both versions mean the same." in words(await board.page("/agreement/diff?from=1&to=1"))
 
 
 async def test_what_an_agreement_says_is_never_markup(board: Board, database: Database) -> None:

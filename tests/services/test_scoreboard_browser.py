@@ -64,7 +64,7 @@ async def test_a_lead_shows_within_two_seconds_without_a_reload(board: Board, br
     page = watched.page
     await page.goto(str(board.client.base_url))
     await expect(page.locator("#live-word")).to_have_text("Live")
-    await expect(page.get_by_text("No lead has come in yet")).to_be_visible()
+    await expect(page.get_by_text("No leads yet")).to_be_visible()
     await page.evaluate("window.untouched = true")
     await hand_off(board, now)
     await expect(page.get_by_role("link", name="Jo Peeters").first).to_be_visible(timeout=2000)

@@ -115,18 +115,18 @@ async def test_the_page_says_in_words_what_was_checked_scored_and_decided(board:
     page = watched.page
     verdict = page.get_by_role("region", name="Assigned to ann")
     await expect(verdict).to_contain_text("Rule 'everyone else' sends it to field; ann is")
-    await expect(verdict).to_contain_text("derived again from the record: same result")
+    await expect(verdict).to_contain_text("re-derived from the record: same result")
     await expect(verdict.get_by_role("link", name="team, version 4")).to_have_attribute("href", "/agreement?version=4")
     checks = page.get_by_role("region", name="Is it a lead?")
     for said in (
-        "The person’s e-mail address is given",
+        "The person's e-mail address is given",
         "Not excluded as student",
-        "The person’s seniority is “student”: it is not known.",
-        "Score: 50 points, at least 20 wanted",
+        "The person's seniority is “student”: it is not known.",
+        "Score: 50 points, at least 20 required",
     ):
         await expect(checks).to_contain_text(said)
     score = page.get_by_role("region", name="Score: 50 points")
-    await expect(score.get_by_role("row", name="looked at prices")).to_contain_text("+10+20faded since")
+    await expect(score.get_by_role("row", name="looked at prices")).to_contain_text("+10+20decaying since")
     rules = page.get_by_role("region", name="Rules, in order")
     await expect(rules.get_by_role("listitem").nth(0)).to_contain_text("known accountdid not match")
     await expect(rules.get_by_role("listitem").nth(2)).to_contain_text("everyone elsedecided")
@@ -151,12 +151,12 @@ async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_someo
         await wrote(board, person)
     watched = await proof(board, browser, "ld_5")
     page = watched.page
-    over = page.get_by_role("region", name="Nobody could take it")
+    over = page.get_by_role("region", name="No rep could take it")
     await expect(over.get_by_role("row", name="ann")).to_contain_text("At capacity: holds 2 of at most 2 leads")
     await page.goto(f"{board.client.base_url}/parked")
     await expect(page.get_by_role("region", name="triage")).to_contain_text("pool field")
     await board.hear(activity(0, "lost", lead_id="ld_1"))
-    await expect(page.get_by_text("Every good lead has someone")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_text("Every qualified lead has a rep")).to_be_visible(timeout=10_000)
     await page.goto(f"{board.client.base_url}/leads/ld_5/why")
     await expect(page.locator(".proof")).to_have_count(2)
     await expect(page.locator(".proof").first).to_contain_text("It waited for field; ann is the only one available.")
@@ -168,7 +168,7 @@ async def test_an_owner_found_by_a_similar_name_is_flagged(board: Board, browser
     first = await wrote(board, 1, company=Company(name="Northwind Logistics"))
     lead = await wrote(board, 2, company=Company(name="Northwind Logistic"))
     watched = await proof(board, browser, lead)
-    owner = watched.page.get_by_role("region", name="Who has the company already")
+    owner = watched.page.get_by_role("region", name="Who already owns the company")
     await expect(owner).to_contain_text("by a similar name")
     await expect(owner.get_by_role("link", name=first)).to_have_attribute("href", f"/leads/{first}")
     rules = watched.page.get_by_role("region", name="Rules, in order")
@@ -244,7 +244,7 @@ async def test_the_lead_page_shows_the_gist_and_keeps_it_while_it_lives(board: B
     assert (await board.client.post(f"/v1/leads/{lead}/move", json=move, headers=ADMIN)).status_code == 200
     await expect(why).to_contain_text("Moved by mia: knows them; mia gave it to cleo.", timeout=5000)
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("Moved by mia from ann to cleo")
-    await why.get_by_role("link", name="The whole proof").click()
+    await why.get_by_role("link", name="The complete proof").click()
     await expect(page.get_by_role("region", name="Moved to cleo")).to_be_visible()
     assert watched.wrong == []
 

@@ -142,7 +142,7 @@ async def test_rejected_leads_are_read_in_pages_too(board: Board) -> None:
 
 
 async def test_the_lists_say_when_they_are_empty_and_refuse_pages_that_are_none(board: Board) -> None:
-    assert "Every good lead has someone." in await words(board, "/parked")
+    assert "Every qualified lead has a rep." in await words(board, "/parked")
     assert "Nobody waits here any more." in await words(board, "/parked?queue=gone")
     assert "The agreement has turned nothing down." in await words(board, "/rejected")
     for path in ("/parked?queue=triage&after=nonsense", "/rejected?clause=student&after=1"):

@@ -235,11 +235,11 @@ async def test_the_command_writes_what_differs_without_a_buyers_name(
     assert page.read_text().startswith("<!doctype html>")
     again = await asyncio.to_thread(commanded, environ, SimulateOptions(draft, against=1))
     assert "test version 1 -> test version 2" in again
-    with pytest.raises(Misconfigured, match=r"no version 9 .* Kept are: 1"):
+    with pytest.raises(Misconfigured, match=r"no version 9 .* Stored versions: 1"):
         await asyncio.to_thread(commanded, environ, SimulateOptions(draft, against=9))
-    with pytest.raises(Misconfigured, match="'yesterday' is no date"):
+    with pytest.raises(Misconfigured, match="'yesterday' is not a date"):
         await asyncio.to_thread(commanded, environ, SimulateOptions(draft, since="yesterday"))
-    with pytest.raises(Misconfigured, match="there is no record in"):
+    with pytest.raises(Misconfigured, match="there is no database in"):
         await asyncio.to_thread(commanded, {"BATON_DATA": str(tmp_path / "none")}, SimulateOptions(draft))
 
 

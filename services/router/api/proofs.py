@@ -1,6 +1,6 @@
-"""Why it is so: the proof of each verdict, the record that proves it elsewhere, and the agreement in force.
+"""The proof of each verdict, the record for checking it offline, and the agreement in force.
 
-Pages show these too, so whoever may look at pages may read them; others need a key with the scope `leads:read`.
+Pages show these too, so everyone who may view pages may read them; others need a key with the scope `leads:read`.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from services.router.domain.proof import Proof, explained
+from services.router.domain.proof_text import proof_text
 from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
 from services.router.store import record
 from shared.agreements import store as agreements
@@ -22,23 +23,23 @@ from shared.runtime.service import Platform
 
 
 def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRouter:
-    """The routes. `state` tells of the agreement in force."""
+    """The routes. `state` describes the agreement in force."""
     database = platform.db
     routes = APIRouter(dependencies=[require_viewer(platform.settings, platform.keys)])
 
     @routes.get("/v1/leads/{lead_id}/proof")
     async def proof(lead_id: Text) -> Response:
-        """Every verdict on this lead with all that it rests on, oldest first; each is derived again while it is read,
-        and `follows` says whether it came out the same.
+        """Every verdict on this lead with its inputs, oldest first. Each is re-derived for this response; `follows`
+        tells whether the result was the same, and `text` explains the verdict in words.
         """
         async with database.read() as tx:
             proofs = await _proofs(tx, lead_id)
-            verdicts = [_explained(each, await agreements.by_hash(tx, each.agreement.hash)) for each in proofs]
+            verdicts = [_explained(each, await agreements.by_hash(tx, each.agreement.hash), lead_id) for each in proofs]
         return json_response({"lead_id": lead_id, "verdicts": verdicts})
 
     @routes.get("/v1/leads/{lead_id}/record")
     async def whole(lead_id: Text) -> Response:
-        """The record from which `./baton lead explain --offline` derives every verdict again."""
+        """The record from which `./baton lead explain --offline` re-derives every verdict."""
         async with database.read() as tx:
             proofs = await _proofs(tx, lead_id)
             texts = {}
@@ -51,7 +52,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
 
     @routes.get("/v1/agreement")
     async def agreement() -> Response:
-        """The agreement in force, its versions, and what is wrong with a changed file."""
+        """The agreement in force, its versions, and the errors in a changed file."""
         return json_response(state())
 
     return routes
@@ -64,6 +65,8 @@ async def _proofs(tx: Tx, lead_id: str) -> list[Proof]:
     return proofs
 
 
-def _explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
+def _explained(proof: Proof, agreement: Agreement, lead_id: str) -> dict[str, Any]:
     differing = differences(proof, agreement)
-    return {**explained(proof, agreement), "follows": not differing, "differences": differing}
+    shown = explained(proof, agreement)
+    text = proof_text(shown, lead_id, differing)
+    return {**shown, "follows": not differing, "differences": differing, "text": text}

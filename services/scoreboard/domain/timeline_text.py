@@ -1,4 +1,4 @@
-"""Every event in one plain sentence, for timelines that people read."""
+"""Each event as a sentence, for the timeline of a lead."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -30,13 +30,15 @@ from shared.domain.events import (
 
 
 def describe(event: Event) -> str:
-    """What happened, in a sentence. An event type without a sentence of its own is named in words."""
-    say = SENTENCES.get(type(event))
-    return say(event) if say else f"{words(event.TYPE.removeprefix('baton.').rpartition('.')[0]).capitalize()}."
+    """What happened, in a sentence. An event type without a sentence is shown by its name."""
+    sentence = SENTENCES.get(type(event))
+    return (
+        sentence(event) if sentence else f"{words(event.TYPE.removeprefix('baton.').rpartition('.')[0]).capitalize()}."
+    )
 
 
 def words(name: str) -> str:
-    """A name from the wire as people say it.
+    """A name from an event as words.
 
     >>> words("demo_request")
     'demo request'
@@ -45,7 +47,7 @@ def words(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A reason for people: codes become words, and what is a sentence already stays as it is.
+    """A reason in words: codes become words, sentences stay unchanged.
 
     >>> plain("nobody_available"), plain("excluded: wrong_role"), plain("ann gave ld_1 back")
     ('nobody available', 'excluded: wrong role', 'ann gave ld_1 back')
@@ -75,10 +77,10 @@ _DONE = {
     "accepted": "accepted the lead",
     "rejected": "rejected the lead",
     "declined": "gave the lead back",
-    "disputed": "disputed the verdict",
-    "objection": "heard an objection",
+    "disputed": "disputed the rejection",
+    "objection": "recorded an objection",
     "content_used": "used a piece of content",
-    "stage": "moved the stage",
+    "stage": "changed the stage",
     "opportunity": "opened an opportunity",
     "won": "won the deal",
     "lost": "lost the deal",
@@ -109,14 +111,14 @@ def _reassigned(event: LeadReassigned) -> str:
 
 
 def handed_over(event: LeadAssigned) -> str:
-    """Why a lead changed hands, or got someone after it had waited, and who has it now."""
+    """Why a lead changed hands, or was assigned after waiting, and who has it now."""
     before, now = event.previous_rep or "Someone", event.rep.id
     pool = f" in the pool {event.pool}" if event.pool else ""
     by_hand = f"{event.rule.capitalize()} from {before} to {now}{pool}."
-    waited = f"It had waited, and was {event.rule} to {now}{pool}."
+    waited = f"After waiting, it was {event.rule} to {now}{pool}."
     origin = f" from {event.previous_rep}" if event.previous_rep else ""
     ways = {
-        "drained": f"It had waited; now {now}{pool} can take it, by the rule “{event.rule}”.",
+        "drained": f"After waiting, it was assigned to {now}{pool}, by the rule “{event.rule}”.",
         "manual": waited if event.previous_rep is None else by_hand,
         "declined": f"{before} gave it back, so it moved to {now}{pool}.",
         "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
@@ -127,12 +129,12 @@ def handed_over(event: LeadAssigned) -> str:
 
 def _again(event: LeadAssigned) -> str:
     return (
-        f" This is cycle {event.cycle}: sales had ended the lead before, and it came back." if event.cycle > 1 else ""
+        f" This is cycle {event.cycle}: sales had closed the lead, and the person came back." if event.cycle > 1 else ""
     )
 
 
 def _parked(event: LeadParked) -> str:
-    return f"A good lead that nobody can take now: it waits in {event.queue}. {_sentence(event.reason)}"
+    return f"Parked in {event.queue}: no rep can take this lead now. {_sentence(event.reason)}"
 
 
 def _rejected(event: LeadRejected) -> str:
@@ -143,7 +145,7 @@ def _merged(event: LeadMerged) -> str:
     owner = f" {event.rep} keeps it." if event.rep and " keeps it" not in event.reason else ""
     if event.into is not None:
         return f"This id ends here: {plain(event.reason)}.{owner}"
-    return f"Joined a lead that is already here: {plain(event.reason)}.{owner}"
+    return f"Joined an existing lead: {plain(event.reason)}.{owner}"
 
 
 def _activated(event: AgreementActivated) -> str:
@@ -152,33 +154,33 @@ def _activated(event: AgreementActivated) -> str:
 
 
 _OWED = {
-    "first_response": "to answer first",
+    "first_response": "to respond",
     "acceptance": "to accept the lead or give a reason",
     "attempts": "to make the agreed number of attempts",
-    "disposition": "to say what becomes of the lead",
-    "triage": "to find someone for the lead",
+    "disposition": "to accept or reject the lead",
+    "triage": "to find a rep for the lead",
     "disputes": "to answer the dispute",
 }
-"""What whoever made a promise has to do, by the promise's name in the agreement."""
+"""What the owner of a promise has to do, by the promise's name in the agreement."""
 
 
 def _opened(event: WindowOpened) -> str:
     owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
-    return f"The clock of the promise “{words(event.promise)}” began to run{owed}."
+    return f"The promise “{words(event.promise)}” started{owed}."
 
 
 def _warned(event: WindowWarned) -> str:
-    return f"The promise “{words(event.promise)}” falls due soon; told {listed(event.told) or 'nobody'}."
+    return f"The promise “{words(event.promise)}” is due soon: a warning is due to {listed(event.told) or 'no one'}."
 
 
 def _met(event: WindowMet) -> str:
-    how = "; someone has the lead" if event.promise == "triage" else ""
+    how = ": the lead has a rep" if event.promise == "triage" else ""
     return f"{event.owner} kept the promise “{words(event.promise)}”{how}."
 
 
 def _breached(event: WindowBreached) -> str:
     late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
-    whose = f"nobody got the lead in time, which {event.owner} was to see to" if event.promise == "triage" else late
+    whose = f"{event.owner} did not find a rep in time" if event.promise == "triage" else late
     return f"The promise “{words(event.promise)}” was missed: {whose}."
 
 
@@ -187,38 +189,38 @@ def _cancelled(event: WindowCancelled) -> str:
 
 
 def _retracted(event: BreachRetracted) -> str:
-    return f"The breach of “{words(event.promise)}” was taken back: a fact that came late shows it was kept."
+    return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise was kept."
 
 
 def _raised(event: EscalationRaised) -> str:
-    page = " and someone was paged" if event.page else ""
-    told = f": told {listed(event.told)}" if event.told else ""
-    return f"Escalated to level {event.level}{told}{page}."
+    due = [f"a notification to {listed(event.told)}"] if event.told else []
+    due += ["a page"] if event.page else []
+    return f"Escalated to level {event.level}; due: {' and '.join(due) or 'nothing'}."
 
 
 def _acknowledged(event: EscalationAcknowledged) -> str:
-    return f"{event.by} took the escalation on."
+    return f"{event.by} acknowledged the escalation."
 
 
 def _closed(event: EscalationClosed) -> str:
-    return f"The escalation ended: {plain(event.reason)}."
+    return f"The escalation closed: {plain(event.reason)}."
 
 
 def _move(event: MoveRequested) -> str:
-    return f"Asked for another rep within the {words(event.within)}, because {event.owner} has not answered."
+    return f"Another rep in the {words(event.within)} was requested, because {event.owner} has not responded."
 
 
 def _quarantined(event: RecordQuarantined) -> str:
-    return f"A record was set aside by {words(event.service)}: {_sentence(event.detail)}"
+    return f"{words(event.service).capitalize()} quarantined a record: {_sentence(event.detail)}"
 
 
 def _watermark(event: WatermarkAdvanced) -> str:
-    return f"All facts that {event.instance} accepted until now are in the log."
+    return f"All facts that {event.instance} has accepted are in the log."
 
 
 def _sentence(text: str) -> str:
-    said = plain(text)
-    return said[:1].upper() + said[1:] + ("" if said.endswith(".") else ".")
+    shown = plain(text)
+    return shown[:1].upper() + shown[1:] + ("" if shown.endswith(".") else ".")
 
 
 SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
@@ -245,7 +247,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         RecordQuarantined: _quarantined,
     }
 )
-"""Event type to the function that says it, in the order in which things follow from each other."""
+"""Event type to its sentence, in causal order."""
 
 RANKS: Mapping[str, int] = MappingProxyType({kind.TYPE: rank for rank, kind in enumerate(SENTENCES)})
-"""In which order to tell what happened at the same instant."""
+"""The order of events with the same instant."""

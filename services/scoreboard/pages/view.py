@@ -1,4 +1,4 @@
-"""What the pages show, gathered in a few bounded queries: plain values, no markup."""
+"""The data that pages show, from a few bounded queries. No markup."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ COUNT_TO = 1000
 
 @dataclass(frozen=True, slots=True)
 class Scoreboard:
-    """Everything on the first page, as of `now`."""
+    """The scoreboard as of `now`."""
 
     now: datetime
     zone: ZoneInfo
@@ -48,7 +48,7 @@ class Scoreboard:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One event of a story, with its sentence; `into` is the lead as which this one goes on from there."""
+    """An event of a timeline with its sentence; `into` is the lead that continues after a merge."""
 
     at: datetime
     topic: str
@@ -59,8 +59,8 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class LeadPage:
-    """Everything on a lead's page, as of `now`; `story` is the latest events, oldest first, `more` whether older ones
-    are left out; `joined` are other ids of the person.
+    """A lead's page as of `now`. `story` is the latest events, oldest first; `more` is true if older ones are left out.
+    `joined` are other ids of the person.
     """
 
     now: datetime
@@ -76,7 +76,7 @@ class LeadPage:
 
 @dataclass(frozen=True, slots=True)
 class WhyPage:
-    """What is known of a lead before its proof is fetched."""
+    """The page of a lead's proof before the proof is loaded."""
 
     now: datetime
     zone: ZoneInfo
@@ -84,7 +84,7 @@ class WhyPage:
 
 
 async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
-    """The first page."""
+    """The scoreboard page."""
     day = day_of(now, zone)
     return Scoreboard(
         now=now,
@@ -104,7 +104,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
 
 
 async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> LeadPage | None:
-    """A lead's page; None when nothing was ever heard of it."""
+    """A lead's page, or None for an unknown lead."""
     entries = await queries.newest(tx, lead_id, limit=STORY + 1)
     if not entries:
         return None
@@ -138,6 +138,6 @@ def _timeline_row(entry: TimelineEntry) -> TimelineRow:
 
 
 async def why_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> WhyPage | None:
-    """The frame of a lead's proof, which the router fills; None when nothing was ever heard of the lead."""
+    """The page for a lead's proof, which the browser loads from the router. None for an unknown lead."""
     lead = await queries.lead(tx, lead_id)
     return WhyPage(now, zone, lead) if lead is not None else None

@@ -1,4 +1,4 @@
-"""How instants, waits and states read on a page, with and without JavaScript alike."""
+"""How pages show instants, durations and states."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from shared.domain.instants import clamped
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A state as a word, a shape and a colour, so that it is never told by colour alone."""
+    """A state as a word, an icon and a color, so that no state depends on color alone."""
 
     word: str
     icon: str
@@ -32,7 +32,7 @@ SOON_S = 300
 
 
 def badge(state: str) -> Badge:
-    """How the state of a lead or an escalation is shown."""
+    """The badge of a lead's or an escalation's state."""
     return _BADGES.get(state, Badge(state, "dot", "quiet"))
 
 
@@ -52,7 +52,7 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 
 def span(seconds: float) -> str:
-    """A wait in wall time.
+    """A duration in wall time.
 
     >>> span(59), span(3700), span(200000)
     ('0:59', '1:01:40', '2 d 7 h')
@@ -83,7 +83,7 @@ def wait(since_at: datetime, now: datetime) -> str:
 
 
 def countdown(due_at: datetime, now: datetime) -> Badge:
-    """What a running window says: time left, soon due, or overdue (then it waits until all facts are known)."""
+    """The time left of a running window, or how long it is overdue (until all facts are known)."""
     left = (due_at - now).total_seconds()
     if left <= 0:
         return Badge(f"{span(left)} overdue", "alert", "bad")
@@ -91,7 +91,7 @@ def countdown(due_at: datetime, now: datetime) -> Badge:
 
 
 def lead_name(lead: LeadRow | None, lead_id: str) -> str:
-    """What we call a lead: the person's name, else an address, else the start of the id."""
+    """The name of a lead: the person's name, else an address, else the start of the id."""
     found = lead and (lead.name or lead.email or lead.phone)
     return found or f"Lead {lead_id[:10]}"
 

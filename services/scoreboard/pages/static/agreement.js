@@ -1,5 +1,5 @@
 "use strict";
-// Asks the router whether the agreement file has trouble, and shows it. Without an answer the page says nothing about it.
+// Asks the router for errors in the agreement file and shows them. Without a response the page shows nothing.
 (async () => {
   const part = document.getElementById("trouble");
   if (!part) return;
@@ -14,8 +14,8 @@
       return item;
     }));
     part.classList.remove("hidden");
-    document.getElementById("said").textContent = "The agreement file has trouble.";
+    document.getElementById("said").textContent = part.dataset.say;
   } catch {
-    // Another machine may run the router.
+    // The router may not be reachable from this page.
   }
 })();

@@ -1,12 +1,12 @@
 "use strict";
-// Shows the pilots of the agreement in force, both arms in the same figures, as the router counts them.
+// Shows the pilots of the agreement in force, with the router's figures for both arms.
 (async () => {
   const part = document.getElementById("pilots");
   if (!part) return;
   const LIVE = [
-    ["leads", "leads"], ["qualified", "qualified"], ["qualified_share", "of the leads"], ["rejected", "rejected"],
-    ["parked", "parked"], ["accepted", "accepted by sales"], ["accepted_share", "of those that sales judged"],
-    ["rejected_by_sales", "rejected by sales"], ["won", "won"], ["lost", "lost"], ["win_rate", "won of those decided"],
+    ["leads", "leads"], ["qualified", "qualified"], ["qualified_share", "share of leads qualified"], ["rejected", "rejected"],
+    ["parked", "parked"], ["accepted", "accepted by sales"], ["accepted_share", "share accepted by sales"],
+    ["rejected_by_sales", "rejected by sales"], ["won", "won"], ["lost", "lost"], ["win_rate", "win rate"],
   ];
   const SHADOW = ["assigned", "parked", "rejected"].map((verdict) => [verdict, verdict]);
 
@@ -35,12 +35,12 @@
   function shown(pilot) {
     const live = pilot.mode === "live";
     const says = live
-      ? "It decides for the leads in its scope; beside it all other leads since its first one."
-      : `It only records what it would decide: otherwise on ${pilot.arms.differ} of ${pilot.arms.inquiries} inquiries.`;
+      ? "It decides for the leads in its scope. The other column is all other leads since its first one."
+      : `It only records what it would decide. It differs on ${pilot.arms.differ} of ${pilot.arms.inquiries} inquiries.`;
     const empty = live && !pilot.since;
     return [
       el("h3", `${pilot.pilot} (${live ? "live" : "in shadow"})`),
-      el("p", empty ? "No lead has come in its scope yet." : says),
+      el("p", empty ? "There are no leads in its scope yet." : says),
       ...(empty ? [] : [both(live ? LIVE : SHADOW, pilot.arms)]),
     ];
   }
@@ -53,6 +53,6 @@
     document.getElementById("pilots-list").replaceChildren(...items.flatMap(shown));
     part.classList.remove("hidden");
   } catch {
-    // Another machine may run the router.
+    // The router may not be reachable from this page.
   }
 })();

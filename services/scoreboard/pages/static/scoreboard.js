@@ -1,10 +1,10 @@
 "use strict";
-// Text from outside, made safe to show as the server does it: what would turn other words around is spelled out.
+// Makes text from outside safe to show, as the server does: control and bidirectional characters are written out.
 globalThis.printable = (text) => String(text).replace(
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu,
   (found) => `[U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
-// Keeps a page live: counts its clocks down, and fetches its panels anew when the server says that something changed.
-// Without it the page is right all the same; the browser then reloads it now and then.
+// Keeps a page live: counts down its clocks, and fetches its panels again when the server reports a change.
+// Without this script the browser reloads the page every 15 seconds.
 (() => {
   const main = document.getElementById("main");
   const url = main.dataset.panels;
@@ -25,7 +25,7 @@ globalThis.printable = (text) => String(text).replace(
     return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
   }
 
-  // The server's clock counts, not this machine's.
+  // Use the server's clock, not this machine's.
   function readClock() {
     const now = main.querySelector("[data-now]");
     if (now) ahead = Date.parse(now.dataset.now) - Date.now();
@@ -79,14 +79,14 @@ globalThis.printable = (text) => String(text).replace(
       readClock();
       tick();
     } catch {
-      show("away", "No answer; trying again");
+      show("away", "No response; retrying");
     } finally {
       busy = false;
       if (again) { again = false; refresh(); }
     }
   }
 
-  // At most one fetch at a time and two a second; none while nobody looks.
+  // At most one fetch at a time and two per second; none while the page is hidden.
   function refresh() {
     if (document.hidden || busy) { again = true; return; }
     clearTimeout(timer);
@@ -104,5 +104,5 @@ globalThis.printable = (text) => String(text).replace(
   const events = new EventSource("/live");
   events.addEventListener("changed", refresh);
   events.addEventListener("open", () => { connected = true; show("live", "Live"); });
-  events.addEventListener("error", () => { connected = false; show("away", "Connection lost; trying again"); });
+  events.addEventListener("error", () => { connected = false; show("away", "Connection lost; retrying"); });
 })();

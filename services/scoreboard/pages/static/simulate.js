@@ -1,27 +1,27 @@
 "use strict";
-// Sends a draft of the agreement to the router, which replays the recorded leads under it, and shows what it says.
+// Sends a draft of the agreement to the router, which replays the recorded leads under it, and shows the result.
 (() => {
   const button = document.getElementById("simulate");
   if (!button) return;
   const draft = document.getElementById("draft");
   const result = document.getElementById("simulated");
-  const tell = (words) => {
+  const show = (words) => {
     result.textContent = printable(words);
     result.classList.remove("hidden");
   };
   button.addEventListener("click", async () => {
     button.disabled = true;
-    tell("Replaying the recorded leads under the draft ...");
+    show(button.dataset.running);
     try {
       const answer = await fetch("/v1/agreement/simulations", {
         method: "POST",
         headers: { "content-type": "application/yaml" },
         body: draft.value,
       });
-      const said = await answer.json();
-      tell(answer.ok ? said.text : said.detail);
+      const body = await answer.json();
+      show(answer.ok ? body.text : body.detail);
     } catch {
-      tell("The router did not answer. Try again.");
+      show(button.dataset.unreachable);
     } finally {
       button.disabled = false;
     }

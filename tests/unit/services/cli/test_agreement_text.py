@@ -76,7 +76,7 @@ def test_diff_of_what_says_the_same_exits_with_0(agreed: Path, tmp_path: Path, c
     other = tmp_path / "other.yaml"
     other.write_text("# signed by both\n" + agreement_text())
     assert run(["agreement", "diff", str(agreed), str(other)]) == 0
-    assert capsys.readouterr().out == f"{agreed} and {other} say the same.\n"
+    assert capsys.readouterr().out == f"{agreed} and {other} mean the same.\n"
 
 
 def test_programs_get_the_differences_as_json(agreed: Path, draft: Path, capsys: Captured) -> None:
@@ -95,7 +95,7 @@ def test_a_refused_file_is_two_lines_that_say_how_to_go_on(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         f"baton: {refused} is refused, with 2 errors.",
-        f"  Run `baton agreement check {refused}` to see each.",
+        f"  Run `baton agreement check {refused}` to list them.",
     ]
 
 
@@ -119,9 +119,9 @@ def test_fmt_lays_a_file_out_again_and_keeps_what_it_says(agreed: Path, untidy: 
     assert run(["agreement", "fmt", str(untidy), "--check"]) == 0
     assert run(["agreement", "diff", str(agreed), str(untidy)]) == 0
     assert capsys.readouterr().out.splitlines()[:3] == [
-        f"{untidy}: would be laid out again",
-        f"{untidy}: laid out again",
-        f"{untidy}: is in shape",
+        f"{untidy}: not formatted",
+        f"{untidy}: reformatted",
+        f"{untidy}: formatted",
     ]
 
 

@@ -68,7 +68,7 @@ def test_a_database_that_does_not_answer_is_reported_without_its_password(
     assert run(["migrate"]) == 2
     said = capsys.readouterr()
     assert "the database does not answer" in said.err
-    assert "Check BATON_DATABASE_URL" in said.err
+    assert "is BATON_DATABASE_URL right?" in said.err
     assert "very-secret" not in said.out + said.err
 
 

@@ -73,7 +73,7 @@ def test_a_missing_agreement_fails(environ: dict[str, str], tmp_path: Path) -> N
 def test_a_data_folder_that_cannot_be_made_fails(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     finding = found({**environ, "BATON_DATA": str(tmp_path / "file" / "data")}, "data folder")
-    assert (finding.state, finding.fix) == ("fail", "Set BATON_DATA to a folder of yours.")
+    assert (finding.state, finding.fix) == ("fail", "Set BATON_DATA to a folder that you own.")
 
 
 def test_no_key_is_a_warning_and_a_key_that_can_be_guessed_a_failure(environ: dict[str, str]) -> None:

@@ -55,7 +55,7 @@ def test_a_name_that_is_taken_and_a_scope_that_is_unknown_are_refused_and_change
     before = file.read_bytes()
     with pytest.raises(Refused, match="'website' already"):
         add_key(environ, "website", ["leads:read"])
-    with pytest.raises(Refused, match=r"no scope 'leads:rite'.*leads:write"):
+    with pytest.raises(Refused, match=r"Unknown scope 'leads:rite'.*leads:write"):
         add_key(environ, "crm", ["leads:rite"])
     assert file.read_bytes() == before
 
@@ -63,7 +63,7 @@ def test_a_name_that_is_taken_and_a_scope_that_is_unknown_are_refused_and_change
 def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_text("not keys")
-    with pytest.raises(Misconfigured, match="no keys file"):
+    with pytest.raises(Misconfigured, match="not a keys file"):
         add_key({"BATON_KEYS": str(file)}, "website", ["leads:write"])
     assert file.read_text() == "not keys"
 

@@ -53,7 +53,7 @@ def test_the_story_names_each_verdict_and_says_that_all_of_it_follows(
         "2. 2026-11-23 09:00:00 UTC  reassigned: ann missed the promise; bob is the only one available",
         f"   under test version 1 ({AGREED.hash})",
         "   not ann: had the lead and missed the promise",
-        "Each of 2 verdicts follows from the record.",
+        "All 2 verdicts follow from the record.",
     ]
 
 
@@ -81,7 +81,7 @@ def test_a_forged_verdict_with_a_new_digest_does_not_follow() -> None:
 def test_a_forged_agreement_and_the_record_of_another_lead_are_refused() -> None:
     honest = record()
     texts = {AGREED.hash: AgreementText(AGREED.text.replace("ann: 2", "ann: 9"))}
-    with pytest.raises(Refused, match="is not the one with the hash"):
+    with pytest.raises(Refused, match="does not have the hash"):
         explained("ld_1", encode(msgspec.structs.replace(honest, agreements=texts)))
-    with pytest.raises(Refused, match="is about ld_1, not about ld_2"):
+    with pytest.raises(Refused, match="is about ld_1, not ld_2"):
         explained("ld_2", encode(honest))

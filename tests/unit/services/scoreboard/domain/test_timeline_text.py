@@ -37,7 +37,7 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (inquiry(), "Demo request received through website, campaign q4-demo."),
         (activity(), "ann called: connected."),
         (activity(kind="rejected", outcome=None, reason="no_budget"), "ann rejected the lead: no budget."),
-        (parked(), "A good lead that nobody can take now: it waits in triage. Nobody available."),
+        (parked(), "Parked in triage: no rep can take this lead now. Nobody available."),
         (reassigned(), "Moved from ann to bob in the pool benelux, by the rule “everyone else”."),
         (reassigned(because="declined"), "ann gave it back, so it moved to bob in the pool benelux."),
         (reassigned(because="missed"), "ann missed the promise, so it moved to bob in the pool benelux."),
@@ -48,16 +48,16 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         ),
         (
             assigned(because="manual", rule="moved by mia"),
-            "It had waited, and was moved by mia to ann in the pool benelux.",
+            "After waiting, it was moved by mia to ann in the pool benelux.",
         ),
         (
             assigned(because="drained"),
-            "It had waited; now ann in the pool benelux can take it, by the rule “everyone else”.",
+            "After waiting, it was assigned to ann in the pool benelux, by the rule “everyone else”.",
         ),
         (
             assigned(cycle=2),
             "Assigned to ann from the pool benelux, by the rule “everyone else”, with score 65. "
-            "This is cycle 2: sales had ended the lead before, and it came back.",
+            "This is cycle 2: sales had closed the lead, and the person came back.",
         ),
         (
             merged(reason="the same person is lead ld_9 already; ann keeps it", into="ld_9"),
@@ -70,29 +70,29 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (activity(kind="declined", outcome=None, text="on the road"), "ann gave the lead back: on the road."),
         (
             activity(kind="stage", outcome=None, stage="sql", confirmed=("authority", "need")),
-            "ann moved the stage: sql; confirmed authority and need.",
+            "ann changed the stage: sql; confirmed authority and need.",
         ),
         (
             opened(promise="attempts"),
-            "The clock of the promise “attempts” began to run: ann has to make the agreed number of attempts.",
+            "The promise “attempts” started: ann has to make the agreed number of attempts.",
         ),
         (
             opened(promise="acceptance"),
-            "The clock of the promise “acceptance” began to run: ann has to accept the lead or give a reason.",
+            "The promise “acceptance” started: ann has to accept the lead or give a reason.",
         ),
         (
             opened(promise="disposition"),
-            "The clock of the promise “disposition” began to run: ann has to say what becomes of the lead.",
+            "The promise “disposition” started: ann has to accept or reject the lead.",
         ),
         (
             opened(promise="triage", owner="mia"),
-            "The clock of the promise “triage” began to run: mia has to find someone for the lead.",
+            "The promise “triage” started: mia has to find a rep for the lead.",
         ),
-        (opened(promise="own_words"), "The clock of the promise “own words” began to run for ann."),
-        (met(promise="triage", owner="mia"), "mia kept the promise “triage”; someone has the lead."),
+        (opened(promise="own_words"), "The promise “own words” started for ann."),
+        (met(promise="triage", owner="mia"), "mia kept the promise “triage”: the lead has a rep."),
         (
             breached(promise="triage", owner="mia"),
-            "The promise “triage” was missed: nobody got the lead in time, which mia was to see to.",
+            "The promise “triage” was missed: mia did not find a rep in time.",
         ),
     ],
 )
