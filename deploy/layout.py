@@ -1,5 +1,5 @@
 """The production layout on this machine: Kafka, PostgreSQL, one process per service and the reverse proxy. Crash-only:
-whatever ends is started again, for as long as the layout runs, and a start first ends what a killed run left behind.
+a process that exits is restarted, and a start first ends what a killed run left behind.
 """
 
 import os
@@ -36,13 +36,13 @@ _MIGRATE_AGAIN_S = 2.0
 
 
 class Layout:
-    """The production layout, with all that it keeps in `folder`.
+    """The production layout, with all of its data in `folder`.
 
-    `environ` holds settings for the services (`BATON_...`); keys that it lacks are made up and kept in `folder`.
-    `kafka` (a bootstrap address) and `database_url` name running ones to use instead of own ones. The reverse proxy is
-    on `port`, or a free one if None. `replicas` says how many processes a service has where it is not one. With
-    `restart` a part that ends is started again for as long as the layout runs, and `warn` gets a line when one keeps
-    failing and when it runs again; `parts.json` in `folder` says the same. Usable as a context manager that starts and
+    `environ` has settings for the services (`BATON_...`); missing keys are generated and stored in `folder`.
+    `kafka` (a bootstrap address) and `database_url` name running ones to use instead. The reverse proxy is on `port`,
+    or a free one if None. `replicas` is the number of processes of a service, if not one. With `restart` a process
+    that exits is restarted for as long as the layout runs, and `warn` gets a line when one keeps failing and when it
+    runs again; `parts.json` in `folder` says the same. Usable as a context manager that starts and
     stops.
     """
 
@@ -91,14 +91,14 @@ class Layout:
         return [component for component in self.parts.values() if isinstance(component, ServiceProcess)]
 
     def service(self, name: Service, number: int = 0) -> ServiceProcess:
-        """A service's process, to be killed, paused, or started where nobody else does; `number` counts from 0."""
+        """A service's process, to kill, pause or start it; `number` counts from 0."""
         component = self.parts[_numbered(name, number)]
         assert isinstance(component, ServiceProcess)  # noqa: S101 (only services have these names)
         return component
 
     def start(self) -> Self:
-        """Start everything and return when every service is ready, or at once where Kafka or PostgreSQL ran before and
-        can't start now. Raises ComponentError; then nothing is left running.
+        """Start everything and return when every service is ready, or immediately if Kafka or PostgreSQL ran before and
+        cannot start now. Raises ComponentError; then nothing is left running.
         """
         self._take_folder()
         self._stopping.clear()
@@ -198,8 +198,8 @@ class Layout:
             self.kafka = broker.bootstrap
 
     def _start_store(self, name: str, store: PostgresCluster | KafkaBroker) -> None:
-        """Start it. One that has run before may be down for a full disk: the layout starts without it, so that leads
-        are accepted meanwhile.
+        """Start it. If it has run before it may be down because of a full disk: the layout starts without it, so that
+        leads are accepted meanwhile.
         """
         self.parts[name] = store
         try:
@@ -243,7 +243,7 @@ class Layout:
 
     def _start_services(self) -> None:
         self._say("Starting the services ...")
-        # Chosen late, all at once: what is free now may be taken by the time that Kafka has started.
+        # Chosen late, all together: a port that is free now may be taken by the time Kafka has started.
         ports = free_ports(len(self._names))
         self.port = self.port or free_ports(1)[0]
         common = self._settings()
@@ -274,7 +274,7 @@ class Layout:
             time.sleep(_LOOK_AGAIN_S)
 
     def _say_who_is_late(self, waiting: list[ServiceProcess]) -> None:
-        """One that lives and waits is no reason to take the others down: leads are accepted meanwhile."""
+        """A process that is alive and waiting is no reason to stop the others: leads are accepted meanwhile."""
         for late in waiting:
             answer = late.readiness().rpartition(b"\r\n")[2].decode(errors="replace") or "no answer"
             self._say(f"{late.name} is not ready after {_READY_WITHIN_S} s: {answer}")

@@ -36,12 +36,12 @@ Ctrl-C stops everything; the data stays in {folder}.
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Start, say where, and stay until Ctrl-C or SIGTERM. Returns the exit code: 0 when told to stop, 2 when the
-    start can't work. A part that keeps failing is named on stderr and started again; it ends nothing else.
+    """Start, print the address, and run until Ctrl-C or SIGTERM. Returns the exit code: 0 when stopped, 2 if it cannot
+    start. A component that keeps failing is named on stderr and restarted; it does not end the others.
     """
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _interrupt)
-    # Leads are kept here: for their owner only.
+    # Leads are stored here: readable by the owner only.
     os.umask(0o077)
     try:
         layout = _layout(environ)
@@ -70,7 +70,7 @@ def _layout(environ: Mapping[str, str]) -> Layout:
     refuse_weak_admin_key(settings)
     if not settings.loopback:
         raise Misconfigured(
-            f"BATON_HOST is {settings.host}, but this layout serves this machine only: its services trust whoever is "
+            f"BATON_HOST is {settings.host}, but this layout serves this machine only: its services trust everyone "
             f"on it. Unset BATON_HOST, or use docker compose (docs/production.md)."
         )
     return Layout(

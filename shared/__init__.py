@@ -1,1 +1,1 @@
-"""What every Baton service stands on: domain values, ports, bus, database, runtime."""
+"""What all services share: domain values, ports, bus, database, runtime."""

@@ -14,7 +14,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some fixed instant; never goes back, and goes on while the machine sleeps."""
+        """Seconds since a fixed instant. Never decreases, and continues while the machine is suspended."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -48,8 +48,8 @@ TopicPartition = tuple[str, int]
 """A topic and a partition."""
 
 LoadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
-"""Tells from which offset to read each place: the service's database knows; the broker's offsets are advisory. A place
-that is left out is not read until `rewind`.
+"""Returns the offset at which to start reading each partition, from the service's database; the broker's offsets are
+advisory. A partition that is left out is not read until `rewind`.
 """
 
 
@@ -66,9 +66,8 @@ class Span(NamedTuple):
 class GroupMember(Protocol):
     """One member of a consumer group.
 
-    At any instant each place of the topics belongs to one member, but a member may learn late that it lost one, so
-    whoever stores progress must compare-and-swap it. After gaining a place, reading starts at what `positions`
-    says.
+    Each topic partition belongs to one member at a time, but a member may learn late that it lost one, so stored
+    positions must be compared and swapped. After gaining a partition, reading starts at its `positions`.
     """
 
     async def poll(self, *, max_records: int, wait_s: float) -> Sequence[Record]:
@@ -79,11 +78,11 @@ class GroupMember(Protocol):
         ...
 
     async def rewind(self) -> None:
-        """Read all places again from what `positions` says, dropping what was polled since."""
+        """Read all partitions again from their `positions`, dropping what was polled since."""
         ...
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Tell the broker how far we are (next offset to read), for its lag figures; failure is ignored."""
+        """Commit offsets (the next to read) to the broker, for its lag figures only; failures are ignored."""
         ...
 
     async def close(self) -> None:
@@ -92,19 +91,18 @@ class GroupMember(Protocol):
 
 
 class Bus(Protocol):
-    """An event log in topics with partitions; order is kept per partition, delivery is at least once."""
+    """An event log in topics with partitions. Ordered per partition; delivery is at least once."""
 
     async def start(self) -> None:
         """Reach the log and make sure that all topics are there. Raises `Unavailable` with what to do."""
         ...
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Write all, in order per partition, and return once the log has them for good (acks from all in-sync
-        replicas).
+        """Write all messages, in order per partition, and return once all in-sync replicas have acknowledged them.
 
-        Raises `Unavailable`; then any part may have been written, and the caller sends the same messages again
-        before any later one. Raises `Unwritable` for messages that the log will never take: then none was written, or
-        (where only the broker knew) any part but these. A message with `partition` set goes there, whatever its key.
+        Raises `Unavailable`; then any part may have been written, and the caller sends the same messages again before
+        any later one. Raises `Unwritable` for messages that the log will never accept: then none was written, or (if
+        only the broker could tell) any part except these. A message with `partition` set goes there, whatever its key.
         """
         ...
 

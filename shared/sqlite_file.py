@@ -15,7 +15,7 @@ def claim(lock: Path) -> int | None:
     """Own the file `lock`, which is made if it is missing, until its descriptor is closed; None if another process has
     it. Raises `OSError`.
     """
-    # A lock of the system's goes with its process, however that ends; a file that says "in use" would stay. And a file
+    # The operating system releases the lock when the process ends, in any way; a marker file would remain. And a file
     # of its own: closing any descriptor of the database itself would drop SQLite's own locks.
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)

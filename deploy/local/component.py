@@ -1,4 +1,4 @@
-"""What every part of a layout has in common: a process of its own to start, stop, kill and pause."""
+"""The base of the components of a layout: a process to start, stop, kill and pause."""
 
 import signal
 from abc import ABC, abstractmethod
@@ -29,7 +29,7 @@ class Component(ABC):
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs (paused counts), whoever started it; else None."""
+        """Its process id while it is running or paused, no matter who started it; else None."""
         return self._process.pid
 
     @abstractmethod

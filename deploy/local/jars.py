@@ -17,7 +17,7 @@ from deploy.local.process import ComponentError
 
 KAFKA_LOCK = Path(__file__).parent.parent / "kafka" / "jars.lock.toml"
 
-# Kafka's own jars log through slf4j and name no backend: without the second one a dying broker says nothing.
+# Kafka's jars log through slf4j without a backend: without the second jar a dying broker logs nothing.
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.0+org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!"
 
 _FETCHES_AT_ONCE = 4
@@ -25,10 +25,10 @@ _FETCH_TIMEOUT_S = 60
 
 
 def locked_jars(lock: Path = KAFKA_LOCK, repository: Path | None = None) -> list[Path]:
-    """The paths of the jars that `lock` names, each with the sha256 it names, in the lock's order.
+    """The paths of the jars in `lock`, verified by sha256, in the lock's order.
 
     `repository` is the local Maven repository that is read and filled (if absent: jgo's own, usually
-    `~/.m2/repository`). Several processes may ask at once: a jar appears in the repository whole or not at all.
+    `~/.m2/repository`). Safe for several processes: a jar appears in the repository atomically.
     Raises ComponentError if a jar cannot be fetched or is not the locked one.
     """
     folder = repository or GlobalSettings.load().repo_cache
@@ -50,8 +50,8 @@ def write_lock(endpoint: str = KAFKA, lock: Path = KAFKA_LOCK) -> int:
     """Resolve `endpoint` (Maven coordinates joined by `+`), fetch its jars, write their versions and sha256 to
     `lock`.
 
-    For whoever moves to another Kafka: change `KAFKA`, call this, read the difference before committing it, since
-    this trusts what it fetches. Returns the number of jars.
+    To upgrade Kafka, change `KAFKA`, call this, and review the diff before committing it, because this trusts what it
+    downloads. Returns the number of jars.
     """
     jars = [
         LockedDependency(
@@ -70,7 +70,7 @@ def _path(jar: LockedDependency, repository: Path) -> Path:
 
 
 def _fetch(jar: LockedDependency, staging: Path, repository: Path) -> None:
-    # Fetched beside and moved when whole and right: a run that is cut short leaves no half jar in the user's
+    # Downloaded to a temporary file and moved when verified: an interrupted run leaves no partial jar in the user's
     # repository.
     context = MavenContext(
         repo_cache=staging, remote_repos=GlobalSettings.load().repositories or None, timeout=_FETCH_TIMEOUT_S

@@ -1,5 +1,5 @@
-"""A real Apache Kafka on this machine, from locked jars and a JVM in a wheel: one node, on the loopback address, in
-a folder that keeps its data over stops, kills and restarts.
+"""A real Apache Kafka on this machine, from locked jars and a JVM in a wheel: one node, on the loopback address, with
+its data in a folder that survives stops, kills and restarts.
 """
 
 import base64
@@ -30,7 +30,7 @@ _READY_WITHIN_S = 90
 
 
 class KafkaBroker(Component):
-    """One Kafka node whose data, settings and log are in `folder`; `start` makes what is missing there.
+    """One Kafka node with its data, settings and log in `folder`; `start` creates what is missing.
 
     Ports are free ones unless given, and stay the same over restarts of this object. The profile "fast" is for
     tests (small heap, quick recovery after SIGKILL), "steady" keeps Kafka's own timeouts. With a `password`,
@@ -69,7 +69,7 @@ class KafkaBroker(Component):
         return (self._folder / "data" / "meta.properties").exists()
 
     def start(self) -> Self:
-        """Start the broker and return when it answers with itself as a member of the cluster.
+        """Start the broker and return when it reports itself as a member of the cluster.
 
         The first start on a machine fetches the jars; the first in a folder formats it. Raises ComponentError if a port
         is taken, a jar is not the locked one, or the broker ends or is not ready within 90 s.

@@ -22,9 +22,9 @@ _given: set[int] = set()
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` ports that nobody listens on and that no running process was given before, this one included.
+    """`count` free ports that were not given to any running process before, including this one.
 
-    A part may bind its port seconds after it was chosen, so being free now isn't enough.
+    A component may bind its port seconds after it was chosen, so being free now is not enough.
     """
     found: list[int] = []
     while len(found) < count:
@@ -73,7 +73,7 @@ def refuse_taken(component: str, port: int) -> None:
 
 
 def exchange(port: int, request: bytes, *, timeout_s: float) -> bytes:
-    """Send `request` to `port` and return what comes back first; b"" if nobody answers within `timeout_s` seconds."""
+    """Send `request` to `port` and return the first data received; b"" if nothing comes within `timeout_s` s."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=timeout_s) as connection:
             connection.sendall(request)

@@ -1,5 +1,5 @@
-"""A real PostgreSQL on this machine, from a wheel: one server on the loopback address, with a password, in a folder
-that keeps its data over stops, kills and restarts. It writes to disk before it confirms, as in production.
+"""A real PostgreSQL on this machine, from a wheel: one server on the loopback address, with a password and with its
+data in a folder that survives stops, kills and restarts. It syncs before it confirms, as in production.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ from deploy.local.process import ComponentError, User, marked, run_as
 StopMode = Literal["smart", "fast", "immediate"]
 
 OWNER = "baton"
-"""The superuser of this server, which belongs to nobody else. Migrations and services get roles that can do less."""
+"""The superuser of this server. Migrations and services use roles with fewer rights."""
 
 ROLES = Path(__file__).parent.parent / "postgres" / "roles.sql"
 
@@ -50,11 +50,11 @@ _READY_WITHIN_S = 60
 
 
 class PostgresCluster(Component):
-    """One PostgreSQL 18 server whose data, password and log are in `folder`; `start` makes what is missing there.
+    """One PostgreSQL 18 server with its data, password and log in `folder`; `start` creates what is missing.
 
-    The port is a free one unless given, and stays the same over restarts of this object. Run as root, the server
-    runs as a user of its own; folders on the way to the data and to the wheel are then made passable (not readable)
-    for others. `settings` are PostgreSQL's own, over those that it has here.
+    The port is a free one unless given, and stays the same over restarts of this object. Started by root, the server
+    runs as a separate user; the parent folders of the data and the wheel then become passable (not readable) for
+    others. `settings` are PostgreSQL settings that override the defaults here.
     """
 
     stopped_within_s: ClassVar[float] = 20
@@ -117,8 +117,8 @@ class PostgresCluster(Component):
         return self
 
     def stop(self, mode: StopMode = "fast") -> None:
-        """Stop as PostgreSQL's mode says: "smart" waits for clients to leave, "fast" sends them away, "immediate"
-        does not tidy up. SIGKILL if it is still there after 20 s.
+        """Stop in one of PostgreSQL's modes: "smart" waits for clients, "fast" disconnects them, "immediate" does not
+        shut down cleanly. SIGKILL if it is still running after 20 s.
         """
         self._process.stop(_STOP_SIGNALS[mode], self.stopped_within_s)
 
@@ -128,7 +128,7 @@ class PostgresCluster(Component):
         return self.url_of(name)
 
     def drop_database(self, name: str) -> None:
-        """Remove the database `name`, sending away whoever is connected to it."""
+        """Drop the database `name`, disconnecting its clients."""
         drop_database(self.url_of("postgres"), name)
 
     def _password(self) -> str:
@@ -200,7 +200,7 @@ def create_database(url: str, name: str) -> None:
 
 
 def drop_database(url: str, name: str) -> None:
-    """Remove the database `name`, sending away whoever is connected to it, on the server that `url` names."""
+    """Drop the database `name` on the server of `url`, disconnecting its clients."""
     _run(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 

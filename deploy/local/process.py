@@ -1,6 +1,5 @@
-"""One part as a process of its own: started when it says it is ready, stopped within a deadline, and never silent
-about why it ended. Anyone who knows the folder can stop it, so a part left behind by a killed parent can be ended by
-the next one.
+"""A component as a process: started until it is ready, stopped within a deadline, with the reason when it ends. The
+folder is enough to stop it, so the next run can end a process left behind by a killed parent.
 """
 
 import os
@@ -23,7 +22,7 @@ _MARK = "DEPLOY_PART_OF"
 
 
 class ComponentError(RuntimeError):
-    """A part cannot be had or used; the text names the part, says what is wrong and what to do."""
+    """A component cannot be used; the message names it, what is wrong and what to do."""
 
     def __init__(self, component: str, detail: str) -> None:
         super().__init__(f"{component}: {detail}")
@@ -43,7 +42,7 @@ def run_as(user: User | None) -> dict[str, Any]:
 
 
 def marked(folder: Path) -> dict[str, str]:
-    """The environment variable by which `end_marked` knows the processes of `folder`."""
+    """The environment variable by which `end_marked` finds the processes of `folder`."""
     return {_MARK: str(folder)}
 
 
@@ -65,11 +64,10 @@ def end_marked(folder: Path) -> list[int]:
 
 
 class Process:
-    """The process called `name` that lives in `folder`, with its output in `<name>.log` and its id in `<name>.pid`
-    there.
+    """The process `name` in `folder`, with its output in `<name>.log` and its id in `<name>.pid`.
 
-    It gets a session of its own: Ctrl-C in a terminal reaches only the parent, which can then end the services
-    first and the parts that they need last. May be used from any thread.
+    It runs in its own session: Ctrl-C in a terminal reaches only the parent, which can then stop the services first and
+    their dependencies last. Thread-safe.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -82,7 +80,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs (paused counts), whoever started it; else None."""
+        """The process id while it is running or paused, no matter who started it; else None."""
         with self._lock:
             running = self._running()
             return running.pid if running else None
@@ -96,11 +94,11 @@ class Process:
         env: Mapping[str, str] | None = None,
         user: User | None = None,
     ) -> None:
-        """Start `command` and return when `ready` says so; ask it every 50 ms for at most `deadline_s` seconds.
+        """Start `command` and return when `ready` is true; polls every 50 ms for at most `deadline_s` seconds.
 
-        `env` is added to this process's environment, less Baton's own settings: a part has no use for our keys.
-        `user` is who it runs as, if not who we are. Raises ComponentError, with the last lines of its log, if it ends
-        or is not ready in time; then nothing is left running.
+        `env` is added to this process's environment without Baton's settings. `user` is the user to run as, if not the
+        current one. Raises ComponentError with the last lines of its log if it exits or is not ready in time; then
+        nothing is left running.
         """
         with self._lock:
             self._spawn(command, env or {}, user)
@@ -129,7 +127,7 @@ class Process:
             self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """End it and its children at once with SIGKILL, as a crash would, and wait until all are gone."""
+        """Kill it and its children with SIGKILL, like a crash, and wait until all are gone."""
         with self._lock:
             running = self._running()
             if running is not None:
@@ -142,7 +140,7 @@ class Process:
             self._pid_file.unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Stop it in its tracks with SIGSTOP: connections stay, nothing answers. Returns when every thread stands."""
+        """Suspend it with SIGSTOP: connections stay open, nothing answers. Returns when every thread has stopped."""
         with self._lock:
             self._signal(signal.SIGSTOP)
             threads = Path(f"/proc/{self.pid}/task")
@@ -150,7 +148,7 @@ class Process:
                 time.sleep(_LOOK_AGAIN_S)
 
     def resume(self) -> None:
-        """Let a paused process go on."""
+        """Resume a paused process."""
         with self._lock:
             self._signal(signal.SIGCONT)
 
@@ -204,7 +202,7 @@ class Process:
         try:
             pid, born = self._pid_file.read_text().split()
             found = psutil.Process(int(pid))
-            # An id is given again to another process in time; its birth tells them apart.
+            # Process ids are reused; the start time distinguishes them.
             if found.create_time() == float(born) and _lives(found):
                 return found
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
@@ -213,7 +211,7 @@ class Process:
 
 
 def _lives(process: psutil.Process) -> bool:
-    # Dead means that nothing of it is left, so that its ports and files are free. A killed process is a zombie before
+    # Dead means that nothing is left, so that its ports and files are free. A killed process is a zombie before
     # that, while its threads still end; and it stays one until its parent, if that is not us, takes note.
     try:
         if not process.is_running():

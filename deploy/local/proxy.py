@@ -1,5 +1,5 @@
-"""The reverse proxy on this machine: Caddy from a wheel with `deploy/Caddyfile`, so that the separate services answer
-at one address, the same way as in containers.
+"""The reverse proxy on this machine: Caddy from a wheel with `deploy/Caddyfile`, so that the separate services have
+one address, as in containers.
 """
 
 import shutil

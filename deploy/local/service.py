@@ -1,6 +1,4 @@
-"""One of Baton's services as a process of its own, on a port of its own that stays the same however often it is
-killed and started.
-"""
+"""One of Baton's services as a process, on a port that stays the same over kills and restarts."""
 
 import sys
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ _ANSWERS_WITHIN_S = 5
 class ServiceProcess(Component):
     """`python -m services.<service>` under the name `name`, with log and process id in `folder`.
 
-    `env` are its settings; none of ours reach it. They drain within the time that `stop` allows.
+    `env` are its settings; it does not inherit ours. It drains within the time that `stop` allows.
     """
 
     def __init__(self, service: Service, folder: Path, *, name: str, port: int, env: Mapping[str, str]) -> None:
@@ -34,12 +32,12 @@ class ServiceProcess(Component):
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> Self:
-        """Start it and return at once: it is not ready yet. Raises ComponentError if it runs already."""
+        """Start it and return without waiting until it is ready. Raises ComponentError if it is already running."""
         self._process.start(self._command, env=self._env, ready=lambda: True, deadline_s=1)
         return self
 
     def ready(self) -> bool:
-        """Whether `/readyz` says so now; waits at most 5 s for an answer."""
+        """Whether `/readyz` reports ready; waits at most 5 s for a response."""
         return self.readiness().startswith(b"HTTP/1.1 200")
 
     def readiness(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Which parts of a layout keep failing, in a file that an operator and `./baton doctor` read."""
+"""The components of a layout that keep failing, in a file for operators and `./baton doctor`."""
 
 import json
 import threading
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 class Status:
-    """The file at `path`: each part that keeps failing, with the reason and since when. `warn` gets a line for each
-    change. May be used from several threads.
+    """The file at `path`: each component that keeps failing, with the reason and since when. `warn` gets a line for
+    each change. Thread-safe.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], object]) -> None:
@@ -38,7 +38,7 @@ class Status:
             self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        # The disk may be the very thing that is full; what was said on stderr stands without the file.
+        # The disk itself may be full; the line on stderr does not need the file.
         try:
             new = self._path.with_suffix(".new")
             new.write_text(json.dumps(self._failing, indent=2) + "\n")

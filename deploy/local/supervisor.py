@@ -1,4 +1,4 @@
-"""Keeps a part running: one that ends is started again, after a pause that grows, for as long as the layout runs."""
+"""Keeps a component running: restarts it after a growing delay for as long as the layout runs."""
 
 import threading
 import time
@@ -18,11 +18,11 @@ _TAIL_BYTES = 16_384
 
 
 class Supervisor:
-    """Watches `component` from `begin` to `end`, in a thread of its own, and starts it again whenever it has ended.
+    """Watches `component` from `begin` to `end` in its own thread, and restarts it when it exits.
 
-    A part that ended three times without running for `steady_s` seconds in between is failing: `report` is called with
-    its name and the reason then, and with None once it has run that long. It is never given up, because what keeps it
-    down (a full disk, say) may be put right at any time.
+    A component that exited three times without running for `steady_s` seconds in between is failing: `report` is called
+    with its name and the reason, and with None once it has run that long. Restarting never stops, because the cause (a
+    full disk, for example) may be fixed at any time.
     """
 
     def __init__(

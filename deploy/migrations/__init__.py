@@ -1,1 +1,1 @@
-"""Database migrations, run by `shared.db.schema`; `make.py` writes a new one from what the stores say."""
+"""Database migrations, run by `shared.db.schema`; `make.py` generates a new one from the stores' tables."""

@@ -1,8 +1,8 @@
-"""The only door out: every public event, signed, to every subscriber, at least once and always under the same id.
+"""Delivers every public event to every subscriber, signed, at least once and always with the same id.
 
-A subscriber is told by webhook (pushed, with retries over a day), or asks for itself (`GET /v1/events`, as pages or as
-server-sent events). What was decided is written with the position in the log; what was sent is recorded afterwards,
-so a crash sends an event again rather than never.
+Subscribers receive webhooks (with retries over a day) or read `GET /v1/events`, as pages or as server-sent events.
+Pending deliveries are stored together with the position in the log, and outcomes are recorded after sending. So after
+a crash an event is sent again rather than never.
 
 Consumes: baton.assignments.v1, baton.escalations.v1
 Publishes: nothing

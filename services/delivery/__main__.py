@@ -1,4 +1,4 @@
-"""Runs the delivery service as a process of its own."""
+"""Runs the delivery service in its own process."""
 
 import os
 import sys

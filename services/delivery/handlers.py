@@ -1,4 +1,4 @@
-"""What delivery does with the events it hears: keeps the public ones and notes whom to tell, in one transaction."""
+"""Stores public events and their pending deliveries, in one transaction."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from shared.domain.events import PUBLIC
 
 
 class DeliveryHandlers:
-    """The handlers of both public topics; `database` tells the time."""
+    """The handlers of both public topics; `database` provides the time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -22,7 +22,7 @@ class DeliveryHandlers:
         await self._store(tx, batch)
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """How promises went. Requests among our own services on this topic are nobody else's business."""
+        """How promises went. Internal requests on this topic are not delivered."""
         await self._store(tx, batch)
 
     async def _store(self, tx: Tx, batch: Sequence[Received]) -> None:

@@ -1,4 +1,4 @@
-"""Builds the delivery service: hears the public topics, sends webhooks, answers readers."""
+"""Builds the delivery service: consumes the public topics, sends webhooks, serves readers."""
 
 import random
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""All services in one process, on SQLite and the embedded log: a list of the same builders, no logic of its own.
+"""All services in one process, on SQLite and the embedded log, with the same builders and no logic of its own.
 
-Consumes: what its services hear
-Publishes: what its services say
+Consumes: what its services consume
+Publishes: what its services publish
 Stores: the data folder
 """

@@ -31,7 +31,7 @@ and watch it at {url}/
 
 
 def run() -> int:
-    """Start, say where, and stay until Ctrl-C. Returns the exit code."""
+    """Start, print the address, and run until Ctrl-C. Returns the exit code."""
     os.umask(0o077)  # leads and keys are this user's alone
     environ = {"BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", **os.environ}
     try:
@@ -49,7 +49,7 @@ def run() -> int:
 
 
 def _admin_key(environ: dict[str, str]) -> tuple[str, str | None]:
-    """The administrator's key: the one that is set, or one made up for this data folder and shown when it is made."""
+    """The administrator's key: the one that is set, or one generated for this data folder and shown once."""
     if environ.get("BATON_ADMIN_KEY") or environ.get("BATON_ADMIN_KEY_FILE"):
         return "", None
     file = Path(environ.get("BATON_DATA", "data")) / "admin.key"

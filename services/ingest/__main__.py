@@ -1,4 +1,4 @@
-"""Runs the ingest service as a process of its own; it needs no database."""
+"""Runs the ingest service in its own process; it needs no database."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Builds the ingest service: its doors, its spool, and the relay to the log."""
+"""Builds the ingest service: its endpoints, its spool, and the relay to the log."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ from shared.settings import read
 
 
 def build(platform: Platform) -> Service:
-    """The service on this platform. Claims its spool at once; raises `Misconfigured` for what can't work."""
+    """The service on this platform. Claims its spool immediately; raises `Misconfigured` if that cannot work."""
     settings = read(IngestSettings, platform.environ)
     identity = Identity(identity_key(platform.settings))
     path = platform.settings.sources
@@ -84,8 +84,8 @@ def _endpoints(
 
 
 def _rules(agreement: FileInForce, clock: Clock) -> Rules:
-    """The rules of whatever is in force when an activity comes. While nothing is, nothing is refused for its sake: a
-    bad file must not close the door.
+    """The rules of the agreement in force when an activity arrives. While there is none, no activity is refused: a bad
+    file must not stop ingest.
     """
 
     def against(activity: Activity) -> Refused | None:
@@ -100,9 +100,9 @@ def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spo
 
 
 async def _empty(orphans: Sequence[Spool], platform: Platform, settings: IngestSettings) -> None:
-    """Relay what processes that are gone left behind, and sign off for them. Never returns, as tasks do.
+    """Relay the spools of processes that no longer run, and sign off for them. Never returns.
 
-    A file that can't be opened is left as it is.
+    A file that cannot be opened is left alone.
     """
     for spool in orphans:
         try:

@@ -31,8 +31,8 @@ CounterDelta = Counter[tuple[str, int, str]]
 
 
 async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
-    """Inquiries arrived: count them, and show who they are from. Comes with each copy of an inquiry, since two ingest
-    processes may have accepted it, each under a number of its own.
+    """Count inquiries, and show who they are from. Gets each copy of an inquiry, because two ingest processes may have
+    accepted it, each under its own number.
     """
     heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     deltas = _events(batch)
@@ -54,8 +54,8 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
 
 
 async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
-    """Sales did something: it joins the lead's story, and may move its stage. Watermarks say which number
-    the last inquiry has.
+    """Sales activities go to the lead's timeline and may change its stage. Watermarks carry the number of the last
+    inquiry.
     """
     markers = [(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
     await numbers.save_markers(tx, markers)
@@ -117,7 +117,7 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
 
 
 async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
-    """Records were set aside: those that were inquiries count as such."""
+    """Quarantined records; those that were inquiries are counted."""
     deltas = _events(batch)
     await _quarantine(tx, batch, deltas)
     of_leads = [r for r in batch if isinstance(r.event, RecordQuarantined) and not r.event.origin.startswith("source:")]
@@ -173,7 +173,7 @@ def _entries(batch: Iterable[Received]) -> list[TimelineEntry]:
 
 
 def _data(received: Received) -> bytes:
-    """The event as JSON, without the bytes of a quarantined record: those belong to operators, not to readers."""
+    """The event as JSON, without the bytes of a quarantined record: those are for operators only."""
     event = received.event
     if isinstance(event, RecordQuarantined):
         event = msgspec.structs.replace(event, body=b"")

@@ -1,4 +1,4 @@
-"""Puts the scoreboard together: one consumer of all five topics, two JSON doors, the pages and what keeps them live."""
+"""Builds the scoreboard service: a consumer of all five topics, the JSON API, the pages and their live updates."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -86,5 +86,5 @@ def _zone(platform: Platform) -> ZoneInfo:
     try:
         return ZoneInfo(agreement_file.load(platform.settings.agreement).agreement.timezone)
     except Misconfigured:
-        # The router says what is wrong with the file; what is counted does not hang on it.
+        # The router reports errors in the file; the figures do not depend on it.
         return ZoneInfo("UTC")

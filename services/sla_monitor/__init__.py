@@ -1,5 +1,5 @@
-"""Watches what reps promised: opens a window per promise and lead, says once whether it was met or breached, and climbs
-the agreement's ladder after a breach. Lag, restarts and wrong clocks delay a verdict and never falsify it.
+"""Tracks promises: opens a window per promise and lead, announces once whether it was met or breached, and climbs the
+agreement's ladder after a breach. Lag, restarts and wrong clocks delay a verdict but never falsify it.
 
 Consumes: baton.assignments.v1, baton.activities.v1
 Publishes: baton.window.opened.v1, baton.window.warned.v1, baton.window.met.v1, baton.window.breached.v1,

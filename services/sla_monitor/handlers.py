@@ -1,6 +1,6 @@
-"""What the monitor does with what it hears, a batch at a time: load, decide, save and announce in one transaction.
+"""Handles batches of events: load, decide, save and publish in one transaction.
 
-Facts are kept whether or not a window waits for them, because an assignment may come after the call that answers it.
+Facts are stored even if no window waits for them, because an assignment may arrive after the call that answers it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,10 +68,10 @@ class MonitorHandlers:
         self._tolerance = tolerance
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Open the windows of new owners, of queues in which leads wait, and end those that no longer apply.
+        """Open the windows of new owners and of queues in which leads wait, and end those that no longer apply.
 
-        Raises `Unavailable` when an agreement is not kept in this database yet: the router keeps it before it
-        announces a decision made under it.
+        Raises `Unavailable` if an agreement is not stored in this database yet: the router stores it before it
+        publishes a decision under it.
         """
         events = [r.event for r in batch if _concerns_promises(r.event)]
         if not events:
@@ -94,7 +94,7 @@ class MonitorHandlers:
         await save(tx, before, context.states, context.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Keep the facts and let them take effect; then move the watermarks that stood behind them."""
+        """Save and apply the facts, then advance the watermarks after them."""
         activities = [r for r in batch if isinstance(r.event, ActivityRecorded)]
         if activities:
             await self._apply(tx, activities)
@@ -103,9 +103,9 @@ class MonitorHandlers:
             await _advance(tx, said)
 
     async def on_set_aside(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Hold the promises of a lead with an activity that this service could not read: it may be the follow-up.
+        """Put the promises of a lead on hold if an activity could not be read: it may be the follow-up.
 
-        Runs in the transaction that moves past the record, so that no watermark behind it counts before the hold.
+        Runs in the transaction that moves past the record, so that no later watermark counts before the hold.
         """
         holds = [hold for hold in map(_hold, batch) if hold is not None]
         if not holds:
@@ -170,7 +170,7 @@ class MonitorHandlers:
             context.open(window, agreement)
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
-        """A dispute may come before the assignment that tells whose rejection it is about, so both look for it."""
+        """A dispute may arrive before the assignment of the rep who rejected, so both check for it."""
         for fact in context.facts.get(lead_id, ()):
             holder = opening.disputed(context.windows(lead_id), fact) if fact.kind == opening.DISPUTED else None
             if holder is None:
@@ -188,7 +188,7 @@ class MonitorHandlers:
 
 
 async def agreement_of(tx: Tx, digest: str) -> Agreement:
-    """The agreement with this hash. Raises `Unavailable` while nobody has kept it."""
+    """The agreement with this hash. Raises `Unavailable` until it is stored."""
     try:
         return await agreements.by_hash(tx, digest)
     except NotFound as missing:
@@ -203,7 +203,7 @@ async def states_of(tx: Tx, windows: Sequence[Window]) -> dict[str, WindowState]
 
 
 async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, WindowState], now: datetime) -> None:
-    """Keep all cases that are not as `before`, and announce what they say."""
+    """Save all windows that differ from `before`, and publish their events."""
     changed = [state for window_id, state in states.items() if state is not before.get(window_id)]
     if not changed:
         return
@@ -244,7 +244,7 @@ async def _advance(tx: Tx, said: Sequence[Watermark]) -> None:
 
 
 def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:
-    # What we hear of was accepted before; a later instant comes from a clock that is ahead.
+    # A fact cannot be accepted after we read it; a later instant is from a clock that is ahead.
     return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at))
 
 
@@ -267,7 +267,7 @@ def _concerns_promises(event: Event) -> bool:
 
 
 def _late_inquiry(event: LeadMerged) -> list[tuple[str, Fact]]:
-    """The inquiry, if it turned out to be the first of its lead, with the lead as which that goes on."""
+    """The inquiry, if it turned out to be the first of its lead, with the lead that continues."""
     if event.received_at is None:
         return []
     return [(event.into or event.lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]

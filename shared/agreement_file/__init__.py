@@ -1,8 +1,8 @@
-"""The agreement file: YAML that both sides sign, read with positions, checked, and frozen into a value.
+"""The agreement file: YAML that both sides sign, parsed with positions, checked, and turned into an immutable value.
 
-An agreement that could drop a lead silently does not load, and everything that is wrong is told at once, each with
-`file:line:column`, what is wrong and what would be right. What the product does not do yet is refused by name, or read
-with a warning.
+An agreement that could silently drop a lead does not load. All errors are reported together, each with
+`file:line:column`, the problem and how to fix it. What Baton does not support yet is refused by name, or loads with a
+warning.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ __all__ = ["AgreementRefused", "Finding", "Loaded", "formatted", "load", "parse"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An agreement that can take effect, and what is odd about it without endangering leads, in order of the file."""
+    """An agreement that can take effect, and its warnings in the order of the file."""
 
     agreement: Agreement
     warnings: tuple[Finding, ...]
@@ -34,7 +34,7 @@ class Loaded:
 def load(path: pathlib.Path) -> Loaded:
     """The agreement in a UTF-8 file, with the drafts of its pilots, which lie next to it.
 
-    Raises AgreementRefused with all findings, or Misconfigured when the file can't be read at all.
+    Raises AgreementRefused with all findings, or Misconfigured if the file cannot be read.
     """
     text = _text(path)
     named = draft_names(read(text, str(path)).content) if "pilots" in text else ()
@@ -43,11 +43,11 @@ def load(path: pathlib.Path) -> Loaded:
 
 
 def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Loaded:
-    """The agreement in a text, which is kept exactly; `name` stands for the file in messages, `drafts` are the texts of
-    its pilots' agreements by the names that stand in it.
+    """The agreement in a text, which is stored unchanged. `name` is the file's name in messages; `drafts` are the texts
+    of its pilots' agreements, by the names used in the text.
 
-    Its hash is `sha256:` and the digest of the content as JSON with sorted keys, so comments, layout and the order of
-    keys don't change it, and everything else does, also in a draft. Raises AgreementRefused with all findings.
+    The hash is `sha256:` and the digest of the content as JSON with sorted keys. Comments, layout and the order of keys
+    do not change it; any other change does, also in a draft. Raises AgreementRefused with all findings.
     """
     document = read(text, name)
     findings, given, agreements = document.findings, drafts or {}, dict[str, Agreement]()
@@ -68,7 +68,7 @@ def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Load
 
 
 def _draft(draft: str, text: str, name: str, whole: Document) -> dict[str, Agreement]:
-    """The agreement of a draft by its name, empty when it was refused; its findings are added to those of the whole."""
+    """The agreement of a draft by its name, empty if it was refused. Its findings are added to those of the whole."""
     file = str(pathlib.PurePath(name).parent / draft)
     findings = whole.findings
     try:

@@ -1,4 +1,4 @@
-"""One canonical layout for agreement files: blocks in the order of the guide, one style of spacing, comments kept.
+"""The canonical layout of agreement files: blocks in the order of the guide, uniform spacing, comments preserved.
 
 Formatting never changes what a file means, so its content hash stays the same.
 """
@@ -16,7 +16,7 @@ from shared.agreement_file.text.findings import AgreementRefused
 from shared.agreement_file.text.yaml_document import read
 
 ORDER = tuple(AgreementBlocks.model_fields)
-"""The blocks in the order of the guide; what is not among them comes last, in the order of the file."""
+"""The blocks in the order of the guide; others come last, in the order of the file."""
 
 _CLOSE = ("version", "effective_from", "approved_by", "timezone", "currency", "review", "decay")
 """Blocks that no empty line sets apart from the one before."""
@@ -32,11 +32,11 @@ class _Chunk:
 
 
 def formatted(text: str) -> str:
-    """The text in canonical layout: the same content with the same comments, and formatting it again changes nothing.
+    """The text in canonical layout, with the same content and comments. Idempotent.
 
-    A part that can't be laid out without loss (a comment in the middle of a list in brackets) stays as it is, and so
-    does the whole while a key or value of it can't be read (an anchor, a key without value). Raises AgreementRefused
-    when the text is no YAML mapping; whatever else is wrong with the agreement does not matter here.
+    A part that cannot be formatted without loss (a comment inside a list in brackets) stays unchanged. So does the
+    whole text if a key or value cannot be read (an anchor, a key without a value). Raises AgreementRefused if the text
+    is not a YAML mapping; other errors in the agreement do not matter here.
     """
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     head, chunks = _split(plain)
@@ -99,7 +99,7 @@ def _spaced(lines: list[str]) -> tuple[str, ...]:
 
 
 class _AsWritten(VersionedResolver):
-    """Takes every value as text, so that it is written as it was read."""
+    """Reads every value as text, so that it is written unchanged."""
 
     @property
     def versioned_resolver(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The agreement in plain sentences, for those who sign it and have never programmed.
+"""The agreement in plain sentences, for people who sign it and do not program.
 
-`explain` tells one agreement, `diff` what changed between two, `conditions` a single condition. Values go in, text
-comes out; secrets never do, as an agreement only names where they lie.
+`explain` describes an agreement, `diff` the changes between two, `conditions` a single condition. The text contains no
+secrets, because an agreement only names where they are stored.
 """

@@ -33,7 +33,7 @@ def closed_in_words(calendar: Calendar, today: date) -> str:
 
 
 def exceptions_in_words(calendar: Calendar) -> tuple[str, ...]:
-    """Dates with hours of their own, and breaks on dates, oldest first."""
+    """Dates with special hours or breaks, oldest first."""
     shifts = (f"{day(on)}: {spans_in_words(spans)}" for on, spans in sorted(calendar.shifts.items()))
     breaks = (f"{day(on)}: away {spans_in_words(spans)}" for on, spans in sorted(calendar.breaks.items()))
     return (*shifts, *breaks)

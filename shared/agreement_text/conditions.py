@@ -1,7 +1,7 @@
-"""Conditions as clauses of plain English, each operator and leaf in its own words.
+"""Conditions as clauses in plain English.
 
-A comparison with a fact that is not known is false, and the words keep to that: `is_not` reads "is something other
-than", which a fact that is missing is not.
+A comparison with a missing fact is false, and the words reflect that: `is_not` reads "is something other than", which
+is not true of a missing fact.
 """
 
 from collections.abc import Callable, Mapping

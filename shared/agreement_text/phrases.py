@@ -90,7 +90,7 @@ def length(duration: Duration) -> str:
 
 
 def seconds(amount: int) -> str:
-    """Seconds in the largest units that say it exactly.
+    """Seconds in the largest exact units.
 
     >>> seconds(86400), seconds(90), seconds(-300), seconds(0)
     ('1 day', '1 minute 30 seconds', '5 minutes', '0 seconds')

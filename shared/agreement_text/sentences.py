@@ -16,8 +16,8 @@ def destination(route: Route) -> str:
     """Where a rule sends a lead, as the end of a sentence."""
     if route.owner is not None:
         who = {
-            "account": "whoever owns its company, if anyone does",
-            "lead": "whoever had it before, if anyone did",
+            "account": "the owner of its company, if there is one",
+            "lead": "its previous owner, if there was one",
         }.get(route.owner, route.owner)
         away = f" and is not away for longer than {length(route.unless_away_for)}" if route.unless_away_for else ""
         return who + away
@@ -33,14 +33,14 @@ def only_in_words(only: Only) -> str:
 
 
 def limits(person: Person) -> str:
-    """How many leads someone takes at most."""
+    """The maximum number of leads of a person."""
     held = f"at most {person.max_open:,} open" if person.max_open is not None else ""
     new = f"at most {person.max_new_per_day:,} new a day" if person.max_new_per_day is not None else ""
     return ", ".join(filter(None, (held, new))) or "none"
 
 
 def promise_in_words(promise: Promise) -> str:
-    """What is owed and by when, in one sentence."""
+    """A promise in one sentence."""
     within = f"within {length(promise.within)}"
     if promise.at_least_score is not None:
         below = f"; below that, within {length(promise.otherwise)}" if promise.otherwise else "; below that, none"
@@ -56,20 +56,20 @@ def step_in_words(step: Step) -> tuple[str, str]:
     """When a step comes, counted from the deadline, and what it does."""
     does = []
     if step.tell:
-        does.append(f"tell {listed(map(role, step.tell))}")
+        does.append(f"notify {listed(map(role, step.tell))}")
     if step.page:
-        does.append("page whoever is on call")
+        does.append("page the person on call")
     if step.move_within:
         does.append(f"move the lead to another member of its {step.move_within}")
-    even = ", even when someone has acknowledged it" if step.if_unanswered else ""
+    even = ", even if it is acknowledged" if step.if_unanswered else ""
     return _when(step), sentence(listed(does) or "nothing")[:-1] + even
 
 
 def channel_in_words(way: Channel) -> str:
-    """How a role is told. Of settings, only where a secret lies is shown, never a value."""
+    """The channel of a role. Shows where a secret is stored, never its value."""
     settings = [_setting(name, value) for name, value in way.settings.items()]
     more = f" ({'; '.join(settings)})" if settings else ""
-    return sentence(f"{role(way.role)} {'are' if way.role == 'ops' else 'is'} told by {channel(way.kind)}{more}")
+    return sentence(f"{role(way.role)}: {channel(way.kind)}{more}, which Baton does not use yet")
 
 
 def reason_in_words(reason: RejectReason) -> str:
@@ -98,7 +98,7 @@ def _setting(name: str, value: str) -> str:
     kind, _, place = value.partition(":")
     what = spaced(name.removesuffix("_from"))
     if kind == "env":
-        return f"its {what} stands in the environment as {place}"
+        return f"its {what} is in the environment variable {place}"
     if kind == "file":
-        return f"its {what} stands in the file {place}"
+        return f"its {what} is in the file {place}"
     return f"its {what} is set"

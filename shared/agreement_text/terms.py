@@ -41,12 +41,12 @@ _KINDS = {
 
 
 def role(name: str) -> str:
-    """A role that ladders tell."""
+    """A role on a ladder."""
     return ROLES.get(name, spaced(name))
 
 
 def promise(name: str) -> str:
-    """What is promised on single leads."""
+    """A promise on single leads."""
     return PROMISES.get(name, spaced(name))
 
 
@@ -61,7 +61,7 @@ def strategy(name: str) -> str:
 
 
 def channel(kind: str) -> str:
-    """A way to tell someone."""
+    """A kind of channel."""
     return CHANNELS.get(kind, spaced(kind))
 
 

@@ -1,7 +1,8 @@
-"""The agreement in force: taken from the file without a restart, every version kept, the same for all processes.
+"""The agreement in force: reloaded from the file without a restart, and the same for all processes.
 
-A file that does not load, or that may not follow the versions before it, changes nothing and is told. A good one is
-kept at once and takes effect at its `effective_from`. Whichever process first finds it in force announces that, once.
+A file that does not load, or may not follow the stored versions, changes nothing and is reported. A valid version is
+stored immediately and takes effect at its `effective_from`. The first process that finds it in force announces it,
+once.
 """
 
 import asyncio
@@ -28,11 +29,11 @@ from shared.runtime.outage import until_back
 from shared.runtime.wakeup import WakeUp
 
 LOOK_S = 2.0
-"""Seconds between two looks at the file, and at what other processes kept."""
+"""Seconds between two checks of the file and of versions stored by other processes."""
 
 
 class InForce:
-    """What a service with a database decides under. `tables` are its own: from its outbox a version is announced.
+    """The agreement of a service with a database. `tables` are the service's: activations go to its outbox.
 
     `look_s` is in seconds. `changed` is set when another version is in force.
     """
@@ -59,8 +60,8 @@ class InForce:
         self._log = log.get(tables.service)
 
     async def start(self) -> None:
-        """Take the file. Raises `Misconfigured` when nothing is in force: the file is refused, or takes effect
-        later, and no version was kept before.
+        """Load the file. Raises `Misconfigured` if no version is in force: the file is refused or takes effect later,
+        and no version is stored.
         """
         await self._file.read()
         await self._agree()
@@ -68,13 +69,13 @@ class InForce:
             raise self._nothing_in_force()
 
     def at(self, now: datetime) -> Agreement:
-        """The agreement in force at `now`, which is about the present: what was in force long ago is found by hash."""
+        """The agreement in force at `now`. Past versions are found by hash."""
         found = self._schedule.at(now) or self._first
         assert found is not None, "start comes first"  # noqa: S101 (the runtime sees to it)
         return found
 
     async def run(self) -> None:
-        """Follow the file and the versions that other processes keep, until cancelled; an outage is waited out."""
+        """Watch the file and the versions that other processes store, until cancelled. Waits out outages."""
         while True:
             await asyncio.sleep(self._wait_s)
             before = self._current
@@ -87,7 +88,7 @@ class InForce:
         await self._agree()
 
     def findings(self) -> list[str]:
-        """What is wrong with the file or with a kept version, and what may surprise; empty when all is well."""
+        """Errors and warnings about the file and the stored versions; empty if there are none."""
         return [*self._file.refusals, *self._file.warnings, *self._unreadable]
 
     def notice(self) -> str | None:
@@ -96,8 +97,8 @@ class InForce:
         return self._file.notice(current) or next(iter(self._unreadable), None)
 
     def state(self) -> dict[str, Any]:
-        """For pages and doors: the `agreement` in force with its `text`, `effective_from` and `approved_by`, every kept
-        version of it in `versions`, latest first, and the findings in `trouble`. Instants are RFC 3339.
+        """For pages and the API: the `agreement` in force with its `text`, `effective_from` and `approved_by`, all
+        stored versions in `versions`, newest first, and the findings in `trouble`. Instants are RFC 3339.
         """
         assert self._current is not None, "start comes first"  # noqa: S101 (the runtime sees to it)
         current, agreement = self._current
@@ -113,7 +114,7 @@ class InForce:
         }
 
     async def _agree(self) -> None:
-        """Keep the file's version if it may be kept, then go by what is kept."""
+        """Store the file's version if allowed, then use the stored versions."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
             self._kept = await store.versions(tx)
@@ -130,7 +131,7 @@ class InForce:
         async with self._database.begin() as tx:
             await store.lock(tx)
             now = await self._database.now(tx)
-            # Another process may have kept its own file's version since we looked.
+            # Another process may have stored its file's version in the meantime.
             if self._file.judge(await store.versions(tx), now) is not None:
                 await store.save(tx, new, now)
                 self._log.debug("agreement_kept", name=new.name, version=new.version, hash=new.hash)
@@ -144,13 +145,13 @@ class InForce:
             found = await self._read(tx, matter)
         due = [version for version in matter if version.effective_from <= now]
         past = [entry for entry in found if entry[0].effective_from <= now]
-        # One that should be in force and does not read is no reason to go back to the one before.
+        # A version that should be in force but cannot be read is no reason to return to the previous one.
         if past and past[-1][0] is due[-1]:
             self._first, self._current = past[0][1], past[-1]
             self._schedule = Schedule([(version.effective_from, agreement) for version, agreement in found])
 
     async def _read(self, tx: Tx, versions: Sequence[Version]) -> list[tuple[Version, Agreement]]:
-        """Those of the versions that read; why others don't is a finding."""
+        """The versions that can be read; others are findings."""
         in_file, found, unreadable = self._file.agreement, [], []
         for version in versions:
             try:
@@ -193,7 +194,7 @@ class InForce:
             return Misconfigured("\n".join(self.findings()))
         return Misconfigured(
             f"{self._file.path}: version {new.version} of {new.name} takes effect at {instant(new.effective_from)}, "
-            "and no version was in force before it: let `effective_from` be an instant that has passed"
+            "and no version was in force before it: set `effective_from` to an instant in the past"
         )
 
 
@@ -210,8 +211,8 @@ class FileInForce:
         self._schedule = Schedule()
 
     async def start(self) -> None:
-        """Take the file. One that is refused leaves nothing in force and is told; raises `Misconfigured` when there
-        is none.
+        """Load the file. If it is refused, nothing is in force and the findings say why. Raises `Misconfigured` if
+        there is no file.
         """
         await self._file.read()
         wrong = self._file.wrong
@@ -220,7 +221,7 @@ class FileInForce:
         self._take()
 
     def at(self, now: datetime) -> Agreement | None:
-        """The agreement in force at `now`, as far as the file told since the start."""
+        """The agreement in force at `now`, from the versions of the file since the start."""
         return self._schedule.at(now)
 
     async def run(self) -> None:
@@ -231,7 +232,7 @@ class FileInForce:
             self._take()
 
     def notice(self) -> str | None:
-        """What is wrong with the file, in a sentence, for readiness."""
+        """The error in the file as a sentence, for readiness."""
         current = self.at(self._clock.now())
         missing = None if current is not None else "no agreement is in force yet, so nothing is refused for its sake"
         return self._file.notice(current) or missing

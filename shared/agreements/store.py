@@ -1,8 +1,7 @@
-"""Every version of the agreement that was ever taken from a file, by hash, so that an old decision can always be
-explained and parallel processes agree on what is in force.
+"""Stores every version of the agreement by hash, so that old decisions can be explained and parallel processes use the
+same version.
 
-The agreements of pilots are kept in the same way, apart: they are found by hash, and never come into force by
-themselves.
+The agreements of pilots are stored too. They are found by hash and never come into force by themselves.
 """
 
 import dataclasses
@@ -27,7 +26,7 @@ _loaded: dict[str, Agreement] = {}
 
 
 async def lock(tx: Tx) -> None:
-    """Until `tx` ends, nobody else compares versions in order to keep one. With SQLite there is one writer anyway."""
+    """Serialize storing of versions until `tx` ends. SQLite has a single writer anyway."""
     if tx.dialect.name == "postgresql":
         await tx.execute(_LOCK)
 
@@ -38,7 +37,7 @@ async def save(tx: Tx, agreement: Agreement, now: datetime) -> None:
     pilots.pop(agreement.hash, None)
     rows = [_row(agreement, now, None), *(_row(pilot, now, agreement.hash) for pilot in pilots.values())]
     await insert_or_skip(tx, table, rows)
-    # What was tried as a pilot may become the agreement itself, word for word.
+    # A pilot's draft may become the agreement itself, unchanged.
     own = (table.c.hash == agreement.hash) & table.c.pilot_of.is_not(None)
     await tx.execute(sa.update(table).where(own).values(pilot_of=None))
 
@@ -55,20 +54,20 @@ async def versions(tx: Tx, name: str | None = None) -> list[Version]:
 
 
 async def activate(tx: Tx, digest: str, now: datetime) -> bool:
-    """Note that this version is in force; returns whether nobody had noted it before."""
+    """Record that this version is in force; returns whether this is the first time."""
     new = (table.c.hash == digest) & table.c.activated_at.is_(None)
     return (await tx.execute(sa.update(table).where(new).values(activated_at=now))).rowcount == 1
 
 
 async def by_hash(tx: Tx, digest: str) -> Agreement:
-    """The version with this hash, parsed once per process. Raises `NotFound` for one that nobody kept."""
+    """The version with this hash, parsed once per process. Raises `NotFound` if it is not stored."""
     known = _loaded.get(digest)
     if known is not None:
         return known
     query = sa.select(table.c.text, table.c.drafts).where(table.c.hash == digest)
     row = (await tx.execute(query)).one_or_none()
     if row is None:
-        raise NotFound(f"no agreement with the hash {digest} is kept here")
+        raise NotFound(f"no agreement with the hash {digest} is stored")
     agreement: Agreement = agreement_file.parse(row.text, digest, json.loads(row.drafts)).agreement
     if len(_loaded) >= MAX_LOADED:
         _loaded.pop(next(iter(_loaded)))
@@ -77,12 +76,12 @@ async def by_hash(tx: Tx, digest: str) -> Agreement:
 
 
 async def by_version(tx: Tx, name: str, version: int) -> Agreement:
-    """The agreement `name` in this version, kept last if that was kept twice. Raises `NotFound`."""
+    """The agreement `name` in this version; the latest if it was stored twice. Raises `NotFound`."""
     own = (table.c.name == name) & (table.c.version == version) & table.c.pilot_of.is_(None)
     query = sa.select(table.c.hash).where(own).order_by(table.c.kept_at.desc()).limit(1)
     digest = (await tx.execute(query)).scalar_one_or_none()
     if digest is None:
-        raise NotFound(f"no version {version} of the agreement {name} is kept here")
+        raise NotFound(f"no version {version} of the agreement {name} is stored")
     return await by_hash(tx, digest)
 
 

@@ -1,7 +1,7 @@
-"""What the agreement file holds, read again when it changes, and whether it may follow the versions that are kept.
+"""Watches the agreement file and checks whether a new version may follow the stored ones.
 
-Drafts of its pilots are watched with it. A change counts once two looks in a row find the same, since half a file may
-well read as an agreement.
+It also watches the drafts of pilots. A change counts once two checks in a row find the same content, because half a
+file may be a valid agreement.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ _Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 class AgreementWatch:
-    """Watches the agreement file of a service and tells what is wrong with it: in the log, as a metric, in `refusals`
-    (why it has no effect) and `warnings` (what may surprise).
+    """Watches the agreement file of a service and reports errors: in the log, as a metric, in `refusals` (why it has no
+    effect) and in `warnings`.
     """
 
     def __init__(self, path: Path, service: str) -> None:
@@ -88,7 +88,7 @@ class AgreementWatch:
         return [], [f"{self.path}: {oddity}"] if oddity else []
 
     def notice(self, current: Agreement | None) -> str | None:
-        """What is wrong in a sentence; `current` is what stays in force."""
+        """The error as a sentence; `current` is the version that stays in force."""
         if self.refusals:
             stays = f"version {current.version} of {current.name} stays in force" if current else "none is in force"
             more = f" (and {len(self.refusals) - 1} more)" if len(self.refusals) > 1 else ""

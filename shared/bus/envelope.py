@@ -72,7 +72,7 @@ def instant(at: datetime) -> str:
 
 
 def value_of(event: Event) -> bytes:
-    """The event as it stands in a record's value."""
+    """The event from a record's value."""
     return _encoder.encode(event)
 
 
@@ -97,7 +97,7 @@ def attributes(event_id: str, kind: str, source: str, subject: str, time: str) -
 
 
 def decode(record: Record) -> Received:
-    """The record as an envelope. Raises `Refused` for bytes that are no event of ours, saying why."""
+    """The record as an envelope. Raises `Refused` with the reason if it is not one of Baton's events."""
     if record.unreadable is not None:
         raise Refused(f"the record can't be read: {record.unreadable}")
     try:
@@ -113,14 +113,14 @@ def decode(record: Record) -> Received:
     except KeyError as missing:
         raise Refused(f"the record has no header {missing.args[0]}") from missing
     except (msgspec.DecodeError, ValueError, OverflowError) as bad:
-        raise Refused(f"the record does not read as an event: {bad}") from bad
+        raise Refused(f"the record is not a valid event: {bad}") from bad
     except RecursionError as deep:
-        raise Refused("the record does not read as an event: it is nested too deeply") from deep
+        raise Refused("the record is not a valid event: it is nested too deeply") from deep
     return Received(envelope, record)
 
 
 def _id_of(record: Record) -> str:
-    """The event's id, which databases keep as it is: one that they would change could not be told from a repeat."""
+    """The event's id, if databases store it unchanged: an id that they alter could not be told from a duplicate."""
     found = record.headers["ce_id"].decode()
     if not 0 < len(found) <= MAX_ID_CHARS or not found.isprintable():
         raise ValueError(f"ce_id is not 1 to {MAX_ID_CHARS} printable characters")

@@ -1,5 +1,5 @@
-"""Which partition a message goes to: murmur2 of its key, as Kafka's default partitioner does it, so that any Kafka
-client that writes with a lead's id as key lands where Baton expects that lead.
+"""The partition of a message: murmur2 of its key, like Kafka's default partitioner, so that any Kafka client that uses
+a lead's id as key writes to the partition that Baton expects.
 """
 
 import struct
@@ -61,7 +61,7 @@ def by_partition(messages: Sequence[Message], topics: Mapping[str, Topic]) -> di
 
 
 def _partition(message: Message, topics: Mapping[str, Topic]) -> int:
-    """Where the message goes. Raises `ValueError` saying why it can't be written."""
+    """The partition of the message. Raises `ValueError` with the reason if it cannot be written."""
     topic = topics.get(message.topic)
     if topic is None:
         raise ValueError(f"there is no topic {message.topic!r}; the topics file names all there are")

@@ -1,5 +1,5 @@
 """The topics that Baton needs, read from `deploy/kafka/topics.yaml`: the same partitions and retention on either log,
-so that a deployment can move from the embedded log to Kafka without any service noticing.
+so that a deployment can move from the embedded log to Kafka without changes to services.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ TOPICS_FILE = Path(__file__).parents[2] / "deploy" / "kafka" / "topics.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it is to be made. `config` holds Kafka's own names and values."""
+    """A topic to create. `config` uses Kafka's names and values."""
 
     name: str
     partitions: int
@@ -28,13 +28,13 @@ class Topic:
 
     @property
     def retention_s(self) -> float:
-        """How long a record is kept at least, in seconds; infinite if it is kept for good."""
+        """The minimum retention of a record in seconds; infinite if records are never deleted."""
         kept_ms = int(self.config.get("retention.ms", "-1"))
         return kept_ms / 1000 if kept_ms >= 0 else float("inf")
 
     @property
     def max_bytes(self) -> int:
-        """What a record may weigh with key and headers, leaving Kafka room for the frame around it."""
+        """The maximum size of a record with key and headers, leaving room for Kafka's framing."""
         return int(self.config.get("max.message.bytes", "1048588")) - 1024
 
 
@@ -46,11 +46,11 @@ def read_topics(file: Path = TOPICS_FILE) -> Mapping[str, Topic]:
     except OSError as error:
         raise Misconfigured(f"the topics file {file} can't be read: {error.strerror}") from error
     except YAMLError as error:
-        raise Misconfigured(f"the topics file {file} is no YAML: {error}") from error
+        raise Misconfigured(f"the topics file {file} is not YAML: {error}") from error
     except KeyError as error:
         raise Misconfigured(f"the topics file {file} lacks {error.args[0]!r}") from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise Misconfigured(f"the topics file {file} does not read as a list of topics: {error}") from error
+        raise Misconfigured(f"the topics file {file} is not a list of topics: {error}") from error
     return MappingProxyType(topics)
 
 

@@ -40,7 +40,7 @@ async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
 
 
 async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
-    """Insert those whose primary key is not there yet."""
+    """Insert the rows whose primary key does not exist yet."""
     if not rows:
         return
     if tx.dialect.name == "postgresql":
@@ -51,7 +51,7 @@ async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
 
 
 async def insert_or_lower(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> None:
-    """Insert all; where the primary key is there, only lower `column` to the given value. No two with one key."""
+    """Insert all rows; if the primary key exists, only lower `column` to the given value. Keys must be unique."""
     if not rows:
         return
     table = column.table
@@ -67,7 +67,7 @@ async def insert_or_lower(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> None:
 
 
 async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
-    """Insert those that are not there yet and return the values of `column` (the primary key) that were new."""
+    """Insert the rows that do not exist yet and return the new values of `column` (the primary key)."""
     if not rows:
         return set()
     if tx.dialect.name == "postgresql":
@@ -81,9 +81,7 @@ async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
 
 
 async def upsert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
-    """Insert all; where the primary key is there, replace the other given columns. Of two with one key the last
-    counts.
-    """
+    """Insert all rows; if the primary key exists, replace the other given columns. The last of two equal keys wins."""
     if not rows:
         return
     keys = [column.name for column in table.primary_key]

@@ -1,6 +1,6 @@
-"""At most one process at a time does a named job: an advisory lock on PostgreSQL, a matter of course with SQLite.
+"""Lets at most one process at a time do a named job: an advisory lock on PostgreSQL; SQLite has one process anyway.
 
-The lock lives as long as its connection. It is an optimisation, never what keeps the result right.
+The lock lasts as long as its connection. It is an optimization; correctness never depends on it.
 """
 
 from hashlib import sha256
@@ -20,7 +20,7 @@ class Claim:
         self._connection: AsyncConnection | None = None
 
     async def held(self) -> bool:
-        """Whether the job is ours, trying to take it if it is free. Raises the database's errors when it is away."""
+        """Whether this process has the job; takes it if it is free. Raises the database's errors in an outage."""
         if self._database.is_sqlite:
             return True
         if self._connection is not None and not self._connection.invalidated and not self._connection.closed:
@@ -38,7 +38,7 @@ class Claim:
         return True
 
     async def release(self) -> None:
-        """Let go; the lock ends with the connection."""
+        """Close the connection, which releases the lock."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.invalidate()

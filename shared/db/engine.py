@@ -1,4 +1,4 @@
-"""One way to talk to PostgreSQL (production) and SQLite (embedded): transactions that the runtime opens and commits.
+"""One interface to PostgreSQL (production) and SQLite (embedded), with transactions that the runtime opens and commits.
 
 SQLite is opened in WAL with synchronous=FULL, one writer that begins IMMEDIATE (a later upgrade from read to write
 would fail at once, whatever the busy timeout) and a few readers. A transaction whose commit fails has changed
@@ -122,7 +122,7 @@ def _sqlite(url: str, *, begin: str, pool_size: int) -> AsyncEngine:
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver would not BEGIN for reads; we say BEGIN ourselves
+        connection.isolation_level = None  # the driver does not BEGIN for reads, so we do
         cursor = connection.cursor()
         for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")

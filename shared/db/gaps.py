@@ -1,5 +1,5 @@
-"""Records that were gone from the log before a service had read them: found by its consumer, which stops reading there,
-and accepted by an operator, from when on it goes on.
+"""Records that disappeared from the log before a service read them. Its consumer stops there until an operator accepts
+the gap.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ Reason = Literal["deleted", "recreated", "truncated"]
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Offsets `from_offset` up to and including `to_offset` (None: not known how many) of a partition are missing.
 
-    `resume_at` is the offset in the log `log_id` at which `service` goes on once that is accepted.
+    `resume_at` is the offset in the log `log_id` at which `service` continues once the gap is accepted.
     """
 
     service: str
@@ -39,7 +39,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         return self.topic, self.partition
 
     def __str__(self) -> str:
-        """What is missing, as a clause."""
+        """The missing offsets, as a clause."""
         where = f"{self.topic}/{self.partition}"
         if self.to_offset is not None:
             count = self.to_offset - self.from_offset + 1
@@ -49,7 +49,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def add(tx: Tx, gaps: Sequence[Gap]) -> None:
-    """Save them; a partition that is stopped already stays as it is."""
+    """Save gaps; a partition that is already stopped does not change."""
     if not gaps:
         return
     stopped = {(gap.service, gap.place) for gap in await open_gaps(tx)}
@@ -58,7 +58,7 @@ async def add(tx: Tx, gaps: Sequence[Gap]) -> None:
 
 
 async def open_gaps(tx: Tx, service: str | None = None) -> list[Gap]:
-    """Those that nobody has accepted yet, of one service or of all, in the order of topic and partition."""
+    """Gaps that are not accepted yet, of one service or of all, by topic and partition."""
     table = log_gaps
     wanted = sa.select(table).where(table.c.accepted_at.is_(None))
     if service is not None:
@@ -69,7 +69,7 @@ async def open_gaps(tx: Tx, service: str | None = None) -> list[Gap]:
 
 
 async def accept(tx: Tx, gaps: Iterable[Gap], now: datetime) -> None:
-    """Let the services go on behind these gaps: their positions move, and their consumers notice within seconds."""
+    """Let the services continue after these gaps: moves their positions, which consumers notice within seconds."""
     for gap in gaps:
         positions = sa.table(
             f"{gap.service}_positions", *map(sa.column, ("topic", "partition", "next_offset", "log_id"))

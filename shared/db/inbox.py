@@ -1,4 +1,4 @@
-"""Which events were handled, so that one that comes twice is handled once."""
+"""The ids of handled events, so that a duplicate is handled once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +9,6 @@ from shared.db.tables import RuntimeTables
 
 
 async def fresh(tx: Tx, tables: RuntimeTables, ids: Sequence[str], now: datetime) -> set[str]:
-    """Note the ids as handled and return those that had not been; the note holds if the transaction commits."""
+    """Record the ids as handled and return the new ones; takes effect if the transaction commits."""
     rows = [{"event_id": event_id, "handled_at": now} for event_id in dict.fromkeys(ids)]
     return await insert_new(tx, tables.inbox.c.event_id, rows)

@@ -1,7 +1,7 @@
-"""Tells a database that is away, full or in no state to write from data that it can't take.
+"""Distinguishes an outage (a database that is down, full or not writable) from data that it cannot store.
 
-The first is waited out and changes nothing; the second is the record's and is quarantined. Whatever is not known to be
-about the data is taken for the database's: waiting loses nothing, quarantining good records does.
+An outage is waited out and changes nothing; a record with bad data is quarantined. An error that is not known to be
+about the data counts as an outage: waiting loses nothing, quarantining good records does.
 """
 
 import sqlite3
@@ -32,9 +32,10 @@ _AWAY = (OSError, TimeoutError, PoolTimeout, DisconnectionError, PendingRollback
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the error says that the database is away, busy, full, read-only or damaged, and not that the data is bad.
+    """Whether the error means that the database is down, busy, full, read-only or damaged, and not that the data is
+    bad.
 
-    Of a group of errors each must say so.
+    In a group of errors, each must mean so.
     """
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))

@@ -31,7 +31,7 @@ async def begin(tx: Tx, pauses: Sequence[Pause]) -> None:
 
 
 async def end(tx: Tx, service: str, places: Collection[TopicPartition]) -> None:
-    """The service goes on reading these, if it paused there."""
+    """The service continues reading these partitions, if it was paused there."""
     table = paused_partitions
     here = sa.tuple_(table.c.topic, table.c.partition).in_(list(places))
     await tx.execute(sa.delete(table).where(table.c.service == service, here))

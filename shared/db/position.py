@@ -48,9 +48,9 @@ async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[TopicPartition
 async def advance(
     tx: Tx, tables: RuntimeTables, moves: Mapping[TopicPartition, tuple[int, int]]
 ) -> set[TopicPartition]:
-    """Move each place from the offset it is expected at to a new one; returns the places that stood elsewhere.
+    """Advance each partition from its expected offset to a new one; returns the partitions whose offset differed.
 
-    When any is returned, the caller rolls back: those places belong to another process now.
+    If any is returned, the caller rolls back: those partitions now belong to another process.
     """
     table = tables.positions
     topic_partition = sa.tuple_(table.c.topic, table.c.partition, table.c.next_offset)

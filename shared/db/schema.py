@@ -1,8 +1,7 @@
-"""Brings a database to the schema that this code needs, or says that someone has to.
+"""Migrates a database to the schema that this code needs, or waits until someone does.
 
 SQLite belongs to one process, which migrates it on start. PostgreSQL is migrated by `./baton migrate`, under a
-lock, before services start; a service that finds an older schema waits for that, and says in its log and at /readyz
-what to do.
+lock, before services start. A service that finds an older schema waits, and says so in its log and at /readyz.
 """
 
 import sqlite3
@@ -25,9 +24,9 @@ def head() -> str:
 
 
 async def migrate(database: Database) -> bool:
-    """Bring the schema to `head`; returns whether there was anything to do. Several processes may call it at once.
+    """Migrate to `head`; returns whether there was anything to do. Several processes may call it at the same time.
 
-    Raises `Misconfigured` for a file that is no database of Baton's, and for one that a newer Baton has migrated.
+    Raises `Misconfigured` for a file that is not a Baton database, or was migrated by a newer version.
     """
     found = await _current(database)
     if found == head():
@@ -60,7 +59,7 @@ async def _current(database: Database) -> str | None:
         if getattr(wrong.orig, "sqlite_errorcode", None) not in _NO_DATABASE:
             raise
         raise Misconfigured(
-            f"{sa.make_url(database.url).database} is no database ({wrong.orig}). Put a copy of the right file back; "
+            f"{sa.make_url(database.url).database} is not a database ({wrong.orig}). Restore the file from a backup; "
             "if there is none, move this one away."
         ) from wrong
 

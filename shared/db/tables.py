@@ -67,7 +67,7 @@ paused_partitions = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTables:
-    """The tables with which one service's runtime keeps its place."""
+    """The tables of one service's runtime."""
 
     service: str
     positions: sa.Table

@@ -1,8 +1,8 @@
 """Column types for text, so that no text from outside can fail a statement.
 
-PostgreSQL takes neither NUL nor half a surrogate pair, and no index entry of more than 2,704 bytes. `Text` replaces
-what can't be stored; `Key`, for columns in a primary key or an index, also bounds the length. Both do the same to
-values that are looked up, so a lookup finds what was stored.
+PostgreSQL accepts neither NUL nor lone surrogates, and no index entry over 2,704 bytes. `Text` replaces
+what cannot be stored; `Key`, for columns in a primary key or an index, also bounds the length. Both convert values in
+lookups in the same way, so a lookup finds what was stored.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ def storable(text: str) -> str:
 
 
 def indexable(text: str) -> str:
-    """As `storable`, and of at most `KEY_BYTES`: a longer text is its beginning and a digest of the whole.
+    """Like `storable`, with at most `KEY_BYTES`: a longer text becomes its beginning and a digest of the whole.
 
     >>> len(indexable("a" * 9_000)), indexable(indexable("a" * 9_000)) == indexable("a" * 9_000)
     (1000, True)

@@ -1,4 +1,4 @@
-"""Which rows have had their time, and deleting them a few at a time while everything else goes on."""
+"""Deletes expired rows, a few at a time, while the service keeps working."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.db.tables import RuntimeTables
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Rows of `table` for which `old` says so, given the instant `kept` ago."""
+    """The rows of `table` that `old` selects, given the instant `kept` ago."""
 
     table: sa.Table
     kept: timedelta
@@ -21,7 +21,7 @@ class Rule:
 
 
 def inbox_rule(tables: RuntimeTables, kept: timedelta) -> Rule:
-    """The ids of handled events, without which a repeat would be handled again: `kept` outlasts every repeat."""
+    """The ids of handled events. `kept` must outlast every duplicate, or it would be handled again."""
     return Rule(tables.inbox, kept, lambda before: tables.inbox.c.handled_at < before)
 
 

@@ -24,8 +24,8 @@ ENDING: Mapping[str, str] = MappingProxyType(
 """Kinds of activity after which nothing more is owed on the lead, with the reason that is given."""
 
 DECISIVE = frozenset({"meeting", "accepted", *ENDING})
-"""Kinds that keep a promise of several facts at once, when it lists them: nobody has to be called a sixth time after
-they came to a meeting. The other kinds count one each."""
+"""Kinds that keep a promise of several facts at once, when it lists them: no one has to be called a sixth time after
+a meeting. Other kinds count once each."""
 
 LETTING_GO = frozenset({"declined", *ENDING})
-"""Kinds by which an owner lets go of a lead."""
+"""Kinds by which an owner gives up a lead."""

@@ -1,7 +1,7 @@
-"""The agreement as an immutable value: what runs once the file has been read and checked.
+"""The agreement as an immutable value.
 
-`shared.agreement_file` makes it from YAML; every rule of the router and the monitor takes it as an argument.
-Equal content gives an equal `hash`, which stands in every decision made under it.
+`shared.agreement_file` builds it from YAML; every rule of the router and the monitor takes it as an argument.
+Equal content has an equal `hash`, which every decision under it records.
 """
 
 from collections.abc import Collection, Mapping
@@ -54,7 +54,7 @@ class FactType:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Inquiries that are no lead for sales, and the reason that is given."""
+    """Inquiries that are not leads for sales, with the reason."""
 
     reason: str
     when: Condition
@@ -90,8 +90,8 @@ class Mql:
 class Person:
     """A rep or manager. Without a `calendar` their time runs day and night.
 
-    `max_open` bounds how many leads they hold at once, `max_new_per_day` how many they get on one date of their
-    calendar's zone; None is no bound. Someone who is not `active` gets no leads, and those they hold move on.
+    `max_open` limits how many leads they hold, `max_new_per_day` how many they get on one date of their calendar's
+    zone; None is no limit. A person who is not `active` gets no leads, and the leads they hold are reassigned.
     """
 
     id: str
@@ -133,8 +133,8 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Narrows a pool to members with one of `values` in `attribute` (`languages`, `skills`, `territories`), or with
-    what the lead's fact `field` says, when that is given. Case does not count.
+    """Restricts a pool to members with one of `values` in `attribute` (`languages`, `skills`, `territories`), or with
+    the value of the lead's fact `field`, if given. Ignores case.
     """
 
     attribute: str
@@ -144,10 +144,10 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One routing rule. `when` None always matches. Leads go to `pool`, narrowed by `only`, or to an `owner`: `account`
-    is whoever owns the lead's company, `lead` whoever had the lead before.
+    """One routing rule. `when` None always matches. Leads go to `pool`, restricted by `only`, or to an `owner`:
+    `account` is the owner of the lead's company, `lead` the lead's previous owner.
 
-    A rule with an owner is passed over when there is none, and when they are away for longer than `unless_away_for`.
+    A rule with an owner is skipped if there is none, or if they are away for longer than `unless_away_for`.
     """
 
     name: str
@@ -180,10 +180,10 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What marketing owes over a period, all leads together: `per` is `day`, `week` or `month`.
+    """A commitment of marketing over a period, for all leads together: `per` is `day`, `week` or `month`.
 
     `measure` is `volume` (`target` qualified leads accepted), `accepted_share` and `completeness` (a share from 0 to 1;
-    `fields` are those that have to be filled), or `hand_off_latency` (seconds for the 95th percentile).
+    `fields` must be filled), or `hand_off_latency` (seconds for the 95th percentile).
     """
 
     measure: str
@@ -196,11 +196,11 @@ class Commitment:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One level of a ladder, counted from 1: `after_s` seconds from the deadline (negative: before), in the rep's
-    calendar when `business`, else on the wall clock; or `after_days` business days.
+    calendar if `business`, else on the wall clock; or `after_days` business days.
 
     `tell` are roles: `rep`, `manager`, `ops`, `marketing_lead`, `sales_lead`.
     `move_within` is `pool` when the lead goes to another member.
-    `if_unanswered`: the step also fires on an acknowledged escalation, as long as the promise is not kept.
+    `if_unanswered`: the step also fires on an acknowledged escalation until the promise is kept.
     """
 
     level: int
@@ -225,8 +225,8 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class RejectReason:
-    """A reason sales may reject with; `needs_text` when a sentence must come with it, `only_after` a promise of sales
-    (`attempts`) that must have been kept first.
+    """A reason for sales to reject; `needs_text` requires a sentence, `only_after` a promise of sales (`attempts`) that
+    must be kept first.
     """
 
     code: str
@@ -236,8 +236,8 @@ class RejectReason:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """How a role is told: `kind` (`email`, `slack`, `pagerduty` ...) with its settings; secrets stand as `env:NAME` or
-    `file:PATH`.
+    """The channel of a role: `kind` (`email`, `slack`, `pagerduty` ...) with its settings; secrets are given as
+    `env:NAME` or `file:PATH`.
     """
 
     role: str
@@ -247,7 +247,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Material for buyers, the objections that it answers, and the side that keeps it."""
+    """Material for buyers, the objections that it answers, and the side that maintains it."""
 
     id: str
     title: str
@@ -279,12 +279,12 @@ class Pilot:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The whole written deal. Mappings keep the order of the file.
+    """The whole agreement. Mappings are in the order of the file.
 
-    `hash` is `sha256:` and the digest of the content, so that layout and comments don't count; `text` is the file.
-    `promises` are those on single leads that sales owes, `operations` those that operations owes (`triage` on parked
-    leads, `disputes`), `commitments` what marketing owes. `half_life_s` is that of intent points, None for no decay.
-    `drafts` are the texts of the pilots' agreements by the name that stands in the file.
+    `hash` is `sha256:` and the digest of the content, without layout and comments; `text` is the file. `promises` are
+    those of sales on single leads, `operations` those of operations (`triage` on parked leads, `disputes`),
+    `commitments` those of marketing. `half_life_s` applies to intent points; None means no decay. `drafts` are the
+    texts of the pilots' agreements, by the name in the file.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Business time: arithmetic on instants that counts only the open time of a calendar. Durations are real
 elapsed seconds inside half-open intervals, less any pauses; instants go in aware and come out in UTC, with
 their fractions of a second kept to the microsecond. An instant outside the years 1901 to 2200 counts as the
-nearer end. Where no answer exists, a search ends and raises."""
+nearer end. A search without an answer raises."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -40,10 +40,10 @@ __all__ = [
 ]
 
 Pause = tuple[datetime, datetime | None]
-"""A time [from, to) in which the clock stands still; `to` is None while unknown. Pauses may overlap."""
+"""A time [from, to) that does not count; `to` is None while unknown. Pauses may overlap."""
 
 LONGEST_S = 100 * 366 * DAY_S
-"""The longest duration that is counted: a hundred years, so that a slip of units is refused at once."""
+"""The longest duration that is counted: a hundred years, so that a wrong unit is refused."""
 
 _NO_END_US = 1 << 62
 _FIRST = datetime(1901, 1, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ def deadline(calendar: Calendar, start: datetime, business_seconds: float, pause
 
     Work that exactly fills the day is due at the close, not at the next opening. A zero duration is due at
     `start`, even when closed. Pauses push the deadline only by the open time they cover, and not at all when
-    they begin at or after it. Raises NeverOpens when the open time is never reached, Refused when
+    they begin at or after it. Raises NeverOpens if the open time is never reached, Refused if
     `business_seconds` is negative, not a number, or beyond a hundred years.
 
     >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
@@ -203,7 +203,7 @@ def intervals(calendar: Calendar, start: datetime, count: int) -> list[tuple[dat
 def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetime:
     """The same local wall time on the `days`-th date from there that has hours, moved into those hours.
 
-    Forward (and for zero) it moves on to the next opening when closed; backward, to the last close. Meant for
+    Forward (and for zero) it moves to the next opening if closed; backward, to the last close. Meant for
     plans and reminders; a promise counts seconds with `deadline`. Raises NeverOpens.
 
     >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})

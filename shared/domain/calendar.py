@@ -68,7 +68,7 @@ class Calendar:
             "version": version,
             "always": whole_week and not (holidays or breaks or shifts),
             "tz": self._known_zone(),
-            # Taken from the content, not from hash(str), so that it survives a trip to another process.
+            # Taken from the content, not from hash(str), so that it is the same in every process.
             "_hash": int(version[:15], 16),
         }
         for name, value in settled.items():

@@ -1,16 +1,16 @@
-"""The few kinds of failure that Baton tells apart, one class per meaning.
+"""Baton's kinds of failure, one class per meaning.
 
-A door turns each into a problem document with the status named here; on the bus a `Refused` record is
-quarantined and an `Unavailable` one is tried again.
+Over HTTP each becomes a problem document with the status named here. On the bus, a `Refused` record is quarantined and
+an `Unavailable` one is retried.
 """
 
 from collections.abc import Mapping
 
 
 class Problem(Exception):
-    """A failure with a sentence for the person who has to act on it.
+    """A failure with a message for the person who has to act on it.
 
-    `detail` says what is wrong and what to do. `pointer` is a JSON pointer into what was sent, "" for the whole.
+    `detail` says what is wrong and what to do. `pointer` is a JSON pointer into the request, "" for all of it.
     """
 
     status = 500
@@ -25,17 +25,17 @@ class Problem(Exception):
 
 
 class Refused(Problem):
-    """The caller's fault: 422 at a door, quarantine on the bus."""
+    """The caller's fault: 422 over HTTP, quarantine on the bus."""
 
     status = 422
     title = "The request was refused"
 
 
 class Unwritable(Refused):
-    """Messages that the log will never take: too big, a key that can't be encoded, no such topic. Nothing was written.
+    """Messages that the log will never accept: too big, a key that cannot be encoded, no such topic. Nothing was
+    written.
 
-    `reasons` says why, by the message's index among those that were to be published. Sending them again never helps:
-    set these aside, then publish the rest.
+    `reasons` are by the message's index in the call. Retrying never helps: set these aside, then publish the rest.
     """
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
@@ -44,14 +44,14 @@ class Unwritable(Refused):
 
 
 class NotFound(Problem):
-    """There is no such thing."""
+    """It does not exist."""
 
     status = 404
     title = "Not found"
 
 
 class Conflict(Problem):
-    """It can't be done as things stand."""
+    """It conflicts with the current state."""
 
     status = 409
     title = "Not possible as things stand"
@@ -69,6 +69,6 @@ class Unavailable(Problem):
 
 
 class Misconfigured(Problem):
-    """A setting, file or part is wrong at start; the process says so on stderr and exits with 2."""
+    """A setting, file or dependency is wrong at startup; the process prints it on stderr and exits with 2."""
 
     title = "Baton can't start"

@@ -1,4 +1,4 @@
-"""When the steps of a ladder fall due: one rule for whoever watches promises and for whoever replays the past."""
+"""When the steps of a ladder are due. Used by the monitor and by simulations."""
 
 from datetime import datetime, timedelta
 

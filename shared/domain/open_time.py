@@ -1,6 +1,6 @@
-"""Finding one's way along the open time of a calendar, in whole microseconds since the epoch. The open
-intervals of each week of UTC are worked out once and kept in one bounded cache with their running totals, so
-that a step along them is a division and a bisection. Every search ends: a year without an answer raises."""
+"""Arithmetic along the open time of a calendar, in whole microseconds since the epoch. The open intervals of each UTC
+week are computed once and cached (bounded) with their running totals, so that a step is a division and a bisection.
+Every search ends: a year without an answer raises."""
 
 from bisect import bisect_left, bisect_right
 from datetime import date, datetime, timedelta

@@ -1,5 +1,5 @@
-"""What someone owes on a lead, and by when: the router tells it with the assignment, the monitor watches it. One rule
-for both, so that the deadline a rep was told is the deadline they are held to."""
+"""What is owed on a lead, and by when. The router publishes it with the assignment and the monitor enforces it: one
+rule for both, so that the deadline that a rep sees is the one that counts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ EscalationStatus = Literal["firing", "acknowledged", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """One promise as it stands for one lead: the duration that applies, the calendar in which business time of this
-    promise and its ladder counts (the owner's; around the clock for someone without one), and the deadline, UTC.
+    """A promise on a lead: its duration, the calendar for its business time and that of its ladder (the owner's, or
+    around the clock without one), and the deadline in UTC.
     """
 
     promise: Promise
@@ -49,16 +49,16 @@ def owed(agreement: Agreement, *, rep: str, score: int, assigned_at: datetime) -
 
 
 def owed_by(agreement: Agreement, promise: Promise, *, owner: str, since_at: datetime) -> Owed:
-    """One promise that does not depend on a lead's score, such as those of operations: what `owner` owes from
-    `since_at` on, in their calendar. Raises as `owed`.
+    """A promise that does not depend on a lead's score, such as those of operations: what `owner` owes from `since_at`,
+    in their calendar. Raises as `owed`.
     """
     calendar = calendar_of(agreement, owner)
     return Owed(promise, _due_at(promise, promise.within, calendar, since_at), promise.within, calendar)
 
 
 def respond_by(found: Iterable[Owed]) -> datetime | None:
-    """By when the rep has to have answered: the earliest deadline of the promises that one fact keeps (a first
-    response, an acceptance, a disposition). Several attempts are no answer: None when only such are owed.
+    """The rep's deadline to respond: the earliest of the promises that a single fact keeps (first response, acceptance,
+    disposition). None if only attempts are owed.
     """
     return min((one.due_at for one in found if one.promise.at_least == 1), default=None)
 

@@ -1,4 +1,4 @@
-"""What keeps a promise on a lead and what ends it: one rule for the monitor, which watches promises, and for a replay.
+"""What keeps a promise on a lead and what ends it. Used by the monitor and by simulations.
 
 Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted.
 """
@@ -13,7 +13,7 @@ from shared.domain.activities import DECISIVE, ENDING, LETTING_GO
 
 
 class PromiseFact(Protocol):
-    """An activity as far as promises go."""
+    """An activity, as promises see it."""
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,7 @@
-"""Which version of an agreement is in force at an instant, and whether a new one may follow those that are kept.
+"""Which version of an agreement is in force at an instant, and whether a new one may follow the stored versions.
 
-Of the versions whose `effective_from` has come, the one with the latest is in force; of two with the same instant the
-one with the greater number.
+The version with the latest `effective_from` that has passed is in force; of two with the same instant, the higher
+version.
 """
 
 from bisect import bisect_right
@@ -15,7 +15,7 @@ from shared.domain.events import AgreementRef
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version that is kept. `activated_at` is when it was first found to be in force; None before."""
+    """A stored version. `activated_at` is when it was first found to be in force; None before that."""
 
     name: str
     version: int
@@ -56,7 +56,7 @@ class Schedule:
 
 
 def stored_version(agreement: Agreement, now: datetime) -> Version:
-    """The version that an agreement becomes when it is kept at `now`."""
+    """The version for an agreement that is stored at `now`."""
     return Version(
         name=agreement.name,
         version=agreement.version,
@@ -69,8 +69,8 @@ def stored_version(agreement: Agreement, now: datetime) -> Version:
 
 
 def succession(versions: Sequence[Version], name: str, now: datetime, before: Version | None) -> list[Version]:
-    """Those versions of the agreement `name` that matter from `now` on, in order: the one before, the one in force,
-    those to come. While none is in force yet, `before` (of another name) stays in force.
+    """The versions of the agreement `name` that matter from `now` on, in order: the previous one, the one in force, and
+    later ones. Until one is in force, `before` (of another name) stays in force.
     """
     own = sorted((v for v in versions if v.name == name), key=lambda v: v.order)
     past = [v for v in own if v.effective_from <= now][-2:]
@@ -80,7 +80,7 @@ def succession(versions: Sequence[Version], name: str, now: datetime, before: Ve
 
 
 def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str | None:
-    """Why `new` may not be kept beside `versions`, and what would be right; None when it may, or is kept already."""
+    """Why `new` may not follow `versions`, and how to fix it; None if it may, or is stored already."""
     own = sorted((v for v in versions if v.name == new.name), key=lambda v: v.order)
     past = [v for v in own if v.effective_from <= now]
     current = past[-1] if past else None
@@ -105,7 +105,7 @@ def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str
 
 
 def warning(new: Agreement, versions: Sequence[Version]) -> str | None:
-    """What may surprise those who keep `new` beside `versions`: that a lower number takes over from it later."""
+    """A warning about storing `new`, if a lower version will take over from it later."""
     later = [v for v in versions if v.name == new.name and v.version < new.version]
     taking_over = [v for v in later if v.effective_from > new.effective_from]
     if not taking_over:

@@ -39,8 +39,8 @@ def read_position(text: str, *, below: int = 10**18, pointer: str = "/cursor") -
 
 
 def unknown_cursor(pointer: str = "/cursor") -> Refused:
-    """What to raise for a text that is not a cursor of ours."""
+    """The error for a text that is not a valid cursor."""
     return Refused(
-        "This cursor was not given out here. Send the one from the page before as it came, or leave it out.",
+        "Invalid cursor. Use the cursor from the previous page unchanged, or leave it out.",
         pointer=pointer,
     )

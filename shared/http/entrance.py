@@ -1,4 +1,4 @@
-"""The process's one ASGI app: from the first instant it answers the probes, and says what the start still waits for."""
+"""The process's ASGI app. It answers the probes from the start, and says what the startup is waiting for."""
 
 import msgspec
 

@@ -32,7 +32,7 @@ _SHORTEST_KEY, _FEWEST_DIFFERENT = 16, 8
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that was handed out: only the digest of its secret is known.
+    """A key, with only the digest of its secret.
 
     `sources` are those it may post leads for; empty for every source without an address of its own.
     """
@@ -41,7 +41,7 @@ class Key:
     digest: bytes
     scopes: frozenset[str]
     listed: bool = True
-    """Whether it stands in the keys file, which holds digests only: how strong it is shows when it is used."""
+    """Whether it is from the keys file, which has digests only, so that its strength is checked on use."""
     sources: frozenset[str] = frozenset()
 
 
@@ -67,7 +67,7 @@ class Keys:
     def authorise(self, authorization: str | None, scope: str) -> Key:
         """The key in an `Authorization` header's value (`Bearer`, or `Basic` with the key as password).
 
-        The scope `admin` stands for all scopes. Raises `Unauthorised` without a known key and `Forbidden` when it lacks
+        The scope `admin` includes all scopes. Raises `Unauthorised` without a known key and `Forbidden` if it lacks
         `scope`.
         """
         found = self.recognise(authorization)
@@ -147,7 +147,7 @@ def _read_keys(path: Path) -> list[Key]:
         return [_checked(entry) for entry in entries]
     except (OSError, ValueError) as wrong:
         raise Misconfigured(
-            f"BATON_KEYS names {path}, which is no keys file: {wrong}. Make one with './baton keys create'."
+            f"BATON_KEYS names {path}, which is not a keys file: {wrong}. Create one with './baton keys create'."
         ) from wrong
 
 

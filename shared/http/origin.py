@@ -28,7 +28,7 @@ _PROC_TCP = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
 def why_not_local(scope: Scope, settings: Settings) -> str | None:
-    """Why a request may come from another machine, or from another user of this one; None if nothing says so."""
+    """Why a request may come from another machine, or another user of this one; None if there is no sign of that."""
     if not settings.pages_open:
         return "Pages need a login here."
     client, server = scope.get("client"), scope.get("server")
@@ -105,7 +105,7 @@ def _origin(url: str) -> str:
 
 
 def _sent_by_our_user(client_port: int, server_port: int) -> bool:
-    """Whether the other end of a loopback connection belongs to our user or root; True where the system can't say."""
+    """Whether the peer of a loopback connection runs as our user or root; True if the system cannot tell."""
     ends = (f":{client_port:04X}", f":{server_port:04X}")
     for file in _PROC_TCP:
         try:

@@ -1,8 +1,8 @@
-"""Limits for every connection, as the reverse proxy has them: how much and how slowly a client may send, how slowly it
-may read, and how many connections there are. Work that was received whole always goes on.
+"""Limits for every connection, like the reverse proxy's: how much and how slowly a client may send, how slowly it may
+read, and how many connections there are. A completely received request is always answered.
 
-uvicorn has a limit for idle connections between requests only: it waits forever for one that sends nothing, or half a
-request, keeps headers of any size, and its own limit of connections counts silent ones against good ones.
+uvicorn only limits idle connections between requests: it waits forever for one that sends nothing or half a request,
+buffers headers of any size, and its connection limit counts silent connections against active ones.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Limits:
 
 
 def limits_for_this_process() -> Limits:
-    """Raise the limit of open files as far as allowed, and leave three eighths of it to what is not a connection."""
+    """Raise the limit of open files as far as allowed, and reserve three eighths of it for other files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -53,9 +53,9 @@ class Connections:
     count: int = 0
 
     def add(self, new: "Connection") -> bool:
-        """Take in a connection, unless there are too many that are being answered.
+        """Accept a connection, unless too many are busy.
 
-        At the limit, those whose clients have kept us waiting longest make room.
+        At the limit, the connections that have kept us waiting longest are closed.
         """
         of_address = self.by_address[new.address]
         if len(of_address) >= self.limits.connections // 2:
@@ -89,7 +89,7 @@ class Connections:
 
     def _make_room(self, among: "Iterable[Connection]") -> bool:
         waiting = [each for each in among if each.waits_for_client]
-        # Several at once, so that a flood does not cost a search for each of its connections.
+        # Several at a time, so that a flood does not cost a search per connection.
         for oldest in heapq.nsmallest(len(waiting) // 16 + 1, waiting, key=lambda each: each.since):
             oldest.end()
             self.remove(oldest)
@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether no request that was received whole is being answered."""
+        """Whether no completely received request is being answered."""
         return self._part == "body" or self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -126,12 +126,12 @@ class Connection(HttpToolsProtocol):
             self.refuse(503, b"Service Unavailable")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Make room."""
+        """Close the connection to make room."""
         self._shared.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; headers in pieces, so that those that are too large are never parsed to their end."""
+        """Parse the data; headers in pieces, so that oversized ones are not parsed to their end."""
         if len(data) <= _PIECE or self._part == "body":
             self._feed(data)
             return
@@ -164,7 +164,7 @@ class Connection(HttpToolsProtocol):
             self.refuse(413, b"Content Too Large")
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is answered, once."""
+        """Respond once to data that is not HTTP."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
@@ -200,7 +200,7 @@ class Connection(HttpToolsProtocol):
         self.end()
 
     def end(self) -> None:
-        """Close it; a request that waits for its body is told that the client left."""
+        """Close it; a request that waits for its body sees a disconnect."""
         self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True

@@ -1,9 +1,9 @@
-"""Reads topics and hands batches to a service's handlers, so that each event takes effect once.
+"""Reads topics and passes batches to a service's handlers, so that each event takes effect once.
 
-One poll is one transaction: positions compared-and-swapped, ids noted in the inbox, handlers run, decided events in
-the outbox. What the transaction did holds whole or not at all, so a crash, a redelivery or a second owner changes
-nothing. A batch that a handler can't take is halved until the bad record stands alone; that one is quarantined in
-the transaction that moves past it, its neighbours go through. Where none passes, the partition pauses (`pausing`).
+One poll is one transaction: it compares and swaps positions, records ids in the inbox, runs the handlers, and writes
+decided events to the outbox. All of it commits or none, so a crash, a redelivery or a second owner changes nothing. If
+a handler fails, the batch is halved until the bad record is alone; that record is quarantined in the transaction that
+moves past it. If no record succeeds, the partition pauses (`pausing`).
 """
 
 import asyncio
@@ -49,12 +49,12 @@ class _Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What a service hears: its consumer group's name and a handler for each topic.
+    """What a service consumes: its consumer group's name and a handler for each topic.
 
     `set_aside`, if given, gets the quarantined record's event in the transaction that moves past the record, for a
-    service that must know before it handles the next one. `gather_s` seconds pass after a batch that was not full,
-    so that a steady trickle is handled in few transactions; for services that nobody waits for. The handlers of
-    the topics `repeated` get every copy of an event, all others only the first.
+    service that must know before it handles the next one. After a batch that was not full, the consumer waits
+    `gather_s` seconds, so that a steady trickle takes few transactions. The handlers of the topics `repeated` get every
+    copy of an event, all others only the first.
     """
 
     group: str
@@ -151,7 +151,7 @@ class Consumer:
             _raise_outage(error)
         if self._continuity.stopped != stopped:
             # Joining again, since a client can hold on to what it knew of a topic that was made again.
-            raise Unavailable("the places that can be read have changed; subscribing again")
+            raise Unavailable("the readable partitions have changed; subscribing again")
 
     async def _take(self, subscription: GroupMember, records: Sequence[Record]) -> None:
         paused = set(self._pausing.paused)
@@ -202,7 +202,7 @@ class Consumer:
         self._shown = set(paused)
 
     async def _look_ahead(self, records: Sequence[Record]) -> None:
-        """Try what stands behind a pause, newest first: one record that could be handled ends the pause."""
+        """Try the records after a pause, newest first. One success ends the pause."""
         for record in reversed(records):
             if self._pausing.shows(record) and await self._could_handle(record):
                 self._log.info("partition_resumes", place=origin_of(record))
@@ -228,7 +228,7 @@ class Consumer:
             raise _Lost
 
     async def _handle(self, records: Sequence[Record]) -> None:
-        """All of them in one transaction; if a handler fails on its own account, each half in one, and so on."""
+        """Handle all in one transaction; if a handler fails, each half in its own, and so on."""
         if self._pausing.paused:
             records = [record for record in records if place_of(record) not in self._pausing.paused]
         if not records:
@@ -254,7 +254,7 @@ class Consumer:
         return None
 
     async def _set_aside(self, record: Record, error: Exception) -> None:
-        """Quarantine the record, or pause before it if it may not be its own fault."""
+        """Quarantine the record, or pause before it if the release may be at fault."""
         if not self._pausing.may_quarantine(record):
             self._pause(record, error)
             return
@@ -304,7 +304,7 @@ class Consumer:
             await self._consumption.set_aside(tx, aside)
 
     async def _run_handlers(self, tx: Tx, records: Sequence[Record]) -> Sequence[Record]:
-        """Hand out what is new; which records say something about their handlers, so all new ones but watermarks."""
+        """Pass new events to the handlers. Returns the records that count as a success: all new ones but watermarks."""
         received = [decode(record) for record in records]
         noted = [r.envelope.id for r in received if not self._is_repeated(r)]
         unseen = await inbox.fresh(tx, self._tables, noted, self._clock.now())
@@ -338,5 +338,5 @@ def _first_time(received: Received, unseen: set[str]) -> bool:
 
 def _raise_outage(error: Exception) -> NoReturn:
     if is_outage(error) and not isinstance(error, Unavailable):
-        raise Unavailable("the database is away") from error
+        raise Unavailable("the database is down") from error
     raise error

@@ -1,7 +1,7 @@
-"""Compares what a service has read with what the log still has, so that records which went missing are never skipped in
-silence: retention that overtook a slow reader, deleted records, a topic made again, a log restored from an old copy.
+"""Compares what a service has read with what the log still has, so that missing records are never skipped silently.
+Causes: retention overtook a slow consumer, deleted records, a recreated topic, a log restored from an old copy.
 
-A partition in which something is missing is not read until an operator accepts the loss; the others go on.
+A partition with missing records is not read until an operator accepts the loss; the others continue.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +49,7 @@ def before_jumps(
 
 
 class Continuity:
-    """What is missing in the log for one service. `look` compares and remembers; `complete` is its readiness check."""
+    """The gaps in the log for one service. `look` compares and stores; `complete` is its readiness check."""
 
     def __init__(self, database: Database, bus: Bus, clock: Clock, tables: RuntimeTables) -> None:
         self._database = database
@@ -82,8 +82,8 @@ class Continuity:
         return self._clock.monotonic() >= self._next_look
 
     async def look(self, topic_partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Compare these places with the log; where to go on reading each. Those in which something is missing are left
-        out. Raises `Unavailable` and the errors of a database that is away.
+        """Compare these partitions with the log and return where to continue reading each. Partitions with missing
+        records are left out. Raises `Unavailable`, and the database's errors in an outage.
         """
         self._next_look = self._clock.monotonic() + LOOK_EVERY_S
         wanted = sorted(topic_partitions)

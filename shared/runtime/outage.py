@@ -13,7 +13,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the error says that the database, the log or something else that we need is away."""
+    """Whether the error means that the database, the log or another dependency is down."""
     return isinstance(error, Unavailable) or is_outage(error)
 
 
@@ -59,7 +59,7 @@ async def until_back(
 
 
 def reason(error: BaseException) -> str:
-    """The outage in a few words, without what was being written."""
+    """The outage in a few words, without the data."""
     if isinstance(error, Unavailable):
         return error.detail
     state = getattr(getattr(error, "orig", error), "sqlstate", None)

@@ -1,11 +1,11 @@
-"""Tells bad records from a bad release.
+"""Distinguishes bad records from a bad release.
 
-A record that can't be handled is quarantined, and there may be any number of them: a stranger can send thousands, each
-under another name. A release that can handle none must not empty a topic into quarantine. The two look the same until
-one record passes. So once records of `FAILING_LEADS` different leads failed and none of their kind passed in between,
-the partition pauses before the next: nothing of it is quarantined, and what stands behind is tried without any effect.
-One that passes shows that this release can handle the kind, and everything before it may be quarantined. A pause
-therefore never holds up a record that could be handled, and ends by itself when one comes or the release is mended.
+A record that cannot be handled is quarantined, and there may be any number of them: an outsider can send thousands,
+each under another name. But a release that can handle none must not move a whole topic to quarantine. The two look the
+same until one record succeeds. So after records of `FAILING_LEADS` different leads failed without a success of their
+kind, the partition pauses before the next one: nothing more is quarantined, and later records are tried without effect.
+One success shows that this release can handle the kind, and everything before it may be quarantined. A pause therefore
+never blocks a record that could be handled, and ends when such a record arrives or the release is fixed.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,7 @@
-"""The event that keeps what could not be handled, or could not be written: always encodable, and always small enough
-for the log.
+"""The event for a record that could not be handled or written. It can always be encoded and always fits into the log.
 
-Nothing in it may make it fail in its turn: texts from outside are cut and cleaned, and of a body beyond `KEPT_BYTES`
-the beginning is kept with its full size. The rest stands where `origin` says, for as long as that topic is kept.
+Texts from outside are truncated and cleaned. Of a body larger than `KEPT_BYTES` it has the beginning and the full size;
+the rest is at `origin` until the topic's retention ends.
 """
 
 from datetime import datetime
@@ -80,12 +79,12 @@ def _quarantined(
 
 
 def _clean(text: str, longest: int) -> str:
-    """The text as any database and any log takes it: no control characters, no half characters, not too long."""
+    """The text as any database and log accepts it: no control characters, no lone surrogates, not too long."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text[:longest])
 
 
 def _inquiry_in(record: Record) -> str | None:
-    """The inquiry that the record is about, where its bytes still tell."""
+    """The record's inquiry, if its bytes show it."""
     try:
         found = getattr(decode(record).event, "inquiry_id", None)
     except Refused:

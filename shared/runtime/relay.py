@@ -1,8 +1,7 @@
-"""Puts a service's decided events on the bus, in order, again and again until the bus has them.
+"""Publishes a service's outbox to the bus, in order, and retries until the bus has it.
 
-One process of a service relays at a time (an advisory lock on PostgreSQL). The lock only spares duplicates: were
-two to relay, readers would drop the second copy. An event that the bus will never take is quarantined, and the others
-go on.
+One process of a service relays at a time (an advisory lock on PostgreSQL). The lock only avoids duplicates, which
+consumers would drop. An event that the bus will never accept is quarantined, and the others continue.
 """
 
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ TRIM_EVERY_S = 10.0
 
 
 class OutboxRelay:
-    """Relays one service's outbox. `wake` is set by whoever commits events."""
+    """Relays one service's outbox. `wake` is set when events are committed."""
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ class OutboxRelay:
         """Quarantine these events in place of publishing them."""
         now, service = self._clock.now(), self._tables.service
         if any(each.message.topic == QUARANTINE for each in refused):
-            raise Unavailable(f"the log does not even take a quarantined record: {next(iter(refused.values()))}")
+            raise Unavailable(f"the log does not accept a quarantined record: {next(iter(refused.values()))}")
         aside = [
             quarantine.of_message(each.message, each.event_id, why, service=service, now=now)
             for each, why in refused.items()

@@ -1,8 +1,8 @@
 """Starts services in one process, serves them, and drains on SIGINT or SIGTERM.
 
-Crash-only: nothing that must be right depends on an orderly stop; draining only makes it quick and quiet. A task
-that fails is started again while the others go on. Should one end all the same, the process ends with exit code 1, so
-that its supervisor starts it again. What a service needs and does not answer yet is waited for, however long.
+Crash-only: correctness never depends on an orderly stop; draining only makes it fast and quiet. A failed task is
+restarted while the others continue. If one ends anyway, the process exits with code 1, so that its supervisor restarts
+it. At startup, services wait for their dependencies however long it takes.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ def main(
     accepts_only: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> int:
-    """Run the services until told to stop; returns the exit code. A start that can't work prints one line and
-    returns 2. With `accepts_only` there is no database, and the doors open even while the event log is away.
+    """Run the services until they are stopped; returns the exit code. If they cannot start, prints one line and returns
+    2. With `accepts_only` there is no database, and requests are served even while the event log is down.
     """
     try:
         refuse_unread(environ)
@@ -101,8 +101,8 @@ async def _main(
         platform, services = await starting
         tasks = [Task(f"{s.name}.{name}", run) for s in services for name, run in s.tasks.items()]
         web = entrance.web = Web(platform, services, tasks)
-        # What was made so far stays: each search of it for garbage took 100 ms, in which nobody was served. Cycles are
-        # rare, and batches of thousands of rows are not worth a search each (measured: 4 us a lead).
+        # Objects from startup stay alive: each garbage collection over them took 100 ms, in which no request was
+        # served. Cycles are rare, and batches of thousands of rows are not worth a search each (measured: 4 us a lead).
         gc.freeze()
         gc.set_threshold(5_000, 20, 20)
         return await _run(web, services, tasks, server, stop, ready)
@@ -156,7 +156,7 @@ async def _platform(
 
 
 async def _start_when_there(bus: Bus) -> None:
-    """Start the log, however long it is away; what is accepted meanwhile waits in the spool."""
+    """Start the log, however long it is down. Facts accepted meanwhile wait in the spool."""
     while True:
         try:
             return await bus.start()
@@ -166,8 +166,8 @@ async def _start_when_there(bus: Bus) -> None:
 
 
 async def _until_there(start: Callable[[], Awaitable[object]], entrance: Entrance, service: str) -> None:
-    """Call `start` until it works. An outage is waited out however long it lasts, and told in the log and at /readyz;
-    any other error is raised.
+    """Call `start` until it works. Outages are waited out, and reported in the log and at /readyz; any other error is
+    raised.
     """
 
     async def step() -> None:

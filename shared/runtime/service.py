@@ -17,7 +17,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 """Starts something, or runs until cancelled."""
 
 Check = Callable[[], Awaitable[str | None]]
-"""None when all is well, else a sentence that says what is not."""
+"""None if ready, else a sentence about what is missing."""
 
 Notice = Callable[[], str | None]
 """What an operator should know although the service is ready; None when there is nothing."""
@@ -36,7 +36,7 @@ class Platform:
 
     @property
     def db(self) -> Database:
-        """The database, for services that keep state in it."""
+        """The database, for services that have one."""
         if self.database is None:
             raise RuntimeError("this service was built without a database")
         return self.database
@@ -64,9 +64,9 @@ class Service:
 
     `endpoints` are plain ASGI apps by path prefix, `openapi` makes their OpenAPI `paths` and `schemas`; `routers` go
     into the FastAPI app, which asks for a key before it reads the body of a change, except for `viewers_may_post`
-    (paths). `starts` run in order before anything else, `tasks` run until the end (one that raises is started again),
-    `drains` run in order after the doors are closed. `checks` make up readiness, `notes` are told next to them and
-    don't change it.
+    (paths). `starts` run in order before anything else, `tasks` run until the end (a failed one is restarted),
+    `drains` run in order after the server has stopped accepting requests. `checks` determine readiness; `notes` are
+    shown next to them.
     """
 
     name: str

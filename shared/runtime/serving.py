@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 DRAIN_S = 10
 IDLE_S = 30
-"""Longer than HTTP clients commonly keep one (httpx: 5 s), so that none sends on a connection that is being closed."""
+"""Longer than common HTTP clients reuse a connection (httpx: 5 s), so that none sends on one that is being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Server:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """Take the port first, so that a taken one is said before anything else starts."""
+    """Bind the port first, so that a port in use is reported before anything else starts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,7 +46,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def serving(entrance: Entrance, settings: Settings) -> AsyncIterator[Server]:
-    """Serve from now on: while services still wait for what they need, the probes say so."""
+    """Start serving. While services wait for dependencies, the probes say so."""
     listener = _listen(settings)
     connections = Connections(limits_for_this_process())
     server = _server(entrance, connections)

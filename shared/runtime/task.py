@@ -1,7 +1,7 @@
-"""Runs a service's task for good: one that fails is started again, and readiness says so.
+"""Supervises a service's task: a failed task is restarted, and readiness says so.
 
-Nothing that comes from outside may end a task. Where something does all the same, only this task is down for a moment:
-the others of the process go on, above all the door through which leads come in.
+No input from outside may end a task. If one does anyway, only this task is down for a moment; the others of the process
+continue, above all the endpoints that receive leads.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from shared.runtime.outage import until_back
 EVERY_S = 600.0
 AT_ONCE = 500
 BREATH_S = 0.02
-"""Between two transactions, so that those of the service come first."""
+"""Pause between two transactions, so that those of the service come first."""
 
 
 class Trimmer:

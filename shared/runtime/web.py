@@ -1,6 +1,6 @@
-"""One ASGI app from the doors and routers of the services in this process, with probes and problem documents.
+"""One ASGI app from the endpoints and routers of the services in this process, with probes and problem documents.
 
-Hot doors are plain ASGI apps next to the FastAPI app: the same handler as a framework route costs half the rate.
+Hot endpoints are plain ASGI apps next to the FastAPI app: the same handler as a framework route costs half the rate.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ class Web:
         return app
 
     async def findings(self) -> dict[str, str | None]:
-        """What each readiness check says now: None when all is well."""
+        """The result of each readiness check: None if it passes."""
         results = {"started": None if self._open else "starting, or draining"}
         for name, check in self._checks.items():
             results[name] = await _outcome(check)
@@ -126,7 +126,7 @@ class Web:
             self._log.warning("request_waits", path=request.url.path, reason=reason(error))
             return problem_response(Unavailable("The database or the log is not available right now. Try again."))
         self._log.error("request_failed", path=request.url.path, exc_info=error)
-        ours = Unavailable("This failed on our side and is in our log; nothing was half applied. Try again.")
+        ours = Unavailable("Internal error; see the log. Nothing was partially applied. Try again.")
         return problem_response(ours)
 
 

@@ -116,7 +116,7 @@ def test_an_ingest_instance_that_nobody_knows_is_not_declared_lost(layout: Layou
         check=False,
     )
     assert done.returncode == 2
-    assert "is known here" in done.stderr
+    assert "There is no running ingest instance" in done.stderr
 
 
 def test_a_service_that_cannot_start_is_named_with_its_last_words_and_nothing_stays(

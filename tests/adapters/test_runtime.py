@@ -125,7 +125,7 @@ async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
         quarantined = decode((await first_records(embedded_bus, QUARANTINE, 1))[0]).event
     assert isinstance(quarantined, RecordQuarantined)
     assert quarantined.body == b"not json"
-    assert "does not read as an event" in quarantined.detail
+    assert "is not a valid event" in quarantined.detail
 
 
 async def test_anyone_who_lost_a_partition_can_not_move_its_position(database: Database) -> None:

@@ -195,7 +195,7 @@ def quarantined(service: str = "router", origin: str = "baton.inquiries.v1/3/17"
         service=service,
         origin=origin,
         code="Refused",
-        detail="the record does not read as an event",
+        detail="the record is not a valid event",
         at=after(0.2),
         body=b"{",
         record_type=InquiryReceived.TYPE,

@@ -265,7 +265,9 @@ async def test_another_agreement_follows_when_it_takes_effect(database: Database
 
 async def test_a_start_with_nothing_in_force_is_refused_with_what_to_do(database: Database, file: Path) -> None:
     write(file, text(1, effective_from=datetime(2099, 1, 1, tzinfo=UTC)))
-    with pytest.raises(Misconfigured, match=r"takes effect at 2099-01-01.*let `effective_from` be an instant that has"):
+    with pytest.raises(
+        Misconfigured, match=r"takes effect at 2099-01-01.*set `effective_from` to an instant in the past"
+    ):
         await InForce(database=database, path=file, tables=tables).start()
     write(file, "agreement: test\n")
     with pytest.raises(Misconfigured, match=r"agreement.yaml:1:1: "):

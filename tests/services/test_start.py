@@ -131,7 +131,7 @@ def test_a_file_that_is_no_database_is_named_with_what_to_do(tmp_path: Path, nam
     lines = [line for line in ended.stderr.splitlines() if line.startswith("baton: ")]
     assert (ended.returncode, len(lines)) == (2, 1), ended.stderr
     assert name in lines[0]
-    assert "right file back" in lines[0]
+    assert "file from a backup" in lines[0]
     assert "Traceback" not in ended.stderr
 
 

@@ -1,4 +1,4 @@
-"""Deliveries: how each event stands with each subscription, and sending events again."""
+"""Deliveries: the state of each event for each subscription, and replays."""
 
 from datetime import datetime
 from typing import Literal
@@ -25,9 +25,9 @@ from shared.runtime.wakeup import WakeUp
 
 
 class ReplayRequest(Body):
-    """Which events to send again: one by `event_id`, or those that happened in `from` (included) to `to`.
+    """The events to send again: one by `event_id`, or those between `from` (inclusive) and `to`.
 
-    A range means the deliveries that failed, or with `which: "all"` all events that the subscription asks for.
+    A range covers failed deliveries, or with `which: "all"` all events that the subscription asks for.
     """
 
     subscription_id: str
@@ -38,7 +38,7 @@ class ReplayRequest(Body):
 
 
 class DeliveryView(msgspec.Struct, frozen=True):
-    """How an event stands with a subscription."""
+    """The delivery of an event to a subscription."""
 
     subscription_id: str
     event_id: str
@@ -81,7 +81,7 @@ class DeliveryRoutes:
         limit: Limit = 50,
         cursor: Cursor | None = None,
     ) -> Response:
-        """How deliveries stand, by subscription, newest event first."""
+        """Deliveries by subscription, newest event first."""
         before = None if cursor is None else _position(cursor)
         async with self._database.read() as tx:
             found = await deliveries.status_page(tx, subscription_id, state, before, limit)
@@ -107,7 +107,7 @@ class DeliveryRoutes:
         if wanted.event_id is not None:
             seq = await events.seq_of(tx, wanted.event_id)
             if seq is None:
-                raise NotFound("There is no such event among those that are kept.", pointer="/event_id")
+                raise NotFound("This event is not stored, or no longer.", pointer="/event_id")
             return await deliveries.replay_event(tx, subscription.id, seq, now)
         types = sorted(types_of(subscription.events))
         failed_only = wanted.which == "failed"

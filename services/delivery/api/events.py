@@ -39,8 +39,8 @@ class EventPage(msgspec.Struct, frozen=True):
 
 
 class EventRoutes:
-    """Serves readers; `arrivals` is set when events are committed here. Those of other processes are looked for once a
-    second.
+    """Serves readers. `arrivals` is set when this process commits events; those of other processes are polled for once
+    a second.
     """
 
     def __init__(self, *, database: Database, keys: Keys, arrivals: WakeUps) -> None:
@@ -72,10 +72,10 @@ class EventRoutes:
         accept: Annotated[str, Header()] = "",
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
-        """Events after the cursor `after`, oldest first; from the oldest kept if there is none.
+        """Events after the cursor `after`, oldest first; without a cursor, from the oldest stored event.
 
-        `types` are names or prefixes, separated by commas. With nothing there, `wait` up to so many seconds. `next` is
-        the cursor for the next call, also when `items` is empty.
+        `types` are names or prefixes, separated by commas. If there are no events, `wait` up to that many seconds.
+        `next` is the cursor for the next call, even if `items` is empty.
         """
         wanted = types_of(vet_patterns([name.strip() for name in types.split(",")], "/types"))
         if _STREAM in accept.lower():
@@ -129,7 +129,7 @@ class EventRoutes:
 
     def _refuse_if_full(self) -> None:
         if self._waiting >= MAX_WAITING:
-            raise Unavailable(f"{MAX_WAITING} readers are waiting already. Ask again without 'wait'.", retry_after_s=5)
+            raise Unavailable(f"{MAX_WAITING} readers are waiting already. Try again without 'wait'.", retry_after_s=5)
 
 
 def _as_text(event: StoredEvent) -> bytes:

@@ -1,4 +1,4 @@
-"""Subscriptions: where events are sent, and whether the endpoint takes them."""
+"""Subscriptions: where events are sent, and whether the endpoint accepts them."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -107,7 +107,7 @@ class SubscriptionRoutes:
         return json_response(_view(await self._found(subscription_id)))
 
     async def unsubscribe(self, subscription_id: Text) -> Response:
-        """Send nothing more; what is on its way may still arrive."""
+        """Send nothing more. Requests in flight may still arrive."""
         async with self._database.begin() as tx:
             if not await subscriptions.remove_subscription(tx, subscription_id):
                 raise unknown(subscription_id)

@@ -1,7 +1,7 @@
-"""Connects to public addresses only: resolves a host, vets every address it has, and connects to a vetted one.
+"""Connects to public addresses only: resolves a host, checks all of its addresses, and connects to a checked one.
 
-The check is made where the connection is made, so a name that resolves to something else a moment later can't slip
-through. Host header and TLS server name stay those of the URL.
+The check is part of connecting, so a name that resolves differently a moment later cannot bypass it. The Host header
+and the TLS server name are those of the URL.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class AddressRefused(Exception):
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """What the machine's resolver says. Raises `OSError` for a host without addresses, or that can't be a name."""
+    """Resolve with the machine's resolver. Raises `OSError` for a host without addresses or an invalid name."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:  # from the IDNA codec, such as for a label of more than 63 characters
@@ -46,9 +46,9 @@ async def vetted_addresses(host: str, port: int, resolving: Resolve, *, allow_lo
 
 
 async def vet_host(host: str, port: int, resolving: Resolve, *, allow_loopback: bool) -> None:
-    """Raise `Refused`, pointing at `/url`, for a host that resolves to what we don't send to.
+    """Raise `Refused`, pointing at `/url`, for a host with an address that is not allowed.
 
-    A host that does not resolve now passes: it may tomorrow, and deliveries say so until then.
+    A host that does not resolve passes: it may resolve later, and until then its deliveries fail with that reason.
     """
     try:
         async with asyncio.timeout(5):

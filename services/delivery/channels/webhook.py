@@ -1,8 +1,8 @@
-"""Posts one event to one endpoint and says how that ended; never raises for what an endpoint does.
+"""Posts one event to one endpoint and returns the outcome; never raises for what an endpoint does.
 
-httpcore is used rather than a client on top of it: it follows no redirect, reads no proxy settings and decodes no
-content encoding, takes the network backend that vets addresses, and costs half as much per request. Each endpoint host
-has a pool of its own, so none waits for another's connections.
+Uses httpcore instead of a client on top of it: it follows no redirects, reads no proxy settings, decodes no content,
+accepts a network backend that checks addresses, and costs half as much per request. Each endpoint host has its own
+pool, so none waits for another's connections.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ class Webhooks:
         self._pools: OrderedDict[_Pool, httpcore.AsyncConnectionPool] = OrderedDict()
 
     async def post(self, url: str, secrets: Sequence[str], event_id: str, body: bytes) -> EndpointResponse:
-        """Send the event, signed now, within the deadline in all (15 s).
+        """Sign and send the event, with a total deadline of 15 s.
 
-        The status line decides; of what follows at most 16 KB are read, only so that the connection can be used again.
+        The status decides. At most 16 KB of the body are read, only so that the connection can be reused.
         """
         try:
             endpoint = vet_url(url, allow_loopback=self._allow_loopback)

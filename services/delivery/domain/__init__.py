@@ -1,1 +1,1 @@
-"""What delivery decides by itself: who hears what, how a message is signed, when it is sent again, where it may go."""
+"""Delivery's rules: who receives what, how messages are signed, when they are retried, and where they may go."""

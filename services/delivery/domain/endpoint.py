@@ -26,7 +26,7 @@ _REFUSED_6 = tuple(IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A vetted URL, taken apart once so that nothing reads it another way. `target` is path and query."""
+    """A checked URL, parsed once so that every part of the code reads it the same way. `target` is path and query."""
 
     scheme: str
     host: str

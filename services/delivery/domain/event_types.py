@@ -1,4 +1,4 @@
-"""Which events a subscriber hears: exact type names, a prefix with `*`, or `*` for all."""
+"""Which events a subscriber receives: exact type names, a prefix with `*`, or `*` for all."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,7 +20,7 @@ def vet_patterns(patterns: Sequence[str], pointer: str) -> tuple[str, ...]:
     for index, pattern in enumerate(patterns):
         if not types_of([pattern]):
             raise Refused(
-                f"No event is called {pattern[:100]!r}. Use '*', a prefix such as 'baton.lead.*', or one of: "
+                f"Unknown event type {pattern[:100]!r}. Use '*', a prefix such as 'baton.lead.*', or one of: "
                 f"{', '.join(PUBLIC)}.",
                 pointer=f"{pointer}/{index}",
             )

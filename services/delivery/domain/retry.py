@@ -1,7 +1,7 @@
-"""Decides what follows an attempt: done, again and when, given up, or never send there again; and says why.
+"""Decides what follows an attempt (delivered, retry, failed, or disable the subscription), and why.
 
-Waits grow over about 28 hours, so that an endpoint may be down for a night and a working day. They are spread, so that
-an endpoint that comes back isn't met by everything at once.
+Delays grow to about 28 hours in total, so that an endpoint may be down for a night and a working day. Jitter keeps an
+endpoint that comes back from receiving everything at once.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 class EndpointResponse:
     """How one attempt ended.
 
-    `status` is the HTTP status, or None when there was none; then `problem` says why. `retry_after_s` is what the
-    endpoint asked for. `forbidden` means that we would not send there.
+    `status` is the HTTP status, or None if there was none; then `problem` says why. `retry_after_s` is what the
+    endpoint asked for. `forbidden` means that the address is not allowed.
     """
 
     status: int | None
@@ -43,8 +43,8 @@ class EndpointResponse:
 class NextAttempt:
     """What happens next to a delivery, and `why`.
 
-    `state` is `delivered`, `pending` (again after `wait_s` seconds) or `failed`. `disable` ends the whole subscription.
-    `slow_down` says that the endpoint can't take more now.
+    `state` is `delivered`, `pending` (retry after `wait_s` seconds) or `failed`. `disable` ends the whole subscription.
+    `slow_down` means that the endpoint is overloaded.
     """
 
     state: DeliveryStatus
@@ -94,7 +94,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         return float(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, LookupError, OverflowError):  # whatever the library raises for what is no date
+    except (ValueError, TypeError, LookupError, OverflowError):  # whatever the library raises for an invalid date
         return None
     at = clamped(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
     return max(0.0, (at - now).total_seconds())

@@ -1,4 +1,4 @@
-"""Signs a webhook as Standard Webhooks 1.0.0 says, so that receivers verify it with a library of theirs.
+"""Signs webhooks as specified by Standard Webhooks 1.0.0, so that receivers can verify them with a library.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -17,20 +17,19 @@ PREFIX = "whsec_"
 def sign(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
     """The value of `webhook-signature`: one `v1` signature per secret, separated by spaces.
 
-    Several secrets are in force while one is being replaced; a receiver accepts any match. `timestamp` is in Unix
-    seconds.
+    A receiver accepts any match. `timestamp` is in Unix seconds.
     """
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return " ".join("v1," + _base64(hmac.digest(key_of(secret), signed, sha256)) for secret in secrets)
 
 
 def key_of(secret: str) -> bytes:
-    """The key bytes of a `whsec_` secret; padding may be missing. Raises `Refused` for what is none."""
+    """The key bytes of a `whsec_` secret; padding may be missing. Raises `Refused` for an invalid secret."""
     text = secret.removeprefix(PREFIX)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        raise Refused("A webhook secret is 'whsec_' and base64; this one does not read as that.") from None
+        raise Refused("A webhook secret must be 'whsec_' followed by base64.") from None
     if not key:
         raise Refused("A webhook secret must not be empty.")
     return key

@@ -1,1 +1,1 @@
-"""What delivery keeps, by table; the only place of this service that speaks SQL."""
+"""Delivery's tables and all of its SQL."""

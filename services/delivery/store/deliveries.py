@@ -1,4 +1,4 @@
-"""How each event stands with each subscriber: claimed under a lease, sent in no transaction, recorded by token."""
+"""Deliveries: claimed under a lease, sent outside of a transaction, and recorded by token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a claimed delivery stands after an attempt; `due_at` is given while `state` is `pending`."""
+    """The state of a claimed delivery after an attempt; `due_at` is set while `state` is `pending`."""
 
     claimed: Claimed
     state: DeliveryStatus
@@ -55,13 +55,13 @@ class DeliveryRow:
 
 
 async def add_deliveries(tx: Tx, pairs: Sequence[tuple[str, int]], now: datetime) -> None:
-    """Have these events told to these subscriptions (id, place of the event), from now on."""
+    """Add pending deliveries (subscription id, place of the event), due now."""
     new = {"state": "pending", "attempts": 0, "token": 0, "due_at": now}
     await insert_or_skip(tx, deliveries, [{"subscription_id": s, "event_seq": e, **new} for s, e in pairs])
 
 
 async def claim(tx: Tx, subscription_id: str, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:
-    """Take up to `limit` of what is due to this subscription, the longest due first, until `lease_until`."""
+    """Claim up to `limit` due deliveries of this subscription until `lease_until`, longest due first."""
     due = (
         sa.select(deliveries.c.event_seq)
         .where(deliveries.c.subscription_id == subscription_id, deliveries.c.due_at <= now)
@@ -91,7 +91,7 @@ async def save_reports(tx: Tx, reports: Sequence[Report]) -> None:
 
 
 async def give_back(tx: Tx, claims: Sequence[Claimed], now: datetime) -> None:
-    """These were claimed but not sent: they are due at once, for whoever claims next."""
+    """Release deliveries that were claimed but not sent: they are due again immediately."""
     if claims:
         ordered = sorted(claims, key=lambda claimed: (claimed.subscription_id, claimed.event_seq))
         await tx.execute(sa.update(deliveries).where(_still_ours()).values(due_at=now), [_key(c) for c in ordered])
@@ -133,7 +133,7 @@ async def status_page(
 
 
 async def replay_event(tx: Tx, subscription_id: str, event_seq: int, now: datetime) -> int:
-    """Tell this subscription this event (again); 1, or 0 when that is pending anyway."""
+    """Make the delivery of this event due again; returns 1, or 0 if it is pending already."""
     return await _replay(tx, subscription_id, events.c.seq == event_seq, now)
 
 
@@ -146,9 +146,9 @@ async def replay_range(
     *,
     failed_only: bool,
 ) -> int:
-    """Tell this subscription the events of these types that happened in `span` (from, up to); how many.
+    """Make deliveries of the events of these types in `span` (from, until) due again; returns how many.
 
-    With `failed_only` only those whose delivery failed, else also those that it has, or never was to have.
+    With `failed_only` only failed deliveries, else also delivered ones and events that were never pending.
     """
     wanted = sa.and_(events.c.time >= span[0], events.c.time < span[1], events.c.type.in_(types))
     if failed_only:

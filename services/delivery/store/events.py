@@ -15,7 +15,7 @@ _TURN = 4_243_001
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event to tell: `body` is the structured CloudEvent."""
+    """A stored event: `body` is the structured CloudEvent."""
 
     event_id: str
     type: str
@@ -35,12 +35,12 @@ class StoredEvent:
 
 
 async def store_events(tx: Tx, found: Sequence[PublicEvent], now: datetime) -> dict[str, int]:
-    """Append the events that are not stored yet; the numbers of all of them, by event id.
+    """Append the events that are not stored yet; returns the numbers of all of them, by event id.
 
-    Transactions commit in another order than they draw numbers, so a reader that has seen 8 could miss a 7 that commits
-    later. Hence appending is done by one transaction at a time: on PostgreSQL under a lock that is released after its
-    commit is visible, on SQLite by its single writer. Numbers then become visible in their order, and "everything after
-    n" misses nothing. The lock is taken last in a batch, so nobody waits for anything while holding it.
+    Transactions do not commit in the order in which they draw numbers, so a reader that has seen 8 could miss a 7 that
+    commits later. So one transaction appends at a time: on PostgreSQL under a lock that is released after its commit is
+    visible, on SQLite by its single writer. Numbers then become visible in order, and "everything after n" misses
+    nothing. The lock is the last one taken in a batch, so its holder never waits for another.
     """
     if tx.dialect.name == "postgresql":
         await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
@@ -81,6 +81,6 @@ async def events_at(tx: Tx, places: Collection[int]) -> dict[int, StoredEvent]:
 
 
 async def seq_of(tx: Tx, event_id: str) -> int | None:
-    """The place of an event, or None when it is not kept (any more)."""
+    """The number of an event, or None if it is not stored."""
     found: int | None = (await tx.execute(sa.select(events.c.seq).where(events.c.event_id == event_id))).scalar()
     return found

@@ -1,4 +1,4 @@
-"""Who wants to hear which events, where, and whether that endpoint is well."""
+"""Subscriptions: who receives which events, where, and whether the endpoint works."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SubscriptionStatus = Literal["active", "disabled"]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one subscriber asked for. `state` is `active` or `disabled` (then `reason` says why)."""
+    """A webhook subscription. `state` is `active` or `disabled` (then `reason` says why)."""
 
     id: str
     url: str = field(repr=False)
@@ -35,7 +35,7 @@ def _from(row: sa.RowMapping) -> Subscription:
 
 
 async def add_subscription(tx: Tx, subscription: Subscription) -> None:
-    """Keep a new one."""
+    """Save a new subscription."""
     row = {name: getattr(subscription, name) for name in Subscription.__slots__}
     await insert_rows(
         tx, subscriptions, [row | {"events": " ".join(subscription.events), "secrets": " ".join(subscription.secrets)}]
@@ -56,7 +56,7 @@ async def subscription_page(tx: Tx, after: str, limit: int) -> list[Subscription
 
 
 async def active_subscriptions(tx: Tx) -> Sequence[Subscription]:
-    """All that are to be told."""
+    """All active subscriptions."""
     query = sa.select(subscriptions).where(subscriptions.c.state == "active")
     return [_from(row) for row in (await tx.execute(query)).mappings()]
 
@@ -81,13 +81,13 @@ async def remove_subscription(tx: Tx, subscription_id: str) -> bool:
 
 
 async def enable_subscription(tx: Tx, subscription_id: str) -> None:
-    """Tell it again, from now on."""
+    """Enable a subscription again."""
     values = {"state": "active", "reason": None, "failing_since": None}
     await tx.execute(sa.update(subscriptions).where(subscriptions.c.id == subscription_id).values(values))
 
 
 async def disable_subscriptions(tx: Tx, reasons: Mapping[str, str], now: datetime) -> None:
-    """Stop telling these, by id with the reason. What was pending for them has failed, and can be replayed."""
+    """Disable subscriptions, by id with the reason. Their pending deliveries become failed and can be replayed."""
     for subscription_id, reason in sorted(reasons.items()):
         await tx.execute(
             sa.update(subscriptions)

@@ -1,4 +1,4 @@
-"""The tables: who wants to hear, what there is to hear, and how each delivery stands."""
+"""The tables: subscriptions, events and deliveries."""
 
 import sqlalchemy as sa
 
@@ -8,8 +8,8 @@ from shared.db.text import Key, Text
 
 TABLES = runtime_tables("delivery")
 
-# `secrets` are needed in clear for signing: whoever can read this table can sign as us. One or more, newest first,
-# separated by spaces; encrypting them under a key from outside the database is still to be done.
+# `secrets` are stored in clear text for signing: anyone who can read this table can sign as us. One or more, newest
+# first, separated by spaces; encrypting them under a key from outside the database is still to be done.
 subscriptions = sa.Table(
     "delivery_subscriptions",
     metadata,

@@ -10,7 +10,7 @@ from shared.db.trimming import Rule, inbox_rule
 
 
 def rules_of(kept: timedelta, *, inbox: timedelta) -> Sequence[Rule]:
-    """Deliveries go before their events, so that none is ever without."""
+    """Deletes deliveries before their events, so that no delivery is left without one."""
     stored = sa.select(events.c.seq)
     return (
         Rule(deliveries, kept, lambda before: deliveries.c.event_seq.in_(stored.where(events.c.stored_at < before))),

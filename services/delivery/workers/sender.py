@@ -1,7 +1,7 @@
-"""Sends what is due: claims it, commits, then sends, then records; so no transaction waits for anyone's endpoint.
+"""Sends due deliveries: claims them, commits, sends, then records. No transaction waits for an endpoint.
 
-A crash leaves a lease that runs out, after which the same event goes out again under the same id. Each subscription has
-its own few slots, and one slot while its endpoint can't cope, so that a slow endpoint holds up nobody else.
+A crash leaves a lease that expires; the event is then sent again with the same id. Each subscription has a few slots,
+and one slot while its endpoint is overloaded, so that a slow endpoint does not delay others.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from shared.runtime.outage import until_back
 from shared.runtime.wakeup import WakeUp
 
 Post = Callable[[str, Sequence[str], str, bytes], Awaitable[EndpointResponse]]
-"""Sends (url, secrets, event id, body) and says how that ended."""
+"""Sends (url, secrets, event id, body) and returns the outcome."""
 
 LEASE_S = 60.0
 SENDABLE_S = 40.0
@@ -70,7 +70,7 @@ class _Outcomes:
 
 
 class Sender:
-    """Sends for one process; `wake` is set by whoever makes something due. `fraction` in [0, 1) spreads the waits."""
+    """Sends for one process. `wake` is set when a delivery becomes due; `fraction` in [0, 1) adds jitter."""
 
     def __init__(
         self, *, database: Database, post: Post, wake: WakeUp, pace: Pace, fraction: Callable[[], float]
@@ -101,7 +101,7 @@ class Sender:
                 )
 
     async def drain(self) -> None:
-        """Claim no more; give back what is not under way, and return when the rest is recorded."""
+        """Stop claiming, release what is not in flight, and return when the rest is recorded."""
         self._stopping = True
         self._wake.set()
         while any(lane.claimed for lane in self._lanes.values()):
@@ -109,7 +109,7 @@ class Sender:
             await self._idle.wait()
 
     async def _claim_due(self, group: asyncio.TaskGroup) -> float:
-        """Claim and start whatever is due and has room; seconds until something else falls due."""
+        """Claim and start due deliveries while there are free slots; returns the seconds until the next is due."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
             waiting = await subscriptions.waiting_subscriptions(tx)
@@ -170,7 +170,7 @@ class Sender:
     async def _attempt(self, job: _Job) -> EndpointResponse:
         try:
             return await self._post(job.subscription.url, job.subscription.secrets, job.event.event_id, job.event.body)
-        except Exception as error:  # whatever an endpoint made us fail with concerns its own delivery alone
+        except Exception as error:  # an error caused by an endpoint affects its own delivery only
             self._log.error("attempt_failed", subscription=job.subscription.id, id=job.event.event_id, exc_info=error)
             return EndpointResponse(None, f"the attempt failed on our side ({type(error).__name__})")
 

@@ -1,6 +1,4 @@
-"""What `/openapi.json` says of the hot endpoints: they are no framework routes, so their description is made from the
-structs they read.
-"""
+"""The OpenAPI description of the hot endpoints, which are not framework routes: generated from their structs."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -119,7 +119,7 @@ SendProblem = Callable[[Request, Send, Problem], Awaitable[None]]
 
 
 def endpoint(serve: Serve, report: SendProblem | None = None) -> ASGIApp:
-    """An ASGI app from `serve`. What it raises is told to the sender by `report`, else as a problem document."""
+    """An ASGI app from `serve`. Its errors are sent with `report`, or as a problem document."""
     logger = log.get("ingest")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,14 +130,14 @@ def endpoint(serve: Serve, report: SendProblem | None = None) -> ASGIApp:
             await (report or send_problem)(request, send, problem)
         except Exception as bug:
             logger.error("request_failed", path=request.path.split("/")[2:3], exc_info=bug)
-            ours = Unavailable("This failed on our side and is in our log; nothing was half applied. Send it again.")
+            ours = Unavailable("Internal error; see the log. Nothing was partially applied. Send the request again.")
             await (report or send_problem)(request, send, ours)
 
     return app
 
 
 async def send_problem(request: Request, send: Send, problem: Problem) -> None:
-    """Answer with the problem document; connections with unread bodies are closed."""
+    """Respond with the problem document. Connections with unread bodies are closed."""
     metrics.payloads_refused.labels(str(problem.status)).inc()
     headers = problem_headers(problem)
     if isinstance(problem, WrongMethod):

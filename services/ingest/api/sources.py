@@ -48,11 +48,11 @@ class SourceEndpoint:
     def _source(self, request: Request) -> Source:
         name = request.path.removeprefix(PREFIX)
         if name not in self._sources:
-            raise NotFound("There is no such source. Check the URL against the file that BATON_SOURCES names.")
+            raise NotFound("Unknown source. Compare the URL with the file that BATON_SOURCES names.")
         return self._sources[name]
 
     async def _keep(self, source: Source, authentic: Authentic) -> Sequence[Accepted]:
-        """Keep the leads in it, or else all of it, set aside with the reason."""
+        """Store its leads, or quarantine all of it with the reason."""
         try:
             return await self._spool.append(self._pending_events(source, authentic))
         except KeyReused as reused:

@@ -1,1 +1,1 @@
-"""Ingest's rules: strict reading, contact keys, identity, and what is kept of a submission."""
+"""Ingest's rules: strict parsing, contact keys, identity, and what is stored of a submission."""

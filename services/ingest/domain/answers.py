@@ -1,4 +1,4 @@
-"""What senders are told about accepted facts: one result per item, in the order of the items."""
+"""Responses to accepted facts: one result per item, in the order of the items."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ class ActivityResult(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """The answer to an accepted request, one result per item in the order of the items."""
+    """The response to an accepted request, one result per item in order."""
 
     results: list[LeadResult] | list[ActivityResult]
 

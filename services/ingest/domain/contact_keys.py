@@ -42,9 +42,7 @@ def normal_phone(text: str, region: str | None) -> str:
     Raises `Refused` where it can't be a number.
     """
     if len(text) > _LONGEST_NUMBER:
-        raise Refused(
-            f"A telephone number has a country code and at most {_LONGEST_NUMBER} characters.", pointer="/phone"
-        )
+        raise Refused(f"A phone number has a country code and at most {_LONGEST_NUMBER} characters.", pointer="/phone")
     return _e164(text, region)
 
 
@@ -58,7 +56,7 @@ def _e164(text: str, region: str | None) -> str:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):
         raise Refused(
-            "This is not a telephone number. Write it with its country code, such as +32 470 12 34 56, "
+            "This is not a phone number. Write it with its country code, such as +32 470 12 34 56, "
             "or give contact.country as two letters.",
             pointer="/phone",
         )

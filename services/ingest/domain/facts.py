@@ -34,7 +34,7 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One item of `POST /v1/activities`. Fields are those of `ActivityRecorded`, and the ways to name the lead."""
+    """One item of `POST /v1/activities`. The fields of `ActivityRecorded`, and the ways to name the lead."""
 
     kind: ActivityKind
     activity_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
@@ -63,7 +63,9 @@ def lead_named(activity: Activity, identity: Identity) -> str:
     named = [name for name in ("lead_id", "inquiry_id", "email") if getattr(activity, name) is not None]
     if len(named) != 1:
         given = " and ".join(named) or "none"
-        raise Refused(f"Name the lead by one of lead_id, inquiry_id and email; this has {given}.", pointer="")
+        raise Refused(
+            f"Identify the lead by exactly one of lead_id, inquiry_id and email; this has {given}.", pointer=""
+        )
     if activity.lead_id is not None:
         return known_lead_id(activity.lead_id)
     if activity.inquiry_id is not None:

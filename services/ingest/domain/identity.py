@@ -1,8 +1,8 @@
-"""Names leads and inquiries by computation, so that no door has to look anything up.
+"""Computes the ids of leads and inquiries, so that no endpoint needs a lookup.
 
-A lead's id is a keyed digest of the person's contact key: the same person is the same lead in every process, and
-nobody without the key can go from an address to an id. An inquiry's id contains its lead's, so facts that name an
-inquiry are keyed by lead as well.
+A lead's id is a keyed digest of the person's contact key. The same person is the same lead in every process, and
+without the key an id cannot be computed from an address. An inquiry's id contains its lead's, so facts that name an
+inquiry are keyed by lead too.
 """
 
 import re
@@ -16,10 +16,9 @@ _LEAD = re.compile(r"ld_[0-9a-f]{32}")
 
 
 class Identity:
-    """Turns contact keys into lead ids under one secret key. HMAC-SHA256 (RFC 2104), cut to 128 bits.
+    """Computes lead ids from contact keys with one secret key: HMAC-SHA256 (RFC 2104), truncated to 128 bits.
 
-    Not by `hmac`, which lets go of the interpreter's lock at every call: with the spool's writer waiting for it, a call
-    took 35 us that takes 2.
+    `hmac` releases the GIL at every call: with the spool's writer waiting for it, a call took 35 us instead of 2.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -43,19 +42,19 @@ class Identity:
 def known_lead_id(text: str) -> str:
     """`text`, if it has the form of a lead's id. Raises `Refused`."""
     if not _LEAD.fullmatch(text):
-        raise Refused("This is no lead_id of ours. Send the one that was answered.", pointer="/lead_id")
+        raise Refused("Unknown lead_id. Use the one returned by POST /v1/leads.", pointer="/lead_id")
     return text
 
 
 def lead_of_inquiry(inquiry_id: str) -> str:
-    """The id of the lead that an inquiry belongs to. Raises `Refused` for what is no inquiry's id.
+    """The id of the inquiry's lead. Raises `Refused` for an invalid inquiry id.
 
     >>> lead_of_inquiry("inq_" + 32 * "a" + "_" + 24 * "0") == "ld_" + 32 * "a"
     True
     """
     found = _INQUIRY.fullmatch(inquiry_id)
     if not found:
-        raise Refused("This is no inquiry_id of ours. Send the one that was answered.", pointer="/inquiry_id")
+        raise Refused("Unknown inquiry_id. Use the one returned by POST /v1/leads.", pointer="/inquiry_id")
     return "ld_" + found[1]
 
 
@@ -65,7 +64,7 @@ def inquiry_stem(lead_id: str) -> str:
 
 
 def digest(*parts: str) -> str:
-    """48 hexadecimal digits that stand for `parts`, told apart from each other; only the last may contain NUL.
+    """48 hexadecimal digits that identify `parts`; only the last part may contain NUL.
 
     >>> digest("ab", "c") == digest("a", "bc")
     False
@@ -79,5 +78,5 @@ def digest_of_bytes(kind: str, source: str, raw: bytes) -> str:
 
 
 def digest_of_content(body: bytes) -> str:
-    """32 hexadecimal digits by which two contents under one key are told apart."""
+    """32 hexadecimal digits that distinguish two contents under one key."""
     return sha256(body).hexdigest()[:32]

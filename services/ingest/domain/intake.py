@@ -55,7 +55,7 @@ class StrictTouch(Touch, frozen=True, forbid_unknown_fields=True):
 
 
 class SubmittedLead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One item of `POST /v1/leads`, and what a source's payload is mapped to. Fields are those of `InquiryReceived`."""
+    """One item of `POST /v1/leads`, or a mapped payload of a source. The fields of `InquiryReceived`."""
 
     contact: StrictContact
     company: StrictCompany = StrictCompany()
@@ -88,7 +88,9 @@ def normal_lead(lead: SubmittedLead) -> SubmittedLead:
     except Refused as wrong:
         raise Refused(wrong.detail, pointer="/contact" + wrong.pointer) from None
     if email is None and phone is None:
-        raise Refused("Give contact.email or contact.phone: without either nobody can be called.", pointer="/contact")
+        raise Refused(
+            "Give contact.email or contact.phone: without either, the person cannot be contacted.", pointer="/contact"
+        )
     if email != contact.email or phone != contact.phone:
         contact = structs.replace(contact, email=email, phone=phone)
     changes = _instants_in_utc(lead)
@@ -160,7 +162,7 @@ def inquiry(
 
 
 def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> PendingEvent:
-    """The draft of a payload that is authentic but can't be mapped, kept with the reason; repeats as with bytes.
+    """The event for an authentic payload that cannot be mapped, with the reason. Duplicates are recognized by bytes.
 
     Raises `TooLargeToWrite`.
     """

@@ -1,4 +1,4 @@
-"""Splits a body into its items (an object, an array, or lines); errors in one of them say where in the whole body."""
+"""Splits a body into its items (an object, an array, or lines); errors give the position in the whole body."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -32,7 +32,7 @@ def split(body: bytes, *, lines: bool) -> Sequence[bytes]:
     if len(items) > MAX_ITEMS:
         raise TooMany(f"At most {MAX_ITEMS} items are taken at a time; these are {len(items)}. Send them in parts.")
     if not items:
-        raise Refused("There is no item in the body. Send at least one.")
+        raise Refused("The body is empty. Send at least one item.")
     return items
 
 

@@ -1,7 +1,7 @@
-"""A fact on its way into the spool: complete but for its id and the instant of its acceptance.
+"""A fact for the spool, complete except for its id and the instant of acceptance.
 
-The spool's writer knows that instant, so it finishes the event: it puts id and `accepted_at` in front of the JSON
-that the door has written already. Nothing is parsed or written twice.
+The spool's writer knows that instant. It prepends the id and `accepted_at` to the JSON that the endpoint has already
+written, so that nothing is parsed or serialized twice.
 """
 
 from collections.abc import Callable
@@ -18,27 +18,27 @@ DEDUPE_S = 30 * DAY_S
 """For how long a key given by the sender makes a repeat a duplicate; longer than any platform's retries."""
 
 LARGEST_EVENT = 512 * 1024
-"""Bytes of one event's JSON. Escaping makes six bytes of one, so what was small when it came may be large when written;
-a quarter of what the log takes leaves room for what the router makes of it."""
+"""The maximum size of an event's JSON. Escaping can turn one byte into six, so a small request may become a large
+event. A quarter of what the log accepts leaves room for the router's events."""
 Head = Callable[[str, str, str], str]
 """Writes the first fields of an event's JSON, given its id and its instant of acceptance, both as JSON, and its key."""
 
 
 class TooLargeToWrite(Refused):
-    """What would have to be written is larger than what is taken."""
+    """The event would be larger than the maximum size."""
 
     status = 413
     title = "Too large"
 
 
 class PendingEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a door hands to the spool.
+    """A fact that an endpoint passes to the spool.
 
-    `repeat_key` is the same for a repeat, which is a duplicate for `repeat_s` seconds. Where the sender gave the key,
-    `content` is a digest of what it stands for, which the id contains too (another process may not know the key), and
-    `key_name` says it in words; where the key is made from the bytes, both are empty. `shown_id` is the id that the
-    sender chose. `id` is the id, or its beginning when `timed`: the rest then follows from the key and the instant, as
-    the same bytes mean a new fact later.
+    `repeat_key` identifies duplicates for `repeat_s` seconds. If the sender gave the key, `content` is a digest of what
+    it stands for (also part of the id, because another process may not know the key) and `key_name` describes the key;
+    if the key is computed from the bytes, both are empty. `shown_id` is the id that the sender chose. `id` is the id,
+    or its prefix if `timed`: the rest is then computed from the key and the instant, because the same bytes are a new
+    fact later.
     """
 
     type: str
@@ -64,7 +64,7 @@ class PendingEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyReused(Refused):
-    """A key of the sender's that stands for other content already; nothing of the request was kept."""
+    """The sender already used the key for different content. Nothing of the request was stored."""
 
     def __init__(self, pending_event: PendingEvent, first_id: str, first_lead_id: str) -> None:
         super().__init__(
@@ -75,7 +75,7 @@ class KeyReused(Refused):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What became of a draft: its ids, or those of the first when it is a `duplicate`."""
+    """The result for a fact: its ids, or those of the first if it is a `duplicate`."""
 
     id: str
     lead_id: str

@@ -1,6 +1,6 @@
-"""What the agreement in force has against an activity, as far as the activity alone can tell.
+"""The agreement's rules for an activity, as far as they can be checked from the activity alone.
 
-Whether the attempts were made that a reject reason asks for (`only_after`) is not known here: the door knows no lead.
+`only_after` of a reject reason cannot be checked here, because ingest does not know the lead's history.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _reason(agreement: Agreement, activity: Activity) -> Refused | None:
         return None
     reason = reasons.get(activity.reason or "")
     if reason is None:
-        return Refused(f"The agreement has no such reject reason. It has: {', '.join(reasons)}.", pointer="/reason")
+        return Refused(f"Unknown reject reason. The agreement has: {', '.join(reasons)}.", pointer="/reason")
     if reason.needs_text and not (activity.text or "").strip():
         return Refused(f"The reject reason '{activity.reason}' needs a sentence in 'text'.", pointer="/text")
     return None
@@ -37,7 +37,7 @@ def _objection(agreement: Agreement, activity: Activity) -> Refused | None:
     known = agreement.objections
     if activity.objection is None or not known or activity.objection in known:
         return None
-    return Refused(f"The agreement has no such objection. It has: {', '.join(known)}.", pointer="/objection")
+    return Refused(f"Unknown objection. The agreement has: {', '.join(known)}.", pointer="/objection")
 
 
 def _stage(agreement: Agreement, activity: Activity) -> Refused | None:

@@ -1,7 +1,7 @@
-"""Reads JSON strictly, in time linear in its size, whether it is good or bad.
+"""Parses JSON strictly and in linear time.
 
-Refused with line and column (jiter): what is not UTF-8, NaN and infinities, duplicate keys, half surrogate pairs.
-Refused with a JSON pointer (one walk, if the bytes can hold such a thing at all): the NUL character (PostgreSQL can't
+Refused with line and column (jiter): invalid UTF-8, NaN and infinities, duplicate keys, half surrogate pairs.
+Refused with a JSON pointer (one walk, only if the bytes can contain such a value): the NUL character (PostgreSQL can't
 store it), nesting deeper than 32, strings over 16 KiB, over 500 keys in one object, integers of over 100 digits.
 """
 
@@ -33,7 +33,7 @@ _REASONS = {
 
 
 class NotJson(Refused):
-    """The bytes are not JSON that we take. `offset` is where, in bytes from their start; `why` says what."""
+    """The bytes are not acceptable JSON. `offset` is the position in bytes; `why` is the reason."""
 
     status = 400
     title = "The body is not JSON"
@@ -54,7 +54,7 @@ class NotJson(Refused):
 
 
 class OutOfBounds(Refused):
-    """A value that we don't take, though it is JSON; the pointer says which."""
+    """A value that is valid JSON but not accepted; the pointer says which."""
 
     status = 400
     title = "A value is out of bounds"
@@ -178,7 +178,7 @@ def _misfit(message: str) -> Refused:
     unknown = reason.partition("unknown field `")[2].removesuffix("`")[:_SHOWN]
     if unknown:
         pointer += "/" + _escaped(unknown)
-        return Refused("There is no such field here. Leave it out, or put it under 'custom'.", pointer=pointer)
+        return Refused("Unknown field. Remove it, or put it under 'custom'.", pointer=pointer)
     return Refused(f"{reason.replace('`', chr(39))}. Correct it and send the request again.", pointer=pointer)
 
 

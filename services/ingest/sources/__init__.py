@@ -1,7 +1,7 @@
-"""Configured ways in: what every platform's module does, from raw bytes to leads.
+"""Configured sources: the interface of a platform's module, from raw bytes to leads.
 
-A source is authentic or not by its raw bytes; only then is it read. What is authentic but can't be mapped is kept aside
-and answered as a success, because platforms give up on a URL that keeps refusing.
+A payload is authenticated on its raw bytes before it is parsed. If it is authentic but cannot be mapped, it is
+quarantined and the response is a success, because platforms stop sending to a URL that fails.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Authentic:
-    """A payload whose sender is who it says. `kept` is what may be stored of the bytes: without keys or secrets."""
+    """An authenticated payload. `kept` is what may be stored of the bytes: without keys or secrets."""
 
     payload: Any = field(repr=False)
     kept: bytes = field(repr=False)
@@ -32,9 +32,7 @@ class Authentic:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One lead in a payload. `test` when the platform says that nobody wants to be called; `anonymous` when anyone may
-    have sent it.
-    """
+    """One lead in a payload. `test` if the platform marked it as a test; `anonymous` if anyone may have sent it."""
 
     lead: SubmittedLead
     test: bool = False
@@ -75,13 +73,13 @@ class Source(Protocol):
         ...
 
     def accepted(self, received: SourceRequest, authentic: Authentic, outcomes: Sequence[Accepted]) -> Reply:
-        """What the sender expects to hear when all is well, or was kept aside."""
+        """The response to a payload that was accepted or quarantined."""
         ...
 
     def refused(self, received: SourceRequest, problem: Problem) -> Reply | None:
-        """What the sender expects to hear about a problem; None for a problem document."""
+        """The response to a problem; None for a problem document."""
         ...
 
     def handshake(self, method: str, received: SourceRequest) -> Reply | None:
-        """The answer to a request that is no POST; None when this source does not take the method."""
+        """The response to a request other than POST; None if this source does not support the method."""
         ...

@@ -1,6 +1,6 @@
-"""Reads the file that `BATON_SOURCES` names: which sources there are, and what each needs.
+"""Reads the file that `BATON_SOURCES` names: the sources and their options.
 
-Secrets stand in the environment (`env:NAME`) or in a file (`file:PATH`), never here. Every error names the line.
+Secrets are in the environment (`env:NAME`) or in a file (`file:PATH`), never here. Every error names the line.
 """
 
 from collections.abc import Mapping

@@ -25,8 +25,8 @@ _JSON = (b"content-type", b"application/json")
 class Form:
     """One form. Without `token` it is public; without `origins` it may be posted from any page.
 
-    `thank_you` are the pages it may lead to, the first when the form names none in `_next`. `fields` maps names of
-    lead fields to names in the form, for those that are not understood anyway.
+    `thank_you` are the pages to redirect to; the first is the default if the form has no `_next`. `fields` maps lead
+    fields to form fields whose names are not recognized automatically.
     """
 
     name: str

@@ -29,16 +29,16 @@ no character sets."""
 
 
 class BadForm(Refused):
-    """The body is not the form that its content type says."""
+    """The body does not match its content type."""
 
     status = 400
     title = "The form can't be read"
 
 
 def read_fields(content_type: str, raw: bytes) -> Mapping[str, list[str]] | None:
-    """All values of each field, in order; None for a body that is no form. Raises `Refused`.
+    """All values of each field, in order; None if the body is not a form. Raises `Refused`.
 
-    Names and values have the bounds of JSON strings.
+    Names and values have the same limits as JSON strings.
     """
     if len(content_type) > _LONGEST_CONTENT_TYPE:
         raise BadForm(f"The content type has more than {_LONGEST_CONTENT_TYPE} characters. Let the browser set it.")
@@ -72,7 +72,7 @@ def _multipart(content_type: str, raw: bytes) -> list[tuple[bytes, bytes]]:
         empty = not found.file_name and found.size == 0  # what a browser sends when no file was chosen
         found.close()
         if not empty:
-            raise Refused("Files are not taken. Remove the file field from the form.", pointer="")
+            raise Refused("Files are not accepted. Remove the file field from the form.", pointer="")
 
     try:
         config = {"MAX_MEMORY_FILE_SIZE": len(raw) + 1}
@@ -98,7 +98,7 @@ def _texts(pairs: list[tuple[bytes, bytes]]) -> Mapping[str, list[str]]:
 
 
 def _charset_named_in(pairs: list[tuple[bytes, bytes]]) -> tuple[str, ...]:
-    """The character set that a browser says it used in the hidden field `_charset_`, if it is one that browsers use."""
+    """The character set in the hidden field `_charset_`, if it is one that browsers use."""
     named = next((value.decode("latin-1") for name, value in pairs if name == b"_charset_"), "")
     try:
         charset = codecs.lookup(named).name

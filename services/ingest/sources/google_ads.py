@@ -1,7 +1,7 @@
 """Google Ads lead form webhooks (https://developers.google.com/google-ads/webhook/docs/implementation).
 
 There is no signature: the body carries the key that was entered with the form. Success is `200 {}`; a 4xx is final for
-Google and its `message` is shown to the advertiser; a 5xx is tried again.
+Google and its `message` is shown to the advertiser; a 5xx is retried.
 """
 
 import hmac
@@ -41,7 +41,7 @@ class GoogleAds:
         return self._name
 
     def verify(self, received: SourceRequest) -> Authentic:
-        """The payload, if its key is right; the key is taken out at once. Raises `NotJson` or `Forbidden`."""
+        """The payload without its key, if the key is right. Raises `NotJson` or `Forbidden`."""
         try:
             payload = _reader.read(received.raw)
         except NotJson as wrong:

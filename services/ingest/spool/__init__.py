@@ -1,1 +1,1 @@
-"""What was accepted, on disk until the log has it: the writer, its file, and the relay."""
+"""Accepted facts, on disk until the log has them: the writer, its file, and the relay."""

@@ -1,8 +1,8 @@
-"""Which keys a spool has seen, so that a repeat gets the first answer.
+"""The keys that a spool has seen, so that a duplicate gets the first result.
 
-An index over random keys costs a page of disk for every key put into it (measured: 38 us a row, against 10 without). So
-the newest keys stand only in the rows of the facts themselves and in memory. When the log has those rows their keys
-move to the index, many at a time and in the order of the index. Used by one thread.
+An index over random keys costs a disk page per key (measured: 38 us a row, against 10 without). So the newest keys are
+only in the rows of the facts themselves and in memory. Once the log has those rows, their keys move to the index, many
+at a time and in index order. Used by one thread.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ _found = msgspec.json.Decoder(list[tuple[str, str, str, str]])
 
 
 class First(msgspec.Struct, frozen=True):
-    """What a key stands for: the id and lead of the first fact, and a digest of its content ("" if not compared)."""
+    """The first fact under a key: its id and lead, and a digest of its content ("" if not compared)."""
 
     id: str
     lead_id: str
@@ -30,7 +30,7 @@ class First(msgspec.Struct, frozen=True):
 
 
 class RecentKey(msgspec.Struct, frozen=True):
-    """A key whose fact is still a row: the row's number, until when the key counts, and what it stands for."""
+    """A key whose fact is still a row: the row's number, when the key expires, and its fact."""
 
     seq: int
     expires_at_us: int
@@ -55,7 +55,7 @@ class DedupeIndex:
         }
 
     def known(self, sql: sqlite3.Connection, keys: Sequence[str], at_us: int) -> dict[str, First]:
-        """What each of `keys` that counts at `at_us` stands for."""
+        """The fact under each of `keys` that has not expired at `at_us`."""
         stored = sql.execute(_KNOWN, (msgspec.json.encode(keys).decode(), at_us)).fetchone()[0]
         found = {key: First(*first) for key, *first in _found.decode(stored)} if stored != "[]" else {}
         for key in keys:
@@ -67,7 +67,7 @@ class DedupeIndex:
     def hold(self, new: dict[str, RecentKey]) -> None:
         """These were committed as rows, in this order."""
         for key, recent in new.items():
-            self._recent.pop(key, None)  # so that the order stays that of the rows
+            self._recent.pop(key, None)  # keeps the order of the rows
             self._recent[key] = recent
 
     def move(self, sql: sqlite3.Connection, after: int, upto: int, at_us: int) -> None:
@@ -87,7 +87,7 @@ class DedupeIndex:
 
 
 def reused_key(pending_events: Sequence[PendingEvent], known: Mapping[str, First]) -> KeyReused | None:
-    """Whether a draft has a key that stands for other content, in `known` or earlier in the request."""
+    """Whether a fact's key was used for different content, in `known` or earlier in the request."""
     here: dict[str, First] = {}
     for pending_event in pending_events:
         if pending_event.content:

@@ -1,7 +1,7 @@
 """One spool on disk: an SQLite file that one process owns by a lock, with full fsync at every commit.
 
-Every statement on the hot path is one step of SQLite for a whole batch: each step lets go of the interpreter's lock,
-and getting it back from a busy event loop costs more than the step. Used by one thread.
+Each statement on the hot path is one SQLite step for a whole batch: a step releases the GIL, and getting it back from
+a busy event loop costs more than the step. Used by one thread.
 """
 
 import os
@@ -36,13 +36,13 @@ _OLDEST = """SELECT json_group_array(json_array(seq, topic, key, id, type, accep
     SELECT *, sum(length(value)) OVER (ORDER BY seq) - length(value) AS before FROM (
         SELECT * FROM entries WHERE seq > ? AND seq <= ? AND accepted_at >= ? ORDER BY seq LIMIT ?)) WHERE before < ?"""
 _TRIM_AT_ONCE = 10_000
-# The part of the allowed bytes above which what the bus has is no longer retained: the room is for what it lacks.
+# The share of the allowed bytes above which relayed rows are no longer retained: the space is for rows that are not.
 _RETAINED_SHARE = 0.25
 
 
 class SpoolEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A kept event. `accepted_at_us` counts microseconds from 1970; `inquiries` is how many inquiries the spool had
-    accepted, ever, once it had accepted this.
+    """A stored event. `accepted_at_us` is microseconds since 1970; `inquiries` is how many inquiries the spool had ever
+    accepted, including this one.
     """
 
     seq: int
@@ -59,10 +59,10 @@ _entries = msgspec.json.Decoder(list[SpoolEntry])
 
 
 class SpoolFile:
-    """The file `spool-<n>.db` under its lock. Rows are numbered in the order of their acceptance.
+    """The file `spool-<n>.db` under its lock. Rows are numbered in order of acceptance.
 
-    `head` is the number of the newest row and `relayed` that of the newest that the bus has. Rows that the bus has are
-    retained as `retention` says, to be sent again should the bus lose them. `inquiries` counts all that were ever
+    `head` is the number of the newest row, `relayed` that of the newest row that the bus has. `retention` limits how
+    long relayed rows are retained, to send them again if the bus loses them. `inquiries` counts all that were ever
     accepted.
     """
 
@@ -117,17 +117,17 @@ class SpoolFile:
         return self.head - self.relayed
 
     def read(self, name: str) -> str | None:
-        """What was written under `name`."""
+        """The value stored under `name`."""
         row = self._sql.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def write(self, name: str, value: str) -> None:
-        """Keep a small fact about the spool itself, durably."""
+        """Store a property of the spool durably."""
         with transaction(self._sql) as sql:
             sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def settle(self, name: str, value: str) -> str:
-        """Write down a small fact about the spool unless it is there; returns what is there."""
+        """Store a property of the spool unless it exists; returns the stored value."""
         with transaction(self._sql) as sql:
             sql.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))
         return self.read(name) or value
@@ -141,11 +141,11 @@ class SpoolFile:
         return max(int(self.read("floor") or 0), row[0] if row else 0)
 
     def former(self) -> dict[str, int]:
-        """The names that this spool had before and that nobody signed off, each with its last stamp."""
+        """Former names of this spool that were not signed off, each with its last timestamp."""
         return msgspec.json.decode(self.read("former") or "{}", type=dict[str, int])
 
     def renew(self, instance: str) -> None:
-        """Go on under the name `instance`, without a floor under its stamps."""
+        """Continue under the name `instance`, without a lower bound for its timestamps."""
         former = {**self.former(), self.read("instance") or "": self.floor_us()}
         values = {
             "instance": instance,
@@ -158,9 +158,9 @@ class SpoolFile:
             sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def append(self, requests: Sequence[Sequence[PendingEvent]], at_us: int) -> list[list[Accepted] | KeyReused]:
-        """Keep all drafts of all requests in one fsynced transaction, dated `at_us`; repeats are only looked up.
+        """Store the facts of all requests in one fsynced transaction, dated `at_us`; duplicates are only looked up.
 
-        Of a request with a key that stands for other content nothing is kept. `sqlite3.Error`: of none anything was.
+        A request with a key that was used for different content is not stored. On `sqlite3.Error` nothing is stored.
         """
         known = self._repeats.known(self._sql, [d.repeat_key for batch in requests for d in batch], at_us)
         at, seq, inquiries = json_instant(at_us), self.head, self.inquiries
@@ -211,7 +211,7 @@ class SpoolFile:
             self._fresh_bytes -= len(self._fresh.popleft().value)
 
     def oldest(self, after: int, limit: int) -> list[SpoolEntry]:
-        """Up to `limit` rows behind number `after`, in order; about 4 MiB at most."""
+        """Up to `limit` rows after number `after`, in order, at most about 4 MiB."""
         while self._fresh and self._fresh[0].seq <= after:
             self._fresh_bytes -= len(self._fresh.popleft().value)
         if after >= self.head or (self._fresh and self._fresh[0].seq == after + 1):
@@ -265,7 +265,7 @@ class SpoolFile:
         self._indexed, self._deleted = self.relayed, trimmed
 
     def _trimmable(self, at_us: int) -> int:
-        """The number of the newest row to delete now: a bounded step towards what is to be retained."""
+        """The number of the newest row to delete now: a bounded step toward the retention limit."""
         step = self._deleted + _TRIM_AT_ONCE + 2 * (self.relayed - self._indexed)
         if self.share_used() > _RETAINED_SHARE:
             return min(self.relayed, step)
@@ -297,7 +297,7 @@ class SpoolFile:
 
     @contextmanager
     def _reserve(self) -> Iterator[None]:
-        # A full spool needs some pages more before it can let go of any.
+        # A full spool needs some more pages before it can free any.
         self._sql.execute(f"PRAGMA max_page_count = {self._most_pages + self._most_pages // 4 + 64}")
         try:
             yield
@@ -313,7 +313,7 @@ class SpoolFile:
             self._db = None
 
     def close(self) -> None:
-        """Close the file and let go of its lock."""
+        """Close the file and release its lock."""
         self.forsake()
         if self._lock is not None:
             os.close(self._lock)
@@ -336,7 +336,9 @@ def claim(
                 free.append(file)
             number += 1
     except OSError as wrong:
-        raise Misconfigured(f"BATON_DATA names {folder}, which can't hold the spool ({wrong.strerror}).") from wrong
+        raise Misconfigured(
+            f"BATON_DATA names {folder}, which can't be used for the spool ({wrong.strerror})."
+        ) from wrong
     free[0].retention = retention
     return free[0], free[1:]
 
@@ -349,7 +351,7 @@ def _locked(folder: Path, number: int, max_bytes: int, retention: Retention) -> 
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable:
-    """What a door says when the spool can't be written."""
+    """The error for a spool that cannot be written."""
     full = "full" in str(error)
     reason = "The disk of this service is full" if full else "The disk of this service can't be written"
     return Unavailable(f"{reason}; nothing was stored. Send it again later.", retry_after_s=10 if full else 2)

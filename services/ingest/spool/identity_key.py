@@ -30,7 +30,7 @@ def identity_key(settings: Settings) -> bytes:
         return _long_enough(path.read_bytes().decode(errors="replace").strip(), str(path))
     except OSError as wrong:
         raise Misconfigured(
-            f"{path} can't be read or made ({wrong.strerror}). Set BATON_IDENTITY_KEY or BATON_DATA."
+            f"{path} can't be read or created ({wrong.strerror}). Set BATON_IDENTITY_KEY or BATON_DATA."
         ) from wrong
 
 
@@ -39,10 +39,10 @@ def _make_unless_there(path: Path) -> None:
         return
     if any(path.parent.glob("spool-*.db")):
         raise Misconfigured(
-            f"{path} is missing, but {path.parent} holds data. Put the file back from a copy of this folder, or set "
-            "BATON_IDENTITY_KEY to what was in it. To start over, move the folder away."
+            f"{path} is missing, but {path.parent} contains data. Restore the file from a backup, or set "
+            "BATON_IDENTITY_KEY to its content. To start over, move the folder away."
         )
-    # Written aside and linked, so that two processes that start together end up with one whole key.
+    # Written to a temporary file and linked, so that two processes that start together end up with one complete key.
     aside = path.with_suffix(f".{secrets.token_hex(8)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -58,7 +58,7 @@ def _make_unless_there(path: Path) -> None:
 
 def _long_enough(key: str, where: str) -> bytes:
     if len(key) < _SHORTEST:
-        raise Misconfigured(f"{where} has fewer than {_SHORTEST} characters. Put back the one that was there.")
+        raise Misconfigured(f"{where} has fewer than {_SHORTEST} characters. Restore the previous one.")
     return key.encode()
 
 
@@ -67,6 +67,6 @@ async def check_same_key(spool: Spool, identity: Identity) -> None:
     mark = identity.digest(_MARK)[:16]
     if await spool.settled("identity", mark) != mark:
         raise Misconfigured(
-            f"the identity key is not the one that the data in {spool.folder} was made with, so that all known people "
-            "would become strangers. Put the right one back (BATON_IDENTITY_KEY, or identity.key in the data folder)."
+            f"the identity key is not the one that the data in {spool.folder} was created with: Baton would know "
+            "no one again. Restore the right one (BATON_IDENTITY_KEY, or identity.key in the data folder)."
         )

@@ -1,8 +1,7 @@
-"""Moves accepted facts from the spool to the bus, in order, and gives this instance's word on how complete they are.
+"""Relays accepted facts from the spool to the bus, in order, and writes markers that say how complete they are.
 
-At least once a marker interval every partition of the activities gets a marker behind its data: all that this
-instance accepted before `upto` is ahead of it. Breaches wait for these markers, so a facts' way may be slow but no
-verdict overtakes one.
+At least once per marker interval, every partition of the activities gets a marker after its data: everything that this
+instance accepted before `upto` is ahead of it. Facts may be delayed, but no verdict is issued ahead of them.
 """
 
 import asyncio
@@ -49,7 +48,7 @@ class Relay:
         self._spool = spool
         self._requested = requested
         self._resent: str | None = None
-        # The request that is being carried out, and the number of the fact that was sent last for it.
+        # The current resend request, and the number of the last fact sent for it.
         self._resending: tuple[ResendRequest, int] | None = None
         self._inquiries = 0
         self._bus = bus
@@ -77,7 +76,7 @@ class Relay:
             await self._wait_for_more(await self.relay_once())
 
     async def leave(self) -> None:
-        """Have `run` empty the spool and sign off, so that readers of activities no longer wait for this instance."""
+        """Let `run` empty the spool and sign off, so that consumers no longer wait for this instance."""
         self._leaving = True
         self._spool.committed.set()
         await self._left.wait()
@@ -87,7 +86,7 @@ class Relay:
         if not published and self._resending is None:
             await self._spool.committed.wait(until_marker_s)
         elif MANY <= published < BATCH:
-            # The door is busy, and we have caught up: with fewer and larger batches more is left for the door.
+            # Requests are arriving and the relay has caught up: larger, fewer batches leave more CPU time for requests.
             await asyncio.sleep(min(GATHERING_S, until_marker_s))
 
     async def relay_once(self) -> int:
@@ -137,7 +136,7 @@ class Relay:
         return len(entries)
 
     async def _publish(self, entries: Sequence[SpoolEntry]) -> None:
-        """Publish these in order; those that the log will never take are set aside, so that they hold up nobody."""
+        """Publish facts in order. Those that the log will never accept are set aside and do not block others."""
         while entries:
             try:
                 await self._bus.publish([_message(entry, self._spool.spool) for entry in entries])
@@ -205,7 +204,7 @@ def _number(entry: SpoolEntry, spool: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def _in_place_of(entry: SpoolEntry, reason: str, spool: Spool) -> list[Message]:
-    """What the log gets for a fact that it will never take: where it is kept, and its beginning."""
+    """The quarantine event for a fact that the log will never accept: where it is stored, and its beginning."""
     origin = f"spool:{spool.instance}/{entry.seq}"
     at, value = instant_at(entry.accepted_at_us), entry.value.encode()
     quarantined = RecordQuarantined(

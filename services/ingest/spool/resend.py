@@ -15,7 +15,7 @@ _FILE = "resend.json"
 
 
 class ResendRequest(msgspec.Struct, frozen=True):
-    """Send again what was accepted from `since_us` on (microseconds after 1970)."""
+    """A request to send again what was accepted since `since_us` (microseconds since 1970)."""
 
     id: str
     since_us: int
@@ -30,12 +30,12 @@ def requested(folder: Path) -> ResendRequest | None:
 
 
 def request(folder: Path, since: datetime | None) -> ResendRequest:
-    """Keep a new request. Raises `Unavailable` when the disk does not take it."""
+    """Store a new request. Raises `Unavailable` if the disk cannot be written."""
     made = ResendRequest(new_id(), microseconds_of(since) if since else 0)
     new = folder / f"{_FILE}.new"
     try:
         new.write_bytes(msgspec.json.encode(made))
         new.replace(folder / _FILE)
     except OSError as wrong:
-        raise Unavailable(f"{folder} can't be written ({wrong.strerror}); nothing is sent again.") from wrong
+        raise Unavailable(f"{folder} can't be written ({wrong.strerror}); nothing will be sent again.") from wrong
     return made

@@ -1,9 +1,9 @@
-"""The instants at which facts are accepted: never decreasing, and no activity is dated by a clock that was stepped.
+"""The timestamps of accepted facts. They never decrease, and no activity is dated by a clock that was stepped.
 
-Deadlines are judged by these instants. Stamps follow the wall clock, and the monotonic clock tells whether the wall
-clock was stepped. A step within the tolerance is followed at once; after one back, stamps stand still until the clock
+Deadlines are judged by these timestamps. They follow the wall clock; the monotonic clock shows whether the wall clock
+was stepped. A step within the tolerance is followed immediately; after a step back, timestamps repeat until the clock
 has caught up. After a larger step the wall clock is in doubt until it is stepped back, an operator accepts it, or it
-has run evenly for half a minute, as after a virtual machine was resumed.
+has run evenly for half a minute, for example after a virtual machine was resumed.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _MICROSECOND = timedelta(microseconds=1)
 TOLERANCE_US = 2_000_000
 SETTLED_S = 30.0
 _DRIFT = 1e-3
-"""How fast the two clocks may drift apart for good; steering by NTP stays below half of it."""
+"""The maximum drift rate between the two clocks; NTP slewing stays below half of it."""
 
 
 class Stamps:

@@ -1,8 +1,7 @@
-"""Where accepted facts are safe: their senders hear of it only after the fsync, and they stay until the bus has them.
+"""Stores accepted facts: senders get a response only after the fsync, and facts stay until the bus has them.
 
-One thread writes. Requests that arrive during a commit share the next one, so the price of an fsync is split among
-those who wait for it, and nobody waits for company. All other access to the file goes through the same thread,
-between commits.
+One thread writes. Requests that arrive during a commit share the next one, so the cost of an fsync is shared and no
+request waits for others to arrive. All other access to the file goes through the same thread, between commits.
 """
 
 import asyncio
@@ -41,11 +40,11 @@ class _WriteJob:
 
 
 class Spool:
-    """A spool file and the thread that owns it. `committed` wakes the relay; `spool` names the file forever, `instance`
-    its stamps, which begin again under another name when they turn out to be from the future.
+    """A spool file and the thread that owns it. `committed` wakes the relay. `spool` is the file's permanent name;
+    `instance` names its timestamps, which continue under another name if they turn out to be ahead.
 
-    `announced` tells whether readers of activities count on this instance's word; until then it must accept none.
-    `facts_set_aside` counts those that the log would not take.
+    `announced` is whether consumers wait for this instance's markers; until then it must not accept activities.
+    `facts_set_aside` counts facts that the log refused.
     """
 
     def __init__(
@@ -99,11 +98,11 @@ class Spool:
         self.facts_set_aside = self._file.count_set_aside()
 
     async def append(self, pending_events: Sequence[PendingEvent]) -> list[Accepted]:
-        """Keep all drafts or none; returns after the fsync, one outcome for each.
+        """Store all facts or none. Returns after the fsync, with one outcome for each.
 
-        Raises `KeyReused` when a key stands for other content already, `Unavailable` when the spool is full, the disk
-        can't be written, or the clock can't be trusted and there is an activity among the drafts: deadlines are judged
-        by its instant. When the caller is cancelled the drafts may still be kept.
+        Raises `KeyReused` if a key was used for different content, and `Unavailable` if the spool is full, the disk
+        cannot be written, or the clock is in doubt and there is an activity among the facts. If the caller is
+        cancelled, the facts may still be stored.
         """
         if self._file.rows + self._waiting + len(pending_events) > self._max_rows:
             raise Unavailable(
@@ -157,18 +156,18 @@ class Spool:
         return upto_us
 
     async def set_aside(self, reasons: Mapping[int, str]) -> int:
-        """Keep the facts with these numbers, which the log will never take, aside; returns how many are new there."""
+        """Set aside the facts with these numbers, which the log will never accept; returns how many are new."""
         new = await self._between_commits(lambda: self._file.set_aside(reasons))
         self.facts_set_aside += new
         return new
 
     async def settled(self, name: str, value: str) -> str:
-        """What is written under `name` for good: `value`, if this is the first time."""
+        """The permanent value under `name`; stores `value` if there is none."""
         return await self._between_commits(lambda: self._file.settle(name, value))
 
     async def last_stamp(self, *, relayed: int) -> int:
-        """An instant after which nothing was accepted, for signing off. The clock is not asked. Facts up to number
-        `relayed` are noted as those that the bus has.
+        """An instant after which nothing was accepted, for signing off, without reading the clock. Marks facts up to
+        number `relayed` as relayed.
         """
 
         def noted() -> int:
@@ -193,9 +192,9 @@ class Spool:
         self._stamps.accept()
 
     async def renew_if_outdated(self) -> None:
-        """Go on under a new name when the stamps given so far are from the future of a clock that is right.
+        """Continue under a new name if timestamps so far are ahead of the corrected clock.
 
-        What was accepted under the old name stays as it is dated; `former` names have to be signed off.
+        Facts accepted under the old name keep their timestamps; `former` names must be signed off.
         """
         await self._between_commits(self._renew_if_outdated)
 
@@ -238,7 +237,7 @@ class Spool:
         return None
 
     async def close(self) -> None:
-        """Commit what was queued, close the file and let go of its lock."""
+        """Commit what is queued, close the file and release its lock."""
         last = self._queued(lambda: None)
         self._closed = True
         await last
@@ -306,7 +305,7 @@ class Spool:
         except sqlite3.Error as wrong:
             self._file.forsake()
             _fail(jobs, unavailable(wrong))
-        except Exception as bug:  # the thread must outlive any bug in one batch; its senders are told
+        except Exception as bug:  # the thread must survive any bug in one batch; the senders get the error
             _fail(jobs, bug)
 
     def _hand_back(self, jobs: list[_WriteJob]) -> None:

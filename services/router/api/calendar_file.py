@@ -17,11 +17,11 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 
 
 def days_off(data: bytes) -> tuple[Leave, ...]:
-    """One leave for each event of the file, as dates of whoever it is about.
+    """One leave per event of the file, as dates in the rep's zone.
 
-    An event of whole days ends before its end date, as RFC 5545 has it. An event with times covers the dates it
-    touches; one that lies in the morning (until noon) or in the afternoon of a single date is half a day. Events that
-    are cancelled or free (`TRANSP:TRANSPARENT`) do not count; those that repeat are refused. Raises Refused.
+    An all-day event ends before its end date (RFC 5545). An event with times covers the dates it touches; one within
+    the morning (until noon) or the afternoon of a single date is half a day. Cancelled and free events
+    (`TRANSP:TRANSPARENT`) do not count; recurring events are refused. Raises Refused.
     """
     if len(data.splitlines()) > MAX_LINES:
         raise Refused(
@@ -30,23 +30,23 @@ def days_off(data: bytes) -> tuple[Leave, ...]:
     try:
         events = Calendar.from_ical(data).walk("VEVENT")
     except _UNREADABLE as error:
-        raise Refused(f"This is no iCalendar file: {str(error)[:200]}.") from error
+        raise Refused(f"This is not an iCalendar file: {str(error)[:200]}.") from error
     if len(events) > MAX_EVENTS:
-        raise Refused(f"The file has {len(events):,} events. Send at most {MAX_EVENTS}: those still to come.")
+        raise Refused(f"The file has {len(events):,} events. Send at most {MAX_EVENTS}, future ones only.")
     return tuple(sorted((_leave(event) for event in events if _counts(event)), key=lambda leave: leave.first))
 
 
 def _counts(event: Component) -> bool:
     if event.get("RRULE") is not None:
         name = str(event.get("SUMMARY", "without a name"))
-        raise Refused(f"The event '{name[:60]}' repeats: write its dates one by one.")
+        raise Refused(f"The event '{name[:60]}' repeats. Send each of its dates as an event.")
     return str(event.get("STATUS", "")) != "CANCELLED" and str(event.get("TRANSP", "")) != "TRANSPARENT"
 
 
 def _leave(event: Component) -> Leave:
     first = _date(event, "DTSTART")
     if first is None:
-        raise Refused("An event has no DTSTART: give every absence a beginning.")
+        raise Refused("An event has no DTSTART. Every absence needs a start.")
     last = _end(event, first)
     if isinstance(first, datetime):
         leave = _timed(first, last)

@@ -1,4 +1,4 @@
-"""Move a lead, put a rep on hold, tell their days off. All of it needs a key with the scope `operate`."""
+"""Move a lead, put a rep on hold, set their days off. Everything needs a key with the scope `operate`."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ class MoveTarget(Body):
 
 
 class MoveCommand(Body):
-    """To whom a lead goes, who says so, and why."""
+    """The new owner of a lead, who decided it, and why."""
 
     to: MoveTarget
     reason: str = pydantic.Field(min_length=1, max_length=500)
@@ -52,7 +52,7 @@ class DaysOff(Body):
 
 
 class LeaveList(Body):
-    """All days off that are known from now on; they replace those known before."""
+    """All days off; they replace the previous ones."""
 
     leave: list[DaysOff] = pydantic.Field(max_length=500)
 
@@ -64,9 +64,9 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
 
     @routes.post("/v1/leads/{lead_id}/move")
     async def move(lead_id: Text, body: MoveCommand, key: Annotated[Key, operator]) -> Response:
-        """Give the lead to a rep, whatever their load, or to whoever's turn it is in a pool."""
+        """Move the lead to a rep, regardless of load, or to the pool member whose turn it is."""
         if (body.to.rep is None) == (body.to.pool is None):
-            raise Refused("Name one of 'rep' and 'pool'.", pointer="/to")
+            raise Refused("Give exactly one of 'rep' and 'pool'.", pointer="/to")
         cause = ReassignReason(
             "manual", by=body.by or key.name, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool
         )
@@ -83,14 +83,14 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
 
     @routes.put("/v1/reps/{rep}/leave")
     async def leave(rep: Text, request: Request) -> Response:
-        """The rep's days off, as JSON or as an iCalendar file (`text/calendar`), in place of those known before."""
+        """Replace the rep's days off, with JSON or an iCalendar file (`text/calendar`)."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         body = await request.body()
         if kind == "text/calendar":
             from services.router.api.calendar_file import days_off  # noqa: PLC0415 (the library is large, and rare)
 
             if len(body) > MAX_ICAL_BYTES:
-                raise Refused("The calendar is larger than 256 KiB: send the days that are still to come.", status=413)
+                raise Refused("The calendar is larger than 256 KiB. Send future events only.", status=413)
             taken = await asyncio.to_thread(days_off, body)
         else:
             taken = _listed(body)
@@ -113,6 +113,6 @@ def _listed(body: bytes) -> tuple[Leave, ...]:
         last = each.last or each.first
         if last < each.first or (each.half is not None and last != each.first):
             pointer = f"/leave/{number}"
-            raise Refused("'last' comes before 'first', or half of several days is asked for.", pointer=pointer)
+            raise Refused("'last' is before 'first', or 'half' is used with more than one day.", pointer=pointer)
         taken.append(Leave(each.first, last, each.half))
     return tuple(taken)

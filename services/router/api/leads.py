@@ -1,4 +1,4 @@
-"""Leads as they stand, and the load of each rep."""
+"""Leads, and the load of each rep."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -71,7 +71,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
 async def _lead(tx: Tx, lead_id: str) -> Lead:
     found = await lead_store.by_id(tx, lead_id)
     if found is None:
-        raise NotFound(f"There is no lead {lead_id!r}. Ids come with the answer to POST /v1/leads.")
+        raise NotFound(f"There is no lead {lead_id!r}. Ids are returned by POST /v1/leads.")
     return found
 
 

@@ -1,5 +1,5 @@
-"""Pilots, both arms side by side: leads under the draft next to the others (live), or what the draft would have decided
-in addition to what was decided (shadow). Open to whoever may look at pages.
+"""Pilots with both arms: leads under the draft and all others (live), or what the draft would have decided and what was
+decided (shadow). Open to everyone who may view pages.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -55,8 +55,8 @@ async def _shadow(tx: Tx, pilot: Pilot) -> ShadowPilotView:
 
 
 def _figures(counts: dict[str, int]) -> dict[str, int | Decimal | None]:
-    """Counts with the shares that both teams know: of leads that qualify, and of those with sales' word on them that
-    sales accepts. No data is null, never 0.
+    """Counts with two shares: of leads that qualify, and of leads judged by sales that sales accepts. Without data a
+    share is null, never 0.
     """
     judged = counts["accepted"] + counts["rejected_by_sales"]
     shares = {

@@ -27,8 +27,8 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
 
     @routes.post(PATH)
     async def simulate(request: Request, since: Annotated[Instant | None, Query()] = None) -> Response:
-        """Replay the record under the draft in the body (`application/yaml`) and say, in sums and for the first leads,
-        what would have been different. Drafts of pilots are those of the agreement in force.
+        """Replay the record under the draft in the body (`application/yaml`) and return what would have been different,
+        in totals and for the first leads. Drafts of pilots are those of the agreement in force.
         """
         draft = await _draft(request)
         async with platform.db.read() as tx:
@@ -47,7 +47,7 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, dict[str,
     try:
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
-            raise Unavailable("The client went away, and the simulation was ended.")
+            raise Unavailable("The client disconnected, and the simulation was stopped.")
         return running.result()
     finally:
         for task in (running, gone):
@@ -58,13 +58,13 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, dict[str,
 async def _draft(request: Request) -> str:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/yaml":
-        # No page of another site can send this type without being allowed to.
+        # Pages of other sites cannot send this type without a CORS permission.
         raise Refused("Send the draft as 'Content-Type: application/yaml'.", status=415)
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MAX_DRAFT_BYTES:
-            raise Refused("The draft is larger than 256 KiB: it can't be an agreement.", status=413)
+            raise Refused("The draft is larger than 256 KiB.", status=413)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

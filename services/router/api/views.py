@@ -27,7 +27,7 @@ class OwnerView(msgspec.Struct, frozen=True):
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lead as it stands."""
+    """A lead."""
 
     lead_id: str
     version: int
@@ -97,9 +97,7 @@ class LeaveView(msgspec.Struct, frozen=True):
 
 
 class LivePilotView(msgspec.Struct, frozen=True):
-    """A pilot that decides some leads: the same figures for those leads and for the others. A share without data is
-    null, never 0.
-    """
+    """A live pilot: the same figures for its leads and for the others. A share without data is null, never 0."""
 
     pilot: str
     mode: str

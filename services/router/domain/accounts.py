@@ -13,8 +13,8 @@ from shared.domain.lead import Company, Contact
 
 
 class AccountKeys(msgspec.Struct, frozen=True):
-    """What tells one company from another: its registrable domain, its name in plain form, and the part of the name
-    by which names that may be alike are found.
+    """Identifies a company: its registrable domain, its normalized name, and the part of the name that finds similar
+    names.
     """
 
     domain: str | None
@@ -48,7 +48,7 @@ def owns(lead: Lead) -> bool:
 
 
 class Accounts:
-    """The owners of the companies in question, first owner first; those who come later do not displace them."""
+    """The owners of the companies in question. The first owner of a company stays its owner."""
 
     def __init__(self, owned: Iterable[Owned] = ()) -> None:
         self._by_domain: dict[str, Owner] = {}
@@ -67,8 +67,8 @@ class Accounts:
             names.setdefault(keys.name, Owner(owned.rep, owned.pool, owned.lead_id, f"owns the company ({keys.name})"))
 
     def owner_of(self, keys: AccountKeys) -> Owner | None:
-        """Who owns the company: by domain, else by a name that is the same or nearly so, which the owner's `how` says
-        and how near.
+        """The owner of the company: by domain, else by the same or a similar name; the owner's `how` says which, and
+        how similar.
         """
         found = self._by_domain.get(keys.domain or "")
         if found is not None or keys.name is None:

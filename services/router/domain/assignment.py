@@ -1,9 +1,9 @@
 """Whose turn it is: weighted turns by Tijdeman's rule for the chairman assignment problem, in exact arithmetic, or
-whoever holds the fewest leads for their weight.
+the member with the fewest open leads for their weight.
 
-R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): after every single turn each member
-of a pool that stands still is less than one lead away from their weighted share. A member who is away earns nothing
-meanwhile and so is not flooded on return; a new member starts level.
+R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): after each turn, every member
+of an unchanged pool is less than one lead off their weighted share. A member who is away earns no turns and so is not
+flooded on return; a new member starts even.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ import msgspec
 class Turns(msgspec.Struct, frozen=True):
     """The state of a pool's rotation.
 
-    `balances` say how far each member is ahead of (negative) or behind (positive) their share, in leads times
-    `denominator`; `taken` counts the leads each one got; `number` counts all turns.
+    `balances` are how far each member is ahead of (negative) or behind (positive) their share, in leads times
+    `denominator`; `taken` counts each member's leads; `number` counts all turns.
     """
 
     number: int = 0
@@ -59,10 +59,10 @@ def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
 
 
 def take_least_open(turns: Turns, available: Mapping[str, int], held: Mapping[str, int]) -> Turn:
-    """The member who holds the fewest leads for their weight; of equals the one who got the fewest, then by id.
+    """The member with the fewest open leads for their weight; on a tie the one who got the fewest, then by id.
 
-    `held` counts the leads that each of `available` holds (none when absent). Balances of weighted turns stay as they
-    are, so that a pool can change its strategy and go on where it was.
+    `held` counts the open leads of each of `available` (0 if absent). Balances of weighted turns do not change, so that
+    a pool can change its strategy and back.
 
     >>> take_least_open(Turns(), {"ann": 2, "bob": 1}, {"ann": 3, "bob": 2}).rep
     'ann'

@@ -71,7 +71,7 @@ def today(person: Person, now: datetime) -> str:
 
 
 def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
-    """The hold or leave that the person is on, the longer one of two; None for someone who is there."""
+    """The hold or leave that the person is on, the longer of two; None if they are available."""
     found = []
     hold = state.hold
     until = clamped(hold.until) if hold is not None and hold.until is not None else None
@@ -135,8 +135,8 @@ def free_at(person: Person, state: RepState, pool: Pool, now: datetime) -> datet
 
 
 def with_one_more(person: Person, state: RepState, now: datetime) -> RepState:
-    """The state after the person got a lead. Leads of a day are counted from the first one on that came under an
-    agreement with a limit; one that knows no limit, such as a pilot's, goes on counting.
+    """The state after the person got a lead. Daily counting starts with the first lead under an agreement with a limit,
+    and continues under one without, such as a pilot's.
     """
     if person.max_new_per_day is None and not state.day:
         return RepState(state.open + 1, hold=state.hold, leave=state.leave)
@@ -146,7 +146,7 @@ def with_one_more(person: Person, state: RepState, now: datetime) -> RepState:
 
 
 def with_one_less(state: RepState) -> RepState:
-    """The state after the person let go of a lead."""
+    """The state after the person lost a lead."""
     return msgspec.structs.replace(state, open=max(0, state.open - 1))
 
 

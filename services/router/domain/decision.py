@@ -1,8 +1,8 @@
-"""One inquiry, one verdict: the lead before and after it, the event that says so, and the proof.
+"""The verdict on an inquiry: the lead before and after it, the event, and the proof.
 
-Every inquiry ends assigned, parked, rejected or merged. A person whose lead is in someone's hands is joined to it
-and keeps that owner, by whichever address or number they come; one who was rejected, or whose lead is closed, is
-judged again. A test inquiry is judged to the end, but nobody gets it.
+Every inquiry ends assigned, parked, rejected or merged. If the person's lead has an owner, the inquiry is merged into
+it and the owner stays, no matter which address or number they used. A person who was rejected, or whose lead is closed,
+is judged again. A test inquiry is judged completely but not assigned.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def _links(inquiry: InquiryReceived, routing: RoutingState) -> Iterator[Lead]:
 
 
 def _surviving(persons: Sequence[Lead]) -> Lead | None:
-    """Which of a person's leads goes on: assigned before parked before ended; the first assigned; the inquiry's."""
+    """Which of a person's leads continues: assigned before parked before ended; the first assigned; the inquiry's."""
     if len(persons) < 2:
         return persons[0] if persons else None
     rank = {"assigned": 0, "parked": 1}
@@ -88,7 +88,7 @@ def _judge(
         return _reject(inquiry, base, judgement.reason, record)
     last = last_owner(before, before.last_rep) if before is not None else None
     if inquiry.test:
-        # On a copy of its own, since nobody gets the lead and no turn is to be taken.
+        # On a copy, because the lead is not assigned and no turn is taken.
         placed = place(agreement, facts, _scratch_copy(routing), now, last=last, account=known["account"])
         record["states"] = placed.states
         return _reject(inquiry, base, f"a test: valid, {_would(placed)}", record)
@@ -235,9 +235,9 @@ def _absorb(
     routing: RoutingState,
     now: datetime,
 ) -> Verdict:
-    """Let the person's other ids cease in favour of the lead that goes on.
+    """Merge the person's other ids into the lead that continues.
 
-    An inquiry under a new id announces that id's end itself, if it joined; leads that had an owner announce theirs.
+    If an inquiry under a new id was merged, its own event says so; leads that had an owner get an event each.
     """
     into = verdict.lead
     ceased = [_ceased(each, into, now) for each in others]
@@ -295,6 +295,6 @@ def _other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Le
 
 
 def _filled(first: Party, other: Party) -> Party:
-    """`first`, with what it does not say taken from `other`."""
+    """`first`, with missing values taken from `other`."""
     missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
     return replace(first, **missing)

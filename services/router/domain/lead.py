@@ -18,13 +18,12 @@ MAX_KEYS = 20
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A lead as the router knows it; `version` counts its changes, `generation` its owners, `cycle` how often it was
-    judged to be a lead.
+    """A lead in the router; `version` counts its changes, `generation` its owners, `cycle` how often it became a lead.
 
-    `into` is the lead that this one became part of. `last_rep` had it last, also in earlier cycles; `earlier_rep` had
-    it last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
-    `outcome` is how sales ended it. `intents` and `signals` are remembered of all inquiries; `other_keys` are the
-    person's addresses and numbers besides those of `contact`.
+    `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
+    last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
+    `outcome` is how sales ended it. `intents` and `signals` are remembered from all inquiries; `other_keys` are the
+    person's addresses and numbers other than those of `contact`.
     """
 
     lead_id: str

@@ -14,7 +14,7 @@ class Lookup(Protocol):
     """Leads and inquiries as they stood when the transaction began; what it decided is in the `RoutingState`."""
 
     def leads(self, lead_ids: Collection[str]) -> Iterable[Lead]:
-        """Those of these leads that exist, and the leads that they became part of."""
+        """The leads with these ids, and the leads that they were merged into."""
 
     def leads_of_persons(self, contacts: Sequence[Contact]) -> Iterable[Lead]:
         """Leads of people with one of these addresses or numbers: first those with it in their contact, then those

@@ -21,8 +21,8 @@ SAME_FROM = 92.0
 ("Phillips" and "Philips" are alike by 93). At 90, "Baker" and "Barker" (91) would be one company. So short names, like
 "3M" and "3i", are the same only when they are equal."""
 WORD_FROM = 85.0
-"""How alike each word has to be, so that a long name does not hide one other word: "United Health" and "United Wealth"
-are alike by 92, their last words by 83."""
+"""How similar each word must be, so that a long name does not hide a different word: "United Health" and "United
+Wealth" have a ratio of 92, their last words of 83."""
 BLOCK = 4
 LONGEST_NAME = 256
 """The length, in characters, up to which a name counts: Unicode normalisation takes quadratic time on some texts."""
@@ -71,10 +71,10 @@ def account_key(company: Company, contact: Contact) -> str | None:
 
 
 def company_name_key(name: str) -> str:
-    """A company's name in plain form: without case, accents, punctuation, "the" and legal forms ("GmbH", "Pty Ltd").
+    """A company's name, normalized: without case, accents, punctuation, "the" and legal forms ("GmbH", "Pty Ltd").
 
-    What is left tells companies apart, so the name of a place stays: "Acme Belgium NV" is `acme belgium`, not `acme`.
-    Empty when the name has no letter or digit. Only the first 256 characters count.
+    Place names stay, because they distinguish companies: "Acme Belgium NV" is `acme belgium`, not `acme`. Empty if the
+    name has no letter or digit. Only the first 256 characters count.
 
     >>> company_name_key("Müller & Söhne GmbH & Co. KG"), company_name_key("S.A. de C.V.")
     ('muller and sohne', 'sa de cv')
@@ -97,11 +97,11 @@ def name_block(key: str) -> str:
 
 
 def same_name(key: str, candidates: Iterable[str]) -> NameMatch | None:
-    """The plain name among `candidates` that means the same company as `key`, or None.
+    """The normalized name among `candidates` that means the same company as `key`, or None.
 
-    Likeness is rapidfuzz's `ratio`: 100 times twice the letters in common, in order, over the letters of both. Names
-    count as one from `SAME_FROM`, if word for word they are alike by `WORD_FROM` and have the same numbers, or if they
-    differ in spaces only. Among several the most alike wins, then the first by alphabet.
+    Similarity is rapidfuzz's `ratio`: 100 times twice the letters in common, in order, over the letters of both. Names
+    match from `SAME_FROM`, if each word matches from `WORD_FROM` and the numbers are the same, or if they differ in
+    spaces only. The most similar name wins, then the first alphabetically.
     """
     matches = [NameMatch(name, round(_likeness(key, name), 1)) for name in candidates if _is_same(key, name)]
     return min(matches, key=lambda match: (-match.similarity, match.name), default=None)

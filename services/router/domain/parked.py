@@ -13,8 +13,8 @@ from shared.domain.agreement import Agreement
 
 
 def pools_with_capacity(agreement: Agreement, routing: RoutingState, now: datetime) -> Iterator[str]:
-    """Pools for which leads wait and in which someone can have one; also pools that are no longer in the agreement,
-    whose leads find another way.
+    """Pools with parked leads and an available member, and pools that are no longer in the agreement, whose leads are
+    routed again.
     """
     every = agreement.deciding
     for name, waiting in sorted(routing.waiting.items()):
@@ -45,8 +45,8 @@ RoutingKey = tuple[str | None, str | None]
 
 
 def routing_key(agreement: Agreement, lead: Lead) -> RoutingKey | None:
-    """What a waiting lead shares with those that will find nobody when it finds nobody: pilot and rule. None when that
-    differs from lead to lead: by what the lead says, by who had it before, or since another version routed it.
+    """Pilot and rule of a parked lead: if it finds no rep, neither will others with the same key. None if that depends
+    on the lead: on its facts, its previous owners, or because another version routed it.
     """
     under = agreement_for(agreement, lead)
     if lead.agreement.hash != under.hash or lead.last_rep is not None:

@@ -1,7 +1,7 @@
-"""Where a qualified lead goes: the first routing rule that can decide, and the rep whose lead it then is.
+"""Where a qualified lead goes: the first routing rule that can decide, and the new owner.
 
-Owner rules come first where the agreement puts them first; they pass a lead on when there is no owner, or the owner is
-away for too long. A pool rule decides in any case: a member's turn, or the pool's queue.
+Owner rules pass a lead on if there is no owner, or if the owner is away for too long. A pool rule always decides: a
+member's turn, or the pool's queue.
 """
 
 from collections.abc import Mapping, Sequence

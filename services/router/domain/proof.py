@@ -1,8 +1,7 @@
-"""The record of a verdict: what was known, under which agreement, whose turn it was, and what came of it.
+"""The record of a verdict: its inputs, the agreement, whose turn it was, and the outcome.
 
-It holds the inputs whole and the outcome; all in between follows from them and is worked out again when someone asks
-(`explained`, and `services.router.domain.rederivation`), so that writing a proof costs little and reading one checks
-it.
+It stores the complete inputs and the outcome. The steps between are re-derived on reading (`explained`, and
+`services.router.domain.rederivation`), so that writing a proof is cheap and reading one checks it.
 """
 
 from collections.abc import Mapping
@@ -64,10 +63,11 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A verdict with all that it rests on.
+    """A verdict with its inputs.
 
-    `before` is the lead as it was, `same_person` other leads of the person, `account` who owns the company. `states`
-    are those of reps whose limits or absences had a say. When nobody was available, `passed_over` says why.
+    `before` is the lead before the verdict, `same_person` other leads of the person, `account` the owner of the
+    company. `states` are those of reps whose limits or absences mattered. If no rep was available, `passed_over` says
+    why.
     """
 
     verdict: str

@@ -33,7 +33,7 @@ _COMPARISONS = {
 def proof_text(proof: Proof, lead_id: str, differing: Sequence[str]) -> dict[str, Any]:
     """The words for a verdict on `lead_id`, which is given as by `services.router.domain.proof.explained`.
 
-    `differing` is what came out otherwise when the verdict was re-derived.
+    `differing` are the differences found when the verdict was re-derived.
     """
     turn = proof.get("turn") or {}
     over = turn.get("passed_over") or proof.get("passed_over", {})

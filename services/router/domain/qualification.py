@@ -1,8 +1,7 @@
-"""Whether an inquiry is a lead that marketing may hand over, by the agreement's definition of an MQL, with reasons for
-everything.
+"""Whether an inquiry is a marketing qualified lead by the agreement's definition, with reasons.
 
-Parts of the definition are tried in the order in which the agreement lists them, up to the first that fails.
-Deciding keeps only the outcome; what was compared is worked out again, by the same functions, when someone asks.
+Parts of the definition are checked in the order of the agreement, up to the first that fails. Deciding stores only the
+outcome; what was compared is re-derived by the same functions on reading.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from shared.domain.events import InquiryReceived
 Facts = Mapping[str, object]
 
 REMEMBERED = 50
-"""How many intents are remembered of one lead at most: the newest."""
+"""The maximum number of intents remembered per lead: the newest."""
 FORGOTTEN_BELOW = 0.5
 """Points: what has faded below this is worth nothing once it is rounded, and is forgotten."""
 
@@ -44,8 +43,8 @@ class ScorePart(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What the definitions say of an inquiry. `reason` says why it is refused, or why it is good; `reasons` are those
-    of the rules that count for the score, and `parts` what each gives; `intents` are to be remembered of the lead.
+    """The result of the definitions. `reason` says why the inquiry is rejected or qualifies; `reasons` are those of the
+    rules that count for the score, `parts` their points; `intents` are to be remembered for the lead.
     """
 
     qualified: bool
@@ -71,10 +70,10 @@ def judge(
     """Judge one inquiry; `facts` are its fields by dotted name (`shared.domain.conditions.facts_of`), `remembered` the
     intents of the judgement before.
 
-    When the agreement has a half-life, points for what was done are `add * 0.5 ** (age / half_life)`: exponential
-    decay, from the newest signal that the rule asks for, or the inquiry, to the decision (`@at`). The sum is rounded
-    half up. What an earlier inquiry showed counts, faded, as long as the agreement has an intent rule with its reason,
-    with that rule's points. Without a half-life nothing fades and nothing is remembered.
+    If the agreement has a half-life, points for what was done are `add * 0.5 ** (age / half_life)`: exponential decay,
+    from the newest signal that the rule asks for, or the inquiry, to the decision (`@at`). The sum is rounded half up.
+    An earlier inquiry's intent counts, decayed, while the agreement has an intent rule with its reason, with that
+    rule's points. Without a half-life nothing decays and nothing is remembered.
     """
     if agreement.half_life_s is None:
         score, parts, intents = _scored(agreement, inquiry, facts)
@@ -108,8 +107,8 @@ def checks(
 def rules_tried(agreement: Agreement, facts: Facts, chosen: str | None) -> tuple[Check, ...]:
     """The routing rules in order, up to the one with the name `chosen`, or all of them when none has it.
 
-    `passed` says whether the condition held; rules before the chosen one with a condition that held were passed over
-    for another reason, such as an owner who is away.
+    `passed` says whether the condition held; rules before the chosen one whose condition held were skipped for another
+    reason, such as an owner who is away.
     """
     tried = []
     for rule in agreement.routing:
@@ -163,12 +162,12 @@ def _scored_with_memory(
             intents[rule.reason] = Intent(rule.reason, rule.add, at)
     newest = sorted(_remembered(intents.values(), now, half_life_s).values(), key=lambda intent: intent.reason)
     newest.sort(key=lambda intent: intent.at, reverse=True)
-    # Binary fractions may fall a hair short of the half that they stand for; half is rounded up.
+    # Binary fractions may be slightly below the half that they represent; half is rounded up.
     return floor(round(total, 6) + 0.5), tuple(parts), tuple(newest[:REMEMBERED])
 
 
 def _remembered(intents: Iterable[Intent], now: datetime, half_life_s: int) -> dict[str, Intent]:
-    """The newest intent for each reason, without those that have faded."""
+    """The newest intent for each reason, without those that have decayed."""
     newest: dict[str, Intent] = {}
     for intent in intents:
         known = newest.get(intent.reason)
@@ -190,7 +189,7 @@ def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: Facts) -> datetim
 def _definition(
     mql: Mql, inquiry: InquiryReceived, facts: Facts, score: int
 ) -> Iterator[tuple[str, bool, str, Condition | None]]:
-    """Each part of the definition, tried when it is asked for: name, outcome, what to say if it fails, condition."""
+    """Each part of the definition, evaluated lazily: name, outcome, reason if it fails, condition."""
     for name in mql.minimum_data:
         yield f"minimum data: {name}", name in facts, f"minimum data: {name} is missing", None
     if mql.consent_basis:

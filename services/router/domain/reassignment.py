@@ -19,14 +19,14 @@ from shared.domain.ids import assignment_id
 from shared.domain.promises import owed, respond_by
 
 MANUAL_RULE_PREFIX = "moved by "
-"""How the rule is called where a person decided; a lead that waits since then goes on waiting for that pool."""
+"""The rule's name if a person decided; a lead parked by that keeps waiting for that pool."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What was decided: the lead as it is from now on, the event to announce, the proof to keep.
+    """A decision: the new state of the lead, the event to publish, the proof to store.
 
-    `merged_leads` are other leads of the same person that go on as this one, `further_events` the events that say so.
-    `errors` are those of conditions that failed and counted as a fact that is not there.
+    `merged_leads` are other leads of the person that were merged into this one, `further_events` their events. `errors`
+    are those of conditions that failed and counted as a missing fact.
     """
 
     lead: Lead
@@ -46,11 +46,11 @@ def reassign(
     routing: RoutingState,
     now: datetime,
 ) -> Verdict | None:
-    """The verdict that gives the lead to someone else; None when it stays where it is.
+    """The verdict that moves the lead to someone else; None if it stays.
 
-    A lead that was missed stays when nobody of its pool is left who has not missed it, so that it does not go round
-    forever; one that was given back, or whose owner left, waits in the queue instead. `inquiry` is the one that made
-    it a lead. Raises Refused when a person asks for what can't be.
+    A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
+    was given back, or whose owner left, waits in the queue instead. `inquiry` is the one that made it a lead. Raises
+    Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
     placed, lead = _place_again(agreement, cause, lead, inquiry, routing, now)
@@ -60,7 +60,7 @@ def reassign(
 
 
 def agreement_for(agreement: Agreement, lead: Lead) -> Agreement:
-    """The agreement for a lead: that of its pilot, as long as there is one, else the one in force."""
+    """The agreement for a lead: that of its pilot, if there is one, else the one in force."""
     return next((each.agreement for each in agreement.pilots if each.name == lead.pilot), agreement)
 
 
@@ -217,7 +217,7 @@ def assigned_event(
     previous: str | None = None,
     because: str | None = None,
 ) -> LeadAssigned:
-    """The event that says who has the lead now."""
+    """The event about the new owner."""
     person = agreement.people[str(lead.rep)]
     return kind(
         lead_id=lead.lead_id,
@@ -246,7 +246,7 @@ def assigned_event(
 
 
 def decision_fields(lead: Lead, reason: str) -> dict[str, Any]:
-    """What events without a new owner say."""
+    """The fields of events without a new owner."""
     return {
         "lead_id": lead.lead_id,
         "lead_version": lead.version,

@@ -1,7 +1,7 @@
-"""A verdict is proven by deriving it again: from its record and the agreement's text alone, by the rules that made it.
+"""Checks a verdict by re-deriving it from its record and the agreement's text, with the rules that made it.
 
-A record travels as a file of two lines, the content as JSON and the digest of that line, so that no byte of it can
-change unnoticed; and each verdict in it has to come out again as it stands there.
+A record is a file of two lines, the content as JSON and the digest of that line, so that an accidental change is
+detected; and re-deriving each verdict must give the recorded one.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from shared.domain.errors import Refused
 
 
 class AgreementText(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An agreement as it was written, with the texts of its pilots' drafts by file name."""
+    """The text of an agreement, with the texts of its pilots' drafts by file name."""
 
     text: str
     drafts: Mapping[str, str] = {}
@@ -41,20 +41,20 @@ def encode(record: ProofRecord) -> bytes:
 
 
 def decode(data: bytes) -> ProofRecord:
-    """The record in a file. Raises Refused when a byte was changed, or it is no such file."""
+    """The record in a file. Raises Refused if a byte was changed, or if it is not a record."""
     content, _, digest = data.partition(b"\n")
     if digest != b"sha256:" + sha256(content).hexdigest().encode() + b"\n":
-        raise Refused("The record was changed: its digest is not that of its content. Fetch it again.")
+        raise Refused("The record was changed: its digest does not match its content. Download it again.")
     try:
         return msgspec.json.decode(content, type=ProofRecord)
     except msgspec.DecodeError as error:
-        raise Refused(f"This is no record of a lead: {error}. Fetch it from GET /v1/leads/ID/record.") from error
+        raise Refused(f"This is not a lead's record: {error}. Download it from GET /v1/leads/ID/record.") from error
 
 
 def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
-    """The parts of the verdict that do not follow from its record; empty when all of it does.
+    """The parts of the verdict that do not follow from its record; empty if all do.
 
-    `agreement` is the one whose hash stands in the proof. Records of an older format do not hold enough to tell.
+    `agreement` is the one whose hash is in the proof. Records of an older format do not contain enough to check.
     """
     if proof.format < FORMAT:
         return (f"format: the record has format {proof.format}, which does not hold all that the verdict rests on",)

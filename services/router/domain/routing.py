@@ -1,8 +1,8 @@
 """What the router decides in one transaction. There is one implementation: a running router calls it on its database,
 and a simulation on the past that it replays.
 
-Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingState`, so that the next decision sees
-what came of this one. What has to be saved at the end is in the state and in the lists of `Routing`.
+Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingState`, so that the next decision sees its
+result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -100,18 +100,17 @@ class Routing:
         self.drain()
 
     def move(self, lead_id: str, reason: ReassignReason) -> Lead | None:
-        """Move a lead because a person asked for it; returns it as it is afterwards, or None when nobody can have it
-        and it goes on waiting.
+        """Move a lead on a person's request; returns the lead, or None if no rep is available and it keeps waiting.
 
-        Raises `NotFound`, `Conflict` when the lead is neither assigned nor parked, and `Refused` when the one who is
-        named can't have it.
+        Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked, and `Refused` if the named rep
+        cannot own it.
         """
         self._load([lead_id])
         lead = self.state.lead(lead_id)
         if lead is None:
-            raise NotFound(f"There is no lead {lead_id!r}. Ids come with the answer to POST /v1/leads.")
+            raise NotFound(f"There is no lead {lead_id!r}. Ids are returned by POST /v1/leads.")
         if lead.state not in HELD:
-            raise Conflict(f"The lead is {lead.state}: only one that is assigned or parked can be moved.")
+            raise Conflict(f"The lead is {lead.state}. Only assigned or parked leads can be moved.")
         verdict = self._reassign(lead, reason)
         self.drain()
         return verdict.lead if verdict is not None else None
@@ -138,13 +137,13 @@ class Routing:
         return len(found) == MAX_LEADS
 
     def drain(self, only: Collection[str] | None = None) -> None:
-        """Give parked leads to those who can have them; `only` names the pools to look at, None means all."""
+        """Assign parked leads to available reps; `only` restricts the pools, None means all."""
         for pool in list(pools_with_capacity(self.agreement, self.state, self.now)):
             if only is None or pool in only:
                 self._drain_pool(pool)
 
     def record(self, kind: str, body: ActivityRecorded | AvailabilityChange | None = None) -> None:
-        """Add an entry to the record that is no verdict."""
+        """Add an entry other than a verdict to the record."""
         self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))
 
     def _load(self, lead_ids: Collection[str]) -> None:
@@ -178,7 +177,7 @@ class Routing:
                 self.state.save(after)
 
     def _drain_pool(self, pool: str) -> None:
-        """In the order of their waiting. A rule for whose leads nobody is there does not hold up those of others."""
+        """Longest-waiting first. A rule without an available rep does not hold up leads of other rules."""
         stuck: set[RoutingKey] = set()
         for waiting in self._parked(pool):
             key = routing_key(self.agreement, waiting)
@@ -193,8 +192,8 @@ class Routing:
                 stuck.add(key)
 
     def _parked(self, pool: str) -> Iterator[Lead]:
-        """A bounded number of leads that wait for the pool: first those that waited when the transaction began, then
-        those that it changed itself.
+        """A bounded number of leads parked for the pool: first those parked before the transaction, then those that it
+        parked itself.
         """
         changed = [lead for lead in self.state.changed.values() if lead.state == "parked" and lead.pool == pool]
         ids = {lead.lead_id for lead in changed}

@@ -1,6 +1,5 @@
-"""The state that routing decisions read and change: whose turn it is, what each rep holds, the leads and accounts in
-question. A verdict reads from it and writes to it, so that the next verdict of the same batch sees what came of this
-one; what it touched is saved at the end.
+"""The state that routing decisions read and change: turns, loads of reps, and the leads and accounts in question. The
+next verdict of a batch sees the changes of the previous one; changes are saved at the end.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,11 +34,11 @@ class Candidates(msgspec.Struct, frozen=True):
 
 
 class RoutingState:
-    """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) go on from transaction to transaction;
-    `leads` (by id) and `persons` (a lead's id by contact key) are what one transaction needs.
+    """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) carry over between transactions; `leads`
+    (by id) and `persons` (a lead's id by contact key) are for one transaction.
 
-    `changed`, `ended`, `newly_assigned` and `touched_*` say what has to be kept: leads as they are now, leads that lost
-    their owner, leads in the order in which they got one, pools and reps.
+    `changed`, `ended`, `newly_assigned` and `touched_*` are what to save: changed leads, leads that lost their owner,
+    leads in the order in which they got one, pools and reps.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class RoutingState:
                     self.persons.setdefault(key, lead.lead_id)
 
     def save(self, lead: Lead) -> None:
-        """The lead as it is now. What its owner before holds, and how many wait, changes with it."""
+        """Put a changed lead. Updates the loads of its owners and the number of parked leads."""
         before = self.leads.get(lead.lead_id)
         if before is not None and before.state == "assigned" and not _keeps_owner(before, lead):
             self._set_rep(str(before.rep), with_one_less(self.state(str(before.rep))))
@@ -109,7 +108,7 @@ class RoutingState:
         self._set_rep(person.id, with_one_more(person, self.state(person.id), now))
 
     def state(self, rep: str) -> RepState:
-        """What is known of a rep; nothing yet for a new one."""
+        """The state of a rep; empty for a new one."""
         return self.reps.get(rep) or RepState()
 
     def set_state(self, rep: str, state: RepState) -> None:
@@ -169,7 +168,7 @@ def _keeps_owner(before: Lead, after: Lead) -> bool:
 
 
 def contact_keys(contact: Contact) -> tuple[str, ...]:
-    """What tells one person from another: address and number, as text that can't be mixed up."""
+    """The keys of a person: address and number, as unambiguous text."""
     if contact.phone:
         return (f"e:{contact.email}", f"p:{contact.phone}") if contact.email else (f"p:{contact.phone}",)
     return (f"e:{contact.email}",) if contact.email else ()
@@ -181,7 +180,7 @@ def person_keys(lead: Lead) -> tuple[str, ...]:
 
 
 def _matters(person: Person, state: RepState, pool: Pool) -> bool:
-    """Whether what changes about the rep has a say in who gets the lead."""
+    """Whether the rep's state can affect who gets the lead."""
     limited = person.max_open is not None or person.max_new_per_day is not None
     return limited or state.hold is not None or bool(state.leave) or pool.strategy == "least_open"
 

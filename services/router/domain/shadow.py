@@ -1,8 +1,8 @@
-"""What a draft in shadow mode would have decided, in addition to what was decided: nobody gets a lead by it, no turn of
-the real rotation is taken, and it is kept for comparison.
+"""What a draft in shadow mode would have decided. It assigns no lead and takes no turn of the real rotation; the result
+is stored for comparison.
 
-The shadow has a rotation of its own, which begins where the real one stood. Loads and absences are the real ones, so a
-draft with other limits is shown as if it took over at that moment.
+The shadow has its own rotation, which starts from the real one. Loads and absences are the real ones, so a draft with
+other limits is shown as if it took over at that moment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,8 +53,8 @@ class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def shadows(agreement: Agreement, verdict: Verdict, routing: RoutingState) -> Iterator[Shadow]:
-    """What each draft in shadow mode whose scope the inquiry is in says of it. Shadow rotations in the routing state go
-    on.
+    """The verdicts of each shadow draft whose scope includes the inquiry. Advances the shadow rotations in the routing
+    state.
     """
     proof = verdict.proof
     if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:

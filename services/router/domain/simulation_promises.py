@@ -1,7 +1,7 @@
-"""Promises on a lead in a replay: which of them its owner missed, and when a ladder asks for another owner.
+"""Promises on a lead in a replay: which ones its owner missed, and when a ladder requests another owner.
 
-What the monitor does step by step, as facts come in, is worked out here at once from the recorded facts: a promise is
-missed when neither what keeps it nor what ends it was accepted by its deadline and the tolerance.
+The monitor does this incrementally as facts arrive; here it is computed from all recorded facts: a promise is missed if
+no fact that keeps or ends it was accepted by its deadline plus the tolerance.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class SalesFact(msgspec.Struct, frozen=True):
 
 
 class LadderMove(msgspec.Struct, frozen=True):
-    """The instant at which a ladder asks for another owner, unless `promise` is kept, however late, by then."""
+    """The instant at which a ladder requests another owner, unless `promise` is kept by then, even if late."""
 
     at: datetime
     promise: str

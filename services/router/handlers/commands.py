@@ -1,4 +1,4 @@
-"""What people tell the router: move this lead, put this rep on hold, these are their days off."""
+"""Commands of people: move a lead, put a rep on hold, set their days off."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,17 +13,17 @@ from shared.runtime.wakeup import WakeUp
 
 
 class Commands:
-    """Carries out what people ask for, each in a transaction of its own; `done` wakes those who announce it."""
+    """Carries out commands, each in its own transaction; `done` wakes the relay."""
 
     def __init__(self, transactions: RoutingTransactions, done: tuple[WakeUp, ...]) -> None:
         self._transactions = transactions
         self._done = done
 
     async def move(self, lead_id: str, reason: ReassignReason) -> Lead:
-        """Give the lead to a rep, or to the next in a pool's rotation; returns the lead afterwards.
+        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead.
 
-        Raises `NotFound`, `Conflict` when the lead is neither assigned nor parked or nobody can have it, `Refused` when
-        the one who is named can't have it.
+        Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked or no rep is available, `Refused` if
+        the named rep cannot own it.
         """
         moved = await self._transactions.run(lambda routing: routing.move(lead_id, reason))
         self._wake()
@@ -40,18 +40,18 @@ class Commands:
         await self._change_absence(rep, change)
 
     async def release(self, rep: str) -> None:
-        """The rep can get leads again; those that waited for someone are given out. Raises `NotFound`."""
+        """End the rep's hold and assign parked leads. Raises `NotFound`."""
         await self._change_absence(rep, lambda routing, state: routing.set_absence(rep, None, state.leave))
 
     async def take_leave(self, rep: str, leave: tuple[Leave, ...]) -> None:
-        """These are the rep's days off, in place of those known before. Raises `NotFound`."""
+        """Replace the rep's days off. Raises `NotFound`."""
         await self._change_absence(rep, lambda routing, state: routing.set_absence(rep, state.hold, leave))
 
     async def _change_absence(self, rep: str, change: Callable[[Routing, RepState], None]) -> None:
         def change_known(routing: Routing) -> None:
             if not any(rep in agreement.people for agreement in routing.agreement.with_drafts):
                 known = ", ".join(routing.agreement.people)
-                raise NotFound(f"The agreement has no person {rep!r}. It has: {known}.")
+                raise NotFound(f"Unknown person {rep!r}. The agreement has: {known}.")
             change(routing, routing.state.state(rep))
 
         await self._transactions.run(change_known)

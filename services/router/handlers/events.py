@@ -15,7 +15,7 @@ class RouterHandlers:
         self._transactions = transactions
 
     async def on_inquiries(self, tx: Tx, batch: Sequence[Received]) -> None:
-        """Judge each inquiry, in order, after those that have been waiting for someone."""
+        """Judge each inquiry in order, after the parked leads."""
         inquiries = [r.event for r in batch if isinstance(r.event, InquiryReceived)]
         await self._transactions.run_in(tx, lambda routing: routing.judge(inquiries))
 

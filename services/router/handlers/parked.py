@@ -49,7 +49,7 @@ class ParkedTimer:
         return min(available_at or latest, latest)
 
     async def _settle(self) -> bool:
-        """Whether there may be more to do at once, because one transaction takes only so many."""
+        """Whether there may be more to do, because one transaction is bounded."""
         agreement, decided = await self._transactions.run(self._decide)
         if decided:
             self._done.set()

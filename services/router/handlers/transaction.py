@@ -1,4 +1,4 @@
-"""One transaction of the router: take the lock and load the state, decide, save and announce what was decided."""
+"""One transaction of the router: take the lock, load the state, decide, save and publish."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class RoutingTransactions:
         return self._state
 
     async def run(self, decide: Callable[[Routing], T]) -> T:
-        """Decide in a transaction of its own; what `decide` returns, once it is committed."""
+        """Decide in its own transaction; returns the result of `decide` after the commit."""
         async with self._database.begin() as tx:
             return await self.run_in(tx, decide)
 
@@ -75,7 +75,7 @@ class RoutingTransactions:
 
 
 async def _save(tx: Tx, routing: Routing) -> None:
-    """Save the leads, the verdicts and the record, and announce what was decided."""
+    """Save the leads, the verdicts and the record, and publish the events."""
     await leads.save(tx, routing.state)
     await leads.save_early_facts(tx, routing.early_facts)
     await record.save_entries(tx, routing.journal)

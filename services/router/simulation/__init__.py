@@ -1,3 +1,3 @@
-"""Replays the router's record through an agreement, in addition to what was recorded: reads the record (`past`),
-follows it (`recorded`), decides again (`simulated`), compares (`running`) and shows what came of it (`showing`).
+"""Replays the router's record under an agreement: reads the record (`record_reader`), tracks the recorded outcomes
+(`history`), decides again (`replay`), compares (`runner`, `summary`) and prints the result (`report`).
 """

@@ -1,7 +1,7 @@
-"""The past as it was: what the record says became of each lead, followed verdict by verdict.
+"""The recorded outcome of each lead, tracked verdict by verdict.
 
-It is what a change is compared with, and lends replays its clock: what is about to happen in a replay, and was about
-to happen in the same way then, happens when it happened then.
+A change is compared with it. It also provides the clock for replays: if the same thing is about to happen in a replay,
+it happens at the recorded time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,14 +34,14 @@ class History:
         self.waiting: dict[str, int] = {}
 
     def learn_agreement(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
-        """Learn from verdicts which agreement they were made under. Those on leads of a pilot don't tell."""
+        """Learn from verdicts which agreement was in force. Verdicts on leads of a pilot do not say."""
         self.state.agreements.update(agreements)
         for row in rows:
             if row.verdict is not None and row.verdict.pilot is None:
                 self.in_force = self.state.agreements[row.verdict.agreement.hash]
 
     def follow(self, rows: Sequence[RecordRow]) -> None:
-        """What was recorded at one instant."""
+        """Apply what was recorded at one instant."""
         heard: list[ActivityRecorded] = []
         asked: list[str] = []
         for row in rows:
@@ -62,7 +62,7 @@ class History:
                 self._change(after, rows[0].at)
 
     def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
-        """What became of the lead by `now`; its deadline, which no proof holds, is worked out as it was then."""
+        """The outcome of the lead at `now`; its deadline, which is not in the proof, is computed again."""
         lead = replayed.lead
         if lead.rep is not None and lead.assigned_at is not None:
             agreement = self.state.agreements[lead.agreement.hash]
@@ -127,7 +127,7 @@ def _merged_into(lead: Lead, into: str) -> Lead:
 
 
 def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:
-    """The lead after a verdict, without what tells who the buyer is."""
+    """The lead after a verdict, without personal data."""
     inquiry = verdict.inquiry
     afresh: dict[str, Any] = {}
     if verdict.ask is None and inquiry is not None:
@@ -135,7 +135,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     before = before or _first(lead_id, verdict, afresh)
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
-    # Someone asked for it: the rule by which it waits stays that of its last owner's.
+    # A person requested it: the rule by which it waits stays that of its last owner.
     rule = before.rule if verdict.ask is not None and not owned else verdict.rule
     return replace(
         before,

@@ -1,4 +1,4 @@
-"""What a decision looks up in a replay: leads as the replay remembers them, instead of those in a database."""
+"""The `Lookup` of a replay: leads from the replay's storage instead of the database."""
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ from shared.domain.lead import Contact
 
 
 class ReplayLookup:
-    """The `Lookup` of one replay. `owner_index` is None when no agreement asks for owners. `candidates` are the ids of
-    leads that may be those of the people who ask now.
+    """The `Lookup` of one replay. `owner_index` is None if no agreement uses owners. `candidates` are the ids of
+    leads that may belong to the people of the current inquiries.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class ReplayLookup:
         self._inquiries = inquiries
 
     def leads(self, lead_ids: Collection[str]) -> Iterator[Lead]:
-        """Those that the replay has."""
+        """The leads in the replay."""
         for lead_id in lead_ids:
             yield from self._state.chain(lead_id)
 
@@ -48,7 +48,7 @@ class ReplayLookup:
         return self._owner_index.owners_of(companies) if self._owner_index is not None else ()
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
-        """As it is in the record."""
+        """From the record."""
         inquiry = self._inquiries.get(lead.inquiry_id)
         assert inquiry is not None, "every inquiry of the record is stored"  # noqa: S101
         return inquiry
@@ -67,11 +67,11 @@ class ReplayLookup:
         return list(self.leads([lead_id for _, lead_id in heapq.nsmallest(limit, theirs)]))
 
     def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
-        """From those that wait."""
+        """From the waiting facts."""
         return self._state.take_early(starts)
 
     def save(self, routing: Routing) -> list[tuple[Lead | None, Lead]]:
-        """Remember what came of a transaction; returns each lead that changed, before and after."""
+        """Save the result of a transaction; returns each changed lead, before and after."""
         reasons, asked = _reasons(routing.verdicts), _asked(routing.verdicts)
         saved = []
         for lead_id, lead in routing.state.changed.items():

@@ -1,6 +1,6 @@
-"""Simulates for someone who waits at a page, in a process of its own: reading a large draft or a long record holds up
-no other request. Time, memory and the answer are bounded, one simulation runs at a time, and it ends when nobody waits
-for it any more.
+"""Runs a simulation for a page in a separate process, so that a large draft or a long record does not slow other
+requests. CPU time, memory and the response are bounded, one simulation runs at a time, and it ends when its client
+disconnects.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from shared.domain.errors import Refused, Unavailable
 MAX_ENTRIES = 200_000
 """Entries of the record that are replayed for a page; the command knows no bound."""
 MAX_CPU_S = 60
-"""Processor time, so that a busy machine refuses no draft that it would simulate at another time."""
+"""CPU time, so that the result does not depend on how busy the machine is."""
 MAX_S = 300.0
 MAX_MEMORY = 2 << 30
 MAX_FINDINGS = 50
@@ -122,7 +122,7 @@ def _first_findings(refused: AgreementRefused) -> str:
 
 
 def main() -> None:
-    """Read what is wanted, and write the outcome."""
+    """Read the request and write the result."""
     nice(5)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     wanted = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Wanted)

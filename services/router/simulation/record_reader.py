@@ -90,7 +90,7 @@ async def last_seq(database: Database) -> int:
 
 
 async def transactions(database: Database, until: datetime) -> AsyncIterator[list[RecordRow]]:
-    """The record up to `until`, in order, what was decided in one transaction together: it has one instant."""
+    """The record up to `until`, in order, grouped by transaction, which has a single instant."""
     together: list[RecordRow] = []
     after = 0
     while True:
@@ -111,7 +111,7 @@ async def transactions(database: Database, until: datetime) -> AsyncIterator[lis
 
 
 def _page(after: int) -> sa.Select[Any]:
-    # Each side is cut to a page before they are put together, so that both go by their index.
+    # Each side is limited to a page before they are merged, so that both use their index.
     nothing = sa.cast(sa.null(), Instant).label("at")
     one = sa.select(
         verdicts.c.seq, sa.literal("verdict").label("kind"), nothing, verdicts.c.lead_id, verdicts.c.proof.label("body")

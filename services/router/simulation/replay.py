@@ -1,8 +1,8 @@
-"""The past as it would have been under an agreement: the record lends inquiries, facts, absences, people's orders and
-the clock, and everything else is decided again, by the rules that the router decides by.
+"""The past under another agreement: inquiries, facts, absences, commands and the clock come from the record, and
+everything else is decided again by the router's rules.
 
-What the router does by itself, because time has passed, has an instant of its own. Where it was about to happen in the
-same way then, it happens at the record's instant, late as that may have been; elsewhere as soon as it can.
+What the router does because time has passed happens at the recorded instant if the same thing was about to happen then,
+however late; otherwise as soon as it is due.
 """
 
 import heapq
@@ -109,7 +109,7 @@ class Replay:
     # Which agreement.
 
     def _take_effect(self, draft: Agreement, at: datetime) -> None:
-        """The draft takes effect, and with it leads of those who are not in its team move on."""
+        """The draft takes effect, and leads of reps who are not in its team are reassigned."""
         self._use_agreement(draft)
         self._leaving = True
         while self._leaving:
@@ -136,7 +136,7 @@ class Replay:
     # What comes from the record.
 
     def _decide(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
-        """Decide on what was recorded; whether parked leads had their chance."""
+        """Decide on what was recorded; returns whether parked leads were tried."""
         inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
         if inquiries:
             routing.judge(inquiries)
@@ -203,7 +203,7 @@ class Replay:
         self._end(routing)
 
     def _both(self, lead_id: str) -> tuple[ReplayedLead | None, ReplayedLead | None]:
-        """The lead as it is in the replay, and as it was."""
+        """The lead in the replay, and as recorded."""
         return self.state.leads.get(lead_id), self._history.state.leads.get(lead_id)
 
     def _same_ownership(self, known: ReplayedLead, then: ReplayedLead) -> bool:
@@ -220,7 +220,7 @@ class Replay:
         return [move.at for move in ours] == [move.at for move in theirs]
 
     def _next_available_at(self, agreement: Agreement, now: datetime) -> datetime | None:
-        """When someone may become able to have a lead that waits, as far as time alone tells."""
+        """When a rep may become available for parked leads because time passes."""
         state = self._routing_state
         if not any(state.waiting.values()):
             return None

@@ -1,4 +1,4 @@
-"""Leads as they stand in a replay, or stood in the past, with what sales did about them and the promises missed."""
+"""Leads in a replay or in the recorded past, with sales activities and missed promises."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -12,9 +12,7 @@ from shared.domain.events import ActivityRecorded
 
 
 class ReplayState:
-    """Leads by id with the facts about them; shared by replays and the past. `agreements` are those that leads were
-    judged under, by hash.
-    """
+    """Leads by id with their facts; used by replays and the recorded past. `agreements` are by hash."""
 
     def __init__(self, leads: DiskDict[ReplayedLead], tolerance: timedelta) -> None:
         self.leads = leads
@@ -31,7 +29,7 @@ class ReplayState:
             found = self.leads.get(found.lead.into) if found.lead.into is not None else None
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
-        """The lead as it is from now on. Promises of an owner before it are settled."""
+        """Save the changed lead. Promises of the previous owner are settled."""
         known = self.leads.get(lead.lead_id)
         if known is None:
             early = self._early.pop(lead.lead_id, ())

@@ -1,6 +1,6 @@
-"""A simulation for people and programs: text for a terminal, a page to print, and a file with every lead that differs.
+"""The result of a simulation as text for a terminal, a page to print, and a CSV file with every lead that differs.
 
-Buyers stand in it as lead ids only.
+Buyers are identified by lead id only.
 """
 
 import csv
@@ -63,7 +63,7 @@ class DifferenceFile:
 
 
 def text(summary: Summary) -> str:
-    """What came of it, for a terminal."""
+    """The result, for a terminal."""
     blocks = [[_title(summary), *sentences(summary)]]
     blocks += [[title, *_aligned([head, *rows])] for title, head, rows in tables(summary) if rows]
     return printable("\n\n".join("\n".join(block) for block in blocks), lines=True)

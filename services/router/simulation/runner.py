@@ -1,7 +1,7 @@
-"""Runs a simulation: reads the record once, from its beginning, and leads every replay along it.
+"""Runs a simulation: reads the record once from its beginning and feeds every replay.
 
-Replays need the whole past, since turns, loads and owners come from it; what is compared are the leads that asked
-between `since` and `until`.
+Replays need the whole past, because turns, loads and owners depend on it. Only leads with an inquiry between `since`
+and `until` are compared.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,17 +25,17 @@ from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived
 
 Each = Callable[[LeadDifference], None]
-"""Hears of every lead that differs, in the order of their ids."""
+"""Receives every lead that differs, by id."""
 
 Progress = Callable[[int, int], None]
-"""Hears how much of the record is replayed: entries so far, and all."""
+"""Receives the progress: entries so far, and all entries."""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to simulate. `draft` takes effect at `since`, or has been in force all the time; None replays the versions
-    that were. It is compared with what is recorded, or with a replay of `against` in the same way.
+    """What to simulate. `draft` is in force from `since`, or from the beginning; None replays the versions that were in
+    force. It is compared with the record, or with a replay of `against`.
 
-    `tolerance` is the monitor's: for so long after a deadline a follow-up counts.
+    `tolerance` is the monitor's.
     """
 
     draft: Agreement | None
@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class _Replays:
-    """The past and the replays of one plan, with all that they keep."""
+    """The recorded past and the replays of one plan, with their storage."""
 
     def __init__(self, plan: Plan, folder: Path, stack: ExitStack) -> None:
         self._plan = plan
@@ -86,7 +86,7 @@ class _Replays:
         return [self.after] if self.before is None else [self.before, self.after]
 
     def replay(self, rows: Sequence[RecordRow], known: dict[str, Agreement]) -> int:
-        """What was recorded at one instant, in the past and in every replay; how many inquiries it was."""
+        """Apply what was recorded at one instant to the past and every replay; returns the number of inquiries."""
         candidates: set[str] = set()
         judged = 0
         for row in rows:

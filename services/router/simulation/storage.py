@@ -1,4 +1,4 @@
-"""What a replay remembers of all leads, on disk: memory holds those that it touched last, however many there are."""
+"""Disk storage for the leads of a replay; memory holds only the most recently used ones."""
 
 import sqlite3
 from bisect import bisect_left, bisect_right, insort
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class BloomFilter:
-    """Tells of most keys that are new that they are, in memory of a fixed size (a Bloom filter with two hashes)."""
+    """Recognizes most new keys in a fixed amount of memory (a Bloom filter with two hashes)."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bytearray(1 << (bits - 3))
@@ -44,8 +44,8 @@ class BloomFilter:
 
 
 class ReplayedLead(msgspec.Struct):
-    """A lead as it stands in a replay, mutable. `facts` count for its promises, `breached` are those that owners before
-    the present one missed, `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged.
+    """A lead in a replay, mutable. `facts` count for its promises, `breached` are those that previous owners missed,
+    `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged.
     """
 
     lead: Lead
@@ -56,7 +56,7 @@ class ReplayedLead(msgspec.Struct):
 
 
 class DiskDict(Generic[T]):
-    """Values by key, in a file that is nobody else's; those used last are in memory."""
+    """Values by key in a private file, with the most recently used in memory."""
 
     def __init__(self, file: Path, decoder: "msgspec.msgpack.Decoder[T]") -> None:
         self._database = _opened(file, "CREATE TABLE kept (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
@@ -80,7 +80,7 @@ class DiskDict(Generic[T]):
         return found
 
     def put(self, key: str, value: T) -> None:
-        """Keep a value, new or changed."""
+        """Save a new or changed value."""
         self._near[key] = value
         self._changed.add(key)
         self._make_room()
@@ -114,7 +114,7 @@ class DiskDict(Generic[T]):
 
 
 class PersonIndex:
-    """Which leads came with an address or number, now or once. Keys are kept as hashes only."""
+    """The leads with an address or number, now or earlier. Keys are stored as hashes only."""
 
     def __init__(self, file: Path) -> None:
         table = "CREATE TABLE persons (key INTEGER, lead_id TEXT, PRIMARY KEY (key, lead_id)) WITHOUT ROWID"

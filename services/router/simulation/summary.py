@@ -1,6 +1,6 @@
-"""What became of the same leads twice over, once before a change and once after it: lead by lead and in sums.
+"""Compares the outcomes of the same leads before and after a change: lead by lead and in totals.
 
-Buyers are named by their lead's id only; no reason says what a person wrote.
+Buyers are identified by lead id only; reasons contain nothing that a person wrote.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 
 SHOWN = 20
-"""So many of the differing leads are kept with the sums, the first by the order in which they are compared."""
+"""The number of differing leads to list with the totals, in the order of comparison."""
 
 QUALIFIED = ("mql", "sal", "sql", "opportunity")
 
@@ -38,9 +38,9 @@ NOTHING = LeadOutcome("unknown", "", None, None, None, None, (), "the lead is no
 
 class LeadDifference(msgspec.Struct, frozen=True):
     """A lead with two outcomes. `fields` are those that differ, of `stage`, `state`, `owner`, `pool`, `deadline` and
-    `breach`; a rule that only has another name makes no difference.
+    `breach`; a renamed rule is not a difference.
 
-    `turn_only`: the same rules sent it to the same pool both times, and only whose turn it was had changed.
+    `turn_only`: the same rules sent it to the same pool both times, and only the turn differed.
     """
 
     lead_id: str
@@ -75,12 +75,12 @@ class Change(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """Two replays in sums: `before` and `after` say what was compared, `differing_fields` counts the leads that differ
-    by the field that does, `first` are the first of them, `replayed` counts the inquiries that were judged,
-    `refused` the orders of people that could not be carried out.
+    """Two replays in totals: `before` and `after` name what was compared, `differing_fields` counts differing leads by
+    field, `first` are the first of them, `replayed` counts the judged inquiries, `refused` the commands that could not
+    be carried out.
 
-    `stages` counts leads by what they came to; `reps`, `pools` and `channels` by who has them, where, and from where.
-    `since` and `until` bound the leads that are compared.
+    `stages` counts leads by outcome; `reps`, `pools` and `channels` by owner, pool and channel. `since` and `until`
+    limit the leads that are compared.
     """
 
     before: str
@@ -143,7 +143,7 @@ def _group(groups: dict[str, Change], name: str) -> Change:
 
 
 def reached(outcome: LeadOutcome) -> str:
-    """What a lead came to, in one word: what ended it or keeps it waiting, else its stage."""
+    """The outcome of a lead in one word: how it ended, that it is parked, or its stage."""
     return outcome.stage if outcome.state in ("assigned", "closed") else outcome.state
 
 
@@ -165,9 +165,7 @@ def differing_fields(before: LeadOutcome, after: LeadOutcome) -> tuple[str, ...]
 def reason_text(
     verdict: str, reason: str, *, cause: ReassignReason | None, rule: str | None, rep: str | None, turn: str | None
 ) -> str:
-    """The reason of a verdict without anything that a person wrote or that tells who they are; `turn` is why it was
-    this rep's turn.
-    """
+    """The reason of a verdict without text from a person or personal data; `turn` is why it was this rep's turn."""
     if cause is None and verdict in ("rejected", "parked"):
         return reason
     if verdict == "merged":

@@ -1,3 +1,3 @@
-"""What the router keeps: leads and who owns them, whose turn it is, what each rep holds, and a record of all that it
-heard and decided, in order.
+"""The router's tables: leads and their owners, turns, loads of reps, and a record of everything received and decided,
+in order.
 """

@@ -19,13 +19,13 @@ _decode = msgspec.json.Decoder(Lead).decode
 
 
 async def by_id(tx: Tx, lead_id: str) -> Lead | None:
-    """The lead with this id, as it is."""
+    """The lead with this id."""
     body = (await tx.execute(sa.select(leads.c.body).where(leads.c.lead_id == lead_id))).scalar_one_or_none()
     return _decode(body) if body is not None else None
 
 
 async def save(tx: Tx, routing: RoutingState) -> None:
-    """Keep the leads that changed in the routing state, and who has them."""
+    """Save the changed leads of the routing state, and their owners."""
     changed = [lead for _, lead in sorted(routing.changed.items())]
     # Each change counts the version up, so a first version is a row that is not there yet.
     await insert_rows(tx, leads, [_lead(lead) for lead in changed if lead.version == 1])
@@ -51,7 +51,7 @@ async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | N
 
 
 async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
-    """Keep facts about leads that are not there yet: topics are read independently, so a fact may come first."""
+    """Save facts about leads that do not exist yet: topics are read independently, so a fact may arrive first."""
     rows = [{"activity_id": f.key, "lead_id": f.lead_id, "body": _encode(f)} for f in facts]
     await insert_or_skip(tx, early_facts, rows)
 

@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder(Shadow).decode
 
 
 async def save(tx: Tx, made: Sequence[Shadow]) -> None:
-    """Keep what the drafts said."""
+    """Save the drafts' verdicts."""
     rows = [
         {
             "pilot": each.pilot,

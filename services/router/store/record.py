@@ -1,4 +1,4 @@
-"""The router's record: every verdict with its proof, and everything else that it heard or was told, in one order.
+"""The router's record: every verdict with its proof, and everything else that it received, in one order.
 
 `seq` counts both together, in the order in which things were decided, so that the past can be replayed.
 """
@@ -21,12 +21,12 @@ _decode = msgspec.json.Decoder(Proof).decode
 
 
 async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
-    """Keep the verdicts."""
+    """Save the verdicts."""
     await insert_rows(tx, verdicts, [_verdict(verdict) for verdict in made])
 
 
 async def save_entries(tx: Tx, entries: Sequence[JournalEntry]) -> None:
-    """Keep what was heard."""
+    """Save what was received."""
     await insert_rows(tx, journal, [_entry(entry) for entry in entries])
 
 

@@ -1,7 +1,7 @@
 """The routing state in the database: one row that every deciding transaction locks, and what carries over to the next.
 
-Its token names the transaction that wrote last. A router that finds its own token there still has the rest in memory;
-any other reads it again. So one router alone reads one row a batch, and many never decide on what another one changed.
+The row's token identifies the last writing transaction. A router that finds its own token still has the current state
+in memory; otherwise it reloads it. So a single router reads one row per batch, and several never use stale state.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ async def lock(tx: Tx) -> tuple[str, int]:
 
 
 async def load(tx: Tx, seq: int) -> RoutingState:
-    """The routing state as it was saved: turns, reps, and how many leads wait in each pool."""
+    """The saved routing state: turns, reps, and the number of parked leads per pool."""
     counted = sa.select(leads.c.pool, sa.func.count()).where(leads.c.state == "parked").group_by(leads.c.pool)
     return RoutingState(
         turns=await rotations(tx),
@@ -43,7 +43,7 @@ async def load(tx: Tx, seq: int) -> RoutingState:
 
 
 async def save(tx: Tx, routing: RoutingState, token: str) -> None:
-    """Save what was touched, under a token of our own."""
+    """Save what was touched, under a new token."""
     turns = [{"pool": name, "turns": _encode(routing.turns[name])} for name in sorted(routing.touched_turns)]
     await upsert_rows(tx, pools, turns)
     states = [{"rep": rep, "state": _encode(routing.reps[rep])} for rep in sorted(routing.touched_reps)]

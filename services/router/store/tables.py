@@ -1,8 +1,8 @@
 """The router's tables.
 
-`router_desk` has one row, the lock under which all routers decide one after the other; what was decided under it has a
-place in one order, `seq`. `router_assignments` has a unique index that makes two active owners of one lead impossible.
-`router_other_keys` finds a person by an address or number that does not stand in their lead's row.
+`router_desk` has one row, the lock under which routers decide one at a time; decisions are ordered by `seq`.
+`router_assignments` has a unique index that makes two active owners of one lead impossible. `router_other_keys` finds a
+person by an address or number that is not in their lead's row.
 """
 
 import sqlalchemy as sa

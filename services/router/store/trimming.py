@@ -12,7 +12,7 @@ _OPEN = ("assigned", "parked")
 
 
 def rules_of(kept: timedelta | None, *, inbox: timedelta) -> Sequence[Rule]:
-    """The inbox always; all else only after `kept`. A lead that is assigned or waits keeps all of its verdicts."""
+    """The inbox always; everything else only after `kept`. An assigned or parked lead keeps all of its verdicts."""
     if kept is None:
         return (inbox_rule(tables, inbox),)
     return (

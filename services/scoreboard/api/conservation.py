@@ -1,4 +1,4 @@
-"""The equation of all inquiries: what was received, by what became of it."""
+"""The equation of all inquiries: received, by outcome."""
 
 import msgspec
 from fastapi import APIRouter

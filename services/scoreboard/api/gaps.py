@@ -1,4 +1,4 @@
-"""What is missing in the log, for operators: to read, to have sent again, and to accept."""
+"""Missing records, for operators: list, resend and accept."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GapView(msgspec.Struct, frozen=True):
-    """Records that were gone from the log before a service read them; `to_offset` is None while nobody knows."""
+    """Records that disappeared before a service read them; `to_offset` is None if unknown."""
 
     service: str
     topic: str
@@ -42,7 +42,7 @@ class GapsView(msgspec.Struct, frozen=True):
 
 
 class AcceptedGaps(msgspec.Struct, frozen=True):
-    """What was accepted as lost, and how many inquiries were."""
+    """The accepted gaps, and the number of lost inquiries."""
 
     items: list[GapView]
     inquiries: int

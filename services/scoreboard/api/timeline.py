@@ -37,7 +37,7 @@ def router(platform: Platform) -> APIRouter:
         async with platform.db.read() as tx:
             entries = await queries.story(tx, lead_id, after=after, limit=limit + 1)
         if not entries and after is None:
-            raise NotFound("No lead with this id was ever heard of. Check the id, or find the lead with GET /v1/leads.")
+            raise NotFound("Unknown lead. Check the id, or find the lead with GET /v1/leads.")
         next_cursor = _cursor(entries[limit - 1]) if len(entries) > limit else None
         return page_response([_item(entry) for entry in entries[:limit]], next_cursor, headers=NO_STORE)
 

@@ -1,1 +1,1 @@
-"""How the scoreboard counts and what it says: pure rules."""
+"""How the scoreboard counts, and its wording: pure rules."""

@@ -1,13 +1,11 @@
-"""Why this rep, as far as the assignment itself says it, in sentences that a rep understands. The router's proof says
-the rest.
-"""
+"""Why this rep, in sentences, from the assignment event alone. The router's proof has the rest."""
 
 from services.scoreboard.domain.timeline_text import handed_over
 from shared.domain.events import LeadAssigned
 
 
 def why_this_rep(event: LeadAssigned) -> tuple[str, ...]:
-    """What led to this owner: the lead's merits, how it came to them, and the agreement that says so."""
+    """The reasons for this owner: the score, the way to them, and the agreement."""
     deal = f"{event.agreement.name}, version {event.agreement.version}"
     return (_merits(event), *_way(event), f"Both sides agreed to this in {deal}.")
 

@@ -13,14 +13,14 @@ OUTCOMES = ("assigned", "parked", "rejected", "merged", "quarantined")
 IN_FLIGHT = "in_flight"
 RECEIVED = "received"
 EARLY = "early"
-"""Inquiries whose verdict was read before themselves: the two travel on topics of their own."""
+"""Inquiries whose verdict was read first: the two travel on different topics."""
 MISSING = "missing"
-"""Numbers of inquiries that ingest gave before a place that has been read by now, and that nobody has seen."""
+"""Inquiry numbers that must have been read by now but were not."""
 
 
 class Conservation(msgspec.Struct, frozen=True, kw_only=True):
-    """The equation in inquiries. `missing` is how many ingest accepted that nothing else knows of; `why` says what is
-    wrong, if anything is.
+    """The equation in inquiries. `missing` is how many ingest accepted without any other trace; `why` says what is
+    wrong, if anything.
     """
 
     received: int

@@ -1,4 +1,4 @@
-"""Counters as differences: what a fact counts for before and after a change, so that a total is never recounted.
+"""Counters as deltas: what a row counts for before and after a change, so that totals are never recounted.
 
 A counter is named by its period ("all", or a quarter hour) and what it counts.
 """

@@ -20,10 +20,10 @@ OUTCOME_OF = {
 
 
 class InquiryRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One inquiry as far as it is known: `received_at` is None until ingest's word of it is heard, `version` is the
-    lead's version at the verdict that counts (-1 before any, 0 for a quarantine).
+    """What is known of an inquiry. `received_at` is None until ingest's event is read; `version` is the lead's version
+    at the verdict that counts (-1 before any, 0 for a quarantine).
 
-    `lead_id` is the id it came under, and from the verdict on the lead that it was judged to be.
+    `lead_id` is the id it arrived under, and after the verdict that of the lead it belongs to.
     """
 
     inquiry_id: str
@@ -39,7 +39,7 @@ class InquiryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """What a quarantined record says about an inquiry: that it arrived, that it got nowhere, or both."""
+    """What a quarantined record means for an inquiry: it arrived, it was not processed, or both."""
 
     inquiry_id: str
     received: bool
@@ -51,7 +51,7 @@ class _Named(msgspec.Struct):
 
 
 def receive(inquiry: InquiryRow, event: InquiryReceived) -> InquiryRow:
-    """The inquiry arrived. Hearing it again changes nothing; one set aside at first keeps the time it came."""
+    """The inquiry arrived. Reading it again changes nothing; a quarantined one keeps its first arrival time."""
     return msgspec.structs.replace(
         inquiry,
         lead_id=inquiry.lead_id if inquiry.version > 0 else event.lead_id,
@@ -84,11 +84,11 @@ def quarantine(inquiry: InquiryRow, event: RecordQuarantined, found: SetAside) -
 
 
 def inquiry_in(event: RecordQuarantined) -> SetAside | None:
-    """What the record means for the count of inquiries; None for a record that was no inquiry.
+    """What the record means for the count of inquiries; None if it was not an inquiry.
 
-    Set aside at the door or on its way to the log, it is one received and one quarantined. Set aside by the router,
-    it got nowhere. Set aside by the scoreboard itself, it arrived all the same. Bytes without an id are known by their
-    place in the log, which router and scoreboard name alike.
+    Quarantined by ingest or its relay, it counts as received and quarantined. Quarantined by the router, it was not
+    processed. Quarantined by the scoreboard itself, it still arrived. Bytes without an id are identified by their
+    position in the log, which the router and the scoreboard name in the same way.
     """
     was_inquiry = event.record_type == InquiryReceived.TYPE or event.origin.startswith(f"{INQUIRIES}/")
     if event.origin.startswith("source:") and (was_inquiry or event.record_type is None):
@@ -102,7 +102,7 @@ def inquiry_in(event: RecordQuarantined) -> SetAside | None:
 
 
 def counts_for(inquiry: InquiryRow) -> Iterator[CounterKey]:
-    """The counters that this inquiry is in: the totals, and (unless it is a test) those of its quarter hour."""
+    """The counters of this inquiry: the totals and, unless it is a test, those of its quarter hour."""
     if inquiry.received_at is not None:
         yield ALL, RECEIVED
     if inquiry.outcome != IN_FLIGHT:

@@ -1,7 +1,7 @@
-"""What the scoreboard shows of one lead: who, where it stands, whose it is, until when to answer, and how it ended.
+"""What the scoreboard shows of a lead: the person, state, owner, deadline and outcome.
 
-The router tells nobody when sales ends a lead: that follows from what sales recorded. Facts count for the judgement
-that they came after, so that they come to the same in whatever order the topics are heard.
+The router publishes no event when sales ends a lead; the scoreboard derives it from what sales recorded. Facts count
+for the verdict that they follow, so that the result does not depend on the order in which topics are read.
 """
 
 from collections.abc import Iterator
@@ -25,16 +25,16 @@ REFUSED_FOR = "refused by sales for "
 """Names of counters begin so; what follows is the queue, the clause of the agreement, or the reason."""
 NO_REASON = "no reason given"
 LONGEST_LABEL = 200
-"""The characters of a reason by which leads are counted and listed; the story of the lead has the whole of it."""
+"""How many characters of a reason are used to count and list leads; the timeline has the whole reason."""
 
 
 class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One lead. `stage` is the router's word, `sales_stage` what sales made of it since `sales_at`; `version` guards
-    against going back; `received_at` is when the latest inquiry came.
+    """One lead. `stage` is from the router, `sales_stage` from sales since `sales_at`. `version` guards against older
+    verdicts; `received_at` is when the latest inquiry arrived.
 
-    `inquiry_id` is the one that was judged last, and what sales recorded counts from `began_at` on. `settled_at` is
-    when the router said what it is now: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` say how
-    sales ended it. `merged_into` is the lead as which this one goes on.
+    `inquiry_id` is the one that was judged last, and sales activities count from `began_at`. `settled_at` is the time
+    of the latest verdict: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` describe how sales
+    ended it. `merged_into` is the lead that continues.
     """
 
     lead_id: str
@@ -72,7 +72,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inquire(lead: LeadRow, event: InquiryReceived) -> LeadRow:
-    """Another inquiry of this person; the latest one says what is shown, and takes away nothing that is known."""
+    """Add an inquiry of this person. The latest one is shown; known values are not removed."""
     if lead.received_at is not None and event.accepted_at < lead.received_at:
         return lead
     return msgspec.structs.replace(
@@ -86,8 +86,8 @@ def inquire(lead: LeadRow, event: InquiryReceived) -> LeadRow:
 
 
 def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
-    """The router's verdict; an older one than is known changes nothing. A merged inquiry leaves its lead as it was,
-    and a lead that goes on as another one stays so.
+    """Apply the router's verdict; an older one changes nothing. A merged inquiry does not change its lead, and a lead
+    that was merged stays merged.
     """
     if event.lead_version <= lead.version:
         return lead
@@ -120,9 +120,7 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
 
 
 def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
-    """The person's lead goes on as `into`, as an inquiry shows that came under this id and was judged under that one
-    at `at`.
-    """
+    """The person's lead continues as `into`: an inquiry under this id was judged under that one at `at`."""
     if lead.merged_into is not None:
         return lead
     gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into, "settled_at": at}
@@ -151,7 +149,7 @@ def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
 
 
 def counts_for(lead: LeadRow) -> Iterator[CounterKey]:
-    """The counters that this lead is in: those of its queue, of the clause it failed, or of sales' reason."""
+    """The counters of this lead: of its queue, of the clause that it failed, or of sales' reason."""
     if lead.state == "parked" and lead.queue is not None:
         yield ALL, WAITS_IN + lead.queue
     if lead.state == "rejected" and lead.clause is not None:
@@ -161,7 +159,7 @@ def counts_for(lead: LeadRow) -> Iterator[CounterKey]:
 
 
 def _label(text: str | None) -> str | None:
-    """The text as leads are counted and listed by it: at most `LONGEST_LABEL` characters."""
+    """The text for counting and listing leads: at most `LONGEST_LABEL` characters."""
     return text if text is None or len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 
@@ -184,10 +182,10 @@ _NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "qu
 
 
 def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
-    """The lead as one that this inquiry made; what sales recorded about an earlier one no longer counts.
+    """The lead as created by this inquiry; what sales recorded about an earlier one no longer counts.
 
-    In the first cycle a fact may overtake the verdict, so it counts from the inquiry on; in later ones the router
-    heard of the end before it judged again.
+    In the first cycle a fact may overtake the verdict, so facts count from the inquiry on. In later cycles the router
+    had read the end before it judged again.
     """
     if event.inquiry_id == lead.inquiry_id:
         return lead
@@ -213,7 +211,7 @@ def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
 
 
 def _ended(lead: LeadRow) -> LeadRow:
-    """Closed, when sales ended what it was; it keeps its owner."""
+    """Close the lead if sales ended it; it keeps its owner."""
     if lead.state not in HELD or lead.ended_at is None:
         return lead
     return msgspec.structs.replace(lead, state="closed", queue=None, respond_by=None)

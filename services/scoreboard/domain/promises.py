@@ -110,7 +110,7 @@ def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
 
 
 def counts_for(window: WindowRow) -> Iterator[CounterKey]:
-    """The counters that this window is in: those that run now, and the first responses promised in a quarter hour."""
+    """The counters of this window: running windows, and first responses promised in a quarter hour."""
     if window.state == "open":
         yield ALL, OPEN
     if window.promise == FIRST_RESPONSE and window.opened_at is not None:

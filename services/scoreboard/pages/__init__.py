@@ -1,1 +1,1 @@
-"""What people look at: the scoreboard and the page of one lead, rendered here and kept live in the browser."""
+"""The pages: rendered on the server and updated live in the browser."""

@@ -25,7 +25,7 @@ _BEFORE = Badge("earlier", "dot", "quiet")
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A kept version, how it stands today, and the number of the one before it."""
+    """A stored version, its state today, and the number of the previous version."""
 
     version: Version
     badge: Badge
@@ -34,8 +34,8 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True)
 class AgreementPage:
-    """One version in sentences and as it was written (`text`), beside all that are kept, latest first. `unreadable`
-    says why there are none. `pilots` is true when some leads go by a draft, or beside one.
+    """A version in sentences and as written (`text`), with all stored versions, newest first. `unreadable` says why
+    there are no sentences. `pilots` is true if there are pilots.
     """
 
     now: datetime
@@ -61,7 +61,7 @@ class DifferencePage:
 
 
 async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneInfo) -> AgreementPage | None:
-    """Version `number`, or the one in force. None when no agreement is kept. Raises `NotFound` for another number."""
+    """Version `number`, or the one in force. None if there is no agreement. Raises `NotFound` for an unknown number."""
     kept = await _stored(tx, now)
     if not kept:
         return None
@@ -76,14 +76,14 @@ async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneIn
 
 
 async def in_force(tx: Tx, now: datetime) -> Agreement | None:
-    """The agreement in force as it is kept here; None when there is none, or this Baton does not read it."""
+    """The stored agreement in force; None if there is none, or if this version of Baton cannot read it."""
     current = next((one for one in await _stored(tx, now) if one.badge is _IN_FORCE), None)
     found = await _read(tx, current.version) if current is not None else None
     return found if isinstance(found, Agreement) else None
 
 
 async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:
-    """Two kept versions of the agreement in force side by side. Raises `NotFound` when one is not kept."""
+    """Compares two stored versions of the agreement in force. Raises `NotFound` if one is not stored."""
     kept = await _stored(tx, now)
     pair = [_numbered(kept, number).version for number in (old, new)]
     was, becomes = [await _read(tx, version) for version in pair]
@@ -122,12 +122,12 @@ def _numbered(kept: Sequence[StoredVersion], number: int) -> StoredVersion:
     found = next((one for one in kept if one.version.version == number), None)
     if found is None:
         known = ", ".join(str(one.version.version) for one in kept) or "none"
-        raise NotFound(f"No version {number} of the agreement is kept here. Kept are: {known}.")
+        raise NotFound(f"There is no version {number} of the agreement. Stored versions: {known}.")
     return found
 
 
 async def _read(tx: Tx, version: Version) -> Agreement | str:
-    """The agreement, or why this Baton can't read what an earlier or later one kept."""
+    """The agreement, or why this version of Baton cannot read what another version stored."""
     try:
         return await agreements.by_hash(tx, version.hash)
     except Misconfigured as refused:

@@ -1,4 +1,4 @@
-"""The static files, read once: each is served under a digest of its content and may be kept forever under that name."""
+"""The static files, read once. Each is served under a digest of its content and may be cached forever."""
 
 from dataclasses import dataclass
 from hashlib import sha256

@@ -1,7 +1,7 @@
-"""Tells open pages that something changed, at most twice a second, whichever process of the scoreboard handled it.
+"""Notifies open pages of changes, at most twice a second, no matter which scoreboard process handled the event.
 
-The number of handled events in the database is the only truth: a commit in this process makes us look at once, and
-while someone listens we look every second for what others committed.
+The number of handled events in the database decides. It is checked after each commit of this process and, while a page
+is open, every second for commits of other processes.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Live:
         return len(self._listeners)
 
     async def run(self) -> None:
-        """Look and tell until cancelled; an outage of the database is waited out."""
+        """Check and notify until cancelled. Waits out outages of the database."""
         while True:
             await self._committed.wait(POLL_S)
             if not self._listeners:
@@ -56,15 +56,15 @@ class Live:
     def make_room(self) -> None:
         """Raise `Unavailable` when as many pages listen as we can serve."""
         if len(self._listeners) >= MAX_LISTENERS:
-            raise Unavailable("Too many pages are open. Close one, or reload this page now and then.", retry_after_s=30)
+            raise Unavailable("Too many pages are open. Close one, or reload this page to update it.", retry_after_s=30)
 
     def close(self) -> None:
-        """End all streams, so that a stopping server need not wait for them; pages reconnect to whoever is next."""
+        """End all streams, so that a stopping server does not wait for them; pages reconnect."""
         self._closed = True
         self._listeners.set()
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events: `changed` at once (a page that reconnects may have missed one) and after each change."""
+        """Server-sent events: `changed` immediately (a reconnecting page may have missed one) and after each change."""
         with self._listeners.listen() as changed:
             yield _HELLO
             while not self._closed:

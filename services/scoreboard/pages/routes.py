@@ -1,4 +1,4 @@
-"""The pages' doors: whole pages, the parts of them that change, static files, and the stream that says when."""
+"""The routes of the pages: whole pages, their panels, static files, and the stream of changes."""
 
 from datetime import datetime
 from pathlib import Path

@@ -39,8 +39,8 @@ class ParkedLead:
 
 @dataclass(frozen=True, slots=True)
 class QueuePanel:
-    """A queue with those who wait in it, the longest waiting first; `next_page` leads on. `owner` is None when the
-    agreement in force does not know the queue.
+    """A queue with its leads, longest-waiting first; `next_page` continues. `owner` is None if the agreement in force
+    does not define the queue.
     """
 
     name: str
@@ -84,8 +84,8 @@ class Rejections(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RejectedPage:
-    """Rejected leads counted by clause, and those that sales sent back by reason, as of `now`; `shown` are those of
-    the chosen `clause` or `reason`, latest first. `marketing` signed the agreement for marketing.
+    """Rejected leads by clause, and those that sales rejected by reason, as of `now`; `shown` are those of the chosen
+    `clause` or `reason`, newest first. `marketing` signed the agreement for marketing.
     """
 
     now: datetime
@@ -116,9 +116,7 @@ async def parked_page(tx: Tx, queue: str | None, after: str | None, skip: int, n
 
 
 async def rejected_page(tx: Tx, chosen: Rejections, now: datetime) -> RejectedPage:
-    """What was turned down and why, with the leads of one clause, or of one reason. Raises `Refused` for a page that
-    is none.
-    """
+    """Rejected leads by clause and reason, with the leads of one of them. Raises `Refused` for an invalid page."""
     agreement = await in_force(tx, now)
     signed = agreement.approved_by.get("marketing") if agreement is not None else None
     shown: Sequence[LeadRow] = ()
@@ -164,7 +162,7 @@ async def _queue(tx: Tx, name: str, count: int, agreement: Agreement | None, beh
 
 
 def _pools(lead: LeadRow, queue: str, agreement: Agreement | None) -> str:
-    """The pool that the lead waits for: the one that the reason names, of those whose leads wait in this queue."""
+    """The pool that the lead waits for: the one in the reason, among the pools of this queue."""
     parks = [pool.name for pool in agreement.pools.values() if pool.park_in == queue] if agreement is not None else []
     named = [name for name in parks if f"nobody in {name} is available" in (lead.reason or "")]
     return " or ".join(named or parks)

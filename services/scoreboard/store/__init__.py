@@ -1,3 +1,1 @@
-"""The scoreboard's own tables: what became of each inquiry, lead, window and escalation, the story of each lead, and
-counters kept in step with them.
-"""
+"""The scoreboard's tables: inquiries, leads, windows, escalations, timelines, and counters that match them."""

@@ -1,4 +1,4 @@
-"""The leads that nobody works on, a page at a time: those that wait in a queue, and those that were turned down."""
+"""Lists of parked and rejected leads, a page at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ After = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """One page of counters by name, the largest first, and what all of them together come to.
+    """One page of counters by name, largest first, and the total of all of them.
 
-    `names` counts all those that are not 0, also those of other pages.
+    `names` is the number of counters that are not 0, including those on other pages.
     """
 
     shown: dict[str, int]
@@ -88,7 +88,7 @@ async def triage_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, WindowRow]:
 
 
 async def joined_to(tx: Tx, lead_id: str, *, limit: int) -> list[str]:
-    """The other ids of the person, which go on as this lead."""
+    """The other ids of the person, which were merged into this lead."""
     query = sa.select(leads.c.lead_id).where(leads.c.merged_into == lead_id).order_by(leads.c.lead_id).limit(limit)
     return list((await tx.execute(query)).scalars())
 

@@ -1,7 +1,7 @@
-"""Which of the numbers that ingest gave to inquiries were read, so that a missing one shows while traffic goes on.
+"""Which inquiry numbers were read, so that a missing one shows while others keep arriving.
 
-A spool numbers its inquiries 1, 2, 3. Numbers that were read wait in `scoreboard_read_numbers` until they are checked:
-up to `scoreboard_spools.checked` every number was either read or stands in `scoreboard_missing_numbers`.
+A spool numbers its inquiries 1, 2, 3. Numbers that were read are in `scoreboard_read_numbers` until they are checked:
+up to `scoreboard_spools.checked`, every number was either read or is in `scoreboard_missing_numbers`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def _number(received: Received) -> tuple[str, int] | None:
 
 
 async def save_markers(tx: Tx, given: Sequence[tuple[int, WatermarkAdvanced]]) -> None:
-    """Note what these markers, each with its partition, say about their spools."""
+    """Save these markers, each with its partition, for their spools."""
     last: dict[tuple[str, int], int] = {}
     for partition, marker in given:
         if marker.spool:
@@ -69,17 +69,17 @@ async def save_markers(tx: Tx, given: Sequence[tuple[int, WatermarkAdvanced]]) -
 
 
 async def marked(tx: Tx) -> dict[str, Marked]:
-    """What the markers that were read say, by spool."""
+    """The saved markers, by spool."""
     query = sa.select(markers.c.spool, sa.func.min(markers.c.first), sa.func.max(markers.c.last))
     return {row[0]: Marked(row[1], row[2]) for row in await tx.execute(query.group_by(markers.c.spool))}
 
 
 async def check(tx: Tx, due: Mapping[str, Marked], *, taken_at: datetime, from_here_on: bool) -> None:
-    """Everything up to the last numbers in `due`, which were read at `taken_at`, has been read by now if it is on the
-    log. Find those that were not, and forget those that turned up since.
+    """Check all numbers up to those in `due`, which were taken at `taken_at`: by now, each must have been read if it is
+    in the log. Saves missing numbers and removes those that have arrived since.
 
-    With `from_here_on` the log no longer holds what came before, so spools that are new here are checked only from
-    these numbers on.
+    With `from_here_on` the log no longer reaches back to earlier records, so new spools are checked only from these
+    numbers on.
     """
     await _begin(tx, due, from_here_on=from_here_on)
     query = sa.select(spools).where(spools.c.spool.in_(sorted(due))).order_by(spools.c.spool).with_for_update()

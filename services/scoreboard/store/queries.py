@@ -1,4 +1,4 @@
-"""What the doors and pages read, in bounded queries."""
+"""The queries of the API and the pages, all bounded."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ from shared.db.engine import Instant, Tx
 
 
 async def conservation_counts(tx: Tx) -> dict[str, int]:
-    """The terms of the equation, each counted on its own, all of one instant (which takes one statement)."""
+    """The terms of the equation, each counted separately, at one instant (hence one statement)."""
     wanted = (counts.c.period == ALL) & counts.c.name.in_((RECEIVED, MISSING, *OUTCOMES))
     query = sa.union_all(
         sa.select(counts.c.name, sa.cast(sa.func.sum(counts.c.value), sa.BigInteger).label("value"))

@@ -1,7 +1,7 @@
-"""Changing what the scoreboard knows.
+"""Writes to the scoreboard's rows.
 
-Anyone who changes rows makes them first if they are not there, then locks them in the order of their keys, so that
-facts from independent topics meet in one row and nobody counts a change that someone else has counted.
+A writer first creates missing rows, then locks all of them in key order, so that facts from independent topics meet in
+one row and no change is counted twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TimelinePosition = tuple[datetime, int, str]
-"""Where an entry stands in its lead's story: its instant, rank and event id."""
+"""The position of an entry in its lead's timeline: instant, rank and event id."""
 
 
 async def locked_inquiries(tx: Tx, ids: Iterable[str]) -> dict[str, InquiryRow]:
@@ -80,12 +80,12 @@ async def save(tx: Tx, rows: Sequence[InquiryRow | LeadRow | WindowRow | Escalat
 
 
 async def add_entries(tx: Tx, entries: Sequence[TimelineEntry]) -> None:
-    """Add to the stories of leads; an event that is there already is left alone."""
+    """Add to the timelines of leads; existing events are left alone."""
     await insert_or_skip(tx, timeline, [msgspec.structs.asdict(entry) for entry in entries])
 
 
 async def add_counts(tx: Tx, deltas: Mapping[tuple[str, int, str], int]) -> None:
-    """Move counters, each named by period, shard and name. Shards keep writers of different partitions apart."""
+    """Add to counters, each named by period, shard and name. Shards separate writers of different partitions."""
     if not deltas:
         return
     rows = [{"period": p, "shard": s, "name": n, "value": by} for (p, s, n), by in sorted(deltas.items())]

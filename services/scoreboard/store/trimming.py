@@ -12,7 +12,7 @@ _OPEN = ("received", "assigned", "parked")
 
 
 def rules_of(kept: timedelta | None, *, inbox: timedelta) -> Sequence[Rule]:
-    """The inbox always, the timeline only after `kept`. A lead that is open keeps its whole story."""
+    """The inbox always, the timeline only after `kept`. An open lead keeps its whole timeline."""
     always = inbox_rule(tables, inbox)
     return (always,) if kept is None else (always, Rule(timeline, kept, _of_ended_leads))
 

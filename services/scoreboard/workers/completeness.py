@@ -1,8 +1,8 @@
-"""Finds out which inquiries must have been read by now, by the numbers that ingest gave them, so that a lost one shows.
+"""Finds lost inquiries by the numbers that ingest gives them.
 
-A marker on the activities names the last number that its spool has put on the log before it. Inquiries are on a topic
-of their own, so a marker alone proves nothing: only once everything is read that the log had when the marker was known,
-a number that nobody read is surely missing.
+A marker on the activities topic carries the last number that its spool published before it. Inquiries are on a
+different topic, so a marker alone proves nothing. Once everything is read that the log had when the marker was known, a
+number that was not read is certainly missing.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from shared.runtime.outage import until_back
 
 EVERY_S = 2.0
 TOPICS = (INQUIRIES, ACTIVITIES, QUARANTINE)
-"""Where inquiries, markers, and what was set aside come."""
+"""The topics of inquiries, markers and quarantined records."""
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
-    """What the markers said at `taken_at`, and what the log had after that."""
+    """The markers at `taken_at`, and the log's end after that."""
 
     marked: Mapping[str, Marked]
     taken_at: datetime

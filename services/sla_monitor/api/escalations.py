@@ -81,14 +81,14 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge", dependencies=[require(keys, "operate")])
     async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:
-        """Take an escalation on: its levels tell nobody until the time is over; a move still happens."""
+        """Acknowledge an escalation: its levels notify no one until the time is over; a move still happens."""
         quiet = _quiet(body.for_)
         async with database.begin() as tx:
             found = await escalation_store.escalation_to_change(tx, escalation_id)
             if found is None:
-                raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists those there are.")
+                raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists all.")
             if found.state == "closed":
-                raise Over(f"The escalation was closed before ({found.reason}); there is nothing left to do.")
+                raise Over(f"The escalation is already closed ({found.reason}).")
             now = await database.now(tx)
             taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
             await escalation_store.save_escalations(tx, [taken])
@@ -116,5 +116,5 @@ def _quiet(text: str | None) -> timedelta | None:
     except ValueError as wrong:
         raise Refused(f"{wrong}.", pointer="/for") from None
     if length.business:
-        raise Refused("Write a plain time, like '30 minutes': an acknowledgement has no calendar.", pointer="/for")
+        raise Refused("Use a plain duration such as '30 minutes', without business time.", pointer="/for")
     return timedelta(seconds=length.seconds)

@@ -1,4 +1,4 @@
-"""What only an operator can decide: this instance is gone for good, and this unreadable record was seen to."""
+"""Commands for operators: declare an instance lost, and release a lead on hold."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -48,7 +48,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         async with database.begin() as tx:
             partitions = await watermark_store.declare_lost(tx, instance)
         if not partitions:
-            raise NotFound(f"No running ingest instance {instance!r} is known here.")
+            raise NotFound(f"There is no running ingest instance {instance!r}.")
         _log.warning("instance_declared_lost", instance=instance)
         _wake(changed)
         return json_response(LostInstance(instance, "lost", partitions))

@@ -1,1 +1,1 @@
-"""The rules of the monitor: pure functions from what is known to what follows, with the reason."""
+"""The monitor's rules: pure functions that return decisions with their reasons."""

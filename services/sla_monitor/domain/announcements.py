@@ -1,5 +1,5 @@
-"""The events that the monitor announces. Every id is made from what the event is about, so that however often it is
-decided or sent, it is one event."""
+"""The events that the monitor publishes. Each id is computed from what the event is about, so that it is one event no
+matter how often it is decided or sent."""
 
 from datetime import datetime
 from typing import Any
@@ -69,7 +69,7 @@ def warned(window: Window, level: Level) -> Announcement:
 
 
 def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Announcement:
-    """A level told its roles; `due_at` is when it was to, `at` when it did."""
+    """A level fired; `due_at` is when it was due, `at` when it fired."""
     event = EscalationRaised(
         **_of_escalation(escalation),
         at=now,
@@ -88,7 +88,7 @@ def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> A
 
 
 def escalation_closed(escalation: Escalation) -> Announcement:
-    """It is over; at most one per escalation."""
+    """The escalation closed; at most one event per escalation."""
     at = escalation.closed_at or escalation.raised_at
     event = EscalationClosed(**_of_escalation(escalation), at=at, reason=escalation.reason or "")
     return _announcement(event, at, "escalation.closed", escalation.escalation_id)

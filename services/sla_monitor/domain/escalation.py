@@ -12,9 +12,9 @@ from shared.domain.promises import EscalationStatus
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who was told of a breach, and who has taken it on. `level` is the last one that fired, `told` all roles so far.
+    """An escalation of a breach. `level` is the last one that fired, `told` all roles so far.
 
-    `state` is `firing`, `acknowledged` (until `quiet_until_at`, or for good when that is None) or `closed`.
+    `state` is `firing`, `acknowledged` (until `quiet_until_at`, or until it closes if that is None) or `closed`.
     """
 
     escalation_id: str
@@ -39,7 +39,7 @@ def escalation_id(window_id: str) -> str:
 
 
 def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
-    """The escalation after a level has told its roles; one that someone has taken on stays in their hands."""
+    """The escalation after a level has fired; an acknowledged one stays acknowledged."""
     if escalation is None:
         return Escalation(
             escalation_id=escalation_id(window.window_id),

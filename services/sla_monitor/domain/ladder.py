@@ -1,5 +1,5 @@
-"""The levels of an escalation as instants: worked out from the agreement that the window was opened under, so that an
-edit of the agreement never changes a ladder that is being climbed."""
+"""The levels of an escalation as instants, computed from the agreement under which the window was opened, so that a new
+agreement never changes a running ladder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ class Level:
 
 
 def levels(agreement: Agreement, window: Window) -> list[Level]:
-    """All levels of the window's ladder in the order in which they fall due; empty without a ladder.
+    """All levels of the window's ladder, first due first; empty without a ladder.
 
-    Business offsets count in the owner's calendar. A warning that would have been due before the window opened is left
-    out. Repeats say the last level again, but never move the lead again. A promise of operations moves no lead: there
-    is no owner to take it from. Raises NeverOpens as `deadline`.
+    Business offsets count in the owner's calendar. A warning that was due before the window opened is left out. Repeats
+    fire the last level again, but never move the lead again. A promise of operations moves no lead, because there is no
+    owner. Raises NeverOpens as `deadline`.
     """
     of_sales = window.side == "sales"
     promise = (agreement.promises if of_sales else agreement.operations).get(window.promise)

@@ -1,5 +1,4 @@
-"""What is known of some leads while a batch of news about them is handled: their windows as they stand by now, the
-facts that came, and why any are on hold."""
+"""What is known of some leads while a batch of events is handled: their windows, facts, and why any are on hold."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +27,7 @@ class LeadContext:
         self._by_lead = by_lead(self.states)
 
     def windows(self, lead_id: str) -> list[Window]:
-        """The windows of a lead, those that ended too."""
+        """The windows of a lead, including ended ones."""
         return [self.states[window_id].window for window_id in self._by_lead[lead_id]]
 
     def watch(self, lead_id: str, partition: int, tolerance: timedelta) -> Watch:
@@ -36,7 +35,7 @@ class LeadContext:
         return Watch(partition, self.now, tolerance, self.holds.get(lead_id))
 
     def open(self, window: Window, agreement: Agreement) -> None:
-        """A window begins; facts that came before it count at once. Raises as `ladder.levels`."""
+        """Open a window; earlier facts count immediately. Raises as `ladder.levels`."""
         levels = ladder.levels(agreement, window)
         self.states[window.window_id] = transitions.open_window(window, self.facts.get(window.lead_id, ()), levels)
         self._by_lead[window.lead_id].append(window.window_id)
@@ -55,10 +54,10 @@ class LeadContext:
             self.states[window_id] = transitions.move_start(self.states[window_id], facts, self.now)
 
     def apply_assignment(self, event: LeadAssigned) -> None:
-        """Someone got the lead: that keeps the promises that ask for it.
+        """The lead was assigned, which keeps the promises that require it.
 
-        The log tells the order for sure, and the router's clock only nearly so: an assignment is never older than the
-        wait that stands before it in the log.
+        The log gives the order reliably, the router's clock only approximately: an assignment is never older than the
+        parking before it in the log.
         """
         for window_id in self._by_lead[event.lead_id]:
             state = self.states[window_id]

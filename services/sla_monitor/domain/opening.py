@@ -1,5 +1,5 @@
-"""Which windows begin: those of a new owner, that of a queue's owner when a lead has to wait, and that of a rep whose
-rejection is disputed. Every window has the same id however often it is opened."""
+"""Which windows open: those of a new owner, that of a queue's owner when a lead is parked, and that of a rep whose
+rejection is disputed. A window has the same id no matter how often it is opened."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ ANSWERS = ("accepted", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How the monitor stands to a lead when it opens windows: the lead's partition, the database's clock, the published
-    tolerance, and why its promises are on hold, if they are.
+    """The context for opening windows: the lead's partition, the database's clock, the tolerance, and why its promises
+    are on hold, if they are.
     """
 
     partition: int
@@ -65,9 +65,9 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
 
 
 def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | None:
-    """The window of the owner of the queue in which the lead waits: kept when someone gets the lead.
+    """The window of the owner of the queue in which the lead waits; kept by assigning the lead.
 
-    None when the agreement promises no triage, or does not know the queue. Raises as `owed`.
+    None if the agreement promises no triage, or does not define the queue. Raises as `owed`.
     """
     promise, queue = agreement.operations.get(TRIAGE), agreement.queues.get(event.queue)
     if promise is None or queue is None:
@@ -86,17 +86,15 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
 
 
 def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:
-    """Of a lead's windows, one of the rep whose rejection the fact disputes: the last who had the lead by then. None
-    when nobody is known to have had it.
-    """
+    """A window of the rep whose rejection the fact disputes: the last owner by then. None if no owner is known."""
     had = [each for each in windows if each.side == "sales" and each.opened_at <= fact.accepted_at]
     return max(had, key=lambda each: (each.generation, each.window_id), default=None)
 
 
 def dispute(holder: Window, fact: Fact, agreement: Agreement, watch: Watch) -> Window | None:
-    """The window of the rep of `holder` to answer a dispute: kept when they accept the lead or reject it again.
+    """The window of `holder`'s rep to answer a dispute; kept by accepting the lead or rejecting it again.
 
-    None when the agreement promises no answer. Raises as `owed`.
+    None if the agreement has no such promise. Raises as `owed`.
     """
     promise = agreement.operations.get(DISPUTES)
     if promise is None:
@@ -149,6 +147,6 @@ def _of_operations(
 def _fault(assigned: LeadAssigned, agreement: Agreement, due_at: datetime, known_at: datetime) -> str:
     promised = agreement.mql.hand_off_within
     took = assigned.assigned_at - assigned.received_at
-    # A later owner gets the lead long after the inquiry; that is no fault of the pipeline.
+    # A later owner gets the lead long after the inquiry; that is not the pipeline's fault.
     late_hand_off = promised is not None and assigned.generation == 1 and took > timedelta(seconds=promised.seconds)
     return "pipeline" if late_hand_off or known_at >= due_at else "rep"

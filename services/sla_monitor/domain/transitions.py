@@ -1,5 +1,5 @@
-"""What follows for a window and its escalation, with the events that say so: from a fact, from a new owner, and from
-time passing. All state changes of the monitor are made here; what is returned is saved and announced as one."""
+"""What follows for a window and its escalation from a fact, a new owner or the passing of time, with the events. All
+state changes of the monitor are made here; the result is saved and published in one transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class FiredStep:
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """A window with its escalation as they stand, and what has to be announced and noted of the way here."""
+    """A window with its escalation, and the events to publish and steps to record."""
 
     window: Window
     escalation: Escalation | None = None
@@ -35,14 +35,14 @@ class WindowState:
 
 
 def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> WindowState:
-    """A new window; facts that came before the assignment count at once."""
+    """A new window; facts from before the assignment count immediately."""
     state = _counting(WindowState(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
     verdict = window.verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
     return _concluded(state, verdict, opened.known_at)
 
 
 def apply_fact(state: WindowState, fact: Fact, now: datetime) -> WindowState:
-    """A fact came in. One that does not end the window yet, but counts for it, is kept with it."""
+    """Apply a fact. One that counts but does not end the window is stored with it."""
     if state.window.state not in ("open", "breached"):
         return state
     state = _counting(state, (fact,))
@@ -63,7 +63,7 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
 
 
 def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
-    """The promise no longer applies from `at` on: the lead has another owner, or is nobody's business any more."""
+    """The promise no longer applies from `at` on: the lead has another owner, or has ended."""
     if state.window.state == "open" and at > state.window.decide_at:
         orphan = msgspec.structs.replace(state.window, superseded=True, look_at=state.window.verdict_at)
         return replace(state, window=orphan)
@@ -73,10 +73,10 @@ def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reass
 def settle(
     state: WindowState, facts: Sequence[Fact], levels: Sequence[Level], *, now: datetime, watermark: datetime | None
 ) -> WindowState:
-    """Do all that has fallen due: warn, give the verdict, climb the ladder; each level once, in order, however late.
+    """Do everything that is due: warn, decide, climb the ladder. Each level fires once, in order, however late.
 
-    A level waits, like a breach, until the watermark has passed its instant and the tolerance, so that a follow-up
-    on its way prevents it.
+    A level waits, like a breach, until the watermark has passed its instant plus the tolerance, so that a follow-up on
+    its way prevents it.
     """
     state = _counting(state, facts)
     verdict = window.verdict_now(state.window, facts, now=now, watermark=watermark)
@@ -97,7 +97,7 @@ def settle(
 
 
 def release(state: WindowState) -> WindowState:
-    """Nothing stands in the way of a verdict any more."""
+    """The hold ends."""
     return replace(state, window=msgspec.structs.replace(state.window, hold=None))
 
 
@@ -107,7 +107,7 @@ def _counting(state: WindowState, facts: Iterable[Fact]) -> WindowState:
 
 
 def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> WindowState:
-    """A breached window with what the facts say of it; follow-ups come before what ended the lead."""
+    """A breached window after applying facts; follow-ups take precedence over the end of the lead."""
     state = _concluded(state, window.verdict_on_counted(state.window), now)
     for fact in facts:
         state = apply_fact(state, fact, now)

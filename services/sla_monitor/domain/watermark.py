@@ -1,5 +1,5 @@
-"""How far the facts are complete: every ingest instance says on every partition of the activity topic "all that I
-accepted before this instant is ahead of this record"; a partition is complete up to the earliest of these words."""
+"""How far the facts are complete. Each ingest instance writes to each partition of the activities topic "everything I
+accepted before this instant is ahead of this record"; a partition is complete up to the earliest of these instants."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -12,8 +12,8 @@ RUNNING, LEFT, LOST = "running", "left", "lost"
 
 
 class Watermark(msgspec.Struct, frozen=True):
-    """What one instance last said on one partition. `state` is `running`, `left` (signed off with an empty spool) or
-    `lost` (an operator gave it up).
+    """The last marker of one instance on one partition. `state` is `running`, `left` (signed off with an empty spool)
+    or `lost` (declared by an operator).
     """
 
     partition: int
@@ -44,9 +44,9 @@ def newest(watermarks: Iterable[Watermark]) -> dict[tuple[int, str], Watermark]:
 
 
 def watermarks(watermarks: Iterable[Watermark]) -> Mapping[int, datetime]:
-    """For each partition the instant up to which all facts are in: the earliest of the instances that are still there.
+    """For each partition, the instant up to which facts are complete: the earliest marker of its running instances.
 
-    A partition on which no instance is there has no entry, and then nothing is decided on it.
+    A partition without a running instance has no entry, and nothing is decided on it.
     """
     found: dict[int, datetime] = {}
     for each in watermarks:

@@ -27,15 +27,15 @@ INQUIRY = "inquiry"
 router's own word."""
 
 READING_LAG = timedelta(seconds=30)
-"""How much longer a promise that an assignment keeps waits for its verdict. Watermarks speak of activities only, so
-nothing says that an assignment is not still on its way; this covers the usual lag, a retraction the rest."""
+"""How much longer a promise that an assignment keeps waits for its verdict. Watermarks cover activities only, so an
+assignment may still be on its way; this covers the usual lag, a retraction the rest."""
 
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """An activity as far as promises go. `accepted_at` is ingest's clock, never the sender's; of an assignment, which
-    keeps promises too, it is the router's. `activity_id` is the event's `key`.
+    """An activity, as promises see it. `accepted_at` is from ingest's clock, never the sender's; for an assignment,
+    which keeps promises too, from the router's. `activity_id` is the event's `key`.
     """
 
     activity_id: str
@@ -44,16 +44,15 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One promise on one lead for one owner. `side` is `sales` or `operations`; `generation` counts the lead's owners,
-    and is 0 for operations, whose promises are not about one of them.
+    """One promise on one lead for one owner. `side` is `sales` or `operations`; `generation` is the number of the
+    lead's owner, or 0 for operations.
 
     It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
     `partition` is the lead's in the activity topic. Facts count from `counts_from_at` to the deadline `due_at`, and
-    within the published tolerance before and after, in the owner's favour; `decide_at` is the end of that.
-    `known_at` is when the monitor learned of it, by the database's clock. `fault` says whose a breach would be.
-    `steps_done` levels of the ladder are done; `look_at` is the next instant at which something may have to be
-    done, None for never. `hold` says why nothing is decided for now. `superseded` windows ceased to apply after the
-    deadline: they get their verdict, and no ladder.
+    within the tolerance before and after; `decide_at` is the end of that. `known_at` is when the monitor learned of it,
+    by the database's clock. `fault` is whose fault a breach would be. `steps_done` levels of the ladder are done;
+    `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
+    now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder.
     """
 
     window_id: str
@@ -100,8 +99,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def verdict_at(self) -> datetime:
-        """The first instant that a clock and a watermark must have reached for a breach: just past `decide_at`, since
-        a watermark speaks of what was accepted before it, and a fact accepted at `decide_at` itself still counts.
+        """The instant that the clock and the watermark must reach for a breach: just after `decide_at`, because a
+        watermark covers what was accepted before it, and a fact accepted at `decide_at` itself still counts.
         """
         lag = READING_LAG if ASSIGNED in self.kinds else timedelta()
         return self.decide_at + lag + timedelta(microseconds=1)
@@ -118,8 +117,8 @@ class WindowVerdict:
 
 
 def starting(window: Window, facts: Iterable[Fact]) -> Window:
-    """The window from the person's first inquiry on, if one of the facts tells of an earlier one. The same window when
-    none does, or when its facts do not count from an inquiry on: for operations and later owners.
+    """The window starting at the person's first inquiry, if one of the facts is an earlier inquiry. Unchanged if none
+    is, or for operations and later owners, whose facts do not count from an inquiry.
     """
     first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=window.counts_from_at)
     if window.generation != 1 or first_at >= window.counts_from_at:
@@ -128,9 +127,8 @@ def starting(window: Window, facts: Iterable[Fact]) -> Window:
 
 
 def counting(window: Window, facts: Iterable[Fact]) -> Window:
-    """The window with those of the facts that count for it, whenever they came and however often they are told: the
-    earliest ones that make up what is needed. The same window when they change nothing. A fact that was accepted
-    several times, by several ingest processes, counts as it was first.
+    """The window with the facts that count for it, in any order and with duplicates: the earliest ones that are needed.
+    Unchanged if they make no difference. A fact that several ingest processes accepted counts as of the first time.
     """
     terms = window.terms
     found = {fact.activity_id: fact for fact in window.counted}
@@ -143,7 +141,7 @@ def counting(window: Window, facts: Iterable[Fact]) -> Window:
 
 
 def verdict_on_counted(window: Window) -> WindowVerdict:
-    """Whether the facts that the window has counted keep its promise; `at` is when the last of them came."""
+    """Whether the facts that the window has counted keep its promise; `at` is the instant of the last one."""
     if window.done < window.needed:
         return WindowVerdict("waits", f"{window.done} of {window.needed} so far")
     last = window.counted[-1]
@@ -170,10 +168,10 @@ def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
 
 
 def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: datetime | None) -> WindowVerdict:
-    """Whether an open window has ended, from all facts that are known of its lead.
+    """Whether an open window has ended, from all known facts about its lead.
 
-    It is breached only when both the database's clock and the watermark of the lead's partition have passed
-    `verdict_at`: then no activity that could keep it can be still on its way. Follow-ups beat a reason to cancel.
+    It is breached only if both the database's clock and the watermark of the lead's partition have passed
+    `verdict_at`: then no activity that could keep it is still on its way. Follow-ups take precedence over cancelling.
     """
     if window.state != "open":
         return WindowVerdict("waits", f"the window is {window.state} already")

@@ -23,7 +23,7 @@ async def escalations_of(tx: Tx, ids: Sequence[str]) -> dict[str, Escalation]:
 
 
 async def save_escalations(tx: Tx, escalations: Sequence[Escalation]) -> None:
-    """Keep the escalations as they are now."""
+    """Save the escalations."""
     rows = [
         {
             "escalation_id": each.escalation_id,
@@ -69,7 +69,7 @@ async def escalation_to_change(tx: Tx, escalation_id: str) -> Escalation | None:
     body = (await tx.execute(query)).scalar_one_or_none()
     if body is None:
         return None
-    # The window's lock is the one that everyone takes, so what is read after it holds.
+    # All writers take the window's lock, so what is read after it stays true.
     window = sa.select(tables.windows.c.window_id).where(tables.windows.c.window_id == _escalation(body).window_id)
     await tx.execute(window.with_for_update())
     return _escalation((await tx.execute(query)).scalar_one())

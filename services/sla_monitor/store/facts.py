@@ -21,7 +21,7 @@ async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
 
 
 async def save_facts(tx: Tx, facts: Sequence[tuple[str, Fact]]) -> None:
-    """Keep the facts, each with its lead; one that was accepted several times as it was first."""
+    """Save the facts, each with its lead; one that was accepted several times as of the first."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for lead_id, fact in facts:
         key = (lead_id, fact.activity_id)

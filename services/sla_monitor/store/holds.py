@@ -12,7 +12,7 @@ from shared.db.engine import Tx
 
 
 class LeadHold(msgspec.Struct, frozen=True):
-    """An activity of the lead could not be read; `digest` is that of its bytes, so that its replay is known again."""
+    """An unreadable activity of a lead; `digest` is that of its bytes, so that a replay is recognized."""
 
     quarantine_id: str
     lead_id: str
@@ -21,7 +21,7 @@ class LeadHold(msgspec.Struct, frozen=True):
 
 
 async def save_holds(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> None:
-    """Keep the holds; one that is known already, even if released, stays as it is."""
+    """Save the holds; existing ones, even released ones, do not change."""
     await insert_or_skip(tx, tables.holds, [{**msgspec.structs.asdict(hold), "held_at": now} for hold in holds])
 
 

@@ -1,8 +1,8 @@
 """The monitor's tables.
 
-`sla_monitor_windows.look_at` is the queue of the timer: the next instant at which a window wants a look, null for
-never and while it is on hold. Its index is partial and by partition, so that finding what is due costs the same with
-a million open windows as with ten.
+`sla_monitor_windows.look_at` is the timer's queue: the next instant at which a window may be due, null for never and
+while it is on hold. Its index is partial and by partition, so that finding due windows costs the same with a million
+open windows as with ten.
 """
 
 from datetime import datetime

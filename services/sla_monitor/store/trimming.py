@@ -10,8 +10,8 @@ from shared.db.trimming import Rule, inbox_rule
 
 
 def rules_of(kept: timedelta | None, *, inbox: timedelta) -> Sequence[Rule]:
-    """What the monitor no longer needs: the inbox always, all else only after `kept`. A lead with a window that still
-    wants a look or may change keeps all that is known of it.
+    """The inbox always, everything else only after `kept`. A lead with a window that may still change keeps
+    everything.
     """
     if kept is None:
         return (inbox_rule(tables, inbox),)

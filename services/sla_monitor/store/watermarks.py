@@ -12,13 +12,13 @@ from shared.db.engine import Tx
 
 
 async def watermarks(tx: Tx) -> list[Watermark]:
-    """What every instance last said on every partition."""
+    """The last marker of every instance on every partition."""
     rows = await tx.execute(sa.select(tables.watermarks))
     return [Watermark(row.partition, row.instance, row.upto_at, row.state) for row in rows]
 
 
 async def save_watermarks(tx: Tx, changed: Sequence[Watermark]) -> None:
-    """Keep the marks as they are now."""
+    """Save the watermarks."""
     await upsert_rows(tx, tables.watermarks, [msgspec.structs.asdict(each) for each in changed])
 
 

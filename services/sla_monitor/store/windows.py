@@ -20,10 +20,10 @@ _LOCK_CLASS = 7_301
 
 
 async def lock_leads(tx: Tx, partitions: Iterable[int]) -> None:
-    """Let no other process change what is known of these partitions' leads until the transaction ends.
+    """Lock these partitions' leads against other processes until the transaction ends.
 
-    Assignments and activities of one lead may be read by two processes. Without this, each could miss what the other
-    is just storing, and a window would stay open next to the fact that meets it.
+    Two processes may read the assignments and the activities of one lead. Without the lock, each could miss what the
+    other is storing, and a window would stay open despite the fact that meets it.
     """
     if tx.dialect.name == "postgresql":
         await tx.execute(sa.select(*(sa.func.pg_advisory_xact_lock(_LOCK_CLASS, p) for p in sorted(set(partitions)))))
@@ -39,7 +39,7 @@ async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[Window
 
 
 async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:
-    """Keep the windows as they are now."""
+    """Save the windows."""
     await upsert_rows(tx, tables.windows, [_row(window) for window in windows])
 
 
@@ -71,8 +71,8 @@ async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:
 
 
 async def due_windows(tx: Tx, partition: int, upto_at: datetime, *, limit: int) -> list[Window]:
-    """The windows of a partition that want a look by `upto_at`, longest due first, locked; those that another process
-    holds are left to it.
+    """The windows of a partition that are due by `upto_at`, longest due first, locked. Skips those that another process
+    has locked.
     """
     due = (tables.windows.c.partition == partition) & (tables.windows.c.look_at <= upto_at)
     query = sa.select(tables.windows.c.body).where(due).order_by(tables.windows.c.look_at).limit(limit)

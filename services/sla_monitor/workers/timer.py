@@ -1,8 +1,7 @@
-"""Does what falls due: looks when something may be due, decides on the database's clock, and writes the verdict with
-its events in one transaction.
+"""Settles due windows: decides by the database's clock, and writes the verdict with its events in one transaction.
 
-Memory holds nothing that matters. However many processes run this, and however late, each window is settled once: rows
-are claimed under a lock and judged again from what is stored.
+It keeps no state in memory. With any number of processes, each window is settled once: rows are claimed under a lock
+and judged from what is stored.
 """
 
 from collections.abc import Mapping
@@ -27,8 +26,8 @@ STALLED_S = 30.0
 
 class Timer:
     """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
-    timer after each of its own, for the relay. Nothing is judged while an ingest instance dates facts further ahead of
-    the database's clock than `tolerance`.
+    timer after its own commits, for the relay. Verdicts wait while an ingest instance dates facts further ahead of the
+    database's clock than `tolerance`.
     """
 
     def __init__(

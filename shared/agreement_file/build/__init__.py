@@ -1,1 +1,1 @@
-"""Turns what was read into an `Agreement`, block by block."""
+"""Builds an `Agreement` from parsed blocks."""

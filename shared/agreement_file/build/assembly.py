@@ -1,7 +1,6 @@
-"""From well-shaped blocks to the agreement's value, with the checks that need more than one block.
+"""Builds the agreement from its blocks, with the checks that need more than one block.
 
-A block that is missing or was refused is None, and what depends on it is then not checked, so that one mistake is
-reported once.
+A block that is missing or was refused is None. What depends on it is not checked, so that an error is reported once.
 """
 
 from collections.abc import Mapping
@@ -27,8 +26,8 @@ from shared.domain.agreement import Agreement, Approval, Mql
 
 @dataclass(frozen=True, slots=True)
 class AgreementSource:
-    """Where the blocks come from: the plain content, the text it was read from, and the digest of the content; the
-    texts of the drafts that it names, and those of them that could be read as agreements.
+    """The source of the blocks: the parsed content, its text, its digest, the texts of the drafts that it names, and
+    the drafts that could be parsed.
     """
 
     content: Mapping[str, Any]
@@ -39,7 +38,7 @@ class AgreementSource:
 
 
 def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) -> Agreement:
-    """The agreement that the blocks make; whole only when there are no refusals afterwards."""
+    """The agreement from the blocks; complete only if there are no errors afterward."""
     for name, how in REQUIRED.items():
         if name not in source.content and not misspelt(name, source.content, AgreementBlocks.model_fields):
             findings.refuse((), "missing", f"`{name}` is missing: {how}")
@@ -79,7 +78,7 @@ def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) 
 
 
 def _instant(written: datetime | None, zone: str) -> datetime:
-    # Only holidays and the search for an opening hang on the stand-in, and the file is refused anyway.
+    # The placeholder only affects holidays and the search for an opening, and the file is refused anyway.
     local = written or datetime(2026, 1, 1)  # noqa: DTZ001
     return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 

@@ -19,7 +19,7 @@ YEARS = 15
 def calendars_of(
     blocks: Mapping[str, CalendarBlock], zone: str, effective_from: datetime, findings: Findings
 ) -> dict[str, Calendar]:
-    """All calendars of the file, in `zone` unless they name their own. Refuses those that never open in a year."""
+    """All calendars of the file, in `zone` unless they name their own. Refuses those that never open within a year."""
     made = {}
     for name, block in blocks.items():
         path: Path = ("calendars", name)

@@ -1,4 +1,4 @@
-"""Channels, content and goals of the file: how roles are told, what buyers are given, what both sides want to reach."""
+"""Channels, content and goals of the file."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,14 +17,14 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "pagerduty": ("routing_key_from",),
     "webhook": ("url_from", "secret_from"),
 }
-"""The kinds of channel with their settings, all of which refer to a secret that is kept elsewhere."""
+"""The kinds of channel with their settings, all of which refer to a secret stored elsewhere."""
 
 _REFERENCE = re.compile(r"env:[A-Z_][A-Z0-9_]*|file:/\S+", re.ASCII)
 _HOW = "write where it is kept, like `env:SLACK_URL` or `file:/run/secrets/slack`"
 
 
 def channels_of(blocks: Mapping[Role, Mapping[str, Mapping[str, str]]], findings: Findings) -> tuple[Channel, ...]:
-    """How each role is told, in the order of the file. Refuses unknown kinds, and secrets that stand in the file."""
+    """The channel of each role, in the order of the file. Refuses unknown kinds, and secrets in the file itself."""
     made = []
     for role, kinds in blocks.items():
         for kind, settings in kinds.items():
@@ -54,7 +54,7 @@ def _check_settings(kind: str, settings: Mapping[str, str], path: Path, findings
 def content_of(
     blocks: Sequence[agreement_schema.ContentBlock], objections: Collection[str] | None, findings: Findings
 ) -> tuple[Content, ...]:
-    """The material. Refuses ids that are given twice, and answers to unknown objections."""
+    """The material. Refuses duplicate ids, and answers to unknown objections."""
     ids: set[str] = set()
     for index, block in enumerate(blocks):
         path: Path = ("content", index)

@@ -8,12 +8,12 @@ from shared.domain.agreement import Agreement, Commitment, Duration, Ladder, Pro
 
 
 def ladders_of(blocks: Mapping[str, Sequence[StepBlock]], findings: Findings) -> dict[str, Ladder]:
-    """All ladders of the file. Refuses those that tell nobody, and steps that do nothing or stand in wrong order."""
+    """All ladders of the file. Refuses ladders that notify no one, and steps that do nothing or are out of order."""
     return {name: _ladder(name, blocks[name], findings) for name in blocks}
 
 
 def check_escalations(agreement: Agreement, findings: Findings) -> None:
-    """What only the promises, their ladders and the people together can tell."""
+    """Checks that need the promises, their ladders and the people together."""
     members = {member for pool in agreement.pools.values() for member in pool.members}
     owners = {queue.owner for queue in agreement.queues.values()}
     for promise in agreement.promises.values():
@@ -127,7 +127,8 @@ def _repeat(block: StepBlock, path: Path, findings: Findings) -> tuple[int, int]
 
 
 def _check_order(steps: Sequence[Step], path: Path, findings: Findings) -> None:
-    # Days, business and wall time can only be compared for a given calendar, so each is held against its own kind.
+    # Days, business time and wall time can only be compared for a given calendar, so each is compared with its own
+    # kind.
     last: dict[tuple[bool, bool], int] = {}
     for index, step in enumerate(steps):
         kind, after = (step.business, bool(step.after_days)), step.after_days or step.after_s

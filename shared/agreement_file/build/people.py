@@ -1,4 +1,4 @@
-"""People, pools and queues of the file: whoever gets leads can work on them, and leads that wait have an owner."""
+"""People, pools and queues of the file. Ensures that members can take leads and that queues have owners."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -12,10 +12,9 @@ from shared.domain.calendar import Calendar
 def people_of(
     blocks: Sequence[PersonBlock], known: Collection[str] | None, calendars: Mapping[str, Calendar], findings: Findings
 ) -> dict[str, Person]:
-    """Everyone by id. Refuses ids and addresses that are given twice, unknown calendars and managers, and managers
-    who report to each other in a circle.
+    """All people by id. Refuses duplicate ids and addresses, unknown calendars and managers, and reporting cycles.
 
-    `known` are the names of all calendars, also of those that could not be made; None when that isn't known.
+    `known` are the names of all calendars, including invalid ones; None if they could not be read.
     """
     people: dict[str, Person] = {}
     emails: set[str] = set()
@@ -77,11 +76,10 @@ def _refuse_circle(circle: list[str], places: Mapping[str, int], findings: Findi
 def pools_of(
     blocks: Mapping[str, PoolBlock], people: Sequence[PersonBlock] | None, queues: Collection[str], findings: Findings
 ) -> dict[str, Pool]:
-    """All pools. Refuses empty ones, those in which nobody is active, weights below 1, members who are unknown, and
-    queues that are none of the declared `queues`, when there are any.
+    """All pools. Refuses pools without an active member, weights below 1, unknown members, and queues that are not
+    declared, if `queues` exists.
 
-    With `people` None (they were refused) members are not looked up. A pool that names no queue has one of its own
-    name.
+    With `people` None (they were refused) members are not looked up. The default queue has the pool's name.
     """
     known = None if people is None else {person.id: person for person in people}
     pools = {}
@@ -125,11 +123,10 @@ def queues_of(
     people: Mapping[str, Person],
     findings: Findings,
 ) -> dict[str, Queue]:
-    """The queues in which leads of the `pools` wait, with those that are declared. Refuses owners who are unknown or
-    not active.
+    """The queues of the `pools`, and the declared ones. Refuses owners who are unknown or not active.
 
-    Where no owner is given it is the manager of the first member of the queue's first pool who has one, or else that
-    pool's first member.
+    The default owner is the manager of the first member of the queue's first pool who has one, or else that pool's
+    first member.
     """
     queues: dict[str, Queue] = {}
     for name, block in blocks.items():

@@ -30,7 +30,7 @@ def lies_beside(name: str) -> bool:
 def pilots_of(
     blocks: Sequence[PilotBlock], drafts: Mapping[str, Agreement], reader: ConditionReader
 ) -> tuple[Pilot, ...]:
-    """The pilots whose drafts could be read. Refuses a name that is given twice, and a scope that is no condition."""
+    """The pilots whose drafts could be read. Refuses duplicate names, and a scope that is not a condition."""
     pilots = []
     for index, block in enumerate(blocks):
         path: Path = ("pilots", index)
@@ -43,6 +43,6 @@ def pilots_of(
 
 
 def refuse_pilots_of_a_draft(content: Mapping[str, Any], findings: Findings) -> None:
-    """A draft can't have pilots of its own."""
+    """Refuses pilots in a draft."""
     if "pilots" in content:
         findings.refuse(("pilots",), "wrong_value", "a draft has no pilots of its own: remove the block", key=True)

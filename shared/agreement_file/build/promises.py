@@ -1,4 +1,4 @@
-"""What the sides owe each other: promises of sales on each lead, those of operations, and commitments of marketing."""
+"""Promises of sales on each lead, promises of operations, and commitments of marketing."""
 
 from collections.abc import Collection
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What both sides call a qualified lead, how it is scored, and which words sales answers with."""
+"""Definitions, scoring and feedback of the file."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The routing rules of the file: every lead has a way to a pool, and no rule stands where it can't be reached."""
+"""The routing rules of the file. Every lead must reach a pool, and every rule must be reachable."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class _Rules:
             same = f"`{self.seen[when]}` before it has the same condition: remove one"
             self.findings.refuse(path, "unreachable", f"rule `{block.name}` is never reached: {same}")
         if block.to.owner is not None:
-            return  # passed over when there is no owner, so what follows is reached
+            return  # skipped if there is no owner, so later rules are reachable
         if "when" not in block.model_fields_set:
             self.open_end = self.open_end or block.name
         elif when is not None:
@@ -134,7 +134,7 @@ def check_use(
     owners: Collection[str],
     findings: Findings,
 ) -> None:
-    """Warns of pools that no lead can reach, and of people whom none can; `owners` are those of queues."""
+    """Warns about pools and people that no lead can reach; `owners` are those of queues."""
     used = {block.to.pool for block in routing}
     for name in pools:
         if name not in used:

@@ -17,7 +17,7 @@ _ALIASES = {"=": "is", "==": "is", "!=": "is_not", "<>": "is_not", "not in": "no
 @dataclass(frozen=True, slots=True)
 class ComparisonReader:
     """Reads comparisons. `types` are the known facts; `all_known` is False when the declarations could not be read,
-    so that other names may be right."""
+    so unknown names may be valid."""
 
     findings: Findings
     types: Mapping[str, FactType]
@@ -43,7 +43,7 @@ class ComparisonReader:
         self.findings.refuse(path, code, message, key=key)
 
     def comparison(self, written: dict[str, Any], path: Path) -> Condition | None:
-        """The condition that a mapping of field, op and value stands for, or None when it was refused."""
+        """The condition from a mapping of field, op and value, or None if it was refused."""
         for key in ("field", "op"):
             if key not in written:
                 self.refuse(path, "missing", f"the condition has no `{key}`: it needs field, op and value")

@@ -61,5 +61,5 @@ def _one_of(values: object, path: Path, findings: Findings) -> FactType | None:
 
 
 def kind_of(fact: FactType) -> str:
-    """The type of a fact as a message says it."""
+    """The type of a fact, for messages."""
     return _KINDS.get(fact.kind, fact.kind)

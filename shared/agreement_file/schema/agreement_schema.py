@@ -35,7 +35,7 @@ from shared.domain.agreement import Review
 
 
 def _one_of(*names: str) -> pydantic.ConfigDict:
-    """For editors: exactly one of these keys. What is read says so in plainer words."""
+    """For editors: exactly one of these keys. The parser reports this in plainer words."""
     return pydantic.ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
 
 
@@ -60,7 +60,7 @@ class ReviewBlock(Block):
     content_every: Every | None = None
 
     def value(self) -> Review:
-        """As the domain keeps it."""
+        """The domain's value."""
         return Review(self.every, self.content_every)
 
 
@@ -221,7 +221,7 @@ class PilotBlock(Block):
 
 
 class AgreementBlocks(Block):
-    """The whole file. Each block may be missing here, so that the good ones can be checked when others are wrong."""
+    """The whole file. Each block is optional here, so that valid blocks can be checked if others are invalid."""
 
     agreement: Name | None = None
     version: Count | None = None

@@ -1,7 +1,7 @@
-"""The agreement file as a JSON Schema, so that editors complete keys, explain blocks and underline mistakes.
+"""The agreement file as a JSON Schema, for completion, help and validation in editors.
 
-It is made from the models that read the file, and is a little more lenient: what needs more than one place (unknown
-people, rules that are never reached) only `baton agreement check` tells.
+It is generated from the models that read the file, and slightly more lenient: errors across blocks (unknown people,
+unreachable rules) are only reported by `baton agreement check`.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _cleaned(node: Any) -> Any:
-    """Without what pydantic adds for Python: titles, and the null that stands for a key that is left out."""
+    """Remove what pydantic adds for Python: titles, and null for an omitted key."""
     if isinstance(node, list):
         return [_cleaned(item) for item in node]
     if not isinstance(node, dict):

@@ -171,7 +171,7 @@ class RejectBlock(Block):
 
 
 class Feedback(Block):
-    """What sales says back."""
+    """Feedback from sales."""
 
     reject_reasons: Annotated[list[RejectBlock], Empty]
     objections: Annotated[list[Text], Empty]

@@ -1,4 +1,4 @@
-"""Holds the content of a file against the schema and says in plain words, with the place, where it does not fit."""
+"""Validates the content of a file against the schema, with plain messages and positions."""
 
 import types
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _PATTERNS = {
 
 
 def shaped(content: Mapping[str, Any], findings: Findings) -> AgreementBlocks:
-    """The blocks that fit the schema; those that don't are left out, each with its refusals."""
+    """The blocks that match the schema. The findings list the errors of the others."""
     try:
         return AgreementBlocks.model_validate(dict(content))
     except pydantic.ValidationError as error:
@@ -85,7 +85,7 @@ def _refuse_key(path: Path, findings: Findings) -> None:
 def _wrong(detail: ErrorDetails, path: Path) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if path[0] == "channels" and isinstance(value, str) and kind in _SHOULD_BE:
-        value = "..."  # what stands in the wrong place here may be a secret
+        value = "..."  # a value in the wrong place may be a secret
     name = f"`{path[-1]}`" if isinstance(path[-1], str) else "this item"
     if kind in _SHOULD_BE:
         quotes = "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
@@ -96,7 +96,7 @@ def _wrong(detail: ErrorDetails, path: Path) -> str:
 
 
 def _outside(kind: str, value: object, context: Mapping[str, Any], name: str) -> str | None:
-    """Why a value of the right type is not one of those that are possible."""
+    """Why a value of the right type is not allowed."""
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
@@ -128,7 +128,7 @@ def _model_at(path: Path) -> type[Block]:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type without what is wrapped around it: constraints, and `| None`."""
+    """The type without constraints and `| None`."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):

@@ -35,7 +35,7 @@ def warn_of_unenforced(content: Mapping[str, Any], findings: Findings) -> None:
 
 
 def _place(path: Path, content: Mapping[str, Any]) -> Path:
-    """The path with the place of the first item that has the key, where the key stands in a list."""
+    """The path, with the index of the first item that has the key if the key is in a list."""
     *block, key = path
     items: Any = content
     for step in block:

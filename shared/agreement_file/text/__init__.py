@@ -1,1 +1,1 @@
-"""What stands in the file: YAML with positions, values, findings."""
+"""The text of the file: YAML with positions, values, findings."""

@@ -89,7 +89,7 @@ Wanted = Annotated[
 ]
 
 CONDITION = {"$comment": "condition"}
-"""What stands for a condition until `shared.agreement_file.schema.json_schema` puts the definition there."""
+"""A placeholder for conditions; `shared.agreement_file.schema.json_schema` inserts the definition."""
 FACT_TYPE = {"$comment": "fact type"}
 """The same for the type of a fact."""
 

@@ -1,6 +1,6 @@
-"""What is wrong in an agreement file and where: findings with the line and column that a person can go to.
+"""Findings: errors and warnings in an agreement file, with line and column.
 
-Everything that reads the file reports here and goes on, so that one run tells all that can be told.
+All code that reads the file reports here and continues, so that one run finds as much as possible.
 """
 
 import difflib
@@ -24,9 +24,9 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing to put right. `code` is stable; `message` says what is wrong and what would be right.
+    """An error or warning. `code` is stable; `message` says what is wrong and how to fix it.
 
-    `file` is where it stands, when that is not the agreement itself but a draft next to it.
+    `file` is set if it is in a draft next to the agreement.
     """
 
     line: int
@@ -57,7 +57,7 @@ class AgreementRefused(Misconfigured):
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where keys and values stand in the text, and in which quotes (or none) the texts that take one line."""
+    """The positions of keys and values in the text, and the quotes of single-line texts."""
 
     keys: Mapping[Path, Position]
     values: Mapping[Path, Position]
@@ -70,7 +70,7 @@ class Positions:
         return self.values.get(path, (1, 1))
 
     def within(self, path: Path, text: str, column: int) -> Position:
-        """Where the `column` of the text at `path` stands, counted from 1; its beginning when that can't be told."""
+        """The position of `column` (from 1) of the text at `path`, or of its beginning if that is unknown."""
         line, start = self.of_value(path)
         quote = self.quotes.get(path)
         if quote is None:
@@ -80,7 +80,7 @@ class Positions:
         return line, start + len(quote) + len(before) + doubled
 
     def of_key(self, path: Path) -> Position:
-        """Where the key at the end of `path` stands; for an item of a list, where the item begins."""
+        """The position of the key at the end of `path`; for a list item, where the item begins."""
         return self.keys.get(path) or self.of_value(path)
 
 
@@ -97,7 +97,7 @@ class Findings:
         self.refusals.add(self._finding(path, code, message, key))
 
     def refuse_within(self, path: Path, code: str, message: str, text: str, column: int) -> None:
-        """As `refuse`, at a column of the `text` that stands at `path`."""
+        """Like `refuse`, at a column of the `text` at `path`."""
         self.refusals.add(Finding(*self.positions.within(path, text, column), code, message))
 
     def warn(self, path: Path, code: str, message: str, *, key: bool = False) -> None:
@@ -114,7 +114,7 @@ class Findings:
 
 
 def proposal(name: str, known: Iterable[str]) -> str:
-    """How to go on after an unknown name: the nearest known one, or else all of them when they are few."""
+    """A suggestion for an unknown name: the nearest known one, or all of them if they are few."""
     names = list(known)
     near = _nearest(name, names)
     if near:
@@ -125,7 +125,7 @@ def proposal(name: str, known: Iterable[str]) -> str:
 
 
 def misspelt(name: str, written: Iterable[str], known: Collection[str]) -> bool:
-    """Whether a key that is not known, among the first of those `written`, was probably meant to be `name`."""
+    """Whether a key that is not known, among the first of those `written`, is probably a misspelling of `name`."""
     return any(key not in known and _nearest(key, known) == name for key in islice(written, MAX_GUESSED_KEYS))
 
 

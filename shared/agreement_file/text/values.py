@@ -1,7 +1,7 @@
 """Small values as people write them: `15 minutes`, `09:00-12:30`, `2 weeks`, `60%`, a date, a zone, `5000 EUR`.
 
-Every reader takes what stood in the file, of whatever kind, and raises ValueError with a sentence that says what
-would be right. The annotated types, with their JSON Schema, are in `shared.agreement_file.text.block`.
+Each reader accepts a value of any type from the file, and raises ValueError with a sentence that says what is
+expected. The annotated types, with their JSON Schema, are in `shared.agreement_file.text.block`.
 """
 
 import re
@@ -60,7 +60,7 @@ def read_times(written: object) -> int:
 
 
 def read_every(written: object) -> str:
-    """A period of whole days, weeks or months, kept as text. Raises ValueError."""
+    """A period of whole days, weeks or months, as text. Raises ValueError."""
     if isinstance(written, str) and re.fullmatch(r"[1-9]\d{0,2} (day|week|month)s?", written, re.ASCII):
         return written
     raise ValueError(f"{shown(written)} is no period: write it like `2 weeks` or `3 months`")
@@ -93,7 +93,7 @@ def read_day(written: object) -> date:
 
 
 def read_instant(written: object) -> datetime:
-    """A date with or without a time and offset; naive when there is no offset. Raises ValueError."""
+    """A date with or without a time and offset; naive without an offset. Raises ValueError."""
     if isinstance(written, str) and re.match(r"\d{4}-\d\d-\d\d", written, re.ASCII):
         try:
             at = datetime.fromisoformat(written)
@@ -145,7 +145,7 @@ def read_target(written: object) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a member of a pool must have: one of `values`, or what the fact `field` of the lead says."""
+    """What a member of a pool must have: one of `values`, or the value of the lead's fact `field`."""
 
     values: tuple[str, ...] = ()
     field: str | None = None

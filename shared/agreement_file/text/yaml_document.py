@@ -1,6 +1,6 @@
-"""From YAML 1.2 text to plain values with the place of each: no surprises of older YAML, no anchors, no tags.
+"""Parses YAML 1.2 into plain values with positions: no YAML 1.1 types, no anchors, no tags.
 
-What is read is mappings with text keys, lists, text, numbers and truth values; dates stay text as written.
+The values are mappings with text keys, lists, text, numbers and booleans; dates stay text.
 """
 
 from dataclasses import dataclass, field
@@ -34,9 +34,9 @@ class Document:
 
 
 def read(text: str, name: str) -> Document:
-    """The document that `text` holds. Raises AgreementRefused when it is not YAML or not a mapping at all.
+    """The document in `text`. Raises AgreementRefused if it is not a YAML mapping.
 
-    Lesser trouble (a key given twice, a key without value, an anchor) is kept in the findings: see them before use.
+    Lesser errors (a duplicate key, a key without a value, an anchor) are in the findings: check them before use.
     """
     root = _composed(text, name)
     if root is None:
@@ -203,7 +203,7 @@ class _Walk:
         quote = node.style if node.style in ("'", '"') else ""
         length = node.end_mark.column - node.start_mark.column
         doubled = node.value.count("'") if quote == "'" else 0
-        # What is longer in the file than here holds escapes, or goes on in the next line.
+        # Text that is longer in the file has escapes or continues on the next line.
         if node.start_mark.line == node.end_mark.line and length == len(node.value) + 2 * len(quote) + doubled:
             self.quotes[path] = quote
 

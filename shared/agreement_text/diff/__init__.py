@@ -1,4 +1,4 @@
-"""What changed between two agreements, in words. Layout, comments and the order of keys are no change."""
+"""What changed between two agreements, in words. Layout, comments and the order of keys do not count."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Difference:
 
 
 def differences(old: Agreement, new: Agreement) -> tuple[Difference, ...]:
-    """All that changes from `old` to `new`, in the order of the agreement; nothing when both say the same."""
+    """All changes from `old` to `new`, in the order of the agreement; empty if both mean the same."""
     return tuple(Difference(area, words) for area, compare in _AREAS.items() for words in compare(old, new))
 
 

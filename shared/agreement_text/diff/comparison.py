@@ -1,4 +1,4 @@
-"""Two versions of one thing side by side: what came, what went, what moved and what reads differently."""
+"""Compares two versions of a list of things: added, removed, moved and changed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ def keyed(
     went: Callable[[str, T], str],
     stayed: Callable[[str, T, T], Iterable[str]],
 ) -> Iterator[str]:
-    """Sentences on what came, what differs in what stayed (in the new order), then what went."""
+    """Sentences about added things, changed things (in the new order), then removed things."""
     for name, now in new.items():
         if name in old:
             yield from stayed(name, old[name], now)
@@ -32,7 +32,7 @@ def keyed(
 
 
 def by_name(items: Iterable[T], name: Callable[[T], str]) -> dict[str, T]:
-    """Things by their name; a name that comes again is counted, so that nothing is lost."""
+    """Things by name; duplicate names are numbered, so that nothing is lost."""
     seen: Counter[str] = Counter()
     named = {}
     for item in items:
@@ -43,7 +43,7 @@ def by_name(items: Iterable[T], name: Callable[[T], str]) -> dict[str, T]:
 
 
 def moved(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    """Names in both that changed their place among the others, each with the name it now stands before (or None)."""
+    """Names in both whose order changed, each with the name that now follows it (or None)."""
     after = list(new)
     both = set(after) & set(old)
     was, now = [name for name in old if name in both], [name for name in after if name in both]
@@ -56,7 +56,7 @@ def moved(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, str | N
 
 
 def reads(label: str, was: Any, now: Any, shown: Callable[[Any], str] = str, nothing: str = "nothing") -> Iterator[str]:
-    """`label is now X (was Y)`, when they differ; None and what is empty read as `nothing`."""
+    """`label is now X (was Y)` if they differ; None and empty values read as `nothing`."""
     if was != now:
         yield f"{label} is now {_shown(now, shown, nothing)} (was {_shown(was, shown, nothing)})"
 

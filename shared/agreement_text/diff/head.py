@@ -50,8 +50,8 @@ def facts(old: Agreement, new: Agreement) -> Iterator[str]:
 def calendars(old: Agreement, new: Agreement) -> Iterator[str]:
     """Hours, zones, closed days and dates with hours of their own.
 
-    Holidays are known for some years around the day on which an agreement takes effect; those that only came or went
-    because that day is in another year are no change.
+    Holidays are known for some years around the date on which an agreement takes effect. Differences that only result
+    from another year do not count.
     """
     same_years = old.effective_from.year == new.effective_from.year
     return keyed(

@@ -20,7 +20,7 @@ from shared.domain.agreement import Agreement, Person, Pool, Queue, Route
 
 
 def people(old: Agreement, new: Agreement) -> Iterator[str]:
-    """Who joined, who left, and what is different about the others."""
+    """Who joined, who left, and what changed for the others."""
     return keyed(
         old.people,
         new.people,

@@ -44,7 +44,7 @@ def ladders(old: Agreement, new: Agreement) -> Iterator[str]:
 
 
 def channels(old: Agreement, new: Agreement) -> Iterator[str]:
-    """How people are told; of settings only their names."""
+    """The channels; of settings only their names."""
     return keyed(
         by_name(old.channels, _way),
         by_name(new.channels, _way),

@@ -9,9 +9,9 @@ from shared.domain.agreement import Agreement
 
 
 def explained(agreement: Agreement, today: date | None = None) -> tuple[Section, ...]:
-    """Everything that the agreement says. Holidays are told from `today` on, or from when it takes effect.
+    """The whole agreement in sections. Holidays are listed from `today`, or from when it takes effect.
 
-    A block that the agreement leaves out is left out here, unless its absence means something.
+    A missing block is left out, unless its absence means something.
     """
     return tuple(_sections(agreement, today or agreement.effective_from.date()))
 

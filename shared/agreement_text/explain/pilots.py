@@ -1,4 +1,4 @@
-"""Pilots in sentences: whom they are about, and what is different for them."""
+"""Pilots in sentences: their scope, and what is different."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def _pilot(agreement: Agreement, pilot: Pilot) -> Iterator[str]:
     )
     yield sentence(f"leads for which {condition_in_words(pilot.scope)} are {judged}")
     found = differences(agreement, pilot.agreement)
-    # A draft is another file with a head of its own, and can't have pilots.
+    # A draft is a separate file with its own head, and cannot have pilots.
     changed = [change for change in found if change.area not in ("Head", "Pilots")]
     yield "What is different in that draft:" if changed else "That draft treats leads as this agreement does."
     yield from (f"{change.area}: {change.words}." for change in changed)

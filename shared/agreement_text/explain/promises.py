@@ -1,4 +1,4 @@
-"""What each side promises, the ladders that a miss climbs, and how people are told, in sentences."""
+"""The promises of each side, the ladders, and the channels, in sentences."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,19 +12,19 @@ from shared.domain.agreement import Agreement, Ladder, Promise
 def sections(agreement: Agreement) -> Iterator[Section]:
     """The sections from promises to channels."""
     if agreement.promises:
-        yield _owed("What sales promises on each lead", agreement.promises)
+        yield _owed("Promises of sales on each lead", agreement.promises)
     if agreement.commitments:
         owed = tuple(
             f"Every {owed.per}, {commitment(owed)}. If not, the steps of {quoted(owed.ladder)} follow."
             for owed in agreement.commitments.values()
         )
-        yield Section("What marketing promises", owed)
+        yield Section("Commitments of marketing", owed)
     if agreement.operations or agreement.dispute_within:
         yield _operations(agreement)
     for ladder in agreement.ladders.values():
         yield _ladder(ladder)
     if agreement.channels:
-        yield Section("How people are told", tuple(channel_in_words(way) for way in agreement.channels))
+        yield Section("Channels", tuple(channel_in_words(way) for way in agreement.channels))
 
 
 def _owed(title: str, owed: Mapping[str, Promise]) -> Section:
@@ -32,7 +32,7 @@ def _owed(title: str, owed: Mapping[str, Promise]) -> Section:
 
 
 def _operations(agreement: Agreement) -> Section:
-    section = _owed("What operations promises", agreement.operations)
+    section = _owed("Promises of operations", agreement.operations)
     if agreement.dispute_within is None:
         return section
     dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)}."

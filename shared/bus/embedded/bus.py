@@ -31,7 +31,7 @@ _log = log.get("bus")
 
 
 class EmbeddedBus:
-    """The event log in the file `path`; see `shared.ports.Bus`. `clock` stamps the records, which tells their age."""
+    """The event log in the file `path`; see `shared.ports.Bus`. `clock` timestamps the records."""
 
     def __init__(self, path: Path, topics: Mapping[str, Topic], clock: Clock) -> None:
         self._path = path
@@ -121,7 +121,7 @@ class EmbeddedBus:
         return total
 
     async def close(self) -> None:
-        """See `shared.ports.Bus.close`. Waits for what is being written."""
+        """See `shared.ports.Bus.close`. Waits for pending writes."""
         if self._forgetting is not None:
             self._forgetting.cancel()
         for group in self._groups.values():
@@ -146,7 +146,7 @@ class EmbeddedBus:
             at_ms = self._now_ms()
             try:
                 ends = await self._in(self._write_thread, partial(opened.append, topic_partitions, at_ms))
-            except Exception as error:  # whatever it was, nobody may wait forever
+            except Exception as error:  # never leave a caller waiting
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(_unwritten(self._path, error))

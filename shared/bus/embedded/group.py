@@ -1,5 +1,5 @@
-"""Consumer groups within one process: each place of the topics belongs to one member, and changes hands at once when
-a member joins or leaves. Partition 7 of one topic and partition 7 of another go to the same member, as with Kafka's
+"""Consumer groups within one process: each topic partition belongs to one member and is reassigned immediately when a
+member joins or leaves. Partition 7 of one topic and partition 7 of another go to the same member, as with Kafka's
 range assignment.
 """
 
@@ -14,7 +14,7 @@ SpanOf = Callable[[TopicPartition], Span]
 
 
 class Group:
-    """The members of one group; `partitions` tells how many a topic has."""
+    """The members of one group; `partitions` returns the number of partitions of a topic."""
 
     def __init__(self, partitions: Callable[[str], int]) -> None:
         self._partitions = partitions
@@ -50,7 +50,7 @@ class Group:
 class EmbeddedMember:
     """One member of a group; see `shared.ports.Subscription`.
 
-    `read` fetches records; `span_of` tells what a place has.
+    `read` fetches records; `span_of` returns the offsets available in a partition.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class EmbeddedMember:
         group.join(self)
 
     def own(self, topic_partitions: Sequence[TopicPartition]) -> None:
-        """From now on exactly these places are this member's; those it had before go on where they are."""
+        """Assign exactly these partitions to this member. Those it already had keep their position."""
         self._next = {topic_partition: self._next.get(topic_partition) for topic_partition in topic_partitions}
         self._stopped.intersection_update(topic_partitions)
         self._era += 1
         self._news.set()
 
     def wake(self, topic_partitions: Mapping[TopicPartition, int]) -> None:
-        """Tell a waiting `poll` that these places grew."""
+        """Wake a waiting `poll`: these partitions have new records."""
         if not self._next.keys().isdisjoint(topic_partitions):
             self._news.set()
 
@@ -111,7 +111,7 @@ class EmbeddedMember:
         self._news.set()
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Nothing: there is no broker to tell."""
+        """Does nothing: there is no broker."""
 
     async def close(self) -> None:
         """See `shared.ports.Subscription.close`."""
@@ -129,7 +129,7 @@ class EmbeddedMember:
         ]
         if not spans:
             return []
-        # Every place comes first in its turn, so that one with a long backlog can't starve the others.
+        # Partitions take turns being first, so that one with a long backlog does not starve the others.
         self._turn = (self._turn + 1) % len(spans)
         records = await self._read(spans[self._turn :] + spans[: self._turn], max_records)
         if era != self._era:
@@ -154,6 +154,6 @@ class EmbeddedMember:
                 self._stopped.update(topic_partition for topic_partition in new if topic_partition not in said)
 
     def _within(self, topic_partition: TopicPartition, position: int) -> int:
-        # As Kafka's "earliest": what was forgotten is skipped; a log younger than the position is read from its start.
+        # Like Kafka's "earliest": expired records are skipped; a log newer than the position is read from its start.
         start, end, _ = self._span_of(topic_partition)
         return position if start <= position <= end else start

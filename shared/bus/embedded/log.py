@@ -1,6 +1,6 @@
-"""The records in one SQLite file: appended in synced transactions, read by place and offset, forgotten by age.
+"""The records in one SQLite file: appended in synced transactions, read by partition and offset, deleted by age.
 
-Not for use from several threads at once, except that `read` may run beside anything else.
+Not thread-safe, except that `read` may run concurrently with anything else.
 """
 
 import os
@@ -75,7 +75,7 @@ class Log:
             os.close(self._lock)
             raise Misconfigured(
                 f"the event log {path} can't be opened: {error}. Put the data folder (BATON_DATA) on a local disk, "
-                "or a copy of the right file back."
+                "or restore the file from a backup."
             ) from error
         self._ends = {topic_partition: span.end for topic_partition, span in self.found.items()}
 

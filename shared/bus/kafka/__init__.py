@@ -1,5 +1,5 @@
-"""Apache Kafka behind the bus port: synced writes in order, groups whose progress the service's database keeps, and
-every wait with an end. The only place that knows aiokafka.
+"""The bus on Apache Kafka: synced writes in order, consumer groups with positions in the service's database, and a
+timeout for every wait. The only package that uses aiokafka.
 """
 
 from shared.bus.kafka.access import Access

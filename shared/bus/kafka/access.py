@@ -27,7 +27,7 @@ class Access:
 
     @classmethod
     def of(cls, settings: Settings) -> "Access":
-        """As the settings say. Raises `Misconfigured` for half a login and for certificates that can't be read."""
+        """From the settings. Raises `Misconfigured` for an incomplete login or unreadable certificates."""
         if (settings.kafka_username is None) != (settings.kafka_password is None):
             raise Misconfigured("Set both BATON_KAFKA_USERNAME and BATON_KAFKA_PASSWORD (or its _FILE), or neither.")
         login = settings.kafka_username is not None
@@ -58,4 +58,4 @@ def _tls(authorities: Path | None) -> SSLContext:
     try:
         return create_default_context(cafile=authorities)
     except (OSError, SSLError) as wrong:
-        raise Misconfigured(f"BATON_KAFKA_CA names {authorities}, which holds no certificates: {wrong}.") from wrong
+        raise Misconfigured(f"BATON_KAFKA_CA names {authorities}, which contains no certificates: {wrong}.") from wrong

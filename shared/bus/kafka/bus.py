@@ -29,9 +29,9 @@ _FETCH_BYTES = 4 * 1024 * 1024
 class KafkaBus:
     """The event log in the cluster at `access`; see `shared.ports.Bus`.
 
-    `replication_factor` overrides the topics file's when topics are made. In seconds: `start` and `subscribe` wait for
-    the cluster up to `start_within_s`, `publish` up to `publish_within_s`. A member that the broker has not heard of
-    for `session_timeout_s` loses its places; one that hears nothing from the broker for `stuck_after_s` says so.
+    `replication_factor` overrides the topics file's when topics are created. In seconds: `start` and `subscribe` wait
+    for the cluster up to `start_within_s`, `publish` up to `publish_within_s`. A member loses its partitions if the
+    broker does not hear from it for `session_timeout_s`; it raises if the broker is silent for `stuck_after_s`.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class KafkaBus:
         except (KafkaError, OSError, TimeoutError) as error:
             await stop(consumer)
             raise Unavailable(
-                f"Kafka at {self._access.bootstrap} can't be reached to join {group}; it is tried again"
+                f"Kafka at {self._access.bootstrap} can't be reached to join {group}; retrying"
             ) from error
         except BaseException:
             await stop(consumer)
@@ -128,7 +128,7 @@ class KafkaBus:
                 return await spans(admin, topic_partitions)
         except (KafkaError, OSError, TimeoutError) as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise Unavailable(f"Kafka at {self._access.bootstrap} does not say what it has ({what})") from error
+            raise Unavailable(f"Kafka at {self._access.bootstrap} did not return its offsets ({what})") from error
 
     def partitions(self, topic: str) -> int:
         """See `shared.ports.Bus.partitions`."""

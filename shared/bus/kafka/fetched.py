@@ -1,9 +1,9 @@
-"""What a fetch brought, record by record, such that no batch can end the reading.
+"""The records of a fetch, so that no batch can stop a consumer for good.
 
-aiokafka raises in the middle of a poll, at every poll again, when it can't read a batch: a header whose name is not
-UTF-8, a codec that is not installed. Nothing behind that batch, in any partition of the member, would ever be read.
-Here such a record says why it can't be read. A batch whose checksum is wrong was damaged in the log, good records
-included, so it is left out: the hole in the offsets is noticed as one.
+aiokafka raises at every poll if it cannot read a batch: a header whose name is not UTF-8, a codec that is not
+installed. Nothing after that batch, in any partition of the member, would ever be read. Here such a record carries the
+reason instead. A batch with a wrong checksum was damaged in the log, including its good records, so it is left out: the
+gap in the offsets is then noticed.
 """
 
 from collections.abc import Iterator

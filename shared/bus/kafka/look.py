@@ -1,4 +1,4 @@
-"""Looks at a cluster without changing it, for whoever checks an installation."""
+"""Inspects a cluster without changing it, to check an installation."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from shared.domain.errors import Unavailable
 async def missing_topics(access: Access, topics: Mapping[str, Topic], *, within_s: float = 10) -> list[str]:
     """The names of `topics` that the cluster does not have yet.
 
-    Raises `Unavailable` if it does not answer within `within_s` seconds, `Misconfigured` if a topic is otherwise than
-    the file says.
+    Raises `Unavailable` if it does not answer within `within_s` seconds, `Misconfigured` if a topic differs from the
+    file.
     """
     admin = AIOKafkaAdminClient(**access.arguments(request_timeout_s=within_s))
     try:

@@ -1,5 +1,5 @@
-"""One member of a Kafka consumer group that reads from where the service's database says, not from where Kafka says,
-and that speaks up when it can't go on instead of waiting in silence.
+"""A member of a Kafka consumer group that starts reading at the position in the service's database, not in Kafka, and
+raises instead of waiting silently if it cannot continue.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class KafkaMember:
         self._failed: Exception | None = None
         self._answers: tuple[int | None, ...] = ()
         self._silent_s = 0.0
-        # Whether any of our places is read; with none there are no answers.
+        # Whether any of our partitions is being read; otherwise the broker sends nothing.
         self._reads = False
         self._uncommitted: dict[TopicPartition, int] = {}
         self._noting: asyncio.Task[None] | None = None
@@ -111,7 +111,7 @@ class KafkaMember:
         self._failed = error
 
     def _go_to(self, owned: Iterable[KafkaPartition], said: Mapping[TopicPartition, int]) -> None:
-        """Read each place from where `said` says, and not at all where it says nothing."""
+        """Read each partition from its position in `said`, and not at all without one."""
         self._consumer.pause(*owned)
         self._reads = bool(said)
         for topic_partition in owned:
@@ -172,7 +172,7 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
         async with asyncio.timeout(_STOP_WITHIN_S):
             await consumer.stop()
             return
-    # `stop` waits for the broker in places where none may be; its parts go on by themselves unless each is ended.
+    # `stop` may wait for a broker that is down, and its parts keep running unless each is stopped.
     coordinator, fetcher = consumer._coordinator, consumer._fetcher
     steps = [coordinator._stop_heartbeat_task, coordinator._stop_commit_offsets_refresh_task] if coordinator else []
     steps += [fetcher.close] if fetcher else []

@@ -1,5 +1,5 @@
-"""What the cluster has of each partition, and the topic's id, which tells a topic from one of the same name that was
-made after it was deleted.
+"""The offsets available in each partition, and the topic's id, which distinguishes a topic from one that was recreated
+under the same name.
 
 aiokafka asks for metadata without topic ids, so version 12 of that request is described here (Kafka 3.1 and later).
 Wire format: https://kafka.apache.org/protocol, "Metadata API".

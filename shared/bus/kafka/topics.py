@@ -1,5 +1,5 @@
-"""Baton's topics on the cluster: made with exactly the partitions and settings that the topics file says, or refused;
-what is there already is checked and never changed.
+"""Creates Baton's topics on the cluster with the partitions and settings of the topics file. Existing topics are
+checked and never changed.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ async def _there(admin: AIOKafkaAdminClient, topics: Mapping[str, Topic]) -> Map
         if len(found[name]) != topics[name].partitions:
             raise Misconfigured(
                 f"the Kafka topic {name} has {len(found[name])} partitions, but {topics[name].partitions} are needed: "
-                f"with another number, leads change partitions and lose their order. Make the topic again with "
+                f"with another number, leads change partitions and lose their order. Recreate the topic with "
                 f"{topics[name].partitions}, or give Baton a cluster of its own."
             )
     return found
@@ -71,12 +71,12 @@ def _refuse(topic: Topic, error: type[KafkaError], message: str | None, copies: 
         return
     if error is InvalidReplicationFactorError:
         raise Misconfigured(
-            f"Kafka can't keep {copies or topic.replication_factor} copies of the topic {topic.name} ({message}). "
+            f"Kafka can't store {copies or topic.replication_factor} copies of the topic {topic.name} ({message}). "
             f"Start the other brokers, or set BATON_KAFKA_REPLICATION to how many there are (1 for a single one)."
         )
     if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, PolicyViolationError):
         raise Misconfigured(
-            f"Kafka does not let Baton make the topic {topic.name} ({message or error.__name__}). "
-            f"Make it yourself with {topic.partitions} partitions, or allow this user to."
+            f"Kafka does not allow Baton to create the topic {topic.name} ({message or error.__name__}). "
+            f"Create it yourself with {topic.partitions} partitions, or grant this user the right."
         )
     raise error(f"making the topic {topic.name}: {message}")

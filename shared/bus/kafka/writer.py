@@ -1,11 +1,11 @@
-"""Writing to Kafka in order and with an end to every wait: one outstanding batch per partition, confirmed by all
-in-sync replicas, and a producer that failed once is never trusted again.
+"""Writes to Kafka in order and with timeouts: one outstanding batch per partition, acknowledged by all in-sync
+replicas, and a new producer after every failure.
 
-aiokafka's idempotent producer waits forever while Kafka is away (its issue 1101), and after some failures refuses
-everything or leaves a gap in its sequence numbers (issue 1017). So any failure ends the producer; the next call makes a
-new one and the caller sends again. A failed batch can't be overtaken as long as the caller keeps to the port's contract
-and sends the failed messages again before any later one. What the ended producer had on the wire may still be written:
-readers drop such duplicates by the event's id.
+aiokafka's idempotent producer waits forever while Kafka is down (its issue 1101), and after some failures refuses
+everything or leaves a gap in its sequence numbers (issue 1017). So any failure ends the producer; the next call creates
+a new one and the caller sends again. No message can overtake a failed batch if the caller follows the port's contract
+and sends the failed messages again before later ones. What the old producer had in flight may still be written:
+consumers drop such duplicates by the event's id.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _END_WITHIN_S = 2.0
 
 
 class RefusedForGood(Exception):
-    """The broker allows less than the topics file says and will never take this message."""
+    """The broker's size limit is lower than the topics file's, so it will never accept this message."""
 
     def __init__(self, message: Message, reason: str) -> None:
         super().__init__(reason)
@@ -34,17 +34,17 @@ class RefusedForGood(Exception):
 
 
 class _BatchTooBig(Exception):
-    """The broker refused a batch of several messages; only one by one does it say which of them is too big."""
+    """The broker refused a batch; only sending its messages one by one shows which is too big."""
 
 
 class Writer:
-    """The producer, made when it is needed. A `write` takes at most `within_s` seconds."""
+    """The producer, created on demand. A `write` takes at most `within_s` seconds."""
 
     def __init__(self, access: Access, *, within_s: float) -> None:
         self._access = access
         self._within_s = within_s
         self._producer: AIOKafkaProducer | None = None
-        # One write at a time keeps the order of calls; they are batches, so little is lost by it.
+        # One write at a time preserves the order of calls; they are batches, so this costs little.
         self._lock = asyncio.Lock()
         self._closed = False
         self._one_by_one = False
@@ -60,11 +60,11 @@ class Writer:
                 await self._write(topic_partitions)
         except TimeoutError as error:
             raise Unavailable(
-                f"Kafka at {self._access.bootstrap} did not confirm within {self._within_s:g} s; it is tried again"
+                f"Kafka at {self._access.bootstrap} did not acknowledge within {self._within_s:g} s; retrying"
             ) from error
 
     async def close(self) -> None:
-        """End all producers; what is not confirmed is given up."""
+        """End all producers and give up what is not acknowledged."""
         self._closed = True
         self._discard()
         if self._ending:
@@ -90,7 +90,7 @@ class Writer:
                     raise cause from None
             self._one_by_one = self._one_by_one or any(isinstance(cause, _BatchTooBig) for cause in causes)
             raise Unavailable(
-                f"Kafka at {self._access.bootstrap} did not take the events ({_name(error)}); they are sent again"
+                f"Kafka at {self._access.bootstrap} did not accept the events ({_name(error)}); retrying"
             ) from error
 
     async def _make(self) -> AIOKafkaProducer:
@@ -153,7 +153,7 @@ def _batches(producer: AIOKafkaProducer, messages: Sequence[Message], one_by_one
 async def _end(producer: AIOKafkaProducer) -> None:
     """Stop a producer that may have unsent batches, without sending them.
 
-    Its own `stop` would go on sending for as long as Kafka is away, and behind the back of the next producer.
+    Its own `stop` would keep sending while Kafka is down, concurrently with the next producer.
     """
     sender = producer._sender.sender_task
     if sender is not None:

@@ -1,8 +1,8 @@
-"""Conditions on the facts of a lead: data that is compiled once to closures and can say afterwards what it saw.
+"""Conditions on the facts of a lead: data that is compiled once to closures and can explain what it compared.
 
-A leaf compares one fact with an expected value; groups combine conditions. Nothing here raises on strange facts:
-a fact that is not there, or is not of the kind that the comparison needs, makes every comparison false and is
-reported as absent. Text is compared without regard to case, on both sides (but not by `cel`, which knows case).
+A leaf compares one fact with an expected value; groups combine conditions. Nothing here raises on unexpected facts:
+a fact that is missing or of the wrong type makes every comparison false and is reported as absent. Text comparisons
+ignore case (except in `cel`).
 """
 
 from shared.domain.conditions.cel import CelRefused, CelTest, compile_cel

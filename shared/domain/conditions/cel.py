@@ -1,7 +1,6 @@
-"""Conditions in Google's Common Expression Language, for what operators can't say: typed when they are read, bounded
-when they run.
+"""Conditions in Google's Common Expression Language: type-checked when they are read, bounded when they run.
 
-The library is loaded only when an agreement uses `cel`, since it is not there for every platform.
+The library is loaded only if an agreement uses `cel`, because it is not available on every platform.
 """
 
 import re
@@ -13,7 +12,7 @@ from typing import Any
 from shared.domain.conditions.facts import BUILT_IN, Facts
 
 Outcome = bool | str
-"""Whether an expression holds, or the sentence that says why it could not be worked out."""
+"""Whether an expression is true, or a sentence about why it could not be evaluated."""
 
 
 class CelRefused(ValueError):
@@ -49,12 +48,12 @@ class CelTest:
 
 def compile_cel(text: str, fields: Mapping[str, str]) -> CelTest:
     """An expression that is true or false of a `lead`. `fields` are the kinds (keys of `OPERATORS`) of the declared
-    facts by dotted name; the built-in ones are known anyway.
+    facts by dotted name; built-in facts are always known.
 
     An expression sees `lead.company.employees` and so on: text as it is, with its case; `number` as a double; `money`
-    as `value` (a double) and `currency`; what is not known is null, for which `has(...)` asks. `lead.signals` is the
+    as `value` (a double) and `currency`; a missing fact is null, which `has(...)` tests. `lead.signals` is the
     list of what the person did, with `kind`, `path`, `content_id` (empty when there is none) and `age_days` (whole
-    days). Raises CelRefused when the text has a mistake, is not true or false, or when CEL is not installed.
+    days). Raises CelRefused if the expression is invalid or not boolean, or if CEL is not installed.
     """
     known = tuple(sorted({**BUILT_IN, **fields}.items()))
     try:

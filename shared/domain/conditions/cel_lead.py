@@ -1,7 +1,7 @@
-"""The lead as CEL sees it: a protobuf message, typed from the declared facts, filled again for every evaluation.
+"""The lead in CEL: a protobuf message, typed from the declared facts and filled for each evaluation.
 
-Facts that are not there are null (fields of wrapper types), so that `has(lead.company.employees)` and
-`lead.company.employees == null` may ask for them.
+Missing facts are null (fields of wrapper types), so that `has(lead.company.employees)` and
+`lead.company.employees == null` work.
 """
 
 import re
@@ -54,8 +54,8 @@ _KINDS: Mapping[str, _Kind] = {
 class LeadType:
     """The message type for some facts, given as kinds by dotted name.
 
-    Facts whose names CEL can't write are left out, and so is one that is a group of others too (`budget` beside
-    `budget.amount`). `pool` holds the type under the name `ROOT`; `names` tells how groups are written in CEL.
+    Facts with names that CEL does not allow are left out, and so is a fact that is also a group (`budget` next to
+    `budget.amount`). `pool` has the type under the name `ROOT`; `names` maps groups to their names in CEL.
     """
 
     def __init__(self, fields: Mapping[str, str]) -> None:
@@ -72,7 +72,7 @@ class LeadType:
         self._message = message_factory.GetMessageClass(self.pool.FindMessageTypeByName(ROOT))
 
     def message(self, facts: Facts, mentioned: frozenset[str]) -> Any:
-        """The facts as a message; those of which no part of the name is `mentioned` are left out, to save time."""
+        """The facts as a message. Facts that the expression does not mention are left out, to save time."""
         lead = self._message()
         for name, kind in self.fields.items():
             if name not in facts or mentioned.isdisjoint(path := name.split(".")):
@@ -114,7 +114,7 @@ class LeadType:
 
 def _add(message: Any, name: str, kind: Any, type_name: str = "", label: Any = _FIELD.LABEL_OPTIONAL) -> None:
     message.field.add(name=name, number=len(message.field) + 1, type=kind, label=label, type_name=type_name or None)
-    # A lead is never written as JSON, so names that JSON could not tell apart (`fooBar`, `foo_bar`) do no harm.
+    # The message is never written as JSON, so names that collide in JSON (`fooBar`, `foo_bar`) do no harm.
     message.options.deprecated_legacy_json_field_conflicts = True
 
 

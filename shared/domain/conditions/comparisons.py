@@ -61,9 +61,9 @@ def reader(op: str, expected: Any) -> Reader:
 
 
 def comparison(op: str, expected: Any) -> Callable[[Any], bool]:
-    """Whether what the reader made of a fact compares as `op` says with `expected`.
+    """A test that compares a fact with `expected` by `op`.
 
-    Raises ValueError when the operator is not known, or when a pattern can't be read.
+    Raises ValueError for an unknown operator or an invalid pattern.
     """
     if op == "matches":
         return _search(expected)
@@ -79,7 +79,7 @@ def comparison(op: str, expected: Any) -> Callable[[Any], bool]:
 
 
 def as_text(seen: object) -> str | None:
-    """A fact that is text, as it is."""
+    """A fact that is text, unchanged."""
     return seen if isinstance(seen, str) else None
 
 
@@ -133,7 +133,7 @@ def _search(pattern: str) -> Callable[[str], bool]:
     def found(seen: str) -> bool:
         try:
             return search(seen) is not None
-        except UnicodeEncodeError:  # half a surrogate pair is no text that a pattern could describe
+        except UnicodeEncodeError:  # no pattern can match a lone surrogate
             return False
 
     return found

@@ -25,12 +25,12 @@ class Condition:
 
     `value` is text, a whole number, a number, a truth value or `Money`; a tuple of those for `in` and `not_in` (any
     number) and `between` (lowest and highest, both included); nothing for `exists` and `missing`; for `matches` a
-    regular expression of RE2 (https://github.com/google/re2/wiki/Syntax), searched for without regard to case. `none`
-    holds when no part does. Leaves without a field are `signal` with a `SignalTest`, `cel` with a `CelTest`, and
+    regular expression of RE2 (https://github.com/google/re2/wiki/Syntax), searched for ignoring case. `none`
+    is true if no part is. Leaves without a field are `signal` with a `SignalTest`, `cel` with a `CelTest`, and
     `account` and `lead` with `owned`.
 
-    `test` is the compiled form, made once. Raises ValueError when the operator is not known or the value does not fit
-    it; `shared.agreement_file` refuses such a condition first, with its position.
+    `test` is the compiled form. Raises ValueError for an unknown operator or an invalid value; `shared.agreement_file`
+    refuses such a condition first, with its position.
 
     >>> Condition("in", "contact.country", ("BE", "NL")).test({"contact.country": "nl"})
     True
@@ -47,7 +47,7 @@ class Condition:
 
 
 def compile_condition(condition: Condition) -> Test:
-    """A closure that says whether the condition holds on some facts, and never raises; a group stops once it knows."""
+    """A closure that tests the condition on facts and never raises; a group stops as soon as its result is known."""
     op, name = condition.op, condition.field
     if op in GROUPS:
         return _group(op, tuple(part.test for part in condition.parts))

@@ -1,4 +1,4 @@
-"""What a condition saw: each leaf with what it expected, what was there, and what came of it."""
+"""Explains a condition: each leaf with the expected value, the actual value, and the outcome."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,14 +23,14 @@ class Checked(msgspec.Struct, frozen=True):
     seen: Any = None
 
     def __repr__(self) -> str:
-        # What was seen may be personal data, which stays out of logs and tracebacks.
+        # The actual value may be personal data, which must stay out of logs and tracebacks.
         return f"Checked({self.field} {self.op} {self.outcome})"
 
 
 def explain(condition: Condition, facts: Facts) -> tuple[Checked, ...]:
-    """What each leaf came to, in the order of evaluation; leaves that did not need evaluation are left out.
+    """The outcome of each leaf, in the order of evaluation; leaves that were not evaluated are left out.
 
-    Leaves are evaluated exactly as by the compiled test, so the condition holds if and only if these outcomes say so.
+    Leaves are evaluated exactly as by the compiled test, so the outcomes always agree with it.
     """
     return tuple(_explained(condition, facts))
 

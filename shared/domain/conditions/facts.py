@@ -1,4 +1,4 @@
-"""The facts of an inquiry under the dotted names by which rules ask for them."""
+"""The facts of an inquiry under the dotted names that rules use."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -44,8 +44,8 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
 
 
 def facts_of(inquiry: InquiryReceived) -> dict[str, object]:
-    """The facts of an inquiry under their dotted names. Custom facts go by their own names and can't stand in for
-    built-in or reserved ones; what is not known or is empty text is left out."""
+    """The facts of an inquiry under their dotted names. Custom facts have their own names and cannot replace
+    built-in or reserved ones; missing facts and empty text are left out."""
     contact, company = inquiry.contact, inquiry.company
     email = contact.email
     values = (  # in the order of BUILT_IN

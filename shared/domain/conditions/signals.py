@@ -15,9 +15,9 @@ MATCHED = ("path", "content_id")
 class SignalTest:
     """At least `at_least` signals of a `kind`, up to the instant of the decision and not older than `within_s` seconds.
 
-    `matches` maps `path` and `content_id` to the text that they have to be. Case does not count; of a path, neither do
-    a query (`?...`), a fragment (`#...`) and a slash at the end, so that `/pricing` is met by `/Pricing/?from=mail`,
-    but not by `/pricing/enterprise`. Raises ValueError on another part or on `at_least` below 1.
+    `matches` maps `path` and `content_id` to the required text. Case is ignored, and in a path the query (`?...`), the
+    fragment (`#...`) and a trailing slash: `/pricing` matches `/Pricing/?from=mail` but not `/pricing/enterprise`.
+    Raises ValueError for another key, or for `at_least` below 1.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class SignalTest:
         return [signal for signal in signals if signal.kind.casefold() == kind and self._fits(signal, now)]
 
     def in_words(self) -> str:
-        """What is expected, apart from the kind: `2 times, path /pricing, within 30 days`."""
+        """The expectation without the kind: `2 times, path /pricing, within 30 days`."""
         parts = ["once" if self.at_least == 1 else f"{self.at_least} times"]
         parts += [f"{name.replace('_', ' ')} {text}" for name, text in self.matches.items()]
         if self.within_s is not None:

@@ -39,7 +39,7 @@ async def test_without_its_key_a_folder_with_data_is_refused(tmp_path: Path) -> 
     key = identity_key(settings(tmp_path))
     await used(tmp_path, key)
     (tmp_path / "identity.key").unlink()
-    with pytest.raises(Misconfigured, match=r"identity.key is missing, .* Put the file back .* BATON_IDENTITY_KEY"):
+    with pytest.raises(Misconfigured, match=r"identity.key is missing, .* Restore the file .* BATON_IDENTITY_KEY"):
         identity_key(settings(tmp_path))
     assert not (tmp_path / "identity.key").exists()
     await used(tmp_path, identity_key(settings(tmp_path, BATON_IDENTITY_KEY=key.decode())))
@@ -49,7 +49,7 @@ async def test_data_that_was_made_with_another_key_is_refused(tmp_path: Path) ->
     key = identity_key(settings(tmp_path))
     await used(tmp_path, key)
     (tmp_path / "identity.key").write_bytes(key[:-4])
-    with pytest.raises(Misconfigured, match=r"not the one that the data in .* was made with"):
+    with pytest.raises(Misconfigured, match=r"not the one that the data in .* was created with"):
         await used(tmp_path, identity_key(settings(tmp_path)))
 
 

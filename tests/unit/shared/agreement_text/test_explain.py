@@ -38,11 +38,11 @@ def test_every_block_is_explained() -> None:
         "Pools: people who share leads",
         "Where leads wait",
         "Who gets a lead: the first rule that applies decides",
-        "What sales promises on each lead",
-        "What marketing promises",
-        "What operations promises",
+        "Promises of sales on each lead",
+        "Commitments of marketing",
+        "Promises of operations",
         "When a promise is missed: “response”",
-        "How people are told",
+        "Channels",
         "Feedback from sales",
         "Material for buyers",
         "Shared goals",
@@ -61,8 +61,8 @@ def test_routing_reads_in_its_order() -> None:
     routing = SECTIONS["Who gets a lead: the first rule that applies decides"]
     assert routing.ordered
     assert routing.sentences == (
-        "“known account”: A lead from a company with at least 1,000 employees goes to whoever owns its company, if "
-        "anyone does and is not away for longer than 2 working days.",
+        "“known account”: A lead from a company with at least 1,000 employees goes to the owner of its company, if "
+        "there is one and is not away for longer than 2 working days.",
         "“french”: A lead from someone whose language is “fr” goes to the pool benelux, only to members with the "
         "language “fr”, only to members whose territory is what the person's country says.",
         "“large”: A lead from a company with at least 1,000 employees goes to the pool alone.",
@@ -82,17 +82,17 @@ def test_a_ladder_is_a_timeline() -> None:
     table = SECTIONS["When a promise is missed: “response”"].table
     assert table
     assert table.rows == (
-        ("5 minutes before", "Tell the rep"),
-        ("at the deadline", "Tell the rep and the rep's manager"),
+        ("5 minutes before", "Notify the rep"),
+        ("at the deadline", "Notify the rep and the rep's manager"),
         ("15 minutes after", "Move the lead to another member of its pool"),
-        ("1 hour after", "Tell operations and page whoever is on call, even when someone has acknowledged it"),
-        ("2 working days after", "Tell the head of marketing and the head of sales"),
+        ("1 hour after", "Notify operations and page the person on call, even if it is acknowledged"),
+        ("2 working days after", "Notify the head of marketing and the head of sales"),
         ("then every 30 minutes", "The last step again, 2 more times"),
     )
 
 
 def test_promises_show_their_deadline_and_what_meets_them() -> None:
-    first, attempts = SECTIONS["What sales promises on each lead"].sentences
+    first, attempts = SECTIONS["Promises of sales on each lead"].sentences
     assert first == (
         "First response: within 15 minutes of working time for a score of at least 80; below that, within 1 hour of "
         "working time. It is kept by a call, an e-mail or a meeting. If missed, see “response”."
@@ -141,7 +141,7 @@ def test_a_missing_approval_is_shown() -> None:
 
 
 def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
-    said = text(SECTIONS["How people are told"])
+    said = text(SECTIONS["Channels"])
     assert "PAGERDUTY_KEY" in said
     assert "https://secret" not in said
 

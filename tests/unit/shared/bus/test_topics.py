@@ -34,12 +34,12 @@ def test_a_topics_own_settings_win_over_those_for_all(tmp_path: Path) -> None:
     ("text", "why"),
     [
         (None, "can't be read: No such file"),
-        ("topics: [", "is no YAML"),
+        ("topics: [", "is not YAML"),
         (HEAD, "lacks 'topics'"),
         ("topics: [{name: a}]", "lacks 'partitions'"),
         (HEAD + "topics: [{}]", "lacks 'name'"),
-        (HEAD + "topics: [{name: a, partitions: many}]", "does not read as a list of topics"),
-        ("[]", "does not read as a list of topics"),
+        (HEAD + "topics: [{name: a, partitions: many}]", "is not a list of topics"),
+        ("[]", "is not a list of topics"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_path_and_what_is_wrong(tmp_path: Path, text: str | None, why: str) -> None:

@@ -38,7 +38,7 @@ def test_a_key_without_the_scope_gets_the_name_of_the_missing_one(tmp_path: Path
 
 def test_a_keys_file_that_does_not_read_says_how_to_make_one(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("{}")
-    with pytest.raises(Misconfigured, match=r"is no keys file: .* Make one with './baton keys create'"):
+    with pytest.raises(Misconfigured, match=r"is not a keys file: .* Create one with './baton keys create'"):
         keys(BATON_KEYS=str(tmp_path / "keys.json"))
 
 

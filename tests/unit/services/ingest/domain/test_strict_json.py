@@ -91,9 +91,9 @@ def test_what_only_looks_dangerous_is_read_as_it_is(raw: bytes) -> None:
     ("body", "pointer", "why"),
     [
         ({"contact": {"email": 5}}, "/contact/email", "Expected 'str"),
-        ({"contact": {"email": "a@b.example", "fax": "1"}}, "/contact/fax", "no such field"),
-        ({"contact": {"email": "a@b.example"}, "budget": 5}, "/budget", "no such field"),
-        ({"contact": {"email": "a@b.example"}, "a/b~c": 5}, "/a~1b~0c", "no such field"),
+        ({"contact": {"email": "a@b.example", "fax": "1"}}, "/contact/fax", "Unknown field"),
+        ({"contact": {"email": "a@b.example"}, "budget": 5}, "/budget", "Unknown field"),
+        ({"contact": {"email": "a@b.example"}, "a/b~c": 5}, "/a~1b~0c", "Unknown field"),
         ({}, "", "missing required field 'contact'"),
         ({"contact": {}, "signals": [{"kind": "x", "at": "2026-01-01T00:00:00Z"}, {"kind": "x", "at": "now"}]},
          "/signals/1/at", "RFC3339"),
