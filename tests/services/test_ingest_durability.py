@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -29,7 +31,7 @@ from shared.domain.events import (
     RecordQuarantined,
     WatermarkAdvanced,
 )
-from shared.ports import Record
+from shared.ports import Message, Record
 from tests.kit.services import from_start
 from tests.kit.waiting import until
 from tests.services.ingest_kit import KEY, environ, read_events, running
@@ -78,6 +80,24 @@ async def test_before_its_first_marker_an_instance_is_not_ready_and_takes_leads_
     assert refused.headers["retry-after"] == "1"
 
 
+class StandingClock(SystemClock):
+    """Its instant does not move, as after a step back."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+async def test_markers_of_one_instant_that_say_different_things_have_different_ids(tmp_path: Path) -> None:
+    async with running(tmp_path, clock=StandingClock()) as ingest:
+        await ingest.until_ready()
+        await ingest.post("/v1/leads", lead(1))
+        await until(lambda: any(event.inquiries for _, event in _markers(ingest.bus.published)))
+        said: dict[bytes, set[int]] = defaultdict(set)
+        for event_id, event in _markers(ingest.bus.published):
+            said[event_id].add(event.inquiries)
+    assert {tuple(counts) for counts in said.values()} == {(0,), (1,)}
+
+
 async def test_every_activity_is_ahead_of_each_marker_that_covers_it_and_a_clean_stop_signs_off(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         await ingest.until_ready()
@@ -107,6 +127,11 @@ async def test_every_activity_is_ahead_of_each_marker_that_covers_it_and_a_clean
     assert set(upto) == set(partitions)
     assert {marker.state for marker in upto.values()} == {"left"}
     assert len({marker.instance for marker in upto.values()}) == 1
+
+
+def _markers(messages: Iterable[Message]) -> list[tuple[bytes, WatermarkAdvanced]]:
+    found = ((dict(message.headers)["ce_id"], _event(message)) for message in messages)
+    return [(event_id, event) for event_id, event in found if isinstance(event, WatermarkAdvanced)]
 
 
 def _event(message: object) -> object:

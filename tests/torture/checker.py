@@ -82,8 +82,10 @@ def _changed(records: Sequence[Record]) -> Iterator[Finding]:
 
 
 def _content(record: Record) -> Mapping[str, object]:
-    """What a record says. What is sent again may reach another ingest process, which accepts it at another instant."""
-    if record.topic in (INQUIRIES, ACTIVITIES, QUARANTINE):
+    """What a record says. What is sent again may reach another ingest process, which accepts it, or sets it aside, at
+    another instant; the other services set a record aside once.
+    """
+    if record.topic in (INQUIRIES, ACTIVITIES) or record.data.get("service") == "ingest":
         return {**record.data, "accepted_at": None, "at": None}
     return record.data
 

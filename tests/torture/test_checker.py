@@ -310,6 +310,12 @@ def say_two_things_under_one_id(world: World) -> None:
     world.evidence.records = [*world.evidence.records, replace(record, data={**record.data, "pool": "other"})]
 
 
+def set_it_aside_twice(world: World) -> None:
+    set_one_aside(world)
+    record = world.record("q")
+    world.evidence.records = [*world.evidence.records, replace(record, data={**record.data, "at": at(3).isoformat()})]
+
+
 def answer_with_two_ids(world: World) -> None:
     world.ledger.inquiries["called"].answers.add(("inq-other", "called"))
 
@@ -353,6 +359,7 @@ def answer_with_two_ids(world: World) -> None:
         (deliver_it_otherwise, "changed event"),
         (deliver_what_nobody_said, "made up"),
         (say_two_things_under_one_id, "changed event"),
+        (set_it_aside_twice, "changed event"),
         (answer_with_two_ids, "changed answer"),
     ],
 )
@@ -365,7 +372,18 @@ def test_a_follow_up_within_the_tolerance_counts_and_one_behind_it_does_not(worl
     world.change("call-called", accepted_at=at(8).isoformat())
     assert check(world.ledger, world.evidence, RULES) == []
     world.change("call-called", accepted_at=(at(8) + timedelta(microseconds=1)).isoformat())
+    world.ledger.activities["call-called"].accepted_at = at(8.1)
     assert found(world) == {"false meeting", "missed breach"}
+
+
+def test_a_follow_up_that_a_clock_ahead_dated_late_counts_or_not_unless_it_was_answered_in_time(world: World) -> None:
+    world.change("call-called", accepted_at=at(9).isoformat())
+    world.ledger.activities["call-called"].accepted_at = at(7.5)
+    assert check(world.ledger, world.evidence, RULES) == []
+    world.drop("met-called-1")
+    end(world, "called", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8).isoformat())
+    world.evidence.windows = {**world.evidence.windows, ("called", 1): "breached"}
+    assert not found(world) & {"false breach", "missed breach"}
 
 
 def test_a_move_or_an_end_before_the_deadline_excuses_the_owner(world: World) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tests.torture.ledger import Activity, Evidence, Finding, Ledger, Record, Rules
 
@@ -35,10 +36,19 @@ class Promise:
         return f"{self.lead_id} generation {self.generation}"
 
 
+class _Fact(NamedTuple):
+    """An activity. A clock that was ahead dated it `latest_at`, though it had been answered at `earliest_at`: then the
+    product may take it for either, since it knows when it heard of it."""
+
+    kind: str
+    earliest_at: datetime
+    latest_at: datetime
+
+
 def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
     """Everything that is wrong with promises."""
     promises = promises_of(records)
-    facts = _facts(evidence.records)
+    facts = _facts(evidence.records, ledger)
     came_at = _came_at(evidence.records)
     sent = defaultdict(list)
     for activity in ledger.activities.values():
@@ -48,23 +58,24 @@ def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
         decide_at = promise.due_at + tolerance
         first_at = came_at.get(promise.lead_id, promise.starts_at) if promise.generation == 1 else promise.starts_at
         starts_at = min(promise.starts_at, first_at)
-        earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f[0] < starts_at]
+        earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f.earliest_at < starts_at]
         if promise.generation > 1:
             # What ended it just before may have been said by the owner before.
-            earlier = [f for f in earlier if f[1] not in rules.ended_by]
-        counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f[0] <= decide_at]
+            earlier = [f for f in earlier if f.kind not in rules.ended_by]
+        counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f.earliest_at <= decide_at]
         # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all.
-        late_inquiry = all(f[0] < promise.starts_at - tolerance for f in counting)
+        late_inquiry = all(f.earliest_at < promise.starts_at - tolerance for f in counting)
         yield from _once(promise, evidence, may_retract=bool(counting) and late_inquiry)
-        met = any(kind in rules.met_by for _, kind in counting)
-        ended = any(kind in rules.ended_by for _, kind in counting)
+        ends = rules.met_by | rules.ended_by
+        came = any(f.kind in ends and f.latest_at <= decide_at for f in counting)
+        may_have_come = any(f.kind in ends for f in counting)
         moved = promise.next_owner_at is not None and promise.next_owner_at <= decide_at
         breached = bool(promise.breached)
-        if breached and (met or ended or moved):
+        if breached and (came or moved):
             yield Finding("false breach", f"{promise.name}: a follow-up, end or move came by {decide_at}")
-        if not breached and not (met or ended or moved):
+        if not breached and not (may_have_come or moved):
             yield Finding("missed breach", f"{promise.name}: nothing came by {decide_at}")
-        if "met" in promise.ended and not met:
+        if "met" in promise.ended and not any(f.kind in rules.met_by for f in counting):
             yield Finding("false meeting", f"{promise.name} is met, but by nothing that came by {decide_at}")
         yield from _by_own_clock(promise, sent[promise.lead_id], decide_at, rules, moved=moved)
 
@@ -105,12 +116,15 @@ def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
     )
 
 
-def _facts(records: Sequence[Record]) -> defaultdict[str, list[tuple[datetime, str]]]:
-    """When each activity of each lead was first accepted, and its kind; several processes may have accepted it."""
-    found: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+def _facts(records: Sequence[Record], ledger: Ledger) -> defaultdict[str, list[_Fact]]:
+    """When each activity of each lead was accepted; several processes may have accepted it."""
+    found: defaultdict[str, list[_Fact]] = defaultdict(list)
     for record in records:
         if record.type == "baton.activity.recorded.v1":
-            found[record.lead_id].append((datetime.fromisoformat(record.data["accepted_at"]), record.data["kind"]))
+            at = datetime.fromisoformat(record.data["accepted_at"])
+            sent = ledger.activities.get(record.data["activity_id"])
+            answered_at = sent.accepted_at if sent is not None and sent.accepted_at is not None else at
+            found[record.lead_id].append(_Fact(record.data["kind"], min(at, answered_at), at))
     return found
 
 

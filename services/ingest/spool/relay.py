@@ -15,7 +15,7 @@ from services.ingest.spool.file import SpoolEntry
 from services.ingest.spool.resend import ResendRequest
 from services.ingest.spool.writer import Spool
 from shared import log, metrics
-from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, instant
+from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, instant, value_of
 from shared.domain.errors import Unwritable
 from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
 from shared.domain.ids import event_id
@@ -186,7 +186,9 @@ class Relay:
             said_at=self._clock.now(),
         )
         count = self._bus.partitions(ACTIVITIES)
-        ids = [event_id(event.TYPE, event.instance, upto_us, state, number) for number in range(count)]
+        # An instant alone would give one id to markers that say different things while the clock stands still.
+        content = value_of(event).decode()
+        ids = [event_id(event.TYPE, content, number) for number in range(count)]
         markers = [encode(Envelope(ids[number], SOURCE, upto, event)) for number in range(count)]
         await self._bus.publish([replace(marker, partition=number) for number, marker in enumerate(markers)])
 
