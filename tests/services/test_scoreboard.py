@@ -214,7 +214,7 @@ async def test_a_window_past_its_time_is_overdue_and_waits_for_late_facts(board:
     assert "1 overdue" in text
     await board.hear(met())
     await board.told("ld_1", 4)
-    assert "No promise is running" in await board.page()
+    assert "No promises are running" in await board.page()
 
 
 async def test_the_lead_page_says_why_this_rep(board: Board) -> None:

@@ -100,7 +100,7 @@ async def test_what_an_agreement_says_is_never_markup(board: Board, database: Da
 
 
 async def test_without_an_agreement_the_page_says_so(board: Board) -> None:
-    assert "No agreement has been taken into use here." in await board.page("/agreement")
+    assert "No agreement is in use yet." in await board.page("/agreement")
     assert (await board.client.get("/agreement/diff?from=1&to=2")).status_code == 404
 
 
@@ -163,10 +163,10 @@ async def test_trouble_with_a_changed_file_shows_on_the_page(seen: Board, browse
     await watched.page.route("**/v1/agreement", trouble)
     await watched.page.route("**/v1/pilots", no_pilots)
     await watched.page.goto(f"{seen.client.base_url}/agreement")
-    region = watched.page.get_by_role("region", name="The agreement file has trouble")
+    region = watched.page.get_by_role("region", name="The agreement file has errors")
     await expect(region).to_contain_text("deal.yaml:3:1: <i>unknown</i> key")
     await expect(region).to_be_in_viewport()
-    await expect(watched.page.locator("#said")).to_have_text("The agreement file has trouble.")
+    await expect(watched.page.locator("#said")).to_have_text("The agreement file has errors.")
     assert watched.wrong == []
 
 

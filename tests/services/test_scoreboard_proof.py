@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Route, expect
 
+from services.router.domain.proof_text import proof_text
 from services.router.service import build as router
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
@@ -207,7 +208,9 @@ async def test_what_strangers_wrote_is_text_in_the_proof_too(board: Board, brows
 async def test_a_verdict_that_does_not_follow_says_so(board: Board, browser: Browser) -> None:
     lead = await wrote(board, 1)
     answer = (await board.client.get(f"/v1/leads/{lead}/proof", headers=ADMIN)).json()
-    answer["verdicts"][0] |= {"follows": False, "differences": ["rep: the record says ann, what follows is bob"]}
+    differing = ["rep: the record says ann, what follows is bob"]
+    shown = answer["verdicts"][0]
+    shown |= {"follows": False, "differences": differing, "text": proof_text(shown, lead, differing)}
     watched = await watched_page(browser)
 
     async def changed(route: Route) -> None:

@@ -68,7 +68,7 @@ async def words(board: Board, path: str) -> str:
 async def test_a_parked_lead_shows_its_queue_owner_wait_pool_and_promise(board: Board) -> None:
     await said(board, inquiry(), parked(reason=WAITS), opened(promise="triage", side="operations", owner="mia"))
     page = await words(board, "/parked")
-    for part in ("triage 1 waiting mia sees to them", "Jo Peeters", "1 h 59 min", WAITS, "pool benelux"):
+    for part in ("triage 1 waiting owner: mia", "Jo Peeters", "1 h 59 min", WAITS, "pool benelux"):
         assert part in page
     assert "overdue" in page
     assert "promised by mia" in page
@@ -110,7 +110,7 @@ async def test_rejected_leads_are_counted_by_clause_and_shown_by_it(board: Board
     low = [rejected(f"ld_{n}", reason=f"score: {n} points, the agreement asks for 60") for n in range(3)]
     await said(board, *low, rejected("ld_7", reason="excluded: wrong_role"), inquiry("ld_7"))
     page = await words(board, "/rejected")
-    assert "By the agreement 4 marketing owns them (Mara signed for marketing)" in page
+    assert "By the agreement 4 owner: marketing (Mara)" in page
     assert "score: the agreement asks for 60 3" in page
     assert "excluded: wrong role 1" in page
     chosen = await board.page("/rejected?clause=score%3A+the+agreement+asks+for+60")
@@ -143,8 +143,8 @@ async def test_rejected_leads_are_read_in_pages_too(board: Board) -> None:
 
 async def test_the_lists_say_when_they_are_empty_and_refuse_pages_that_are_none(board: Board) -> None:
     assert "Every qualified lead has a rep." in await words(board, "/parked")
-    assert "Nobody waits here any more." in await words(board, "/parked?queue=gone")
-    assert "The agreement has turned nothing down." in await words(board, "/rejected")
+    assert "No leads are waiting here any more." in await words(board, "/parked?queue=gone")
+    assert "The agreement has rejected no leads." in await words(board, "/rejected")
     for path in ("/parked?queue=triage&after=nonsense", "/rejected?clause=student&after=1"):
         answer = await board.client.get(path)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/after")
@@ -178,7 +178,7 @@ async def test_an_inquiry_under_a_new_id_of_a_known_person_joins_both_in_any_ord
 
         async def joined(path: str = f"/leads/{other}") -> str | None:
             page = await words(board, path)
-            return None if "Goes on as ld_1" in page else page
+            return None if "Continues as ld_1" in page else page
 
         await until_right(joined)
     assert "Same person ld_3 , ld_4" in await words(board, "/leads/ld_1")
