@@ -110,7 +110,7 @@ def cost_of_a_verdict(agreement: Agreement, *, count: int = 3000) -> float:
         routing = RoutingState()
         began = time.process_time()
         for each in asked:
-            decide(agreement, each, routing, now)
+            decide(routing, agreement, each, now)
         best = min(best, time.process_time() - began)
     return best / count * 1e6
 

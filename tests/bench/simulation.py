@@ -80,7 +80,7 @@ async def _write(
     for inquiry in batch:
         now = inquiry.accepted_at + timedelta(milliseconds=20)
         routing.begin()
-        verdict = decide(agreement, inquiry, routing, now)
+        verdict = decide(routing, agreement, inquiry, now)
         made.append(
             msgspec.structs.replace(verdict, proof=msgspec.structs.replace(verdict.proof, seq=routing.next_seq()))
         )
@@ -123,7 +123,7 @@ def peer(count: int) -> float:
             routing.begin()  # who can have a lead is looked up at every instant again
             facts = known_facts(inquiry, None, None, inquiry.accepted_at)
             if judge(agreement, inquiry, facts).qualified:
-                place(agreement, facts, routing, inquiry.accepted_at)
+                place(routing, agreement, facts, inquiry.accepted_at)
     return count / (time.perf_counter() - began)
 
 

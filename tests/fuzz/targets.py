@@ -30,7 +30,7 @@ from services.router.domain.qualification import judge, routes
 from shared import agreement_file
 from shared.bus.envelope import decode
 from shared.domain.agreement import Agreement
-from shared.domain.conditions.facts import facts_of
+from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.errors import Misconfigured, Problem
 from shared.domain.events import TYPES, InquiryReceived
 from shared.domain.lead import Company, Contact
@@ -93,7 +93,7 @@ def _decide(made: PendingEvent) -> None:
     """What the router does with the text of an accepted inquiry, from its bytes on the log."""
     event = msgspec.json.decode(made.value_at(made.id, json_instant(1)), type=InquiryReceived)
     keys_of(event.company, event.contact)
-    facts = facts_of(event) | {"@at": NOW, "@signals": event.signals, "@errors": []}
+    facts = DecisionFacts(facts_of(event), NOW, event.signals)
     judge(agreement(), event, facts)
     list(routes(agreement(), facts))
 

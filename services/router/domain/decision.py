@@ -5,44 +5,75 @@ it and the owner stays, no matter which address or number they used. A person wh
 is judged again. A test inquiry is judged completely but not assigned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
+from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, MAX_KEYS, Lead, first_received_at, remembered_signals
+from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place
-from services.router.domain.proof import Proof, known_facts
+from services.router.domain.proof import Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
-from services.router.domain.reassignment import Verdict, assigned_event, decision_fields, with_owner
 from services.router.domain.routing_state import Owner, RoutingState, contact_keys, person_keys
-from shared.domain.agreement import Agreement
-from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
+from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
+from shared.domain.agreement import Agreement, Person
+from shared.domain.conditions import DecisionFacts
+from shared.domain.events import AgreementRef, InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
 from shared.domain.lead import Company, Contact
 
 Party = TypeVar("Party", Contact, Company)
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """An inquiry with what is known of the person at `now`: their lead, other leads of theirs that it goes on for
+    (`others`), ids that lead to it (`links`), and who owns their company (`account`).
+    """
+
+    inquiry: InquiryReceived
+    now: datetime
+    before: Lead | None
+    others: tuple[Lead, ...]
+    links: tuple[Lead, ...]
+    account: Owner | None
+
+    def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
+        """The proof of a verdict on the inquiry, without what placing the lead adds to it."""
+        return Proof(
+            verdict=verdict,
+            reason=reason,
+            lead_version=lead.version,
+            agreement=agreement,
+            decided_at=self.now,
+            inquiry=self.inquiry,
+            stage=lead.stage,
+            score=lead.score,
+            before=self.before,
+            same_person=(*self.links, *self.others),
+            account=self.account,
+        )
+
+
 def decide(
-    agreement: Agreement, inquiry: InquiryReceived, routing: RoutingState, now: datetime, account: Owner | None = None
+    routing: RoutingState, agreement: Agreement, inquiry: InquiryReceived, now: datetime, account: Owner | None = None
 ) -> Verdict:
-    """The verdict on one inquiry, saved in `routing`. `account` is the owner of the person's company."""
+    """The verdict on one inquiry; `account` is the owner of the person's company. Changes `routing`: the lead is saved,
+    and other leads of the person that become part of it.
+    """
     own = routing.leads.get(inquiry.lead_id)
     persons = _persons(inquiry, routing)
     lead = _surviving(persons)
-    others = [each for each in persons if each is not lead]
-    known = {"before": lead, "same_person": (*_links(inquiry, routing), *others), "account": account}
+    others = tuple([each for each in persons if each is not lead])
+    asked = Asked(inquiry, now, lead, others, tuple(_links(inquiry, routing)), account)
     if lead is not None and lead.state in HELD:
-        verdict = _join(agreement, inquiry, lead, others, now, known)
-    else:
-        facts = known_facts(inquiry, lead, account, now)
-        verdict = _judge(agreement, inquiry, facts, routing, now, known)
-        if facts["@errors"]:
-            verdict = replace(verdict, errors=tuple(facts["@errors"]))
-    if verdict.proof.verdict != "assigned":
+        verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
-    return _absorb(verdict, inquiry, own, others, routing, now)
+    else:
+        verdict = _judge(routing, agreement, asked)
+    return absorb(routing, verdict, inquiry, others, own)
 
 
 def _persons(inquiry: InquiryReceived, routing: RoutingState) -> list[Lead]:
@@ -68,139 +99,129 @@ def _surviving(persons: Sequence[Lead]) -> Lead | None:
     return min(persons, key=lambda lead: (rank.get(lead.state, 2), lead.assigned_at or lead.received_at))
 
 
-def _judge(
-    agreement: Agreement,
-    inquiry: InquiryReceived,
-    facts: dict[str, Any],
-    routing: RoutingState,
-    now: datetime,
-    known: dict[str, Any],
-) -> Verdict:
-    before: Lead | None = known["before"]
-    others = [each for each in known["same_person"] if each.into is None]
+def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
+    """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
+    inquiry, before = asked.inquiry, asked.before
+    facts = known_facts(inquiry, before, asked.account, asked.now)
     pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judge(agreement, inquiry, facts, before.intents if before is not None else ())
-    base = _lead(agreement, inquiry, before, others, judgement, now, pilot.name if pilot else None)
-    record = {**_common(agreement, inquiry, base, now), **known, "pilot": base.pilot}
+    base = _lead(asked, agreement.ref, judgement, pilot.name if pilot is not None else None)
     if not judgement.qualified:
-        return _reject(inquiry, base, judgement.reason, record)
-    last = last_owner(before, before.last_rep) if before is not None else None
-    if inquiry.test:
-        # On a copy, because the lead is not assigned and no turn is taken.
-        placed = place(agreement, facts, _scratch_copy(routing), now, last=last, account=known["account"])
-        record["states"] = placed.states
-        return _reject(inquiry, base, f"a test: valid, {_would(placed)}", record)
-    placed = place(agreement, facts, routing, now, last=last, account=known["account"])
-    record |= {"rule": placed.rule, "skipped": placed.skipped, "states": placed.states}
-    if placed.rep is None:
-        return _park(inquiry, base, placed, record)
-    person = agreement.people[placed.rep]
-    lead = with_owner(agreement, base, person, placed.pool, placed.rule, now)
-    routing.assign_to(person, lead, now)
-    reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
-    proof = Proof(verdict="assigned", reason=reason, turn=placed.turn, rep=placed.rep, **record)
-    return Verdict(lead, assigned_event(LeadAssigned, agreement, lead), proof, inquiry.inquiry_id)
+        verdict = _rejected(asked, base, judgement.reason)
+    elif inquiry.test:
+        # On a copy of its own, since nobody gets the lead and no turn is to be taken.
+        placed = _place(RoutingState(routing.turns, routing.reps), agreement, asked, facts)
+        verdict = _rejected(asked, base, f"a test: valid, {_would(placed)}", placed.states)
+    else:
+        placed = _place(routing, agreement, asked, facts)
+        if placed.rep is None:
+            verdict = _parked(asked, base, placed)
+        else:
+            verdict = _assigned(routing, agreement, asked, base, placed, agreement.people[placed.rep])
+    if verdict.proof.verdict != "assigned":
+        routing.save(verdict.lead)
+    return replace(verdict, errors=tuple(facts.errors)) if facts.errors else verdict
 
 
-def _scratch_copy(routing: RoutingState) -> RoutingState:
-    return RoutingState(routing.turns, routing.reps)
+def _place(routing: RoutingState, agreement: Agreement, asked: Asked, facts: DecisionFacts) -> Placement:
+    """Where the lead goes. Changes `routing`: a turn is taken."""
+    last = last_owner(asked.before, asked.before.last_rep) if asked.before is not None else None
+    return place(routing, agreement, facts, asked.now, last=last, account=asked.account)
 
 
 def _would(placed: Placement) -> str:
     return f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
 
 
-def _lead(
-    agreement: Agreement,
-    inquiry: InquiryReceived,
-    before: Lead | None,
-    others: Sequence[Lead],
-    judgement: Judgement,
-    now: datetime,
-    pilot: str | None,
-) -> Lead:
+def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: str | None) -> Lead:
+    """The lead as it is judged: a new one, or a new cycle of the person's lead."""
+    inquiry, before = asked.inquiry, asked.before
+    lead = Lead(
+        lead_id=inquiry.lead_id,
+        version=1,
+        state="received",
+        stage=judgement.stage,
+        score=judgement.score,
+        reason=judgement.reason,
+        inquiry_id=inquiry.inquiry_id,
+        contact=inquiry.contact,
+        company=inquiry.company,
+        campaign=inquiry.campaign,
+        channel=inquiry.channel,
+        received_at=inquiry.accepted_at,
+        updated_at=asked.now,
+        agreement=agreement,
+        reasons=judgement.reasons,
+        pilot=pilot,
+        intents=judgement.intents,
+        signals=inquiry.signals,
+    )
     if before is None:
-        return Lead(
-            lead_id=inquiry.lead_id,
-            version=1,
-            contact=inquiry.contact,
-            company=inquiry.company,
-            signals=inquiry.signals,
-            **_new_cycle(agreement, inquiry, judgement, now, pilot),
-        )
+        return lead
     contact = _filled(inquiry.contact, before.contact)
-    return Lead(
+    comes_back = judgement.qualified and before.state == "closed"
+    return replace(
+        lead,
         lead_id=before.lead_id,
         version=before.version + 1,
         contact=contact,
-        other_keys=_other_keys(contact, inquiry, (before, *others)),
+        other_keys=_other_keys(contact, inquiry, (before, *asked.others)),
         company=_filled(inquiry.company, before.company),
         signals=remembered_signals(before.signals, inquiry.signals),
         generation=before.generation,
         last_rep=before.last_rep,
         earlier_rep=before.last_rep,
-        cycle=before.cycle + 1 if judgement.qualified and before.state == "closed" else before.cycle,
-        **_new_cycle(agreement, inquiry, judgement, now, pilot),
+        cycle=before.cycle + 1 if comes_back else before.cycle,
     )
 
 
-def _new_cycle(
-    agreement: Agreement, inquiry: InquiryReceived, judgement: Judgement, now: datetime, pilot: str | None
-) -> dict[str, Any]:
-    return {
-        "state": "received",
-        "stage": judgement.stage,
-        "score": judgement.score,
-        "reason": judgement.reason,
-        "inquiry_id": inquiry.inquiry_id,
-        "campaign": inquiry.campaign,
-        "channel": inquiry.channel,
-        "received_at": inquiry.accepted_at,
-        "updated_at": now,
-        "agreement": agreement.ref,
-        "reasons": judgement.reasons,
-        "intents": judgement.intents,
-        "pilot": pilot,
-    }
+def _assigned(
+    routing: RoutingState, agreement: Agreement, asked: Asked, base: Lead, placed: Placement, person: Person
+) -> Verdict:
+    """The verdict that a person gets the lead. Changes `routing`: the lead is saved, and counted as theirs."""
+    lead = with_owner(agreement, base, person, placed.pool, placed.rule, asked.now)
+    routing.assign_to(person, lead, asked.now)
+    reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
+    proof = replace(
+        _judged("assigned", reason, asked, base),
+        rule=placed.rule,
+        skipped=placed.skipped,
+        turn=placed.turn,
+        rep=placed.rep,
+        states=placed.states,
+    )
+    return Verdict(lead, assigned_event(LeadAssigned, agreement, lead), proof, asked.inquiry.inquiry_id)
 
 
-def _common(agreement: Agreement, inquiry: InquiryReceived, lead: Lead, now: datetime) -> dict[str, Any]:
-    return {
-        "lead_version": lead.version,
-        "agreement": agreement.ref,
-        "decided_at": now,
-        "inquiry": inquiry,
-        "stage": lead.stage,
-        "score": lead.score,
-        "score_parts": lead.reasons,
-    }
-
-
-def _reject(inquiry: InquiryReceived, base: Lead, reason: str, record: dict[str, Any]) -> Verdict:
-    lead = replace(base, state="rejected", reason=reason)
-    proof = Proof(verdict="rejected", reason=reason, **record)
-    return Verdict(lead, LeadRejected(**decision_fields(lead, reason)), proof, inquiry.inquiry_id)
-
-
-def _park(inquiry: InquiryReceived, base: Lead, placed: Placement, record: dict[str, Any]) -> Verdict:
+def _parked(asked: Asked, base: Lead, placed: Placement) -> Verdict:
     lead = replace(
         base, state="parked", pool=placed.pool, rule=placed.rule, reason=placed.why, parked_at=base.updated_at
     )
-    proof = Proof(verdict="parked", reason=placed.why, passed_over=placed.passed_over, **record)
-    event = LeadParked(queue=placed.queue, **decision_fields(lead, placed.why))
-    return Verdict(lead, event, proof, inquiry.inquiry_id)
+    proof = replace(
+        _judged("parked", placed.why, asked, base),
+        rule=placed.rule,
+        skipped=placed.skipped,
+        states=placed.states,
+        passed_over=placed.passed_over,
+    )
+    return Verdict(lead, decided_event(LeadParked, lead, queue=placed.queue), proof, asked.inquiry.inquiry_id)
 
 
-def _join(
-    agreement: Agreement,
-    inquiry: InquiryReceived,
-    lead: Lead,
-    others: Sequence[Lead],
-    now: datetime,
-    known: dict[str, Any],
-) -> Verdict:
+def _rejected(asked: Asked, base: Lead, reason: str, states: Mapping[str, RepState] | None = None) -> Verdict:
+    lead = replace(base, state="rejected", reason=reason)
+    proof = replace(_judged("rejected", reason, asked, base), states=states or {})
+    return Verdict(lead, decided_event(LeadRejected, lead), proof, asked.inquiry.inquiry_id)
+
+
+def _judged(verdict: VerdictKind, reason: str, asked: Asked, lead: Lead) -> Proof:
+    return replace(asked.proof(verdict, reason, lead, lead.agreement), score_parts=lead.reasons, pilot=lead.pilot)
+
+
+def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
+    """The verdict that the inquiry joins a lead that someone has, or that waits."""
+    inquiry = asked.inquiry
     holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
     contact = _filled(lead.contact, inquiry.contact)
@@ -208,83 +229,23 @@ def _join(
     joined = replace(
         lead,
         version=lead.version + 1,
-        updated_at=now,
+        updated_at=asked.now,
         contact=contact,
-        other_keys=_other_keys(contact, inquiry, (lead, *others)),
+        other_keys=_other_keys(contact, inquiry, (lead, *asked.others)),
         company=_filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
         received_at=received_at,
     )
-    proof = Proof(
-        verdict="merged",
+    proof = replace(asked.proof("merged", reason, joined, agreement), rep=lead.rep, joined=lead.inquiry_id)
+    event = decided_event(
+        LeadMerged,
+        joined,
         reason=reason,
+        inquiry_id=inquiry.inquiry_id,
         rep=lead.rep,
-        joined=lead.inquiry_id,
-        **{**_common(agreement, inquiry, joined, now), **known, "score_parts": ()},
+        received_at=received_at if received_at < lead.received_at else None,
     )
-    fields = decision_fields(joined, reason) | {"inquiry_id": inquiry.inquiry_id}
-    event = LeadMerged(rep=lead.rep, received_at=received_at if received_at < lead.received_at else None, **fields)
     return Verdict(joined, event, proof, inquiry.inquiry_id)
-
-
-def _absorb(
-    verdict: Verdict,
-    inquiry: InquiryReceived,
-    own: Lead | None,
-    others: Sequence[Lead],
-    routing: RoutingState,
-    now: datetime,
-) -> Verdict:
-    """Merge the person's other ids into the lead that continues.
-
-    If an inquiry under a new id was merged, its own event says so; leads that had an owner get an event each.
-    """
-    into = verdict.lead
-    ceased = [_ceased(each, into, now) for each in others]
-    if into.lead_id != inquiry.lead_id and (own is None or own.into is not None):
-        ceased.append(_ceased(own or _link(inquiry, into), into, now))
-    if not ceased:
-        return verdict
-    for lead in ceased:
-        routing.save(lead)
-    said = []
-    if isinstance(verdict.event, LeadMerged) and into.lead_id != inquiry.lead_id:
-        mine = next(lead for lead in ceased if lead.lead_id == inquiry.lead_id)
-        event = replace(verdict.event, lead_id=mine.lead_id, lead_version=mine.version, into=into.lead_id)
-        verdict = replace(verdict, event=event)
-    for before, lead in zip(others, ceased, strict=False):
-        if before.state in HELD and lead.lead_id != inquiry.lead_id:
-            said.append(LeadMerged(rep=into.rep, into=into.lead_id, **decision_fields(lead, lead.reason)))
-    return replace(verdict, merged_leads=tuple(ceased), further_events=tuple(said))
-
-
-def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
-    return replace(
-        into,
-        lead_id=inquiry.lead_id,
-        version=0,
-        generation=0,
-        contact=inquiry.contact,
-        pilot=None,
-        signals=(),
-        intents=(),
-        other_keys=(),
-    )
-
-
-def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
-    return replace(
-        lead,
-        state="merged",
-        version=lead.version + 1,
-        into=into.lead_id,
-        reason=f"the same person is lead {into.lead_id}",
-        updated_at=now,
-        rep=None,
-        parked_at=None,
-        assignment_id=None,
-        respond_by=None,
-    )
 
 
 def _other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:

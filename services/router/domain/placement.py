@@ -13,9 +13,10 @@ from services.router.domain.assignment import Turn, Turns, take_least_open, take
 from services.router.domain.availability import RepState, absence, away_for
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Skipped, TurnRecord, turn_record
-from services.router.domain.qualification import Facts, routes
+from services.router.domain.qualification import routes
 from services.router.domain.routing_state import Candidates, Owner, RoutingState
 from shared.domain.agreement import Agreement, Only, Pool, Route
+from shared.domain.conditions import DecisionFacts
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -33,9 +34,9 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 def place(
-    agreement: Agreement,
-    facts: Facts,
     routing: RoutingState,
+    agreement: Agreement,
+    facts: DecisionFacts,
     now: datetime,
     *,
     last: Owner | None = None,
@@ -43,7 +44,7 @@ def place(
     without: Mapping[str, str] | None = None,
 ) -> Placement:
     """Where a lead with these facts goes. `last` had the lead before, `account` owns its company; `without` are people
-    who can't have it, with the reason. A turn that is taken is in the routing state afterwards.
+    who can't have it, with the reason. Changes `routing`: a turn is taken.
     """
     skipped: list[Skipped] = []
     states: dict[str, RepState] = {}
@@ -51,7 +52,7 @@ def place(
         if rule.owner is None:
             pool = agreement.pools[str(rule.pool)]
             wanted = wanted_of(rule.only, facts)
-            placed = in_pool(agreement, pool, routing, now, wanted=wanted, rule=rule.name, without=without)
+            placed = in_pool(routing, agreement, pool, now, wanted=wanted, rule=rule.name, without=without)
         else:
             owner = last if rule.owner == "lead" else account
             if owner is not None:
@@ -73,9 +74,9 @@ def last_owner(lead: Lead, rep: str | None) -> Owner | None:
 
 
 def in_pool(
+    routing: RoutingState,
     agreement: Agreement,
     pool: Pool,
-    routing: RoutingState,
     now: datetime,
     *,
     wanted: Mapping[str, frozenset[str]],
@@ -83,7 +84,7 @@ def in_pool(
     without: Mapping[str, str] | None = None,
 ) -> Placement:
     """A turn among the members who can have the lead, or the pool's queue. `without` are members who can't, with the
-    reason.
+    reason. Changes `routing`: the turn is taken.
     """
     candidates = routing.candidates(agreement, pool, wanted, now)
     if without:
@@ -105,14 +106,17 @@ def in_pool(
     return Placement(rule, pool.name, turn.rep, f"{turn.rep} is {turn.why}", turn=record, states=candidates.states)
 
 
-def wanted_of(only: Sequence[Only], facts: Facts) -> dict[str, frozenset[str]]:
+def wanted_of(only: Sequence[Only], facts: DecisionFacts) -> dict[str, frozenset[str]]:
     """What a member must have one of, by attribute, in the lead's own terms; nothing when its fact is not there."""
-    wanted = {}
-    for each in only:
-        seen = facts.get(each.field) if each.field is not None else None
-        values = each.values if each.field is None else (seen,) if isinstance(seen, str) else ()
-        wanted[each.attribute] = frozenset(value.casefold() for value in values)
-    return wanted
+    return {each.attribute: frozenset(value.casefold() for value in _asked_for(each, facts)) for each in only}
+
+
+def _asked_for(only: Only, facts: DecisionFacts) -> Sequence[str]:
+    """The values that the rule names, or the one that the lead says itself."""
+    if only.field is None:
+        return only.values
+    seen = facts.values.get(only.field)
+    return (seen,) if isinstance(seen, str) else ()
 
 
 def _turn(pool: Pool, routing: RoutingState, candidates: Candidates) -> tuple[Turn, dict[str, int] | None]:

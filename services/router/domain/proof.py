@@ -16,10 +16,17 @@ from services.router.domain.lead import Lead
 from services.router.domain.qualification import Check, checks, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
-from shared.domain.conditions import facts_of
+from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
 
 FORMAT = 2
+
+
+VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
+"""What a verdict comes to."""
+
+ReassignKind = Literal["missed", "declined", "manual", "left", "drained"]
+"""Why someone else gets a lead."""
 
 
 class TurnRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,7 +62,7 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """
 
-    kind: Literal["missed", "declined", "manual", "left", "drained"]
+    kind: ReassignKind
     by: str | None = None
     reason: str | None = None
     to_rep: str | None = None
@@ -70,7 +77,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     why.
     """
 
-    verdict: str
+    verdict: VerdictKind
     reason: str
     lead_version: int
     agreement: AgreementRef
@@ -115,23 +122,23 @@ def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str
 
 def known_facts(
     inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime, *, again: bool = False
-) -> dict[str, Any]:
+) -> DecisionFacts:
     """The facts that rules compare: those of the inquiry, the signals of all of them, and who owns what.
 
     `before` is the lead as it was; a lead or a company counts as owned when it has, or had, someone. When the lead is
     routed `again`, those who had it in this cycle do not count.
     """
-    facts: dict[str, Any] = facts_of(inquiry)
-    facts["@at"] = at
-    facts["@errors"] = []
+    had_by = None
+    if before is not None:
+        had_by = before.earlier_rep if again else before.last_rep
     signals = (*before.signals, *inquiry.signals) if before is not None else inquiry.signals
-    if signals:
-        facts["@signals"] = tuple(dict.fromkeys(signals))
-    if account is not None:
-        facts["@account"] = "owned"
-    if before is not None and (before.earlier_rep if again else before.last_rep) is not None:
-        facts["@lead"] = "owned"
-    return facts
+    return DecisionFacts(
+        facts_of(inquiry),
+        at,
+        tuple(dict.fromkeys(signals)),
+        account_owned=account is not None,
+        lead_owned=had_by is not None,
+    )
 
 
 def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:

@@ -4,17 +4,15 @@ Parts of the definition are checked in the order of the agreement, up to the fir
 outcome; what was compared is re-derived by the same functions on reading.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from math import floor
 
 import msgspec
 
 from shared.domain.agreement import Agreement, Mql, Route, ScoreRule
-from shared.domain.conditions import Checked, Condition, explain, last_done_at
+from shared.domain.conditions import Checked, Condition, DecisionFacts, explain, last_done_at
 from shared.domain.events import InquiryReceived
-
-Facts = Mapping[str, object]
 
 REMEMBERED = 50
 """The maximum number of intents remembered per lead: the newest."""
@@ -65,13 +63,12 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def judge(
-    agreement: Agreement, inquiry: InquiryReceived, facts: Facts, remembered: tuple[Intent, ...] = ()
+    agreement: Agreement, inquiry: InquiryReceived, facts: DecisionFacts, remembered: tuple[Intent, ...] = ()
 ) -> Judgement:
-    """Judge one inquiry; `facts` are its fields by dotted name (`shared.domain.conditions.facts_of`), `remembered` the
-    intents of the judgement before.
+    """Judge one inquiry; `remembered` are the intents of the judgement before.
 
     If the agreement has a half-life, points for what was done are `add * 0.5 ** (age / half_life)`: exponential decay,
-    from the newest signal that the rule asks for, or the inquiry, to the decision (`@at`). The sum is rounded half up.
+    from the newest signal that the rule asks for, or the inquiry, to the decision (`at`). The sum is rounded half up.
     An earlier inquiry's intent counts, decayed, while the agreement has an intent rule with its reason, with that
     rule's points. Without a half-life nothing decays and nothing is remembered.
     """
@@ -86,13 +83,13 @@ def judge(
     return Judgement(True, "mql", f"meets the definition of an MQL with {score} points", score, reasons, intents, parts)
 
 
-def routes(agreement: Agreement, facts: Facts) -> Iterator[Route]:
+def routes(agreement: Agreement, facts: DecisionFacts) -> Iterator[Route]:
     """The routing rules whose condition holds, in order; the last rule of an agreement always does."""
     return (rule for rule in agreement.routing if rule.when is None or rule.when.test(facts))
 
 
 def checks(
-    agreement: Agreement, inquiry: InquiryReceived, facts: Facts, remembered: tuple[Intent, ...] = ()
+    agreement: Agreement, inquiry: InquiryReceived, facts: DecisionFacts, remembered: tuple[Intent, ...] = ()
 ) -> tuple[Check, ...]:
     """What `judge` tried on this inquiry, in order, up to the first part that failed."""
     score = judge(agreement, inquiry, facts, remembered).score
@@ -104,7 +101,7 @@ def checks(
     return tuple(tried)
 
 
-def rules_tried(agreement: Agreement, facts: Facts, chosen: str | None) -> tuple[Check, ...]:
+def rules_tried(agreement: Agreement, facts: DecisionFacts, chosen: str | None) -> tuple[Check, ...]:
     """The routing rules in order, up to the one with the name `chosen`, or all of them when none has it.
 
     `passed` says whether the condition held; rules before the chosen one whose condition held were skipped for another
@@ -126,7 +123,7 @@ def faded(points: int, age_s: float, half_life_s: int) -> float:
 _Scored = tuple[int, tuple[ScorePart, ...], tuple[Intent, ...]]
 
 
-def _scored(agreement: Agreement, inquiry: InquiryReceived, facts: Facts) -> _Scored:
+def _scored(agreement: Agreement, inquiry: InquiryReceived, facts: DecisionFacts) -> _Scored:
     matched = [rule for rule in agreement.scoring if rule.when.test(facts)]
     parts = [ScorePart(rule.reason, float(rule.add), rule.add, _done_at(rule, inquiry, facts)) for rule in matched]
     return sum([rule.add for rule in matched]), tuple(parts), ()
@@ -136,12 +133,12 @@ def _scored_with_memory(
     agreement: Agreement,
     half_life_s: int,
     inquiry: InquiryReceived,
-    facts: Facts,
+    facts: DecisionFacts,
     remembered: tuple[Intent, ...],
 ) -> _Scored:
-    now = facts["@at"]
-    if not isinstance(now, datetime):
-        raise TypeError("@at has to be the instant of the decision")
+    now = facts.at
+    if now is None:
+        raise TypeError("the facts need the instant of the decision")
     known = _remembered(remembered, now, half_life_s)
     held = [(rule, rule.when.test(facts)) for rule in agreement.scoring]
     shown = {rule.reason for rule, holds in held if holds}
@@ -178,7 +175,7 @@ def _remembered(intents: Iterable[Intent], now: datetime, half_life_s: int) -> d
     return newest
 
 
-def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: Facts) -> datetime | None:
+def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: DecisionFacts) -> datetime | None:
     """When what the rule asks for was done; None when it asks what someone is."""
     if not rule.intent:
         return None
@@ -187,11 +184,11 @@ def _done_at(rule: ScoreRule, inquiry: InquiryReceived, facts: Facts) -> datetim
 
 
 def _definition(
-    mql: Mql, inquiry: InquiryReceived, facts: Facts, score: int
+    mql: Mql, inquiry: InquiryReceived, facts: DecisionFacts, score: int
 ) -> Iterator[tuple[str, bool, str, Condition | None]]:
     """Each part of the definition, evaluated lazily: name, outcome, reason if it fails, condition."""
     for name in mql.minimum_data:
-        yield f"minimum data: {name}", name in facts, f"minimum data: {name} is missing", None
+        yield f"minimum data: {name}", name in facts.values, f"minimum data: {name} is missing", None
     if mql.consent_basis:
         basis = inquiry.consent.basis if inquiry.consent else None
         wanted = " or ".join(mql.consent_basis)
@@ -207,5 +204,5 @@ def _definition(
         yield f"score: {score} of {mql.score_at_least}", score >= mql.score_at_least, refusal, None
 
 
-def _check(part: str, passed: bool, condition: Condition | None, facts: Facts) -> Check:
+def _check(part: str, passed: bool, condition: Condition | None, facts: DecisionFacts) -> Check:
     return Check(part, passed, explain(condition, facts) if condition is not None else ())

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
 from services.router.domain.proof import FORMAT, Proof
-from services.router.domain.reassignment import Verdict, reassign
+from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
+from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 
@@ -75,9 +76,9 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     routing = _recorded_state(proof)
     inquiry, before = proof.inquiry, proof.before
     if proof.ask is not None and before is not None and inquiry is not None:
-        verdict = reassign(agreement, proof.ask, before, inquiry, routing, proof.decided_at)
+        verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at)
     elif proof.ask is None and inquiry is not None:
-        verdict = decide(agreement, inquiry, routing, proof.decided_at, proof.account)
+        verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account)
     return verdict.proof if verdict is not None else None
 
 

@@ -18,9 +18,10 @@ from services.router.domain.lead import HELD, Lead, followed_by
 from services.router.domain.lookup import Lookup
 from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
-from services.router.domain.reassignment import Verdict, reassign
+from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
+from services.router.domain.verdict import Verdict
 from shared.domain.activities import CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
@@ -69,7 +70,7 @@ class Routing:
             owner = None
             if self._accounts is not None:
                 owner = self._accounts.owner_of(keys_of(inquiry.company, inquiry.contact))
-            self._add(decide(self.agreement, inquiry, self.state, self.now, owner))
+            self._add(decide(self.state, self.agreement, inquiry, self.now, owner))
         self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
         if self.state.ended:
             self.drain()
@@ -208,7 +209,7 @@ class Routing:
 
     def _reassign(self, lead: Lead, reason: ReassignReason) -> Verdict | None:
         inquiry = self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
-        verdict = reassign(self.agreement, reason, lead, inquiry, self.state, self.now)
+        verdict = reassign(self.state, self.agreement, reason, lead, inquiry, self.now)
         if verdict is not None:
             self._add(verdict)
         return verdict
@@ -220,7 +221,7 @@ class Routing:
         if proof.ask is None and proof.inquiry is not None and proof.verdict != "merged":
             self._inquiries[lead.lead_id] = proof.inquiry
         if self.agreement.pilots:
-            self.shadows += shadows(self.agreement, verdict, self.state)
+            self.shadows += shadows(self.state, self.agreement, verdict)
         if self._accounts is not None and owns(lead):
             owned = Owned(keys_of(lead.company, lead.contact), str(lead.rep), lead.pool or "", lead.lead_id)
             self._accounts.add(owned)

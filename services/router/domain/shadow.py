@@ -5,7 +5,7 @@ The shadow has its own rotation, which starts from the real one. Loads and absen
 other limits is shown as if it took over at that moment.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -14,9 +14,10 @@ from services.router.domain.assignment import Turns
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, known_facts
 from services.router.domain.qualification import judge
-from services.router.domain.reassignment import Verdict
 from services.router.domain.routing_state import RoutingState
+from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement, Pilot
+from shared.domain.conditions import DecisionFacts
 from shared.domain.promises import owed, respond_by
 
 JUDGED = ("assigned", "parked", "rejected")
@@ -52,26 +53,24 @@ class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
         return mine != (self.real_verdict, self.real_stage, self.real_rep, self.real_respond_by)
 
 
-def shadows(agreement: Agreement, verdict: Verdict, routing: RoutingState) -> Iterator[Shadow]:
-    """The verdicts of each shadow draft whose scope includes the inquiry. Advances the shadow rotations in the routing
-    state.
-    """
+def shadows(routing: RoutingState, agreement: Agreement, verdict: Verdict) -> Iterator[Shadow]:
+    """The verdicts of each shadow draft whose scope includes the inquiry. Changes `routing`: their rotations go on."""
     proof = verdict.proof
     if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:
         return
     facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
     for pilot in agreement.pilots:
         if pilot.mode == "shadow" and pilot.scope.test(facts):
-            yield _shadow(pilot, verdict, facts, routing)
+            yield _shadow(routing, pilot, verdict, facts)
 
 
-def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], routing: RoutingState) -> Shadow:
+def _shadow(routing: RoutingState, pilot: Pilot, verdict: Verdict, facts: DecisionFacts) -> Shadow:
     draft, proof, lead = pilot.agreement, verdict.proof, verdict.lead
     assert proof.inquiry is not None  # noqa: S101 (its caller has looked)
     now = proof.decided_at
     remembered = proof.before.intents if proof.before is not None else ()
     judgement = judge(draft, proof.inquiry, facts, remembered)
-    placed = _placed(pilot, facts, proof, routing) if judgement.qualified else None
+    placed = _placed(routing, pilot, facts, proof) if judgement.qualified else None
     deadline = None
     if placed is not None and placed.rep is not None:
         deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now))
@@ -97,13 +96,13 @@ def _shadow(pilot: Pilot, verdict: Verdict, facts: Mapping[str, object], routing
     )
 
 
-def _placed(pilot: Pilot, facts: Mapping[str, object], proof: Proof, routing: RoutingState) -> Placement:
+def _placed(routing: RoutingState, pilot: Pilot, facts: DecisionFacts, proof: Proof) -> Placement:
     turns = {
         name: routing.turns.get(_key(pilot, name)) or _begin_rotation(routing, name) for name in pilot.agreement.pools
     }
     aside = RoutingState(turns, routing.reps)
     last = last_owner(proof.before, proof.before.last_rep) if proof.before is not None else None
-    placed = place(pilot.agreement, facts, aside, proof.decided_at, last=last, account=proof.account)
+    placed = place(aside, pilot.agreement, facts, proof.decided_at, last=last, account=proof.account)
     for name in aside.touched_turns:
         routing.set_turns(_key(pilot, name), aside.turns[name])
     return placed

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.lead import Lead, first_received_at, followed_by
-from services.router.domain.reassignment import with_owner
+from services.router.domain.verdict import with_owner
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead

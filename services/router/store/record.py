@@ -10,8 +10,8 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.proof import Proof
-from services.router.domain.reassignment import Verdict
 from services.router.domain.routing import JournalEntry
+from services.router.domain.verdict import Verdict
 from services.router.store.tables import journal, verdicts
 from shared.db.bulk import insert_rows
 from shared.db.engine import Tx

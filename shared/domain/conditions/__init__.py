@@ -15,7 +15,7 @@ from shared.domain.conditions.condition import (
     last_done_at,
 )
 from shared.domain.conditions.explanation import Checked, explain
-from shared.domain.conditions.facts import BUILT_IN, EMAIL_KINDS, Facts, facts_of
+from shared.domain.conditions.facts import BUILT_IN, EMAIL_KINDS, DecisionFacts, facts_of
 from shared.domain.conditions.signals import SignalTest
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "CelTest",
     "Checked",
     "Condition",
-    "Facts",
+    "DecisionFacts",
     "Money",
     "SignalTest",
     "Test",

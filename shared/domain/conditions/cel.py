@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from shared.domain.conditions.facts import BUILT_IN, Facts
+from shared.domain.conditions.facts import BUILT_IN, DecisionFacts
 
 Outcome = bool | str
 """Whether an expression is true, or a sentence about why it could not be evaluated."""
@@ -32,17 +32,16 @@ class CelTest:
 
     text: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
-    outcome: Callable[[Facts], Outcome] = field(compare=False, repr=False)
+    outcome: Callable[[DecisionFacts], Outcome] = field(compare=False, repr=False)
     """What the expression comes to on some facts; never raises."""
 
-    def holds(self, facts: Facts) -> bool:
-        """Whether the expression holds. If it fails it does not, and `@errors` of the facts gains a sentence, once."""
+    def holds(self, facts: DecisionFacts) -> bool:
+        """Whether the expression holds. If it fails it does not, and `errors` of the facts gains a sentence, once."""
         outcome = self.outcome(facts)
         if isinstance(outcome, bool):
             return outcome
-        errors = facts.get("@errors")
-        if isinstance(errors, list) and outcome not in errors:
-            errors.append(outcome)
+        if outcome not in facts.errors:
+            facts.errors.append(outcome)
         return False
 
 
@@ -82,10 +81,10 @@ def _environment(fields: tuple[tuple[str, str], ...]) -> tuple[Any, Any]:
     return cel.NewEnv(lead.pool, variables={"lead": cel.Type(ROOT)}), lead
 
 
-def _runner(text: str, expression: Any, lead: Any) -> Callable[[Facts], Outcome]:
+def _runner(text: str, expression: Any, lead: Any) -> Callable[[DecisionFacts], Outcome]:
     mentioned = frozenset(re.findall(r"\w+", text))
 
-    def run(facts: Facts) -> Outcome:
+    def run(facts: DecisionFacts) -> Outcome:
         try:
             value = expression.eval(data={"lead": lead.message(facts, mentioned)}).value()
         except Exception as error:

@@ -6,13 +6,12 @@ Missing facts are null (fields of wrapper types), so that `has(lead.company.empl
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
 from shared.domain.conditions.comparisons import as_money, as_number, as_text, as_truth
-from shared.domain.conditions.facts import Facts
+from shared.domain.conditions.facts import DecisionFacts
 
 ROOT = "baton.lead"
 DAY_S = 86400
@@ -71,13 +70,13 @@ class LeadType:
         self.pool.AddSerializedFile(self._file().SerializeToString())
         self._message = message_factory.GetMessageClass(self.pool.FindMessageTypeByName(ROOT))
 
-    def message(self, facts: Facts, mentioned: frozenset[str]) -> Any:
+    def message(self, facts: DecisionFacts, mentioned: frozenset[str]) -> Any:
         """The facts as a message. Facts that the expression does not mention are left out, to save time."""
-        lead = self._message()
+        lead, values = self._message(), facts.values
         for name, kind in self.fields.items():
-            if name not in facts or mentioned.isdisjoint(path := name.split(".")):
+            if name not in values or mentioned.isdisjoint(path := name.split(".")):
                 continue
-            value = kind.read(facts[name])
+            value = kind.read(values[name])
             if value is not None:
                 _put(lead, path, value)
         if _SIGNALS in mentioned:
@@ -128,12 +127,11 @@ def _put(lead: Any, path: list[str], value: Any) -> None:
         target.value = value
 
 
-def _signals(facts: Facts) -> Iterator[dict[str, Any]]:
-    now, signals = facts.get("@at"), facts.get("@signals")
-    if isinstance(now, datetime) and isinstance(signals, tuple):
-        for signal in signals:
-            if signal.at <= now:
-                age_days = int((now - signal.at).total_seconds() // DAY_S)
+def _signals(facts: DecisionFacts) -> Iterator[dict[str, Any]]:
+    if facts.at is not None:
+        for signal in facts.signals:
+            if signal.at <= facts.at:
+                age_days = int((facts.at - signal.at).total_seconds() // DAY_S)
                 yield {
                     "kind": signal.kind,
                     "path": signal.path or "",

@@ -8,10 +8,10 @@ from typing import Any
 
 from shared.domain.conditions.cel import CelTest
 from shared.domain.conditions.comparisons import GROUPS, as_number, comparison, reader
-from shared.domain.conditions.facts import Facts
+from shared.domain.conditions.facts import DecisionFacts
 from shared.domain.conditions.signals import SignalTest
 
-Test = Callable[[Facts], bool]
+Test = Callable[[DecisionFacts], bool]
 
 OWNERS = ("account", "lead")
 """Leaves that ask whether someone owns the company, or had the lead before."""
@@ -32,7 +32,7 @@ class Condition:
     `test` is the compiled form. Raises ValueError for an unknown operator or an invalid value; `shared.agreement_file`
     refuses such a condition first, with its position.
 
-    >>> Condition("in", "contact.country", ("BE", "NL")).test({"contact.country": "nl"})
+    >>> Condition("in", "contact.country", ("BE", "NL")).test(DecisionFacts({"contact.country": "nl"}))
     True
     """
 
@@ -52,9 +52,9 @@ def compile_condition(condition: Condition) -> Test:
     if op in GROUPS:
         return _group(op, tuple(part.test for part in condition.parts))
     if op == "exists":
-        return lambda facts: name in facts
+        return lambda facts: name in facts.values
     if op == "missing":
-        return lambda facts: name not in facts
+        return lambda facts: name not in facts.values
     if name and op == "between" and reader(op, condition.value) is as_number:
         return _in_range(name, *condition.value)
     if name:
@@ -62,12 +62,17 @@ def compile_condition(condition: Condition) -> Test:
     return _without_field(op, condition.value)
 
 
+def owned(op: str, facts: DecisionFacts) -> bool:
+    """Whether someone owns the company (`account`), or had the lead before (`lead`)."""
+    return facts.account_owned if op == "account" else facts.lead_owned
+
+
 def asks_what_was_done(condition: Condition) -> bool:
     """Whether the condition asks what someone did (a field of the inquiry, a signal), and not only who they are."""
     return any(_inquired(leaf) or leaf.op == "signal" for leaf in _leaves(condition))
 
 
-def last_done_at(condition: Condition, facts: Facts) -> datetime | None:
+def last_done_at(condition: Condition, facts: DecisionFacts) -> datetime | None:
     """When the newest of the signals that the condition asks for was sent, or None when it asks for none, finds none,
     or asks for the inquiry itself, whose instant counts then.
     """
@@ -96,8 +101,7 @@ def _leaves(condition: Condition) -> Iterator[Condition]:
 
 def _without_field(op: str, value: Any) -> Test:
     if op in OWNERS:
-        reserved = f"@{op}"
-        return lambda facts: facts.get(reserved) == value
+        return lambda facts: owned(op, facts) == (value == "owned")
     if isinstance(value, SignalTest):
         return lambda facts: len(value.met_by(facts)) >= value.at_least
     if isinstance(value, CelTest):
@@ -106,8 +110,8 @@ def _without_field(op: str, value: Any) -> Test:
 
 
 def _compared(name: str, read: Callable[[object], Any], holds: Callable[[Any], bool]) -> Test:
-    def test(facts: Facts) -> bool:
-        seen = read(facts.get(name))
+    def test(facts: DecisionFacts) -> bool:
+        seen = read(facts.values.get(name))
         return seen is not None and holds(seen)
 
     return test
@@ -115,8 +119,8 @@ def _compared(name: str, read: Callable[[object], Any], holds: Callable[[Any], b
 
 def _in_range(name: str, low: float, high: float) -> Test:
     # Rules by size come by the hundred; in one call it takes half the time of `_compared`.
-    def test(facts: Facts) -> bool:
-        seen: Any = facts.get(name)
+    def test(facts: DecisionFacts) -> bool:
+        seen: Any = facts.values.get(name)
         if seen.__class__ is not int:
             seen = as_number(seen)
         return seen is not None and low <= seen <= high
@@ -126,13 +130,13 @@ def _in_range(name: str, low: float, high: float) -> Test:
 
 def _group(op: str, tests: tuple[Test, ...]) -> Test:
     # A generator under all() or any() would double the cost of the router's hottest loop.
-    def every(facts: Facts) -> bool:
+    def every(facts: DecisionFacts) -> bool:
         for test in tests:  # noqa: SIM110
             if not test(facts):
                 return False
         return True
 
-    def some(facts: Facts) -> bool:
+    def some(facts: DecisionFacts) -> bool:
         for test in tests:  # noqa: SIM110
             if test(facts):
                 return True

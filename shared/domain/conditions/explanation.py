@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from shared.domain.conditions.comparisons import GROUPS, PRESENCE, reader
-from shared.domain.conditions.condition import OWNERS, Condition
-from shared.domain.conditions.facts import Facts
+from shared.domain.conditions.condition import OWNERS, Condition, owned
+from shared.domain.conditions.facts import DecisionFacts
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Checked(msgspec.Struct, frozen=True):
         return f"Checked({self.field} {self.op} {self.outcome})"
 
 
-def explain(condition: Condition, facts: Facts) -> tuple[Checked, ...]:
+def explain(condition: Condition, facts: DecisionFacts) -> tuple[Checked, ...]:
     """The outcome of each leaf, in the order of evaluation; leaves that were not evaluated are left out.
 
     Leaves are evaluated exactly as by the compiled test, so the outcomes always agree with it.
@@ -35,7 +35,7 @@ def explain(condition: Condition, facts: Facts) -> tuple[Checked, ...]:
     return tuple(_explained(condition, facts))
 
 
-def _explained(condition: Condition, facts: Facts) -> Iterator[Checked]:
+def _explained(condition: Condition, facts: DecisionFacts) -> Iterator[Checked]:
     if condition.op not in GROUPS:
         yield _checked(condition, facts)
         return
@@ -46,34 +46,41 @@ def _explained(condition: Condition, facts: Facts) -> Iterator[Checked]:
             return
 
 
-def _checked(leaf: Condition, facts: Facts) -> Checked:
+def _checked(leaf: Condition, facts: DecisionFacts) -> Checked:
     if leaf.op == "signal":
         return _signal(leaf, facts)
     if leaf.op == "cel":
         return _cel(leaf, facts)
-    name = f"@{leaf.op}" if leaf.op in OWNERS else leaf.field
-    seen = facts.get(name)
+    if leaf.op in OWNERS:
+        return _owner(leaf, facts)
+    seen = facts.values.get(leaf.field)
     if leaf.test(facts):
         outcome = "matched"
-    elif name not in facts or _is_of_another_kind(leaf, seen):
+    elif leaf.field not in facts.values or _is_of_another_kind(leaf, seen):
         outcome = "absent"
     else:
         outcome = "not_matched"
-    return Checked(leaf.field or leaf.op, leaf.op, leaf.value, outcome, seen)
+    return Checked(leaf.field, leaf.op, leaf.value, outcome, seen)
+
+
+def _owner(leaf: Condition, facts: DecisionFacts) -> Checked:
+    if not owned(leaf.op, facts):
+        return Checked(leaf.op, leaf.op, leaf.value, "absent")
+    return Checked(leaf.op, leaf.op, leaf.value, "matched" if leaf.test(facts) else "not_matched", "owned")
 
 
 def _is_of_another_kind(leaf: Condition, seen: object) -> bool:
-    return leaf.op not in (*PRESENCE, *OWNERS) and reader(leaf.op, leaf.value)(seen) is None
+    return leaf.op not in PRESENCE and reader(leaf.op, leaf.value)(seen) is None
 
 
-def _signal(leaf: Condition, facts: Facts) -> Checked:
+def _signal(leaf: Condition, facts: DecisionFacts) -> Checked:
     wanted, count = leaf.value, len(leaf.value.met_by(facts))
-    missed = "not_matched" if "@signals" in facts else "absent"
+    missed = "not_matched" if facts.signals else "absent"
     outcome = "matched" if count >= wanted.at_least else missed
     return Checked(f"signal {wanted.kind}", leaf.op, wanted.in_words(), outcome, count)
 
 
-def _cel(leaf: Condition, facts: Facts) -> Checked:
+def _cel(leaf: Condition, facts: DecisionFacts) -> Checked:
     held = leaf.value.outcome(facts)
     if isinstance(held, str):
         return Checked(leaf.op, leaf.op, leaf.value.text, "absent", held)

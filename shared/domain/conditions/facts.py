@@ -1,19 +1,33 @@
-"""The facts of an inquiry under the dotted names that rules use."""
+"""What rules ask about: the facts of an inquiry under dotted names, and what else is known when a lead is decided."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from shared.domain.conditions.mail_domains import EMAIL_KINDS, email_kind
 from shared.domain.events import InquiryReceived
+from shared.domain.lead import Signal
 
-__all__ = ["BUILT_IN", "EMAIL_KINDS", "RESERVED", "Facts", "facts_of"]
-
-Facts = Mapping[str, object]
-"""Facts by name. Names that begin with `@` are reserved for what the router knows: `@at` (the instant of the decision),
-`@signals` (a tuple of `shared.domain.lead.Signal`), `@account` and `@lead` (`owned`, or not there), and `@errors` (a
-list, to which a condition that fails adds a sentence)."""
+__all__ = ["BUILT_IN", "EMAIL_KINDS", "RESERVED", "DecisionFacts", "facts_of"]
 
 RESERVED = "@"
+"""No custom fact has a name that begins like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """What conditions see of one inquiry: its facts by name, the instant of the decision, what the person did before,
+    and whether someone owns the company or had the lead. A condition that fails adds a sentence to `errors`, once.
+    """
+
+    values: Mapping[str, object] = field(default_factory=dict)
+    at: datetime | None = None
+    signals: tuple[Signal, ...] = ()
+    account_owned: bool = False
+    lead_owned: bool = False
+    errors: list[str] = field(default_factory=list)
+
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {

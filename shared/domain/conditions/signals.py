@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.domain.conditions.facts import Facts
+from shared.domain.conditions.facts import DecisionFacts
 from shared.domain.lead import Signal
 
 MATCHED = ("path", "content_id")
@@ -30,13 +30,12 @@ class SignalTest:
         if strange or self.at_least < 1:
             raise ValueError(f"a signal can't be asked for {strange or self.at_least}")
 
-    def met_by(self, facts: Facts) -> list[Signal]:
-        """The signals that count. Without the instant of the decision (`@at`) there are none."""
-        now, signals = facts.get("@at"), facts.get("@signals")
-        if not isinstance(now, datetime) or not isinstance(signals, tuple):
+    def met_by(self, facts: DecisionFacts) -> list[Signal]:
+        """The signals that count. Without the instant of the decision there are none."""
+        if facts.at is None:
             return []
-        kind = self.kind.casefold()
-        return [signal for signal in signals if signal.kind.casefold() == kind and self._fits(signal, now)]
+        kind, now = self.kind.casefold(), facts.at
+        return [signal for signal in facts.signals if signal.kind.casefold() == kind and self._fits(signal, now)]
 
     def in_words(self) -> str:
         """The expectation without the kind: `2 times, path /pricing, within 30 days`."""

@@ -16,6 +16,7 @@ from shared.agreement_file import AgreementRefused, load, parse
 from shared.agreement_file.schema.unsupported import NOT_BUILT, NOT_ENFORCED
 from shared.agreement_file.text import yaml_document
 from shared.domain.agreement import Agreement, Duration, FactType, Step
+from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Misconfigured
 
 ROOT = Path(__file__).parents[3]
@@ -169,9 +170,9 @@ def test_a_good_file_has_no_warnings_and_becomes_the_agreement() -> None:
         ("everyone else", "benelux", True),
     ]
     assert deal.routing[0].when is not None
-    assert deal.routing[0].when.test({"company.employees": 9})
+    assert deal.routing[0].when.test(DecisionFacts({"company.employees": 9}))
     assert deal.mql.minimum_data == ("contact.email",)
-    assert deal.mql.exclude[0].when.test({"contact.seniority": "Student"})
+    assert deal.mql.exclude[0].when.test(DecisionFacts({"contact.seniority": "Student"}))
     assert [rule.add for rule in deal.scoring] == [40, 10]
     assert deal.reject_reasons["other"].needs_text
     assert not deal.reject_reasons["no_budget"].needs_text
@@ -221,8 +222,8 @@ def test_money_numbers_and_truth_values_can_be_compared() -> None:
     text = changed("    score: {at_least: 40}", f"    fit: {{all: [{budget}, {news}]}}")
     fit = parse(text, "deal.yaml").agreement.mql.fit
     assert fit is not None
-    assert fit.test({"budget.amount": {"value": "9000.50", "currency": "EUR"}, "newsletter": True})
-    assert not fit.test({"budget.amount": {"value": "9000.51", "currency": "EUR"}, "newsletter": True})
+    assert fit.test(DecisionFacts({"budget.amount": {"value": "9000.50", "currency": "EUR"}, "newsletter": True}))
+    assert not fit.test(DecisionFacts({"budget.amount": {"value": "9000.51", "currency": "EUR"}, "newsletter": True}))
 
 
 def test_countries_and_words_of_older_yaml_stay_text() -> None:

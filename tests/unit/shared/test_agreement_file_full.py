@@ -28,7 +28,7 @@ from shared.domain.agreement import (
     RejectReason,
     Step,
 )
-from shared.domain.conditions import Condition, SignalTest
+from shared.domain.conditions import Condition, DecisionFacts, SignalTest
 from shared.domain.errors import Misconfigured
 from shared.domain.lead import Signal
 
@@ -126,7 +126,7 @@ def test_rules_send_to_owners_and_to_members_who_fit(deal: Agreement) -> None:
     assert (known.pool, known.owner, known.when) == (None, "account", Condition("account", value="owned"))
     assert returning.owner == "lead"
     assert returning.when is not None
-    assert returning.when.test({"@lead": "owned"})
+    assert returning.when.test(DecisionFacts(lead_owned=True))
     assert returning.unless_away_for == Duration(0, business=True, text="2 business days", days=2)
     assert (large.pool, large.owner, large.unless_away_for) == ("strategic", None, None)
     assert french.only == (Only("languages", ("fr",)),)
@@ -169,22 +169,22 @@ def test_points_for_behaviour_are_distinguished_from_points_for_profile(deal: Ag
     pricing, webinar = deal.scoring[2].when, deal.scoring[4].when
     assert pricing.value == SignalTest("page_view", {"path": "/pricing"}, 30 * 86_400, 2)
     seen = (Signal(kind="page_view", at=AT, path="/pricing"), Signal(kind="webinar", at=AT))
-    assert not pricing.test({"@signals": seen, "@at": AT})
-    assert webinar.test({"@signals": seen, "@at": AT, "company.employees": 201})
-    assert not webinar.test({"@signals": seen, "@at": AT, "company.employees": 200})
+    assert not pricing.test(DecisionFacts(signals=seen, at=AT))
+    assert webinar.test(DecisionFacts({"company.employees": 201}, AT, seen))
+    assert not webinar.test(DecisionFacts({"company.employees": 200}, AT, seen))
 
 
 def test_a_mailbox_is_judged_by_its_kind(deal: Agreement) -> None:
-    assert deal.mql.exclude[2].when.test({"contact.email_kind": "disposable"})
+    assert deal.mql.exclude[2].when.test(DecisionFacts({"contact.email_kind": "disposable"}))
 
 
 def test_cel_may_stand_wherever_a_condition_may() -> None:
     cel = "{any: [{cel: lead.company.employees > 5}, {field: contact.email, op: matches, value: '@acme[.]example$'}]}"
     text = changed("when: {field: contact.seniority, op: is, value: student}", f"when: {cel}")
     when = read(text).mql.exclude[1].when
-    assert when.test({"company.employees": 6})
-    assert when.test({"contact.email": "Ann@ACME.example"})
-    assert not when.test({"company.employees": 5, "contact.email": "ann@other.example"})
+    assert when.test(DecisionFacts({"company.employees": 6}))
+    assert when.test(DecisionFacts({"contact.email": "Ann@ACME.example"}))
+    assert not when.test(DecisionFacts({"company.employees": 5, "contact.email": "ann@other.example"}))
 
 
 def test_cel_without_its_package_is_refused_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_a_secret_in_the_file_is_not_repeated_by_the_refusal() -> None:
 def test_a_pilot_has_the_agreement_of_its_draft(deal: Agreement) -> None:
     [pilot] = deal.pilots
     assert (pilot.name, pilot.mode, pilot.agreement.name) == ("faster-benelux", "live", "emea-inbound-faster")
-    assert pilot.scope.test({"inquiry.campaign": "q4-demo"})
+    assert pilot.scope.test(DecisionFacts({"inquiry.campaign": "q4-demo"}))
     assert pilot.agreement.promises["first_response"].within.seconds == 300
     assert deal.drafts == {"draft.yaml": DRAFT}
     assert parse(deal.text, "store", deal.drafts).agreement == deal

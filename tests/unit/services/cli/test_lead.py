@@ -34,8 +34,8 @@ def record() -> ProofRecord:
         consent=Consent(basis="opt_in"),
     )
     desk = RoutingState()
-    first = decide(AGREED, inquiry, desk, NOW)
-    second = reassign(AGREED, ReassignReason("missed"), first.lead, inquiry, desk, NOW)
+    first = decide(desk, AGREED, inquiry, NOW)
+    second = reassign(desk, AGREED, ReassignReason("missed"), first.lead, inquiry, NOW)
     assert second is not None
     return ProofRecord("ld_1", (first.proof, second.proof), {AGREED.hash: AgreementText(AGREED.text)})
 

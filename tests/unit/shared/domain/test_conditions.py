@@ -17,6 +17,7 @@ from shared.domain.conditions import (
     OPERATORS,
     Checked,
     Condition,
+    DecisionFacts,
     Money,
     SignalTest,
     asks_what_was_done,
@@ -29,6 +30,7 @@ from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact, Signal
 from tests.kit.events import NINE
 
+OWNED = DecisionFacts(account_owned=True, lead_owned=True)
 EUR_5000 = {"value": "5000.00", "currency": "EUR"}
 
 
@@ -74,8 +76,8 @@ EUR_5000 = {"value": "5000.00", "currency": "EUR"}
 )
 def test_an_operator_compares_what_is_there(op: str, value: object, seen: object, holds: bool) -> None:
     condition = Condition(op, "fact", value)
-    assert condition.test({"fact": seen}) is holds
-    [checked] = explain(condition, {"fact": seen})
+    assert condition.test(DecisionFacts({"fact": seen})) is holds
+    [checked] = explain(condition, DecisionFacts({"fact": seen}))
     assert (checked.outcome, checked.seen) == ("matched" if holds else "not_matched", seen)
 
 
@@ -103,32 +105,34 @@ def test_an_operator_compares_what_is_there(op: str, value: object, seen: object
 @pytest.mark.parametrize("op", ["is", "is_not"])
 def test_a_fact_of_another_kind_counts_as_absent_and_never_raises(op: str, value: object, seen: object) -> None:
     condition = Condition(op, "fact", value)
-    assert condition.test({"fact": seen}) is False
-    [checked] = explain(condition, {"fact": seen})
+    assert condition.test(DecisionFacts({"fact": seen})) is False
+    [checked] = explain(condition, DecisionFacts({"fact": seen}))
     assert checked.outcome == "absent"
 
 
 @pytest.mark.parametrize("op", ["is", "is_not", "contains"])
 def test_an_absent_fact_makes_every_comparison_false(op: str) -> None:
-    assert Condition(op, "fact", "x").test({}) is False
-    assert [each.outcome for each in explain(Condition(op, "fact", "x"), {})] == ["absent"]
-    assert Condition("not_in", "fact", ("x",)).test({}) is False
+    assert Condition(op, "fact", "x").test(DecisionFacts({})) is False
+    assert [each.outcome for each in explain(Condition(op, "fact", "x"), DecisionFacts({}))] == ["absent"]
+    assert Condition("not_in", "fact", ("x",)).test(DecisionFacts({})) is False
 
 
 def test_presence_can_be_asked_for() -> None:
-    assert Condition("exists", "fact").test({"fact": 0})
-    assert not Condition("exists", "fact").test({})
-    assert Condition("missing", "fact").test({})
-    assert not Condition("missing", "fact").test({"fact": "x"})
+    assert Condition("exists", "fact").test(DecisionFacts({"fact": 0}))
+    assert not Condition("exists", "fact").test(DecisionFacts({}))
+    assert Condition("missing", "fact").test(DecisionFacts({}))
+    assert not Condition("missing", "fact").test(DecisionFacts({"fact": "x"}))
     outcomes = [
-        explain(Condition(op, "fact"), facts)[0].outcome for op in ("exists", "missing") for facts in ({}, {"fact": 1})
+        explain(Condition(op, "fact"), DecisionFacts(facts))[0].outcome
+        for op in ("exists", "missing")
+        for facts in ({}, {"fact": 1})
     ]
     assert outcomes == ["absent", "matched", "matched", "not_matched"]
 
 
 def test_groups_combine_and_stop_once_they_know() -> None:
     yes, no = Condition("exists", "here"), Condition("exists", "gone")
-    facts = {"here": 1}
+    facts = DecisionFacts({"here": 1})
     for op, parts, holds, evaluated in [
         ("all", (yes, yes), True, 2),
         ("all", (yes, no, yes), False, 2),
@@ -156,21 +160,21 @@ def test_a_pattern_that_cannot_be_searched_for_in_linear_time_is_refused(pattern
 
 
 def test_a_pattern_that_makes_others_run_for_ever_does_not() -> None:
-    assert not Condition("matches", "fact", "^(a+)+$").test({"fact": "a" * 5000 + "b"})
+    assert not Condition("matches", "fact", "^(a+)+$").test(DecisionFacts({"fact": "a" * 5000 + "b"}))
 
 
 @pytest.mark.parametrize("seen", [5, True, None, ["x"], {"x": 1}, "\ud800"])
 def test_a_pattern_on_what_is_no_text_does_not_raise(seen: object) -> None:
-    assert Condition("matches", "fact", ".*").test({"fact": seen}) is False
+    assert Condition("matches", "fact", ".*").test(DecisionFacts({"fact": seen})) is False
 
 
 @pytest.mark.parametrize("op", ["account", "lead"])
 def test_an_owner_can_be_asked_for(op: str) -> None:
     owned = Condition(op, value="owned")
-    assert owned.test({f"@{op}": "owned"})
-    assert not owned.test({})
-    assert explain(owned, {f"@{op}": "owned"}) == (Checked(op, op, "owned", "matched", "owned"),)
-    assert explain(owned, {}) == (Checked(op, op, "owned", "absent"),)
+    assert owned.test(OWNED)
+    assert not owned.test(DecisionFacts({}))
+    assert explain(owned, OWNED) == (Checked(op, op, "owned", "matched", "owned"),)
+    assert explain(owned, DecisionFacts({})) == (Checked(op, op, "owned", "absent"),)
 
 
 def test_a_leaf_that_needs_a_field_is_refused_without_one() -> None:
@@ -199,7 +203,9 @@ def test_it_is_known_whether_a_condition_asks_what_was_done(condition: Condition
 def test_conditions_are_values_and_hide_what_was_seen() -> None:
     assert Condition("is", "a", "x") == Condition("is", "a", "x")
     assert len({Condition("in", "a", ("x",)), Condition("in", "a", ("x",))}) == 1
-    [checked] = explain(Condition("is", "contact.email", "a@b.example"), {"contact.email": "jo@example.com"})
+    [checked] = explain(
+        Condition("is", "contact.email", "a@b.example"), DecisionFacts({"contact.email": "jo@example.com"})
+    )
     assert checked == Checked("contact.email", "is", "a@b.example", "not_matched", "jo@example.com")
     assert "jo@" not in repr(checked)
 
@@ -258,7 +264,7 @@ def test_the_kind_of_a_mailbox_follows_from_the_address(email: str, kind: str) -
     assert kind in EMAIL_KINDS
     facts = facts_of(inquiry(contact=Contact(email=email)))
     assert (facts["contact.email"], facts["contact.email_kind"]) == (email, kind)
-    assert Condition("is", "contact.email_kind", kind).test(facts)
+    assert Condition("is", "contact.email_kind", kind).test(DecisionFacts(facts))
 
 
 def test_without_an_address_there_is_no_kind_of_mailbox() -> None:
@@ -306,17 +312,13 @@ SIGNALS = st.builds(
     at=st.sampled_from([NOW - timedelta(days=days) for days in (-1, 0, 2, 40)]),
     path=st.sampled_from([None, "/pricing", "/Pricing/?a=1", "/"]),
 )
-RESERVED = st.fixed_dictionaries(
-    {},
-    optional={
-        "@at": st.just(NOW),
-        "@signals": st.lists(SIGNALS, max_size=4).map(tuple),
-        "@account": st.just("owned"),
-        "@errors": st.builds(list),
-    },
-)
 FACTS = st.builds(
-    lambda own, reserved: own | reserved, st.dictionaries(NAMES, st.one_of(TEXT, NUMBER, STRANGE)), RESERVED
+    DecisionFacts,
+    st.dictionaries(NAMES, st.one_of(TEXT, NUMBER, STRANGE)),
+    st.sampled_from([None, NOW]),
+    st.lists(SIGNALS, max_size=4).map(tuple),
+    account_owned=st.booleans(),
+    errors=st.builds(list),
 )
 
 
@@ -383,7 +385,7 @@ def verdict(condition: Condition, outcomes: Iterator[Checked]) -> bool:
 
 
 @given(CONDITIONS, FACTS)
-def test_the_explanation_and_the_compiled_test_always_agree(condition: Condition, facts: dict[str, object]) -> None:
+def test_the_explanation_and_the_compiled_test_always_agree(condition: Condition, facts: DecisionFacts) -> None:
     outcomes = iter(explain(condition, facts))
     assert verdict(condition, outcomes) is condition.test(facts)
     assert next(outcomes, None) is None

@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from shared.domain.conditions import CelRefused, Checked, Condition, compile_cel, explain
+from shared.domain.conditions import CelRefused, Checked, Condition, DecisionFacts, compile_cel, explain
 from shared.domain.conditions.cel import _environment
 from shared.domain.lead import Signal
 
@@ -32,6 +33,11 @@ def cel(text: str) -> Condition:
     return Condition("cel", value=compile_cel(text, FIELDS))
 
 
+def decision_facts(seen: dict[str, Any]) -> DecisionFacts:
+    values = {name: value for name, value in seen.items() if name != "signals"}
+    return DecisionFacts(values, NOW, seen.get("signals", ()))
+
+
 @pytest.mark.parametrize(
     ("text", "seen", "holds"),
     [
@@ -55,18 +61,17 @@ def cel(text: str) -> Condition:
         ("lead.budget.amount.currency == 'USD'", {"budget.amount": {"value": "500", "currency": "EUR"}}, False),
         ("lead.a.b_c + lead.a_b.c == 'xy'", {"a.b_c": "x", "a_b.c": "y"}, True),
         ("lead.fooBar + lead.foo_bar == 'xy'", {"fooBar": "x", "foo_bar": "y"}, True),
-        ("lead.signals.exists(s, s.kind == 'webinar' && s.age_days == 3)", {"@signals": (WEBINAR,)}, True),
-        ("lead.signals.exists(s, s.path != '')", {"@signals": (WEBINAR,)}, False),
-        ("lead.signals.size() == 0", {"@signals": (Signal(kind="x", at=NOW + timedelta(seconds=1)),)}, True),
+        ("lead.signals.exists(s, s.kind == 'webinar' && s.age_days == 3)", {"signals": (WEBINAR,)}, True),
+        ("lead.signals.exists(s, s.path != '')", {"signals": (WEBINAR,)}, False),
+        ("lead.signals.size() == 0", {"signals": (Signal(kind="x", at=NOW + timedelta(seconds=1)),)}, True),
     ],
 )
 def test_an_expression_sees_the_facts(text: str, seen: dict[str, object], holds: bool) -> None:
-    errors: list[str] = []
-    facts = {"@at": NOW, "@errors": errors, **seen}
+    facts = decision_facts(seen)
     condition = cel(text)
     assert condition.test(facts) is holds
     assert explain(condition, facts) == (Checked("cel", "cel", text, "matched" if holds else "not_matched"),)
-    assert not errors
+    assert not facts.errors
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def test_a_mistake_is_refused_with_its_place(
         ("lead.company.name == 'x'", {"company.name": "\ud800"}, "surrogates not allowed"),
         (
             "lead.signals.all(a, lead.signals.all(b, lead.signals.all(c, true)))",
-            {"@signals": (WEBINAR,) * 300},
+            {"signals": (WEBINAR,) * 300},
             "Iteration budget exceeded",
         ),
     ],
@@ -121,14 +126,12 @@ def test_a_mistake_is_refused_with_its_place(
 def test_what_fails_counts_as_absent_and_says_so_once_without_the_value(
     text: str, seen: dict[str, object], reason: str
 ) -> None:
-    errors: list[str] = []
-    facts = {"@at": NOW, "@errors": errors, **seen}
+    facts = decision_facts(seen)
     condition, sentence = cel(text), f"cel `{text}`: {reason}"
     assert condition.test(facts) is False
     assert condition.test(facts) is False
-    assert errors == [sentence]
+    assert facts.errors == [sentence]
     assert explain(condition, facts) == (Checked("cel", "cel", text, "absent", sentence),)
-    assert condition.test({name: fact for name, fact in facts.items() if name != "@errors"}) is False
 
 
 def test_an_expression_is_equal_to_another_by_its_text_and_the_types_of_facts() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.conditions import Checked, Condition, SignalTest, explain, last_done_at
+from shared.domain.conditions import Checked, Condition, DecisionFacts, SignalTest, explain, last_done_at
 from shared.domain.lead import Signal
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -16,8 +16,8 @@ def ago(kind: str = "page_view", *, days: float = 0, **more: str) -> Signal:
     return Signal(kind=kind, at=NOW - timedelta(days=days), **more)
 
 
-def facts(*signals: Signal) -> dict[str, object]:
-    return {"@at": NOW, "@signals": signals}
+def facts(*signals: Signal) -> DecisionFacts:
+    return DecisionFacts(at=NOW, signals=signals)
 
 
 def asks(*args: Any, **more: Any) -> Condition:
@@ -60,9 +60,9 @@ def test_signals_are_counted(condition: Condition, signals: list[Signal], counte
 
 def test_without_signals_or_the_instant_the_condition_does_not_hold() -> None:
     condition = asks("page_view")
-    assert not condition.test({})
-    assert not condition.test({"@signals": (ago(),)})
-    assert explain(condition, {"@at": NOW}) == (Checked("signal page_view", "signal", "once", "absent", 0),)
+    assert not condition.test(DecisionFacts())
+    assert not condition.test(DecisionFacts(signals=(ago(),)))
+    assert explain(condition, facts()) == (Checked("signal page_view", "signal", "once", "absent", 0),)
 
 
 def test_the_explanation_says_what_was_expected() -> None:

@@ -33,7 +33,7 @@ DEAL = agreement(
     Promise("first_response", Duration(900), ("call", "email"), "response", "wall"), ATTEMPTS, DISPOSITION, ANSWERS
 )
 LEAD = msgspec.structs.replace(
-    decide(agreements.agreement(), events.inquiry(), RoutingState(), at(0)).lead,
+    decide(RoutingState(), agreements.agreement(), events.inquiry(), at(0)).lead,
     rep="ann",
     score=65,
     assigned_at=at(0),

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from services.router.domain.decision import decide
 from services.router.domain.proof import ReassignReason, explained
-from services.router.domain.reassignment import Verdict, reassign
+from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
+from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
 from shared.domain.lead import Company, Contact
@@ -35,14 +36,14 @@ def decided(
     agreed: Agreement, asked: InquiryReceived, routing: RoutingState | None = None, now: datetime = NOW
 ) -> Verdict:
     """The verdict; whatever it is, it has to follow from its own record."""
-    verdict = decide(agreed, asked, routing or RoutingState(), now)
+    verdict = decide(routing or RoutingState(), agreed, asked, now)
     assert differences(verdict.proof, agreed) == ()
     return verdict
 
 
 def moved(routing: RoutingState, cause: ReassignReason, now: datetime = NOW) -> Verdict | None:
     lead = routing.leads["ld_1"]
-    verdict = reassign(AGREED, cause, lead, inquiry(), routing, now)
+    verdict = reassign(routing, AGREED, cause, lead, inquiry(), now)
     assert verdict is None or differences(verdict.proof, AGREED) == ()
     return verdict
 

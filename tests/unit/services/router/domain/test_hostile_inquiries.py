@@ -85,7 +85,7 @@ def test_every_inquiry_is_decided_and_its_verdict_can_be_written(name: str, inqu
     routing.begin()
     contact_keys(inquiry.contact)
     keys_of(inquiry.company, inquiry.contact)
-    verdict = decide(agreed, inquiry, routing, NOW, None)
+    verdict = decide(routing, agreed, inquiry, NOW)
     assert verdict.lead.state in ("assigned", "parked", "rejected")
     assert msgspec.json.decode(msgspec.json.encode(verdict.event), type=type(verdict.event)) == verdict.event
     assert msgspec.json.encode(verdict.proof)
@@ -114,7 +114,7 @@ def _decided(text: str) -> object:
     )
     routing = RoutingState()
     routing.begin()
-    return decide(agreement("agreement_full.yaml"), inquiry, routing, NOW, None)
+    return decide(routing, agreement("agreement_full.yaml"), inquiry, NOW)
 
 
 @pytest.mark.parametrize("unit", UNITS)

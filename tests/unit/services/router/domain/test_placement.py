@@ -19,6 +19,7 @@ from services.router.domain.placement import Placement, place
 from services.router.domain.routing_state import Owner, RoutingState
 from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Route
 from shared.domain.calendar import Calendar
+from shared.domain.conditions import DecisionFacts
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
 from tests.kit.agreements import agreement
@@ -41,7 +42,7 @@ def away(until: datetime | None) -> RoutingState:
 def returning(limit: Duration | None, routing: RoutingState, agreed: Agreement | None = None) -> Placement:
     """Where a lead goes that ann had before."""
     agreed = agreed or team(Route("returning", owner="lead", unless_away_for=limit))
-    return place(agreed, {}, routing, FRIDAY, last=Owner("ann", "benelux", "ld_1", "had the lead before"))
+    return place(routing, agreed, DecisionFacts(), FRIDAY, last=Owner("ann", "benelux", "ld_1", "had the lead before"))
 
 
 @pytest.mark.parametrize(
@@ -96,16 +97,16 @@ def test_an_owner_keeps_a_lead_also_at_capacity_and_takes_no_turn() -> None:
     ],
 )
 def test_only_members_with_what_is_asked_for_take_turns(only: Only, facts: dict[str, object], rep: str | None) -> None:
-    placed = place(team(Route("narrow", "benelux", only=(only,))), facts, RoutingState(), FRIDAY)
+    placed = place(RoutingState(), team(Route("narrow", "benelux", only=(only,))), DecisionFacts(facts), FRIDAY)
     assert (placed.rule, placed.rep) == ("narrow", rep)
 
 
 def test_all_narrowings_have_to_be_met() -> None:
     both = (Only("languages", ("en",)), Only("territories", ("BE",)))
     agreed = team(Route("narrow", "benelux", only=both))
-    assert place(agreed, {}, RoutingState(), FRIDAY).rep is None
+    assert place(RoutingState(), agreed, DecisionFacts(), FRIDAY).rep is None
     agreed = team(Route("narrow", "benelux", only=both), ann=replace(ANN, territories=("be",)))
-    assert place(agreed, {}, RoutingState(), FRIDAY).rep == "ann"
+    assert place(RoutingState(), agreed, DecisionFacts(), FRIDAY).rep == "ann"
 
 
 # Companies.
@@ -131,7 +132,7 @@ def test_a_company_belongs_to_its_first_owner_by_domain_before_name() -> None:
 def test_a_mailbox_provider_is_no_company_and_who_has_no_owner_owns_nothing() -> None:
     assert keys_of(Company(), Contact(email="jo@gmail.com")) == AccountKeys(None, None, None)
     routing = RoutingState()
-    lead = decide(BASE, asked("ld_1"), routing, FRIDAY).lead
+    lead = decide(routing, BASE, asked("ld_1"), FRIDAY).lead
     assert owns(lead)
     assert not owns(changed(lead, state="closed", outcome="lost"))
     assert owns(changed(lead, state="closed", outcome="won"))
@@ -211,7 +212,7 @@ def changed(lead: Lead, **changes: object) -> Lead:
 
 def test_keeping_a_lead_counts_what_its_owner_holds_and_who_waits() -> None:
     routing = RoutingState()
-    lead = decide(BASE, asked("ld_1"), routing, FRIDAY).lead
+    lead = decide(routing, BASE, asked("ld_1"), FRIDAY).lead
     rep = str(lead.rep)
     routing.save(changed(lead, stage="sal"))
     assert (routing.state(rep).open, routing.ended) == (1, set())
@@ -224,11 +225,11 @@ def test_keeping_a_lead_counts_what_its_owner_holds_and_who_waits() -> None:
 
 def test_a_person_stays_known_by_every_route_and_number_they_came_by() -> None:
     routing = RoutingState()
-    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+321"), routing, FRIDAY)
-    decide(BASE, asked("ld_2", email="jo@home.test", phone="+321"), routing, FRIDAY)
-    decide(BASE, asked("ld_1", email="jo@acme.test", phone="+322"), routing, FRIDAY)
+    decide(routing, BASE, asked("ld_1", email="jo@acme.test", phone="+321"), FRIDAY)
+    decide(routing, BASE, asked("ld_2", email="jo@home.test", phone="+321"), FRIDAY)
+    decide(routing, BASE, asked("ld_1", email="jo@acme.test", phone="+322"), FRIDAY)
     assert routing.leads["ld_1"].other_keys == ("e:jo@home.test", "p:+322")
     for number, contact in enumerate([{"email": "jo@home.test"}, {"phone": "+322"}], start=3):
-        verdict = decide(BASE, asked(f"ld_{number}", **contact), routing, FRIDAY)
+        verdict = decide(routing, BASE, asked(f"ld_{number}", **contact), FRIDAY)
         assert (verdict.proof.verdict, verdict.lead.lead_id) == ("merged", "ld_1")
     assert sum(state.open for state in routing.reps.values()) == 1

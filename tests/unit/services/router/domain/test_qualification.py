@@ -20,7 +20,7 @@ from services.router.domain.qualification import (
     rules_tried,
 )
 from shared.domain.agreement import Agreement, Exclusion, Mql, Route, ScoreRule
-from shared.domain.conditions import Condition, SignalTest, facts_of
+from shared.domain.conditions import Condition, DecisionFacts, SignalTest, facts_of
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact, Signal
 from tests.kit import events
@@ -79,7 +79,7 @@ def inquiry(kind: str = "demo_request", *, ago: timedelta = timedelta(0), **more
 def judged(
     deal: Agreement, asked: InquiryReceived, remembered: tuple[Intent, ...] = (), at: datetime = NOW
 ) -> Judgement:
-    facts = {**facts_of(asked), "@at": at, "@signals": asked.signals}
+    facts = DecisionFacts(facts_of(asked), at, asked.signals)
     return judge(deal, asked, facts, remembered)
 
 
@@ -92,7 +92,7 @@ def test_without_a_half_life_nothing_fades_and_nothing_is_remembered() -> None:
         ScorePart("asked for a demo", 40.0, 40, asked.accepted_at),
         ScorePart("decision maker", 25.0, 25, None),
     )
-    assert judge(agreement(half_life_s=None), asked, facts_of(asked)).score == 65
+    assert judge(agreement(half_life_s=None), asked, DecisionFacts(facts_of(asked))).score == 65
 
 
 @pytest.mark.parametrize(("days", "points", "score"), [(0, 40.0, 65), (7, 28.3, 53), (14, 20.0, 45), (28, 10.0, 35)])
@@ -220,7 +220,7 @@ def test_nothing_is_worth_more_than_at_first() -> None:
 def test_a_score_is_tried_with_what_is_remembered() -> None:
     deal = agreement(DEMO, mql=Mql(score_at_least=30))
     asked, remembered = inquiry("newsletter"), (Intent("asked for a demo", 40, NOW),)
-    facts = {**facts_of(asked), "@at": NOW}
+    facts = DecisionFacts(facts_of(asked), NOW)
     assert judge(deal, asked, facts, remembered).qualified
     assert [(check.part, check.passed) for check in checks(deal, asked, facts, remembered)] == [
         ("score: 40 of 30", True)
@@ -258,7 +258,7 @@ def test_every_refusal_says_why_and_ends_the_trial(changed: dict[str, Any], reas
     deal, asked = agreement(DEMO, mql=DEFINITION), msgspec.structs.replace(inquiry(**GOOD), **changed)
     judgement = judged(deal, asked)
     assert (judgement.reason, judgement.qualified) == (reason, not changed)
-    found = checks(deal, asked, {**facts_of(asked), "@at": NOW})
+    found = checks(deal, asked, DecisionFacts(facts_of(asked), NOW))
     assert [check.passed for check in found] == [True] * (tried - bool(changed)) + [False] * bool(changed)
 
 
@@ -272,8 +272,8 @@ ROUTING = (
 
 def test_the_routes_that_hold_come_in_order() -> None:
     deal = agreement(routing=ROUTING)
-    assert [rule.name for rule in routes(deal, {})] == ["everyone else"]
-    assert [rule.name for rule in routes(deal, {"@account": "owned", "@lead": "owned"})] == [
+    assert [rule.name for rule in routes(deal, DecisionFacts())] == ["everyone else"]
+    assert [rule.name for rule in routes(deal, DecisionFacts(account_owned=True, lead_owned=True))] == [
         "known account",
         "returning",
         "everyone else",
@@ -281,11 +281,11 @@ def test_the_routes_that_hold_come_in_order() -> None:
 
 
 def test_the_rules_tried_end_with_the_chosen_one_and_show_those_passed_over() -> None:
-    deal, facts = agreement(routing=ROUTING), {"@account": "owned", "company.employees": 5000}
+    deal, facts = agreement(routing=ROUTING), DecisionFacts({"company.employees": 5000}, account_owned=True)
     tried = rules_tried(deal, facts, "large")
     assert [(check.part, check.passed) for check in tried] == [("known account", True), ("large", True)]
     assert [check.compared[0].seen for check in tried] == ["owned", 5000]
-    assert [(check.part, check.passed) for check in rules_tried(deal, {}, None)] == [
+    assert [(check.part, check.passed) for check in rules_tried(deal, DecisionFacts(), None)] == [
         ("known account", False),
         ("large", False),
         ("returning", False),

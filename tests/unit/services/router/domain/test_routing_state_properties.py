@@ -19,9 +19,10 @@ from services.router.domain.parked import pools_with_capacity, routing_key
 from services.router.domain.placement import wanted_of
 from services.router.domain.proof import ReassignReason, TurnRecord, known_facts
 from services.router.domain.qualification import routes
-from services.router.domain.reassignment import Verdict, agreement_for, reassign
+from services.router.domain.reassignment import agreement_for, reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState, contact_keys, person_keys
+from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived
@@ -92,7 +93,7 @@ class Story:
         self._drain()
         accounts = Accounts(self._owned()) if needs_accounts(self.agreed) else Accounts()
         owner = accounts.owner_of(keys_of(asked.company, contact))
-        self._add(decide(self.agreed, asked, self.desk, self.now, owner))
+        self._add(decide(self.desk, self.agreed, asked, self.now, owner))
         assert asked.inquiry_id in self.standing
 
     def _owned(self) -> list[Owned]:
@@ -189,7 +190,7 @@ class Story:
         return found
 
     def _hand_on(self, lead: Lead, cause: ReassignReason) -> Verdict | None:
-        verdict = reassign(self.agreed, cause, lead, self.inquiries[lead.inquiry_id], self.desk, self.now)
+        verdict = reassign(self.desk, self.agreed, cause, lead, self.inquiries[lead.inquiry_id], self.now)
         if verdict is not None:
             self._add(verdict)
         return verdict

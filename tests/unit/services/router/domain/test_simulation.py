@@ -35,7 +35,7 @@ def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
         contact=Contact(email="jo@example.com"),
         consent=Consent(basis="opt_in"),
     )
-    verdict = decide(agreed, inquiry, RoutingState(), NOW)
+    verdict = decide(RoutingState(), agreed, inquiry, NOW)
     assert isinstance(verdict.event, LeadAssigned)
     return verdict.lead, verdict.event
 

@@ -1,0 +1,66 @@
+"""Several leads of one person become one: all ids but that of the lead that goes on cease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from services.router.domain.lead import HELD, Lead
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.verdict import Verdict, decided_event
+from shared.domain.events import InquiryReceived, LeadMerged
+
+
+def absorb(
+    routing: RoutingState, verdict: Verdict, inquiry: InquiryReceived, others: Sequence[Lead], own: Lead | None
+) -> Verdict:
+    """Let `others`, and the inquiry's id (`own` is its lead), cease in favour of the lead that goes on. Changes
+    `routing`: they are saved.
+
+    An inquiry under a new id announces that id's end itself, if it joined; leads that had an owner announce theirs.
+    """
+    into, ending = verdict.lead, list(others)
+    if into.lead_id != inquiry.lead_id and (own is None or own.into is not None):
+        ending.append(own or _link(inquiry, into))
+    if not ending:
+        return verdict
+    merged, events, event = [], [], verdict.event
+    for before in ending:
+        lead = _ceased(before, into, verdict.proof.decided_at)
+        routing.save(lead)
+        merged.append(lead)
+        if lead.lead_id == inquiry.lead_id:
+            if isinstance(event, LeadMerged):
+                event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id)
+        elif before.state in HELD:
+            events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id))
+    return replace(verdict, event=event, merged_leads=tuple(merged), further_events=tuple(events))
+
+
+def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
+    return replace(
+        into,
+        lead_id=inquiry.lead_id,
+        version=0,
+        generation=0,
+        contact=inquiry.contact,
+        pilot=None,
+        signals=(),
+        intents=(),
+        other_keys=(),
+    )
+
+
+def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
+    return replace(
+        lead,
+        state="merged",
+        version=lead.version + 1,
+        into=into.lead_id,
+        reason=f"the same person is lead {into.lead_id}",
+        updated_at=now,
+        rep=None,
+        parked_at=None,
+        assignment_id=None,
+        respond_by=None,
+    )

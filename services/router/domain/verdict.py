@@ -1,0 +1,105 @@
+"""What was decided on a lead, and the events that say so."""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from services.router.domain.lead import Lead
+from services.router.domain.proof import Proof
+from shared.domain.agreement import Agreement, Person
+from shared.domain.events import Event, LeadAssigned, LeadDecided, RepRef
+from shared.domain.ids import assignment_id
+from shared.domain.promises import owed, respond_by
+
+Decided = TypeVar("Decided", bound=LeadDecided)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What was decided: the lead as it is from now on, the event to announce, the proof to store.
+
+    `merged_leads` are other leads of the same person that go on as this one, `further_events` the events that say so.
+    `errors` are those of conditions that failed and counted as a fact that is not there.
+    """
+
+    lead: Lead
+    event: Event
+    proof: Proof
+    inquiry_id: str
+    merged_leads: tuple[Lead, ...] = ()
+    further_events: tuple[Event, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def with_owner(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str, now: datetime) -> Lead:
+    """The lead in the hands of a person from `now` on."""
+    generation = lead.generation + 1
+    promised = owed(agreement, rep=person.id, score=lead.score, assigned_at=now)
+    return replace(
+        lead,
+        state="assigned",
+        generation=generation,
+        rep=person.id,
+        last_rep=person.id,
+        pool=pool,
+        rule=rule,
+        assignment_id=assignment_id(lead.lead_id, generation),
+        assigned_at=now,
+        respond_by=respond_by(promised),
+    )
+
+
+def assigned_event(
+    kind: type[LeadAssigned],
+    agreement: Agreement,
+    lead: Lead,
+    *,
+    previous: str | None = None,
+    because: str | None = None,
+) -> LeadAssigned:
+    """The event that says who has the lead now."""
+    person = agreement.people[str(lead.rep)]
+    return kind(
+        lead_id=lead.lead_id,
+        lead_version=lead.version,
+        assignment_id=str(lead.assignment_id),
+        generation=lead.generation,
+        inquiry_id=lead.inquiry_id,
+        rep=RepRef(person.id, person.email),
+        previous_rep=previous,
+        pool=str(lead.pool),
+        rule=str(lead.rule),
+        assigned_at=lead.updated_at,
+        received_at=lead.received_at,
+        respond_by=lead.respond_by,
+        stage=lead.stage,
+        score=lead.score,
+        reasons=lead.reasons,
+        contact=lead.contact,
+        company=lead.company,
+        campaign=lead.campaign,
+        channel=lead.channel,
+        agreement=agreement.ref,
+        cycle=lead.cycle,
+        because=because,
+    )
+
+
+def decided_event(
+    kind: type[Decided], lead: Lead, *, reason: str | None = None, inquiry_id: str | None = None, **more: Any
+) -> Decided:
+    """The event of a decision without a new owner. `reason` and `inquiry_id` are the lead's, unless others are given;
+    `more` are the fields that only this kind has.
+    """
+    return kind(
+        lead_id=lead.lead_id,
+        lead_version=lead.version,
+        inquiry_id=inquiry_id or lead.inquiry_id,
+        decided_at=lead.updated_at,
+        reason=reason or lead.reason,
+        stage=lead.stage,
+        score=lead.score,
+        agreement=lead.agreement,
+        **more,
+    )
