@@ -67,7 +67,7 @@ async def test_the_version_in_force_is_shown_in_sentences_and_all_versions_are_l
 ) -> None:
     await keep(database, board.clock, FIRST, SECOND, COMING, active=2)
     page = words(await board.page("/agreement"))
-    assert "Version 2, what marketing and sales have agreed" in page
+    assert "Version 2, agreed between marketing and sales" in page
     assert "ann 50 %, bob 50 %" in page
     assert "For marketing, Mara approved it on 1 January 2026." in page
     for number, state in ((3, "to come"), (2, "in force"), (1, "earlier")):
@@ -79,7 +79,7 @@ async def test_any_stored_version_can_be_read(board: Board, database: Database) 
     assert "ann 67 %, bob 33 %" in words(await board.page("/agreement?version=1"))
     answer = await board.client.get("/agreement?version=7")
     assert answer.status_code == 404
-    assert "Kept are: 2, 1." in answer.text
+    assert "Stored versions: 2, 1." in answer.text
 
 
 async def test_any_two_versions_are_compared_in_words(board: Board, database: Database) -> None:
