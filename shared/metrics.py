@@ -37,7 +37,7 @@ watermark_lag_seconds = Gauge(
 )
 ingest_ahead_seconds = Gauge(
     "baton_sla_monitor_ingest_ahead_seconds",
-    "Seconds by which an ingest instance is ahead of the database's clock; verdicts wait while it is not 0",
+    "Seconds by which an ingest clock is ahead of the database's (below 0: behind); verdicts wait unless it is 0",
 )
 delivery_attempts = Counter(
     "baton_delivery_attempts", "Webhook attempts, by the resulting state of the delivery", ["state"]

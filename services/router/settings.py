@@ -13,6 +13,7 @@ class RouterSettings(SettingsModel):
     keep_days: int | None = Field(
         None,
         ge=90,
-        description="Days to keep the router's record, and the proofs of leads that have ended. If unset, forever. "
+        description="Days to keep the router's record, the proofs of leads that have ended, and activities whose lead "
+        "never came. If unset, forever. "
         "Simulations and proofs reach no further back.",
     )

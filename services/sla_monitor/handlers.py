@@ -14,8 +14,9 @@ from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import escalation_id
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import Watch
+from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.transitions import WindowState
-from services.sla_monitor.domain.watermark import Watermark, newest, watermark_of
+from services.sla_monitor.domain.watermark import compared, newest, watermark_of
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from services.sla_monitor.store import escalations as escalation_store
 from services.sla_monitor.store import facts as fact_store
@@ -47,7 +48,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
 )
-from shared.ports import Bus
+from shared.ports import Bus, Record
 
 SOURCE = "baton/sla_monitor"
 _COUNTED = {
@@ -62,10 +63,11 @@ _COUNTED = {
 class MonitorHandlers:
     """The monitor's handlers. Facts count until `tolerance` after the deadline."""
 
-    def __init__(self, database: Database, bus: Bus, tolerance: timedelta) -> None:
+    def __init__(self, database: Database, bus: Bus, tolerance: timedelta, probes: Probes) -> None:
         self._database = database
         self._bus = bus
         self._tolerance = tolerance
+        self._probes = probes
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Open the windows of new owners and of queues in which leads wait, and end those that no longer apply.
@@ -98,9 +100,9 @@ class MonitorHandlers:
         activities = [r for r in batch if isinstance(r.event, ActivityRecorded)]
         if activities:
             await self._apply(tx, activities)
-        said = [watermark_of(r.record.partition, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
-        if said:
-            await _advance(tx, said)
+        markers = [(r.record, r.event) for r in batch if isinstance(r.event, WatermarkAdvanced)]
+        if markers:
+            await self._advance(tx, markers)
 
     async def on_set_aside(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Put the promises of a lead on hold if an activity could not be read: it may be the follow-up.
@@ -122,8 +124,7 @@ class MonitorHandlers:
 
     async def _apply(self, tx: Tx, activities: Sequence[Received]) -> None:
         now = await self._database.now(tx)
-        latest_at = now + self._tolerance
-        facts = [_fact(r.event, latest_at) for r in activities if isinstance(r.event, ActivityRecorded)]
+        facts = [self._fact(r.record, r.event, now) for r in activities if isinstance(r.event, ActivityRecorded)]
         leads = list(dict.fromkeys(lead_id for lead_id, _ in facts))
         await window_store.lock_leads(tx, map(self._partition, leads))
         await fact_store.save_facts(tx, facts)
@@ -143,6 +144,22 @@ class MonitorHandlers:
             for lead_id in disputed:
                 await self._open_disputes(tx, lead_id, context)
             await save(tx, before, context.states, context.now)
+
+    def _fact(self, record: Record, event: ActivityRecorded, now: datetime) -> tuple[str, Fact]:
+        # What is on the log was accepted before; a later instant comes from a clock that is ahead.
+        latest_at = self._probes.written_before(record.partition, record.offset, now) + self._tolerance
+        return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at))
+
+    async def _advance(self, tx: Tx, markers: Sequence[tuple[Record, WatermarkAdvanced]]) -> None:
+        now = await self._database.now(tx)
+        known = {(each.partition, each.instance): each for each in await watermark_store.watermarks(tx)}
+        latest = dict(known)
+        for record, event in markers:
+            key = (record.partition, event.instance)
+            mark = compared(watermark_of(record, event), event.said_at, latest.get(key), self._probes, now)
+            latest.update(newest([latest.get(key, mark), mark]))
+        changed = [each for key, each in sorted(latest.items()) if known.get(key) != each]
+        await watermark_store.save_watermarks(tx, changed)
 
     async def _context(self, tx: Tx, leads: Sequence[str], states: dict[str, WindowState]) -> LeadContext:
         facts = await fact_store.facts_of(tx, leads)
@@ -233,19 +250,6 @@ async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
     free = {window_id: transitions.release(state) for window_id, state in held.items()}
     await save(tx, held, free, now)
     return len(free)
-
-
-async def _advance(tx: Tx, said: Sequence[Watermark]) -> None:
-    context = {(each.partition, each.instance): each for each in await watermark_store.watermarks(tx)}
-    latest = newest([*context.values(), *said])
-    await watermark_store.save_watermarks(
-        tx, [each for key, each in sorted(latest.items()) if context.get(key) != each]
-    )
-
-
-def _fact(event: ActivityRecorded, latest_at: datetime) -> tuple[str, Fact]:
-    # A fact cannot be accepted after we read it; a later instant is from a clock that is ahead.
-    return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at))
 
 
 def _hold(received: Received) -> LeadHold | None:

@@ -1,12 +1,15 @@
 """Puts the monitor together."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.sla_monitor.api import escalations, operations, windows
+from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.store.tables import tables
 from services.sla_monitor.store.trimming import rules_of
+from services.sla_monitor.workers.clock_probe import ClockProbe
 from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
@@ -21,8 +24,40 @@ def build(platform: Platform) -> Service:
     """The monitor. Raises `Misconfigured` for a `BATON_SLA_MONITOR_` setting that can't be."""
     settings = read(MonitorSettings, platform.environ)
     tolerance = timedelta(seconds=settings.tolerance_s)
-    handlers = MonitorHandlers(platform.db, platform.bus, tolerance)
+    probes = Probes()
+    handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes)
     wake, announced = WakeUp(), WakeUp()
+    consumer = _consumer(platform, handlers, committed=(announced, wake))
+    partitions = platform.bus.partitions(ACTIVITIES)
+    timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
+    # A skew is certain up to this interval, which has to be well below the tolerance.
+    probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
+    relay = OutboxRelay.on(platform, tables, wake=announced)
+    return Service(
+        name="sla_monitor",
+        routers=[
+            windows.router(platform.db, platform.keys),
+            escalations.router(platform.db, platform.keys, changed=(announced, wake)),
+            operations.router(platform.db, platform.keys, changed=(announced, wake)),
+        ],
+        tasks={
+            "consumer": consumer.run,
+            "timer": timer.run,
+            "clock_probe": probe.run,
+            "relay": relay.run,
+            "trim": _trimmer(platform, settings).run,
+        },
+        checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
+        notes={"consumer": consumer.note, "clocks": timer.note},
+    )
+
+
+def _trimmer(platform: Platform, settings: MonitorSettings) -> Trimmer:
+    keep = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
+    return Trimmer(platform.db, "sla_monitor", rules_of(keep, inbox=timedelta(days=platform.settings.inbox_days)))
+
+
+def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence[WakeUp]) -> Consumer:
     consumption = Consumption(
         group="baton.sla_monitor",
         handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},
@@ -31,28 +66,11 @@ def build(platform: Platform) -> Service:
         # An activity that its sender repeats may reach two ingest processes; the earlier of the two instants counts.
         repeated=(ACTIVITIES,),
     )
-    consumer = Consumer(
+    return Consumer(
         consumption=consumption,
         database=platform.db,
         bus=platform.bus,
         clock=platform.clock,
         tables=tables,
-        committed=[announced, wake],
-    )
-    partitions = platform.bus.partitions(ACTIVITIES)
-    timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
-    relay = OutboxRelay.on(platform, tables, wake=announced)
-    kept = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
-    rules = rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
-    trimmer = Trimmer(platform.db, "sla_monitor", rules)
-    return Service(
-        name="sla_monitor",
-        routers=[
-            windows.router(platform.db, platform.keys),
-            escalations.router(platform.db, platform.keys, changed=(announced, wake)),
-            operations.router(platform.db, platform.keys, changed=(announced, wake)),
-        ],
-        tasks={"consumer": consumer.run, "timer": timer.run, "relay": relay.run, "trim": trimmer.run},
-        checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
-        notes={"consumer": consumer.note, "clocks": timer.note},
+        committed=committed,
     )

@@ -58,22 +58,31 @@ class Stage:
     async def publish(self, *events: Event) -> None:
         await services.publish(self.bus, *events)
 
-    async def mark(self, upto: datetime | None = None, *, instance: str = "ingest-1", state: str = "running") -> None:
+    async def mark(
+        self,
+        upto: datetime | None = None,
+        *,
+        instance: str = "ingest-1",
+        state: str = "running",
+        said_at: datetime | None = None,
+    ) -> None:
         """What one ingest instance says on every partition."""
-        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto or now(), state=state)
+        event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto or now(), state=state, said_at=said_at)
         message = encode(Envelope(event_id(instance, now()), "baton/ingest", now(), event))
         topic_partitions = range(self.bus.partitions(ACTIVITIES))
         await self.bus.publish([replace(message, partition=partition) for partition in topic_partitions])
 
-    def mark_from_now_on(self, instance: str = "ingest-1") -> None:
+    def mark_from_now_on(self, instance: str = "ingest-1", *, ahead_s: float = 0) -> asyncio.Task[None]:
         """An ingest instance that has nothing to send goes on saying so, until the monitor ends."""
 
         async def go_on() -> None:
             while True:
-                await self.mark(instance=instance)
+                said_at = now() + timedelta(seconds=ahead_s)
+                await self.mark(said_at, instance=instance, said_at=said_at)
                 await asyncio.sleep(0.1)
 
         self._marking.append(asyncio.create_task(go_on()))
+        return self._marking[-1]
 
     async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
         """Wait for so many events of a kind."""

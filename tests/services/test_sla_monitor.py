@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -29,6 +30,7 @@ from shared.domain.events import (
 from shared.ports import Message
 from tests.kit.agreements import agreement
 from tests.kit.services import from_start
+from tests.kit.waiting import until
 from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, keep, merged, now
 
 
@@ -307,6 +309,27 @@ async def test_nothing_is_judged_while_an_ingest_instance_is_ahead_of_the_databa
         await stage.mark(ahead_at, state="left")
         await stage.wait_for(WindowBreached)
         assert "sla_monitor.clocks" not in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+
+
+@pytest.mark.parametrize("ahead_s", [-5, 5])
+async def test_verdicts_wait_while_an_ingest_clock_is_wrong_and_follow_once_it_is_right(
+    stage: Stage, ahead_s: int
+) -> None:
+    async with stage.monitor() as client:
+        wrong = stage.mark_from_now_on("ingest-1", ahead_s=ahead_s)
+        await stage.publish(assigned(assigned_at=now() - timedelta(seconds=20)))
+        await stage.wait_for(WindowOpened)
+        await until(lambda: _clock_note(client))
+        await stage.silent(WindowBreached, 2.0)
+        wrong.cancel()
+        stage.mark_from_now_on("ingest-1")
+        await stage.wait_for(WindowBreached)
+        assert not await _clock_note(client)
+
+
+async def _clock_note(client: httpx.AsyncClient) -> str:
+    notes = (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+    return str(notes.get("sla_monitor.clocks", ""))
 
 
 async def test_a_call_dated_ahead_of_the_database_counts_from_when_it_was_read(stage: Stage) -> None:

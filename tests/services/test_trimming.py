@@ -85,6 +85,13 @@ async def test_the_router_keeps_every_verdict_of_a_lead_that_is_open(database: D
     assert await _left(database, "router_journal", "seq") == {2}
 
 
+async def test_a_fact_whose_lead_never_came_goes_after_its_time(database: Database) -> None:
+    for name, accepted_at in {"old": ago(91), "new": ago(89)}.items():
+        await _fill(database, "router_early_facts", {"activity_id": name, "accepted_at": accepted_at})
+    await _trimmed(database, "router")
+    assert await _left(database, "router_early_facts", "activity_id") == {"new"}
+
+
 async def test_the_monitor_keeps_what_a_running_promise_needs(database: Database) -> None:
     await _fill(
         database,

@@ -52,7 +52,9 @@ async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | N
 
 async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
     """Save facts about leads that do not exist yet: topics are read independently, so a fact may arrive first."""
-    rows = [{"activity_id": f.key, "lead_id": f.lead_id, "body": _encode(f)} for f in facts]
+    rows = [
+        {"activity_id": f.key, "lead_id": f.lead_id, "body": _encode(f), "accepted_at": f.accepted_at} for f in facts
+    ]
     await insert_or_skip(tx, early_facts, rows)
 
 

@@ -121,6 +121,7 @@ early_facts = sa.Table(
     sa.Column("activity_id", Key, primary_key=True),
     sa.Column("lead_id", Key, nullable=False, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("accepted_at", Instant),
 )
 pools = sa.Table(
     "router_pools",

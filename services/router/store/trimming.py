@@ -1,11 +1,13 @@
-"""What the router no longer needs, if a time was set: the record, and the proofs of leads that have ended."""
+"""What the router no longer needs, if a time was set: the record, the proofs of leads that have ended, and facts whose
+lead never came.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.router.store.tables import journal, leads, shadows, tables, verdicts
+from services.router.store.tables import early_facts, journal, leads, shadows, tables, verdicts
 from shared.db.trimming import Rule, inbox_rule
 
 _OPEN = ("assigned", "parked")
@@ -20,6 +22,7 @@ def rules_of(kept: timedelta | None, *, inbox: timedelta) -> Sequence[Rule]:
         Rule(journal, kept, lambda before: journal.c.at < before),
         Rule(shadows, kept, lambda before: shadows.c.at < before),
         Rule(verdicts, kept, _of_ended_leads),
+        Rule(early_facts, kept, lambda before: early_facts.c.accepted_at < before),
     )
 
 

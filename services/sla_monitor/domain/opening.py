@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
+from services.sla_monitor.domain.window import ASSIGNED, PIPELINE, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
 from shared.domain.events import LeadAssigned, LeadParked
@@ -38,6 +38,11 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
     starts_at = settlement.starts_at(
         received_at=assigned.received_at, assigned_at=assigned.assigned_at, generation=assigned.generation
     )
+    first = assigned.generation == 1
+    promised = agreement.mql.hand_off_within
+    # A later owner gets the lead long after the inquiry; that is no fault of the pipeline.
+    hand_off_s = promised.seconds if promised is not None and first else None
+    late = handed_off_late(assigned.received_at, assigned.assigned_at, hand_off_s)
     found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
     return [
         Window(
@@ -56,7 +61,8 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
             known_at=watch.known_at,
-            fault=_fault(assigned, agreement, one.due_at, watch.known_at),
+            fault=PIPELINE if late or watch.known_at >= one.due_at else "rep",
+            hand_off_s=hand_off_s,
             look_at=None,
             hold=watch.hold,
         )
@@ -138,15 +144,7 @@ def _of_operations(
         due_at=due_at,
         decide_at=due_at + watch.tolerance,
         known_at=watch.known_at,
-        fault="pipeline" if watch.known_at >= due_at else "rep",
+        fault=PIPELINE if watch.known_at >= due_at else "rep",
         look_at=None,
         hold=watch.hold,
     )
-
-
-def _fault(assigned: LeadAssigned, agreement: Agreement, due_at: datetime, known_at: datetime) -> str:
-    promised = agreement.mql.hand_off_within
-    took = assigned.assigned_at - assigned.received_at
-    # A later owner gets the lead long after the inquiry; that is not the pipeline's fault.
-    late_hand_off = promised is not None and assigned.generation == 1 and took > timedelta(seconds=promised.seconds)
-    return "pipeline" if late_hand_off or known_at >= due_at else "rep"

@@ -30,6 +30,9 @@ READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks cover activities only, so an
 assignment may still be on its way; this covers the usual lag, a retraction the rest."""
 
+PIPELINE = "pipeline"
+"""The fault of a breach for which the owner had no fair chance, since the lead reached them too late."""
+
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
@@ -50,7 +53,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
     `partition` is the lead's in the activity topic. Facts count from `counts_from_at` to the deadline `due_at`, and
     within the tolerance before and after; `decide_at` is the end of that. `known_at` is when the monitor learned of it,
-    by the database's clock. `fault` is whose fault a breach would be. `steps_done` levels of the ladder are done;
+    by the database's clock. `fault` is whose fault a breach would be, and `hand_off_s` how many seconds after the
+    inquiry the first owner was to have the lead, if that is promised. `steps_done` levels of the ladder are done;
     `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
     now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder.
     """
@@ -72,6 +76,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     decide_at: datetime
     known_at: datetime
     fault: str
+    hand_off_s: int | None = None
     look_at: datetime | None
     state: WindowStatus = "open"
     ended_at: datetime | None = None
@@ -123,7 +128,13 @@ def starting(window: Window, facts: Iterable[Fact]) -> Window:
     first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=window.counts_from_at)
     if window.generation != 1 or first_at >= window.counts_from_at:
         return window
-    return msgspec.structs.replace(window, counts_from_at=first_at)
+    fault = PIPELINE if handed_off_late(first_at, window.opened_at, window.hand_off_s) else window.fault
+    return msgspec.structs.replace(window, counts_from_at=first_at, fault=fault)
+
+
+def handed_off_late(received_at: datetime, assigned_at: datetime, hand_off_s: int | None) -> bool:
+    """Whether a lead reached its first owner later than the agreement promises; never without such a promise."""
+    return hand_off_s is not None and assigned_at - received_at > timedelta(seconds=hand_off_s)
 
 
 def counting(window: Window, facts: Iterable[Fact]) -> Window:

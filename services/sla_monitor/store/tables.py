@@ -59,6 +59,8 @@ watermarks = sa.Table(
     sa.Column("instance", Key, primary_key=True),
     sa.Column("upto_at", Instant, nullable=False),
     sa.Column("state", Text, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False, server_default="-1"),
+    sa.Column("skew_s", sa.Float, server_default="0"),
 )
 escalations = sa.Table(
     "sla_monitor_escalations",

@@ -14,7 +14,7 @@ from shared.db.engine import Tx
 async def watermarks(tx: Tx) -> list[Watermark]:
     """The last marker of every instance on every partition."""
     rows = await tx.execute(sa.select(tables.watermarks))
-    return [Watermark(row.partition, row.instance, row.upto_at, row.state) for row in rows]
+    return [Watermark(**row._mapping) for row in rows]
 
 
 async def save_watermarks(tx: Tx, changed: Sequence[Watermark]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
-from services.sla_monitor.domain.watermark import Watermark, from_the_future, watermarks
+from services.sla_monitor.domain.watermark import out_of_step, watermarks
 from services.sla_monitor.handlers import agreement_of, save, states_of
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
@@ -26,8 +26,8 @@ STALLED_S = 30.0
 
 class Timer:
     """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
-    timer after its own commits, for the relay. Verdicts wait while an ingest instance dates facts further ahead of the
-    database's clock than `tolerance`.
+    timer after its own commits, for the relay. Verdicts wait while the clock of an ingest instance and the database's
+    differ by more than `tolerance`.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Timer:
             complete_upto = watermarks(marks)
             looks = await window_store.first_looks(tx, self._partitions)
         self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
-        ahead = from_the_future(marks, now, self._tolerance)
-        self._watch_clocks(ahead, now)
+        held = out_of_step(marks, now, self._tolerance)
+        self._watch_clocks(held)
         settled = 0
         for partition, look_at in looks.items():
-            upto_at = complete_upto.get(partition) if partition not in ahead else None
+            upto_at = complete_upto.get(partition) if partition not in held else None
             if upto_at is not None and look_at <= min(now, upto_at):
                 settled += await self._settle_partition(partition)
         if settled or not looks:
@@ -83,7 +83,7 @@ class Timer:
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
             marks = await watermark_store.watermarks(tx)
             watermark = watermarks(marks).get(partition)
-            if watermark is None or partition in from_the_future(marks, now, self._tolerance):
+            if watermark is None or partition in out_of_step(marks, now, self._tolerance):
                 return 0
             windows = await window_store.due_windows(tx, partition, min(now, watermark), limit=BATCH)
             states = await states_of(tx, windows)
@@ -100,17 +100,17 @@ class Timer:
         """Why no verdicts are given although deadlines have passed; None when they are."""
         return self._skew
 
-    def _watch_clocks(self, ahead: Mapping[int, Watermark], now: datetime) -> None:
-        furthest = max(ahead.values(), key=lambda mark: mark.upto_at, default=None)
-        ahead_s = (furthest.upto_at - now).total_seconds() if furthest is not None else 0.0
-        metrics.ingest_ahead_seconds.set(ahead_s)
-        if furthest is None:
+    def _watch_clocks(self, held: Mapping[int, tuple[str, float]]) -> None:
+        instance, skew_s = max(held.values(), key=lambda each: abs(each[1]), default=("", 0.0))
+        metrics.ingest_ahead_seconds.set(skew_s)
+        if not skew_s:
             self._skew = None
             return
         if self._skew is None:
-            self._log.warning("verdicts_held", instance=furthest.instance, ahead_s=round(ahead_s, 1))
+            self._log.warning("verdicts_held", instance=instance, ahead_s=round(skew_s, 1))
+        direction = "ahead of" if skew_s > 0 else "behind"
         self._skew = (
-            f"verdicts on promises are held: ingest {furthest.instance} dates what it accepts {ahead_s:.1f} s ahead of "
+            f"verdicts on promises are held: ingest {instance} dates what it accepts {abs(skew_s):.1f} s {direction} "
             "the database's clock. Set the one that is wrong right; verdicts follow by themselves"
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.sla_monitor.domain.opening import dispute, disputed, opened, parked
-from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from shared.domain.agreement import Agreement
 from shared.domain.events import RepRef
 from tests.unit.services.sla_monitor import window_states
@@ -35,6 +35,15 @@ def test_an_owner_has_a_window_for_every_promise_of_sales() -> None:
     again = windows(generation=2, rep="bob")
     assert len({each.window_id for each in (*found, *again)}) == 6
     assert windows() == found
+
+
+def test_a_start_that_moves_back_shows_that_the_hand_off_was_late() -> None:
+    long_before = at(-1 - window_states.PROMPTLY.seconds)
+    first, second = windows()[0], windows(generation=2, rep="bob")[0]
+    assert first.fault == "rep"
+    assert starting(first, [Fact("inq_0", INQUIRY, at(-2))]).fault == "rep"
+    assert starting(first, [Fact("inq_0", INQUIRY, long_before)]).fault == "pipeline"
+    assert starting(second, [Fact("inq_0", INQUIRY, long_before)]).fault == "rep"
 
 
 def test_the_owner_of_a_queue_has_to_find_someone_for_a_lead_that_waits_in_it() -> None:

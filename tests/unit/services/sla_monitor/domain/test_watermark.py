@@ -3,7 +3,8 @@
 import random
 
 from services.sla_monitor.domain.watermark import Watermark, newest, watermark_of, watermarks
-from shared.domain.events import WatermarkAdvanced
+from shared.domain.events import ACTIVITIES, WatermarkAdvanced
+from shared.ports import Record
 from tests.unit.services.sla_monitor.window_states import at
 
 
@@ -40,4 +41,5 @@ def test_an_instance_given_up_for_lost_counts_again_once_it_moves_on() -> None:
 
 def test_an_event_is_a_mark_of_the_partition_it_came_on() -> None:
     event = WatermarkAdvanced(lead_id="", instance="a", upto=at(1), state="left")
-    assert watermark_of(4, event) == Watermark(4, "a", at(1), "left")
+    record = Record(ACTIVITIES, 4, 7, "", b"", {})
+    assert watermark_of(record, event) == Watermark(4, "a", at(1), "left", 7, None)
