@@ -9,24 +9,38 @@ from pathlib import Path
 
 from services.ingest.domain.identity import Identity
 from services.ingest.spool.writer import Spool
+from shared import log
 from shared.domain.errors import Misconfigured
+from shared.http.keys import weakness_of
 from shared.settings import Settings
 
 _SHORTEST = 16
 _MARK = "which key this is"
+_MADE = "identity.made"
 
 
 def identity_key(settings: Settings) -> bytes:
     """The key of `BATON_IDENTITY_KEY`, or of `identity.key` in the data folder, which is made on the first start.
 
-    Raises `Misconfigured`, also when the file is gone from a folder that holds data.
+    Raises `Misconfigured`, also when the file is gone from a folder that holds data, and for a key that could be
+    guessed in a new installation. One with data goes on with such a key, as another would make strangers of all people.
     """
     if settings.identity_key is not None:
-        return _long_enough(settings.identity_key.get_secret_value(), "BATON_IDENTITY_KEY")
+        key = settings.identity_key.get_secret_value()
+        weakness = weakness_of(key)
+        if weakness is not None and _holds_data(settings.data):
+            log.get("ingest").warning("identity_key_weak", reason=f"BATON_IDENTITY_KEY {weakness}; it must stay")
+        elif weakness is not None:
+            raise Misconfigured(
+                f"BATON_IDENTITY_KEY {weakness}: set it to random characters, such as those of 'openssl rand -hex 32'."
+            )
+        return key.encode()
     path = settings.data / "identity.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_unless_there(path)
+        # Stays when key and spools are deleted, while databases and logs still know people by the old key.
+        path.with_name(_MADE).touch()
         return _long_enough(path.read_bytes().decode(errors="replace").strip(), str(path))
     except OSError as wrong:
         raise Misconfigured(
@@ -34,10 +48,15 @@ def identity_key(settings: Settings) -> bytes:
         ) from wrong
 
 
+def _holds_data(folder: Path) -> bool:
+    """Whether ingest has run here before."""
+    return any(folder.glob("spool-*.db"))
+
+
 def _make_unless_there(path: Path) -> None:
     if path.exists():
         return
-    if any(path.parent.glob("spool-*.db")):
+    if _holds_data(path.parent) or path.with_name(_MADE).exists():
         raise Misconfigured(
             f"{path} is missing, but {path.parent} contains data. Restore the file from a backup, or set "
             "BATON_IDENTITY_KEY to its content. To start over, move the folder away."

@@ -19,14 +19,14 @@ from aiokafka.errors import (
 )
 
 from shared.bus.topics import Topic
-from shared.domain.errors import Misconfigured
+from shared.domain.errors import Misconfigured, Unavailable
 
 
 async def ensure_topics(admin: AIOKafkaAdminClient, topics: Mapping[str, Topic], copies: int | None) -> None:
     """Make the topics that are missing and check that every partition is served; `copies` overrides the file's.
 
     Raises `Misconfigured` where the cluster is at odds with the file or won't let us; `KafkaError` when it is not yet
-    so far, or went away: call again.
+    so far, or went away, and `Unavailable` while it has too few brokers: call again.
     """
     missing = await absent(admin, topics)
     if missing:
@@ -70,7 +70,7 @@ def _refuse(topic: Topic, error: type[KafkaError], message: str | None, copies: 
     if error in (NoError, TopicAlreadyExistsError):
         return
     if error is InvalidReplicationFactorError:
-        raise Misconfigured(
+        raise Unavailable(
             f"Kafka can't store {copies or topic.replication_factor} copies of the topic {topic.name} ({message}). "
             f"Start the other brokers, or set BATON_KAFKA_REPLICATION to how many there are (1 for a single one)."
         )

@@ -45,6 +45,23 @@ async def test_without_its_key_a_folder_with_data_is_refused(tmp_path: Path) -> 
     await used(tmp_path, identity_key(settings(tmp_path, BATON_IDENTITY_KEY=key.decode())))
 
 
+def test_no_key_is_made_where_one_was_even_if_the_spools_are_gone_too(tmp_path: Path) -> None:
+    key = identity_key(settings(tmp_path))
+    (tmp_path / "identity.key").unlink()
+    with pytest.raises(Misconfigured, match=r"identity.key is missing"):
+        identity_key(settings(tmp_path))
+    (tmp_path / "identity.key").write_bytes(key)
+    assert identity_key(settings(tmp_path)) == key
+
+
+@pytest.mark.parametrize("weak", ["short", "a" * 40])
+def test_a_weak_key_is_refused_for_a_new_installation_and_stays_for_one_with_data(tmp_path: Path, weak: str) -> None:
+    with pytest.raises(Misconfigured, match=r"BATON_IDENTITY_KEY .* 'openssl rand"):
+        identity_key(settings(tmp_path, BATON_IDENTITY_KEY=weak))
+    (tmp_path / "spool-0.db").touch()
+    assert identity_key(settings(tmp_path, BATON_IDENTITY_KEY=weak)) == weak.encode()
+
+
 async def test_data_that_was_made_with_another_key_is_refused(tmp_path: Path) -> None:
     key = identity_key(settings(tmp_path))
     await used(tmp_path, key)
