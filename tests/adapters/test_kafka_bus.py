@@ -163,7 +163,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         await read(member, 1)
 
         own_kafka_broker.pause()
-        with pytest.raises(Unavailable, match="did not confirm within 1 s"):
+        with pytest.raises(Unavailable, match="did not acknowledge within 1 s"):
             await bus.publish([message])
         with pytest.raises(Unavailable, match=r"did not answer a read|failed"):
             await read(member, 2)

@@ -9,7 +9,7 @@ import httpx
 from shared.bus.envelope import encode
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from shared.domain.events import Event
+from shared.domain.events import Event, WatermarkAdvanced
 from shared.http.keys import Keys
 from shared.ports import Bus, Clock, Record, TopicPartition
 from shared.runtime.service import Platform, Service
@@ -18,6 +18,8 @@ from shared.settings import Settings, read
 from tests.kit.events import envelope
 
 ADMIN = {"Authorization": "Bearer admin-key"}
+
+_WATERMARK = WatermarkAdvanced.TYPE.encode()
 
 
 def platform_on(database: Database | None, bus: Bus, clock: Clock | None = None, /, **environ: str) -> Platform:
@@ -61,11 +63,12 @@ async def from_start(topic_partitions: Sequence[TopicPartition]) -> dict[TopicPa
 
 
 async def first_records(bus: Bus, topic: str, count: int, *, within_s: float = 20) -> list[Record]:
-    """The first `count` records of the topic, in order per partition, without watermarks (they have no key)."""
+    """The first `count` records of the topic, in order per partition, without watermarks."""
     reader = await bus.subscribe(group=f"tests-{topic}-{count}", topics=[topic], positions=from_start)
     found: list[Record] = []
     async with asyncio.timeout(within_s):
         while len(found) < count:
-            found += [record for record in await reader.poll(max_records=1000, wait_s=1) if record.key]
+            polled = await reader.poll(max_records=1000, wait_s=1)
+            found += [record for record in polled if record.headers.get("ce_type") != _WATERMARK]
     await reader.close()
     return found

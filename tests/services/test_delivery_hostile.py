@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -45,8 +45,12 @@ NOT_DELIVERED = {
 @asynccontextmanager
 async def answering(raw: bytes) -> AsyncIterator[str]:
     """An endpoint that reads a request and answers with these bytes, then closes."""
+    open_ones: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        open_ones[writer] = task
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
@@ -57,6 +61,8 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
             pass
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
@@ -64,6 +70,9 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     finally:
         server.close()
         await server.wait_closed()
+        for writer in open_ones:
+            writer.transport.abort()
+        await asyncio.gather(*open_ones.values())
 
 
 async def test_whatever_endpoints_answer_each_attempt_is_recorded_and_the_sender_goes_on(

@@ -80,7 +80,7 @@ LINES = {"Content-Type": "application/x-ndjson"}
 BAD: list[tuple[dict[str, Any], int, str, str | None]] = [
     ({"content": b"{", "headers": JSON}, 400, "Line 1, column 2", None),
     ({"content": b"", "headers": JSON}, 400, "nothing in the body", None),
-    ({"content": b"[]", "headers": JSON}, 422, "no item", None),
+    ({"content": b"[]", "headers": JSON}, 422, "at least one item", None),
     (
         {"content": b'{"contact": {"email": "a@b.example"},\n "contact": {}}', "headers": JSON},
         400,

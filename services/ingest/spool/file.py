@@ -89,7 +89,7 @@ class SpoolFile:
         try:
             self.settle("instance", instance)
         except sqlite3.Error as wrong:
-            what = "Check its disk, or put the right file back; if there is none, move this one away."
+            what = "Check its disk, or restore the file from a backup; without one, move it away."
             raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). {what}") from wrong
 
     def _connect(self) -> sqlite3.Connection:
