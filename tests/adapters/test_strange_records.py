@@ -188,7 +188,7 @@ async def test_a_batch_that_was_damaged_on_the_brokers_disk_is_missing(
         start = await write(admin, topic, batch(0))
         await write(admin, topic, batch(1, 2))
         await write(admin, topic, batch(3))
-        damage(own_kafka_broker.log.parent / "data" / f"{topic}-{_PARTITION}", b'"inq_2"')
+        damage(own_kafka_broker.log.parent / "data" / f"{topic}-{_PARTITION}", b'"ld_1_2"')
         async with running(reader(database, bus, topic, heard)):
             (gap,) = await found(database, within_s=60)
             assert (gap.from_offset, gap.to_offset) == (start + 1, start + 2)
