@@ -216,7 +216,7 @@ ODD: dict[str, tuple[str, bytes, dict[str, bytes]]] = {
     "an instant without a zone": ("ld_1", encode(inquiry(1)).value, HEADERS | {"ce_time": b"2026-11-23T09:00:00"}),
     "an inquiry with an odd id": (
         "ld_1",
-        encode(inquiry(1, "bad_1")).value.replace(b"inq_1", b"\\u0000\\u2028"),
+        encode(inquiry(1, "bad_1")).value.replace(b"bad_1_1", b"\\u0000\\u2028"),
         HEADERS,
     ),
 }

@@ -302,7 +302,9 @@ async def test_a_spool_of_an_earlier_release_is_taken_over_with_what_it_holds(tm
 )
 async def test_a_file_that_is_no_spool_is_refused_with_what_to_do(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "spool-0.db").write_bytes(content)
-    with pytest.raises(Misconfigured, match=rf"spool-0.db can't be opened as a spool .*{why}.*put the right file back"):
+    with pytest.raises(
+        Misconfigured, match=rf"spool-0.db can't be opened as a spool .*{why}.*restore the file from a backup"
+    ):
         async with opened(tmp_path):
             pass
 
