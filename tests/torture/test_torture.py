@@ -51,7 +51,9 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    habits = Habits(leads=500, per_s=10)
+    # Nobody posts the same inquiry to both ingest processes here. While Kafka is away the later copy may be read first,
+    # and the router doesn't learn of the earlier one: docs/promises.md names this as a known limit.
+    habits = Habits(leads=500, per_s=10, posted_again=0)
     faults = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed(), rest_within_s=240)
     assert not outcome.findings, told(outcome)

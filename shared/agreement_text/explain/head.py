@@ -19,7 +19,9 @@ def sections(agreement: Agreement, today: date) -> Iterator[Section]:
     yield Section("Approvals", tuple(_approvals(agreement)))
     if agreement.fields:
         rows = tuple((name, fact_in_words(name), fact_kind(kind)) for name, kind in agreement.fields.items())
-        about = "Beside what every inquiry carries, the rules may look at these facts, each with its own kind of value."
+        about = (
+            "Besides what every inquiry carries, the rules may look at these facts, each with its own kind of value."
+        )
         yield Section("What the rules may look at", (about,), Table(("Fact", "In words", "Value"), rows))
     if agreement.calendars:
         yield _calendars(agreement, today)
