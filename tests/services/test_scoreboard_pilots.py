@@ -58,7 +58,7 @@ async def test_both_arms_of_a_pilot_stand_side_by_side(board: Board, browser: Br
     await watched.page.reload()
     await expect(pilots).to_contain_text("It only records what it would decide. It differs on 2 of 2 inquiries.")
     live, shadow = pilots.get_by_role("table").nth(0), pilots.get_by_role("table").nth(1)
-    await expect(live.get_by_role("row", name="of the leads")).to_contain_text("100.0 %")
+    await expect(live.get_by_role("row", name="share of leads qualified")).to_contain_text("100.0 %")
     await expect(live.get_by_role("row", name="win rate")).to_contain_text("no datano data")
     await expect(shadow.get_by_role("row", name="rejected")).to_contain_text("20")
     assert watched.wrong == []
