@@ -42,7 +42,7 @@ class WrongMethod(Problem):
     title = "Not this method"
 
     def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"This door does not take {method}. Use {allow}.")
+        super().__init__(f"This endpoint does not take {method}. Use {allow}.")
         self.allow = allow
 
 

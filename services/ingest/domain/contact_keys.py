@@ -48,7 +48,7 @@ def normal_phone(text: str, region: str | None) -> str:
 
 @lru_cache(maxsize=4096)
 def _e164(text: str, region: str | None) -> str:
-    import phonenumbers  # noqa: PLC0415 (its tables take 30 MB; a door that sees no telephone number does without)
+    import phonenumbers  # noqa: PLC0415 (its tables take 30 MB; a process that sees no phone number does without)
 
     try:
         number = phonenumbers.parse(text, region)
