@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
 
 from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
@@ -14,7 +13,7 @@ from services.delivery.domain.retry import SCHEDULE_S
 from services.delivery.handlers import DeliveryHandlers
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.tables import TABLES
-from services.delivery.store.trimming import rules_of
+from services.delivery.store.trimming import EXPIRED
 from services.delivery.workers.sender import Pace, Sender
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
@@ -63,7 +62,6 @@ def build(
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
     pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
     relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
-    rules = rules_of(timedelta(days=settings.keep_days), inbox=timedelta(days=platform.settings.inbox_days))
     return Service(
         name="delivery",
         routers=(subscriptions.router(), deliveries.router(), pull.router()),
@@ -71,7 +69,7 @@ def build(
             "consume": consumer.run,
             "relay": relay.run,
             "send": sender.run,
-            "trim": Trimmer(platform.db, "delivery", rules).run,
+            "trim": Trimmer.on(platform, TABLES, EXPIRED, keep_days=settings.keep_days).run,
         },
         closes=(pull.close,),
         drains=(sender.drain, webhooks.close),

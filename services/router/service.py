@@ -1,8 +1,5 @@
 """Puts the router together."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-
 from services.router.api import commands, leads, pilots, proofs, simulations
 from services.router.handlers.commands import Commands
 from services.router.handlers.events import RouterHandlers
@@ -10,9 +7,8 @@ from services.router.handlers.parked import ParkedTimer
 from services.router.handlers.transaction import RoutingTransactions
 from services.router.settings import RouterSettings
 from services.router.store.tables import tables
-from services.router.store.trimming import rules_of
+from services.router.store.trimming import EXPIRED
 from shared.agreements.in_force import InForce
-from shared.db.trimming import Rule
 from shared.domain.events import ACTIVITIES, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -24,6 +20,7 @@ from shared.settings import read
 
 def build(platform: Platform) -> Service:
     """The router, under the agreement of `BATON_AGREEMENT`, which it follows as it changes."""
+    settings = read(RouterSettings, platform.environ)
     decided, waits = WakeUp(), WakeUp()
     in_force = InForce(database=platform.db, path=platform.settings.agreement, tables=tables, changed=waits)
     transactions = RoutingTransactions(platform.db, in_force.at)
@@ -55,17 +52,11 @@ def build(platform: Platform) -> Service:
             "relay": relay.run,
             "agreement": in_force.run,
             "waiting": waiting.run,
-            "trim": Trimmer(platform.db, "router", _rules(platform)).run,
+            "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"agreement": in_force.notice, "consumer": consumer.note},
     )
-
-
-def _rules(platform: Platform) -> Sequence[Rule]:
-    days = read(RouterSettings, platform.environ).keep_days
-    kept = timedelta(days=days) if days is not None else None
-    return rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days))
 
 
 def _consumption(handlers: RouterHandlers) -> Consumption:

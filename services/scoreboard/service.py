@@ -1,6 +1,5 @@
 """Builds the scoreboard service: a consumer of all five topics, the JSON API, the pages and their live updates."""
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
@@ -9,7 +8,7 @@ from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
 from services.scoreboard.store.tables import tables
-from services.scoreboard.store.trimming import rules_of
+from services.scoreboard.store.trimming import EXPIRED
 from services.scoreboard.workers.completeness import Completeness
 from shared import agreement_file
 from shared.domain.errors import Misconfigured
@@ -38,7 +37,8 @@ CONSUMPTION = Consumption(
 
 def build(platform: Platform) -> Service:
     """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
-    zone = _zone(platform)
+    settings = read(ScoreboardSettings, platform.environ)
+    zone = _zone(platform, settings.timezone)
     seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)
     consumer = Consumer(
@@ -63,7 +63,7 @@ def build(platform: Platform) -> Service:
             "consume": consumer.run,
             "relay": relay.run,
             "live": live.run,
-            "trim": _trimmer(platform).run,
+            "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
             "completeness": Completeness(platform.db, platform.bus).run,
         },
         closes=(live.close,),
@@ -72,15 +72,8 @@ def build(platform: Platform) -> Service:
     )
 
 
-def _trimmer(platform: Platform) -> Trimmer:
-    days = read(ScoreboardSettings, platform.environ).keep_days
-    kept = timedelta(days=days) if days is not None else None
-    return Trimmer(platform.db, "scoreboard", rules_of(kept, inbox=timedelta(days=platform.settings.inbox_days)))
-
-
-def _zone(platform: Platform) -> ZoneInfo:
-    """Where "today" begins: the setting, else the agreement's zone, else (without a file that reads) UTC."""
-    chosen = read(ScoreboardSettings, platform.environ).timezone
+def _zone(platform: Platform, chosen: str | None) -> ZoneInfo:
+    """Where "today" begins: the chosen zone, else the agreement's, else (without a file that reads) UTC."""
     if chosen is not None:
         return ZoneInfo(chosen)
     try:

@@ -8,7 +8,7 @@ from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.store.tables import tables
-from services.sla_monitor.store.trimming import rules_of
+from services.sla_monitor.store.trimming import EXPIRED
 from services.sla_monitor.workers.clock_probe import ClockProbe
 from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
@@ -45,16 +45,11 @@ def build(platform: Platform) -> Service:
             "timer": timer.run,
             "clock_probe": probe.run,
             "relay": relay.run,
-            "trim": _trimmer(platform, settings).run,
+            "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note, "clocks": timer.note},
     )
-
-
-def _trimmer(platform: Platform, settings: MonitorSettings) -> Trimmer:
-    keep = timedelta(days=settings.keep_days) if settings.keep_days is not None else None
-    return Trimmer(platform.db, "sla_monitor", rules_of(keep, inbox=timedelta(days=platform.settings.inbox_days)))
 
 
 def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence[WakeUp]) -> Consumer:

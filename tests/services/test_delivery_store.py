@@ -12,7 +12,8 @@ from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import PublicEvent
 from services.delivery.store.subscriptions import Subscription, SubscriptionStatus
-from services.delivery.store.trimming import rules_of
+from services.delivery.store.tables import TABLES
+from services.delivery.store.trimming import EXPIRED
 from shared.bus.envelope import Envelope, structured
 from shared.clock import SystemClock
 from shared.db.engine import Database
@@ -238,9 +239,12 @@ async def test_reading_by_type_moves_past_what_was_not_asked_for(database: Datab
 async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_again(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
     await told(database, *(assigned(n) for n in range(1200)))
-    month = timedelta(days=35)
-    assert await Trimmer(database, "delivery", rules_of(timedelta(days=1), inbox=month)).trim_all() == 0
-    assert await Trimmer(database, "delivery", rules_of(timedelta(seconds=-5), inbox=month)).trim_all() == 2400
+
+    def trimmer(retention: timedelta) -> Trimmer:
+        return Trimmer(database, TABLES, EXPIRED, retention=retention, inbox=timedelta(days=35))
+
+    assert await trimmer(timedelta(days=1)).trim_all() == 0
+    assert await trimmer(timedelta(seconds=-5)).trim_all() == 2400
     assert await standing(database, "a") == []
     await told(database, assigned(2000))
     async with database.read() as tx:

@@ -1,32 +1,34 @@
 """Tables are trimmed by their settings, and nothing that an open lead or a running promise needs goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from services.delivery.store.trimming import rules_of as delivery_rules
-from services.router.store.trimming import rules_of as router_rules
-from services.scoreboard.store.trimming import rules_of as scoreboard_rules
-from services.sla_monitor.store.trimming import rules_of as monitor_rules
+from services.delivery.store import trimming as delivery
+from services.delivery.store.tables import TABLES as DELIVERY_TABLES
+from services.router.store import trimming as router
+from services.router.store.tables import tables as router_tables
+from services.scoreboard.store import trimming as scoreboard
+from services.scoreboard.store.tables import tables as scoreboard_tables
+from services.sla_monitor.store import trimming as monitor
+from services.sla_monitor.store.tables import tables as monitor_tables
 from shared.bus.topics import read_topics
 from shared.db.engine import Database
 from shared.db.tables import metadata
 from shared.db.text import Key, Text
-from shared.db.trimming import Rule
 from shared.domain.errors import Misconfigured
 from shared.runtime.trim import Trimmer
 from shared.settings import Settings, read
 
 DAY = timedelta(days=1)
-KEPT, INBOX = 90 * DAY, 35 * DAY
 SERVICES = {
-    "router": router_rules(KEPT, inbox=INBOX),
-    "sla_monitor": monitor_rules(KEPT, inbox=INBOX),
-    "scoreboard": scoreboard_rules(KEPT, inbox=INBOX),
-    "delivery": delivery_rules(30 * DAY, inbox=INBOX),
+    "router": (router_tables, router.EXPIRED),
+    "sla_monitor": (monitor_tables, monitor.EXPIRED),
+    "scoreboard": (scoreboard_tables, scoreboard.EXPIRED),
+    "delivery": (DELIVERY_TABLES, delivery.EXPIRED),
 }
 
 
@@ -54,8 +56,9 @@ def ago(days: int) -> datetime:
     return datetime.now(UTC) - days * DAY
 
 
-async def _trimmed(database: Database, service: str, rules: Sequence[Rule] | None = None) -> int:
-    return await Trimmer(database, service, rules or SERVICES[service]).trim_all()
+async def _trimmed(database: Database, service: str, retention: timedelta | None = 90 * DAY) -> int:
+    tables, expired = SERVICES[service]
+    return await Trimmer(database, tables, expired, retention=retention, inbox=35 * DAY).trim_all()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -127,4 +130,4 @@ async def test_the_scoreboard_keeps_the_story_of_a_lead_that_is_open(database: D
 
 async def test_without_a_setting_only_ids_of_handled_events_go(database: Database) -> None:
     await _fill(database, "router_journal", {"seq": 1, "at": ago(5000)})
-    assert await _trimmed(database, "router", router_rules(None, inbox=INBOX)) == 0
+    assert await _trimmed(database, "router", retention=None) == 0

@@ -1,19 +1,14 @@
-"""What delivery no longer needs: events whose time is up with their deliveries, and ids of handled events."""
-
-from collections.abc import Sequence
-from datetime import timedelta
+"""What delivery no longer needs: events whose time is up with their deliveries."""
 
 import sqlalchemy as sa
 
-from services.delivery.store.tables import TABLES, deliveries, events
-from shared.db.trimming import Rule, inbox_rule
+from services.delivery.store.tables import deliveries, events
+from shared.db.trimming import Rule
 
+_SEQ = sa.select(events.c.seq)
 
-def rules_of(kept: timedelta, *, inbox: timedelta) -> Sequence[Rule]:
-    """Deletes deliveries before their events, so that no delivery is left without one."""
-    stored = sa.select(events.c.seq)
-    return (
-        Rule(deliveries, kept, lambda before: deliveries.c.event_seq.in_(stored.where(events.c.stored_at < before))),
-        Rule(events, kept, lambda before: events.c.stored_at < before),
-        inbox_rule(TABLES, inbox),
-    )
+# Deliveries go before their events, so that no delivery is left without one.
+EXPIRED = (
+    Rule(deliveries, lambda before: deliveries.c.event_seq.in_(_SEQ.where(events.c.stored_at < before))),
+    Rule(events, lambda before: events.c.stored_at < before),
+)
