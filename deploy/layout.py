@@ -230,7 +230,7 @@ class Layout:
             [sys.executable, "-m", "services.cli", "migrate"],
             env={
                 **_without_settings(),
-                **self._kept_settings(),
+                **self._own_settings(),
                 "BATON_DATABASE_URL": self._owner_url,
                 "PYTHONPATH": str(ROOT),
             },
@@ -267,7 +267,7 @@ class Layout:
         while waiting := [service for service in waiting if not service.ready()]:
             for service in waiting:
                 if service.pid is None:
-                    raise ComponentError(service.name, f"ended while it started. {_said(service.log)}")
+                    raise ComponentError(service.name, f"ended while it started. {_end_of(service.log)}")
             if time.monotonic() > end:
                 self._say_who_is_late(waiting)
                 return
@@ -290,16 +290,16 @@ class Layout:
             defaults["BATON_KAFKA_REPLICATION"] = "1"
         for name in ("ADMIN_KEY", "IDENTITY_KEY"):
             if not given.keys() & {f"BATON_{name}", f"BATON_{name}_FILE"}:
-                defaults[f"BATON_{name}_FILE"] = str(self._kept_secret(name))
-        return {**defaults, **self._kept_settings(), **self._addresses()}
+                defaults[f"BATON_{name}_FILE"] = str(self._secret_file(name))
+        return {**defaults, **self._own_settings(), **self._addresses()}
 
-    def _kept_settings(self) -> dict[str, str]:
+    def _own_settings(self) -> dict[str, str]:
         return {name: value for name, value in self._environ.items() if name.removesuffix("_FILE") not in ADDRESSES}
 
     def _addresses(self) -> dict[str, str]:
         return dict(zip(ADDRESSES, (self.kafka, self.database_url), strict=True))
 
-    def _kept_secret(self, name: str) -> Path:
+    def _secret_file(self, name: str) -> Path:
         file = self.folder / f"{name.lower().replace('_', '.')}"
         if not file.exists():
             # Whole or not at all: an identity key that changes would make strangers of all known leads.
@@ -316,7 +316,7 @@ def _numbered(name: str, number: int) -> str:
     return name if number == 0 else f"{name}-{number + 1}"
 
 
-def _said(log: Path) -> str:
+def _end_of(log: Path) -> str:
     return f"The end of {log} says:\n{last_lines(log) or '(nothing)'}"
 
 

@@ -34,11 +34,11 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     """Count inquiries, and show who they are from. Gets each copy of an inquiry, because two ingest processes may have
     accepted it, each under its own number.
     """
-    heard = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
+    pairs = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     deltas = _events(batch)
-    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
-    people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
-    for received, event in heard:
+    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in pairs))
+    people = await rows.locked_leads(tx, (event.lead_id for _, event in pairs))
+    for received, event in pairs:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.receive(was, event)
         _count(deltas, received, difference(was, now, inquiries.counts_for))
@@ -63,9 +63,9 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     if not facts:
         return
     deltas = _events(facts)
-    heard = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
-    people = await rows.locked_leads(tx, (event.lead_id for _, event in heard))
-    for received, event in heard:
+    pairs = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
+    people = await rows.locked_leads(tx, (event.lead_id for _, event in pairs))
+    for received, event in pairs:
         _set(people, leads.act(people[event.lead_id], event), deltas, received)
     await rows.save(tx, list(people.values()))
     await rows.add_entries(tx, _entries(facts))
@@ -76,12 +76,12 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     """The router decided: the inquiry has its outcome, the lead its state and owner. An inquiry that was judged under
     another lead's id than it came under shows that both are one person.
     """
-    heard = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
+    pairs = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
     deltas = _events(batch)
-    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in heard))
+    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in pairs))
     came_under = [inquiry.lead_id for inquiry in known.values() if inquiry.lead_id is not None]
-    people = await rows.locked_leads(tx, (*(event.lead_id for _, event in heard), *came_under))
-    for received, event in heard:
+    people = await rows.locked_leads(tx, (*(event.lead_id for _, event in pairs), *came_under))
+    for received, event in pairs:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.decide(was, event)
         _count(deltas, received, difference(was, now, inquiries.counts_for))
@@ -133,8 +133,8 @@ async def on_set_aside(tx: Tx, batch: Sequence[Received]) -> None:
 
 
 async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -> None:
-    heard = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
-    stuck = [(r, event, found) for r, event in heard if (found := inquiries.inquiry_in(event)) is not None]
+    pairs = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
+    stuck = [(r, event, found) for r, event in pairs if (found := inquiries.inquiry_in(event)) is not None]
     known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]

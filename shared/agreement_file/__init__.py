@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.agreement_file.build.assembly import AgreementSource, build
-from shared.agreement_file.build.pilots import draft_names, lies_beside, refuse_pilots_of_a_draft
+from shared.agreement_file.build.pilots import draft_names, is_next_to_it, refuse_pilots_of_a_draft
 from shared.agreement_file.formatting import formatted
 from shared.agreement_file.schema.shapes import shaped
 from shared.agreement_file.text.findings import AgreementRefused, Finding, in_order
@@ -38,7 +38,7 @@ def load(path: pathlib.Path) -> Loaded:
     """
     text = _text(path)
     named = draft_names(read(text, str(path)).content) if "pilots" in text else ()
-    names = [name for name in named if lies_beside(name)]
+    names = [name for name in named if is_next_to_it(name)]
     return parse(text, str(path), {name: _text(path.parent / name) for name in names if (path.parent / name).exists()})
 
 
@@ -53,7 +53,7 @@ def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Load
     findings, given, agreements = document.findings, drafts or {}, dict[str, Agreement]()
     named = draft_names(document.content)
     for draft, path in named.items():
-        if not lies_beside(draft):
+        if not is_next_to_it(draft):
             findings.refuse(path, "wrong_value", f"`{draft}` has to lie next to the agreement: write its name alone")
         elif draft not in given:
             findings.refuse(path, "no_draft", f"there is no file `{draft}` next to the agreement: check the name")

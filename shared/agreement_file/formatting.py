@@ -73,8 +73,8 @@ def _split(text: str) -> tuple[list[str], list[_Chunk]]:
 
 def _trimmed(lines: list[str]) -> list[str]:
     """Without empty lines at both ends, and no two in a row."""
-    kept = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
-    return kept[(1 if kept and not kept[0] else 0) : (-1 if kept and not kept[-1] else None)]
+    single = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
+    return single[(1 if single and not single[0] else 0) : (-1 if single and not single[-1] else None)]
 
 
 def _joined(chunks: list[_Chunk]) -> list[str]:
@@ -91,11 +91,11 @@ def _spaced(lines: list[str]) -> tuple[str, ...]:
     before = "\n".join(lines)
     try:
         once = _dumped(before)
-        kept = _content(once) == _content(before) and _comments(once) == _comments(before) and _dumped(once) == once
+        same = _content(once) == _content(before) and _comments(once) == _comments(before) and _dumped(once) == once
     except (YAMLError, AgreementRefused, ValueError, RecursionError):
         return tuple(lines)
     wider = max(map(len, once.split("\n"))) > max(_WIDEST, *map(len, lines))
-    return tuple(once.split("\n")) if kept and not wider else tuple(lines)
+    return tuple(once.split("\n")) if same and not wider else tuple(lines)
 
 
 class _AsWritten(VersionedResolver):

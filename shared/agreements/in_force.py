@@ -52,7 +52,7 @@ class InForce:
         self._tables = tables
         self._file = AgreementWatch(path, tables.service)
         self._look_s = self._wait_s = look_s
-        self._kept: Sequence[Version] = ()
+        self._versions: Sequence[Version] = ()
         self._schedule = Schedule()
         self._first: Agreement | None = None
         self._current: tuple[Version, Agreement] | None = None
@@ -102,7 +102,7 @@ class InForce:
         """
         assert self._current is not None, "start comes first"  # noqa: S101 (the runtime sees to it)
         current, agreement = self._current
-        own = sorted((v for v in self._kept if v.name == current.name), key=lambda v: v.order, reverse=True)
+        own = sorted((v for v in self._versions if v.name == current.name), key=lambda v: v.order, reverse=True)
         shown = _shown(current)
         return {
             "agreement": {"name": current.name, "version": current.version, "hash": current.hash},
@@ -117,30 +117,30 @@ class InForce:
         """Store the file's version if allowed, then use the stored versions."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
-            self._kept = await store.versions(tx)
-        new = self._file.judge(self._kept, now)
+            self._versions = await store.versions(tx)
+        new = self._file.judge(self._versions, now)
         if new is not None:
-            await self._keep(new)
+            await self._store(new)
         await self._follow(now)
         if self._current is not None and self._current[0].activated_at is None:
             await self._activate(*self._current)
         coming = self._schedule.next_after(now)
         self._wait_s = min(self._look_s, (coming - now).total_seconds()) if coming else self._look_s
 
-    async def _keep(self, new: Agreement) -> None:
+    async def _store(self, new: Agreement) -> None:
         async with self._database.begin() as tx:
             await store.lock(tx)
             now = await self._database.now(tx)
             # Another process may have stored its file's version in the meantime.
             if self._file.judge(await store.versions(tx), now) is not None:
                 await store.save(tx, new, now)
-                self._log.debug("agreement_kept", name=new.name, version=new.version, hash=new.hash)
-            self._kept = await store.versions(tx)
+                self._log.debug("agreement_stored", name=new.name, version=new.version, hash=new.hash)
+            self._versions = await store.versions(tx)
 
     async def _follow(self, now: datetime) -> None:
-        before = _activated_last(self._kept)
+        before = _activated_last(self._versions)
         name = self._file.name or (before.name if before is not None else "")
-        matter = succession(self._kept, name, now, before)
+        matter = succession(self._versions, name, now, before)
         async with self._database.read() as tx:
             found = await self._read(tx, matter)
         due = [version for version in matter if version.effective_from <= now]
@@ -160,7 +160,7 @@ class InForce:
                 found.append((version, agreement))
             except Misconfigured as refused:
                 which = f"{version.name} version {version.version}"
-                unreadable.append(f"{which} is kept, but this Baton does not read it: {refused.detail}")
+                unreadable.append(f"{which} is stored, but this Baton does not read it: {refused.detail}")
         self._unreadable = unreadable
         return found
 
@@ -170,10 +170,10 @@ class InForce:
             previous = _activated_last(await store.versions(tx))
             if await store.activate(tx, version.hash, now):
                 await outbox.announce(tx, self._tables, [self._announcement(version, previous, now)])
-                tell = self._log.info if previous is not None else self._log.debug
-                tell("agreement_activated", name=version.name, version=version.version, hash=version.hash)
-            self._kept = await store.versions(tx)
-        self._current = next(v for v in self._kept if v.hash == version.hash), agreement
+                report = self._log.info if previous is not None else self._log.debug
+                report("agreement_activated", name=version.name, version=version.version, hash=version.hash)
+            self._versions = await store.versions(tx)
+        self._current = next(v for v in self._versions if v.hash == version.hash), agreement
 
     def _announcement(self, version: Version, previous: Version | None, now: datetime) -> Envelope:
         event = AgreementActivated(
@@ -207,7 +207,7 @@ class FileInForce:
         self._file = AgreementWatch(path, service)
         self._clock = clock
         self._look_s = look_s
-        self._kept: list[tuple[Version, Agreement]] = []
+        self._versions: list[tuple[Version, Agreement]] = []
         self._schedule = Schedule()
 
     async def start(self) -> None:
@@ -239,14 +239,14 @@ class FileInForce:
 
     def _take(self) -> None:
         now = self._clock.now()
-        new = self._file.judge([version for version, _ in self._kept], now)
+        new = self._file.judge([version for version, _ in self._versions], now)
         if new is None:
             return
-        self._kept.append((stored_version(new, now), new))
+        self._versions.append((stored_version(new, now), new))
         current = self.at(now)
-        before = next((version for version, agreement in self._kept if agreement is current), None)
-        matter = succession([version for version, _ in self._kept], new.name, now, before)
-        by_hash = {version.hash: agreement for version, agreement in self._kept}
+        before = next((version for version, agreement in self._versions if agreement is current), None)
+        matter = succession([version for version, _ in self._versions], new.name, now, before)
+        by_hash = {version.hash: agreement for version, agreement in self._versions}
         self._schedule = Schedule([(version.effective_from, by_hash[version.hash]) for version in matter])
 
 

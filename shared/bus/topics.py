@@ -29,8 +29,8 @@ class Topic:
     @property
     def retention_s(self) -> float:
         """The minimum retention of a record in seconds; infinite if records are never deleted."""
-        kept_ms = int(self.config.get("retention.ms", "-1"))
-        return kept_ms / 1000 if kept_ms >= 0 else float("inf")
+        retention_ms = int(self.config.get("retention.ms", "-1"))
+        return retention_ms / 1000 if retention_ms >= 0 else float("inf")
 
     @property
     def max_bytes(self) -> int:

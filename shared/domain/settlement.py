@@ -79,13 +79,13 @@ def done(terms: Terms, facts: Iterable[PromiseFact]) -> int:
 
 def settled_at(terms: Terms, facts: Iterable[PromiseFact]) -> datetime | None:
     """The first instant at which the promise was kept or ended; None while neither has happened."""
-    kept = 0
+    counted = 0
     for fact in sorted(facts, key=lambda fact: fact.accepted_at):
         if not counts(terms, fact):
             continue
         if fact.kind in terms.kinds:
-            kept += worth(terms, fact.kind)
-            if kept >= terms.needed:
+            counted += worth(terms, fact.kind)
+            if counted >= terms.needed:
                 return fact.accepted_at
         elif fact.kind in ENDING:
             return fact.accepted_at

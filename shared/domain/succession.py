@@ -87,19 +87,19 @@ def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str
     if current is not None and current.version > new.version:
         return (
             f"version {new.version} is lower than version {current.version}, which is in force: count `version` on "
-            f"from the highest that is kept ({max(v.version for v in own)})"
+            f"from the highest that is stored ({max(v.version for v in own)})"
         )
     if any(v.hash == new.hash for v in own):
         return None
     if any(v.version == new.version for v in own):
         return (
-            f"version {new.version} is kept with other content: count `version` on from the highest that is kept "
+            f"version {new.version} is stored with other content: count `version` on from the highest that is stored "
             f"({max(v.version for v in own)})"
         )
     if current is not None and current.effective_from > new.effective_from:
         return (
             f"version {new.version} would never be in force: let `effective_from` be "
-            f"{_said(current.effective_from)} or later, since that is from when version {current.version} is"
+            f"{_rfc3339(current.effective_from)} or later, since that is from when version {current.version} is"
         )
     return None
 
@@ -112,10 +112,10 @@ def warning(new: Agreement, versions: Sequence[Version]) -> str | None:
         return None
     last = max(taking_over, key=lambda v: v.order)
     return (
-        f"version {last.version} is kept too and takes over from version {new.version} on "
-        f"{_said(last.effective_from)}: if it should not, keep a higher version that takes effect at that instant"
+        f"version {last.version} is stored too and takes over from version {new.version} on "
+        f"{_rfc3339(last.effective_from)}: if it should not, store a higher version that takes effect at that instant"
     )
 
 
-def _said(at: datetime) -> str:
+def _rfc3339(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")

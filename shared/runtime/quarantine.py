@@ -1,6 +1,6 @@
 """The event for a record that could not be handled or written. It can always be encoded and always fits into the log.
 
-Texts from outside are truncated and cleaned. Of a body larger than `KEPT_BYTES` it has the beginning and the full size;
+Texts from outside are truncated and cleaned. Of a body larger than `MAX_BODY` it has the beginning and the full size;
 the rest is at `origin` until the topic's retention ends.
 """
 
@@ -13,7 +13,7 @@ from shared.domain.ids import event_id
 from shared.ports import Message, Record
 from shared.runtime.pausing import origin_of
 
-KEPT_BYTES = 256 * 1024
+MAX_BODY = 256 * 1024
 _ID_CHARS, _DETAIL_CHARS = 200, 1000
 
 
@@ -70,8 +70,8 @@ def _quarantined(
         code=code,
         detail=_clean(detail, _DETAIL_CHARS),
         at=now,
-        body=body[:KEPT_BYTES],
-        body_bytes=len(body) if len(body) > KEPT_BYTES else None,
+        body=body[:MAX_BODY],
+        body_bytes=len(body) if len(body) > MAX_BODY else None,
         record_type=_clean(kind, _ID_CHARS) or None,
         inquiry_id=_clean(inquiry_id, _ID_CHARS) if inquiry_id else None,
     )

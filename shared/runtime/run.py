@@ -216,9 +216,9 @@ async def _run(
     tasks = [asyncio.create_task(task.run(), name=task.name) for task in supervised]
     stopping = asyncio.create_task(stop.wait(), name="stop")
     web.open()
-    telling = asyncio.create_task(_tell(web, http.url, ready), name="tell")
+    announcing = asyncio.create_task(_call_when_ready(web, http.url, ready), name="ready")
     done, _ = await asyncio.wait([*tasks, http.task, stopping], return_when=asyncio.FIRST_COMPLETED)
-    telling.cancel()
+    announcing.cancel()
     code = _exit_code(done.intersection(tasks))
     web.close()
     for close in (c for s in services for c in s.closes):
@@ -235,7 +235,7 @@ async def _run(
     return code
 
 
-async def _tell(web: Web, url: str, ready: Callable[[str], None] | None) -> None:
+async def _call_when_ready(web: Web, url: str, ready: Callable[[str], None] | None) -> None:
     """Call `ready` once every readiness check is content."""
     while any((await web.findings()).values()):  # noqa: ASYNC110 (checks ask others; there is no signal to await)
         await asyncio.sleep(READY_POLL_S)

@@ -86,7 +86,9 @@ def _activities(data: bytes) -> None:
 def _submitted(source: Source, received: SourceRequest) -> None:
     authentic = source.verify(received)
     for submission in source.map(authentic):
-        _decide(inquiry(forgiving_lead(submission.lead), identity=_IDENTITY, raw=authentic.kept, sender="source:test"))
+        _decide(
+            inquiry(forgiving_lead(submission.lead), identity=_IDENTITY, raw=authentic.redacted, sender="source:test")
+        )
 
 
 def _decide(made: PendingEvent) -> None:

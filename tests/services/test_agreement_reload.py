@@ -189,7 +189,7 @@ async def test_the_stored_version_is_in_force_when_the_process_starts_with_a_bad
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (text(2, score=10), "version 2 is kept with other content: count `version` on"),
+        (text(2, score=10), "version 2 is stored with other content: count `version` on"),
         (text(1), "version 1 is lower than version 2, which is in force"),
         (text(3, effective_from=PAST), "version 3 would never be in force"),
     ],
@@ -215,7 +215,7 @@ async def test_of_two_versions_for_one_instant_the_higher_is_in_force_and_a_lowe
         await until(lambda: in_force.at(later).version == 2)
         save(file, text(3))
         await until(lambda: version_now(in_force) == 3)
-        assert "version 2 is kept too and takes over" in (in_force.notice() or "")
+        assert "version 2 is stored too and takes over" in (in_force.notice() or "")
         save(file, text(4, effective_from=later))
         await until(lambda: in_force.at(later).version == 4)
         assert in_force.notice() is None
@@ -330,7 +330,7 @@ async def test_a_pilot_is_stored_with_its_agreement_and_takes_effect_only_once_i
         assert await kept(database) == [1, 2]
         save(draft, text(3, score=30))
         await until(in_force.findings)
-        assert "version 2 is kept with other content" in in_force.findings()[0]
+        assert "version 2 is stored with other content" in in_force.findings()[0]
         save(draft, text(3, score=20))
         await until(lambda: not in_force.findings())
         save(file, text(3, score=20))

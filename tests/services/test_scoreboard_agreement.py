@@ -166,7 +166,7 @@ async def test_trouble_with_a_changed_file_shows_on_the_page(seen: Board, browse
     region = watched.page.get_by_role("region", name="The agreement file has errors")
     await expect(region).to_contain_text("deal.yaml:3:1: <i>unknown</i> key")
     await expect(region).to_be_in_viewport()
-    await expect(watched.page.locator("#said")).to_have_text("The agreement file has errors.")
+    await expect(watched.page.locator("#announcement")).to_have_text("The agreement file has errors.")
     assert watched.wrong == []
 
 

@@ -72,7 +72,7 @@ async def test_a_lead_shows_within_two_seconds_without_a_reload(board: Board, br
     await board.hear(met(at=now + timedelta(seconds=1), due_at=now + timedelta(seconds=900)))
     await expect(page.locator(".step.responded .big")).to_have_text("1", timeout=2000)
     assert await page.evaluate("window.untouched")
-    await expect(page.locator("#said")).to_contain_text("1 received today, 1 assigned")
+    await expect(page.locator("#announcement")).to_contain_text("1 received today, 1 assigned")
     assert watched.wrong == []
 
 

@@ -109,17 +109,17 @@ class EventRoutes:
         try:
             with self._arrivals.listen() as arrived:
                 yield KEEPALIVE_COMMENT
-                said = loop.time()
+                sent_at = loop.time()
                 while not self._closed:
                     found, place = await self._look(place, types, 100)
                     if found:
                         yield b"".join(_as_text(event) for event in found)
-                    elif loop.time() - said < KEEPALIVE_S:
+                    elif loop.time() - sent_at < KEEPALIVE_S:
                         await arrived.wait(LOOK_S)
                         continue
                     else:
                         yield KEEPALIVE_COMMENT
-                    said = loop.time()
+                    sent_at = loop.time()
         finally:
             self._waiting -= 1
 

@@ -41,7 +41,7 @@ class SourceEndpoint:
             return
         received = _received(request, await request.body(LARGEST_ITEM))
         authentic = source.verify(received)
-        outcomes = await self._keep(source, authentic)
+        outcomes = await self._store(source, authentic)
         self._count.inc(len(outcomes))
         await _send(send, source.accepted(received, authentic, outcomes))
 
@@ -51,7 +51,7 @@ class SourceEndpoint:
             raise NotFound("Unknown source. Compare the URL with the file that BATON_SOURCES names.")
         return self._sources[name]
 
-    async def _keep(self, source: Source, authentic: Authentic) -> Sequence[Accepted]:
+    async def _store(self, source: Source, authentic: Authentic) -> Sequence[Accepted]:
         """Store its leads, or quarantine all of it with the reason."""
         try:
             return await self._spool.append(self._pending_events(source, authentic))
@@ -68,7 +68,7 @@ class SourceEndpoint:
                 forgiving_lead(submission.lead),
                 identity=self._identity,
                 sender=f"source:{source.name}",
-                raw=authentic.kept,
+                raw=authentic.redacted,
                 anonymous=submission.anonymous,
                 test=submission.test,
             )
@@ -76,7 +76,9 @@ class SourceEndpoint:
         ]
 
     def _quarantined(self, source: Source, authentic: Authentic, code: str, detail: str) -> PendingEvent:
-        return quarantined(identity=self._identity, source=source.name, raw=authentic.kept, code=code, detail=detail)
+        return quarantined(
+            identity=self._identity, source=source.name, raw=authentic.redacted, code=code, detail=detail
+        )
 
     async def _send_problem(self, request: Request, send: Send, problem: Problem) -> None:
         source = self._sources.get(request.path.removeprefix(PREFIX))

@@ -27,7 +27,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 FORM_FIELDS = tuple(_NAMES)
 """What a form's fields may mean."""
-_KEPT_TOO = ("utm_campaign", "utm_medium")
+_CUSTOM_TOO = ("utm_campaign", "utm_medium")
 _CONSENT = ("consent", "gdpr", "marketing_opt_in")
 _NO = ("", "0", "false", "no", "off")
 
@@ -93,7 +93,7 @@ def form_lead(
 def _take(rest: dict[str, Sequence[str]], aliases: Sequence[str], renamed: str | None) -> str | None:
     for name in list(rest):
         if name == renamed or (renamed is None and _plain(name) in aliases):
-            values = rest[name] if _plain(name) in _KEPT_TOO else rest.pop(name)
+            values = rest[name] if _plain(name) in _CUSTOM_TOO else rest.pop(name)
             value = values[0].strip() if values else ""
             if value:
                 return value

@@ -24,10 +24,10 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Authentic:
-    """An authenticated payload. `kept` is what may be stored of the bytes: without keys or secrets."""
+    """An authenticated payload. `redacted` are the bytes that may be stored: without keys or secrets."""
 
     payload: Any = field(repr=False)
-    kept: bytes = field(repr=False)
+    redacted: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class SpoolFile:
         self.head = 0
         self.relayed = 0
         self._lock: int | None = lock
-        self._most_pages = max(max_bytes // PAGE, 64)
+        self._max_pages = max(max_bytes // PAGE, 64)
         self._db: sqlite3.Connection | None = None
         self.inquiries = 0
         self.retention = retention
@@ -93,7 +93,7 @@ class SpoolFile:
             raise Misconfigured(f"{self.path} can't be opened as a spool ({wrong}). {what}") from wrong
 
     def _connect(self) -> sqlite3.Connection:
-        db = connected(self.path, max_pages=self._most_pages)
+        db = connected(self.path, max_pages=self._max_pages)
         meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
         first, last = db.execute("SELECT min(seq), max(seq) FROM entries").fetchone()
         self.relayed = max(self.relayed, int(meta.get("relayed", 0)))
@@ -165,7 +165,7 @@ class SpoolFile:
         known = self._repeats.known(self._sql, [d.repeat_key for batch in requests for d in batch], at_us)
         at, seq, inquiries = json_instant(at_us), self.head, self.inquiries
         rows: list[SpoolEntry] = []
-        kept: list[object] = []
+        values: list[object] = []
         new: dict[str, RecentKey] = {}
         outcomes: list[list[Accepted] | KeyReused] = []
         for batch in requests:
@@ -186,14 +186,14 @@ class SpoolFile:
                 found.append(Accepted(fact_id, event.lead_id, False))
                 until_us = at_us + repeat_s * 1_000_000 if repeat_s else 0
                 value = event.value_at(fact_id, at)
-                kept += (seq, event.topic, event.lead_id, fact_id, event.type, at_us, key, until_us)
-                kept += (value, event.content, inquiries)
+                values += (seq, event.topic, event.lead_id, fact_id, event.type, at_us, key, until_us)
+                values += (value, event.content, inquiries)
                 rows.append(SpoolEntry(seq, event.topic, event.lead_id, fact_id, event.type, at_us, value, inquiries))
                 if repeat_s:
                     known[key] = first = First(fact_id, event.lead_id, event.content)
                     new[key] = RecentKey(seq, until_us, first)
         if rows:
-            self._insert(kept)
+            self._insert(values)
             self._repeats.hold(new)
             self._hold(rows)
             self.head, self.inquiries = seq, inquiries
@@ -289,7 +289,7 @@ class SpoolFile:
     def share_used(self) -> float:
         """Which part of the bytes allowed is in use, from 0 to 1."""
         pages, free = (self._sql.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
-        return float(pages - free) / self._most_pages
+        return float(pages - free) / self._max_pages
 
     def bytes_free(self) -> int:
         """What the disk has left."""
@@ -298,11 +298,11 @@ class SpoolFile:
     @contextmanager
     def _reserve(self) -> Iterator[None]:
         # A full spool needs some more pages before it can free any.
-        self._sql.execute(f"PRAGMA max_page_count = {self._most_pages + self._most_pages // 4 + 64}")
+        self._sql.execute(f"PRAGMA max_page_count = {self._max_pages + self._max_pages // 4 + 64}")
         try:
             yield
         finally:
-            self._sql.execute(f"PRAGMA max_page_count = {self._most_pages}")
+            self._sql.execute(f"PRAGMA max_page_count = {self._max_pages}")
 
     def forsake(self) -> None:
         """Drop the connection after an error that leaves its state in doubt; the next statement opens a new one."""

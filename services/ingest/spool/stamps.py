@@ -80,8 +80,8 @@ class Stamps:
         self._expected_us += int(elapsed_us)
         off_us = self._wall_us - self._expected_us
         if abs(off_us) <= TOLERANCE_US:
-            most_us = int(elapsed_us * _DRIFT)
-            self._expected_us += max(-most_us, min(off_us, most_us))
+            limit_us = int(elapsed_us * _DRIFT)
+            self._expected_us += max(-limit_us, min(off_us, limit_us))
             off_us = 0
         if abs(off_us - self._off_us) > TOLERANCE_US:
             self._off_us, self._off_since = off_us, monotonic

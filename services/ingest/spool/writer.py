@@ -224,7 +224,7 @@ class Spool:
         if not self.facts_set_aside:
             return None
         file = self._file.path
-        return f"{self.facts_set_aside} facts that the log would not take are kept in the table set_aside of {file}"
+        return f"{self.facts_set_aside} facts that the log would not take are in the table set_aside of {file}"
 
     async def shortage(self) -> str | None:
         """What will soon make the spool refuse: None, or a sentence for operators. Earlier than the refusal itself."""
@@ -273,16 +273,16 @@ class Spool:
 
     def _write(self) -> None:
         while (jobs := self._handed.get()) is not None:
-            keeps = [job for job in jobs if not callable(job.work)]
-            if keeps:
-                self._keep_jobs(keeps)
+            appends = [job for job in jobs if not callable(job.work)]
+            if appends:
+                self._append_all(appends)
             for job in jobs:
                 if callable(job.work):
                     self._run([job], _call)
             self._hand_back(jobs)
         self._file.close()
 
-    def _keep_jobs(self, jobs: list[_WriteJob]) -> None:
+    def _append_all(self, jobs: list[_WriteJob]) -> None:
         doubt = self._stamps.doubt()
         if doubt is not None:
             _fail([job for job in jobs if _has_activities(job)], Unavailable(doubt, retry_after_s=10))

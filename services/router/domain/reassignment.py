@@ -170,11 +170,11 @@ def _parked(lead: Lead, pool: str, reason: str) -> Lead:
 
 
 def _cause(cause: ReassignReason, lead: Lead) -> str:
-    said = f": {cause.reason}" if cause.reason else ""
+    why = f": {cause.reason}" if cause.reason else ""
     return {
         "missed": f"{lead.rep} missed the promise",
-        "declined": f"{lead.rep} gave the lead back{said}",
-        "manual": f"moved by {cause.by or 'hand'}{said}",
+        "declined": f"{lead.rep} gave the lead back{why}",
+        "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
         "drained": f"it waited for {lead.pool}",
     }[cause.kind]

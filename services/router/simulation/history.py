@@ -42,7 +42,7 @@ class History:
 
     def follow(self, rows: Sequence[RecordRow]) -> None:
         """Apply what was recorded at one instant."""
-        heard: list[ActivityRecorded] = []
+        facts: list[ActivityRecorded] = []
         asked: list[str] = []
         for row in rows:
             if row.verdict is not None:
@@ -51,11 +51,11 @@ class History:
                 self._apply_verdict(str(row.lead_id), row.verdict)
             elif row.fact is not None:
                 if self.state.add_fact(row.fact):
-                    heard.append(row.fact)
+                    facts.append(row.fact)
                 else:
                     self.state.add_early(row.fact)
         starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
-        for fact in (*heard, *self.state.take_early(starts)):
+        for fact in (*facts, *self.state.take_early(starts)):
             lead = self._goes_on(fact.lead_id)
             after = followed_by(lead, fact, rows[0].at) if lead is not None and fact.kind != "declined" else None
             if after is not None:
@@ -78,7 +78,7 @@ class History:
     def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
         known = self.state.leads.get(lead_id)
         before = known.lead if known is not None else None
-        said = reason_text(
+        reason = reason_text(
             verdict.verdict,
             verdict.reason,
             cause=verdict.ask,
@@ -90,7 +90,7 @@ class History:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
             lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
-            self._change(lead, verdict.decided_at, said, asked=verdict.ask is None)
+            self._change(lead, verdict.decided_at, reason, asked=verdict.ask is None)
         self._merge_others(lead_id, verdict)
 
     def _merge_others(self, lead_id: str, verdict: RecordedVerdict) -> None:
@@ -101,7 +101,7 @@ class History:
             known = self.state.leads.get(inquiry.lead_id)
             if known is None:
                 survivor = self.state.leads.get(lead_id)
-                assert survivor is not None, "it was just kept"  # noqa: S101
+                assert survivor is not None, "it was just stored"  # noqa: S101
                 link = replace(survivor.lead, lead_id=inquiry.lead_id, generation=0, state="received")
                 self._change(_merged_into(link, lead_id), verdict.decided_at, asked=True)
         for other in others - {lead_id}:

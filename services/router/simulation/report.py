@@ -72,11 +72,11 @@ def text(summary: Summary) -> str:
 def page(summary: Summary) -> str:
     """The same as one HTML page that needs nothing else."""
     title = _escaped(_title(summary))
-    said = "".join(f"<p>{_escaped(sentence)}</p>" for sentence in sentences(summary))
+    lines = "".join(f"<p>{_escaped(sentence)}</p>" for sentence in sentences(summary))
     body = "\n".join(_html(table) for table in tables(summary) if table[2])
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{said}\n{body}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{lines}\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -85,15 +85,15 @@ def sentences(summary: Summary) -> list[str]:
     span = f"until {instant(summary.until)}"
     if summary.since is not None:
         span = f"from {instant(summary.since)} {span}"
-    said = [f"{summary.leads:,} leads that asked {span}; {summary.differ:,} of them differ."]
+    lines = [f"{summary.leads:,} leads that asked {span}; {summary.differ:,} of them differ."]
     if summary.differ:
         parts = ", ".join(f"{name} {count:,}" for name, count in sorted(summary.differing.items()))
-        said.append(f"What differs: {parts}.")
+        lines.append(f"What differs: {parts}.")
     if summary.turn_only:
-        said.append(f"{summary.turn_only:,} of them only because it was someone else's turn in the same pool.")
+        lines.append(f"{summary.turn_only:,} of them only because it was someone else's turn in the same pool.")
     if summary.refused:
-        said.append(f"{summary.refused:,} moves that people ordered name someone who could not have had the lead.")
-    return said
+        lines.append(f"{summary.refused:,} moves that people ordered name someone who could not have had the lead.")
+    return lines
 
 
 def tables(summary: Summary) -> Iterator[Table]:

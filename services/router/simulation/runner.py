@@ -53,8 +53,8 @@ class _Replays:
         self._folder = folder
         self._stack = stack
         self.persons = stack.enter_context(closing(PersonIndex(folder / "persons.db")))
-        kept = DiskDict(folder / "inquiries.db", msgspec.msgpack.Decoder(InquiryReceived))
-        self.inquiries = stack.enter_context(closing(kept))
+        inquiries = DiskDict(folder / "inquiries.db", msgspec.msgpack.Decoder(InquiryReceived))
+        self.inquiries = stack.enter_context(closing(inquiries))
         self.recorded = History(self._state("recorded"))
         self.after = self._simulated("after", plan.draft)
         self.before = self._simulated("before", plan.against) if plan.against is not None else None
@@ -113,11 +113,11 @@ class _Replays:
             asked = [replayed.asked_at for replayed in (before, after) if replayed and replayed.asked_at]
             if there is None or (since is not None and max(asked, default=since) < since):
                 continue
-            said: tuple[LeadOutcome, LeadOutcome] = (
+            outcomes: tuple[LeadOutcome, LeadOutcome] = (
                 one.outcome(before, until) if before is not None else NOTHING,
                 self.after.state.outcome(after, until) if after is not None else NOTHING,
             )
-            found = summary.compare(there.lead, *said)
+            found = summary.compare(there.lead, *outcomes)
             if found is not None:
                 each(found)
 

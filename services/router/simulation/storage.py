@@ -59,7 +59,7 @@ class DiskDict(Generic[T]):
     """Values by key in a private file, with the most recently used in memory."""
 
     def __init__(self, file: Path, decoder: "msgspec.msgpack.Decoder[T]") -> None:
-        self._database = _opened(file, "CREATE TABLE kept (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
+        self._database = _opened(file, "CREATE TABLE entries (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
         self._decode = decoder.decode
         self._encode = msgspec.msgpack.Encoder().encode
         self._near: dict[str, T] = {}
@@ -72,7 +72,7 @@ class DiskDict(Generic[T]):
         if found is None:
             if not self._far.seen(hash(key), note=False):
                 return None
-            row = self._database.execute("SELECT body FROM kept WHERE id = ?", (key,)).fetchone()
+            row = self._database.execute("SELECT body FROM entries WHERE id = ?", (key,)).fetchone()
             if row is None:
                 return None
             found = self._near[key] = self._decode(row[0])
@@ -88,7 +88,7 @@ class DiskDict(Generic[T]):
     def items(self) -> Iterator[tuple[str, T]]:
         """All values in the order of their keys; nothing may change meanwhile."""
         self._write(self._near)
-        for key, body in self._database.execute("SELECT id, body FROM kept ORDER BY id"):
+        for key, body in self._database.execute("SELECT id, body FROM entries ORDER BY id"):
             yield key, self._decode(body)
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class DiskDict(Generic[T]):
         for key in changed:
             self._far.seen(hash(key), note=True)
         with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+            self._database.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", rows)
         self._changed.difference_update(changed)
 
 

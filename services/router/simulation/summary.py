@@ -179,7 +179,7 @@ def reason_text(
 ASKED = {
     "missed": "its owner missed the promise",
     "declined": "its owner gave it back",
-    "manual": "somebody moved it",
+    "manual": "someone moved it",
     "left": "its owner left the team",
     "drained": "it had waited",
 }

@@ -171,10 +171,10 @@ def clause_of(reason: str) -> str:
     >>> clause_of("a test: valid, rule 'large' would send it to strategic"), clause_of("excluded: student")
     ('a test', 'excluded: student')
     """
-    part, _, said = reason.partition(": ")
+    part, _, detail = reason.partition(": ")
     if part == "a test":
         return part
-    _, asks, asked = said.rpartition("the agreement asks for ")
+    _, asks, asked = detail.rpartition("the agreement asks for ")
     return f"{part}: {asks}{asked}" if asks else reason
 
 

@@ -62,17 +62,19 @@ class DifferencePage:
 
 async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneInfo) -> AgreementPage | None:
     """Version `number`, or the one in force. None if there is no agreement. Raises `NotFound` for an unknown number."""
-    kept = await _stored(tx, now)
-    if not kept:
+    versions = await _stored(tx, now)
+    if not versions:
         return None
     shown = (
-        next((one for one in kept if one.badge is _IN_FORCE), kept[0]) if number is None else _numbered(kept, number)
+        next((one for one in versions if one.badge is _IN_FORCE), versions[0])
+        if number is None
+        else _numbered(versions, number)
     )
     agreement = await _read(tx, shown.version)
     if not isinstance(agreement, Agreement):
-        return AgreementPage(now, shown, kept, (), "", pilots=False, unreadable=str(agreement))
+        return AgreementPage(now, shown, versions, (), "", pilots=False, unreadable=str(agreement))
     sections = explained(agreement, now.astimezone(zone).date())
-    return AgreementPage(now, shown, kept, sections, agreement.text, pilots=bool(agreement.pilots), unreadable=None)
+    return AgreementPage(now, shown, versions, sections, agreement.text, pilots=bool(agreement.pilots), unreadable=None)
 
 
 async def in_force(tx: Tx, now: datetime) -> Agreement | None:
@@ -84,15 +86,15 @@ async def in_force(tx: Tx, now: datetime) -> Agreement | None:
 
 async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:
     """Compares two stored versions of the agreement in force. Raises `NotFound` if one is not stored."""
-    kept = await _stored(tx, now)
-    pair = [_numbered(kept, number).version for number in (old, new)]
+    versions = await _stored(tx, now)
+    pair = [_numbered(versions, number).version for number in (old, new)]
     was, becomes = [await _read(tx, version) for version in pair]
     if not (isinstance(was, Agreement) and isinstance(becomes, Agreement)):
         wrong = was if isinstance(was, str) else str(becomes)
-        return DifferencePage(now, pair[0].name, old, new, kept, (), wrong)
+        return DifferencePage(now, pair[0].name, old, new, versions, (), wrong)
     by_area = groupby(differences(was, becomes), key=lambda found: found.area)
     areas = [(area, [found.words for found in of_area]) for area, of_area in by_area]
-    return DifferencePage(now, pair[0].name, old, new, kept, areas, None)
+    return DifferencePage(now, pair[0].name, old, new, versions, areas, None)
 
 
 async def _stored(tx: Tx, now: datetime) -> list[StoredVersion]:
@@ -118,10 +120,10 @@ async def _stored(tx: Tx, now: datetime) -> list[StoredVersion]:
     return listed[::-1]
 
 
-def _numbered(kept: Sequence[StoredVersion], number: int) -> StoredVersion:
-    found = next((one for one in kept if one.version.version == number), None)
+def _numbered(versions: Sequence[StoredVersion], number: int) -> StoredVersion:
+    found = next((one for one in versions if one.version.version == number), None)
     if found is None:
-        known = ", ".join(str(one.version.version) for one in kept) or "none"
+        known = ", ".join(str(one.version.version) for one in versions) or "none"
         raise NotFound(f"There is no version {number} of the agreement. Stored versions: {known}.")
     return found
 
@@ -131,4 +133,4 @@ async def _read(tx: Tx, version: Version) -> Agreement | str:
     try:
         return await agreements.by_hash(tx, version.hash)
     except Misconfigured as refused:
-        return f"Version {version.version} was kept by another Baton, and this one does not read it: {refused.detail}"
+        return f"Version {version.version} was stored by another Baton, and this one does not read it: {refused.detail}"

@@ -121,8 +121,8 @@ class Pages:
         if asset is None:
             raise NotFound("There is no such file. Reload the page.")
         tag = f'"{asset.digest}"'
-        kept = _FOREVER if digest == asset.digest else "no-cache"
-        headers = {**SAFE, "cache-control": kept, "etag": tag}
+        caching = _FOREVER if digest == asset.digest else "no-cache"
+        headers = {**SAFE, "cache-control": caching, "etag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         return Response(asset.body, media_type=asset.media_type, headers=headers)

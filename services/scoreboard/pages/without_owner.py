@@ -151,10 +151,10 @@ async def _queue(tx: Tx, name: str, count: int, agreement: Agreement | None, beh
     found = await lists.parked(tx, name, after=behind, limit=ROWS + 1)
     shown, more = found[:ROWS], len(found) > ROWS
     triage = await lists.triage_of(tx, [lead.lead_id for lead in shown])
-    kept = agreement.queues.get(name) if agreement is not None else None
+    queue = agreement.queues.get(name) if agreement is not None else None
     return QueuePanel(
         name=name,
-        owner=kept.owner if kept is not None else None,
+        owner=queue.owner if queue is not None else None,
         count=count,
         waiting=[ParkedLead(lead, _pools(lead, name, agreement), triage.get(lead.lead_id)) for lead in shown],
         next_page=_query(queue=name, after=_cursor(shown[-1].settled_at, shown[-1])) if more else None,

@@ -92,8 +92,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             now = await database.now(tx)
             taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
             await escalation_store.save_escalations(tx, [taken])
-            said = announcements.escalation_acknowledged(taken, body.by, now)
-            await announce(tx, [said])
+            await announce(tx, [announcements.escalation_acknowledged(taken, body.by, now)])
         for waiting in changed:
             waiting.set()
         return json_response(_view(taken, now))

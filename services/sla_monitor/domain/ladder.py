@@ -49,8 +49,8 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
             again = timedelta(seconds=loop * ladder.repeat_every_s)
             due_at = step_at(last, window.due_at, calendar, again)
             found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
-    kept = [level for level in found if not (level.warning and level.due_at < window.opened_at)]
-    return sorted(kept, key=lambda level: (level.due_at, level.loop, level.level))
+    due = [level for level in found if not (level.warning and level.due_at < window.opened_at)]
+    return sorted(due, key=lambda level: (level.due_at, level.loop, level.level))
 
 
 def _level(step: Step, due_at: datetime, calendar: Calendar) -> Level:

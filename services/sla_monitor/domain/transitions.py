@@ -118,8 +118,8 @@ def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> Win
     if verdict.outcome == "waits":
         return state
     ended = window.after(state.window, verdict)
-    said = announcements.verdict(ended, verdict, now)
-    state = WindowState(ended, state.escalation, (*state.announced, *said), state.fired)
+    announced = announcements.verdict(ended, verdict, now)
+    state = WindowState(ended, state.escalation, (*state.announced, *announced), state.fired)
     raised = state.escalation
     if verdict.outcome in ("closed", "retracted") and raised is not None and raised.state != "closed":
         why = verdict.why if verdict.outcome == "closed" else "breach retracted"
@@ -137,21 +137,21 @@ def _climb(state: WindowState, levels: Sequence[Level], known_upto: datetime, no
 
 
 def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
-    watched, raised, said = state.window, state.escalation, []
+    watched, raised, announced = state.window, state.escalation, []
     if level.warning:
         outcome = "warned"
-        said.append(announcements.warned(watched, level))
+        announced.append(announcements.warned(watched, level))
     elif escalation.in_hands(raised, level) and not level.if_unanswered:
         outcome = "silenced"
     else:
         outcome = "raised"
         raised = escalation.raised(watched, raised, level, now)
-        said.append(announcements.escalation_raised(watched, raised, level, now))
+        announced.append(announcements.escalation_raised(watched, raised, level, now))
     if level.move_within is not None and not level.warning:
-        said.append(announcements.move_requested(watched, level, level.move_within, now))
+        announced.append(announcements.move_requested(watched, level, level.move_within, now))
     stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)
     done = FiredStep(watched.window_id, level, now, outcome)
-    return WindowState(stepped, raised, (*state.announced, *said), (*state.fired, done))
+    return WindowState(stepped, raised, (*state.announced, *announced), (*state.fired, done))
 
 
 def _left(state: WindowState, levels: Sequence[Level]) -> Sequence[Level]:

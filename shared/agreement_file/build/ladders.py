@@ -28,23 +28,23 @@ def check_escalations(agreement: Agreement, findings: Findings) -> None:
         # A dispute is answered by the rep who rejected, a parked lead is seen to by the owner of the queue.
         if ladder and promise.name == "disputes":
             _check_managers(ladder, members, agreement, findings)
-        elif ladder and _told(ladder) == {"manager"}:
+        elif ladder and _roles(ladder) == {"manager"}:
             _check_managers(ladder, owners, agreement, findings)
     for commitment in agreement.commitments.values():
         _check_commitment(commitment, agreement, findings)
 
 
 def _check_managers(ladder: Ladder, owners: Collection[str], agreement: Agreement, findings: Findings) -> None:
-    told = _told(ladder)
+    roles = _roles(ladder)
     people = (agreement.people.get(owner) for owner in owners)
     alone = sorted(person.id for person in people if person is not None and person.reports_to is None)
-    if "manager" in told and alone:
+    if "manager" in roles and alone:
         whose = f"the manager is told, but {', '.join(alone)} can own leads without a `reports_to`"
-        report = findings.refuse if told == {"manager"} else findings.warn
+        report = findings.refuse if roles == {"manager"} else findings.warn
         report(("ladders", ladder.name), "no_manager", f"{whose}: add it", key=True)
 
 
-def _told(ladder: Ladder) -> set[str]:
+def _roles(ladder: Ladder) -> set[str]:
     return {role for step in ladder.steps for role in step.tell}
 
 

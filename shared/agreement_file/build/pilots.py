@@ -21,7 +21,7 @@ def draft_names(content: Mapping[str, Any]) -> dict[str, Path]:
     return names
 
 
-def lies_beside(name: str) -> bool:
+def is_next_to_it(name: str) -> bool:
     """Whether a draft's name stays in the folder of the agreement, or below it."""
     path = pathlib.PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name

@@ -37,9 +37,9 @@ class ConditionReader(ComparisonReader):
                 self.refuse(path, "wrong_type", f"{shown(written)} is no condition: write one like {example}")
             return None
         kind = next((key for key in (*GROUPS, "signal", "cel", *OWNERS) if key in written), "field")
-        return self._kept(kind, written, path, routing=routing) if self._keys_fit(kind, written, path) else None
+        return self._of_kind(kind, written, path, routing=routing) if self._keys_fit(kind, written, path) else None
 
-    def _kept(self, kind: str, written: dict[str, Any], path: Path, *, routing: bool) -> Condition | None:
+    def _of_kind(self, kind: str, written: dict[str, Any], path: Path, *, routing: bool) -> Condition | None:
         if kind in GROUPS:
             return self._group(kind, written[kind], (*path, kind), routing=routing)
         if kind == "signal":

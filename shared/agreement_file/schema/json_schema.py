@@ -45,13 +45,13 @@ def _cleaned(node: Any) -> Any:
     if node.get("anyOf", [])[1:] == [{"type": "null"}]:
         rest = {key: value for key, value in node.items() if key != "anyOf"}
         return _cleaned(node["anyOf"][0] | rest)
-    kept = {}
+    cleaned = {}
     for key, value in node.items():
         if key == "properties":
-            kept[key] = {name: _cleaned(each) for name, each in value.items()}
+            cleaned[key] = {name: _cleaned(each) for name, each in value.items()}
         elif key == "examples" or not (key == "title" or (key == "default" and value is None)):
-            kept[key] = value if key in ("default", "examples") else _cleaned(value)
-    return kept
+            cleaned[key] = value if key in ("default", "examples") else _cleaned(value)
+    return cleaned
 
 
 def _object(properties: Mapping[str, Any], *required: str, description: str) -> dict[str, Any]:

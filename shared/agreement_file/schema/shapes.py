@@ -106,8 +106,8 @@ def _outside(kind: str, value: object, context: Mapping[str, Any], name: str) ->
     if kind == "less_than_equal":
         return f"{name} should be {context['le']} or less, not {shown(value)}"
     if kind == "string_pattern_mismatch":
-        said = next(said for start, said in _PATTERNS.items() if context["pattern"].startswith(start))
-        return f"{shown(value)} {said}"
+        what = next(what for start, what in _PATTERNS.items() if context["pattern"].startswith(start))
+        return f"{shown(value)} {what}"
     return None
 
 

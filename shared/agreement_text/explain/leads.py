@@ -57,14 +57,14 @@ def _scoring(agreement: Agreement) -> Section:
         )
         for rule in agreement.scoring
     )
-    said = ["The score of a lead is the sum of the points of every line that applies."]
+    lines = ["The score of a lead is the sum of the points of every line that applies."]
     if agreement.half_life_s is None:
-        return Section("How the score is made", tuple(said), Table(("Points", "Because", "When"), _three(rows)))
-    said.append(
+        return Section("How the score is made", tuple(lines), Table(("Points", "Because", "When"), _three(rows)))
+    lines.append(
         f"Points for what someone did fade: after {seconds(agreement.half_life_s)} half of them are left, after twice "
         "that a quarter. They are remembered from earlier inquiries."
     )
-    return Section("How the score is made", tuple(said), Table(("Points", "Because", "When", "Fades"), rows))
+    return Section("How the score is made", tuple(lines), Table(("Points", "Because", "When", "Fades"), rows))
 
 
 def _fades(intent: bool) -> str:

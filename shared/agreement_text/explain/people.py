@@ -54,12 +54,12 @@ def _people(agreement: Agreement) -> Section:
         )
         for person in everyone
     )
-    said = [
+    inactive = [
         f"{person.id} is not active: no new leads, and those held move on." for person in everyone if not person.active
     ]
     return Section(
         "People and their limits",
-        tuple(said),
+        tuple(inactive),
         Table(("Person", "Role", "Working hours", "Languages, skills, territories", "Limits", "Reports to"), rows),
     )
 

@@ -103,13 +103,13 @@ class EmbeddedBus:
         now_ms = self._now_ms()
         total = 0
         for topic_partition in self._spans:
-            kept_s = self._topics[topic_partition[0]].retention_s
-            if isinf(kept_s):
+            retention_s = self._topics[topic_partition[0]].retention_s
+            if isinf(retention_s):
                 continue
             forget = partial(
                 self._opened().forget,
                 topic_partition,
-                before_ms=now_ms - int(kept_s * 1000),
+                before_ms=now_ms - int(retention_s * 1000),
                 max_records=_MAX_FORGOTTEN_AT_ONCE,
             )
             gone = _MAX_FORGOTTEN_AT_ONCE
@@ -185,7 +185,7 @@ class EmbeddedBus:
             try:
                 await self.forget_old()
             except sqlite3.Error as error:
-                _log.warning("old_events_kept", why=str(error))
+                _log.warning("old_records_not_deleted", why=str(error))
             await asyncio.sleep(_LOOK_FOR_OLD_EVERY_S)
 
     def _now_ms(self) -> int:

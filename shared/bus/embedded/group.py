@@ -142,16 +142,16 @@ class EmbeddedMember:
     async def _settle(self) -> None:
         while new := [p for p, start in self._next.items() if start is None and p not in self._stopped]:
             era = self._era
-            said = await self._positions(new)
+            positions = await self._positions(new)
             if era == self._era:
                 self._next.update(
                     {
-                        topic_partition: self._within(topic_partition, said[topic_partition])
+                        topic_partition: self._within(topic_partition, positions[topic_partition])
                         for topic_partition in new
-                        if topic_partition in said
+                        if topic_partition in positions
                     }
                 )
-                self._stopped.update(topic_partition for topic_partition in new if topic_partition not in said)
+                self._stopped.update(topic_partition for topic_partition in new if topic_partition not in positions)
 
     def _within(self, topic_partition: TopicPartition, position: int) -> int:
         # Like Kafka's "earliest": expired records are skipped; a log newer than the position is read from its start.

@@ -49,7 +49,7 @@ _DELETE = """
 delete from records where topic = :topic and partition = :partition and offset <= (
     select max(offset) from (
         select offset, at_ms from records
-        where topic = :topic and partition = :partition and offset < :newest order by offset limit :most
+        where topic = :topic and partition = :partition and offset < :newest order by offset limit :limit
     ) where at_ms < :before_ms
 )
 """
@@ -121,7 +121,7 @@ class Log:
         topic, partition = topic_partition
         cursor = self._writer.execute(
             _DELETE,
-            {"topic": topic, "partition": partition, "newest": newest, "most": max_records, "before_ms": before_ms},
+            {"topic": topic, "partition": partition, "newest": newest, "limit": max_records, "before_ms": before_ms},
         )
         return cursor.rowcount
 

@@ -69,10 +69,12 @@ class KafkaMember:
         owned = self._owned
         if not owned:
             return
-        said = await self._positions([(topic_partition.topic, topic_partition.partition) for topic_partition in owned])
+        positions = await self._positions(
+            [(topic_partition.topic, topic_partition.partition) for topic_partition in owned]
+        )
         # If the places were shared out again meanwhile, the listener asked again.
         if self._owned is owned:
-            self._go_to(owned, said)
+            self._go_to(owned, positions)
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """See `shared.ports.Subscription.note`. Does not wait for the broker; only the newest offsets are sent."""
@@ -93,12 +95,12 @@ class KafkaMember:
         """The group gave us exactly these places: go to our positions before anything is read."""
         owned = frozenset(topic_partitions)
         self._consumer.pause(*owned)
-        said = (
+        positions = (
             await self._positions([(topic_partition.topic, topic_partition.partition) for topic_partition in owned])
             if owned
             else {}
         )
-        self._go_to(owned, said)
+        self._go_to(owned, positions)
         self._owned = owned
         self._silent_s = 0.0
 
@@ -110,12 +112,12 @@ class KafkaMember:
         """Have `poll` raise `error`, since aiokafka only logs what a listener raises."""
         self._failed = error
 
-    def _go_to(self, owned: Iterable[KafkaPartition], said: Mapping[TopicPartition, int]) -> None:
-        """Read each partition from its position in `said`, and not at all without one."""
+    def _go_to(self, owned: Iterable[KafkaPartition], positions: Mapping[TopicPartition, int]) -> None:
+        """Read each partition from its position in `positions`, and not at all without one."""
         self._consumer.pause(*owned)
-        self._reads = bool(said)
+        self._reads = bool(positions)
         for topic_partition in owned:
-            offset = said.get((topic_partition.topic, topic_partition.partition))
+            offset = positions.get((topic_partition.topic, topic_partition.partition))
             # A place that is not read needs some position, or aiokafka would choose one.
             self._consumer.seek(topic_partition, offset or 0)
             if offset is not None:
@@ -130,9 +132,9 @@ class KafkaMember:
     def _watch(self, records: Sequence[Record], waited_s: float) -> None:
         # The broker answers a fetch twice a second even when there is nothing new.
         answers = tuple(self._consumer.last_poll_timestamp(topic_partition) for topic_partition in self._owned or ())
-        heard = (self._owned is not None and not self._reads) or answers != self._answers
+        answered = (self._owned is not None and not self._reads) or answers != self._answers
         self._answers = answers
-        self._silent_s = 0.0 if records or heard else self._silent_s + waited_s
+        self._silent_s = 0.0 if records or answered else self._silent_s + waited_s
         if self._silent_s > self._stuck_after_s:
             what = "gave this member no partitions" if self._owned is None else "did not answer a read"
             raise Unavailable(f"Kafka {what} for {self._silent_s:.0f} s; joining the group again")

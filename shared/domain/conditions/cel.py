@@ -118,14 +118,14 @@ def _refused(error: str, names: Mapping[str, str]) -> CelRefused:
     return CelRefused(_mistake(found[3], names), int(found[1]), int(found[2]))
 
 
-def _mistake(said: str, names: Mapping[str, str]) -> str:
-    if field_ := _NO_FIELD.match(said):
+def _mistake(error: str, names: Mapping[str, str]) -> str:
+    if field_ := _NO_FIELD.match(error):
         return f"there is no `{field_[1]}` in {names.get(field_[2], field_[2])}"
-    if name := _NO_NAME.match(said):
+    if name := _NO_NAME.match(error):
         return f"`{name[1]}` is not known here: facts begin with `lead.`, like lead.company.employees"
-    if fit := _NO_FIT.match(said):
+    if fit := _NO_FIT.match(error):
         kinds = [kind.removeprefix("wrapper(").removesuffix(")") for kind in fit[2].split(", ")]
         shown = " and ".join(_TYPES.get(kind, names.get(kind, kind)) for kind in kinds)
         hint = ": write both as whole numbers (200) or as decimals (200.0)" if {*kinds} == {"int", "double"} else ""
         return f"`{fit[1].strip('_').removeprefix('@')}` does not fit {shown}{hint}"
-    return said.partition(" expecting {")[0]
+    return error.partition(" expecting {")[0]

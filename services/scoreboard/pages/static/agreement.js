@@ -14,7 +14,7 @@
       return item;
     }));
     part.classList.remove("hidden");
-    document.getElementById("said").textContent = part.dataset.say;
+    document.getElementById("announcement").textContent = part.dataset.say;
   } catch {
     // The router may not be reachable from this page.
   }

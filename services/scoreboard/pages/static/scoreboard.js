@@ -8,7 +8,7 @@ globalThis.printable = (text) => String(text).replace(
 (() => {
   const main = document.getElementById("main");
   const url = main.dataset.panels;
-  const said = document.getElementById("said");
+  const announcement = document.getElementById("announcement");
   const live = document.getElementById("live");
   const word = document.getElementById("live-word");
   const ago = document.getElementById("live-ago");
@@ -64,7 +64,7 @@ globalThis.printable = (text) => String(text).replace(
     main.innerHTML = html;
     if (held) [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held)[nth]?.focus();
     const after = main.querySelector("[data-say]")?.textContent;
-    if (before !== after) said.textContent = after ?? "";
+    if (before !== after) announcement.textContent = after ?? "";
     main.dispatchEvent(new Event("panels"));
   }
 

@@ -32,7 +32,7 @@ def _receive(source: Source, raw: bytes, content_type: str = "application/x-www-
     authentic = source.verify(SourceRequest(raw, {"content-type": content_type}, {}))
     with contextlib.suppress(Unmappable):
         for submission in source.map(authentic):
-            inquiry(forgiving_lead(submission.lead), identity=IDENTITY, sender="key:k", raw=authentic.kept)
+            inquiry(forgiving_lead(submission.lead), identity=IDENTITY, sender="key:k", raw=authentic.redacted)
 
 
 def form(raw: bytes) -> None:

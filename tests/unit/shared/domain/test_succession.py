@@ -51,8 +51,8 @@ def test_a_schedule_changes_at_the_instant() -> None:
         (1, 0, "a", [], None),
         (2, 0, "a", [version(1, -1)], None),
         (1, -1, "a", [version(1, -1, digest="a")], None),
-        (1, -1, "b", [version(1, -1, digest="a")], "version 1 is kept with other content"),
-        (2, 5, "b", [version(1, -1), version(2, 5)], "from the highest that is kept (2)"),
+        (1, -1, "b", [version(1, -1, digest="a")], "version 1 is stored with other content"),
+        (2, 5, "b", [version(1, -1), version(2, 5)], "from the highest that is stored (2)"),
         (1, -1, "a", [version(1, -2, digest="a"), version(2, -1)], "version 1 is lower than version 2"),
         (2, 3, "a", [version(1, -2), version(3, 3)], None),
         (2, -2, "a", [version(1, -1)], "version 2 would never be in force: let `effective_from` be 2026-11-22T09:00"),
@@ -69,5 +69,5 @@ def test_what_may_not_follow_is_refused_with_what_to_do(
 
 def test_a_lower_version_that_will_take_over_is_reported() -> None:
     new = replace(FIRST, version=3, effective_from=NOW)
-    assert "version 2 is kept too and takes over from version 3" in (warning(new, [version(2, 1)]) or "")
+    assert "version 2 is stored too and takes over from version 3" in (warning(new, [version(2, 1)]) or "")
     assert warning(new, [version(1, -1), version(2, 0), version(4, 9), version(2, 9, name="other")]) is None
