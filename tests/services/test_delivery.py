@@ -203,6 +203,28 @@ async def test_410_disables_the_subscription_fails_what_was_pending_and_enabling
     assert {seen.headers["webhook-id"] for seen in receiver.seen} == {assigned(n).id for n in [*range(50), 51]}
 
 
+async def test_an_attempt_that_ends_after_the_subscription_was_enabled_again_does_not_disable_it(
+    delivery: Delivery, receiver: Receiver
+) -> None:
+    answer_late = asyncio.Event()
+
+    async def reply(seen: Seen) -> int:
+        if seen.headers["webhook-id"] == assigned(2).id:
+            await answer_late.wait()
+        return 410
+
+    receiver.reply = reply
+    subscription = await delivery.subscribe(receiver.url)
+    await delivery.publish(assigned(1), assigned(2))
+    await receiver.got(2)
+    await delivery.standings(subscription, "failed", 2)
+    await delivery.client.post(f"/v1/subscriptions/{subscription['subscription_id']}/enable")
+    answer_late.set()
+    await delivery.service.drains[0]()
+    shown = await delivery.state(subscription)
+    assert (shown["state"], shown["reason"], shown["failing_since"]) == ("active", None, None)
+
+
 async def test_an_endpoint_that_took_nothing_for_five_days_is_disabled_with_its_next_failure(
     database: Database, delivery: Delivery, receiver: Receiver
 ) -> None:

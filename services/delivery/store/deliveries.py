@@ -79,6 +79,25 @@ async def claim(tx: Tx, subscription_id: str, now: datetime, lease_until: dateti
     return sorted((Claimed(subscription_id, *row) for row in rows), key=lambda claimed: claimed.event_seq)
 
 
+async def held(tx: Tx, claims: Sequence[Claimed]) -> set[Claimed]:
+    """Those of `claims` that are still the latest of a pending delivery, locked until the transaction ends.
+
+    An attempt that outlived its claim says nothing about its subscription, which may have been disabled, repaired and
+    enabled again since.
+    """
+    if not claims:
+        return set()
+    key = sa.tuple_(deliveries.c.subscription_id, deliveries.c.event_seq)
+    rows = await tx.execute(
+        sa.select(deliveries.c.subscription_id, deliveries.c.event_seq, deliveries.c.token)
+        .where(key.in_([(c.subscription_id, c.event_seq) for c in claims]), deliveries.c.due_at.is_not(None))
+        .order_by(deliveries.c.subscription_id, deliveries.c.event_seq)
+        .with_for_update()
+    )
+    latest = {tuple(row) for row in rows}
+    return {c for c in claims if (c.subscription_id, c.event_seq, c.token) in latest}
+
+
 async def save_reports(tx: Tx, reports: Sequence[Report]) -> None:
     """Record how attempts ended, each only if its claim is still the latest and the delivery still pending."""
     if not reports:

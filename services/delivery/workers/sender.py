@@ -5,7 +5,7 @@ and one slot while its endpoint is overloaded, so that a slow endpoint does not 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -194,7 +194,8 @@ class Sender:
 
     async def _save(self, tx: Tx, ended: Sequence[tuple[_Job, EndpointResponse | None]]) -> None:
         now = await self._database.now(tx)
-        outcomes = self._outcomes(ended, now)
+        held = await deliveries.held(tx, [job.claimed for job, answer in ended if answer is not None])
+        outcomes = self._outcomes(ended, held, now)
         await deliveries.save_reports(tx, outcomes.reports)
         await deliveries.give_back(tx, outcomes.unsent, now)
         since = await subscriptions.save_health(tx, outcomes.well, outcomes.failing - outcomes.well, now)
@@ -204,11 +205,15 @@ class Sender:
             for subscription_id, reason in gone.items():
                 self._log.warning("subscription_disabled", subscription=subscription_id, reason=reason)
 
-    def _outcomes(self, ended: Sequence[tuple[_Job, EndpointResponse | None]], now: datetime) -> _Outcomes:
+    def _outcomes(
+        self, ended: Sequence[tuple[_Job, EndpointResponse | None]], held: Set[Claimed], now: datetime
+    ) -> _Outcomes:
         outcomes = _Outcomes()
         for job, answer in ended:
             if answer is None:
                 outcomes.unsent.append(job.claimed)
+                continue
+            if job.claimed not in held:
                 continue
             step = self._step(job, answer)
             outcomes.reports.append(_report(job.claimed, answer, step, now))
