@@ -40,7 +40,7 @@ async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
 
 
 async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
-    """Insert the rows whose primary key does not exist yet."""
+    """Insert the rows, except those whose primary key or unique index entry already exists."""
     if not rows:
         return
     if tx.dialect.name == "postgresql":

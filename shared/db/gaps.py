@@ -49,11 +49,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def add(tx: Tx, gaps: Sequence[Gap]) -> None:
-    """Save gaps; a partition that is already stopped does not change."""
-    if not gaps:
-        return
-    stopped = {(gap.service, gap.place) for gap in await open_gaps(tx)}
-    gaps = [gap for gap in gaps if (gap.service, gap.place) not in stopped]
+    """Save gaps, except in a partition that already has one that is not accepted. Members of a consumer group may find
+    the same gap at the same time."""
     await insert_or_skip(tx, log_gaps, [msgspec.structs.asdict(gap) for gap in gaps])
 
 

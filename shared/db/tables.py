@@ -51,6 +51,15 @@ log_gaps = sa.Table(
     sa.Column("reason", Text, nullable=False),
     sa.Column("resume_at", sa.BigInteger, nullable=False),
     sa.Column("accepted_at", Instant),
+    sa.Index(
+        "ix_log_gaps_open",
+        "service",
+        "topic",
+        "partition",
+        unique=True,
+        postgresql_where=sa.text("accepted_at IS NULL"),
+        sqlite_where=sa.text("accepted_at IS NULL"),
+    ),
 )
 
 paused_partitions = sa.Table(

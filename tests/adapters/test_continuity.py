@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,35 @@ async def test_records_deleted_in_the_middle_are_missed_too(database: Database, 
     async with embedded(tmp_path) as bus, running(consumer(database, bus, after)):
         (gap,) = await found(database)
         assert (gap.from_offset, gap.to_offset) == (6, 7)
+
+
+async def test_a_gap_that_two_members_of_a_group_find_at_once_is_stored_once(database: Database) -> None:
+    one = Gap(
+        service="router",
+        topic=INQUIRIES,
+        partition=0,
+        from_offset=5,
+        to_offset=7,
+        reason="deleted",
+        resume_at=8,
+        log_id="log",
+        found_at=CLOCK.now(),
+    )
+    other = replace(one, found_at=one.found_at + timedelta(milliseconds=1))
+
+    async def add(gap: Gap) -> None:
+        async with database.begin() as tx:
+            await gaps.add(tx, [gap])
+
+    async with database.begin() as tx:
+        await gaps.add(tx, [one])
+        second = asyncio.create_task(add(other))
+        await asyncio.wait([second], timeout=0.2)
+    await second
+    assert await found(database) == [one]
+    await accept_all(database)
+    await add(other)
+    assert await found(database) == [other]
 
 
 async def test_a_log_file_that_was_made_again_is_not_taken_for_the_old_one(database: Database, tmp_path: Path) -> None:
