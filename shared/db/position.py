@@ -37,6 +37,20 @@ async def log_ids(
     return {(row.topic, row.partition): row.log_id for row in rows if row.log_id is not None}
 
 
+async def locked(
+    tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, tuple[int, str | None]]:
+    """The next offset of each place and the log it is in; nobody else moves them until the transaction ends."""
+    table = tables.positions
+    rows = await tx.execute(
+        sa.select(table)
+        .where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
+        .order_by(table.c.topic, table.c.partition)
+        .with_for_update()
+    )
+    return {(row.topic, row.partition): (row.next_offset, row.log_id) for row in rows}
+
+
 async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[TopicPartition, str]) -> None:
     """From now on these positions are offsets in these logs."""
     table = tables.positions

@@ -109,7 +109,10 @@ class Continuity:
         if fresh or found or self._open != ():
             async with self._database.begin() as tx:
                 await position.set_log_ids(tx, self._tables, fresh)
-                await self._remember(tx, found)
+                # An operator may have accepted a gap since, or another member may have read on.
+                now = await position.locked(tx, self._tables, [gap.place for gap in found])
+                compared = {place: (positions[place], ids.get(place)) for place in now}
+                await self._remember(tx, [gap for gap in found if now[gap.place] == compared[gap.place]])
         return {
             topic_partition: offset
             for topic_partition, offset in positions.items()
@@ -121,13 +124,11 @@ class Continuity:
         spans = await self._bus.spans([jump.place for jump in jumps])
         async with self._database.begin() as tx:
             # Another member may have moved the position since, and a topic that was made again has other offsets.
-            positions = await position.positions(tx, self._tables, list(spans))
-            ids = await position.log_ids(tx, self._tables, list(spans))
+            now = await position.locked(tx, self._tables, list(spans))
             missing = [
                 self._deleted(topic_partition, start, end, spans[topic_partition])
                 for topic_partition, start, end in jumps
-                if start == positions[topic_partition] < end
-                and ids.get(topic_partition) == spans[topic_partition].log_id
+                if now[topic_partition] == (start, spans[topic_partition].log_id) and start < end
             ]
             await self._remember(tx, missing)
 

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -28,10 +28,10 @@ from shared.db.engine import Database
 from shared.db.gaps import Gap
 from shared.domain.errors import Unavailable
 from shared.domain.events import INQUIRIES
-from shared.ports import Bus
+from shared.ports import Bus, Span
 from shared.runtime import continuity
 from shared.runtime.consume import Consumer, Consumption
-from shared.runtime.continuity import LOOK_EVERY_S
+from shared.runtime.continuity import LOOK_EVERY_S, Continuity
 from shared.runtime.relay import TRIM_EVERY_S, OutboxRelay
 from shared.runtime.wakeup import WakeUp
 from shared.settings import Retention
@@ -201,6 +201,28 @@ async def test_a_gap_that_two_members_of_a_group_find_at_once_is_stored_once(dat
     await accept_all(database)
     await add(other)
     assert await found(database) == [other]
+
+
+async def test_a_gap_that_is_accepted_while_a_member_compares_is_not_stored_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with embedded(tmp_path) as bus:
+        partition = await read_five_of_ten(database, bus)
+    delete(tmp_path / "log.db", "offset < 8")
+    async with embedded(tmp_path) as bus:
+        member, spans = Continuity(database, bus, CLOCK, tables), bus.spans
+        await member.look([(INQUIRIES, partition)])
+        assert len(await found(database)) == 1
+
+        async def accepted_meanwhile(places: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Span]:
+            compared = await spans(places)
+            await accept_all(database)
+            return compared
+
+        monkeypatch.setattr(bus, "spans", accepted_meanwhile)
+        await member.look([(INQUIRIES, partition)])
+        async with database.read() as tx:
+            assert await gaps.open_gaps(tx) == []
 
 
 async def test_a_log_file_that_was_made_again_is_not_taken_for_the_old_one(database: Database, tmp_path: Path) -> None:
