@@ -1,4 +1,4 @@
-"""Records that can't be handled: set aside whatever they hold, told from a bad release, not in the way of good ones."""
+"""Records that can't be handled: set aside whatever they hold, told apart from a bad release, no obstacle to others."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -295,7 +295,7 @@ async def test_two_members_share_the_partitions_and_see_every_record(
         await until(lambda: len(counted) == rounds * 2 * PARTITIONS, lambda: asyncio.sleep(0.05))
     assert set(counted.values()) == {1}
     assert one.places.isdisjoint(other.places)
-    # Whoever has partition 3 of one topic has it of the other: both hold the same leads.
+    # The member that has partition 3 of one topic has it of the other: both hold the same leads.
     first, second = ({p for t, p in one.places if t == topic} for topic in topics)
     assert first == second
 

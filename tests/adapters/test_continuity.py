@@ -35,7 +35,7 @@ from shared.runtime.continuity import LOOK_EVERY_S, Continuity
 from shared.runtime.relay import TRIM_EVERY_S, OutboxRelay
 from shared.runtime.wakeup import WakeUp
 from shared.settings import Retention
-from tests.adapters.test_runtime import Heard, inquiry, running
+from tests.adapters.test_runtime import RecordingHandler, inquiry, running
 from tests.kit.clocks import SteppedClock
 from tests.kit.servers import SharedKafka
 from tests.kit.services import first_records
@@ -49,7 +49,7 @@ CLOCK = SteppedClock()
 ONE = Topic(INQUIRIES, 3, 1, 1, {"max.message.bytes": "2097152"})
 
 
-def consumer(database: Database, bus: Bus, handler: Heard, topic: str = INQUIRIES) -> Consumer:
+def consumer(database: Database, bus: Bus, handler: RecordingHandler, topic: str = INQUIRIES) -> Consumer:
     return Consumer(
         consumption=Consumption(group=f"test.{topic}", handlers={topic: handler}),
         database=database,
@@ -90,7 +90,7 @@ async def accept_all(database: Database) -> None:
 
 async def read_five_of_ten(database: Database, bus: Bus, topic: str = INQUIRIES) -> int:
     """Publish ten records of one lead, of which the router reads five; the partition."""
-    before = Heard()
+    before = RecordingHandler()
     await publish(bus, range(5), topic)
     async with running(consumer(database, bus, before, topic)):
         await before.has(5)
@@ -146,7 +146,7 @@ async def test_what_the_log_forgot_before_it_was_read_stops_the_partition_until_
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(continuity, "LOOK_EVERY_S", 0.1)
-    after = Heard()
+    after = RecordingHandler()
     async with embedded(tmp_path) as bus:
         partition = await read_five_of_ten(database, bus)
     delete(tmp_path / "log.db", "offset < 8")
@@ -165,7 +165,7 @@ async def test_what_the_log_forgot_before_it_was_read_stops_the_partition_until_
 
 
 async def test_records_deleted_in_the_middle_are_missed_too(database: Database, tmp_path: Path) -> None:
-    after = Heard()
+    after = RecordingHandler()
     async with embedded(tmp_path) as bus:
         await read_five_of_ten(database, bus)
     delete(tmp_path / "log.db", "offset IN (6, 7)")
@@ -226,7 +226,7 @@ async def test_a_gap_that_is_accepted_while_a_member_compares_is_not_stored_agai
 
 
 async def test_a_log_file_that_was_made_again_is_not_taken_for_the_old_one(database: Database, tmp_path: Path) -> None:
-    after = Heard()
+    after = RecordingHandler()
     async with embedded(tmp_path) as bus:
         await read_five_of_ten(database, bus)
     remove(tmp_path / "log.db")
@@ -249,7 +249,7 @@ async def test_a_kafka_topic_that_was_made_again_stops_the_reader_however_long_i
         await read_five_of_ten(database, bus, topic)
         await make_again(admin, topic)
         await publish(bus, range(100, 100 + again), topic)
-        after = Heard()
+        after = RecordingHandler()
         async with running(consumer(database, bus, after, topic)):
             known = await found(database)
             assert ("recreated", 5, None) in [(gap.reason, gap.from_offset, gap.to_offset) for gap in known]
@@ -263,16 +263,16 @@ async def test_a_topic_that_is_made_again_under_a_running_reader_is_noticed(
     database: Database, kafka_broker: SharedKafka
 ) -> None:
     async with kafka(kafka_broker) as (bus, admin, topic):
-        heard = Heard()
+        handler = RecordingHandler()
         await publish(bus, range(3), topic)
-        async with running(consumer(database, bus, heard, topic)):
-            await heard.has(3)
+        async with running(consumer(database, bus, handler, topic)):
+            await handler.has(3)
             await make_again(admin, topic)
             await publish(bus, range(100, 120), topic)
             known = await found(database, within_s=60)
             assert "recreated" in [gap.reason for gap in known]
             await accept_all(database)
-            assert {f"ev_{n}" for n in range(100, 120)} <= set(await heard.has(23))
+            assert {f"ev_{n}" for n in range(100, 120)} <= set(await handler.has(23))
 
 
 @pytest.mark.kafka
@@ -282,7 +282,7 @@ async def test_records_deleted_from_kafka_before_they_were_read_stop_the_reader(
     async with kafka(kafka_broker) as (bus, admin, topic):
         partition = await read_five_of_ten(database, bus, topic)
         await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(before_offset=8)})
-        after = Heard()
+        after = RecordingHandler()
         async with running(consumer(database, bus, after, topic)):
             (gap,) = await found(database)
             assert (gap.partition, gap.from_offset, gap.to_offset) == (partition, 5, 7)

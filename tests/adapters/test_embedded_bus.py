@@ -108,8 +108,8 @@ async def test_records_are_forgotten_after_their_topics_retention_and_not_before
         await bus.publish([Message("leads", "lead", b"young", (), partition=0)])
         clock.at += timedelta(seconds=2)
         assert await bus.forget_old() == 1_500 + 1_499
-        kept = [(record.partition, record.offset, record.value) for record in await everything(bus)]
-        assert sorted(kept) == [(0, 1_500, b"young"), (1, 1_499, b"2999")]
+        records = [(record.partition, record.offset, record.value) for record in await everything(bus)]
+        assert sorted(records) == [(0, 1_500, b"young"), (1, 1_499, b"2999")]
         assert len(await everything(bus, "for-good")) == 3_000
     async with opened(tmp_path / "bus.db", clock) as bus:
         await bus.publish([Message("leads", "lead", b"next", (), partition=1)])

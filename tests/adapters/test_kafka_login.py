@@ -1,4 +1,4 @@
-"""A broker that asks for a login: with the right one all works; with another or none the start says what to correct."""
+"""A broker that asks for a login: the right one works; with another or none the start names what to correct."""
 
 from collections.abc import Iterator
 from pathlib import Path

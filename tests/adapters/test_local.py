@@ -250,8 +250,8 @@ def front(
 ) -> Iterator[httpx.Client]:
     upstreams = {name: f"127.0.0.1:{server.server_port}" for name, server in services.items()}
     with (
-        ReverseProxy(tmp_path_factory.mktemp("front"), upstreams) as door,
-        httpx.Client(base_url=door.url, timeout=10, trust_env=False) as client,
+        ReverseProxy(tmp_path_factory.mktemp("front"), upstreams) as proxy,
+        httpx.Client(base_url=proxy.url, timeout=10, trust_env=False) as client,
     ):
         yield client
 
@@ -324,14 +324,14 @@ def test_the_reverse_proxy_passes_each_event_on_at_once(
 
 
 def test_a_service_that_is_away_is_503_with_a_time_and_what_was_asked_stays_out_of_the_log(tmp_path: Path) -> None:
-    with ReverseProxy(tmp_path, {}) as door:
-        answer = httpx.get(f"{door.url}/v1/leads?email=jo@example.com", timeout=10, trust_env=False)
+    with ReverseProxy(tmp_path, {}) as proxy:
+        answer = httpx.get(f"{proxy.url}/v1/leads?email=jo@example.com", timeout=10, trust_env=False)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert answer.json()["title"] == "Not available"
-    assert door.pid is None
-    assert "connection refused" in door.log.read_text()
-    assert "example.com" not in door.log.read_text()
+    assert proxy.pid is None
+    assert "connection refused" in proxy.log.read_text()
+    assert "example.com" not in proxy.log.read_text()
 
 
 def test_all_topics_have_the_same_number_of_partitions() -> None:

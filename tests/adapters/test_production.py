@@ -41,7 +41,7 @@ class Command:
     def __init__(self, folder: Path, **settings: str) -> None:
         given = {"BATON_DATA": str(folder), "BATON_PORT": "0", "BATON_ADMIN_KEY": KEY, **settings}
         self.errors = folder.with_suffix(".err")
-        self.said = ""
+        self.output = ""
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.production"],
@@ -53,18 +53,18 @@ class Command:
             )
 
     def until(self, text: str) -> str:
-        """All that it said until `text`. Fails if it ends before."""
+        """Its output up to `text`. Fails if it ends before."""
         assert self.process.stdout
         for line in self.process.stdout:
-            self.said += line
+            self.output += line
             if text in line:
-                return self.said
-        pytest.fail(f"it ended: {self.said}{self.errors.read_text()}")
+                return self.output
+        pytest.fail(f"it ended: {self.output}{self.errors.read_text()}")
 
     @property
     def url(self) -> str:
-        """Where it said that it is ready."""
-        return self.said.partition("Baton is ready at ")[2].split()[0]
+        """The address that its ready line names."""
+        return self.output.partition("Baton is ready at ")[2].split()[0]
 
     def ready(self) -> dict[str, int]:
         """Once it is ready: its parts and their process ids, from the table that it shows."""
@@ -114,7 +114,7 @@ def test_one_command_starts_everything_and_ctrl_c_leaves_no_process() -> None:
         components = command.ready()
         assert set(components) == {*SERVICES, "postgres", "kafka", "front"}
         assert all(lives(pid) for pid in components.values())
-        assert KEY not in command.said
+        assert KEY not in command.output
         with httpx.Client(base_url=command.url, headers=ADMIN, timeout=10, trust_env=False) as client:
             post_lead(client, "jo@example.com")
             eventually(lambda: has_owner(client, "jo@example.com"))
@@ -123,14 +123,14 @@ def test_one_command_starts_everything_and_ctrl_c_leaves_no_process() -> None:
             os.kill(components["router"], signal.SIGKILL)
             eventually(lambda: has_owner(client, "jo@example.com"))
             assert not lives(components["router"])
-        kept = ("ingest", "kafka/data", "postgres/data", "log/ingest.log", "admin.key", "identity.key")
-        assert [name for name in kept if (folder / name).exists() and (folder / name).stat().st_mode & 0o077] == []
-        code, said = run_command(folder)
+        private = ("ingest", "kafka/data", "postgres/data", "log/ingest.log", "admin.key", "identity.key")
+        assert [name for name in private if (folder / name).exists() and (folder / name).stat().st_mode & 0o077] == []
+        code, output = run_command(folder)
         assert code == 2
-        assert "in use by another `make production`" in said
+        assert "in use by another `make production`" in output
         assert command.end(signal.SIGINT) == 0
         assert not any(lives(pid) for pid in components.values())
-        assert command.errors.read_text() == said
+        assert command.errors.read_text() == output
 
 
 @pytest.mark.kafka
@@ -147,8 +147,8 @@ def test_a_killed_run_is_cleared_away_by_the_next_and_what_cannot_live_ends_noth
 
         command = stack.enter_context(Command(folder, BATON_SOURCES=str(sources)))
         components = command.ready()
-        assert "Stopping kafka, which an earlier run left behind" in command.said
-        assert "Stopping postgres, which an earlier run left behind" in command.said
+        assert "Stopping kafka, which an earlier run left behind" in command.output
+        assert "Stopping postgres, which an earlier run left behind" in command.output
         sources.unlink()
         os.kill(components["ingest"], signal.SIGKILL)
         eventually(lambda: "ingest keeps ending" in command.errors.read_text())
@@ -177,7 +177,7 @@ def test_leads_are_accepted_while_kafka_cannot_start_and_go_on_once_it_can() -> 
         blocked.touch()
         command = stack.enter_context(Command(folder))
         components = command.ready()
-        assert "kafka can't start yet" in command.said
+        assert "kafka can't start yet" in command.output
         with httpx.Client(base_url=command.url, headers=ADMIN, timeout=10, trust_env=False) as client:
             eventually(lambda: accepts(client, "spooled@example.com"))
             eventually(lambda: "kafka" in command.errors.read_text())
@@ -218,9 +218,9 @@ def test_ctrl_c_during_the_start_leaves_no_process() -> None:
 def test_a_port_in_use_is_reported_before_anything_starts(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     with socket.create_server(("127.0.0.1", port)):
-        code, said = run_command(tmp_path / "data", BATON_PORT=str(port))
+        code, output = run_command(tmp_path / "data", BATON_PORT=str(port))
     assert code == 2
-    assert said == f"baton: front: port {port} is taken. Set BATON_PORT to a free port, or stop what uses it.\n"
+    assert output == f"baton: front: port {port} is taken. Set BATON_PORT to a free port, or stop what uses it.\n"
     assert list((tmp_path / "data").glob("*/*.pid")) == []
 
 
@@ -233,15 +233,15 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_this_layout_is_not_for_other_machines(tmp_path: Path) -> None:
-    code, said = run_command(tmp_path / "data", BATON_HOST="0.0.0.0")  # noqa: S104
+    code, output = run_command(tmp_path / "data", BATON_HOST="0.0.0.0")  # noqa: S104
     assert code == 2
-    assert "Unset BATON_HOST" in said
+    assert "Unset BATON_HOST" in output
 
 
 def test_a_misspelt_setting_is_reported_before_anything_starts(tmp_path: Path) -> None:
-    code, said = run_command(tmp_path / "data", BATON_AGREMENT="x")
+    code, output = run_command(tmp_path / "data", BATON_AGREMENT="x")
     assert code == 2
-    assert "Did you mean BATON_AGREEMENT?" in said
+    assert "Did you mean BATON_AGREEMENT?" in output
 
 
 @pytest.mark.postgres
@@ -265,10 +265,10 @@ def test_a_service_whose_database_is_away_waits_and_says_so_until_it_is_there(tm
         eventually(lambda: '"ready":true' in readiness())
         assert service.poll() is None
         service.send_signal(signal.SIGTERM)
-        _, said = service.communicate(timeout=30)
+        _, output = service.communicate(timeout=30)
         assert service.returncode == 0
-        assert "task_waits" in said
-        assert database.url.split(":")[2].split("@")[0] not in said
+        assert "task_waits" in output
+        assert database.url.split(":")[2].split("@")[0] not in output
     database.stop()
     shutil.rmtree(folder, ignore_errors=True)
 

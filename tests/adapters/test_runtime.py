@@ -25,8 +25,8 @@ def inquiry(number: int, lead: str = "ld_1") -> Envelope:
     return Envelope(f"ev_{number}", "baton/ingest", NINE, events.inquiry(lead, number))
 
 
-class Heard:
-    """A handler that writes down what it was given and wakes whoever waits for it."""
+class RecordingHandler:
+    """A handler that records what it gets and wakes those who wait for it."""
 
     def __init__(self, *, bad: str = "") -> None:
         self.ids: list[str] = []
@@ -49,7 +49,9 @@ class Heard:
         return self.ids
 
 
-def consumer(database: Database, bus: EmbeddedBus, handler: Heard, *, wake: WakeUp | None = None) -> Consumer:
+def consumer(
+    database: Database, bus: EmbeddedBus, handler: RecordingHandler, *, wake: WakeUp | None = None
+) -> Consumer:
     return Consumer(
         consumption=Consumption(group="baton.test", handlers={INQUIRIES: handler}),
         database=database,
@@ -77,7 +79,7 @@ async def running(*runs: Runs) -> AsyncIterator[list["asyncio.Task[None]"]]:
 
 
 async def test_an_event_that_comes_twice_is_handled_once(database: Database, embedded_bus: EmbeddedBus) -> None:
-    handler = Heard()
+    handler = RecordingHandler()
     await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(1))])
     async with running(consumer(database, embedded_bus, handler)):
         await handler.has(1)
@@ -88,7 +90,7 @@ async def test_an_event_that_comes_twice_is_handled_once(database: Database, emb
 async def test_a_restarted_consumer_goes_on_where_the_database_says(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    before, after = Heard(), Heard()
+    before, after = RecordingHandler(), RecordingHandler()
     await embedded_bus.publish([encode(inquiry(n)) for n in range(5)])
     async with running(consumer(database, embedded_bus, before)):
         await before.has(5)
@@ -100,7 +102,7 @@ async def test_a_restarted_consumer_goes_on_where_the_database_says(
 async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    handler, wake = Heard(bad="ev_7"), WakeUp()
+    handler, wake = RecordingHandler(bad="ev_7"), WakeUp()
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=wake)
     await embedded_bus.publish([encode(inquiry(n)) for n in range(16)])
     async with running(consumer(database, embedded_bus, handler, wake=wake), relay):
@@ -116,7 +118,7 @@ async def test_a_bad_record_is_set_aside_and_its_neighbours_go_through(
 async def test_bytes_that_are_no_event_are_set_aside_with_the_reason(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    handler, wake = Heard(), WakeUp()
+    handler, wake = RecordingHandler(), WakeUp()
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=wake)
     broken = Message(INQUIRIES, "ld_1", b"not json", encode(inquiry(1)).headers)
     await embedded_bus.publish([encode(inquiry(0)), broken, encode(inquiry(2))])
@@ -159,7 +161,7 @@ async def test_announced_events_reach_the_bus_in_order_and_only_if_the_transacti
 
 
 async def test_a_long_backlog_is_taken_in_few_transactions(database: Database, embedded_bus: EmbeddedBus) -> None:
-    handler = Heard()
+    handler = RecordingHandler()
     await embedded_bus.publish([encode(inquiry(n, f"ld_{n}")) for n in range(2 * BATCH)])
     async with running(consumer(database, embedded_bus, handler)):
         await handler.has(2 * BATCH)

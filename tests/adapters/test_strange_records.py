@@ -29,7 +29,7 @@ from shared.domain.events import INQUIRIES, RecordQuarantined
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.wakeup import WakeUp
 from tests.adapters.test_continuity import found, kafka
-from tests.adapters.test_runtime import Heard, inquiry, running
+from tests.adapters.test_runtime import RecordingHandler, inquiry, running
 from tests.kit.servers import SharedKafka
 
 pytestmark = [
@@ -87,7 +87,7 @@ def in_lz4(plain: bytes) -> bytes:
 
 
 async def answered(admin: AIOKafkaAdminClient, topic: str, raw: bytes) -> tuple[type[KafkaError], int]:
-    """Write a batch as it is; what the broker says, and the offset of its first record."""
+    """Write a batch as it is; returns the response of the broker and the offset of its first record."""
     client: Any = admin._client
     request = ProduceRequest(None, -1, 5000, [(topic, [(_PARTITION, raw)])])
     while True:
@@ -117,7 +117,9 @@ async def transaction(bootstrap: str, topic: str, number: int) -> None:
         await producer.stop()
 
 
-def reader(database: Database, bus: KafkaBus, topic: str, handler: Heard, aside: Aside | None = None) -> Consumer:
+def reader(
+    database: Database, bus: KafkaBus, topic: str, handler: RecordingHandler, aside: Aside | None = None
+) -> Consumer:
     return Consumer(
         consumption=Consumption(group=f"test.{topic}", handlers={topic: handler}, set_aside=aside),
         database=database,
@@ -132,13 +134,13 @@ def reader(database: Database, bus: KafkaBus, topic: str, handler: Heard, aside:
 async def test_what_the_client_cannot_read_is_set_aside_by_its_offset_and_the_rest_is_read(
     database: Database, kafka_broker: SharedKafka
 ) -> None:
-    heard, aside = Heard(), Aside()
-    async with kafka(kafka_broker) as (bus, admin, topic), running(reader(database, bus, topic, heard, aside)):
+    handler, aside = RecordingHandler(), Aside()
+    async with kafka(kafka_broker) as (bus, admin, topic), running(reader(database, bus, topic, handler, aside)):
         bad_name = await write(admin, topic, with_crc(batch(0, 1, odd="name").replace(b"name", b"\xff\xfe\xfd\xfc")))
         packed = await write(admin, topic, in_lz4(batch(2, 3)))
         await transaction(kafka_broker.bootstrap, topic, 4)
         await write(admin, topic, batch(5))
-        assert sorted(await heard.has(3)) == ["ev_0", "ev_4", "ev_5"]
+        assert sorted(await handler.has(3)) == ["ev_0", "ev_4", "ev_5"]
         *failed, marker = (await aside.has(4)).items()
         assert [offset for offset, _ in failed] == [bad_name + 1, packed, packed + 1]
         assert all("the Kafka client fails on it" in why for _, why in failed)
@@ -149,16 +151,16 @@ async def test_what_the_client_cannot_read_is_set_aside_by_its_offset_and_the_re
 async def test_records_with_nothing_in_them_or_10_000_headers_are_read(
     database: Database, kafka_broker: SharedKafka
 ) -> None:
-    heard, aside = Heard(), Aside()
+    handler, aside = RecordingHandler(), Aside()
     empty = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     empty.append(0, None, None, None, [("ce_id", None)])
     many = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     message = encode(inquiry(1))
     many.append(0, None, b"\xff", message.value, [*message.headers, *((f"h{n}", b"") for n in range(10_000))])
-    async with kafka(kafka_broker) as (bus, admin, topic), running(reader(database, bus, topic, heard, aside)):
+    async with kafka(kafka_broker) as (bus, admin, topic), running(reader(database, bus, topic, handler, aside)):
         first = await write(admin, topic, bytes(empty.build()))
         await write(admin, topic, bytes(many.build()))
-        assert await heard.has(1) == ["ev_1"]
+        assert await handler.has(1) == ["ev_1"]
         assert list(await aside.has(1)) == [first]
 
 
@@ -183,16 +185,16 @@ async def test_the_broker_takes_no_small_message_that_becomes_a_large_one(kafka_
 async def test_a_batch_that_was_damaged_on_the_brokers_disk_is_missing(
     database: Database, own_kafka_broker: KafkaBroker
 ) -> None:
-    heard = Heard()
+    handler = RecordingHandler()
     async with kafka(SharedKafka(own_kafka_broker.bootstrap)) as (bus, admin, topic):
         start = await write(admin, topic, batch(0))
         await write(admin, topic, batch(1, 2))
         await write(admin, topic, batch(3))
         damage(own_kafka_broker.log.parent / "data" / f"{topic}-{_PARTITION}", b'"ld_1_2"')
-        async with running(reader(database, bus, topic, heard)):
+        async with running(reader(database, bus, topic, handler)):
             (gap,) = await found(database, within_s=60)
             assert (gap.from_offset, gap.to_offset) == (start + 1, start + 2)
-            assert heard.ids == ["ev_0"]
+            assert handler.ids == ["ev_0"]
 
 
 def damage(folder: Path, text: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A kept part comes back however often it ends, and one that can't live is reported with its last words."""
+"""A supervised component is restarted however often it ends; one that can't run is reported with its last output."""
 
 import os
 import signal

@@ -1,1 +1,1 @@
-"""The house's own tests: code, manifests, documents and generated files keep to the rules and agree with each other."""
+"""Architecture tests: code, manifests, documents and generated files follow the rules and agree with each other."""

@@ -1,4 +1,4 @@
-"""The manifest in a service's `__init__`, and what the service's own code says about the same three things."""
+"""The manifest in a service's `__init__`, and the same three things as found in the service's code."""
 
 import ast
 import importlib
@@ -14,15 +14,15 @@ from tests.architecture.tree import dotted, modules, parsed
 _TYPE_NAMES = {kind.__name__: name for name, kind in events.TYPES.items()}
 # Anyone who consumes can say this: the runtime does it for them.
 _BY_THE_RUNTIME = events.RecordQuarantined.TYPE
-# Anyone who holds the agreement in force with a database says this: the runtime does it for them.
+# Anyone who holds the agreement in force with a database announces this: the runtime does it for them.
 _BY_IN_FORCE = events.AgreementActivated.TYPE
-# Ingest keeps no tables; what follows these words on its manifest is prose.
+# Ingest has no tables; what follows these words on its manifest is prose.
 _SPOOL = frozenset({"the spool"})
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a service hears (topics), says (event types) and keeps (tables; words for what is no table)."""
+    """What a service consumes (topics), publishes (event types) and stores (tables; words for what is no table)."""
 
     consumes: frozenset[str]
     publishes: frozenset[str]
@@ -82,8 +82,8 @@ def _value(name: str, expression: ast.expr) -> str:
 def _types(service: str) -> frozenset[str]:
     named = {word for name in modules(f"services/{service}") for word in _made(parsed(name))}
     consumes = bool(_topics(service))
-    said = frozenset(_TYPE_NAMES[word] for word in named) - ({_BY_THE_RUNTIME} if consumes else set())
-    return said | ({_BY_IN_FORCE} if _calls(service, "InForce") else set())
+    types = frozenset(_TYPE_NAMES[word] for word in named) - ({_BY_THE_RUNTIME} if consumes else set())
+    return types | ({_BY_IN_FORCE} if _calls(service, "InForce") else set())
 
 
 def _calls(service: str, name: str) -> bool:
@@ -92,12 +92,12 @@ def _calls(service: str, name: str) -> bool:
 
 
 def _made(tree: ast.Module) -> Iterator[str]:
-    """Names of events that are constructed, or handed on to be; not those that are only told apart or described."""
+    """Names of events that are constructed, or passed on for that; not those that are only compared or described."""
     apart = {id(part) for node in ast.walk(tree) for top in _telling_apart(node) for part in ast.walk(top)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in _TYPE_NAMES and id(node) not in apart:
             yield node.id
-        # Ingest's spool holds events as text beside their type's name.
+        # Ingest's spool holds events as text next to their type's name.
         if isinstance(node, ast.keyword) and node.arg == "type" and isinstance(node.value, ast.Attribute):
             yield from (
                 part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and part.id in _TYPE_NAMES

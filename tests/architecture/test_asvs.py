@@ -25,5 +25,5 @@ def test_every_requirement_of_levels_1_and_2_is_answered_once() -> None:
 def test_the_sums_of_the_list_are_right() -> None:
     sums = Counter(row[3] for row in rows())
     text = (ROOT / "docs" / "security-asvs.md").read_text()
-    said = f"{sums['yes']} met, {sums['partly']} partly, {sums['not yet']} not yet, {sums['n/a']} that don't apply"
-    assert said in text
+    sentence = f"{sums['yes']} met, {sums['partly']} partly, {sums['not yet']} not yet, {sums['n/a']} that don't apply"
+    assert sentence in text

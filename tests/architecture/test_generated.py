@@ -1,4 +1,4 @@
-"""The generated reference says what the code says, completely."""
+"""The generated reference matches the code, completely."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A service's manifest says what the service hears, says and keeps, no more and no less."""
+"""A service's manifest lists what the service consumes, publishes and stores, no more and no less."""
 
 import pytest
 
@@ -32,5 +32,5 @@ def test_every_type_has_a_publisher() -> None:
 
 
 def test_only_one_service_publishes_a_type() -> None:
-    said = [name for manifest in _all_manifests() for name in manifest.publishes]
-    assert len(said) == len(set(said)), sorted(name for name in set(said) if said.count(name) > 1)
+    names = [name for manifest in _all_manifests() for name in manifest.publishes]
+    assert len(names) == len(set(names)), sorted(name for name in set(names) if names.count(name) > 1)

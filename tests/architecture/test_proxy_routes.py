@@ -36,7 +36,7 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _rules() -> Iterator[_Rule]:
-    """In the order in which the door tries them: single addresses, named groups as written, the rest."""
+    """In the order in which the reverse proxy tries them: single addresses, named groups as written, the rest."""
     text = texts()["deploy/Caddyfile"]
     handles = [(matcher, _service(body)) for matcher, body in _HANDLE.findall(text)]
     yield from (_Rule(None, (matcher,), service) for matcher, service in handles if matcher.startswith("/"))

@@ -1,1 +1,1 @@
-"""Benchmarks: each figure beside its limit or peer, taken in turn in one run on one machine."""
+"""Benchmarks: each figure next to its limit or peer, taken in turn in one run on one machine."""

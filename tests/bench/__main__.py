@@ -1,4 +1,4 @@
-"""`make bench`: measure, print the table, keep the results. `--short` only shows that every benchmark works."""
+"""`make bench`: measure, print the table, save the results. `--short` only shows that every benchmark works."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import end_to_end_latency, footprint, growth, ingest, routing, simulation
-from tests.bench.figures import Figure, keep, table
+from tests.bench.figures import Figure, save, table
 
 
 def main(*, short: bool) -> None:
@@ -23,7 +23,7 @@ def main(*, short: bool) -> None:
         figures += footprint.measure(folder, leads=500 if short else 10_000, rounds=rounds)
     print(table(figures))
     if not short:
-        print(f"\nkept in {keep(figures)}")
+        print(f"\nsaved in {save(figures)}")
 
 
 if __name__ == "__main__":

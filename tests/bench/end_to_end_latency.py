@@ -27,7 +27,7 @@ KEY = "bench-administrator-key"
 
 
 class Poster:
-    """One kept-alive connection that posts one lead after another."""
+    """One persistent connection that posts one lead after another."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -99,8 +99,8 @@ async def _through_baton(bootstrap: str, port: int, count: int) -> list[float]:
         while len(waits) < count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 now = time.perf_counter()
-                said = [json.loads(record.value) for record in records]
-                waits += [now - due_at[lead["contact"]["email"]] for lead in said if "contact" in lead]
+                assigned = [json.loads(record.value) for record in records]
+                waits += [now - due_at[lead["contact"]["email"]] for lead in assigned if "contact" in lead]
     await timing
     for task in posting:
         task.cancel()

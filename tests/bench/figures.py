@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """`ratio` is ours over the peer's; `held` says whether the target was reached."""
+    """`ratio` is ours over the peer's; `held` is whether the target was reached."""
 
     id: str
     what: str
@@ -54,7 +54,7 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def keep(figures: Sequence[Figure]) -> Path:
+def save(figures: Sequence[Figure]) -> Path:
     """Write the figures with the machine they were taken on; the file."""
     at = datetime.now(UTC)
     machine = {

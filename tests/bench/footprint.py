@@ -47,8 +47,8 @@ def libraries_alone() -> tuple[float, float]:
     """Seconds and MiB of a Python that only imports the libraries that we use."""
     code = f"import {IMPORTS}, psutil; print(psutil.Process().memory_info().rss)"
     began = time.perf_counter()
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    return time.perf_counter() - began, int(said) / 2**20
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return time.perf_counter() - began, int(output) / 2**20
 
 
 def weigh(folder: Path, leads: int) -> float:

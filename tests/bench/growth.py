@@ -59,7 +59,7 @@ STORED = (
 
 
 class Routing:
-    """The router's handlers on a database, and the inquiries that they are yet to hear."""
+    """The router's handlers on a database, and the inquiries that they have yet to handle."""
 
     def __init__(self, database: Database, agreement: Agreement, *, sizes: int) -> None:
         self._database = database
@@ -68,11 +68,11 @@ class Routing:
 
     async def batch(self) -> float:
         """Take one batch, as consumer and relay do; how many seconds it took."""
-        heard = [_received(envelope) for envelope in islice(self._inquiries, BATCH)]
+        received = [_received(envelope) for envelope in islice(self._inquiries, BATCH)]
         began = time.perf_counter()
         async with self._database.begin() as tx:
-            await inbox.fresh(tx, tables, [each.envelope.id for each in heard], datetime.now(UTC))
-            await self._handlers.on_inquiries(tx, heard)
+            await inbox.fresh(tx, tables, [each.envelope.id for each in received], datetime.now(UTC))
+            await self._handlers.on_inquiries(tx, received)
         async with self._database.begin() as tx:
             numbers = [each.seq for each in await outbox.unpublished(tx, tables, max_rows=BATCH)]
             await outbox.mark_published(tx, tables, numbers, SystemClock().now())

@@ -56,7 +56,7 @@ def asked(count: int) -> Iterator[InquiryReceived]:
 
 
 async def write(file: Path, count: int) -> None:
-    """A record as the router keeps it: a verdict on each lead, a call, and an end for every second one."""
+    """A record as the router stores it: a verdict on each lead, a call, and an end for every second one."""
     database = Database(f"sqlite+aiosqlite:///{file}", SystemClock())
     await schema.migrate(database)
     agreement, _ = versions()
@@ -116,10 +116,10 @@ def peer(count: int) -> float:
     """The same leads, judged and placed, and nothing else."""
     both = versions()
     known = list(asked(count))
-    desks = [RoutingState(), RoutingState()]
+    states = [RoutingState(), RoutingState()]
     began = time.perf_counter()
     for inquiry in known:
-        for agreement, routing in zip(both, desks, strict=True):
+        for agreement, routing in zip(both, states, strict=True):
             routing.begin()  # who can have a lead is looked up at every instant again
             facts = known_facts(inquiry, None, None, inquiry.accepted_at)
             if judge(agreement, inquiry, facts).qualified:
@@ -130,8 +130,8 @@ def peer(count: int) -> float:
 def _alone(side: str, file: Path, count: int) -> tuple[float, float]:
     """Leads a second and MiB at the most, in a process of its own."""
     command = [sys.executable, "-m", "tests.bench.simulation", side, str(file), str(count)]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    rate, weight = json.loads(said)
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    rate, weight = json.loads(output)
     return rate, weight
 
 

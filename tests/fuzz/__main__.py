@@ -68,11 +68,11 @@ def _records() -> None:
 
 
 def _atheris(target: str) -> None:
-    corpus, kept = CACHE / target, ROOT / "tests" / "fuzz" / "corpus" / target
+    corpus, saved = CACHE / target, ROOT / "tests" / "fuzz" / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.fuzz.coverage_guided", target, f"-max_total_time={ATHERIS_S}"]
     command += ["-timeout=10", "-max_len=20000", f"-artifact_prefix={CACHE}/{target}-", str(corpus)]
-    command += [str(kept)] if kept.exists() else []
+    command += [str(saved)] if saved.exists() else []
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 

@@ -34,7 +34,7 @@ class Everything:
 
 @contextlib.asynccontextmanager
 async def everything(folder: Path) -> AsyncIterator[Everything]:
-    """Start all services, without their doors."""
+    """Start all services, without their HTTP server."""
     (folder / "agreement.yaml").write_text(agreement_text())
     environ = {"BATON_DATA": str(folder), "BATON_AGREEMENT": str(folder / "agreement.yaml")}
     settings, clock = read(Settings, environ), SystemClock()

@@ -1,4 +1,4 @@
-"""Requests that once stopped a service, or kept it from answering; the tests of whole layouts and the torture run send
+"""Requests that once stopped a service, or blocked its responses; the tests of whole layouts and the torture run send
 them.
 
 All are valid HTTP, and every one is answered below 500 within `WITHIN_S`.

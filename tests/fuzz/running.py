@@ -33,7 +33,7 @@ _odd_headers = st.dictionaries(
     _header,
     max_size=2,
 )  # fmt: skip
-_doors = st.sampled_from(
+_endpoints = st.sampled_from(
     [
         ("/v1/leads", "application/json", "leads", True),
         ("/v1/leads", "application/x-ndjson", "lines", True),
@@ -76,15 +76,15 @@ def send(baton: Running, attempt: Attempt) -> Answer:
 def refuse(baton: Running, attempt: Attempt) -> None:
     """Send the request; it must be answered below 500, in time, and end nothing."""
     answer = send(baton, attempt)
-    said = f"{attempt.method} {attempt.path[:80]} {attempt.headers} {attempt.body[:80]!r}: {answer}"
+    summary = f"{attempt.method} {attempt.path[:80]} {attempt.headers} {attempt.body[:80]!r}: {answer}"
     # 501 is what HTTP answers to an unknown Transfer-Encoding, as the reverse proxy does.
-    assert answer.status < 500 or answer.status == NOT_IMPLEMENTED, said
-    assert answer.took_s < WITHIN_S, said
-    assert baton.process.poll() is None, said
+    assert answer.status < 500 or answer.status == NOT_IMPLEMENTED, summary
+    assert answer.took_s < WITHIN_S, summary
+    assert baton.process.poll() is None, summary
 
 
 def still_works(baton: Running, *, within_s: float = 60) -> None:
-    """A good lead is assigned, and Baton says that it is ready. Raises AssertionError."""
+    """A good lead is assigned, and Baton reports ready. Raises AssertionError."""
     email, end = f"good-{secrets.token_hex(6)}@example.com", time.monotonic() + within_s
     with httpx.Client(base_url=baton.url, headers=baton.headers, timeout=20) as client:
         posted = client.post("/v1/leads", json=lead(email))
@@ -112,9 +112,9 @@ def post_anything(baton: Running, how: settings) -> None:
     """Any body and header to every endpoint that reads one."""
 
     @how
-    @given(_doors, _odd_headers, st.data())
-    def posted(door: tuple[str, str, str, bool], odd: dict[str, str], data: st.DataObject) -> None:
-        path, media, kind, key = door
+    @given(_endpoints, _odd_headers, st.data())
+    def posted(endpoint: tuple[str, str, str, bool], odd: dict[str, str], data: st.DataObject) -> None:
+        path, media, kind, key = endpoint
         method = "PUT" if path.startswith("/v1/reps") else "POST"
         refuse(baton, Attempt(path, data.draw(inputs[kind]), method, {"Content-Type": media, **odd}, key))
 

@@ -14,15 +14,15 @@ from tests.fuzz.strategies import for_target
 from tests.fuzz.targets import TARGETS, run
 
 CORPUS = Path(__file__).parent / "corpus"
-KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file())
+SAVED = sorted(path for path in CORPUS.rglob("*") if path.is_file())
 QUICK = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
-@pytest.mark.parametrize("kept", KEPT, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_what_once_broke_a_reader_does_so_no_more(kept: Path) -> None:
-    run(kept.parent.name, kept.read_bytes())
+@pytest.mark.parametrize("saved", SAVED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_once_broke_a_reader_does_so_no_more(saved: Path) -> None:
+    run(saved.parent.name, saved.read_bytes())
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
@@ -58,7 +58,7 @@ def test_every_target_has_texts_that_grow() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this machine")
 def test_mutated_bytes_break_no_reader(tmp_path: Path) -> None:
     """Coverage-guided, from the corpus, with the same seed every time."""
-    for path in KEPT:
+    for path in SAVED:
         number = list(TARGETS).index(path.parent.name)
         (tmp_path / f"{path.parent.name}-{path.name}").write_bytes(bytes([number]) + path.read_bytes())
     command = [sys.executable, "-m", "tests.fuzz.coverage_guided", "all", "-seed=1", "-runs=10000", "-max_len=1024"]

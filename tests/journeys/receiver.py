@@ -1,4 +1,4 @@
-"""A CRM for tests: a real HTTP server that verifies every webhook with an independent library and keeps what it got."""
+"""A CRM for tests: a real HTTP server that verifies every webhook with an independent library and stores it."""
 
 import asyncio
 import json

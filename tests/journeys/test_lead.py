@@ -1,4 +1,4 @@
-"""One lead from the form to the escalation, in both ways of running, with a CRM that verifies what it hears."""
+"""One lead from the form to the escalation, in both ways of running, with a CRM that verifies its webhooks."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -50,13 +50,13 @@ def test_a_clean_clone_runs_by_the_readme(tmp_path: Path) -> None:
         process_group=0,
     )
     assert process.stdout is not None
-    said = []
+    lines = []
     try:
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith("Baton is ready at "):
                 break
-        assert said[-1:] == [f"Baton is ready at http://127.0.0.1:{port}\n"], "".join(said)
+        assert lines[-1:] == [f"Baton is ready at http://127.0.0.1:{port}\n"], "".join(lines)
         lead, activity = commands("README.md", "curl")
         posted = answer(lead, port)
         recorded = answer(activity, port)
@@ -65,8 +65,8 @@ def test_a_clean_clone_runs_by_the_readme(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
     # make ends by the signal itself, but only after Baton; had Baton failed to drain, make would say "*** Error".
-    assert "***" not in rest, "".join(said) + rest
-    assert process.returncode == -signal.SIGINT, "".join(said) + rest
+    assert "***" not in rest, "".join(lines) + rest
+    assert process.returncode == -signal.SIGINT, "".join(lines) + rest
     assert posted["results"][0]["status"] == "accepted"  # type: ignore[index]
     assert recorded["results"][0]["status"] == "accepted"  # type: ignore[index]
     assert "Scoreboard" in page

@@ -157,8 +157,8 @@ def retracted(lead: str = "ld_1", **changes: Any) -> BreachRetracted:
 
 
 def raised(lead: str = "ld_1", **changes: Any) -> EscalationRaised:
-    told = {"told": ("rep", "manager"), "page": False, "due_at": after(15), "agreement": AGREEMENT}
-    return EscalationRaised(**_escalation(lead) | told | changes)
+    fired = {"told": ("rep", "manager"), "page": False, "due_at": after(15), "agreement": AGREEMENT}
+    return EscalationRaised(**_escalation(lead) | fired | changes)
 
 
 def acknowledged(lead: str = "ld_1", **changes: Any) -> EscalationAcknowledged:

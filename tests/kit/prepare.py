@@ -1,7 +1,7 @@
 """Fetches what the tests need beyond the environment, once: the broker's jars, and Chromium, two proxies and wrk where
 that may be done.
 
-What can't be had is said here and skipped by name in the tests' summary; with CI=true that is a failure.
+What can't be had is reported here and skipped by name in the tests' summary; with CI=true that is a failure.
 """
 
 import os

@@ -55,7 +55,7 @@ class SharedPostgres:
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def drop_database(self, name: str) -> None:
-        """Remove the database `name` and send away whoever is connected to it."""
+        """Remove the database `name` and close the connections to it."""
         drop_database(self.url, name)
 
 

@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass
 class Receiver:
-    """A receiver that answers as `reply` says: a status, or a status with headers; it may take its time."""
+    """A receiver that answers with `reply`: a status, or a status with headers; it may take its time."""
 
     url: str
     reply: Callable[[Seen], Awaitable[int | tuple[int, Mapping[str, str]]]]

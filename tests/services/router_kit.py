@@ -22,13 +22,13 @@ from tests.kit.services import client_of, from_start, platform_on
 
 
 class Router:
-    """A running router, the log it is on, and a reader of what it says."""
+    """A running router, the log it is on, and a reader of its announcements."""
 
-    def __init__(self, bus: EmbeddedBus, said: GroupMember, client: httpx.AsyncClient, database: Database) -> None:
+    def __init__(self, bus: EmbeddedBus, decisions: GroupMember, client: httpx.AsyncClient, database: Database) -> None:
         self.bus = bus
         self.client = client
         self.database = database
-        self._said = said
+        self._decisions = decisions
 
     async def early(self) -> int:
         """How many facts wait for their lead."""
@@ -43,8 +43,8 @@ class Router:
         found: list[Event] = []
         async with asyncio.timeout(15):
             while len(found) < count:
-                heard = [decode(record).event for record in await self._said.poll(max_records=500, wait_s=1)]
-                found += [event for event in heard if not isinstance(event, AgreementActivated)]
+                events = [decode(record).event for record in await self._decisions.poll(max_records=500, wait_s=1)]
+                found += [event for event in events if not isinstance(event, AgreementActivated)]
         return found
 
     async def lead(self, lead_id: str, until: Callable[[dict[str, object]], bool]) -> dict[str, object]:

@@ -32,12 +32,12 @@ class Board:
     clock: Clock
     live: Live
 
-    async def hear(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         """Put events on the log; the same event always has the same id."""
         await self.bus.publish([encode(self.envelope(event)) for event in events])
 
     def envelope(self, event: Event) -> Envelope:
-        """The event as its service would announce it, at the instant it tells of."""
+        """The event as its service would announce it, at the instant it is about."""
         names = ("at", "accepted_at", "assigned_at", "decided_at")
         at = next((found for name in names if (found := getattr(event, name, None))), self.clock.now())
         return envelope(event, at)
@@ -58,8 +58,8 @@ class Board:
         """Wait until the equation holds and has these terms."""
         await until_right(lambda: self.counts(**terms, balanced=True))
 
-    async def told(self, lead_id: str, count: int) -> list[dict[str, Any]]:
-        """The lead's story once it has `count` events."""
+    async def timeline(self, lead_id: str, count: int) -> list[dict[str, Any]]:
+        """The lead's timeline once it has `count` events."""
         path = f"/v1/leads/{lead_id}/timeline"
 
         async def there() -> str | None:

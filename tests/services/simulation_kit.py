@@ -158,7 +158,7 @@ class Past:
         self.client = client
         self._number = 0
 
-    async def hear(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         """Publish, and wait until both have done with it what there is to do at once."""
         envelopes = [Envelope(event_id(msgspec.json.encode(e)), "baton/test", self.clock.at, e) for e in events]
         await self.bus.publish([encode(envelope) for envelope in envelopes])
@@ -187,12 +187,12 @@ class Past:
             "consent": Consent(basis="opt_in"),
             "channel": "paid_search",
         }
-        await self.hear(InquiryReceived(**{**fields, **changes}))
+        await self.publish(InquiryReceived(**{**fields, **changes}))
 
     async def act(self, lead_id: str, kind: str, **changes: Any) -> None:
         self._number += 1
         at = changes.pop("accepted_at", None) or self.clock.now()
-        await self.hear(
+        await self.publish(
             ActivityRecorded(lead_id=lead_id, activity_id=f"act_{self._number}", kind=kind, accepted_at=at, **changes)
         )
 
@@ -207,11 +207,11 @@ class Past:
         return {lead.lead_id: lead for lead in (msgspec.json.decode(body, type=Lead) for body in bodies)}
 
     async def rest(self) -> None:
-        """Wait until nobody has anything left to hear, twice in a row."""
+        """Wait until all services have read everything, twice in a row."""
         calm = 0
         async with asyncio.timeout(30):
             while calm < 2:
-                calm = calm + 1 if await self._heard_all() else 0
+                calm = calm + 1 if await self._caught_up() else 0
                 await asyncio.sleep(0.01)
 
     async def settled(self) -> None:
@@ -226,19 +226,19 @@ class Past:
                 await asyncio.sleep(0.05)
         await self.rest()
 
-    async def _heard_all(self) -> bool:
-        heard: dict[tuple[str, str, int], int] = {}
+    async def _caught_up(self) -> bool:
+        offsets: dict[tuple[str, str, int], int] = {}
         async with self.database.read() as tx:
             for service in ("router", "sla_monitor"):
                 rows = await tx.execute(sa.text(f"SELECT topic, partition, next_offset FROM {service}_positions"))  # noqa: S608
-                heard |= {(service, row.topic, row.partition): row.next_offset for row in rows}
+                offsets |= {(service, row.topic, row.partition): row.next_offset for row in rows}
                 query = f"SELECT count(*) FROM {service}_outbox WHERE published_at IS NULL"  # noqa: S608
                 waiting = await tx.execute(sa.text(query))
                 if waiting.scalar_one():
                     return False
         topics = {"router": (INQUIRIES, ACTIVITIES, ESCALATIONS), "sla_monitor": (ASSIGNMENTS, ACTIVITIES)}
         return all(
-            heard.get((service, topic, partition), 0) >= self.bus._spans[topic, partition].end
+            offsets.get((service, topic, partition), 0) >= self.bus._spans[topic, partition].end
             for service, its in topics.items()
             for topic in its
             for partition in range(self.bus.partitions(topic))
@@ -285,7 +285,7 @@ async def lively(past: Past, *, steps: int, seed: int) -> None:
             await past.later(minutes=-3)  # someone sets the machine's clock right
         what = rng.random()
         if what < 0.5:
-            await _somebody_asks(past, rng, people)
+            await _someone_asks(past, rng, people)
         elif what < 0.85:
             await _sales_acts(past, rng)
         else:
@@ -294,7 +294,7 @@ async def lively(past: Past, *, steps: int, seed: int) -> None:
     await past.settled()
 
 
-async def _somebody_asks(past: Past, rng: random.Random, people: list[str]) -> None:
+async def _someone_asks(past: Past, rng: random.Random, people: list[str]) -> None:
     again = people and rng.random() < 0.3
     lead_id = rng.choice(people) if again else f"p{len(people)}"
     email, phone = f"{lead_id}@{lead_id}.example", f"+32{lead_id[1:].zfill(8)}"

@@ -1,4 +1,4 @@
-"""A log and a database on which monitors come and go, and what is said there."""
+"""A log and a database on which monitors come and go, and the events published there."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,12 +44,12 @@ def now() -> datetime:
 
 
 class Stage:
-    """A log and a database with what was said there; monitors come and go."""
+    """A log and a database with the events published there; monitors come and go."""
 
-    def __init__(self, bus: EmbeddedBus, database: Database, said: GroupMember) -> None:
+    def __init__(self, bus: EmbeddedBus, database: Database, announcements: GroupMember) -> None:
         self.bus = bus
         self.database = database
-        self._said = said
+        self._announcements = announcements
         self.events: list[Event] = []
         self.ids: set[str] = set()
         self.copies = 0
@@ -66,7 +66,7 @@ class Stage:
         state: str = "running",
         said_at: datetime | None = None,
     ) -> None:
-        """What one ingest instance says on every partition."""
+        """The watermarks that one ingest instance publishes on every partition."""
         event = WatermarkAdvanced(lead_id="", instance=instance, upto=upto or now(), state=state, said_at=said_at)
         message = encode(Envelope(event_id(instance, now()), "baton/ingest", now(), event))
         topic_partitions = range(self.bus.partitions(ACTIVITIES))
@@ -92,7 +92,7 @@ class Stage:
         return self._of(kind)
 
     async def silent(self, kind: type[KIND], seconds: float = 0.8) -> None:
-        """Nothing of the kind is said for a while."""
+        """No event of this type is published for a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -117,7 +117,7 @@ class Stage:
         return [event for event in self.events if type(event) is kind]
 
     async def _listen(self, wait_s: float) -> None:
-        for record in await self._said.poll(max_records=500, wait_s=wait_s):
+        for record in await self._announcements.poll(max_records=500, wait_s=wait_s):
             received = decode(record)
             if received.envelope.id in self.ids:
                 self.copies += 1
@@ -141,7 +141,7 @@ class Stage:
         return await self.wait_for(WindowMet, known + count)
 
 
-async def keep(database: Database, deal: Agreement) -> None:
+async def store(database: Database, deal: Agreement) -> None:
     async with database.begin() as tx:
         await agreements.save(tx, deal, now())
 

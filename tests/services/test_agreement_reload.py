@@ -1,4 +1,4 @@
-"""Which agreement is in force: a new file is taken without a restart, kept, and announced once; a bad one is not."""
+"""Which agreement is in force: a new file is taken without a restart, stored, and announced once; a bad one is not."""
 
 import asyncio
 import os
@@ -68,7 +68,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-class Said:
+class Announcements:
     """What is announced, as it comes from the log."""
 
     def __init__(self, bus: EmbeddedBus) -> None:
@@ -86,12 +86,12 @@ class Said:
 
 
 @pytest.fixture
-async def said(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Said]:
+async def announced(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Announcements]:
     """The router's announcements, relayed to the log and read from there."""
     relay = OutboxRelay(database=database, bus=embedded_bus, clock=SystemClock(), tables=tables, wake=WakeUp())
-    heard = Said(embedded_bus)
-    tasks = [asyncio.create_task(heard.follow()), asyncio.create_task(relay.run())]
-    yield heard
+    announcements = Announcements(embedded_bus)
+    tasks = [asyncio.create_task(announcements.follow()), asyncio.create_task(relay.run())]
+    yield announcements
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,26 +115,28 @@ def version_now(in_force: InForce) -> int:
     return in_force.at(datetime.now(UTC)).version
 
 
-async def kept(database: Database, name: str = "test") -> list[int]:
+async def stored(database: Database, name: str = "test") -> list[int]:
     async with database.read() as tx:
         return [version.version for version in await agreements.versions(tx, name)]
 
 
-async def test_the_first_version_is_stored_and_announced_at_start(database: Database, file: Path, said: Said) -> None:
+async def test_the_first_version_is_stored_and_announced_at_start(
+    database: Database, file: Path, announced: Announcements
+) -> None:
     async with following(database, file) as in_force:
-        assert (version_now(in_force), await kept(database)) == (1, [1])
-        await until(lambda: said.events)
-    [event] = said.events
+        assert (version_now(in_force), await stored(database)) == (1, [1])
+        await until(lambda: announced.events)
+    [event] = announced.events
     assert (event.lead_id, event.agreement, event.previous) == ("test", in_force.at(PAST).ref, None)
     assert (event.effective_from, event.approved_by) == (PAST, {"marketing": "Mara", "sales": "Sal"})
     async with following(database, file):
         save(file, text(2))
-        await until(lambda: 2 in said.versions())
-    assert said.versions() == [1, 2], "a restart announces nothing"
+        await until(lambda: 2 in announced.versions())
+    assert announced.versions() == [1, 2], "a restart announces nothing"
 
 
 async def test_a_version_takes_effect_at_its_instant_without_a_restart(
-    database: Database, file: Path, said: Said
+    database: Database, file: Path, announced: Announcements
 ) -> None:
     async with following(database, file) as in_force:
         at = soon()
@@ -142,8 +144,8 @@ async def test_a_version_takes_effect_at_its_instant_without_a_restart(
         await until(lambda: in_force.at(at).version == 2)
         assert in_force.at(at - timedelta(microseconds=1)).version == 1
         assert (in_force.findings(), in_force.notice()) == ([], None)
-        await until(lambda: 2 in said.versions())
-    first, second = said.events
+        await until(lambda: 2 in announced.versions())
+    first, second = announced.events
     assert second.previous == first.agreement
     assert at <= second.activated_at < at + timedelta(seconds=10)
     state = in_force.state()
@@ -171,7 +173,7 @@ async def test_a_file_that_does_not_load_is_reported_and_leaves_the_old_version_
 
 
 async def test_the_stored_version_is_in_force_when_the_process_starts_with_a_bad_file(
-    database: Database, file: Path, said: Said
+    database: Database, file: Path, announced: Announcements
 ) -> None:
     async with following(database, file) as in_force:
         at = soon()
@@ -182,12 +184,12 @@ async def test_the_stored_version_is_in_force_when_the_process_starts_with_a_bad
     async with following(database, file, look_s=60) as in_force:  # so that only the version's instant wakes it
         assert in_force.at(at - timedelta(microseconds=1)).version == 1
         assert in_force.notice()
-        await until(lambda: said.versions() == [1, 2])
+        await until(lambda: announced.versions() == [1, 2])
         assert in_force.state()["agreement"]["version"] == version_now(in_force) == 2
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (text(2, score=10), "version 2 is stored with other content: count `version` on"),
         (text(1), "version 1 is lower than version 2, which is in force"),
@@ -195,15 +197,15 @@ async def test_the_stored_version_is_in_force_when_the_process_starts_with_a_bad
     ],
 )
 async def test_a_version_that_may_not_follow_is_refused(
-    database: Database, file: Path, content: str, told: str
+    database: Database, file: Path, content: str, message: str
 ) -> None:
     write(file, text(2, effective_from=PAST + timedelta(days=1)))
     async with following(database, file) as in_force:
         save(file, content.replace(PAST.isoformat(), (PAST + timedelta(hours=1)).isoformat()))
         await until(in_force.findings)
-        assert told in in_force.findings()[0]
+        assert message in in_force.findings()[0]
         assert version_now(in_force) == 2
-    assert await kept(database) == [2]
+    assert await stored(database) == [2]
 
 
 async def test_of_two_versions_for_one_instant_the_higher_is_in_force_and_a_lower_one_that_takes_over_is_reported(
@@ -222,7 +224,7 @@ async def test_of_two_versions_for_one_instant_the_higher_is_in_force_and_a_lowe
 
 
 async def test_processes_on_one_database_agree_and_announce_once(
-    database: Database, file: Path, tmp_path: Path, said: Said
+    database: Database, file: Path, tmp_path: Path, announced: Announcements
 ) -> None:
     other = tmp_path / "elsewhere.yaml"
     write(other, text())
@@ -230,7 +232,7 @@ async def test_processes_on_one_database_agree_and_announce_once(
         second = text(2, effective_from=soon())
         save(file, second)
         await until(lambda: version_now(one) == version_now(two) == 2)
-        await until(lambda: 2 in said.versions())
+        await until(lambda: 2 in announced.versions())
         await until(two.findings)
         assert "version 1 is lower than version 2" in two.findings()[0]
         save(other, second)
@@ -239,28 +241,30 @@ async def test_processes_on_one_database_agree_and_announce_once(
         save(file, third)
         save(other, third)
         await until(lambda: version_now(one) == version_now(two) == 3)
-        await until(lambda: 3 in said.versions())
-    assert said.versions() == [1, 2, 3]
+        await until(lambda: 3 in announced.versions())
+    assert announced.versions() == [1, 2, 3]
 
 
-async def test_many_that_start_at_once_announce_once(database: Database, file: Path, said: Said) -> None:
+async def test_many_that_start_at_once_announce_once(database: Database, file: Path, announced: Announcements) -> None:
     starting = [InForce(database=database, path=file, tables=tables) for _ in range(5)]
     await asyncio.gather(*(each.start() for each in starting))
     save(file, text(2))
     again = [InForce(database=database, path=file, tables=tables) for _ in range(5)]
     await asyncio.gather(*(each.start() for each in again))
-    await until(lambda: 2 in said.versions())
-    assert said.versions() == [1, 2]
+    await until(lambda: 2 in announced.versions())
+    assert announced.versions() == [1, 2]
 
 
-async def test_another_agreement_follows_when_it_takes_effect(database: Database, file: Path, said: Said) -> None:
+async def test_another_agreement_follows_when_it_takes_effect(
+    database: Database, file: Path, announced: Announcements
+) -> None:
     async with following(database, file) as in_force:
         at = soon()
         save(file, text(1, effective_from=at, name="other"))
         await until(lambda: in_force.at(at).name == "other")
         assert in_force.at(at - timedelta(microseconds=1)).name == "test"
-        await until(lambda: len(said.events) == 2)
-    assert said.events[1].previous == said.events[0].agreement
+        await until(lambda: len(announced.events) == 2)
+    assert announced.events[1].previous == announced.events[0].agreement
 
 
 async def test_a_start_with_nothing_in_force_is_refused_with_what_to_do(database: Database, file: Path) -> None:
@@ -314,7 +318,7 @@ PILOT = (
 
 
 async def test_a_pilot_is_stored_with_its_agreement_and_takes_effect_only_once_it_is_the_file(
-    database: Database, file: Path, said: Said
+    database: Database, file: Path, announced: Announcements
 ) -> None:
     draft = file.parent / "draft.yaml"
     write(draft, text(3, score=20))
@@ -327,7 +331,7 @@ async def test_a_pilot_is_stored_with_its_agreement_and_takes_effect_only_once_i
             again = await agreements.by_hash(tx, now.hash)
             assert (again.hash, again.pilots[0].agreement.mql.score_at_least) == (now.hash, 20)
             assert (await agreements.by_hash(tx, again.pilots[0].agreement.hash)).version == 3
-        assert await kept(database) == [1, 2]
+        assert await stored(database) == [1, 2]
         save(draft, text(3, score=30))
         await until(in_force.findings)
         assert "version 2 is stored with other content" in in_force.findings()[0]
@@ -335,8 +339,8 @@ async def test_a_pilot_is_stored_with_its_agreement_and_takes_effect_only_once_i
         await until(lambda: not in_force.findings())
         save(file, text(3, score=20))
         await until(lambda: version_now(in_force) == 3)
-        await until(lambda: 3 in said.versions())
-    assert (await kept(database), said.versions()) == ([1, 2, 3], [1, 2, 3])
+        await until(lambda: 3 in announced.versions())
+    assert (await stored(database), announced.versions()) == ([1, 2, 3], [1, 2, 3])
 
 
 async def test_versions_stored_by_an_older_release_count_as_in_force_since_then(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Real proxies in front of a Baton that listens on this machine and was told nothing of them: nobody who comes through
+"""Real proxies in front of a Baton that listens on this machine and does not know of them: nobody who comes through
 one sees a page without a login.
 
 A test whose proxy is not installed is skipped by name; with CI=true it fails.

@@ -1,4 +1,4 @@
-"""Delivery on a real log and both databases, to real receivers: who hears what, however often, whatever breaks."""
+"""Delivery on a real log and both databases, to real receivers: who gets what, however often, whatever breaks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +28,7 @@ QUICK = (0.02,) * 9
 
 
 class Delivery:
-    """A delivery service whose tasks a test starts and stops, and a client at its door."""
+    """A delivery service whose tasks a test starts and stops, and a client of its routes."""
 
     def __init__(self, service: Service, bus: EmbeddedBus, client: httpx.AsyncClient) -> None:
         self.service = service
@@ -110,11 +110,11 @@ async def test_a_subscriber_gets_the_event_as_a_cloudevent_that_the_reference_li
     envelope = assigned(1)
     await delivery.publish(envelope)
     (seen,) = await receiver.got(1)
-    told = Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
+    payload = Webhook(subscription["secret"]).verify(seen.body, dict(seen.headers))
     assert seen.body == structured(envelope)
-    assert (told["specversion"], told["type"], told["subject"]) == ("1.0", "baton.lead.assigned.v1", "lead-1")
-    assert told["data"]["rep"] == {"id": "ann", "email": "ann@acme.example"}
-    assert seen.headers["webhook-id"] == envelope.id == told["id"]
+    assert (payload["specversion"], payload["type"], payload["subject"]) == ("1.0", "baton.lead.assigned.v1", "lead-1")
+    assert payload["data"]["rep"] == {"id": "ann", "email": "ann@acme.example"}
+    assert seen.headers["webhook-id"] == envelope.id == payload["id"]
     assert seen.headers["content-type"] == "application/cloudevents+json"
     assert seen.headers["accept-encoding"] == "identity"
     assert seen.headers["host"] == receiver.url.split("/")[2]
@@ -127,8 +127,8 @@ async def test_each_subscriber_hears_what_it_asked_for_and_nobody_hears_our_own_
         await delivery.subscribe(leads.url, "baton.lead.assigned.v1")
         await delivery.subscribe(everything.url, "*")
         await delivery.publish(opened(1), move_requested(1), assigned(1), opened(2), assigned(2))
-        heard = {seen.headers["webhook-id"] for seen in await everything.got(4)}
-        assert heard == {envelope.id for envelope in (opened(1), assigned(1), opened(2), assigned(2))}
+        received = {seen.headers["webhook-id"] for seen in await everything.got(4)}
+        assert received == {envelope.id for envelope in (opened(1), assigned(1), opened(2), assigned(2))}
         assert {seen.headers["webhook-id"] for seen in await leads.got(2)} == {assigned(1).id, assigned(2).id}
 
 

@@ -1,4 +1,4 @@
-"""The doors of delivery: subscriptions, deliveries and the pull of events, by page, long poll and stream."""
+"""The routes of delivery: subscriptions, deliveries and the pull of events, by page, long poll and stream."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def client(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator
         yield running
 
 
-async def told(database: Database, *envelopes: Envelope) -> None:
+async def stored(database: Database, *envelopes: Envelope) -> None:
     async with database.begin() as tx:
         await DeliveryHandlers(database).on_assignments(tx, [received(envelope) for envelope in envelopes])
 
@@ -136,7 +136,7 @@ async def test_lists_page_through_everything_once(database: Database, client: ht
     for name in "abc":
         answer = await client.post("/v1/subscriptions", json={"url": f"https://{name}.example.com/"})
         made.append(answer.json()["subscription_id"])
-    await told(database, *(assigned(n) for n in range(5)))
+    await stored(database, *(assigned(n) for n in range(5)))
     assert await _paged(client, "/v1/subscriptions?limit=2", "subscription_id") == made
     keys = await _paged(client, "/v1/deliveries?limit=4", "subscription_id", "event_id")
     assert len(keys) == len(set(keys)) == 15
@@ -164,7 +164,7 @@ async def test_pulling_with_the_cursor_gives_every_event_once_as_webhooks_carry_
     database: Database, client: httpx.AsyncClient
 ) -> None:
     everything = [assigned(n) for n in range(7)]
-    await told(database, *everything)
+    await stored(database, *everything)
     found, cursor = [], ""
     while True:
         page = (await client.get("/v1/events", params={"after": cursor, "limit": 3})).json()
@@ -177,7 +177,7 @@ async def test_pulling_with_the_cursor_gives_every_event_once_as_webhooks_carry_
 
 
 async def test_pulling_by_type(database: Database, client: httpx.AsyncClient) -> None:
-    await told(database, assigned(1), opened(1), assigned(2))
+    await stored(database, assigned(1), opened(1), assigned(2))
     page = (await client.get("/v1/events?types=baton.window.*,baton.lead.parked.v1")).json()
     assert [item["id"] for item in page["items"]] == [opened(1).id]
     assert (await client.get("/v1/events?types=nonsense")).status_code == 422
@@ -206,7 +206,7 @@ async def test_a_long_poll_answers_when_something_comes_and_not_before(
 
 async def test_a_stream_resumes_after_the_last_event_id(database: Database, embedded_bus: EmbeddedBus) -> None:
     platform = platform_on(database, embedded_bus)
-    await told(database, *(assigned(n) for n in range(3)))
+    await stored(database, *(assigned(n) for n in range(3)))
     async with (
         serving(Web(platform, [build(platform)])) as url,
         httpx.AsyncClient(base_url=url, headers={**ADMIN, **STREAM}, timeout=20) as client,
@@ -216,7 +216,7 @@ async def test_a_stream_resumes_after_the_last_event_id(database: Database, embe
 
         async def later() -> None:
             await asyncio.sleep(0.3)
-            await told(database, opened(9))
+            await stored(database, opened(9))
 
         telling = asyncio.create_task(later())
         rest = await _streamed(client, {"Last-Event-ID": first[-1][0]}, 2)

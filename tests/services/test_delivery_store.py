@@ -1,4 +1,4 @@
-"""What delivery keeps, on both databases: order that readers can trust, claims that end, results that count once."""
+"""What delivery stores, on both databases: order that readers can trust, claims that end, results that count once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ def subscription_to(name: str, *patterns: str, state: SubscriptionStatus = "acti
     )
 
 
-async def told(database: Database, *envelopes: Envelope) -> None:
+async def stored(database: Database, *envelopes: Envelope) -> None:
     handlers = DeliveryHandlers(database)
     async with database.begin() as tx:
         await handlers.on_assignments(tx, [received(envelope) for envelope in envelopes])
@@ -77,8 +77,8 @@ async def soon(database: Database) -> datetime:
 
 async def test_an_event_that_arrives_twice_is_stored_and_delivered_once(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
-    await told(database, assigned(1), opened(1))
-    await told(database, assigned(1), opened(1), assigned(2))
+    await stored(database, assigned(1), opened(1))
+    await stored(database, assigned(1), opened(1), assigned(2))
     async with database.read() as tx:
         found, upto = await events.events_after(tx, 0, ALL, 10)
     assert [event.body for event in found] == [structured(assigned(1)), structured(opened(1)), structured(assigned(2))]
@@ -93,7 +93,7 @@ async def test_only_active_subscriptions_get_deliveries_and_only_of_public_event
         subscription_to("b", "baton.window.opened.v1"),
         subscription_to("c", state="disabled"),
     )
-    await told(database, assigned(1), opened(1), move_requested(1))
+    await stored(database, assigned(1), opened(1), move_requested(1))
     now = await soon(database)
     assert [len(await claim(database, who, now)) for who in "abc"] == [1, 1, 0]
     async with database.read() as tx:
@@ -105,7 +105,7 @@ async def test_a_claim_is_exclusive_until_its_lease_ends_and_then_the_former_cla
     database: Database,
 ) -> None:
     await subscribed(database, subscription_to("a"))
-    await told(database, assigned(1))
+    await stored(database, assigned(1))
     now = await soon(database)
     (first,) = await claim(database, "a", now)
     assert await claim(database, "a", now + timedelta(seconds=59)) == []
@@ -121,7 +121,7 @@ async def test_a_claim_is_exclusive_until_its_lease_ends_and_then_the_former_cla
 
 async def test_what_is_given_back_is_due_at_once(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
-    await told(database, assigned(1))
+    await stored(database, assigned(1))
     now = await soon(database)
     claims = await claim(database, "a", now)
     async with database.begin() as tx:
@@ -131,7 +131,7 @@ async def test_what_is_given_back_is_due_at_once(database: Database) -> None:
 
 async def test_claims_take_the_longest_due_first_and_no_more_than_asked_for(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
-    await told(database, *(assigned(n) for n in range(10)))
+    await stored(database, *(assigned(n) for n in range(10)))
     now = await soon(database)
     first = await claim(database, "a", now, limit=4)
     later = now + timedelta(seconds=5)
@@ -145,7 +145,7 @@ async def test_claimers_side_by_side_never_share_a_delivery(fresh_database: str)
     databases = [Database(fresh_database, SystemClock()) for _ in range(4)]
     await make_tables(databases[0])
     await subscribed(databases[0], subscription_to("a"))
-    await told(databases[0], *(assigned(n) for n in range(400)))
+    await stored(databases[0], *(assigned(n) for n in range(400)))
     now = await soon(databases[0])
 
     async def take(database: Database) -> list[int]:
@@ -228,7 +228,7 @@ async def test_many_writers_and_a_reader_with_a_cursor_lose_nothing(fresh_databa
 
 
 async def test_reading_by_type_moves_past_what_was_not_asked_for(database: Database) -> None:
-    await told(database, assigned(1), *(opened(n) for n in range(5)))
+    await stored(database, assigned(1), *(opened(n) for n in range(5)))
     async with database.read() as tx:
         found, upto = await events.events_after(tx, 0, types_of(["baton.lead.*"]), 10)
         nothing, same = await events.events_after(tx, upto, types_of(["baton.lead.*"]), 10)
@@ -238,7 +238,7 @@ async def test_reading_by_type_moves_past_what_was_not_asked_for(database: Datab
 
 async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_again(database: Database) -> None:
     await subscribed(database, subscription_to("a"))
-    await told(database, *(assigned(n) for n in range(1200)))
+    await stored(database, *(assigned(n) for n in range(1200)))
 
     def trimmer(retention: timedelta) -> Trimmer:
         return Trimmer(database, TABLES, EXPIRED, retention=retention, inbox=timedelta(days=35))
@@ -246,16 +246,16 @@ async def test_old_events_go_with_their_deliveries_and_numbers_are_not_used_agai
     assert await trimmer(timedelta(days=1)).trim_all() == 0
     assert await trimmer(timedelta(seconds=-5)).trim_all() == 2400
     assert await standing(database, "a") == []
-    await told(database, assigned(2000))
+    await stored(database, assigned(2000))
     async with database.read() as tx:
         found, _ = await events.events_after(tx, 1200, ALL, 10)
     assert [event.event_id for event in found] == [assigned(2000).id]
 
 
 async def test_replaying_a_range_sends_what_failed_and_with_all_also_what_was_never_sent(database: Database) -> None:
-    await told(database, assigned(0))
+    await stored(database, assigned(0))
     await subscribed(database, subscription_to("a"))
-    await told(database, assigned(1), assigned(2), opened(1))
+    await stored(database, assigned(1), assigned(2), opened(1))
     now = await soon(database)
     claims = await claim(database, "a", now)
     await save(database, delivered(claims[0], now), Report(claims[1], "failed", 10, None, now, 500, "answered 500"))

@@ -1,4 +1,4 @@
-"""The doors of ingest on a real port: what is accepted, what is refused and how, and what reaches the log."""
+"""The routes of ingest on a real port: what is accepted, what is refused and how, and what reaches the log."""
 
 import asyncio
 import json
@@ -123,11 +123,11 @@ async def test_every_bad_request_is_answered_with_what_is_wrong_and_stores_nothi
         for request, status, detail, pointer in BAD:
             headers = {**AUTH, **request.get("headers", {})}
             answer = await ingest.client.post("/v1/leads", **{**request, "headers": headers})
-            told = answer.json()
-            assert (answer.status_code, told["status"]) == (status, status), told
+            body = answer.json()
+            assert (answer.status_code, body["status"]) == (status, status), body
             assert answer.headers["content-type"] == "application/problem+json"
-            assert detail in told["detail"], told
-            assert (told.get("errors", [{}])[0].get("pointer")) == pointer, told
+            assert detail in body["detail"], body
+            assert (body.get("errors", [{}])[0].get("pointer")) == pointer, body
         await ingest.post("/v1/leads", {"contact": {"email": "good@example.com"}})
         [only] = await ingest.events(INQUIRIES, 1)
     assert isinstance(only.event, InquiryReceived)

@@ -92,10 +92,10 @@ async def test_markers_of_one_instant_that_say_different_things_have_different_i
         await ingest.until_ready()
         await ingest.post("/v1/leads", lead(1))
         await until(lambda: any(event.inquiries for _, event in _markers(ingest.bus.published)))
-        said: dict[bytes, set[int]] = defaultdict(set)
+        dropped: dict[bytes, set[int]] = defaultdict(set)
         for event_id, event in _markers(ingest.bus.published):
-            said[event_id].add(event.inquiries)
-    assert {tuple(counts) for counts in said.values()} == {(0,), (1,)}
+            dropped[event_id].add(event.inquiries)
+    assert {tuple(counts) for counts in dropped.values()} == {(0,), (1,)}
 
 
 async def test_every_activity_is_ahead_of_each_marker_that_covers_it_and_a_clean_stop_signs_off(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ async def test_a_fact_that_the_log_will_never_take_is_set_aside_and_the_rest_goe
     assert (len(aside.body), (aside.body_bytes or 0) > 3_000_000) == (64 * 1024, True)
     assert "1 facts" in notes["ingest.set_aside"]
     with sqlite3.connect(tmp_path / "data" / "spool-0.db") as sql:
-        [(seq, kept)] = sql.execute("SELECT seq, length(value) FROM set_aside").fetchall()
+        [(seq, size)] = sql.execute("SELECT seq, length(value) FROM set_aside").fetchall()
     sql.close()
-    assert (seq, kept > 3_000_000) == (2, True)
+    assert (seq, size > 3_000_000) == (2, True)
 
 
 async def test_an_activity_that_the_log_will_never_take_leaves_a_mark_that_holds_the_promises_of_its_lead(
@@ -191,7 +191,7 @@ async def test_an_activity_that_the_log_will_never_take_leaves_a_mark_that_holds
 
 
 def _grow(spool: Path, fact_id: str | None = None) -> None:
-    """Make a kept fact larger than any log takes, as an earlier release could."""
+    """Make a stored fact larger than any log takes, as an earlier release could."""
     with sqlite3.connect(spool) as sql:
         sql.execute(
             "UPDATE entries SET value = replace(value, '{', '{\"x\":\"' || ? || '\",') WHERE id = coalesce(?, id)",

@@ -1,4 +1,4 @@
-"""A key counts for its sender only, and whatever was answered with 2xx is kept: someone else's key drops nothing."""
+"""A key counts for its sender only, and whatever was answered with 2xx is stored: someone else's key drops nothing."""
 
 import json
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Forms and Google Ads on a real port: who is let in, what becomes of the payload, and what the sender hears."""
+"""Forms and Google Ads on a real port: who is let in, what becomes of the payload, and what the sender gets."""
 
 import asyncio
 from pathlib import Path

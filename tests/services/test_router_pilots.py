@@ -57,9 +57,9 @@ async def test_a_shadow_only_records_what_the_draft_would_have_decided(router: R
     await router.publish(
         *(inquiry(n) for n in (1, 2)), inquiry(3, contact=Contact(email="d@x.com", seniority="director"))
     )
-    said = await router.wait_for(3)
-    assert [event.TYPE for event in said] == ["baton.lead.assigned.v1"] * 3
-    assert {event.agreement.name for event in said if isinstance(event, LeadAssigned)} == {"test"}
+    decisions = await router.wait_for(3)
+    assert [event.TYPE for event in decisions] == ["baton.lead.assigned.v1"] * 3
+    assert {event.agreement.name for event in decisions if isinstance(event, LeadAssigned)} == {"test"}
     [_, shadow] = (await router.client.get("/v1/pilots")).json()["items"]
     assert (shadow["arms"]["inquiries"], shadow["arms"]["draft"]) == (3, {"assigned": 1, "rejected": 2})
     assert shadow["arms"]["in_force"] == {"assigned": 3}

@@ -114,9 +114,9 @@ async def test_a_rep_on_hold_gets_nothing_until_released(router: Router) -> None
     hold = await router.client.put("/v1/reps/ann/availability", json={"state": "hold", "reason": "training"})
     assert hold.status_code == 200
     await router.publish(stranger(1), stranger(2), stranger(3))
-    said = await router.wait_for(3)
-    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob", "bob"]
-    [parked] = ones(said, LeadParked)
+    decisions = await router.wait_for(3)
+    assert [event.rep.id for event in ones(decisions, LeadAssigned)] == ["bob", "bob"]
+    [parked] = ones(decisions, LeadParked)
     reps = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
     assert (reps["ann"]["available"], reps["ann"]["reason"]) == (False, "on hold: training")
     assert (reps["bob"]["available"], reps["bob"]["reason"]) == (False, "at capacity: holds 2 of at most 2 leads")
@@ -143,9 +143,9 @@ async def test_a_hold_to_the_end_of_time_is_refused_and_one_that_is_stored_alrea
         await tx.execute(sa.insert(reps), stored)
         await upsert_rows(tx, desk, [{"id": 1, "token": "another router's", "seq": 0}])
     await router.publish(stranger(1), stranger(2, kind="newsletter"))
-    said = await router.wait_for(2)
-    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob"]
-    assert [event.lead_id for event in ones(said, LeadParked)] == ["ld_2"]
+    decisions = await router.wait_for(2)
+    assert [event.rep.id for event in ones(decisions, LeadAssigned)] == ["bob"]
+    assert [event.lead_id for event in ones(decisions, LeadParked)] == ["ld_2"]
     found = (await router.client.get("/v1/reps")).json()["items"]
     assert {item["rep"]: item["reason"] for item in found}["ann"] == "on hold until 2100-01-01 01:00"
 
@@ -161,8 +161,8 @@ async def test_leave_can_be_sent_as_days_or_as_a_calendar_file_and_bad_leave_is_
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\n"
         f"DTSTART;VALUE=DATE:{begins}\r\nDTEND;VALUE=DATE:{ends}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     )
-    told = await router.client.put("/v1/reps/bob/leave", content=ical, headers={"content-type": "text/calendar"})
-    assert told.json()["leave"] == [{"first": days["leave"][0]["first"], "last": days["leave"][0]["last"]}]
+    answer = await router.client.put("/v1/reps/bob/leave", content=ical, headers={"content-type": "text/calendar"})
+    assert answer.json()["leave"] == [{"first": days["leave"][0]["first"], "last": days["leave"][0]["last"]}]
     await router.publish(stranger(1))
     [event] = await router.wait_for(1)
     assert isinstance(event, LeadParked)
@@ -292,14 +292,14 @@ async def test_leads_go_only_to_those_who_speak_the_language_and_others_are_not_
     french = [stranger(n, contact=Contact(email=f"p{n}@gmail.com", language="fr")) for n in (1, 2, 3)]
     dutch = stranger(4, contact=Contact(email="p4@gmail.com", language="nl"))
     await router.publish(*french)
-    said = await router.wait_for(3)
-    assert [event.rep.id for event in ones(said, LeadAssigned)] == ["bob", "bob"]
-    [parked] = ones(said, LeadParked)
+    decisions = await router.wait_for(3)
+    assert [event.rep.id for event in ones(decisions, LeadAssigned)] == ["bob", "bob"]
+    [parked] = ones(decisions, LeadParked)
     await router.publish(dutch)
     [event] = await router.wait_for(1)
     assert isinstance(event, LeadAssigned)
     assert event.rep.id == "ann"
-    await router.publish(activity(0, "lost", lead_id=ones(said, LeadAssigned)[0].lead_id))
+    await router.publish(activity(0, "lost", lead_id=ones(decisions, LeadAssigned)[0].lead_id))
     [drained] = await router.wait_for(1)
     assert isinstance(drained, LeadAssigned)
     assert (drained.lead_id, drained.rep.id) == (parked.lead_id, "bob")

@@ -90,8 +90,8 @@ async def test_a_daily_limit_holds_until_the_next_day_where_the_rep_works(router
     clock.advance(hours=1)
     for person in range(1, 6):
         await asks(router, person)
-    said = await router.wait_for(5)
-    assert [event.TYPE for event in said].count("baton.lead.assigned.v1") == 4
+    decisions = await router.wait_for(5)
+    assert [event.TYPE for event in decisions].count("baton.lead.assigned.v1") == 4
     reps = {item["rep"]: item for item in (await router.client.get("/v1/reps")).json()["items"]}
     assert reps["ann"]["reason"] == "at capacity: got 2 of at most 2 leads today"
     await later(router, clock, days=1)

@@ -39,7 +39,7 @@ async def router(embedded_bus: EmbeddedBus, tmp_path: Path, clock: ManualWall) -
 
 
 async def ask(router: Router, clock: ManualWall, person: int, number: int = 1, **changes: Any) -> Event:
-    """What the router says of a good lead with `changes`: a director of a company of 200, who asks for a demo."""
+    """What the router decides on a good lead with `changes`: a director of a company of 200, who asks for a demo."""
     person_of = {"email": f"p{person}@firm{person}.example.be", "seniority": "director", "country": "BE"}
     firm = {"name": f"Firm {person}", "domain": f"firm{person}.be", "employees": 200}
     fields = {

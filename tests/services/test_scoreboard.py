@@ -1,4 +1,4 @@
-"""The scoreboard on a real log and both databases: same numbers in any order, whole stories, safe pages."""
+"""The scoreboard on a real log and both databases: same numbers in any order, whole timelines, safe pages."""
 
 import base64
 import html
@@ -73,7 +73,7 @@ async def board(database: Database, embedded_bus: EmbeddedBus, clock: ManualCloc
 
 
 async def test_every_inquiry_is_counted_once_by_what_became_of_it(board: Board) -> None:
-    await board.hear(*STORY)
+    await board.publish(*STORY)
     await board.balanced(**TERMS)
 
 
@@ -81,9 +81,9 @@ async def test_order_and_repetition_change_nothing(board: Board) -> None:
     shuffled = STORY * 2
     random.Random(7).shuffle(shuffled)
     for event in shuffled:
-        await board.hear(event)
+        await board.publish(event)
     await board.balanced(**TERMS)
-    assert [item["type"] for item in await board.told("ld_1", 7)] == [
+    assert [item["type"] for item in await board.timeline("ld_1", 7)] == [
         "baton.inquiry.received.v1",
         "baton.lead.assigned.v1",
         "baton.lead.merged.v1",
@@ -95,11 +95,11 @@ async def test_order_and_repetition_change_nothing(board: Board) -> None:
 
 
 async def test_a_verdict_ahead_of_its_inquiry_is_never_red(board: Board) -> None:
-    await board.hear(assigned())
+    await board.publish(assigned())
     await board.balanced(received=1, assigned=1)
     assert "unbalanced" not in await board.page()
-    await board.hear(inquiry())
-    await board.told("ld_1", 2)
+    await board.publish(inquiry())
+    await board.timeline("ld_1", 2)
     await board.balanced(received=1, assigned=1)
 
 
@@ -140,13 +140,13 @@ async def test_an_inquiry_that_cannot_be_read_is_received_and_quarantined(board:
     await board.bus.publish([Message(INQUIRIES, "ld_9", b"{", good.headers)])
     await board.balanced(received=1, in_flight=1)
     topic_partition = board.bus.partition_of(INQUIRIES, "ld_9")
-    await board.hear(quarantined("router", f"{INQUIRIES}/{topic_partition}/0", lead_id="ld_9"))
+    await board.publish(quarantined("router", f"{INQUIRIES}/{topic_partition}/0", lead_id="ld_9"))
     await board.balanced(received=1, quarantined=1, in_flight=0)
 
 
 async def test_the_timeline_gives_each_event_with_a_sentence_and_its_data(board: Board) -> None:
-    await board.hear(inquiry(), assigned())
-    first, second = await board.told("ld_1", 2)
+    await board.publish(inquiry(), assigned())
+    first, second = await board.timeline("ld_1", 2)
     assert first["summary"] == "Demo request received through website, campaign q4-demo."
     assert first["at"] == "2026-11-23T09:00:00.000Z"
     assert second["data"]["rep"] == {"id": "ann", "email": "ann@acme.example"}
@@ -154,8 +154,8 @@ async def test_the_timeline_gives_each_event_with_a_sentence_and_its_data(board:
 
 
 async def test_the_timeline_is_read_in_pages(board: Board) -> None:
-    await board.hear(*(activity(activity_id=f"ac_{n}", accepted_at=after(n // 2)) for n in range(7)))
-    whole = [item["event_id"] for item in await board.told("ld_1", 7)]
+    await board.publish(*(activity(activity_id=f"ac_{n}", accepted_at=after(n // 2)) for n in range(7)))
+    whole = [item["event_id"] for item in await board.timeline("ld_1", 7)]
     read: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -185,10 +185,10 @@ async def test_the_json_endpoints_need_a_key(board: Board, path: str) -> None:
 
 async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: Board) -> None:
     for lead in ("ld_1", "ld_2"):
-        await board.hear(inquiry(lead), assigned(lead), opened(lead))
-    await board.hear(breached("ld_2"), raised("ld_2"))
-    await board.told("ld_2", 5)
-    await board.told("ld_1", 3)
+        await board.publish(inquiry(lead), assigned(lead), opened(lead))
+    await board.publish(breached("ld_2"), raised("ld_2"))
+    await board.timeline("ld_2", 5)
+    await board.timeline("ld_1", 3)
     text = await board.page()
     assert 'data-due="2026-11-23T09:15:00.000Z"' in text
     assert "14:00 left" in text
@@ -198,7 +198,7 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
 
 
 async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: ManualClock) -> None:
-    await board.hear(inquiry("ld_1", accepted_at=after(-24 * 60)), inquiry("ld_2"), inquiry("ld_3", test=True))
+    await board.publish(inquiry("ld_1", accepted_at=after(-24 * 60)), inquiry("ld_2"), inquiry("ld_3", test=True))
     await board.balanced(received=3)
     assert "1 received today" in await board.page()
     clock.advance(seconds=86400)
@@ -206,20 +206,20 @@ async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: M
 
 
 async def test_a_window_past_its_time_is_overdue_and_waits_for_late_facts(board: Board, clock: ManualClock) -> None:
-    await board.hear(inquiry(), assigned(), opened())
-    await board.told("ld_1", 3)
+    await board.publish(inquiry(), assigned(), opened())
+    await board.timeline("ld_1", 3)
     clock.advance(seconds=16 * 60)
     text = await board.page()
     assert "2:00 overdue" in text
     assert "1 overdue" in text
-    await board.hear(met())
-    await board.told("ld_1", 4)
+    await board.publish(met())
+    await board.timeline("ld_1", 4)
     assert "No promises are running" in await board.page()
 
 
 async def test_the_lead_page_says_why_this_rep(board: Board) -> None:
-    await board.hear(inquiry(message="Can we talk?"), assigned(), reassigned(), opened(owner="bob", generation=2))
-    await board.told("ld_1", 4)
+    await board.publish(inquiry(message="Can we talk?"), assigned(), reassigned(), opened(owner="bob", generation=2))
+    await board.timeline("ld_1", 4)
     text = await board.page("/leads/ld_1")
     for part in (
         "Jo Peeters",
@@ -245,7 +245,7 @@ async def test_what_strangers_wrote_is_text_and_never_markup(board: Board) -> No
         "campaign": evil,
     }
     lead = "ld_'\"><script>"
-    await board.hear(
+    await board.publish(
         inquiry(lead, source=evil, page_url="javascript:alert(1)", message=evil, **who),
         assigned(lead, rep=RepRef(evil, "r@acme.example"), rule=evil, agreement=AgreementRef(evil, 1, "x"), **who),
         activity(lead, by=evil, text=evil),
@@ -323,10 +323,10 @@ async def test_the_day_begins_where_the_agreement_says(
     ],
 )
 async def test_a_lead_that_sales_rejected_for_any_reason_is_counted_and_listed(board: Board, reason: str) -> None:
-    await board.hear(
+    await board.publish(
         inquiry("ld_1"), assigned("ld_1"), activity("ld_1", kind="rejected", reason=reason, accepted_at=after(5))
     )
-    await board.told("ld_1", 3)
+    await board.timeline("ld_1", 3)
     page = await board.page("/rejected")
     link = html.unescape(page.partition('href="/rejected?reason=')[2].partition('"')[0])
     assert 'href="/leads/ld_1"' in await board.page(f"/rejected?reason={link}")
@@ -334,15 +334,15 @@ async def test_a_lead_that_sales_rejected_for_any_reason_is_counted_and_listed(b
 
 
 async def test_watermarks_move_nothing(board: Board, database: Database) -> None:
-    await board.hear(WatermarkAdvanced(lead_id="", instance="in_1", upto=NINE), activity())
-    await board.told("ld_1", 1)
+    await board.publish(WatermarkAdvanced(lead_id="", instance="in_1", upto=NINE), activity())
+    await board.timeline("ld_1", 1)
     async with database.read() as tx:
         assert await queries.events_handled(tx) == 1
 
 
 async def test_a_quarantined_record_keeps_its_bytes_out_of_the_story(board: Board) -> None:
-    await board.hear(quarantined(body=b"secret"))
-    (item,) = await board.told("ld_1", 1)
+    await board.publish(quarantined(body=b"secret"))
+    (item,) = await board.timeline("ld_1", 1)
     assert item["data"]["body"] == ""
 
 
@@ -351,6 +351,6 @@ async def test_two_scoreboards_share_the_work_and_count_once(
 ) -> None:
     async with running(database, embedded_bus, clock) as other:
         for number in range(40):
-            await board.hear(inquiry(f"ld_{number}"), assigned(f"ld_{number}"))
+            await board.publish(inquiry(f"ld_{number}"), assigned(f"ld_{number}"))
         await other.balanced(received=40, assigned=40, in_flight=0)
     assert (await board.client.get("/v1/conservation", headers=ADMIN)).json()["balanced"]

@@ -1,4 +1,4 @@
-"""The agreement's pages through the real door: what is in force in sentences, all versions, what changed, trouble."""
+"""The agreement's pages over HTTP: what is in force in sentences, all versions, what changed, trouble."""
 
 import re
 from collections.abc import AsyncIterator
@@ -41,9 +41,9 @@ SECOND = version(2, "2026-02-01", ("{ann: 2, bob: 1}", "{ann: 1, bob: 1}"))
 COMING = version(3, "2099-01-01", ("asked for a demo", "<b>asked</b>"))
 
 
-async def keep(database: Database, clock: Clock, *kept: Agreement, active: int) -> None:
-    """Keep versions as the services do; the first `active` were in force."""
-    for topic_partition, agreement in enumerate(kept):
+async def store(database: Database, clock: Clock, *versions: Agreement, active: int) -> None:
+    """Store versions as the services do; the first `active` were in force."""
+    for topic_partition, agreement in enumerate(versions):
         async with database.begin() as tx:
             await agreements.save(tx, agreement, clock.now())
             if topic_partition < active:
@@ -58,14 +58,14 @@ async def board(database: Database, embedded_bus: EmbeddedBus, manual_clock: Man
 
 
 def words(page: str) -> str:
-    """What a page says, without its markup."""
+    """The text of a page."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
 async def test_the_version_in_force_is_shown_in_sentences_and_all_versions_are_listed(
     board: Board, database: Database
 ) -> None:
-    await keep(database, board.clock, FIRST, SECOND, COMING, active=2)
+    await store(database, board.clock, FIRST, SECOND, COMING, active=2)
     page = words(await board.page("/agreement"))
     assert "Version 2, agreed between marketing and sales" in page
     assert "ann 50 %, bob 50 %" in page
@@ -75,7 +75,7 @@ async def test_the_version_in_force_is_shown_in_sentences_and_all_versions_are_l
 
 
 async def test_any_stored_version_can_be_read(board: Board, database: Database) -> None:
-    await keep(database, board.clock, FIRST, SECOND, active=2)
+    await store(database, board.clock, FIRST, SECOND, active=2)
     assert "ann 67 %, bob 33 %" in words(await board.page("/agreement?version=1"))
     answer = await board.client.get("/agreement?version=7")
     assert answer.status_code == 404
@@ -83,7 +83,7 @@ async def test_any_stored_version_can_be_read(board: Board, database: Database) 
 
 
 async def test_any_two_versions_are_compared_in_words(board: Board, database: Database) -> None:
-    await keep(database, board.clock, FIRST, SECOND, COMING, active=2)
+    await store(database, board.clock, FIRST, SECOND, COMING, active=2)
     page = words(await board.page("/agreement/diff?from=1&to=2"))
     assert "From version 1 to version 2" in page
     assert "pool “benelux”: ann&#39;s weight goes from 2 to 1, the share from 67 % to 50 %" in page
@@ -92,7 +92,7 @@ async def test_any_two_versions_are_compared_in_words(board: Board, database: Da
 
 
 async def test_what_an_agreement_says_is_never_markup(board: Board, database: Database) -> None:
-    await keep(database, board.clock, FIRST, COMING, active=1)
+    await store(database, board.clock, FIRST, COMING, active=1)
     for path in ("/agreement?version=3", "/agreement/diff?from=1&to=3"):
         page = await board.page(path)
         assert "&lt;b&gt;asked&lt;/b&gt;" in page
@@ -106,7 +106,7 @@ async def test_without_an_agreement_the_page_says_so(board: Board) -> None:
 
 async def test_a_version_that_does_not_parse_is_reported_and_breaks_no_page(board: Board, database: Database) -> None:
     strange = replace(FIRST, version=9, hash="sha256:other", text="agreement: test\n")
-    await keep(database, board.clock, FIRST, strange, active=1)
+    await store(database, board.clock, FIRST, strange, active=1)
     assert "this one does not read it" in await board.page("/agreement?version=9")
     assert "this one does not read it" in await board.page("/agreement/diff?from=1&to=9")
     assert "Version 9" in words(await board.page("/agreement"))
@@ -128,15 +128,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def seen(browser: Browser, tmp_path: Path, embedded_bus: EmbeddedBus) -> AsyncIterator[Board]:
-    """A scoreboard behind a real server that keeps a whole agreement and a version before it."""
+    """A scoreboard behind a real server with a whole agreement and a version before it."""
     clock = SystemClock()
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
     await make_tables(database)
     text, drafts = (DATA / "agreement_full.yaml").read_text(), {"draft.yaml": (DATA / "draft.yaml").read_text()}
     before = text.replace("version: 3", "version: 2").replace("2026-12-01T", "2025-06-01T")
     now = text.replace("2026-12-01T", "2025-11-01T").replace("within: 15 minutes", "within: 10 minutes")
-    kept = [agreement_file.parse(one, "full.yaml", drafts).agreement for one in (before, now)]
-    await keep(database, clock, *kept, active=2)
+    versions = [agreement_file.parse(one, "full.yaml", drafts).agreement for one in (before, now)]
+    await store(database, clock, *versions, active=2)
     async with running(database, embedded_bus, clock, serve=True) as board:
         yield board
         for context in browser.contexts:
@@ -145,7 +145,7 @@ async def seen(browser: Browser, tmp_path: Path, embedded_bus: EmbeddedBus) -> A
 
 
 async def no_trouble(route: Route) -> None:
-    """What a router says whose file is as it should be."""
+    """The response of a router whose file is as it should be."""
     await route.fulfill(json={"trouble": []})
 
 

@@ -50,12 +50,12 @@ def now() -> datetime:
 async def hand_off(board: Board, now: datetime, *, within_s: float = 900) -> None:
     """One lead comes in and is assigned, with its promise running."""
     due_at = now + timedelta(seconds=within_s)
-    await board.hear(inquiry(accepted_at=now), assigned(assigned_at=now, received_at=now, respond_by=due_at))
-    await board.hear(opened(at=now, due_at=due_at))
+    await board.publish(inquiry(accepted_at=now), assigned(assigned_at=now, received_at=now, respond_by=due_at))
+    await board.publish(opened(at=now, due_at=due_at))
 
 
 async def no_proof(route: Route) -> None:
-    """What a router says of a lead that it has not judged; tests/services/test_scoreboard_proof.py has a real one."""
+    """What a router answers about an unjudged lead; tests/services/test_scoreboard_proof.py has a real one."""
     await route.fulfill(json={"lead_id": "ld_1", "verdicts": []})
 
 
@@ -69,7 +69,7 @@ async def test_a_lead_shows_within_two_seconds_without_a_reload(board: Board, br
     await hand_off(board, now)
     await expect(page.get_by_role("link", name="Jo Peeters").first).to_be_visible(timeout=2000)
     await expect(page.locator(".step.assigned .big")).to_have_text("1", timeout=2000)
-    await board.hear(met(at=now + timedelta(seconds=1), due_at=now + timedelta(seconds=900)))
+    await board.publish(met(at=now + timedelta(seconds=1), due_at=now + timedelta(seconds=900)))
     await expect(page.locator(".step.responded .big")).to_have_text("1", timeout=2000)
     assert await page.evaluate("window.untouched")
     await expect(page.locator("#announcement")).to_contain_text("1 received today, 1 assigned")
@@ -86,7 +86,7 @@ async def test_what_another_process_committed_shows_as_well(
             await expect(watched.page.locator("#live-word")).to_have_text("Live")
             before = await watched.page.locator(".step.received .big").inner_text()
             for lead in range(12):
-                await board.hear(inquiry(f"ld_{before}_{lead}", accepted_at=now))
+                await board.publish(inquiry(f"ld_{before}_{lead}", accepted_at=now))
             received = str(int(before) + 12)
             await expect(watched.page.locator(".step.received .big")).to_have_text(received, timeout=3000)
         await watched.page.goto("about:blank")
@@ -96,7 +96,7 @@ async def test_what_another_process_committed_shows_as_well(
 async def test_the_countdown_runs_and_turns_overdue(board: Board, browser: Browser, now: datetime) -> None:
     watched = await watched_page(browser)
     await hand_off(board, now, within_s=8)
-    await board.told("ld_1", 3)
+    await board.timeline("ld_1", 3)
     await watched.page.goto(str(board.client.base_url))
     left = watched.page.locator("[data-due] .figure")
     await expect(left).to_have_text(re.compile(r"0:0\d left"))
@@ -113,14 +113,14 @@ async def test_the_lead_page_says_why_this_rep_and_follows_the_story(
     page = watched.page
     await page.route("**/proof", no_proof)
     await hand_off(board, now)
-    await board.told("ld_1", 3)
+    await board.timeline("ld_1", 3)
     await page.goto(str(board.client.base_url))
     await page.get_by_role("link", name="Jo Peeters").first.click()
     why = page.get_by_role("region", name="Why this rep")
     await expect(why).to_contain_text("It scored 65: asked for a demo; decision maker.")
     await expect(why).to_contain_text("The rule “everyone else” decided, and ann in the pool benelux got it.")
     await expect(page.locator("#live-word")).to_have_text("Live")
-    await board.hear(activity(accepted_at=now + timedelta(seconds=30)))
+    await board.publish(activity(accepted_at=now + timedelta(seconds=30)))
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("ann called: connected.", timeout=2000)
     assert watched.wrong == []
 
@@ -142,11 +142,11 @@ async def test_the_focus_stays_when_the_panels_are_fetched_again(board: Board, b
     watched = await watched_page(browser)
     page = watched.page
     await hand_off(board, now)
-    await board.told("ld_1", 3)
+    await board.timeline("ld_1", 3)
     await page.goto(str(board.client.base_url))
     await expect(page.locator("#live-word")).to_have_text("Live")
     await page.get_by_role("link", name="Jo Peeters").first.focus()
-    await board.hear(raised(at=now))
+    await board.publish(raised(at=now))
     await expect(page.get_by_role("region", name="Escalations")).to_contain_text("firing", timeout=2000)
     assert await page.evaluate("document.activeElement.getAttribute('href')") == "/leads/ld_1"
 
@@ -159,8 +159,8 @@ async def test_pages_are_built_so_that_everyone_can_use_them(
     page = watched.page
     await page.route("**/proof", no_proof)
     await hand_off(board, now)
-    await board.hear(raised(at=now))
-    await board.told("ld_1", 4)
+    await board.publish(raised(at=now))
+    await board.timeline("ld_1", 4)
     for path in ("/", "/leads/ld_1"):
         await page.goto(f"{board.client.base_url}{path}")
         assert await page.evaluate(FAULTS) == []
@@ -173,7 +173,7 @@ async def test_pages_are_built_so_that_everyone_can_use_them(
 async def test_pages_are_whole_without_javascript(board: Board, browser: Browser, now: datetime) -> None:
     watched = await watched_page(browser, java_script_enabled=False)
     await hand_off(board, now)
-    await board.told("ld_1", 3)
+    await board.timeline("ld_1", 3)
     await watched.page.goto(str(board.client.base_url))
     await expect(watched.page.get_by_role("link", name="Jo Peeters").first).to_be_visible()
     await expect(watched.page.locator("[data-due]")).to_contain_text("left")

@@ -1,4 +1,4 @@
-"""The stream that tells open pages when to look again: at once, for every process, and never too often."""
+"""The stream that notifies open pages of changes: at once, for every process, and never too often."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -36,7 +36,7 @@ async def something_happens(database: Database) -> None:
         await rows.add_counts(tx, {(ALL, 0, EVENTS): 1})
 
 
-async def heard(stream: AsyncGenerator[bytes, None], *, within_s: float) -> bytes | None:
+async def next_change(stream: AsyncGenerator[bytes, None], *, within_s: float) -> bytes | None:
     try:
         async with asyncio.timeout(within_s):
             return await anext(stream)
@@ -51,25 +51,25 @@ async def test_a_page_is_notified_at_once_and_after_each_commit(
         assert (await anext(stream)).endswith(CHANGED)
         await something_happens(database)
         committed.set()
-        assert await heard(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=5) == CHANGED
 
 
 async def test_a_page_is_notified_of_what_another_process_committed(live: Live, database: Database) -> None:
     async with aclosing(live.stream()) as stream:
         await anext(stream)
         await something_happens(database)
-        assert await heard(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=5) == CHANGED
 
 
 async def test_many_commits_notify_a_page_at_most_twice_a_second(
     live: Live, committed: WakeUp, database: Database
 ) -> None:
-    told = 0
+    changes = 0
 
     async def count() -> None:
-        nonlocal told
+        nonlocal changes
         async for _ in live.stream():
-            told += 1
+            changes += 1
 
     counting = asyncio.create_task(count())
     began = asyncio.get_running_loop().time()
@@ -79,7 +79,7 @@ async def test_many_commits_notify_a_page_at_most_twice_a_second(
     took_s = asyncio.get_running_loop().time() - began
     counting.cancel()
     await asyncio.gather(counting, return_exceptions=True)
-    assert told <= 2 + took_s / module.QUIET_S
+    assert changes <= 2 + took_s / module.QUIET_S
 
 
 async def test_a_commit_that_changed_nothing_notifies_nobody(live: Live, committed: WakeUp, database: Database) -> None:
@@ -87,9 +87,9 @@ async def test_a_commit_that_changed_nothing_notifies_nobody(live: Live, committ
     async with aclosing(live.stream()) as stream:
         await anext(stream)
         committed.set()
-        assert await heard(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=5) == CHANGED
         committed.set()
-        assert await heard(stream, within_s=0.8) is None
+        assert await next_change(stream, within_s=0.8) is None
 
 
 async def test_a_quiet_stream_says_that_it_is_still_there(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +121,4 @@ async def test_a_stopping_server_ends_all_streams(live: Live) -> None:
         live.close()
         async with asyncio.timeout(1):
             assert await waiting == CHANGED
-            assert [said async for said in stream] == []
+            assert [message async for message in stream] == []

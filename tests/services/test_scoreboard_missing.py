@@ -103,7 +103,7 @@ async def checked_upto(database: Database, number: int) -> str | None:
 
 
 async def test_an_inquiry_that_was_decided_and_not_read_is_not_missing(board: Board) -> None:
-    await board.hear(assigned("ld_1"))
+    await board.publish(assigned("ld_1"))
     await board.bus.publish([accepted_as(inquiry("ld_2"), "spool_a/1"), *markers("spool_a", 3)])
     await until_right(lambda: board.counts(received=3, assigned=1, in_flight=1, missing=1))
 

@@ -52,9 +52,9 @@ async def test_both_arms_of_a_pilot_stand_side_by_side(board: Board, browser: Br
     pilots = watched.page.get_by_role("region", name="Pilots")
     await watched.page.goto(f"{board.client.base_url}/agreement")
     await expect(pilots).to_contain_text("trial (live)There are no leads in its scope yet.")
-    await board.hear(inquiry(1, campaign="q4-demo"), inquiry(2), inquiry(3, accepted_at=datetime.now(UTC)))
+    await board.publish(inquiry(1, campaign="q4-demo"), inquiry(2), inquiry(3, accepted_at=datetime.now(UTC)))
     for lead_id in ("ld_1", "ld_2", "ld_3"):
-        await board.told(lead_id, 2)
+        await board.timeline(lead_id, 2)
     await watched.page.reload()
     await expect(pilots).to_contain_text("It only records what it would decide. It differs on 2 of 2 inquiries.")
     live, shadow = pilots.get_by_role("table").nth(0), pilots.get_by_role("table").nth(1)

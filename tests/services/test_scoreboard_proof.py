@@ -98,8 +98,8 @@ async def wrote(board: Board, person: int, **changes: Any) -> str:
         "signals": (Signal(kind="page_view", at=now - timedelta(days=14), path="/pricing"),),
         "campaign": None,
     }
-    await board.hear(inquiry(lead_id, **{**asked, **changes}))
-    await board.told(lead_id, 2)
+    await board.publish(inquiry(lead_id, **{**asked, **changes}))
+    await board.timeline(lead_id, 2)
     return lead_id
 
 
@@ -119,13 +119,13 @@ async def test_the_page_says_in_words_what_was_checked_scored_and_decided(board:
     await expect(verdict).to_contain_text("re-derived from the record: same result")
     await expect(verdict.get_by_role("link", name="team, version 4")).to_have_attribute("href", "/agreement?version=4")
     checks = page.get_by_role("region", name="Is it a lead?")
-    for said in (
+    for sentence in (
         "The person's e-mail address is given",
         "Not excluded as student",
         "The person's seniority is “student”: it is not known.",
         "Score: 50 points, at least 20 required",
     ):
-        await expect(checks).to_contain_text(said)
+        await expect(checks).to_contain_text(sentence)
     score = page.get_by_role("region", name="Score: 50 points")
     await expect(score.get_by_role("row", name="looked at prices")).to_contain_text("+10+20decaying since")
     rules = page.get_by_role("region", name="Rules, in order")
@@ -156,7 +156,7 @@ async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_someo
     await expect(over.get_by_role("row", name="ann")).to_contain_text("At capacity: holds 2 of at most 2 leads")
     await page.goto(f"{board.client.base_url}/parked")
     await expect(page.get_by_role("region", name="triage")).to_contain_text("pool field")
-    await board.hear(activity(0, "lost", lead_id="ld_1"))
+    await board.publish(activity(0, "lost", lead_id="ld_1"))
     await expect(page.get_by_text("Every qualified lead has a rep")).to_be_visible(timeout=10_000)
     await page.goto(f"{board.client.base_url}/leads/ld_5/why")
     await expect(page.locator(".proof")).to_have_count(2)

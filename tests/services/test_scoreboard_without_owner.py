@@ -1,4 +1,4 @@
-"""The pages of parked and rejected leads through the real door, on both databases."""
+"""The pages of parked and rejected leads over HTTP, on both databases."""
 
 import html
 import re
@@ -42,31 +42,33 @@ async def board(database: Database, embedded_bus: EmbeddedBus, manual_clock: Man
         assert old in text
         text = text.replace(old, new)
     manual_clock.advance(seconds=7200)
-    kept = agreement_file.parse(text, "test.yaml").agreement
+    agreed = agreement_file.parse(text, "test.yaml").agreement
     async with database.begin() as tx:
-        await agreements.save(tx, kept, manual_clock.now())
-        await agreements.activate(tx, kept.hash, manual_clock.now())
+        await agreements.save(tx, agreed, manual_clock.now())
+        await agreements.activate(tx, agreed.hash, manual_clock.now())
     async with running(database, embedded_bus, manual_clock) as board:
         yield board
 
 
-async def said(board: Board, *events: Event) -> None:
-    """Tell these, and wait until all of them are known."""
+async def publish_and_wait(board: Board, *events: Event) -> None:
+    """Publish these, and wait until all of them are known."""
     counts = {event.lead_id: 0 for event in events}
     for event in events:
         counts[event.lead_id] += 1
-    await board.hear(*events)
+    await board.publish(*events)
     for lead_id, count in counts.items():
-        await board.told(lead_id, count)
+        await board.timeline(lead_id, count)
 
 
 async def words(board: Board, path: str) -> str:
-    """What a page says, without its markup."""
+    """The text of a page."""
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", await board.page(path)))))
 
 
 async def test_a_parked_lead_shows_its_queue_owner_wait_pool_and_promise(board: Board) -> None:
-    await said(board, inquiry(), parked(reason=WAITS), opened(promise="triage", side="operations", owner="mia"))
+    await publish_and_wait(
+        board, inquiry(), parked(reason=WAITS), opened(promise="triage", side="operations", owner="mia")
+    )
     page = await words(board, "/parked")
     for part in ("triage 1 waiting owner: mia", "Jo Peeters", "1 h 59 min", WAITS, "pool benelux"):
         assert part in page
@@ -76,9 +78,9 @@ async def test_a_parked_lead_shows_its_queue_owner_wait_pool_and_promise(board: 
 
 
 async def test_a_lead_that_is_drained_ended_or_joined_waits_no_longer(board: Board) -> None:
-    await said(board, *(parked(f"ld_{n}", reason=WAITS) for n in range(4)))
+    await publish_and_wait(board, *(parked(f"ld_{n}", reason=WAITS) for n in range(4)))
     assert "triage 4 waiting" in await words(board, "/parked")
-    await board.hear(
+    await board.publish(
         assigned("ld_0", lead_version=2, because="drained"),
         activity("ld_1", kind="lost"),
         merged("ld_2", 1, into="ld_0", rep="ann"),
@@ -93,7 +95,7 @@ async def test_a_lead_that_is_drained_ended_or_joined_waits_no_longer(board: Boa
 
 async def test_the_longest_waiting_come_first_and_pages_go_on_where_the_last_one_ended(board: Board) -> None:
     waiting = [parked(f"ld_{n:03}", reason=WAITS, decided_at=after(n // 4)) for n in range(2 * ROWS + 7)]
-    await said(board, *waiting)
+    await publish_and_wait(board, *waiting)
     seen: list[str] = []
     path = "/parked"
     while True:
@@ -108,7 +110,7 @@ async def test_the_longest_waiting_come_first_and_pages_go_on_where_the_last_one
 
 async def test_rejected_leads_are_counted_by_clause_and_shown_by_it(board: Board) -> None:
     low = [rejected(f"ld_{n}", reason=f"score: {n} points, the agreement asks for 60") for n in range(3)]
-    await said(board, *low, rejected("ld_7", reason="excluded: wrong_role"), inquiry("ld_7"))
+    await publish_and_wait(board, *low, rejected("ld_7", reason="excluded: wrong_role"), inquiry("ld_7"))
     page = await words(board, "/rejected")
     assert "By the agreement 4 owner: marketing (Mara)" in page
     assert "score: the agreement asks for 60 3" in page
@@ -120,7 +122,7 @@ async def test_rejected_leads_are_counted_by_clause_and_shown_by_it(board: Board
 
 async def test_what_sales_sent_back_is_counted_by_reason_with_who_had_it(board: Board) -> None:
     back = activity(kind="rejected", outcome=None, reason="no_budget", text="next year")
-    await said(board, inquiry(), assigned(), back)
+    await publish_and_wait(board, inquiry(), assigned(), back)
     counted = await words(board, "/rejected")
     assert "By sales 1 marketing may dispute them" in counted
     assert "Reason Leads no budget 1" in counted
@@ -132,7 +134,7 @@ async def test_what_sales_sent_back_is_counted_by_reason_with_who_had_it(board: 
 
 
 async def test_rejected_leads_are_read_in_pages_too(board: Board) -> None:
-    await said(board, *(rejected(f"ld_{n:03}", decided_at=after(n // 3)) for n in range(ROWS + 5)))
+    await publish_and_wait(board, *(rejected(f"ld_{n:03}", decided_at=after(n // 3)) for n in range(ROWS + 5)))
     first = await board.page("/rejected?clause=student")
     following = re.search(r'href="(/rejected\?[^"]+after[^"]+)"', first)
     assert following is not None
@@ -152,7 +154,7 @@ async def test_the_lists_say_when_they_are_empty_and_refuse_pages_that_are_none(
 
 async def test_what_strangers_wrote_is_text_in_the_lists(board: Board) -> None:
     evil = "<script>alert(1)</script>"
-    await said(
+    await publish_and_wait(
         board,
         inquiry("ld_1", source=evil, campaign=evil),
         parked("ld_1", queue=evil, reason=evil),
@@ -171,8 +173,8 @@ async def test_what_strangers_wrote_is_text_in_the_lists(board: Board) -> None:
 async def test_an_inquiry_under_a_new_id_of_a_known_person_joins_both_in_any_order(board: Board) -> None:
     judged = assigned("ld_1", inquiry_id="ld_3_1", lead_version=4)
     early = assigned("ld_1", inquiry_id="ld_4_1", lead_version=9)
-    await said(board, inquiry("ld_3"), judged, early)
-    await said(board, inquiry("ld_4"))
+    await publish_and_wait(board, inquiry("ld_3"), judged, early)
+    await publish_and_wait(board, inquiry("ld_4"))
     await board.balanced(received=2, assigned=2)
     for other in ("ld_3", "ld_4"):
 
@@ -193,9 +195,9 @@ async def test_list_counters_are_the_same_when_every_event_arrives_twice(board: 
         parked("ld_4"),
         assigned("ld_4", lead_version=2, because="drained"),
     ]
-    await said(board, *story)
-    await board.hear(*story)
-    await said(board, inquiry("ld_9"))
+    await publish_and_wait(board, *story)
+    await board.publish(*story)
+    await publish_and_wait(board, inquiry("ld_9"))
     async with database.read() as tx:
         found = [await lists.counted(tx, prefix, limit=9) for prefix in (WAITS_IN, REJECTED_FOR, REFUSED_FOR)]
     assert [counters.shown for counters in found] == [{"triage": 1}, {"student": 1}, {"no_budget": 1}]
@@ -204,7 +206,7 @@ async def test_list_counters_are_the_same_when_every_event_arrives_twice(board: 
 async def test_many_clauses_and_queues_are_read_in_pages_with_the_sums_of_all(board: Board) -> None:
     clauses = [rejected(f"ld_c{n:03}", reason=f"excluded: clause{n:03}") for n in range(NAMES + 5)]
     queues = [parked(f"ld_q{n:03}", queue=f"queue{n:03}") for n in range(MAX_QUEUES + 5)]
-    await said(board, *clauses, *queues)
+    await publish_and_wait(board, *clauses, *queues)
     first = await board.page("/rejected")
     second = await board.page("/rejected?clauses=50")
     assert 'href="/rejected?clauses=50"' in first

@@ -68,7 +68,7 @@ async def missed(lived: Past) -> dict[str, list[str]]:
     return found
 
 
-def kept(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
+def same(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
     ours = (outcome.state, outcome.stage, outcome.owner, outcome.pool, outcome.rule, outcome.respond_by)
     theirs = (lead.state, lead.stage, lead.rep, lead.pool, lead.rule, lead.respond_by)
     return ours == theirs and outcome.breached == tuple(sorted(breached))
@@ -109,11 +109,11 @@ async def test_the_same_agreement_under_another_version_gives_no_difference_and_
         assert found == {}
         _, found = await differences(lived, draft=parsed(version(7)), against=parsed(version(8)))
         assert found == {}
-        # Under a draft that refuses nearly everyone, nearly every lead is told with what really became of it.
+        # Under a draft that refuses nearly everyone, nearly every lead is listed with what really became of it.
         _, found = await differences(lived, draft=parsed(version(7, score=75)))
         leads, breached = await lived.leads(), await missed(lived)
         assert len(found) > 25
-        wrong = {k: each.before for k, each in found.items() if not kept(leads[k], breached.get(k, []), each.before)}
+        wrong = {k: each.before for k, each in found.items() if not same(leads[k], breached.get(k, []), each.before)}
         assert wrong == {}
 
 
@@ -146,7 +146,7 @@ async def test_a_first_inquiry_that_was_read_late_gives_no_difference(
         assert breached.keys() == {"p2"}
         assert (await differences(lived))[1] == {}
         _, found = await differences(lived, draft=parsed(version(7, score=75)))
-        assert {k for k, each in found.items() if not kept(leads[k], breached.get(k, []), each.before)} == set()
+        assert {k for k, each in found.items() if not same(leads[k], breached.get(k, []), each.before)} == set()
 
 
 async def a_morning(lived: Past) -> None:
@@ -219,18 +219,18 @@ async def test_the_command_writes_what_differs_without_a_buyers_name(
     draft, lines, page = tmp_path / "draft.yaml", tmp_path / "found.csv", tmp_path / "found.html"
     draft.write_text(version(2, score=30))
     environ = {"BATON_DATABASE_URL": moved.url}
-    wish = SimulateOptions(draft, csv=lines, html=page)
-    said = await asyncio.to_thread(commanded, environ, wish)
-    assert "as recorded -> test version 2" in said
-    assert "7 leads" in said
-    assert "2 of them differ" in said
+    options = SimulateOptions(draft, csv=lines, html=page)
+    output = await asyncio.to_thread(commanded, environ, options)
+    assert "as recorded -> test version 2" in output
+    assert "7 leads" in output
+    assert "2 of them differ" in output
     with lines.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["lead_id"], row["state_after"], row["campaign"]) for row in rows] == [
         ("p1", "rejected", "'=spring"),
         ("p3", "rejected", "'=spring"),
     ]
-    written = said + lines.read_text() + page.read_text()
+    written = output + lines.read_text() + page.read_text()
     assert "p1.example" not in written
     assert page.read_text().startswith("<!doctype html>")
     again = await asyncio.to_thread(commanded, environ, SimulateOptions(draft, against=1))

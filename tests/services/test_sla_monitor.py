@@ -31,16 +31,16 @@ from shared.ports import Message
 from tests.kit.agreements import agreement
 from tests.kit.services import from_start
 from tests.kit.waiting import until
-from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, keep, merged, now
+from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, merged, now, store
 
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
     for deal in (DEAL, QUICK):
-        await keep(database, deal)
-    said = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
-    yield Stage(embedded_bus, database, said)
-    await said.close()
+        await store(database, deal)
+    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(embedded_bus, database, announcements)
+    await announcements.close()
 
 
 async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:
@@ -257,7 +257,7 @@ async def test_an_assignment_under_an_agreement_that_is_not_here_yet_waits_for_i
     async with stage.monitor():
         await stage.publish(assigned(deal=deal))
         await stage.silent(WindowOpened)
-        await keep(stage.database, deal)
+        await store(stage.database, deal)
         await stage.wait_for(WindowOpened)
 
 

@@ -30,11 +30,11 @@ from tests.services.sla_monitor_kit import (
     Stage,
     activity,
     assigned,
-    keep,
     merged,
     now,
     parked,
     rejected,
+    store,
 )
 
 PROMISES = """\
@@ -65,10 +65,10 @@ LONG_AGO = timedelta(minutes=1)
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
     for deal in (DEAL, PROBES):
-        await keep(database, deal)
-    said = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
-    yield Stage(embedded_bus, database, said)
-    await said.close()
+        await store(database, deal)
+    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(embedded_bus, database, announcements)
+    await announcements.close()
 
 
 async def listed(client: httpx.AsyncClient, lead: str = "ld_1") -> dict[tuple[str, str], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a start that can't work says, and what a process that runs answers: probes, description, errors."""
+"""The errors of a start that can't work, and the answers of a running process: probes, description, errors."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Says what was lost, doubled, missed, made up or out of order: compares the ledger with the evidence, from first
+"""Finds what was lost, doubled, missed, made up or out of order: compares the ledger with the evidence, from first
 principles and without any of the product's code."""
 
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ ESCALATIONS = "baton.escalations.v1"
 QUARANTINE = "baton.quarantine.v1"
 HOSTILE_KEY = "l_hostile"
 """The key of all records that no service can read."""
-HEARD_BY = {
+READ_BY = {
     INQUIRIES: ("router", "scoreboard"),
     ACTIVITIES: ("router", "scoreboard", "sla_monitor"),
     ASSIGNMENTS: ("delivery", "scoreboard", "sla_monitor"),
@@ -32,7 +32,7 @@ _OUTCOMES = {
 }
 _OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
 _INTERNAL = ("baton.move.requested.v1",)
-_ACTIVATED = "baton.agreement.activated.v1"  # about no lead, and said before anyone can have subscribed
+_ACTIVATED = "baton.agreement.activated.v1"  # about no lead, and published before anyone can have subscribed
 
 
 def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:
@@ -82,8 +82,8 @@ def _changed(records: Sequence[Record]) -> Iterator[Finding]:
 
 
 def _content(record: Record) -> Mapping[str, object]:
-    """What a record says. What is sent again may reach another ingest process, which accepts it, or sets it aside, at
-    another instant; the other services set a record aside once.
+    """The content of a record. What is sent again may reach another ingest process, which accepts it or sets it aside
+    at another instant; the other services set a record aside once.
     """
     if record.topic in (INQUIRIES, ACTIVITIES) or record.data.get("service") == "ingest":
         return {**record.data, "accepted_at": None, "at": None}
@@ -107,16 +107,16 @@ def _lost_on_the_way(ledger: Ledger, records: Sequence[Record]) -> Iterator[Find
 
 
 def _verdicts(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> Iterator[Finding]:
-    said: defaultdict[str, list[str]] = defaultdict(list)
-    kept: defaultdict[str, list[str]] = defaultdict(list)
+    announcements: defaultdict[str, list[str]] = defaultdict(list)
+    verdicts: defaultdict[str, list[str]] = defaultdict(list)
     for record in records:
         if record.type in _OUTCOMES:
-            said[record.data["inquiry_id"]].append(_OUTCOMES[record.type])
+            announcements[record.data["inquiry_id"]].append(_OUTCOMES[record.type])
     for row in evidence.verdicts:
         if row.outcome != "reassigned":
-            kept[row.inquiry_id].append(row.outcome)
-    for inquiry_id in sorted(_accepted(ledger) | said.keys() | kept.keys()):
-        announced, stored = said.get(inquiry_id, []), kept.get(inquiry_id, [])
+            verdicts[row.inquiry_id].append(row.outcome)
+    for inquiry_id in sorted(_accepted(ledger) | announcements.keys() | verdicts.keys()):
+        announced, stored = announcements.get(inquiry_id, []), verdicts.get(inquiry_id, [])
         for where, found in (("announced", announced), ("stored", stored)):
             if not found:
                 yield Finding("loss", f"inquiry {inquiry_id} has no verdict {where}")
@@ -129,13 +129,13 @@ def _verdicts(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> 
 def _quarantine(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
     quarantined = [record for record in records if record.topic == QUARANTINE]
     for record in quarantined:
-        # Ingest says of what strangers sent that it is unreadable; nobody may say so of what the others sent.
+        # Ingest reports what strangers sent as unreadable; no service may report so of what the others sent.
         if record.data["service"] != "ingest" and record.lead_id != HOSTILE_KEY:
             yield Finding("quarantine", f"{record.data['origin']}: {record.data['code']}, but it is valid")
     found = [record.data for record in quarantined]
     for inquiry_id in sorted(ledger.set_aside - {data.get("inquiry_id") for data in found}):
         yield Finding("loss", f"inquiry {inquiry_id} was accepted, is unreadable, and was not quarantined")
-    wanted = {(service, origin) for topic, origin in ledger.bad_records for service in HEARD_BY[topic]}
+    wanted = {(service, origin) for topic, origin in ledger.bad_records for service in READ_BY[topic]}
     for service, origin in sorted(wanted - {(data["service"], data["origin"]) for data in found}):
         yield Finding("not quarantined", f"{service} took no notice of the unreadable {origin}")
 
@@ -199,7 +199,7 @@ def _conservation(ledger: Ledger, evidence: Evidence, records: Sequence[Record])
 
 
 def _unreadable(records: Sequence[Record]) -> set[str]:
-    """The inquiries that ingest, or whoever hears their topic, could not read: counted as received and quarantined."""
+    """The inquiries that ingest, or a consumer of their topic, could not read: counted as received and quarantined."""
     found = [record.data for record in records if record.topic == QUARANTINE]
     of_ingest = {data["inquiry_id"] for data in found if data["service"] == "ingest"}
     return of_ingest | {data["origin"] for data in found if data["origin"].startswith(f"{INQUIRIES}/")}
@@ -207,7 +207,7 @@ def _unreadable(records: Sequence[Record]) -> set[str]:
 
 def _deliveries(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
     public = {r.event_id: r for r in records if r.topic in (ASSIGNMENTS, ESCALATIONS) and r.type not in _INTERNAL}
-    told: set[str] = set()
+    delivered: set[str] = set()
     for webhook in ledger.webhooks:
         event_id = webhook.event.get("id", "")
         if not webhook.verified:
@@ -218,8 +218,8 @@ def _deliveries(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
             yield Finding("made up", f"the event {event_id} was delivered and is on no topic")
         elif not _same(public[event_id], webhook.event):
             yield Finding("changed event", f"the event {event_id} was delivered otherwise than it was announced")
-        told.add(event_id)
-    for event_id in sorted(key for key in public.keys() - told if public[key].type != _ACTIVATED):
+        delivered.add(event_id)
+    for event_id in sorted(key for key in public.keys() - delivered if public[key].type != _ACTIVATED):
         yield Finding("undelivered", f"{public[event_id].type} {event_id} never reached the subscriber")
 
 

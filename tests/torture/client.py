@@ -1,4 +1,4 @@
-"""A sender as senders are: it keeps connections open, and what it does not know to be accepted it sends again."""
+"""A sender as senders are: it reuses connections, and what it does not know to be accepted it sends again."""
 
 import asyncio
 import json

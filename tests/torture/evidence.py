@@ -1,4 +1,4 @@
-"""Waits until Baton has come to rest, then reads what it left: the database, the topics and one door."""
+"""Waits until Baton has come to rest, then reads what it left: the database, the topics and one route."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ async def _conservation(rig: Rig) -> dict[str, Any]:
 
 
 async def _lag(connection: "asyncpg.Connection[Any]", upto: Mapping[Any, int]) -> int:
-    """How many records the services have yet to handle, on the places that each has ever heard."""
+    """How many records the services have yet to handle, on the partitions that each has ever read."""
     behind = 0
     for name in _CONSUMERS:
         for row in await connection.fetch(f"SELECT topic, partition, next_offset FROM {name}_positions"):  # noqa: S608

@@ -1,4 +1,4 @@
-"""What the torture test knows without asking Baton: what it sent and was answered, what it was told by webhook; and
+"""What the torture test knows without asking Baton: what it sent and was answered, what it got by webhook; and
 the evidence that it reads afterwards. Instants are this process's clock unless a name says otherwise."""
 
 from collections.abc import Mapping, Sequence

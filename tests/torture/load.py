@@ -27,8 +27,8 @@ class Habits:
 
 
 class Crowd:
-    """Posts everything and keeps the ledger; `seed` decides who does what. `pending` follow-ups are planned or on their
-    way."""
+    """Posts everything and writes the ledger; `seed` decides who does what. `pending` follow-ups are planned or on
+    their way."""
 
     def __init__(self, sender: Sender, ledger: Ledger, habits: Habits, seed: int) -> None:
         self._sender = sender
@@ -64,7 +64,7 @@ class Crowd:
                 group.create_task(self._act(*await self._plans.get()))
 
     def on_assigned(self, record: Record) -> None:
-        """A rep hears of a lead and decides when to call, if at all."""
+        """A rep learns of a lead and decides when to call, if at all."""
         data = record.data
         respond_by = datetime.fromisoformat(data["respond_by"]).timestamp()
         early, near, late, never = self._habits.follow_ups

@@ -81,7 +81,7 @@ class Listener:
                 while True:
                     found = await consumer.getmany(timeout_ms=500)
                     for record in [each for batch in found.values() for each in batch if MARK not in each.headers]:
-                        self._hear(record)
+                        self._apply(record)
                         if self._random.random() < self._share:
                             group.create_task(self._again(producer, record))
         finally:
@@ -92,11 +92,11 @@ class Listener:
         """Only listen from now on."""
         self._share = 0.0
 
-    def _hear(self, record: Any) -> None:
-        heard = record_of(record)
-        if heard.type == "baton.lead.assigned.v1" and heard.event_id not in self._seen:
-            self._seen.add(heard.event_id)
-            self._on_assigned(heard)
+    def _apply(self, polled: Any) -> None:
+        record = record_of(polled)
+        if record.type == "baton.lead.assigned.v1" and record.event_id not in self._seen:
+            self._seen.add(record.event_id)
+            self._on_assigned(record)
 
     async def _again(self, producer: AIOKafkaProducer, record: Any) -> None:
         await asyncio.sleep(self._random.uniform(0.0, 3.0))

@@ -1,4 +1,4 @@
-"""A subscriber that keeps every delivery and verifies each with an independent library."""
+"""A subscriber that stores every delivery and verifies each with an independent library."""
 
 import asyncio
 import contextlib

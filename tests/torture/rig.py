@@ -111,7 +111,7 @@ class Rig:
     async def __aenter__(self) -> Self:
         try:
             await asyncio.to_thread(self._migrate)
-            self._keeping = [asyncio.create_task(self._keep(name)) for name in self.processes]
+            self._keeping = [asyncio.create_task(self._restart(name)) for name in self.processes]
             await self.until_ready()
         except BaseException:
             await self.__aexit__()
@@ -128,7 +128,7 @@ class Rig:
                 shutil.copy(process.log, self._logs)
 
     async def until_ready(self) -> None:
-        """Return when every service says that it is ready. Raises PartError."""
+        """Return when every service reports ready. Raises PartError."""
         end = time.monotonic() + _READY_WITHIN_S
         for process in self.processes.values():
             while not await asyncio.to_thread(process.ready):
@@ -136,7 +136,7 @@ class Rig:
                     raise ComponentError(process.name, f"is not ready: {process.readiness()!r}. See {process.log}.")
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    async def _keep(self, name: str) -> None:
+    async def _restart(self, name: str) -> None:
         process = self.processes[name]
         while True:
             if process.pid is None:

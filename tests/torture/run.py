@@ -166,14 +166,14 @@ def _counted(ledger: Ledger, evidence: Evidence) -> dict[str, Any]:
     records = without_repeats(evidence.records)
     delays = detection_delays_s(records, RULES)
     kinds = Counter(record.type.removeprefix("baton.").removesuffix(".v1") for record in records)
-    told = Counter(webhook.webhook_id for webhook in ledger.webhooks)
+    deliveries = Counter(webhook.webhook_id for webhook in ledger.webhooks)
     return {
         "inquiries": len(ledger.inquiries),
         "activities": len(ledger.activities),
         "events": dict(kinds),
         "records_twice": len(evidence.records) - len(records),
-        "webhooks": len(told),
-        "webhooks_twice": told.total() - len(told),
+        "webhooks": len(deliveries),
+        "webhooks_twice": deliveries.total() - len(deliveries),
         "detection_s": {
             "p50": round(statistics.median(delays), 2),
             "p99": round(delays[int(len(delays) * 0.99)], 2),

@@ -31,7 +31,7 @@ _RECORDS: tuple[tuple[str, bytes, list[tuple[str, bytes]]], ...] = (
 
 class Strangers:
     """Post to the ingest processes at `ports` all that they read without a key, over and over, and write records that
-    no service can read. The ledger keeps what was accepted, and what has to be quarantined.
+    no service can read. The ledger has what was accepted, and what has to be quarantined.
     """
 
     def __init__(self, ports: Sequence[int], bootstrap: str, ledger: Ledger) -> None:
@@ -46,7 +46,7 @@ class Strangers:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Go on until told to stop."""
+        """Go on until stopped."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._post())
             group.create_task(self._write())

@@ -1,7 +1,7 @@
 """Every service is killed again and again while leads flow, on real Kafka and PostgreSQL; nothing is lost, doubled,
-missed or made up. And the checker that says so finds it when a service is built wrong.
+missed or made up. And the checker finds it when a service is built wrong.
 
-A failure says its seed: with `TORTURE_SEED` set to it, people and faults have the same plans again. What the services
+A failure names its seed: with `TORTURE_SEED` set to it, people and faults have the same plans again. What the services
 said, and the figures of the run, are in the test's `tmp_path`.
 """
 
@@ -29,7 +29,7 @@ def seed() -> int:
     return chosen
 
 
-def told(outcome: Outcome) -> str:
+def described(outcome: Outcome) -> str:
     first = "\n".join(f"  {finding.kind}: {finding.what}" for finding in outcome.findings[:40])
     return f"{dict(outcome.kinds)}\n{first}\nfigures: {dict(outcome.figures)}"
 
@@ -40,12 +40,13 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     habits = Habits(leads=2000, per_s=45)
     faults = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed())
-    assert not outcome.findings, told(outcome)
-    assert outcome.figures["kills"] == {name: 3 for service in SERVICES for name in names_of(service, 2)}, told(outcome)
+    assert not outcome.findings, described(outcome)
+    kills = {name: 3 for service in SERVICES for name in names_of(service, 2)}
+    assert outcome.figures["kills"] == kills, described(outcome)
     # Enough happened for the silence of the checker to mean something.
     events = outcome.figures["events"]
     assert min(events[kind] for kind in ("window.met", "window.breached", "lead.merged", "lead.rejected")) > 50
-    assert outcome.figures["records_twice"] > 50, told(outcome)
+    assert outcome.figures["records_twice"] > 50, described(outcome)
 
 
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
@@ -56,9 +57,9 @@ async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_
     habits = Habits(leads=500, per_s=10, posted_again=0)
     faults = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed(), rest_within_s=240)
-    assert not outcome.findings, told(outcome)
-    assert outcome.figures["crashes"] == {}, told(outcome)
-    assert outcome.figures["must_be_quarantined"] > 10, told(outcome)
+    assert not outcome.findings, described(outcome)
+    assert outcome.figures["crashes"] == {}, described(outcome)
+    assert outcome.figures["must_be_quarantined"] > 10, described(outcome)
 
 
 async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
@@ -66,7 +67,7 @@ async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
 ) -> None:
     faults = Faults(sabotage={"router": "offset-before-commit"})
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
-    assert outcome.kinds["loss"], told(outcome)
+    assert outcome.kinds["loss"], described(outcome)
 
 
 async def test_the_checker_finds_a_router_that_forgets_what_it_has_decided(
@@ -74,7 +75,7 @@ async def test_the_checker_finds_a_router_that_forgets_what_it_has_decided(
 ) -> None:
     faults = Faults(resent=0.3, sabotage={"router": "no-inbox"})
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
-    assert outcome.kinds["two verdicts"], told(outcome)
+    assert outcome.kinds["two verdicts"], described(outcome)
 
 
 async def test_the_checker_finds_a_monitor_that_does_not_wait_for_facts_on_their_way(
@@ -82,4 +83,4 @@ async def test_the_checker_finds_a_monitor_that_does_not_wait_for_facts_on_their
 ) -> None:
     faults = Faults(hangs_after_s=7, hangs_s=6, sabotage={"sla_monitor": "no-watermark"})
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
-    assert outcome.kinds["false breach"], told(outcome)
+    assert outcome.kinds["false breach"], described(outcome)

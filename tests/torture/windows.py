@@ -38,7 +38,7 @@ class Promise:
 
 class _Fact(NamedTuple):
     """An activity. A clock that was ahead dated it `latest_at`, though it had been answered at `earliest_at`: then the
-    product may take it for either, since it knows when it heard of it."""
+    product may take it for either, since it knows when it learned of it."""
 
     kind: str
     earliest_at: datetime
@@ -60,7 +60,7 @@ def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
         starts_at = min(promise.starts_at, first_at)
         earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f.earliest_at < starts_at]
         if promise.generation > 1:
-            # What ended it just before may have been said by the owner before.
+            # What ended it just before may be from the owner before.
             earlier = [f for f in earlier if f.kind not in rules.ended_by]
         counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f.earliest_at <= decide_at]
         # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all.
@@ -81,7 +81,7 @@ def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
 
 
 def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
-    """A promise for each time that a lead got an owner, with what was said of it."""
+    """A promise for each time that a lead got an owner, with what was announced about it."""
     promises: dict[tuple[str, int], Promise] = {}
     owned = [record for record in records if record.type in _OWNED]
     for record in owned:
@@ -107,7 +107,7 @@ def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
 
 
 def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
-    """How long after the last instant that counted each breach was told, in seconds, shortest first."""
+    """How long after the last instant that counted each breach was announced, in seconds, shortest first."""
     breaches = {r.event_id: r.data for r in records if r.type == "baton.window.breached.v1"}
     return sorted(
         (datetime.fromisoformat(data["detected_at"]) - datetime.fromisoformat(data["due_at"])).total_seconds()
@@ -155,7 +155,7 @@ def _once(promise: Promise, evidence: Evidence, *, may_retract: bool) -> Iterato
 def _by_own_clock(
     promise: Promise, sent: Sequence[Activity], decide_at: datetime, rules: Rules, *, moved: bool
 ) -> Iterator[Finding]:
-    """The same without believing when the product says that it accepted what: only what was sent, and answered when."""
+    """The same without believing the product about when it accepted what: only what was sent, and answered when."""
     for activity in sent:
         answered_at = activity.accepted_at
         in_time = answered_at is not None and answered_at < promise.due_at

@@ -1,4 +1,4 @@
-"""P1: leads that one ingest process accepts, each synced to disk before its 2xx, beside two peers that store
+"""P1: leads that one ingest process accepts, each synced to disk before its 2xx, next to two peers that store
 nothing.
 """
 
@@ -26,10 +26,10 @@ def wrk(port: int, run: str, *, seconds: int) -> float:
     """Requests a second over 64 connections; fails when any answer is not a 2xx."""
     command = ["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}"]
     environ = {**os.environ, "BENCH_KEY": KEY, "BENCH_RUN": run}
-    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in said, said
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found is not None, said
+    output = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert found is not None, output
     return float(found[1])
 
 

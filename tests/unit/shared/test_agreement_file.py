@@ -1,4 +1,4 @@
-"""The agreement file: every mistake is told with its place and what would be right; a good file becomes one value."""
+"""Agreement files: every mistake is reported with its place and what would be right; a good file becomes one value."""
 
 import contextlib
 import re

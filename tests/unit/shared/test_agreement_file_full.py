@@ -86,10 +86,10 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
 
 
 def test_a_warning_says_what_is_odd_and_what_would_be_right() -> None:
-    said = warnings_of(TEXT)
+    warnings = warnings_of(TEXT)
     always = "50:25: `mia` has no calendar, so their time runs day and night: give them one under `people`"
-    assert always in said
-    assert "65:3: `promises.marketing` is read and checked, but has no effect yet" in said
+    assert always in warnings
+    assert "65:3: `promises.marketing` is read and checked, but has no effect yet" in warnings
 
 
 def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal: Agreement) -> None:
@@ -231,8 +231,8 @@ def test_an_offer_runs_out_and_its_ladder_should_move_the_lead() -> None:
     acceptance = read(changed("disposition: {", offer)).promises["acceptance"]
     assert acceptance.within == Duration(7200, business=True, text="2 hours")
     stays = changed("disposition: {", offer.replace("ladder: response", "ladder: gentle"))
-    said = "82:3: `acceptance` runs out without the lead moving on: add a step with `move` to ladder `gentle`"
-    assert said in warnings_of(stays)
+    warning = "82:3: `acceptance` runs out without the lead moving on: add a step with `move` to ladder `gentle`"
+    assert warning in warnings_of(stays)
 
 
 def test_operations_owe_each_other_answers(deal: Agreement) -> None:
@@ -323,9 +323,9 @@ def test_a_mistake_in_a_draft_is_reported_with_its_file(tmp_path: Path) -> None:
 
 def test_a_ladder_of_operations_that_would_move_a_lead_is_a_warning() -> None:
     moving = changed("ladders:", "ladders:\n  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]")
-    said = warnings_of(moving.replace("1 business day, ladder: gentle}", "1 business day, ladder: pass}"))
+    warnings = warnings_of(moving.replace("1 business day, ladder: gentle}", "1 business day, ladder: pass}"))
     line = moving.splitlines().index("  pass: [{at: 0 minutes, tell: [rep], move: {within: pool}}]") + 1
-    assert f"{line}:3: `triage` climbs ladder `pass`, but no lead moves for a promise of operations" in said
+    assert f"{line}:3: `triage` climbs ladder `pass`, but no lead moves for a promise of operations" in warnings
 
 
 def test_a_warning_in_a_draft_is_reported_with_its_file() -> None:

@@ -1,4 +1,4 @@
-"""What is wrong in an agreement file is told with its place, for people, programs and GitHub."""
+"""What is wrong in an agreement file is reported with its place, for people, programs and GitHub."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The way of a change as its guide tells it: every command in it is run, in its order, and does what it says."""
+"""A change of the agreement as the guide describes it: every command is run, in its order, and does what it says."""
 
 import re
 import shlex
@@ -30,18 +30,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_of_the_guide_does_what_the_guide_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = {}
+    output = {}
     for command in COMMANDS:
         line, _, target = command.partition(" > ")
         program, *words = shlex.split(line)
         assert program == "./baton", command
         code = run(words)
-        said[command], complaints = capsys.readouterr()
+        output[command], complaints = capsys.readouterr()
         assert code == (DIFFERENT if words[1] == "diff" else 0), complaints
         if target:
-            (folder / target).write_text(said[command])
+            (folder / target).write_text(output[command])
     assert {command.split()[2] for command in COMMANDS} == {"fmt", "check", "diff", "explain"}
     assert (folder / "draft.html").read_text().startswith("<!doctype html>")
     [shown] = re.findall(r"```\n(Pools\n.*?)```", GUIDE, re.DOTALL)
-    lines = said["./baton agreement diff agreement.yaml draft.yaml"].splitlines()
+    lines = output["./baton agreement diff agreement.yaml draft.yaml"].splitlines()
     assert [line for line in shown.splitlines() if line not in lines] == []

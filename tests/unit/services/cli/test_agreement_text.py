@@ -44,11 +44,11 @@ def refused(tmp_path: Path) -> Path:
 
 def test_explain_says_in_sentences_what_is_agreed(agreed: Path, capsys: Captured) -> None:
     assert run(["agreement", "explain", str(agreed)]) == 0
-    said = capsys.readouterr().out
-    assert "This is “test”, version 1." in said
-    assert "1. “large”: A lead from a company with at least 1,000 employees goes to the pool alone." in said
-    assert "ann 67 %, bob 33 %" in said
-    assert max(map(len, said.splitlines())) <= 100
+    output = capsys.readouterr().out
+    assert "This is “test”, version 1." in output
+    assert "1. “large”: A lead from a company with at least 1,000 employees goes to the pool alone." in output
+    assert "ann 67 %, bob 33 %" in output
+    assert max(map(len, output.splitlines())) <= 100
 
 
 def test_explain_as_a_page_stands_alone_and_is_escaped(draft: Path, capsys: Captured) -> None:
@@ -64,12 +64,12 @@ def test_explain_as_a_page_stands_alone_and_is_escaped(draft: Path, capsys: Capt
 
 def test_diff_lists_changes_by_area_and_exits_with_1(agreed: Path, draft: Path, capsys: Captured) -> None:
     assert run(["agreement", "diff", str(agreed), str(draft)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[said.index("Promises of sales") + 1] == (
+    output = capsys.readouterr().out.splitlines()
+    assert output[output.index("Promises of sales") + 1] == (
         "  first response: the time is now 10 minutes of working time (was 15 minutes of working time), "
         "which is shorter"
     )
-    assert "  pool “benelux”: bob's weight goes from 1 to 2, the share from 33 % to 50 %" in said
+    assert "  pool “benelux”: bob's weight goes from 1 to 2, the share from 33 % to 50 %" in output
 
 
 def test_diff_of_what_says_the_same_exits_with_0(agreed: Path, tmp_path: Path, capsys: Captured) -> None:

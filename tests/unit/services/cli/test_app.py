@@ -1,4 +1,4 @@
-"""The door for operators: help at once, two plain lines for what is wrong, the exit code that a script expects."""
+"""The command line for operators: help at once, two plain lines for an error, the exit code that a script expects."""
 
 import os
 import resource
@@ -49,9 +49,9 @@ def test_a_command_line_that_does_not_parse_is_exit_code_2_with_a_hint(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "-h" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "-h" in output.err
 
 
 def test_an_error_is_two_lines_what_is_wrong_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,10 +66,10 @@ def test_a_database_that_does_not_answer_is_reported_without_its_password(
 ) -> None:
     monkeypatch.setenv("BATON_DATABASE_URL", "postgresql+asyncpg://baton:very-secret@127.0.0.1:1/baton")
     assert run(["migrate"]) == 2
-    said = capsys.readouterr()
-    assert "the database does not answer" in said.err
-    assert "is BATON_DATABASE_URL right?" in said.err
-    assert "very-secret" not in said.out + said.err
+    output = capsys.readouterr()
+    assert "the database does not answer" in output.err
+    assert "is BATON_DATABASE_URL right?" in output.err
+    assert "very-secret" not in output.out + output.err
 
 
 def test_what_nobody_foresaw_shows_no_traceback_and_no_secret(
@@ -77,10 +77,10 @@ def test_what_nobody_foresaw_shows_no_traceback_and_no_secret(
 ) -> None:
     monkeypatch.setenv("BATON_DATABASE_URL", "postgresql+asyncpg://baton:very-secret@127.0.0.1:no-port/baton")
     assert run(["migrate"]) == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    assert "very-secret" not in said
-    assert "BATON_LOG_LEVEL=DEBUG" in said
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    assert "very-secret" not in output
+    assert "BATON_LOG_LEVEL=DEBUG" in output
 
 
 def test_migrate_makes_the_schema_once(
@@ -103,6 +103,6 @@ def test_declaring_an_instance_lost_says_where_nobody_answers(
 ) -> None:
     monkeypatch.setenv("BATON_ADMIN_KEY", "very-secret")
     assert run(["declare-lost", "ingest-1", "--url", "http://127.0.0.1:1/"]) == 2
-    said = capsys.readouterr().err
-    assert "does not answer at http://127.0.0.1:1 " in said
-    assert "very-secret" not in said
+    output = capsys.readouterr().err
+    assert "does not answer at http://127.0.0.1:1 " in output
+    assert "very-secret" not in output

@@ -1,4 +1,4 @@
-"""The doctor finds what would keep Baton from starting, says how to mend it, changes nothing and tells no secret."""
+"""The doctor finds what would stop Baton from starting, says how to mend it, changes nothing and shows no secret."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A key is shown once, works, and the file that keeps it is never half written nor readable by others."""
+"""A key is shown once, works, and the file that holds it is never half written nor readable by others."""
 
 import json
 import stat
@@ -21,13 +21,13 @@ def test_a_new_key_is_shown_alone_on_stdout_and_opens_what_its_scopes_say(
     file = tmp_path / "new" / "keys.json"
     monkeypatch.setenv("BATON_KEYS", str(file))
     assert run(["keys", "create", "--name", "website", "--scopes", "leads:write, leads:read"]) == 0
-    said = capsys.readouterr()
-    (secret,) = said.out.splitlines()
+    output = capsys.readouterr()
+    (secret,) = output.out.splitlines()
     keys = Keys.load(Settings(keys=file))
     assert keys.authorise(f"Bearer {secret}", "leads:write").name == "website"
     with pytest.raises(Forbidden):
         keys.authorise(f"Bearer {secret}", "operate")
-    assert secret not in said.err
+    assert secret not in output.err
     assert secret not in file.read_text()
 
 

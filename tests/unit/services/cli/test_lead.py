@@ -33,9 +33,9 @@ def record() -> ProofRecord:
         company=Company(name="Example"),
         consent=Consent(basis="opt_in"),
     )
-    desk = RoutingState()
-    first = decide(desk, AGREED, inquiry, NOW)
-    second = reassign(desk, AGREED, ReassignReason("missed"), first.lead, inquiry, NOW)
+    routing = RoutingState()
+    first = decide(routing, AGREED, inquiry, NOW)
+    second = reassign(routing, AGREED, ReassignReason("missed"), first.lead, inquiry, NOW)
     assert second is not None
     return ProofRecord("ld_1", (first.proof, second.proof), {AGREED.hash: AgreementText(AGREED.text)})
 

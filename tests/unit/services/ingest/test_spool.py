@@ -1,4 +1,4 @@
-"""The spool keeps what it said it kept: through errors of the disk, stops, and clocks that are wrong."""
+"""The spool keeps what it confirmed: through errors of the disk, stops, and clocks that are wrong."""
 
 import asyncio
 import sqlite3
@@ -120,26 +120,26 @@ async def test_the_same_bytes_are_a_new_inquiry_after_a_day(tmp_path: Path) -> N
         clock.step = timedelta(hours=25)
         async with opened(folder, clock=clock) as spool:
             [later] = await spool.append([draft(1)])
-            [kept] = await spool.append([draft(2, key="k")])
+            [accepted] = await spool.append([draft(2, key="k")])
         assert not later.duplicate
         assert (later.id != first.id, later.lead_id) == (True, first.lead_id)
-        assert (kept.duplicate, kept.id) == (True, sent.id)
+        assert (accepted.duplicate, accepted.id) == (True, sent.id)
 
 
 async def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
-    kept: list[str] = []
+    accepted: list[str] = []
     async with opened(tmp_path, max_bytes=2**20) as spool:
         refused = None
         while refused is None:
             try:
-                kept += [outcome.id for outcome in await spool.append([draft(len(kept), message="x" * 2000)])]
+                accepted += [outcome.id for outcome in await spool.append([draft(len(accepted), message="x" * 2000)])]
             except Unavailable as full:
                 refused = full
         assert "disk of this service is full" in refused.detail
         assert refused.retry_after_s >= 1
         assert await spool.shortage() is not None
         entries = await spool.oldest(after=0, limit=10_000)
-        assert [entry.id for entry in entries] == kept
+        assert [entry.id for entry in entries] == accepted
         await spool.watermark(relayed=entries[-1].seq)
         [outcome] = await spool.append([draft(20_000)])
         assert await spool.shortage() is None

@@ -1,4 +1,4 @@
-"""What changed between two agreements is told in words, whatever the field; what only looks different is not."""
+"""What changed between two agreements is described in words, whatever the field; what only looks different is not."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ NO_CHANGE = {
 Change = tuple[str, str, Any]
 
 
-def told(old: Agreement, new: Agreement) -> list[str]:
+def sentences(old: Agreement, new: Agreement) -> list[str]:
     return [f"{found.area}: {found.words}" for found in differences(old, new)]
 
 
@@ -94,14 +94,14 @@ def different(value: Any) -> list[Any]:
 
 
 def test_every_field_of_the_agreement_makes_a_difference() -> None:
-    seen, said = set(), set()
+    seen, described = set(), set()
     for block, value in parts(WHOLE):
         tried = [(kind, name, changed_at(WHOLE, block, changed)) for kind, name, changed in changes(value)]
         for kind, name, changed in (*tried, *(one for one in changes(WHOLE) if one[:2] == ("Agreement", block))):
             seen.add((block, kind, name))
             if differences(WHOLE, changed):
-                said.add((block, kind, name))
-    assert {found for found in seen - said if found[1:] not in NO_CHANGE} == set()
+                described.add((block, kind, name))
+    assert {found for found in seen - described if found[1:] not in NO_CHANGE} == set()
     types = {type(one) for one in everything(WHOLE)}
     assert {(kind.__name__, field.name) for kind in types for field in dataclasses.fields(kind)} == {
         found[1:] for found in seen
@@ -129,7 +129,7 @@ def everything(value: Any) -> Iterator[Any]:
 def test_every_part_of_a_calendar_makes_a_difference(change: dict[str, Any], words: str) -> None:
     always = SMALL.calendars["always"]
     fields = {name: getattr(always, name) for name in ("name", "zone", "weekly", "holidays", "breaks", "shifts")}
-    (found,) = told(SMALL, replace(SMALL, calendars={"always": Calendar(**{**fields, **change})}))
+    (found,) = sentences(SMALL, replace(SMALL, calendars={"always": Calendar(**{**fields, **change})}))
     assert found.startswith("Working hours: calendar “always”: ")
     assert words in found
 
@@ -143,8 +143,8 @@ def test_holidays_of_years_that_only_one_version_looks_at_are_no_change() -> Non
         calendar = Calendar("always", "UTC", {0: [(0, 3600)]}, closed)
         return replace(SMALL, calendars={"always": calendar}, effective_from=starts_at)
 
-    assert not [one for one in told(of(range(2025, 2040)), of(range(2026, 2041))) if "closed" in one]
-    (found,) = [one for one in told(of(range(2025, 2040)), of(range(2026, 2041), also=2027)) if "closed" in one]
+    assert not [one for one in sentences(of(range(2025, 2040)), of(range(2026, 2041))) if "closed" in one]
+    (found,) = [one for one in sentences(of(range(2025, 2040)), of(range(2026, 2041), also=2027)) if "closed" in one]
     assert found.endswith("now also closed on 2 January 2027")
 
 
@@ -153,15 +153,15 @@ def test_layout_and_comments_are_no_change() -> None:
     other = "# signed\n" + text.replace("within: 15 minutes", "within: 900 seconds").replace(
         "[opt_in]", "\n    - opt_in"
     )
-    assert told(SMALL, agreement_file.parse(text.replace("\n\n", "\n# more\n\n"), "a.yaml").agreement) == []
+    assert sentences(SMALL, agreement_file.parse(text.replace("\n\n", "\n# more\n\n"), "a.yaml").agreement) == []
     assert other != text
-    assert told(SMALL, agreement(within="900 seconds")) == []
-    assert told(WHOLE, whole()) == []
+    assert sentences(SMALL, agreement(within="900 seconds")) == []
+    assert sentences(WHOLE, whole()) == []
 
 
 def test_a_changed_weight_shows_everyones_new_share() -> None:
     pool = replace(SMALL.pools["benelux"], members={"ann": 2, "bob": 2})
-    assert told(SMALL, replace(SMALL, pools={**SMALL.pools, "benelux": pool})) == [
+    assert sentences(SMALL, replace(SMALL, pools={**SMALL.pools, "benelux": pool})) == [
         "Pools: pool “benelux”: ann's share goes from 67 % to 50 %",
         "Pools: pool “benelux”: bob's weight goes from 1 to 2, the share from 33 % to 50 %",
     ]
@@ -170,7 +170,7 @@ def test_a_changed_weight_shows_everyones_new_share() -> None:
 def test_joining_and_leaving_people_are_shown() -> None:
     pool = replace(SMALL.pools["benelux"], members={"ann": 2, "cleo": 1})
     people = {name: person for name, person in SMALL.people.items() if name != "bob"}
-    assert told(SMALL, replace(SMALL, people=people, pools={**SMALL.pools, "benelux": pool})) == [
+    assert sentences(SMALL, replace(SMALL, people=people, pools={**SMALL.pools, "benelux": pool})) == [
         "People: bob leaves",
         "Pools: pool “benelux”: cleo joins with weight 1, a share of 33 %",
         "Pools: pool “benelux”: bob leaves, who had a share of 33 %",
@@ -180,7 +180,7 @@ def test_joining_and_leaving_people_are_shown() -> None:
 def test_a_changed_threshold_is_shown_with_its_old_value() -> None:
     large, rest = SMALL.routing
     smaller = replace(large, when=Condition(">=", "company.employees", 500))
-    assert told(SMALL, replace(SMALL, routing=(smaller, rest))) == [
+    assert sentences(SMALL, replace(SMALL, routing=(smaller, rest))) == [
         "Routing: rule “large” now asks that the company's number of employees is at least 500 (was 1,000)"
     ]
 
@@ -190,7 +190,7 @@ def test_a_changed_list_is_shown_by_what_was_added_and_removed() -> None:
         replace(SMALL, mql=replace(SMALL.mql, fit=Condition("in", "contact.country", countries)))
         for countries in (("BE", "NL"), ("BE", "LU"))
     )
-    assert told(old, new) == [
+    assert sentences(old, new) == [
         "Qualified leads: the fit now asks that the person's country is “BE” or “LU” (new are “LU”; gone are “NL”)"
     ]
 
@@ -200,12 +200,12 @@ def test_a_condition_of_another_shape_is_shown_whole() -> None:
     large, rest = SMALL.routing
     assert large.when
     both = replace(large, when=Condition("all", parts=(large.when, phone)))
-    (found,) = told(SMALL, replace(SMALL, routing=(both, rest)))
+    (found,) = sentences(SMALL, replace(SMALL, routing=(both, rest)))
     assert found == (
         "Routing: rule “large” now applies when the company's number of employees is at least 1,000 and the person's "
         "phone number is known (was: when the company's number of employees is at least 1,000)"
     )
-    assert told(SMALL, replace(SMALL, routing=(replace(large, when=None), rest))) == [
+    assert sentences(SMALL, replace(SMALL, routing=(replace(large, when=None), rest))) == [
         "Routing: rule “large” always applies now (was: when the company's number of employees is at least 1,000)"
     ]
 
@@ -214,7 +214,7 @@ def test_a_rule_that_moved_is_shown_by_its_new_position() -> None:
     large, rest = SMALL.routing
     small = Route("small", "benelux", Condition("<", "company.employees", 10))
     old, new = replace(SMALL, routing=(large, small, rest)), replace(SMALL, routing=(small, large, rest))
-    (found,) = told(old, new)
+    (found,) = sentences(old, new)
     assert found in (
         "Routing: rule “small” is now asked before “large”",
         "Routing: rule “large” is now asked before “everyone else”",
@@ -224,19 +224,19 @@ def test_a_rule_that_moved_is_shown_by_its_new_position() -> None:
 def test_where_a_rule_sends_leads_is_shown() -> None:
     large, rest = SMALL.routing
     narrowed = replace(rest, only=(Only("languages", field="contact.language"),))
-    assert told(SMALL, replace(SMALL, routing=(large, narrowed))) == [
+    assert sentences(SMALL, replace(SMALL, routing=(large, narrowed))) == [
         "Routing: rule “everyone else”: the lead now goes to the pool benelux, only to members whose language is what "
         "the person's language says (was to the pool benelux)"
     ]
 
 
 def test_a_promise_is_shown_as_shorter_or_longer() -> None:
-    assert told(SMALL, agreement(within="10 minutes", warn="5 minutes")) == [
+    assert sentences(SMALL, agreement(within="10 minutes", warn="5 minutes")) == [
         "Promises of sales: first response: the time is now 10 minutes of working time (was 15 minutes of working time)"
         ", which is shorter"
     ]
     days = replace(SMALL.promises["first_response"], within=Duration(0, True, days=1))
-    (found,) = told(SMALL, replace(SMALL, promises={"first_response": days}))
+    (found,) = sentences(SMALL, replace(SMALL, promises={"first_response": days}))
     assert found.endswith("is now 1 working day (was 15 minutes of working time)")
 
 
@@ -244,7 +244,7 @@ def test_steps_of_a_ladder_are_shown_by_their_time() -> None:
     ladder = SMALL.ladders["response"]
     warn, *others = ladder.steps
     new = replace(ladder, steps=(replace(warn, tell=("rep", "manager")), *others, Step(9, 7200, tell=("sales_lead",))))
-    assert told(SMALL, replace(SMALL, ladders={"response": new})) == [
+    assert sentences(SMALL, replace(SMALL, ladders={"response": new})) == [
         "Ladders: ladder “response”: the step 5 minutes before tells: now also the rep's manager",
         "Ladders: ladder “response”: new step 2 hours after: notify the head of sales",
     ]
@@ -253,7 +253,7 @@ def test_steps_of_a_ladder_are_shown_by_their_time() -> None:
 def test_a_pilots_draft_is_compared_with_the_draft_before() -> None:
     (pilot,) = WHOLE.pilots
     draft = replace(pilot, agreement=replace(pilot.agreement, mql=replace(pilot.agreement.mql, score_at_least=5)))
-    assert told(WHOLE, replace(WHOLE, pilots=(draft,))) == [
+    assert sentences(WHOLE, replace(WHOLE, pilots=(draft,))) == [
         "Pilots: pilot “faster”: in its draft, Qualified leads: the score that is needed is now 5 (was 0)"
     ]
 
@@ -261,6 +261,6 @@ def test_a_pilots_draft_is_compared_with_the_draft_before() -> None:
 def test_the_value_of_a_channels_setting_is_never_shown() -> None:
     (ops,) = WHOLE.channels
     moved = replace(ops, settings={**ops.settings, "url": "https://other-secret"})
-    (found,) = told(WHOLE, replace(WHOLE, channels=(moved,)))
+    (found,) = sentences(WHOLE, replace(WHOLE, channels=(moved,)))
     assert found == "Channels: operations by pagerduty: the setting “url” is another one"
-    assert "secret" not in " ".join([*told(SMALL, WHOLE), *told(WHOLE, SMALL)])
+    assert "secret" not in " ".join([*sentences(SMALL, WHOLE), *sentences(WHOLE, SMALL)])

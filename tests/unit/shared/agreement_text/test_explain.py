@@ -118,10 +118,10 @@ def test_hours_and_the_next_holidays_are_listed_from_today_on() -> None:
         {date(2026, 1, 1), date(2026, 12, 25), date(2027, 1, 1), date(2028, 1, 1), date(2029, 1, 1)},
         shifts={date(2026, 12, 24): [(9 * 3600, 12 * 3600)]},
     )
-    said = {
+    shown = {
         one.title: one for one in explained(dataclasses.replace(SMALL, calendars={"office": office}), date(2026, 5, 1))
     }
-    hours = said["Working hours"]
+    hours = shown["Working hours"]
     assert hours.table
     assert hours.table.rows == (
         (
@@ -136,18 +136,18 @@ def test_hours_and_the_next_holidays_are_listed_from_today_on() -> None:
 
 def test_a_missing_approval_is_shown() -> None:
     signed = {"sales": SMALL.approved_by["sales"]}
-    said = text(*explained(dataclasses.replace(SMALL, approved_by=signed)))
-    assert "Marketing has not approved it; without both approvals it does not take effect." in said
+    shown = text(*explained(dataclasses.replace(SMALL, approved_by=signed)))
+    assert "Marketing has not approved it; without both approvals it does not take effect." in shown
 
 
 def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
-    said = text(SECTIONS["Channels"])
-    assert "PAGERDUTY_KEY" in said
-    assert "https://secret" not in said
+    shown = text(SECTIONS["Channels"])
+    assert "PAGERDUTY_KEY" in shown
+    assert "https://secret" not in shown
 
 
 def test_a_pilot_shows_what_is_different_in_its_draft() -> None:
-    said = text(SECTIONS["Pilot “faster”"])
-    assert "Leads for which the campaign of the inquiry is “q4” are decided under another draft" in said
-    assert "Routing: rule “french” is gone." in said
-    assert "Head:" not in said
+    shown = text(SECTIONS["Pilot “faster”"])
+    assert "Leads for which the campaign of the inquiry is “q4” are decided under another draft" in shown
+    assert "Routing: rule “french” is gone." in shown
+    assert "Head:" not in shown

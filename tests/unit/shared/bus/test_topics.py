@@ -1,4 +1,4 @@
-"""The topics file becomes values, and what is wrong with it is said with its place."""
+"""The topics file becomes values, and what is wrong with it is reported with its place."""
 
 from pathlib import Path
 

@@ -137,9 +137,9 @@ def test_agrees_with_a_wall_clock_around_every_clock_change(zone: str) -> None:
 
 
 def compare(calendar: Calendar, minutes: list[datetime], change: datetime) -> None:
-    said = set(minutes)
+    open_minutes = set(minutes)
     window = [change - 1.5 * DAY + MINUTE * step for step in range(3 * 24 * 60)]
-    wrong = [minute for minute in window if is_open(calendar, minute) != (minute in said)]
+    wrong = [minute for minute in window if is_open(calendar, minute) != (minute in open_minutes)]
     assert not wrong, (calendar, wrong[0])
 
     known = stretches(minutes)

@@ -41,8 +41,8 @@ def test_commands_write_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
     show(f"{HOSTILE}\nnext")
     complain(HOSTILE)
     assert run(["agreement", "check", f"/nowhere/{HOSTILE.replace(chr(0xD800), '')}"]) != 0
-    said = capsys.readouterr()
-    assert re.fullmatch(r"[ -~\n]*", said.out + said.err)
+    output = capsys.readouterr()
+    assert re.fullmatch(r"[ -~\n]*", output.out + output.err)
 
 
 def test_no_command_has_another_way_to_the_terminal() -> None:

@@ -106,7 +106,7 @@ def ended(watched: Window, facts: list[Fact], *, early: int, ended_at: datetime 
 
 
 def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None = None) -> set[str]:
-    """What the replay says the same lead's owner missed."""
+    """What the same lead's owner missed according to the replay."""
     found = [SalesFact(each.kind, each.accepted_at) for each in facts]
     lead = msgspec.structs.replace(LEAD, generation=generation)
     return set(missed_promises(DEAL, lead, found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
@@ -114,15 +114,15 @@ def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None 
 
 @settings(max_examples=150)
 @given(
-    told=st.lists(st.tuples(st.sampled_from(KINDS), seconds), max_size=7, unique_by=lambda each: each[1]),
+    activities=st.lists(st.tuples(st.sampled_from(KINDS), seconds), max_size=7, unique_by=lambda each: each[1]),
     early=st.integers(0, 7),
     generation=st.integers(1, 2),
     ended_s=st.one_of(st.none(), seconds.filter(lambda second: second >= 0)),
 )
 def test_a_replay_misses_the_promises_whose_windows_the_monitor_breaches(
-    told: list[tuple[str, int]], early: int, generation: int, ended_s: int | None
+    activities: list[tuple[str, int]], early: int, generation: int, ended_s: int | None
 ) -> None:
-    facts = [fact(*each) for each in told]
+    facts = [fact(*each) for each in activities]
     ended_at = None if ended_s is None else at(ended_s)
     breached = {
         name

@@ -46,7 +46,7 @@ def test_a_schedule_changes_at_the_instant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "days", "digest", "versions", "told"),
+    ("number", "days", "digest", "versions", "message"),
     [
         (1, 0, "a", [], None),
         (2, 0, "a", [version(1, -1)], None),
@@ -60,11 +60,11 @@ def test_a_schedule_changes_at_the_instant() -> None:
     ],
 )
 def test_what_may_not_follow_is_refused_with_what_to_do(
-    number: int, days: int, digest: str, versions: list[Version], told: str | None
+    number: int, days: int, digest: str, versions: list[Version], message: str | None
 ) -> None:
     new = replace(FIRST, version=number, hash=digest, effective_from=NOW + timedelta(days=days))
     against = objection(new, versions, NOW)
-    assert against is None if told is None else told in (against or "")
+    assert against is None if message is None else message in (against or "")
 
 
 def test_a_lower_version_that_will_take_over_is_reported() -> None:

@@ -100,7 +100,7 @@ def _keys_of_domain(text: str) -> object:
 
 
 def _decided(text: str) -> object:
-    """A verdict on an inquiry that says `text` in every field."""
+    """A verdict on an inquiry with `text` in every field."""
     contact = Contact(email="jo@example.com", country=text, language=text, job_title=text, seniority=text)
     inquiry = InquiryReceived(
         lead_id="ld_1",

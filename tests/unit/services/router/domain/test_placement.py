@@ -1,4 +1,4 @@
-"""Where a lead goes: owners, absences in business time, members who fit, whoever holds the least."""
+"""Where a lead goes: owners, absences in business time, members who fit, the one who holds the least."""
 
 import doctest
 from dataclasses import replace
@@ -190,7 +190,7 @@ def test_least_open_never_takes_one_who_holds_more_for_their_weight_than_another
     assert (turn.after.balances, turn.after.denominator, turn.after.number) == (before.balances, 3, 8)
 
 
-# The desk.
+# The routing state.
 
 
 def asked(lead_id: str, **contact: str) -> InquiryReceived:

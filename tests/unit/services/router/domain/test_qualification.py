@@ -174,8 +174,8 @@ def test_two_rules_with_one_reason_do_not_count_the_same_memory_twice() -> None:
 def test_what_has_faded_below_half_a_point_is_forgotten() -> None:
     half_lives = 40 / 2**6, 40 / 2**7
     assert half_lives == (0.625, 0.3125)
-    kept, gone = (Intent("asked for a demo", 40, NOW - 14 * n * DAY) for n in (6, 7))
-    assert judged(agreement(DEMO), inquiry("newsletter"), (kept,)).intents == (kept,)
+    recent, gone = (Intent("asked for a demo", 40, NOW - 14 * n * DAY) for n in (6, 7))
+    assert judged(agreement(DEMO), inquiry("newsletter"), (recent,)).intents == (recent,)
     judgement = judged(agreement(DEMO), inquiry("newsletter"), (gone,))
     assert (judgement.intents, judgement.parts) == ((), ())
     negative = Intent("asked for a demo", -40, NOW - 14 * 7 * DAY)

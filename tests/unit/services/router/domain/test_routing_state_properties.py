@@ -50,27 +50,27 @@ def steps(rng: Random, length: int) -> Iterator[tuple[str, Any]]:
 
 
 class Story:
-    """The router's day on leads kept in memory, each step a transaction as its handlers make it, checked at its end."""
+    """The router's day on leads in memory, each step a transaction as its handlers make it, checked at its end."""
 
     def __init__(self, agreed: Agreement, following: Agreement) -> None:
         self.agreed, self.following = agreed, following
-        self.desk = RoutingState()
+        self.routing = RoutingState()
         self.now = MONDAY
         self.leads: dict[str, Lead] = {}
         self.inquiries: dict[str, InquiryReceived] = {}
         self.standing: dict[str, str] = {}
-        self.said: Counter[tuple[str, int]] = Counter()
+        self.announced: Counter[tuple[str, int]] = Counter()
         self.still: dict[str, list[TurnRecord]] = {}
 
     def step(self, kind: str, what: Any) -> None:
         """One transaction."""
-        self.desk.begin()
+        self.routing.begin()
         getattr(self, f"_{kind}")(what)
-        self.leads |= self.desk.changed
-        self.desk.begin()
+        self.leads |= self.routing.changed
+        self.routing.begin()
         before = [lead for lead in self.leads.values() if lead.state == "parked"]
         self._drain()
-        self.leads |= self.desk.changed
+        self.leads |= self.routing.changed
         self._longest_waiting_first(before)
         self._check()
 
@@ -85,15 +85,15 @@ class Story:
             **fields,
         )
         self.inquiries[asked.inquiry_id] = asked
-        self.desk.load(self._chain(asked.lead_id))
+        self.routing.load(self._chain(asked.lead_id))
         keys = set(contact_keys(contact))
-        self.desk.load(
+        self.routing.load(
             lead for _, lead in sorted(self.leads.items()) if lead.state != "merged" and keys & set(person_keys(lead))
         )
         self._drain()
         accounts = Accounts(self._owned()) if needs_accounts(self.agreed) else Accounts()
         owner = accounts.owner_of(keys_of(asked.company, contact))
-        self._add(decide(self.desk, self.agreed, asked, self.now, owner))
+        self._add(decide(self.routing, self.agreed, asked, self.now, owner))
         assert asked.inquiry_id in self.standing
 
     def _owned(self) -> list[Owned]:
@@ -112,10 +112,10 @@ class Story:
             if lead.state == "assigned":
                 self._hand_on(lead, ReassignReason("declined", by=lead.rep))
             return
-        heard = ActivityRecorded(lead_id=lead.lead_id, activity_id="a", kind=what[1], accepted_at=self.now)
-        after = followed_by(lead, heard, self.now)
+        fact = ActivityRecorded(lead_id=lead.lead_id, activity_id="a", kind=what[1], accepted_at=self.now)
+        after = followed_by(lead, fact, self.now)
         if after is not None:
-            self.desk.save(after)
+            self.routing.save(after)
 
     def _missed(self, number: int) -> None:
         lead = self._held(number)
@@ -130,21 +130,21 @@ class Story:
         try:
             self._hand_on(lead, ReassignReason("manual", by="mia", reason="because", **to))
         except Refused:
-            assert not self.desk.changed
+            assert not self.routing.changed
 
     def _hold(self, what: tuple[str, int | None]) -> None:
         until = self.now + timedelta(hours=what[1]) if what[1] is not None else None
-        state = msgspec.structs.replace(self.desk.state(what[0]), hold=Hold(self.now, until))
-        self.desk.set_state(what[0], state)
+        state = msgspec.structs.replace(self.routing.state(what[0]), hold=Hold(self.now, until))
+        self.routing.set_state(what[0], state)
 
     def _release(self, rep: str) -> None:
-        self.desk.set_state(rep, msgspec.structs.replace(self.desk.state(rep), hold=None))
+        self.routing.set_state(rep, msgspec.structs.replace(self.routing.state(rep), hold=None))
 
     def _leave(self, what: tuple[str, int, Any]) -> None:
         rep, days, half = what
         first: date = (self.now + timedelta(days=days)).date()
         leave = Leave(first, first if half else first + timedelta(days=days), half)
-        self.desk.set_state(rep, msgspec.structs.replace(self.desk.state(rep), leave=(leave,)))
+        self.routing.set_state(rep, msgspec.structs.replace(self.routing.state(rep), leave=(leave,)))
 
     def _clock(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -154,32 +154,32 @@ class Story:
         team = {each.id for one in self._every() for each in one.people.values() if each.active}
         for lead in list(self.leads.values()):
             if lead.state == "assigned" and lead.rep not in team:
-                self.desk.load([lead])
+                self.routing.load([lead])
                 self._hand_on(lead, ReassignReason("left"))
 
     def _every(self) -> list[Agreement]:
         return [self.agreed, *(pilot.agreement for pilot in self.agreed.pilots)]
 
     def _drain(self) -> None:
-        for pool in list(pools_with_capacity(self.agreed, self.desk, self.now)):
+        for pool in list(pools_with_capacity(self.agreed, self.routing, self.now)):
             stuck: set[object] = set()
             waiting = [lead for lead in self.leads.values() if lead.state == "parked" and lead.pool == pool]
             for each in sorted(waiting, key=lambda lead: (lead.parked_at, lead.lead_id)):
-                if each.lead_id not in self.desk.leads:
-                    self.desk.load([each])
-                lead = self.desk.leads[each.lead_id]
-                fate = routing_key(self.agreed, lead)
-                if lead.state != "parked" or (fate is not None and fate in stuck):
+                if each.lead_id not in self.routing.leads:
+                    self.routing.load([each])
+                lead = self.routing.leads[each.lead_id]
+                key = routing_key(self.agreed, lead)
+                if lead.state != "parked" or (key is not None and key in stuck):
                     continue
                 gone = self._hand_on(lead, ReassignReason("drained")) is not None
-                if not gone and fate is not None:
-                    stuck.add(fate)
+                if not gone and key is not None:
+                    stuck.add(key)
 
     def _held(self, number: int) -> Lead | None:
         held = [lead for _, lead in sorted(self.leads.items()) if lead.state in HELD]
         if not held:
             return None
-        self.desk.load([held[number % len(held)]])
+        self.routing.load([held[number % len(held)]])
         return held[number % len(held)]
 
     def _chain(self, lead_id: str | None) -> list[Lead]:
@@ -190,13 +190,13 @@ class Story:
         return found
 
     def _hand_on(self, lead: Lead, cause: ReassignReason) -> Verdict | None:
-        verdict = reassign(self.desk, self.agreed, cause, lead, self.inquiries[lead.inquiry_id], self.now)
+        verdict = reassign(self.routing, self.agreed, cause, lead, self.inquiries[lead.inquiry_id], self.now)
         if verdict is not None:
             self._add(verdict)
         return verdict
 
     def _add(self, verdict: Verdict) -> None:
-        self._hear(verdict)
+        self._announce(verdict)
         proof = verdict.proof
         under = next(each for each in self._every() if each.hash == proof.agreement.hash)
         assert differences(msgspec.json.decode(msgspec.json.encode(proof), type=type(proof)), under) == ()
@@ -208,7 +208,7 @@ class Story:
             return
         person, state = under.people[turn.rep], proof.states.get(turn.rep)
         assert state is None or why_not(person, state, under.pools[turn.pool], self.now) is None
-        after = self.desk.state(turn.rep)
+        after = self.routing.state(turn.rep)
         assert person.max_open is None or after.open <= person.max_open
         assert person.max_new_per_day is None or after.new_today <= person.max_new_per_day
         assert sum(turn.balances_before.values()) == 0
@@ -230,10 +230,10 @@ class Story:
         for rep, weight in turn.weights.items():
             assert abs(Fraction(len(run) * weight, total) - got[rep]) < limit, (rep, run)
 
-    def _hear(self, verdict: Verdict) -> None:
+    def _announce(self, verdict: Verdict) -> None:
         events: list[Event] = [verdict.event, *verdict.further_events]
         for event in events:
-            self.said[event.lead_id, event.lead_version] += 1  # type: ignore[attr-defined]
+            self.announced[event.lead_id, event.lead_version] += 1  # type: ignore[attr-defined]
             kind = event.TYPE.split(".")[2]
             self.standing[event.inquiry_id] = "assigned" if kind == "reassigned" else kind  # type: ignore[attr-defined]
 
@@ -244,7 +244,7 @@ class Story:
 
     def _nothing_is_lost(self) -> None:
         assert set(self.standing) == set(self.inquiries)
-        assert max(self.said.values(), default=1) == 1, "an event's id is given once, or readers drop it"
+        assert max(self.announced.values(), default=1) == 1, "an event's id is given once, or readers drop it"
         for lead in self.leads.values():
             if lead.state not in ("closed", "merged"):
                 assert self.standing[lead.inquiry_id] == lead.state
@@ -259,8 +259,8 @@ class Story:
                 held[str(lead.rep)] += 1
             if lead.state == "parked":
                 waiting[str(lead.pool)] += 1
-        assert held == Counter({rep: state.open for rep, state in self.desk.reps.items()})
-        assert waiting == Counter(self.desk.waiting)
+        assert held == Counter({rep: state.open for rep, state in self.routing.reps.items()})
+        assert waiting == Counter(self.routing.waiting)
         owners: dict[str, set[str]] = {}
         for asked in self.inquiries.values():
             last = self._chain(asked.lead_id)[-1]
@@ -271,11 +271,11 @@ class Story:
 
     def _longest_waiting_first(self, waiting: list[Lead]) -> None:
         """Of those who wait for the same, in pool and rule, nobody is overtaken."""
-        for pool, fate in {(lead.pool, routing_key(self.agreed, lead)) for lead in waiting} - {(None, None)}:
-            equals = [lead for lead in waiting if (lead.pool, routing_key(self.agreed, lead)) == (pool, fate)]
+        for pool, key in {(lead.pool, routing_key(self.agreed, lead)) for lead in waiting} - {(None, None)}:
+            equals = [lead for lead in waiting if (lead.pool, routing_key(self.agreed, lead)) == (pool, key)]
             equals.sort(key=lambda lead: (lead.parked_at, lead.lead_id))
             left = [self.leads[lead.lead_id].state == "parked" for lead in equals]
-            assert fate is None or left == sorted(left), (pool, fate, left)
+            assert key is None or left == sorted(left), (pool, key, left)
 
     def _nobody_waits_in_vain(self) -> None:
         """As far as a lead waits where the rules in force, or a person, would send it."""
@@ -291,7 +291,7 @@ class Story:
                 wanted = wanted_of(rule.only, facts)
             else:
                 continue
-            free = self.desk.candidates(under, under.pools[lead.pool], wanted, self.now).available
+            free = self.routing.candidates(under, under.pools[lead.pool], wanted, self.now).available
             assert set(free) <= {*lead.declined_by, *lead.missed_by}, (lead, free)
 
 

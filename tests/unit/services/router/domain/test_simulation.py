@@ -131,17 +131,17 @@ def test_a_rule_with_another_name_or_reason_is_no_difference() -> None:
 
 
 def test_an_id_that_ceased_both_times_is_no_lead_and_one_that_ceased_once_differs() -> None:
-    ceased = replace(HAD, state="merged", owner=None)
-    assert compared((ceased, ceased)).leads == 0
-    assert compared((HAD, ceased)).differ == 1
+    merged = replace(HAD, state="merged", owner=None)
+    assert compared((merged, merged)).leads == 0
+    assert compared((HAD, merged)).differ == 1
     assert compared((HAD, NOTHING)).differ == 1
 
 
 def test_reasons_keep_what_people_wrote_to_themselves() -> None:
-    said = {"rule": "everyone else", "rep": "bob", "turn": "next by weighted turns"}
+    verdict = {"rule": "everyone else", "rep": "bob", "turn": "next by weighted turns"}
     cause = ReassignReason("declined", by="ann", reason="Jo Peeters is my cousin")
     assert reason_text(
-        "reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", cause=cause, **said
+        "reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", cause=cause, **verdict
     ) == ("its owner gave it back; rule 'everyone else': bob is next by weighted turns")
     owned = {"rule": "known account", "rep": "ann", "turn": None}
     assert "peeters" not in reason_text("assigned", "ann owns the company (peeters.example)", cause=None, **owned)

@@ -24,7 +24,7 @@ from tests.kit.events import (
 )
 
 
-def tell(events: Sequence[Any]) -> tuple[dict[str, InquiryRow], Counter[tuple[str, str]]]:
+def apply(events: Sequence[Any]) -> tuple[dict[str, InquiryRow], Counter[tuple[str, str]]]:
     """Apply the events one by one, keeping counters by difference as the store does."""
     known: dict[str, InquiryRow] = {}
     counters: Counter[tuple[str, str]] = Counter()
@@ -46,7 +46,7 @@ def tell(events: Sequence[Any]) -> tuple[dict[str, InquiryRow], Counter[tuple[st
 
 
 def equation(events: Sequence[Any]) -> Any:
-    known, counters = tell(events)
+    known, counters = apply(events)
     waiting = sum(1 for i in known.values() if i.outcome == "in_flight" and i.received_at is not None)
     totals = {name: value for (period, name), value in counters.items() if period == ALL}
     early = sum(1 for i in known.values() if i.outcome != "in_flight" and i.received_at is None)
@@ -90,7 +90,7 @@ def test_a_parked_inquiry_that_is_assigned_later_counts_once() -> None:
 
 
 def test_a_parked_inquiry_that_is_drained_counts_once_as_assigned_in_the_day_and_in_all() -> None:
-    _, counters = tell([inquiry(), parked(), assigned(lead_version=2, because="drained")])
+    _, counters = apply([inquiry(), parked(), assigned(lead_version=2, because="drained")])
     assert {name for (_, name), value in counters.items() if value} == {"received", "assigned"}
 
 
@@ -104,7 +104,7 @@ def test_an_inquiry_that_was_judged_under_another_lead_counts_once() -> None:
     elsewhere = assigned("ld_1", lead_version=4, inquiry_id="ld_3_1")
     moved = reassigned("ld_1", lead_version=5, inquiry_id="ld_3_1")
     for story in ([inquiry("ld_3"), elsewhere, moved], [moved, inquiry("ld_3"), elsewhere]):
-        known, _ = tell(story)
+        known, _ = apply(story)
         assert known["ld_3_1"].lead_id == "ld_1"
         assert (equation(story).assigned, equation(story).balanced) == (1, True)
 
@@ -142,12 +142,12 @@ def test_a_replayed_inquiry_leaves_the_quarantine() -> None:
 
 
 def test_a_test_lead_is_in_the_totals_and_not_in_the_day() -> None:
-    _, counters = tell([inquiry(test=True), assigned()])
+    _, counters = apply([inquiry(test=True), assigned()])
     assert {period for (period, _), value in counters.items() if value} == {ALL}
 
 
 def test_the_day_of_an_inquiry_is_the_day_it_came_whenever_it_is_judged() -> None:
-    _, counters = tell([assigned(assigned_at=after(3000)), inquiry()])
+    _, counters = apply([assigned(assigned_at=after(3000)), inquiry()])
     assert counters["2026-11-23T09:00Z", "assigned"] == 1
 
 
@@ -173,8 +173,8 @@ STORY = [
 
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=6))
 def test_any_order_and_any_repetition_come_to_the_same(order: list[Any], again: list[Any]) -> None:
-    known, counters = tell(order + again)
-    expected, expected_counters = tell(STORY)
+    known, counters = apply(order + again)
+    expected, expected_counters = apply(STORY)
     assert equation(order + again) == equation(STORY)
     assert +counters == +expected_counters
     assert {k: v.outcome for k, v in known.items()} == {k: v.outcome for k, v in expected.items()}

@@ -15,7 +15,7 @@ from tests.kit.events import activity, after, assigned, merged, parked, reassign
 LEAD = LeadRow(lead_id="ld_1")
 
 
-def told(events: Iterable[Any], lead: LeadRow = LEAD) -> LeadRow:
+def after_events(events: Iterable[Any], lead: LeadRow = LEAD) -> LeadRow:
     """The lead after these events."""
     for event in events:
         lead = act(lead, event) if isinstance(event, ActivityRecorded) else settle(lead, event)
@@ -34,14 +34,14 @@ REFUSED = activity(kind="rejected", activity_id="no", reason="no_budget", outcom
 
 
 def test_a_parked_lead_is_counted_in_its_queue_until_it_is_drained() -> None:
-    waits = told([parked()])
+    waits = after_events([parked()])
     assert (waits.queue, waits.settled_at, counts(waits)) == ("triage", after(0.1), ["waits in triage"])
-    drained = told([assigned(lead_version=2, because="drained", assigned_at=after(9))], waits)
+    drained = after_events([assigned(lead_version=2, because="drained", assigned_at=after(9))], waits)
     assert (drained.state, drained.queue, drained.reason, counts(drained)) == ("assigned", None, None, [])
 
 
 def test_a_rejected_lead_is_counted_under_the_clause_it_failed() -> None:
-    lead = told([rejected(reason="score: 35 points, the agreement asks for 60")])
+    lead = after_events([rejected(reason="score: 35 points, the agreement asks for 60")])
     assert counts(lead) == ["rejected for score: the agreement asks for 60"]
     assert lead.reason == "score: 35 points, the agreement asks for 60"
 
@@ -64,48 +64,48 @@ def test_a_clause_is_the_reason_without_what_differs_from_lead_to_lead(reason: s
 def test_what_sales_rejects_is_closed_with_its_reason_in_either_order() -> None:
     for story in permutations([assigned(), reassigned(), REFUSED]):
         if story.index(assigned()) < story.index(reassigned()):
-            lead = told(story)
+            lead = after_events(story)
             assert (lead.state, lead.owner, lead.respond_by) == ("closed", "bob", None)
             assert (lead.ended_as, lead.ended_by, lead.ended_because) == ("rejected", "ann", "no_budget")
             assert counts(lead) == ["refused by sales for no_budget"]
 
 
 def test_a_rejection_without_a_reason_says_so_and_a_won_lead_is_no_rejection() -> None:
-    lead = told([assigned(), activity(kind="rejected", outcome=None)])
+    lead = after_events([assigned(), activity(kind="rejected", outcome=None)])
     assert counts(lead) == ["refused by sales for no reason given"]
-    won = told([assigned(), activity(kind="won", outcome=None)])
+    won = after_events([assigned(), activity(kind="won", outcome=None)])
     assert (won.state, won.sales_stage, counts(won)) == ("closed", "customer", [])
 
 
 def test_a_lead_that_comes_back_is_no_longer_closed_in_any_order() -> None:
     again = assigned(number=2, lead_version=3, cycle=2, assigned_at=after(60), received_at=after(59))
     for story in ([assigned(), REFUSED, again], [REFUSED, assigned(), again], [assigned(), again, REFUSED]):
-        lead = told(story)
+        lead = after_events(story)
         assert (lead.state, lead.ended_as, lead.sales_stage, counts(lead)) == ("assigned", None, None, [])
 
 
 def test_an_end_that_was_recorded_while_the_next_inquiry_was_on_its_way_does_not_end_the_next_cycle() -> None:
     again = assigned(number=2, lead_version=3, cycle=2, assigned_at=after(6), received_at=after(4))
-    assert told([assigned(), REFUSED, again]).state == "assigned"
+    assert after_events([assigned(), REFUSED, again]).state == "assigned"
 
 
 def test_a_parked_lead_that_sales_ended_waits_no_longer() -> None:
-    lead = told([parked(), activity(kind="lost", outcome=None)])
+    lead = after_events([parked(), activity(kind="lost", outcome=None)])
     assert (lead.state, lead.queue, counts(lead)) == ("closed", None, [])
 
 
 def test_a_lead_that_was_given_back_and_parked_can_still_be_ended_by_what_came_before() -> None:
-    lead = told([assigned(), parked(lead_version=2, decided_at=after(6)), REFUSED])
+    lead = after_events([assigned(), parked(lead_version=2, decided_at=after(6)), REFUSED])
     assert lead.state == "closed"
 
 
 def test_a_lead_that_goes_on_as_another_one_stays_so() -> None:
-    gone = told([assigned(), merged(into="ld_9", lead_version=2, number=1)])
+    gone = after_events([assigned(), merged(into="ld_9", lead_version=2, number=1)])
     assert (gone.state, gone.merged_into, gone.owner, counts(gone)) == ("merged", "ld_9", None, [])
-    assert told([rejected(lead_version=3), REFUSED], gone).state == "merged"
-    assert told([parked()], join(LEAD, "ld_9", after(1))).state == "merged"
+    assert after_events([rejected(lead_version=3), REFUSED], gone).state == "merged"
+    assert after_events([parked()], join(LEAD, "ld_9", after(1))).state == "merged"
 
 
 def test_a_lead_that_another_one_took_over_leaves_its_list() -> None:
-    assert counts(join(told([rejected()]), "ld_9", after(1))) == []
-    assert join(told([merged(into="ld_8")]), "ld_9", after(1)).merged_into == "ld_8"
+    assert counts(join(after_events([rejected()]), "ld_9", after(1))) == []
+    assert join(after_events([merged(into="ld_8")]), "ld_9", after(1)).merged_into == "ld_8"

@@ -101,13 +101,13 @@ def test_an_event_reads_as_a_plain_sentence(event: Event, sentence: str) -> None
 
 
 def test_why_this_rep_names_the_merits_the_rule_the_pool_and_the_agreement() -> None:
-    said = " ".join(why_this_rep(assigned()))
+    text = " ".join(why_this_rep(assigned()))
     for part in (
         "65: asked for a demo; decision maker",
         "“everyone else”",
         "ann in the pool benelux got it",
         "emea-inbound, version 3",
     ):
-        assert part in said
+        assert part in text
     assert "Moved from ann to bob" in " ".join(why_this_rep(reassigned()))
     assert "Moved by mia from ann to bob" in " ".join(why_this_rep(reassigned(because="manual", rule="moved by mia")))

@@ -24,7 +24,7 @@ seconds = st.one_of(st.integers(-5, 3000), st.sampled_from([-4, -3, 0, 900, 901,
 
 
 @dataclass(frozen=True)
-class Told:
+class LogRecord:
     """One record of an instance's log: a fact, or a watermark when `fact` is None. A fact may be an earlier inquiry."""
 
     upto: datetime
@@ -32,7 +32,7 @@ class Told:
 
 
 @st.composite
-def instance_log(draw: st.DrawFn, name: str, kinds: tuple[str, ...]) -> list[Told]:
+def instance_log(draw: st.DrawFn, name: str, kinds: tuple[str, ...]) -> list[LogRecord]:
     """Facts in accepted order with watermarks among them: no fact behind a watermark is older than it. What a sender
     repeated was accepted by both instances, each at its own instant.
     """
@@ -40,18 +40,18 @@ def instance_log(draw: st.DrawFn, name: str, kinds: tuple[str, ...]) -> list[Tol
     own = [f"{name}{n}" for n in range(5)]
     numbers = draw(st.lists(st.integers(0, 9), min_size=5, max_size=5, unique=True))
     ids = [f"both{number}" if number < 5 else own[number - 5] for number in numbers]
-    told = [
-        Told(at(second), Fact(fact_id, kinds[int(fact_id[-1]) % len(kinds)], at(second)))
+    records = [
+        LogRecord(at(second), Fact(fact_id, kinds[int(fact_id[-1]) % len(kinds)], at(second)))
         for fact_id, second in zip(ids, accepted, strict=False)
     ]
     for upto in draw(st.lists(seconds, max_size=4)):
-        behind = next((n for n, each in enumerate(told) if each.upto >= at(upto)), len(told))
-        told.insert(behind, Told(at(upto), None))
-    return [*told, Told(at(100_000), None)]
+        behind = next((n for n, each in enumerate(records) if each.upto >= at(upto)), len(records))
+        records.insert(behind, LogRecord(at(upto), None))
+    return [*records, LogRecord(at(100_000), None)]
 
 
 class Monitor:
-    """The rules with what the store would keep, and the events they announced."""
+    """The rules with what the store would hold, and the events they announced."""
 
     def __init__(self, watched: Window) -> None:
         self.case = open_window(watched, (), LADDER)
@@ -60,26 +60,26 @@ class Monitor:
         self.now = at(0)
         self.events: list[object] = []
 
-    def take(self, instance: str, told: Told) -> None:
-        if told.fact is not None and told.fact.kind == INQUIRY:
-            self.facts.append(told.fact)
-            self._keep(move_start(self._loaded(), self.facts, self.now))
-        elif told.fact is not None:
-            self.facts.append(told.fact)
-            self._keep(apply_fact(self._loaded(), told.fact, self.now))
+    def take(self, instance: str, record: LogRecord) -> None:
+        if record.fact is not None and record.fact.kind == INQUIRY:
+            self.facts.append(record.fact)
+            self._save(move_start(self._loaded(), self.facts, self.now))
+        elif record.fact is not None:
+            self.facts.append(record.fact)
+            self._save(apply_fact(self._loaded(), record.fact, self.now))
         else:
-            said = Watermark(3, instance, told.upto)
-            self.marks[instance] = newest([self.marks[instance], said])[(3, instance)]
+            watermark = Watermark(3, instance, record.upto)
+            self.marks[instance] = newest([self.marks[instance], watermark])[(3, instance)]
 
     def look(self) -> None:
         watermark = watermarks(self.marks.values())[3]
         while self.case.window.look_at is not None and self.case.window.look_at <= min(self.now, watermark):
-            self._keep(settle(self._loaded(), self.facts, LADDER, now=self.now, watermark=watermark))
+            self._save(settle(self._loaded(), self.facts, LADDER, now=self.now, watermark=watermark))
 
     def _loaded(self) -> WindowState:
         return WindowState(self.case.window, self.case.escalation)
 
-    def _keep(self, state: WindowState) -> None:
+    def _save(self, state: WindowState) -> None:
         self.case = state
         self.events += [envelope.event for envelope in state.announced]
 
@@ -91,14 +91,14 @@ def run(
     data: st.DataObject, kinds: tuple[str, ...], watched: Window | None = None, late: tuple[Fact, ...] = ()
 ) -> tuple[Monitor, list[Fact]]:
     logs = {name: data.draw(instance_log(name, kinds), label=name) for name in ("a", "b")}
-    logs["router"] = [Told(fact.accepted_at, fact) for fact in late]
-    every = [told.fact for log in logs.values() for told in log if told.fact is not None]
+    logs["router"] = [LogRecord(fact.accepted_at, fact) for fact in late]
+    every = [record.fact for log in logs.values() for record in log if record.fact is not None]
     monitor = Monitor(watched or window())
     while any(logs.values()):
         name = data.draw(st.sampled_from([name for name, log in logs.items() if log]))
-        told = logs[name].pop(0)
+        record = logs[name].pop(0)
         for _ in range(data.draw(st.integers(1, 2))):  # a record may come twice
-            monitor.take(name, told)
+            monitor.take(name, record)
         monitor.now = max(monitor.now, at(data.draw(seconds)))
         if data.draw(st.booleans()):
             monitor.look()
@@ -190,11 +190,11 @@ def test_an_earlier_inquiry_that_turns_up_late_counts_as_if_it_had_come_first(
 def test_a_rejection_after_the_first_inquiry_disproves_a_breach_and_cancels_the_window() -> None:
     monitor = Monitor(window())
     monitor.now = at(2000)
-    for told in (Told(at(-60), fact("rejected", -60)), Told(at(2000), None)):
-        monitor.take("a", told)
-    monitor.take("b", Told(at(2000), None))
+    for record in (LogRecord(at(-60), fact("rejected", -60)), LogRecord(at(2000), None)):
+        monitor.take("a", record)
+    monitor.take("b", LogRecord(at(2000), None))
     monitor.look()
     assert monitor.case.window.state == "breached"
-    monitor.take("router", Told(at(-90), fact(INQUIRY, -90)))
+    monitor.take("router", LogRecord(at(-90), fact(INQUIRY, -90)))
     assert (monitor.case.window.state, monitor.case.window.reason) == ("cancelled", "rejected")
     assert monitor.count(BreachRetracted) == 1

@@ -86,8 +86,8 @@ def test_a_promise_of_operations_climbs_its_ladder_without_moving_the_lead() -> 
     ]
     assert {level.move_within for level in found} == {None}
     both = Ladder("response", (Step(1, 0, tell=("rep",), move_within="pool"),))
-    [told] = levels(agreement(ladder=both), waiting())
-    assert (told.tell, told.move_within) == (("rep",), None)
+    [roles] = levels(agreement(ladder=both), waiting())
+    assert (roles.tell, roles.move_within) == (("rep",), None)
 
 
 def test_a_window_whose_promise_has_no_ladder_has_no_levels() -> None:

@@ -1,4 +1,4 @@
-"""What two markers in a row and readings of the database's clock tell about an ingest instance's clock."""
+"""What two markers in a row and readings of the database's clock reveal about an ingest instance's clock."""
 
 from datetime import timedelta
 

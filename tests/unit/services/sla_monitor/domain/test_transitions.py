@@ -41,7 +41,7 @@ def settled(
     return settle(fresh(state), facts, ladder, now=now, watermark=complete)
 
 
-def said(state: WindowState) -> list[type]:
+def types(state: WindowState) -> list[type]:
     return [type(envelope.event) for envelope in state.announced]
 
 
@@ -55,43 +55,43 @@ def breached(seconds: float = 903) -> WindowState:
 
 def test_a_window_opens_and_wants_its_first_look_at_the_warning() -> None:
     state = start()
-    assert said(state) == [WindowOpened]
+    assert types(state) == [WindowOpened]
     assert state.window.look_at == at(602)
 
 
 def test_a_fact_that_came_before_the_assignment_meets_the_window_at_once() -> None:
     state = start(fact("call", -1))
-    assert said(state) == [WindowOpened, WindowMet]
+    assert types(state) == [WindowOpened, WindowMet]
     assert state.announced[1].time == at(-1)
 
 
 def test_the_rep_is_warned_once_and_then_the_deadline_is_looked_at() -> None:
     state = settled(start(), 650)
-    assert said(state) == [WindowWarned]
+    assert types(state) == [WindowWarned]
     assert [(f.level.level, f.outcome) for f in state.fired] == [(1, "warned")]
     assert state.window.look_at == state.window.verdict_at
-    assert said(settled(state, 700)) == []
+    assert types(settled(state, 700)) == []
 
 
 def test_a_warning_waits_for_the_facts_and_is_not_given_to_someone_who_answered() -> None:
-    assert said(settled(start(), 650, watermark=601)) == []
-    assert said(settled(start(), 650, fact("call", 599))) == [WindowMet]
+    assert types(settled(start(), 650, watermark=601)) == []
+    assert types(settled(start(), 650, fact("call", 599))) == [WindowMet]
 
 
 def test_a_breach_raises_the_escalation_with_the_time_it_was_due_and_the_time_it_was_seen() -> None:
     state = settled(settled(start(), 650), 903)
-    assert said(state) == [WindowBreached, EscalationRaised]
-    breach, told = (envelope.event for envelope in state.announced)
+    assert types(state) == [WindowBreached, EscalationRaised]
+    breach, raised = (envelope.event for envelope in state.announced)
     assert isinstance(breach, WindowBreached)
     assert (breach.at, breach.detected_at, breach.fault) == (at(900), at(903), "rep")
-    assert isinstance(told, EscalationRaised)
-    assert (told.due_at, told.at, told.told, told.page) == (at(900), at(903), ("rep", "manager"), False)
+    assert isinstance(raised, EscalationRaised)
+    assert (raised.due_at, raised.at, raised.told, raised.page) == (at(900), at(903), ("rep", "manager"), False)
     assert state.window.look_at == at(1802)
 
 
 def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time() -> None:
     state = settled(start(), 99_999)
-    assert said(state) == [
+    assert types(state) == [
         WindowWarned,
         WindowBreached,
         EscalationRaised,
@@ -110,12 +110,12 @@ def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time
     ]
     assert len({envelope.id for envelope in state.announced}) == 8
     assert state.window.look_at is None
-    assert said(settled(state, 999_999)) == []
+    assert types(settled(state, 999_999)) == []
 
 
 def test_a_level_waits_until_no_answer_can_be_on_its_way() -> None:
-    assert said(settled(breached(), 1803, watermark=1801)) == []
-    assert said(settled(breached(), 1803, watermark=1802)) == [EscalationRaised, MoveRequested]
+    assert types(settled(breached(), 1803, watermark=1801)) == []
+    assert types(settled(breached(), 1803, watermark=1802)) == [EscalationRaised, MoveRequested]
 
 
 def test_a_move_names_the_generation_that_it_is_about() -> None:
@@ -130,11 +130,11 @@ def test_a_late_answer_closes_the_escalation_and_stops_the_ladder() -> None:
     assert isinstance(closed, EscalationClosed)
     assert (closed.reason, closed.at) == ("answered late", at(1000))
     assert (state.window.state, state.window.look_at) == ("breached", None)
-    assert said(apply_fact(fresh(state), fact("call", 1100), at(1101))) == []
+    assert types(apply_fact(fresh(state), fact("call", 1100), at(1101))) == []
 
 
 def test_an_answer_known_before_the_breach_notifies_nobody() -> None:
-    assert said(settled(settled(start(), 650), 1000, fact("call", 950))) == [WindowBreached]
+    assert types(settled(settled(start(), 650), 1000, fact("call", 950))) == [WindowBreached]
 
 
 def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> None:
@@ -142,10 +142,10 @@ def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> 
     assert state.escalation is not None
     taken = WindowState(state.window, escalation.acknowledged(state.escalation, by="mia", until=at(2000)))
     later = settled(taken, 1803)
-    assert said(later) == [MoveRequested]
+    assert types(later) == [MoveRequested]
     assert later.fired[0].outcome == "silenced"
     again = settled(later, 99_999)
-    assert said(again) == [EscalationRaised] * 3
+    assert types(again) == [EscalationRaised] * 3
     assert again.escalation is not None
     assert again.escalation.state == "firing"
 
@@ -155,34 +155,34 @@ def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalati
     assert state.escalation is not None
     taken = WindowState(state.window, escalation.acknowledged(state.escalation, by="mia", until=None))
     later = settled(taken, 4503)
-    assert said(later) == [MoveRequested, EscalationRaised]
+    assert types(later) == [MoveRequested, EscalationRaised]
     assert later.escalation is not None
     assert later.escalation.state == "acknowledged"
 
 
 def test_a_new_owner_cancels_the_window_or_closes_its_escalation() -> None:
     state = supersede(fresh(start()), at(500), at(501))
-    assert said(state) == [WindowCancelled]
+    assert types(state) == [WindowCancelled]
     state = supersede(fresh(breached()), at(1900), at(1901))
-    assert said(state) == [EscalationClosed]
+    assert types(state) == [EscalationClosed]
     assert state.window.look_at is None
 
 
 def test_a_new_owner_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
     state = supersede(fresh(start()), at(903), at(903))
-    assert said(state) == []
-    assert said(settled(state, 905)) == [WindowBreached]
+    assert types(state) == []
+    assert types(settled(state, 905)) == [WindowBreached]
     assert settled(state, 905).window.look_at is None
 
 
 def test_a_fact_that_disproves_a_breach_retracts_it_with_the_same_id() -> None:
     state = breached()
     back = apply_fact(fresh(state), fact("call", 800), at(5000))
-    assert said(back) == [BreachRetracted, EscalationClosed]
+    assert types(back) == [BreachRetracted, EscalationClosed]
     assert isinstance(back.announced[0].event, BreachRetracted)
     assert back.announced[0].event.breach_id == state.window.breach_id
     assert (back.window.state, back.window.met_by) == ("met", "call@800")
-    assert said(apply_fact(fresh(back), fact("call", 700), at(5001))) == []
+    assert types(apply_fact(fresh(back), fact("call", 700), at(5001))) == []
 
 
 def trying(*facts: Fact) -> WindowState:
@@ -191,34 +191,34 @@ def trying(*facts: Fact) -> WindowState:
 
 def test_a_count_includes_what_came_before_the_assignment_and_is_stored_between_facts() -> None:
     state = trying(fact("call", -1))
-    assert (said(state), state.window.done) == ([WindowOpened], 1)
+    assert (types(state), state.window.done) == ([WindowOpened], 1)
     state = apply_fact(fresh(state), fact("call", 10), at(11))
-    assert (said(state), state.window.done) == ([], 2)
+    assert (types(state), state.window.done) == ([], 2)
     state = apply_fact(fresh(state), fact("email", 20), at(21))
-    assert said(state) == [WindowMet]
+    assert types(state) == [WindowMet]
     assert isinstance(state.announced[0].event, WindowMet)
     assert (state.announced[0].event.met_by, state.announced[0].event.at) == ("email@20", at(20))
 
 
 def test_two_attempts_of_three_are_warned_about_breached_and_closed_by_the_third() -> None:
     state = trying(fact("call", 1), fact("call", 2))
-    assert said(settled(state, 650)) == [WindowWarned]
+    assert types(settled(state, 650)) == [WindowWarned]
     assert settled(state, 650, fact("call", 3)).window.done == 3
     state = settled(state, 903)
-    assert said(state) == [WindowWarned, WindowBreached, EscalationRaised]
-    assert said(apply_fact(fresh(state), fact("call", 2), at(904))) == []
-    assert said(apply_fact(fresh(state), fact("note", 950), at(951))) == []
-    assert said(apply_fact(fresh(state), fact("call", 950), at(951))) == [EscalationClosed]
-    assert said(apply_fact(fresh(state), fact("call", 3), at(951))) == [BreachRetracted, EscalationClosed]
+    assert types(state) == [WindowWarned, WindowBreached, EscalationRaised]
+    assert types(apply_fact(fresh(state), fact("call", 2), at(904))) == []
+    assert types(apply_fact(fresh(state), fact("note", 950), at(951))) == []
+    assert types(apply_fact(fresh(state), fact("call", 950), at(951))) == [EscalationClosed]
+    assert types(apply_fact(fresh(state), fact("call", 3), at(951))) == [BreachRetracted, EscalationClosed]
 
 
 def test_a_lead_that_was_assigned_too_late_is_a_breach_that_nobody_is_chased_for() -> None:
     state = apply_fact(start(watched=waiting()), fact("assigned", 910), at(911))
     state = settled(fresh(state), 940)
-    assert said(state) == [WindowWarned, WindowBreached]
+    assert types(state) == [WindowWarned, WindowBreached]
     assert state.window.look_at is None
     retracted = apply_fact(fresh(settled(start(watched=waiting()), 940)), fact("assigned", 800), at(950))
-    assert said(retracted) == [BreachRetracted, EscalationClosed]
+    assert types(retracted) == [BreachRetracted, EscalationClosed]
 
 
 def test_an_end_before_the_deadline_says_why() -> None:
@@ -231,6 +231,6 @@ def test_an_end_before_the_deadline_says_why() -> None:
 @pytest.mark.parametrize("seconds", [650, 99_999])
 def test_a_window_on_hold_waits_and_goes_on_when_released(seconds: float) -> None:
     held = start(watched=msgspec.structs.replace(window(), hold="a record could not be read"))
-    assert said(settled(held, seconds)) == []
-    assert WindowWarned in said(settled(release(fresh(held)), seconds))
-    assert said(apply_fact(fresh(held), fact("call", 5), at(6))) == [WindowMet]
+    assert types(settled(held, seconds)) == []
+    assert WindowWarned in types(settled(release(fresh(held)), seconds))
+    assert types(apply_fact(fresh(held), fact("call", 5), at(6))) == [WindowMet]

@@ -27,10 +27,10 @@ def test_with_nobody_there_nothing_is_known() -> None:
 
 
 def test_marks_never_go_back_whatever_order_they_come_in() -> None:
-    said = [Watermark(0, "a", at(n)) for n in range(6)] + [Watermark(0, "a", at(5), "left")]
+    watermarks = [Watermark(0, "a", at(n)) for n in range(6)] + [Watermark(0, "a", at(5), "left")]
     for seed in range(20):
-        random.Random(seed).shuffle(said)
-        assert newest(said) == {(0, "a"): Watermark(0, "a", at(5), "left")}
+        random.Random(seed).shuffle(watermarks)
+        assert newest(watermarks) == {(0, "a"): Watermark(0, "a", at(5), "left")}
 
 
 def test_an_instance_given_up_for_lost_counts_again_once_it_moves_on() -> None:

@@ -13,7 +13,7 @@ TOPICS = ("inquiries", "activities")
 
 
 class Owner(EmbeddedMember):
-    """A member that tells what it was given."""
+    """A member that records what it was given."""
 
     def __init__(self, group: Group, topics: Sequence[str] = TOPICS) -> None:
         self.places: list[TopicPartition] = []
@@ -24,7 +24,7 @@ class Owner(EmbeddedMember):
         super().own(topic_partitions)
 
 
-async def nothing(_spans: Sequence[tuple[TopicPartition, Span]], _most: int) -> list[Record]:
+async def nothing(_spans: Sequence[tuple[TopicPartition, Span]], _max_records: int) -> list[Record]:
     return []
 
 
@@ -73,7 +73,7 @@ def a_log_of(number: int) -> list[Record]:
 async def test_records_that_were_being_read_when_their_place_was_lost_are_not_given_out() -> None:
     group = Group(lambda _topic: 1)
 
-    async def read(_spans: Sequence[tuple[TopicPartition, Span]], _most: int) -> list[Record]:
+    async def read(_spans: Sequence[tuple[TopicPartition, Span]], _max_records: int) -> list[Record]:
         group.leave(member)
         return a_log_of(3)
 
@@ -97,7 +97,7 @@ async def test_a_position_that_changed_hands_while_it_was_asked_for_is_asked_for
             stored = 2
         return answer
 
-    async def read(spans: Sequence[tuple[TopicPartition, Span]], _most: int) -> list[Record]:
+    async def read(spans: Sequence[tuple[TopicPartition, Span]], _max_records: int) -> list[Record]:
         ((_place, span),) = spans
         return a_log_of(3)[span.start : span.end]
 
@@ -109,7 +109,7 @@ async def test_a_rewind_while_reading_drops_what_was_read() -> None:
     group = Group(lambda _topic: 1)
     reads = 0
 
-    async def read(spans: Sequence[tuple[TopicPartition, Span]], _most: int) -> list[Record]:
+    async def read(spans: Sequence[tuple[TopicPartition, Span]], _max_records: int) -> list[Record]:
         nonlocal reads
         reads += 1
         if reads == 1:

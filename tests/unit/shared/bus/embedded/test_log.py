@@ -1,4 +1,4 @@
-"""What the log says it wrote is there after any end; what it refused is not there at all."""
+"""What the log confirmed is there after any end; what it refused is not there at all."""
 
 import sqlite3
 from contextlib import closing
