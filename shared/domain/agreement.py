@@ -8,10 +8,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.events import AgreementRef
+
+PilotMode = Literal["live", "shadow"]
+PromiseClock = Literal["rep_calendar", "wall"]
+Side = Literal["sales", "operations"]
+"""Who owes a promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +166,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What someone owes on a lead. `clock` is `rep_calendar` or `wall`; `met_by` are kinds of activity, of which
-    `at_least` are needed. `side` is `sales` or `operations`.
+    """What someone owes on a lead. `met_by` are kinds of activity, of which
+    `at_least` are needed.
 
     `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With `at_least_score`, leads
     below it get `otherwise`, or no such promise when that is None.
@@ -171,11 +177,11 @@ class Promise:
     within: Duration
     met_by: tuple[str, ...]
     ladder: str
-    clock: str = "rep_calendar"
+    clock: PromiseClock = "rep_calendar"
     at_least_score: int | None = None
     otherwise: Duration | None = None
     at_least: int = 1
-    side: str = "sales"
+    side: Side = "sales"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +280,7 @@ class Pilot:
     name: str
     scope: Condition
     agreement: "Agreement"
-    mode: str
+    mode: PilotMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,15 @@ Decoding ignores unknown fields, because events may gain fields. Ingest uses str
 """
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
+
+LeadState = Literal["received", "assigned", "parked", "rejected", "merged", "closed"]
+"""Where a lead is: `received` until the router decides, `closed` once sales ended it."""
+
+LeadStage = Literal["", "inquiry", "mql", "sal", "sql", "opportunity"]
+"""How far a lead has come; empty before its first verdict."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

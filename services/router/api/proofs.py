@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from services.router.api.views import ProofsView
 from services.router.domain.proof import Proof, explained
 from services.router.domain.proof_text import proof_text
 from services.router.domain.rederivation import AgreementText, ProofRecord, differences, encode
@@ -35,7 +36,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
         async with database.read() as tx:
             proofs = await _proofs(tx, lead_id)
             verdicts = [_explained(each, await agreements.by_hash(tx, each.agreement.hash), lead_id) for each in proofs]
-        return json_response({"lead_id": lead_id, "verdicts": verdicts})
+        return json_response(ProofsView(lead_id, verdicts))
 
     @routes.get("/v1/leads/{lead_id}/record")
     async def whole(lead_id: Text) -> Response:

@@ -11,8 +11,9 @@ from msgspec.structs import asdict, replace
 from services.router.domain.availability import Hold, Leave
 from services.router.domain.lead import Lead
 from services.router.domain.shadow import Shadow
+from shared.domain.agreement import PilotMode
 from shared.domain.events import AgreementRef
-from shared.domain.lead import Company, Contact
+from shared.domain.lead import Company, Contact, LeadStage, LeadState
 
 
 class OwnerView(msgspec.Struct, frozen=True):
@@ -31,8 +32,8 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
 
     lead_id: str
     version: int
-    state: str
-    stage: str
+    state: LeadState
+    stage: LeadStage
     score: int
     reason: str
     contact: Contact
@@ -96,11 +97,18 @@ class LeaveView(msgspec.Struct, frozen=True):
     leave: tuple[Leave, ...]
 
 
+class ProofsView(msgspec.Struct, frozen=True):
+    """Every verdict on a lead, oldest first: its proof, whether it follows from its inputs, and what differs if not."""
+
+    lead_id: str
+    verdicts: Sequence[Mapping[str, Any]]
+
+
 class LivePilotView(msgspec.Struct, frozen=True):
     """A live pilot: the same figures for its leads and for the others. A share without data is null, never 0."""
 
     pilot: str
-    mode: str
+    mode: PilotMode
     agreement: AgreementRef
     since: datetime | None
     arms: Mapping[str, Mapping[str, int | Decimal | None]]
@@ -110,7 +118,7 @@ class ShadowPilotView(msgspec.Struct, frozen=True):
     """A pilot that decides nothing: counts of what it would have decided, and the latest differences."""
 
     pilot: str
-    mode: str
+    mode: PilotMode
     agreement: AgreementRef
     arms: Mapping[str, Any]
     differing: Sequence[Shadow]

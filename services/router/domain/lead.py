@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from services.router.domain.qualification import Intent
 from shared.domain.activities import CLOSING
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
-from shared.domain.lead import Company, Contact, Signal
+from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal
 
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
@@ -28,8 +28,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
 
     lead_id: str
     version: int
-    state: str
-    stage: str
+    state: LeadState
+    stage: LeadStage
     score: int
     reason: str
     inquiry_id: str
@@ -75,12 +75,15 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
     return _changed(lead, now, stage=stage) if stage is not None and stage != lead.stage else None
 
 
-def _stage(fact: ActivityRecorded) -> str | None:
-    if fact.kind == "accepted":
-        return "sal"
-    if fact.kind == "opportunity":
-        return "opportunity"
-    return fact.stage if fact.kind == "stage" and fact.stage in ("sal", "sql", "opportunity") else None
+def _stage(fact: ActivityRecorded) -> LeadStage | None:
+    match fact.kind, fact.stage:
+        case ("accepted", _) | ("stage", "sal"):
+            return "sal"
+        case "stage", "sql":
+            return "sql"
+        case ("opportunity", _) | ("stage", "opportunity"):
+            return "opportunity"
+    return None
 
 
 def _changed(lead: Lead, now: datetime, **changes: object) -> Lead:

@@ -18,6 +18,7 @@ from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
+from shared.domain.lead import LeadStage
 
 FORMAT = 2
 
@@ -83,7 +84,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     agreement: AgreementRef
     decided_at: datetime
     inquiry: InquiryReceived | None = None
-    stage: str = ""
+    stage: LeadStage = ""
     score: int = 0
     score_parts: tuple[str, ...] = ()
     rule: str | None = None

@@ -13,6 +13,7 @@ import msgspec
 from shared.domain.agreement import Agreement, Mql, Route, ScoreRule
 from shared.domain.conditions import Checked, Condition, DecisionFacts, explain, last_done_at
 from shared.domain.events import InquiryReceived
+from shared.domain.lead import LeadStage
 
 REMEMBERED = 50
 """The maximum number of intents remembered per lead: the newest."""
@@ -46,7 +47,7 @@ class Judgement(msgspec.Struct, frozen=True):
     """
 
     qualified: bool
-    stage: str
+    stage: LeadStage
     reason: str
     score: int
     reasons: tuple[str, ...]

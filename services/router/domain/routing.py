@@ -7,6 +7,7 @@ result. What must be saved at the end is in the state and in the lists of `Routi
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +33,9 @@ MAX_LEADS = 1000
 """How many parked leads of a pool, or leads of departed reps, one call looks at, so that a transaction stays short."""
 
 
+JournalKind = Literal["activity", "availability", "tick"]
+
+
 class JournalEntry(msgspec.Struct, frozen=True):
     """An entry of the router's record that is no verdict: an `activity`, an `availability`, or a `tick` (parked leads
     were tried because time has passed). `seq` is its place between the verdicts.
@@ -39,7 +43,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
 
     seq: int
     at: datetime
-    kind: str
+    kind: JournalKind
     body: ActivityRecorded | AvailabilityChange | None
 
 
@@ -143,7 +147,7 @@ class Routing:
             if only is None or pool in only:
                 self._drain_pool(pool)
 
-    def record(self, kind: str, body: ActivityRecorded | AvailabilityChange | None = None) -> None:
+    def record(self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | None = None) -> None:
         """Add an entry other than a verdict to the record."""
         self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))
 

@@ -12,12 +12,13 @@ import msgspec
 
 from services.router.domain.assignment import Turns
 from services.router.domain.placement import Placement, last_owner, place
-from services.router.domain.proof import Proof, known_facts
+from services.router.domain.proof import Proof, VerdictKind, known_facts
 from services.router.domain.qualification import judge
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement, Pilot
 from shared.domain.conditions import DecisionFacts
+from shared.domain.lead import LeadStage
 from shared.domain.promises import owed, respond_by
 
 JUDGED = ("assigned", "parked", "rejected")
@@ -32,12 +33,12 @@ class Shadow(msgspec.Struct, frozen=True, omit_defaults=True):
     lead_id: str
     inquiry_id: str
     at: datetime
-    verdict: str
+    verdict: VerdictKind
     reason: str
-    stage: str
+    stage: LeadStage
     score: int
-    real_verdict: str
-    real_stage: str
+    real_verdict: VerdictKind
+    real_stage: LeadStage
     real_score: int
     rep: str | None = None
     pool: str | None = None

@@ -8,10 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.availability import AvailabilityChange
-from services.router.domain.proof import ReassignReason
+from services.router.domain.proof import ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+from shared.domain.lead import LeadStage, LeadState
 
 PAGE = 500
 
@@ -20,7 +21,7 @@ class RecordedLead(msgspec.Struct, frozen=True):
     """What a replay needs of a lead in a proof."""
 
     lead_id: str
-    state: str
+    state: LeadState
     cycle: int = 1
 
 
@@ -40,12 +41,12 @@ class RecordedAccount(msgspec.Struct, frozen=True):
 class RecordedVerdict(msgspec.Struct, frozen=True):
     """What a replay needs of a proof; the rest is not even decoded."""
 
-    verdict: str
+    verdict: VerdictKind
     reason: str
     agreement: AgreementRef
     decided_at: datetime
     inquiry: InquiryReceived | None = None
-    stage: str = ""
+    stage: LeadStage = ""
     score: int = 0
     rule: str | None = None
     turn: RecordedTurn | None = None

@@ -5,11 +5,13 @@ Buyers are identified by lead id only; reasons contain nothing that a person wro
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from services.router.domain.lead import Lead
-from services.router.domain.proof import ReassignReason
+from services.router.domain.proof import ReassignReason, VerdictKind
+from shared.domain.lead import LeadStage, LeadState
 
 SHOWN = 20
 """The number of differing leads to list with the totals, in the order of comparison."""
@@ -22,8 +24,8 @@ class LeadOutcome(msgspec.Struct, frozen=True):
     the last verdict on it.
     """
 
-    state: str
-    stage: str
+    state: LeadState | Literal["unknown"]
+    stage: LeadStage
     owner: str | None
     pool: str | None
     rule: str | None
@@ -163,7 +165,13 @@ def differing_fields(before: LeadOutcome, after: LeadOutcome) -> tuple[str, ...]
 
 
 def reason_text(
-    verdict: str, reason: str, *, cause: ReassignReason | None, rule: str | None, rep: str | None, turn: str | None
+    verdict: VerdictKind,
+    reason: str,
+    *,
+    cause: ReassignReason | None,
+    rule: str | None,
+    rep: str | None,
+    turn: str | None,
 ) -> str:
     """The reason of a verdict without text from a person or personal data; `turn` is why it was this rep's turn."""
     if cause is None and verdict in ("rejected", "parked"):

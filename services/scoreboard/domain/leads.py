@@ -14,7 +14,7 @@ from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
 from shared.domain.activities import CLOSING
 from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged, LeadParked
-from shared.domain.lead import Company, Contact
+from shared.domain.lead import Company, Contact, LeadState
 
 SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
 HELD = ("assigned", "parked")
@@ -47,7 +47,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     campaign: str | None = None
     received_at: datetime | None = None
-    state: str = "received"
+    state: LeadState = "received"
     reason: str | None = None
     stage: str | None = None
     sales_stage: str | None = None

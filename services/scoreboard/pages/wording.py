@@ -24,7 +24,6 @@ _BADGES = {
     "rejected": Badge("rejected", "cross", "quiet"),
     "merged": Badge("merged", "merge", "quiet"),
     "closed": Badge("closed", "check", "quiet"),
-    "erased": Badge("erased", "cross", "quiet"),
     "firing": Badge("firing", "alert", "bad"),
     "acknowledged": Badge("acknowledged", "check", "warn"),
 }

@@ -6,9 +6,10 @@ from typing import Literal
 import msgspec
 from fastapi import APIRouter, Response
 
-from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window import Fault, Window
 from services.sla_monitor.store import windows as window_store
 from shared.db.engine import Database
+from shared.domain.agreement import Side
 from shared.domain.events import AgreementRef
 from shared.domain.promises import WindowStatus
 from shared.http.auth import require
@@ -24,7 +25,7 @@ class WindowView(msgspec.Struct, frozen=True):
     window_id: str
     lead_id: str
     promise: str
-    side: str
+    side: Side
     owner: str
     generation: int
     opened_at: datetime
@@ -34,7 +35,7 @@ class WindowView(msgspec.Struct, frozen=True):
     met_by: str | None
     done: int
     needed: int
-    fault: str | None
+    fault: Fault | None
     reason: str | None
     hold: str | None
     agreement: AgreementRef

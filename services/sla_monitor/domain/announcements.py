@@ -2,7 +2,7 @@
 matter how often it is decided or sent."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
@@ -10,6 +10,7 @@ from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window, WindowVerdict
 from shared.domain.events import (
+    AgreementRef,
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
@@ -111,7 +112,28 @@ def _announcement(event: Event, at: datetime, *identity: object) -> Announcement
     return Announcement(event_id(*identity), at, event)
 
 
-def _of_window(window: Window) -> dict[str, Any]:
+class _OfWindow(TypedDict):
+    lead_id: str
+    window_id: str
+    promise: str
+    side: str
+    owner: str
+    generation: int
+    due_at: datetime
+    agreement: AgreementRef
+
+
+class _OfEscalation(TypedDict):
+    lead_id: str
+    escalation_id: str
+    window_id: str
+    promise: str
+    owner: str
+    generation: int
+    level: int
+
+
+def _of_window(window: Window) -> _OfWindow:
     return {
         "lead_id": window.lead_id,
         "window_id": window.window_id,
@@ -124,7 +146,7 @@ def _of_window(window: Window) -> dict[str, Any]:
     }
 
 
-def _of_escalation(escalation: Escalation) -> dict[str, Any]:
+def _of_escalation(escalation: Escalation) -> _OfEscalation:
     return {
         "lead_id": escalation.lead_id,
         "escalation_id": escalation.escalation_id,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.sla_monitor.domain.window import ASSIGNED, PIPELINE, Fact, Window, handed_off_late
+from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
 from shared.domain.events import LeadAssigned, LeadParked
@@ -61,7 +61,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
             known_at=watch.known_at,
-            fault=PIPELINE if late or watch.known_at >= one.due_at else "rep",
+            fault="pipeline" if late or watch.known_at >= one.due_at else "rep",
             hand_off_s=hand_off_s,
             look_at=None,
             hold=watch.hold,
@@ -144,7 +144,7 @@ def _of_operations(
         due_at=due_at,
         decide_at=due_at + watch.tolerance,
         known_at=watch.known_at,
-        fault=PIPELINE if watch.known_at >= due_at else "rep",
+        fault="pipeline" if watch.known_at >= due_at else "rep",
         look_at=None,
         hold=watch.hold,
     )

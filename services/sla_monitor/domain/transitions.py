@@ -4,6 +4,7 @@ state changes of the monitor are made here; the result is saved and published in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -13,15 +14,17 @@ from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Fact, Window, WindowVerdict
 
+StepOutcome = Literal["warned", "raised", "silenced"]
+
 
 @dataclass(frozen=True, slots=True)
 class FiredStep:
-    """A level that is done: `outcome` is `warned`, `raised`, `silenced` (someone had taken it on)."""
+    """A level that is done: `outcome` is `silenced` if someone had taken it on."""
 
     window_id: str
     level: Level
     fired_at: datetime
-    outcome: str
+    outcome: StepOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def _climb(state: WindowState, levels: Sequence[Level], known_upto: datetime, no
 
 def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
     watched, raised, announced = state.window, state.escalation, []
+    outcome: StepOutcome
     if level.warning:
         outcome = "warned"
         announced.append(announcements.warned(watched, level))

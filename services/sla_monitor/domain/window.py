@@ -14,6 +14,7 @@ import msgspec
 
 from shared.domain import settlement
 from shared.domain.activities import ENDING
+from shared.domain.agreement import Side
 from shared.domain.events import AgreementRef, activity_id_of
 from shared.domain.ids import event_id
 from shared.domain.promises import WindowStatus
@@ -30,8 +31,8 @@ READING_LAG = timedelta(seconds=30)
 """How much longer a promise that an assignment keeps waits for its verdict. Watermarks cover activities only, so an
 assignment may still be on its way; this covers the usual lag, a retraction the rest."""
 
-PIPELINE = "pipeline"
-"""The fault of a breach for which the owner had no fair chance, since the lead reached them too late."""
+Fault = Literal["rep", "pipeline"]
+"""Whose fault a breach is: `pipeline` if the owner had no fair chance, since the lead reached them too late."""
 
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
@@ -47,7 +48,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One promise on one lead for one owner. `side` is `sales` or `operations`; `generation` is the number of the
+    """One promise on one lead for one owner. `generation` is the number of the
     lead's owner, or 0 for operations.
 
     It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
@@ -67,7 +68,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: int
     agreement: AgreementRef
     kinds: tuple[str, ...]
-    side: str = "sales"
+    side: Side = "sales"
     needed: int = 1
     counted: tuple[Fact, ...] = ()
     opened_at: datetime
@@ -75,7 +76,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_at: datetime
     decide_at: datetime
     known_at: datetime
-    fault: str
+    fault: Fault
     hand_off_s: int | None = None
     look_at: datetime | None
     state: WindowStatus = "open"
@@ -128,7 +129,7 @@ def starting(window: Window, facts: Iterable[Fact]) -> Window:
     first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=window.counts_from_at)
     if window.generation != 1 or first_at >= window.counts_from_at:
         return window
-    fault = PIPELINE if handed_off_late(first_at, window.opened_at, window.hand_off_s) else window.fault
+    fault: Fault = "pipeline" if handed_off_late(first_at, window.opened_at, window.hand_off_s) else window.fault
     return msgspec.structs.replace(window, counts_from_at=first_at, fault=fault)
 
 

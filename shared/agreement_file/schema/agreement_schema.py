@@ -31,7 +31,7 @@ from shared.agreement_file.text.block import (
     When,
     Zone,
 )
-from shared.domain.agreement import Review
+from shared.domain.agreement import PilotMode, Review
 
 
 def _one_of(*names: str) -> pydantic.ConfigDict:
@@ -217,7 +217,7 @@ class PilotBlock(Block):
     name: Text
     scope: When
     agreement: Text
-    mode: Literal["live", "shadow"]
+    mode: PilotMode
 
 
 class AgreementBlocks(Block):

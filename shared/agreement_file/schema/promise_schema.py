@@ -18,6 +18,7 @@ from shared.agreement_file.text.block import (
     Times,
 )
 from shared.domain.activities import PromisedKind
+from shared.domain.agreement import PromiseClock
 
 Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
 Period = Literal["day", "week", "month"]
@@ -47,7 +48,7 @@ class SalesPromise(Block):
     within: Length
     met_by: Annotated[list[PromisedKind], Some]
     ladder: Text
-    clock: Literal["rep_calendar", "wall"] = "rep_calendar"
+    clock: PromiseClock = "rep_calendar"
     when: PromiseWhen | None = None
     otherwise: Otherwise | None = None
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.agreement import Agreement, Duration, Mql, Person, Promise
+from shared.domain.agreement import Agreement, Duration, Mql, Person, Promise, PromiseClock
 from shared.domain.calendar import Calendar
 from shared.domain.errors import Refused
 from shared.domain.promises import owed, owed_by, respond_by
@@ -78,7 +78,7 @@ def test_every_promise_is_owed_in_the_order_of_the_agreement() -> None:
 
 
 @pytest.mark.parametrize("clock", ["rep_calendar", "wall"])
-def test_business_days_are_dates_with_hours_at_the_same_time_of_day(clock: str) -> None:
+def test_business_days_are_dates_with_hours_at_the_same_time_of_day(clock: PromiseClock) -> None:
     promise = Promise("attempts", Duration(0, True, "2 business days", days=2), ("call",), "gentle", clock, at_least=6)
     (one,) = owed(agreement(promise), rep="ann", score=0, assigned_at=FRIDAY_1650)
     assert one.due_at == datetime(2026, 11, 24, 16, 50, tzinfo=UTC)
