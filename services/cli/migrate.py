@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
-from shared.clock import SystemClock
+from services.cli.database import open_database
 from shared.db import schema
-from shared.db.engine import Database
-from shared.db.outages import is_outage
 from shared.domain.errors import Misconfigured
 from shared.settings import Settings, read
 
@@ -26,15 +24,6 @@ def bring_up_to_date(environ: Mapping[str, str]) -> str:
 
 
 async def _migrate(url: str) -> str:
-    database = Database(url, SystemClock(), pool_size=2)
-    try:
+    async with open_database(url) as database:
         changed = await schema.migrate(database)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        raise Misconfigured(
-            f"the database does not answer ({type(error).__name__}). Is it running, and is BATON_DATABASE_URL right?"
-        ) from error
-    finally:
-        await database.close()
     return f"The database is now at schema {schema.head()}." if changed else f"Nothing to do: schema {schema.head()}."

@@ -12,15 +12,14 @@ from zoneinfo import ZoneInfo
 import typer
 
 from services.cli.agreement import load_file
+from services.cli.database import open_database
 from services.router.simulation.report import DifferenceFile, page, text
 from services.router.simulation.runner import Each, Plan, Progress, simulate
 from services.router.simulation.summary import Summary
 from services.sla_monitor.settings import MonitorSettings
 from shared.agreements import store as agreements
-from shared.clock import SystemClock
 from shared.db import schema
 from shared.db.engine import Database
-from shared.db.outages import is_outage
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound, Refused
 from shared.domain.instants import bounded
@@ -55,22 +54,13 @@ async def _simulated(environ: Mapping[str, str], options: SimulateOptions, draft
         raise Misconfigured(
             f"there is no database in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the data folder."
         )
-    database = Database(given or f"sqlite+aiosqlite:///{file}", SystemClock(), pool_size=2)
-    try:
+    async with open_database(given or f"sqlite+aiosqlite:///{file}") as database:
         await schema.require_current(database)
         plan = await _plan(environ, database, options, draft)
         with ExitStack() as stack:
             each = stack.enter_context(_each(options.csv))
             progress = stack.enter_context(_progress())
             summary = await simulate(database, plan, each=each, progress=progress)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        raise Misconfigured(
-            f"the database does not answer ({type(error).__name__}). Is it running, and is BATON_DATABASE_URL right?"
-        ) from error
-    finally:
-        await database.close()
     if options.html is not None:
         _write(options.html, page(summary))
     return summary

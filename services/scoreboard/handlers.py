@@ -4,12 +4,13 @@ Events may come late, twice or before the fact they follow from; the rows come t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from services.scoreboard.domain import inquiries, leads, promises
 from services.scoreboard.domain.counters import ALL, EVENTS, CounterKey, difference
+from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.timeline_text import RANKS
 from services.scoreboard.store import numbers, rows
@@ -46,10 +47,7 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
         if now.lead_id is not None and now.lead_id != event.lead_id:
             lead = leads.join(lead, now.lead_id, now.decided_at or event.accepted_at)
         _set(people, lead, deltas, received)
-    await rows.save(tx, list(known.values()))
-    await rows.save(tx, list(people.values()))
-    await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, deltas)
+    await _save(tx, batch, deltas, known, people)
     await numbers.save_read(tx, batch)
 
 
@@ -67,9 +65,7 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     people = await rows.locked_leads(tx, (event.lead_id for _, event in pairs))
     for received, event in pairs:
         _set(people, leads.act(people[event.lead_id], event), deltas, received)
-    await rows.save(tx, list(people.values()))
-    await rows.add_entries(tx, _entries(facts))
-    await rows.add_counts(tx, deltas)
+    await _save(tx, facts, deltas, people)
 
 
 async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
@@ -89,10 +85,7 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
         if was.lead_id is not None and was.lead_id != now.lead_id:
             at = now.decided_at or received.envelope.time
             _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
-    await rows.save(tx, list(known.values()))
-    await rows.save(tx, list(people.values()))
-    await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, deltas)
+    await _save(tx, batch, deltas, known, people)
 
 
 async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
@@ -112,8 +105,7 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
         for climbed in raised:
             ladder[climbed.escalation_id] = promises.climb(ladder[climbed.escalation_id], climbed)
         await rows.save(tx, list(ladder.values()))
-    await rows.add_entries(tx, _entries(batch))
-    await rows.add_counts(tx, deltas)
+    await _save(tx, batch, deltas)
 
 
 async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
@@ -121,8 +113,7 @@ async def on_quarantine(tx: Tx, batch: Sequence[Received]) -> None:
     deltas = _events(batch)
     await _quarantine(tx, batch, deltas)
     of_leads = [r for r in batch if isinstance(r.event, RecordQuarantined) and not r.event.origin.startswith("source:")]
-    await rows.add_entries(tx, _entries(of_leads))
-    await rows.add_counts(tx, deltas)
+    await _save(tx, of_leads, deltas)
 
 
 async def on_set_aside(tx: Tx, batch: Sequence[Received]) -> None:
@@ -142,6 +133,16 @@ async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -
         _count(deltas, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
     await numbers.save_read(tx, batch)
+
+
+async def _save(
+    tx: Tx, batch: Iterable[Received], deltas: CounterDelta, *changed: Mapping[str, InquiryRow | LeadRow]
+) -> None:
+    """Write back changed rows, and add the batch to the timeline and to the counts."""
+    for known in changed:
+        await rows.save(tx, list(known.values()))
+    await rows.add_entries(tx, _entries(batch))
+    await rows.add_counts(tx, deltas)
 
 
 def _events(batch: Iterable[Received]) -> CounterDelta:
