@@ -324,6 +324,12 @@ class Agreement:
     goals: tuple[Goal, ...] = ()
     pilots: tuple[Pilot, ...] = ()
     drafts: Mapping[str, str] = field(default_factory=dict)
+    needs_accounts: bool = field(init=False, repr=False, compare=False)
+    """Whether any rule, also of a pilot, depends on who owns a company: found once, asked for every inquiry."""
+
+    def __post_init__(self) -> None:
+        needs = any(route.owner == "account" or _asks_account(route.when) for route in self.routing)
+        object.__setattr__(self, "needs_accounts", needs or any(p.agreement.needs_accounts for p in self.pilots))
 
     @property
     def ref(self) -> AgreementRef:
@@ -343,3 +349,7 @@ class Agreement:
     def unconfirmed(self, confirmed: Collection[str]) -> tuple[str, ...]:
         """What a rep still has to confirm before the lead counts as an SQL, in the order of the file."""
         return tuple(need for need in self.sql_needs if need not in confirmed)
+
+
+def _asks_account(condition: Condition | None) -> bool:
+    return condition is not None and (condition.op == "account" or any(map(_asks_account, condition.parts)))

@@ -7,8 +7,6 @@ import msgspec
 from services.router.domain.lead import Lead
 from services.router.domain.matching import account_key, company_name_key, name_block, same_name
 from services.router.domain.routing_state import Owner
-from shared.domain.agreement import Agreement
-from shared.domain.conditions import Condition
 from shared.domain.lead import Company, Contact
 
 
@@ -35,11 +33,6 @@ def keys_of(company: Company, contact: Contact) -> AccountKeys:
     """The keys of the company that a person writes for."""
     name = company_name_key(company.name) if company.name else ""
     return AccountKeys(account_key(company, contact), name or None, name_block(name) if name else None)
-
-
-def needs_accounts(agreement: Agreement) -> bool:
-    """Whether any rule, also of a pilot, wants to know who owns a company."""
-    return any(map(_uses_accounts, agreement.with_drafts))
 
 
 def owns(lead: Lead) -> bool:
@@ -80,11 +73,3 @@ class Accounts:
         owner = names[match.name]
         likeness = "same name" if match.name == keys.name else f"similar name, {match.similarity:.0f} of 100"
         return msgspec.structs.replace(owner, how=f"owns the company ({match.name}: {likeness})")
-
-
-def _uses_accounts(agreement: Agreement) -> bool:
-    return any(route.owner == "account" or _mentions(route.when) for route in agreement.routing)
-
-
-def _mentions(condition: Condition | None) -> bool:
-    return condition is not None and (condition.op == "account" or any(map(_mentions, condition.parts)))

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.accounts import Accounts, Owned, keys_of, needs_accounts, owns
+from services.router.domain.accounts import Accounts, Owned, keys_of, owns
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, Lead, followed_by
@@ -163,7 +163,7 @@ class Routing:
         """Load all leads of the people who ask, and who owns their companies, if the agreement wants to know."""
         self._load({inquiry.lead_id for inquiry in inquiries})
         self._load_new(self._lookup.leads_of_persons([inquiry.contact for inquiry in inquiries]))
-        if needs_accounts(self.agreement):
+        if self.agreement.needs_accounts:
             companies = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
             self._accounts = Accounts(self._lookup.owners(companies))
 

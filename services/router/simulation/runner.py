@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from services.router.domain.accounts import needs_accounts
 from services.router.simulation.history import History
 from services.router.simulation.record_reader import PAGE, RecordRow, agreements_named, last_seq, transactions
 from services.router.simulation.replay import Replay
@@ -68,7 +67,7 @@ class _Replays:
     def _simulated(self, name: str, draft: Agreement | None) -> Replay:
         plan = self._plan
         owners = None
-        if draft is None or plan.since is not None or needs_accounts(draft):
+        if draft is None or plan.since is not None or draft.needs_accounts:
             owners = self._stack.enter_context(closing(OwnerIndex(self._folder / f"{name}-owners.db")))
         return Replay(
             self._state(name),

@@ -37,7 +37,7 @@ def changes(value: Any) -> Iterator[Change]:
         for kind, name, changed in changes(inner):
             yield kind, name, changed_at(value, key, changed)
     if is_value(value):
-        for field in dataclasses.fields(value):
+        for field in stated(value):
             now = getattr(value, field.name)
             for other in different(now):
                 yield type(value).__name__, field.name, replace(value, **{field.name: other})
@@ -47,6 +47,11 @@ def is_value(value: Any) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, Condition | Calendar)
 
 
+def stated(value: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a value or type but those that follow from others."""
+    return [field for field in dataclasses.fields(value) if field.init]
+
+
 def parts(value: Any) -> list[tuple[Any, Any]]:
     """What a value is made of, by place."""
     if isinstance(value, Mapping):
@@ -54,7 +59,7 @@ def parts(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, tuple):
         return list(enumerate(value))
     if is_value(value) and value not in [pilot.agreement for pilot in WHOLE.pilots]:
-        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return [(field.name, getattr(value, field.name)) for field in stated(value)]
     return []
 
 
@@ -103,9 +108,7 @@ def test_every_field_of_the_agreement_makes_a_difference() -> None:
                 described.add((block, kind, name))
     assert {found for found in seen - described if found[1:] not in NO_CHANGE} == set()
     types = {type(one) for one in everything(WHOLE)}
-    assert {(kind.__name__, field.name) for kind in types for field in dataclasses.fields(kind)} == {
-        found[1:] for found in seen
-    }
+    assert {(kind.__name__, field.name) for kind in types for field in stated(kind)} == {found[1:] for found in seen}
 
 
 def everything(value: Any) -> Iterator[Any]:

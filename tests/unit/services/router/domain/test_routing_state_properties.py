@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.router.domain.accounts import Accounts, Owned, keys_of, needs_accounts, owns
+from services.router.domain.accounts import Accounts, Owned, keys_of, owns
 from services.router.domain.availability import Hold, Leave, why_not
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, Lead, followed_by
@@ -91,7 +91,7 @@ class Story:
             lead for _, lead in sorted(self.leads.items()) if lead.state != "merged" and keys & set(person_keys(lead))
         )
         self._drain()
-        accounts = Accounts(self._owned()) if needs_accounts(self.agreed) else Accounts()
+        accounts = Accounts(self._owned()) if self.agreed.needs_accounts else Accounts()
         owner = accounts.owner_of(keys_of(asked.company, contact))
         self._add(decide(self.routing, self.agreed, asked, self.now, owner))
         assert asked.inquiry_id in self.standing
