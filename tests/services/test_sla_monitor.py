@@ -267,9 +267,12 @@ async def test_two_monitors_settle_each_window_once(stage: Stage) -> None:
     other = Database(stage.database.url, SystemClock())
     async with stage.monitor(), stage.monitor(other):
         await stage.mark()
-        await stage.publish(*(assigned(f"ld_{n}", QUICK) for n in range(300)))
+        begun_at = now()
+        await stage.publish(*(assigned(f"ld_{n}", QUICK, assigned_at=begun_at) for n in range(300)))
         await stage.wait_for(WindowOpened, 300)
-        await stage.publish(*(activity(f"ld_{n}") for n in range(0, 300, 3)))
+        # In time, however long the monitors took to open 300 windows.
+        calls = (activity(f"ld_{n}", at=begun_at + timedelta(milliseconds=n)) for n in range(0, 300, 3))
+        await stage.publish(*calls)
         stage.mark_from_now_on()
         await stage.wait_for(WindowMet, 100)
         await stage.wait_for(MoveRequested, 200)
