@@ -67,4 +67,5 @@ def _consumption(handlers: RouterHandlers) -> Consumption:
             ACTIVITIES: handlers.on_activities,
             ESCALATIONS: handlers.on_escalations,
         },
+        copies={INQUIRIES: handlers.on_copies},
     )

@@ -38,6 +38,7 @@ from shared.domain.events import (
     BreachRetracted,
     Event,
     LeadAssigned,
+    LeadBackdated,
     LeadMerged,
     LeadParked,
     LeadRejected,
@@ -78,7 +79,7 @@ class MonitorHandlers:
         events = [r.event for r in batch if _concerns_promises(r.event)]
         if not events:
             return
-        inquiries = [each for event in events if isinstance(event, LeadMerged) for each in _late_inquiry(event)]
+        inquiries = [each for event in events for each in _late_inquiry(event)]
         leads = list(dict.fromkeys([*(event.lead_id for event in events), *(lead_id for lead_id, _ in inquiries)]))
         await window_store.lock_leads(tx, map(self._partition, leads))
         await fact_store.save_facts(tx, inquiries)
@@ -91,8 +92,8 @@ class MonitorHandlers:
                 await self._park(tx, event, context)
             elif isinstance(event, LeadRejected):
                 context.end(event.lead_id, event.decided_at, "rejected")
-            elif isinstance(event, LeadMerged):
-                _merge(event, context)
+            elif isinstance(event, LeadMerged | LeadBackdated):
+                _move_start(event, context)
         await save(tx, before, context.states, context.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
@@ -267,18 +268,19 @@ def _digest(body: bytes) -> str:
 def _concerns_promises(event: Event) -> bool:
     if isinstance(event, LeadMerged):
         return event.into is not None or event.received_at is not None
-    return isinstance(event, LeadAssigned | LeadParked | LeadRejected)
+    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadBackdated)
 
 
-def _late_inquiry(event: LeadMerged) -> list[tuple[str, Fact]]:
-    """The inquiry, if it turned out to be the first of its lead, with the lead that continues."""
-    if event.received_at is None:
+def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:
+    """The inquiry, if it turned out to be the first of its lead, with the lead that starts with it."""
+    if not isinstance(event, LeadMerged | LeadBackdated) or event.received_at is None:
         return []
-    return [(event.into or event.lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]
+    lead_id = event.into or event.lead_id if isinstance(event, LeadMerged) else event.lead_id
+    return [(lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]
 
 
-def _merge(event: LeadMerged, context: LeadContext) -> None:
-    if event.into is not None:
+def _move_start(event: LeadMerged | LeadBackdated, context: LeadContext) -> None:
+    if isinstance(event, LeadMerged) and event.into is not None:
         context.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
     for lead_id, _ in _late_inquiry(event):
         context.move_start(lead_id)

@@ -206,6 +206,20 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     received_at: datetime | None = None
 
 
+class LeadBackdated(Event, frozen=True, kw_only=True):
+    """A lead starts earlier than announced: another ingest process had accepted the same inquiry before, at
+    `received_at`. Its owner, state and deadline do not change. Facts since then count for the first owner, which may
+    disprove a breach.
+    """
+
+    TYPE = "baton.lead.backdated.v1"
+    TOPIC = ASSIGNMENTS
+
+    lead_version: int
+    inquiry_id: str
+    received_at: datetime
+
+
 class AgreementActivated(Event, frozen=True, kw_only=True):
     """A version of the agreement came into force; `lead_id` is the agreement's name."""
 
@@ -380,9 +394,6 @@ def _concrete(kind: type[Event]) -> list[type[Event]]:
 
 
 TYPES: Mapping[str, type[Event]] = MappingProxyType({kind.TYPE: kind for kind in _concrete(Event)})
-PUBLIC = tuple(
-    sorted(
-        name for name, kind in TYPES.items() if kind.TOPIC in (ASSIGNMENTS, ESCALATIONS) and name != MoveRequested.TYPE
-    )
-)
+_PUBLISHED = [kind for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ESCALATIONS) and kind is not MoveRequested]
+PUBLIC = tuple(sorted(kind.TYPE for kind in _PUBLISHED))
 """Types that subscribers receive: by webhook, by pull, and on the public topics."""

@@ -8,7 +8,7 @@ moves past it. If no record succeeds, the partition pauses (`pausing`).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from shared import log, metrics
@@ -54,7 +54,7 @@ class Consumption:
     `set_aside`, if given, gets the quarantined record's event in the transaction that moves past the record, for a
     service that must know before it handles the next one. After a batch that was not full, the consumer waits
     `gather_s` seconds, so that a steady trickle takes few transactions. The handlers of the topics `repeated` get every
-    copy of an event, all others only the first.
+    copy of an event, all others only the first; further copies go to the handler in `copies`, if their topic has one.
     """
 
     group: str
@@ -62,6 +62,7 @@ class Consumption:
     set_aside: Handler | None = None
     gather_s: float = 0.0
     repeated: tuple[str, ...] = ()
+    copies: Mapping[str, Handler] = field(default_factory=dict)
 
 
 class Consumer:
@@ -310,11 +311,16 @@ class Consumer:
         unseen = await inbox.fresh(tx, self._tables, noted, self._clock.now())
         handled: list[Record] = []
         for topic, handler in self._consumption.handlers.items():
-            mine = [r for r in received if r.record.topic == topic]
-            batch = [r for r in mine if self._is_repeated(r) or _first_time(r, unseen)]
+            batch: list[Received] = []
+            copies: list[Received] = []
+            for each in received:
+                if each.record.topic == topic:
+                    (batch if self._is_repeated(each) or _first_time(each, unseen) else copies).append(each)
             if batch:
                 await handler(tx, batch)
                 handled += [r.record for r in batch if not isinstance(r.event, WatermarkAdvanced)]
+            if copies and topic in self._consumption.copies:
+                await self._consumption.copies[topic](tx, copies)
         return handled
 
     def _is_repeated(self, received: Received) -> bool:

@@ -50,10 +50,16 @@ class RecordingHandler:
 
 
 def consumer(
-    database: Database, bus: EmbeddedBus, handler: RecordingHandler, *, wake: WakeUp | None = None
+    database: Database,
+    bus: EmbeddedBus,
+    handler: RecordingHandler,
+    *,
+    wake: WakeUp | None = None,
+    copies: RecordingHandler | None = None,
 ) -> Consumer:
+    further = {INQUIRIES: copies} if copies is not None else {}
     return Consumer(
-        consumption=Consumption(group="baton.test", handlers={INQUIRIES: handler}),
+        consumption=Consumption(group="baton.test", handlers={INQUIRIES: handler}, copies=further),
         database=database,
         bus=bus,
         clock=SystemClock(),
@@ -85,6 +91,18 @@ async def test_an_event_that_comes_twice_is_handled_once(database: Database, emb
         await handler.has(1)
         await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(2))])
         assert await handler.has(2) == ["ev_1", "ev_2"]
+
+
+async def test_further_copies_of_an_event_go_to_the_handler_for_copies(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    handler, copies = RecordingHandler(), RecordingHandler()
+    await embedded_bus.publish([encode(inquiry(1)), encode(inquiry(1)), encode(inquiry(2))])
+    async with running(consumer(database, embedded_bus, handler, copies=copies)):
+        assert await handler.has(2) == ["ev_1", "ev_2"]
+        await embedded_bus.publish([encode(inquiry(2)), encode(inquiry(3))])
+        assert await handler.has(3) == ["ev_1", "ev_2", "ev_3"]
+        assert await copies.has(2) == ["ev_1", "ev_2"]
 
 
 async def test_a_restarted_consumer_goes_on_where_the_database_says(

@@ -53,6 +53,7 @@ MEANINGS = {
     "rule": "the routing rule that matched",
     "assigned_at": "when the owner was chosen",
     "received_at": "when ingest accepted the inquiry",
+    "LeadBackdated.received_at": "when ingest accepted the inquiry for the first time; the lead starts then",
     "LeadMerged.received_at": "when ingest accepted the inquiry, if it is the first but was read late; else null",
     "respond_by": "the earliest deadline of the owner's promises; null if nothing is promised",
     "cycle": "how often this person became a lead: 2 if they came back after sales had ended the first one",

@@ -21,6 +21,7 @@ from shared.domain.events import (
     Event,
     InquiryReceived,
     LeadAssigned,
+    LeadBackdated,
     LeadMerged,
     LeadParked,
     LeadReassigned,
@@ -128,6 +129,11 @@ def rejected(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadRejecte
 
 def merged(lead: str = "ld_1", number: int = 2, **changes: Any) -> LeadMerged:
     return LeadMerged(**_decided(lead, number) | {"reason": "same_lead", "rep": "ann", "lead_version": 2} | changes)
+
+
+def backdated(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadBackdated:
+    ordinary = LeadBackdated(lead_id=lead, lead_version=2, inquiry_id=f"{lead}_{number}", received_at=after(-1))
+    return replace(ordinary, **changes)
 
 
 def opened(lead: str = "ld_1", **changes: Any) -> WindowOpened:

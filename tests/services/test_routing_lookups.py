@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.router.domain.availability import Hold, Leave
-from services.router.domain.lead import HELD, Lead
+from services.router.domain.lead import HELD, InquiryCopy, Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -25,12 +26,24 @@ from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Problem
 from shared.domain.events import ActivityRecorded, InquiryReceived
+from tests.kit import events
+from tests.kit.agreements import agreement as plain_agreement
 from tests.kit.clocks import ManualClock
 from tests.kit.random_agreements import POOLS, REPS, agreement, inquiry
 from tests.kit.tables import make_tables
 
 Decide = Callable[[Routing], object]
-KINDS = {"inquiries": 12, "facts": 5, "missed": 1, "move": 1, "hold": 1, "release": 1, "leave": 1, "agreement": 0.5}
+KINDS = {
+    "inquiries": 12,
+    "copies": 3,
+    "facts": 5,
+    "missed": 1,
+    "move": 1,
+    "hold": 1,
+    "release": 1,
+    "leave": 1,
+    "agreement": 0.5,
+}
 
 
 class Replayed:
@@ -66,7 +79,7 @@ class Replayed:
 def outcome(routing: Routing, decide: Decide) -> list[bytes]:
     decide(routing)
     made = [(each.lead, each.event, each.proof, each.merged_leads, each.further_events) for each in routing.verdicts]
-    return [msgspec.json.encode(each) for each in (*made, *routing.journal)]
+    return [msgspec.json.encode(each) for each in (*made, *routing.journal, *routing.backdated)]
 
 
 class Story:
@@ -76,6 +89,8 @@ class Story:
         self.rng, self.live, self.replayed, self.clock = rng, live, replayed, clock
         self.decided = 0
         self.number = 0
+        self.asked: list[InquiryReceived] = []
+        self.backdated = 0
 
     async def step(self, kind: str) -> None:
         decide = getattr(self, f"_{kind}")()
@@ -96,6 +111,7 @@ class Story:
     def _inquiries(self) -> Decide:
         asked = [self._inquiry() for _ in range(self.rng.choice((1, 1, 2, 5)))]
         self.replayed.announce(asked)
+        self.asked += asked
         return lambda routing: routing.judge(asked)
 
     def _inquiry(self) -> InquiryReceived:
@@ -110,6 +126,25 @@ class Story:
             accepted_at=self.clock.at - timedelta(minutes=self.rng.choice((0, 0, 5))),
             **fields,
         )
+
+    def _copies(self) -> Decide:
+        known = [each for each in self.asked if self._in_first_cycle(each)][-10:] + self.asked[-5:]
+        asked = [self.rng.choice(known) for _ in range(self.rng.choice((1, 2)))] if known else []
+        copies = [
+            InquiryCopy(
+                each.lead_id, each.inquiry_id, each.accepted_at + timedelta(minutes=self.rng.choice((-9, -3, 0, 3)))
+            )
+            for each in asked
+        ]
+
+        def backdate(routing: Routing) -> None:
+            self.backdated += routing.backdate(copies)
+
+        return backdate
+
+    def _in_first_cycle(self, asked: InquiryReceived) -> bool:
+        found = self.replayed.leads.get(asked.lead_id)
+        return found is not None and found.lead.state in HELD and found.lead.cycle == 1
 
     def _facts(self) -> Decide:
         facts = [self._fact() for _ in range(self.rng.choice((1, 2, 4)))]
@@ -186,6 +221,25 @@ async def sqlite(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Dat
     await database.close()
 
 
+@pytest.mark.parametrize("order", list(permutations((3, 5, 9))))
+def test_copies_of_an_inquiry_come_to_the_same_lead_in_any_order(tmp_path: Path, order: tuple[int, ...]) -> None:
+    clock, agreed = ManualClock(), plain_agreement()
+    came_at = clock.at
+    first, *copies = [events.inquiry(accepted_at=came_at + timedelta(minutes=minutes)) for minutes in order]
+    with ExitStack() as stack:
+        replayed = Replayed(tmp_path, stack, [agreed])
+        replayed.announce([first])
+        clock.advance(minutes=10)
+        replayed.run(lambda routing: routing.judge([first]), agreed, clock)
+        for copy in copies:
+            known = InquiryCopy(copy.lead_id, copy.inquiry_id, copy.accepted_at)
+            replayed.run(lambda routing, known=known: routing.backdate([known]), agreed, clock)  # type: ignore[misc]
+        found = replayed.leads.get("ld_1")
+        assert found is not None
+        assert (found.lead.state, found.lead.generation) == ("assigned", 1)
+        assert found.lead.received_at == came_at + timedelta(minutes=3)
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.timeout(120)
 async def test_the_same_steps_on_a_database_and_in_a_replay_come_to_the_same_proofs(
@@ -210,4 +264,5 @@ async def test_the_same_steps_on_a_database_and_in_a_replay_come_to_the_same_pro
         async with sqlite.read() as tx:
             stored = {row.lead_id: row.body for row in await tx.execute(sa.select(leads.c.lead_id, leads.c.body))}
         assert story.decided > 60
+        assert story.backdated
         assert stored == {lead_id: msgspec.json.encode(each.lead) for lead_id, each in replayed.leads.items()}

@@ -117,9 +117,10 @@ async def test_the_same_agreement_under_another_version_gives_no_difference_and_
         assert wrong == {}
 
 
+@pytest.mark.parametrize("copies", [False, True])
 @pytest.mark.timeout(120)
-async def test_a_first_inquiry_that_was_read_late_gives_no_difference(
-    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
+async def test_a_first_inquiry_or_copy_that_was_read_late_gives_no_difference(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path, *, copies: bool
 ) -> None:
     async with past(tmp_path, moved, embedded_bus, clock, version()) as lived:
         await lived.later(minutes=60)
@@ -131,10 +132,11 @@ async def test_a_first_inquiry_that_was_read_late_gives_no_difference(
             await lived.act(lead_id, kind)
         await lived.later(minutes=1)
         for lead_id in ("p0", "p1", "p2"):
-            await lived.inquire(lead_id)
+            await lived.inquire(lead_id, inquiry_id=f"{lead_id}_inquiry")
         await lived.later(minutes=1)
         for lead_id in ("p0", "p1", "p2"):
-            await lived.inquire(lead_id, accepted_at=first_at)
+            inquiry_id = f"{lead_id}_inquiry" if copies else f"{lead_id}_first"
+            await lived.inquire(lead_id, inquiry_id=inquiry_id, accepted_at=first_at)
         await lived.later(hours=3)
         leads, breached = await lived.leads(), await missed(lived)
         assert {lead_id: lead.state for lead_id, lead in leads.items()} == {

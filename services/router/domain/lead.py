@@ -62,6 +62,18 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     other_keys: tuple[str, ...] = ()
 
 
+class InquiryCopy(msgspec.Struct, frozen=True):
+    """A copy of an inquiry that was judged before. Another ingest process accepted it, at `accepted_at`.
+
+    `backdated` are the ids of the leads that start with it because it was accepted before the copy that was judged.
+    """
+
+    lead_id: str
+    inquiry_id: str
+    accepted_at: datetime
+    backdated: tuple[str, ...] = ()
+
+
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost); None when the fact
     changes nothing. A lead that waits for an owner can be ended too.
@@ -97,6 +109,19 @@ def first_received_at(lead: Lead, inquiry: InquiryReceived) -> datetime:
     if inquiry.test or lead.cycle > 1:
         return lead.received_at
     return min(lead.received_at, inquiry.accepted_at)
+
+
+def backdated(lead: Lead, copy: InquiryCopy, judged: datetime, now: datetime) -> Lead | None:
+    """The lead starting with `copy`, if it started with the copy that was judged, accepted at `judged`, or later ones
+    joined it; None if the lead stays as it is.
+
+    An inquiry from before the lead's start belongs to an earlier verdict and moves nothing. Nor does one of a lead that
+    came back, or of a lead on which nobody ever owed anything.
+    """
+    never_owed = lead.state == "rejected" or (lead.into is not None and lead.generation == 0)
+    if lead.cycle > 1 or never_owed or not copy.accepted_at < lead.received_at <= judged:
+        return None
+    return _changed(lead, now, received_at=copy.accepted_at)
 
 
 def remembered_signals(before: tuple[Signal, ...], new: tuple[Signal, ...]) -> tuple[Signal, ...]:

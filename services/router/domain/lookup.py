@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.router.domain.accounts import AccountKeys, Owned
-from services.router.domain.lead import Lead
+from services.router.domain.lead import InquiryCopy, Lead
 from shared.domain.events import ActivityRecorded, InquiryReceived
 from shared.domain.lead import Contact
 
@@ -26,6 +26,11 @@ class Lookup(Protocol):
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """The inquiry on which the lead was judged last."""
+
+    def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
+        """When these inquiries were accepted, by inquiry id, as they were judged. One that was not judged, or whose
+        verdict was trimmed, is missing.
+        """
 
     def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
         """Up to `limit` leads that wait for the pool, the longest waiting first, by id among equals; `after` is the

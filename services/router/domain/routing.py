@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.router.domain.accounts import Accounts, Owned, keys_of, owns
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.decision import decide
-from services.router.domain.lead import HELD, Lead, followed_by
+from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, followed_by
 from services.router.domain.lookup import Lookup
 from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
@@ -26,32 +26,34 @@ from services.router.domain.verdict import Verdict
 from shared.domain.activities import CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
-from shared.domain.events import ActivityRecorded, InquiryReceived
+from shared.domain.events import ActivityRecorded, InquiryReceived, LeadBackdated
 
 PAGE = 200
 MAX_LEADS = 1000
 """How many parked leads of a pool, or leads of departed reps, one call looks at, so that a transaction stays short."""
 
 
-JournalKind = Literal["activity", "availability", "tick"]
+JournalKind = Literal["activity", "availability", "copy", "tick"]
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """An entry of the router's record that is no verdict: an `activity`, an `availability`, or a `tick` (parked leads
-    were tried because time has passed). `seq` is its place between the verdicts.
+    """An entry of the router's record that is no verdict: an `activity`, an `availability`, a `copy` of an inquiry that
+    backdated leads, or a `tick` (parked leads were tried because time has passed). `seq` is its place between the
+    verdicts.
     """
 
     seq: int
     at: datetime
     kind: JournalKind
-    body: ActivityRecorded | AvailabilityChange | None
+    body: ActivityRecorded | AvailabilityChange | InquiryCopy | None
 
 
 class Routing:
     """The router's decisions at one instant, `now`, under the agreement in force. Every method changes `state`.
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
-    have decided; `early_facts` are about leads that do not exist yet, and wait for them.
+    have decided; `early_facts` are about leads that do not exist yet, and wait for them. `backdated` are to be
+    announced before the verdicts.
     """
 
     def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
@@ -62,6 +64,7 @@ class Routing:
         self.journal: list[JournalEntry] = []
         self.shadows: list[Shadow] = []
         self.early_facts: list[ActivityRecorded] = []
+        self.backdated: list[LeadBackdated] = []
         self._lookup = lookup
         self._accounts: Accounts | None = None
         self._inquiries: dict[str, InquiryReceived] = {}
@@ -78,6 +81,17 @@ class Routing:
         self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
         if self.state.ended:
             self.drain()
+
+    def backdate(self, copies: Sequence[InquiryCopy]) -> bool:
+        """Let leads start with copies that were accepted before those that were judged; whether any does."""
+        self._load({copy.lead_id for copy in copies})
+        early = [copy for copy in copies if self._starts_later(copy)]
+        judged = self._lookup.accepted_at(early) if early else {}
+        moved = [copy for copy in early if copy.inquiry_id in judged and self._backdate(copy, judged[copy.inquiry_id])]
+        if moved:
+            self._follow(self._lookup.take_early_facts(starts_of(moved, self.state)))
+            self.drain()
+        return bool(moved)
 
     def apply(self, facts: Sequence[ActivityRecorded]) -> None:
         """Record what sales did, and change the leads that it is about."""
@@ -147,7 +161,9 @@ class Routing:
             if only is None or pool in only:
                 self._drain_pool(pool)
 
-    def record(self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | None = None) -> None:
+    def record(
+        self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | InquiryCopy | None = None
+    ) -> None:
         """Add an entry other than a verdict to the record."""
         self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))
 
@@ -166,6 +182,27 @@ class Routing:
         if self.agreement.needs_accounts:
             companies = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
             self._accounts = Accounts(self._lookup.owners(companies))
+
+    def _starts_later(self, copy: InquiryCopy) -> bool:
+        return any(copy.accepted_at < lead.received_at for lead in self.state.chain(copy.lead_id))
+
+    def _backdate(self, copy: InquiryCopy, judged: datetime) -> bool:
+        """Backdate the lead of the copy, and the lead that it became part of; whether either changed."""
+        changed = [backdated(lead, copy, judged, self.now) for lead in self.state.chain(copy.lead_id)]
+        leads = [lead for lead in changed if lead is not None]
+        for lead in leads:
+            self.state.save(lead)
+            self.backdated.append(
+                LeadBackdated(
+                    lead_id=lead.lead_id,
+                    lead_version=lead.version,
+                    inquiry_id=copy.inquiry_id,
+                    received_at=lead.received_at,
+                )
+            )
+        if leads:
+            self.record("copy", replace(copy, backdated=tuple([lead.lead_id for lead in leads])))
+        return bool(leads)
 
     def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:
@@ -231,7 +268,7 @@ class Routing:
             self._accounts.add(owned)
 
 
-def starts_of(inquiries: Sequence[InquiryReceived], state: RoutingState) -> Mapping[str, datetime]:
+def starts_of(inquiries: Sequence[InquiryReceived | InquiryCopy], state: RoutingState) -> Mapping[str, datetime]:
     """From when facts count for the leads of these inquiries, also under an id that has become part of another lead."""
     starts: dict[str, datetime] = {}
     for inquiry in inquiries:

@@ -2,7 +2,7 @@
 next verdict of a batch sees the changes of the previous one; changes are saved at the end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -76,6 +76,13 @@ class RoutingState:
         while found is not None and found.into is not None:
             found = self.leads.get(found.into)
         return found
+
+    def chain(self, lead_id: str) -> Iterator[Lead]:
+        """The lead with this id, and those that it became part of, one after the other."""
+        found = self.leads.get(lead_id)
+        while found is not None:
+            yield found
+            found = self.leads.get(found.into) if found.into is not None else None
 
     def same_person(self, contact: Contact) -> list[Lead]:
         """The leads that share an address or a number with `contact`, each once."""

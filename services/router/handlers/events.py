@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.router.domain.lead import InquiryCopy
 from services.router.handlers.transaction import RoutingTransactions
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
@@ -18,6 +19,13 @@ class RouterHandlers:
         """Judge each inquiry in order, after the parked leads."""
         inquiries = [r.event for r in batch if isinstance(r.event, InquiryReceived)]
         await self._transactions.run_in(tx, lambda routing: routing.judge(inquiries))
+
+    async def on_copies(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """Inquiries that were judged before: another ingest process may have accepted one earlier."""
+        inquiries = [r.event for r in batch if isinstance(r.event, InquiryReceived) and not r.event.test]
+        copies = [InquiryCopy(each.lead_id, each.inquiry_id, each.accepted_at) for each in inquiries]
+        if copies:
+            await self._transactions.run_in(tx, lambda routing: routing.backdate(copies))
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Move the leads whose ladder asks for it, unless they have moved on meanwhile."""

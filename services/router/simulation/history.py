@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import Lead, first_received_at, followed_by
+from services.router.domain.lead import InquiryCopy, Lead, first_received_at, followed_by
 from services.router.domain.verdict import with_owner
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
@@ -49,6 +49,9 @@ class History:
                 if row.verdict.inquiry is not None and row.verdict.ask is None:
                     asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
                 self._apply_verdict(str(row.lead_id), row.verdict)
+            elif row.copy is not None:
+                asked += [row.copy.lead_id, *row.copy.backdated]
+                self._backdate(row.copy, row.at)
             elif row.fact is not None:
                 if self.state.add_fact(row.fact):
                     facts.append(row.fact)
@@ -92,6 +95,12 @@ class History:
             lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
             self._change(lead, verdict.decided_at, reason, asked=verdict.ask is None)
         self._merge_others(lead_id, verdict)
+
+    def _backdate(self, copy: InquiryCopy, now: datetime) -> None:
+        for lead_id in copy.backdated:
+            known = self.state.leads.get(lead_id)
+            if known is not None:
+                self._change(replace(known.lead, received_at=copy.accepted_at), now)
 
     def _merge_others(self, lead_id: str, verdict: RecordedVerdict) -> None:
         """Other ids of the person become part of this lead."""

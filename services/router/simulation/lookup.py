@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from services.router.domain.accounts import AccountKeys, Owned, owns
-from services.router.domain.lead import Lead
+from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import contact_keys
 from services.router.domain.verdict import Verdict
@@ -52,6 +52,11 @@ class ReplayLookup:
         inquiry = self._inquiries.get(lead.inquiry_id)
         assert inquiry is not None, "every inquiry of the record is stored"  # noqa: S101
         return inquiry
+
+    def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
+        """From the record."""
+        found = {copy.inquiry_id: self._inquiries.get(copy.inquiry_id) for copy in copies}
+        return {inquiry_id: each.accepted_at for inquiry_id, each in found.items() if each is not None}
 
     def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
         """As the index has them."""

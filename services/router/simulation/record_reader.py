@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.availability import AvailabilityChange
+from services.router.domain.lead import InquiryCopy
 from services.router.domain.proof import ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
@@ -59,7 +60,9 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
 
 
 class RecordRow(msgspec.Struct, frozen=True):
-    """One entry of the record, made at `at`: a verdict on `lead_id`, a fact, an absence, or a tick."""
+    """One entry of the record, made at `at`: a verdict on `lead_id`, a fact, an absence, a copy of an inquiry that
+    backdated leads, or a tick.
+    """
 
     seq: int
     at: datetime
@@ -67,6 +70,7 @@ class RecordRow(msgspec.Struct, frozen=True):
     verdict: RecordedVerdict | None = None
     fact: ActivityRecorded | None = None
     absence: AvailabilityChange | None = None
+    copy: InquiryCopy | None = None
     tick: bool = False
 
     @property
@@ -78,6 +82,7 @@ class RecordRow(msgspec.Struct, frozen=True):
 _verdict = msgspec.json.Decoder(RecordedVerdict).decode
 _fact = msgspec.json.Decoder(ActivityRecorded).decode
 _absence = msgspec.json.Decoder(AvailabilityChange).decode
+_copy = msgspec.json.Decoder(InquiryCopy).decode
 
 
 async def last_seq(database: Database) -> int:
@@ -135,6 +140,8 @@ def _row(row: Any) -> RecordRow:
         return RecordRow(row.seq, row.at, fact=_fact(row.body))
     if row.kind == "availability":
         return RecordRow(row.seq, row.at, absence=_absence(row.body))
+    if row.kind == "copy":
+        return RecordRow(row.seq, row.at, copy=_copy(row.body))
     return RecordRow(row.seq, row.at, tick=row.kind == "tick")
 
 

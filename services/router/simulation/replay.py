@@ -140,6 +140,8 @@ class Replay:
         inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
         if inquiries:
             routing.judge(inquiries)
+        copies = [row.copy for row in rows if row.copy is not None]
+        backdated = bool(copies) and routing.backdate(copies)
         if facts:
             for fact in facts:
                 self.state.add_fact(fact)
@@ -156,7 +158,7 @@ class Replay:
             if self._leaving:
                 self._leaving = routing.reassign_departed()
             routing.drain()
-        return bool(inquiries or facts or missed or absences or moved or settled)
+        return bool(inquiries or backdated or facts or missed or absences or moved or settled)
 
     def _missed_then(self, rows: Sequence[RecordRow]) -> list[tuple[str, int]]:
         """Leads that a ladder moved then, and that it moves now, since they stand the same and were to be moved at the

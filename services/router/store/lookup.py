@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.accounts import AccountKeys, Owned
-from services.router.domain.lead import Lead
+from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.proof import Proof
 from services.router.domain.routing_state import contact_keys
 from services.router.store.tables import early_facts, leads, other_keys, verdicts
@@ -82,6 +82,14 @@ class DatabaseLookup:
         if key not in self._inquiries:
             self._read_inquiries([lead])
         return self._inquiries[key]
+
+    def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
+        """Read it from the verdicts on their leads."""
+        theirs = [lead.lead_id for lead in self.leads([copy.lead_id for copy in copies])]
+        same = any_of(self._connection, verdicts.c.inquiry_id, [copy.inquiry_id for copy in copies])
+        judged = any_of(self._connection, verdicts.c.lead_id, theirs) & same & verdicts.c.source.is_not(None)
+        rows = self._connection.execute(sa.select(verdicts.c.inquiry_id, verdicts.c.received_at).where(judged))
+        return {row.inquiry_id: row.received_at for row in rows}
 
     def parked(self, pool: str, after: Lead | None, limit: int) -> Sequence[Lead]:
         """Read a page, with the inquiries of its leads."""

@@ -14,6 +14,7 @@ from shared.domain.events import (
     Event,
     InquiryReceived,
     LeadAssigned,
+    LeadBackdated,
     LeadMerged,
     LeadParked,
     LeadReassigned,
@@ -148,6 +149,10 @@ def _merged(event: LeadMerged) -> str:
     return f"Joined an existing lead: {plain(event.reason)}.{owner}"
 
 
+def _backdated(_: LeadBackdated) -> str:
+    return "The lead starts earlier: another ingest process had accepted the same inquiry before."
+
+
 def _activated(event: AgreementActivated) -> str:
     before = f" in place of version {event.previous.version}" if event.previous else ""
     return f"Version {event.agreement.version} of the agreement {event.agreement.name} came into force{before}."
@@ -233,6 +238,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadParked: _parked,
         LeadRejected: _rejected,
         LeadMerged: _merged,
+        LeadBackdated: _backdated,
         AgreementActivated: _activated,
         WindowCancelled: _cancelled,
         WindowOpened: _opened,

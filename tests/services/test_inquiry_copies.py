@@ -1,0 +1,212 @@
+"""An inquiry that several ingest processes accepted starts its lead with the first acceptance, whichever is read first:
+the router, the monitor and the scoreboard on a real log and both databases.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from services.router.service import build as build_router
+from services.scoreboard.service import build as build_scoreboard
+from services.sla_monitor.service import build as build_monitor
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, decode, encode
+from shared.db.engine import Database
+from shared.domain.events import (
+    ACTIVITIES,
+    ASSIGNMENTS,
+    ESCALATIONS,
+    BreachRetracted,
+    Event,
+    InquiryReceived,
+    LeadAssigned,
+    LeadBackdated,
+    LeadMerged,
+    LeadReassigned,
+    WatermarkAdvanced,
+    WindowBreached,
+    WindowMet,
+)
+from shared.domain.ids import event_id
+from shared.domain.lead import Company, Contact
+from shared.ports import GroupMember
+from tests.kit import services
+from tests.kit.agreements import agreement_text
+from tests.kit.services import client_of, from_start, platform_on, running
+from tests.kit.waiting import until_right
+from tests.services.router_kit import activity, inquiry
+
+KIND = TypeVar("KIND", bound=Event)
+BOTH = Contact(email="p1@example.com", phone="+32470000000")
+PHONE = Contact(phone=BOTH.phone)
+OTHER = Contact(email="private@example.com", phone=BOTH.phone)
+
+
+class Baton:
+    """The three services at work, and what they announce."""
+
+    def __init__(self, bus: EmbeddedBus, client: httpx.AsyncClient, reader: GroupMember) -> None:
+        self.bus = bus
+        self.client = client
+        self.events: list[Event] = []
+        self._reader = reader
+
+    async def accept(self, *inquiries: InquiryReceived) -> None:
+        """Publish as ingest does: copies of an inquiry have one event id."""
+        ids = [event_id(each.TYPE, each.inquiry_id) for each in inquiries]
+        sent = [Envelope(ev, "baton/ingest", each.accepted_at, each) for ev, each in zip(ids, inquiries, strict=True)]
+        await self.bus.publish([encode(envelope) for envelope in sent])
+
+    async def call(self, person: int, at: datetime) -> None:
+        await services.publish(self.bus, activity(person, "call", accepted_at=at))
+
+    async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
+        """Wait for so many events of a kind; all facts until now are in."""
+        async with asyncio.timeout(20):
+            while len(found := self.of(kind)) < count:
+                mark = WatermarkAdvanced(lead_id="", instance="ingest-1", upto=datetime.now(UTC))
+                message = encode(Envelope(event_id("mark", mark.upto), "baton/ingest", mark.upto, mark))
+                partitions = range(self.bus.partitions(ACTIVITIES))
+                await self.bus.publish([replace(message, partition=partition) for partition in partitions])
+                self.events += [decode(record).event for record in await self._reader.poll(max_records=500, wait_s=0.1)]
+        return found
+
+    def of(self, kind: type[KIND]) -> list[KIND]:
+        return [event for event in self.events if type(event) is kind]
+
+    async def lead(self, lead_id: str = "ld_1") -> Any:
+        return (await self.client.get(f"/v1/leads/{lead_id}")).json()
+
+    async def balanced(self, **terms: int) -> None:
+        async def wrong() -> str | None:
+            found = (await self.client.get("/v1/conservation")).json()
+            wanted = {"in_flight": 0, "balanced": True, **terms}
+            return None if wanted.items() <= found.items() else f"{found} instead of {wanted}"
+
+        await until_right(wrong)
+
+
+@pytest.fixture
+async def baton(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Baton]:
+    file = tmp_path / "agreement.yaml"
+    file.write_text(agreement_text(within="1 second", warn="30 seconds", move="1 hour", page="2 hours"))
+    settings = {"BATON_AGREEMENT": str(file), "BATON_SLA_MONITOR_TOLERANCE_S": "0.2"}
+    platform = platform_on(database, embedded_bus, **settings, BATON_SCOREBOARD_TIMEZONE="Europe/Brussels")
+    built = [build(platform) for build in (build_router, build_monitor, build_scoreboard)]
+    async with running(platform, *built) as web, client_of(web) as client:
+        reader = await embedded_bus.subscribe(group="test", topics=[ASSIGNMENTS, ESCALATIONS], positions=from_start)
+        yield Baton(embedded_bus, client, reader)
+        await reader.close()
+
+
+def accepted(ago_min: float, person: int = 1, number: int = 1, **changes: Any) -> InquiryReceived:
+    """A copy of the inquiry, accepted so many minutes ago."""
+    at = datetime.now(UTC) - timedelta(minutes=ago_min)
+    return inquiry(person, number, accepted_at=at, company=Company(), **changes)
+
+
+async def breached(baton: Baton, person: int = 1, **changes: Any) -> datetime:
+    """A lead whose window is breached although someone called five minutes before; returns the instant of the call."""
+    called_at = datetime.now(UTC) - timedelta(minutes=5)
+    await baton.call(person, called_at)
+    await baton.accept(accepted(0, person, **changes))
+    await baton.wait_for(WindowBreached, len(baton.of(WindowBreached)) + 1)
+    return called_at
+
+
+async def test_an_earlier_copy_that_is_read_second_makes_the_call_in_between_count(baton: Baton) -> None:
+    early = accepted(10)
+    await baton.call(1, datetime.now(UTC) - timedelta(minutes=5))
+    await baton.accept(accepted(0), early)
+    [met] = await baton.wait_for(WindowMet)
+    assert met.met_by == "act_1_call"
+    [moved] = baton.of(LeadBackdated)
+    assert (moved.lead_id, moved.lead_version, moved.received_at) == ("ld_1", 2, early.accepted_at)
+    lead = await baton.lead()
+    assert (lead["version"], lead["owner"]["generation"]) == (2, 1)
+    reps = {item["rep"]: item["pools"] for item in (await baton.client.get("/v1/reps")).json()["items"]}
+    assert sum(pools.get("benelux", {"turns": 0})["turns"] for pools in reps.values()) == 1
+    [verdict] = (await baton.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert verdict["follows"] is True
+    await baton.balanced(received=1, assigned=1, merged=0)
+
+
+async def test_a_breach_is_retracted_by_an_earlier_copy_and_other_copies_change_nothing(baton: Baton) -> None:
+    called_at = await breached(baton)
+    await baton.accept(accepted(-1), accepted(2), accepted(10), accepted(10), accepted(7))
+    [retracted] = await baton.wait_for(BreachRetracted)
+    assert retracted.at == called_at
+    await baton.accept(accepted(0, number=2))
+    [last] = await baton.wait_for(LeadMerged)
+    # 2 minutes before the copy that was judged, then 10.
+    assert [event.lead_version for event in baton.of(LeadBackdated)] == [2, 3]
+    assert (last.lead_version, len(baton.of(LeadAssigned))) == (4, 1)
+    await baton.balanced(received=2, assigned=1, merged=1)
+
+
+@pytest.mark.parametrize("end", ["rejected", "moved"])
+async def test_an_earlier_copy_disproves_a_breach_on_a_lead_that_has_ended_or_moved_since(
+    baton: Baton, end: str
+) -> None:
+    await breached(baton)
+    rep = baton.of(LeadAssigned)[0].rep.id
+    if end == "moved":
+        moved = await baton.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "alone"}, "reason": "ill"})
+        assert moved.status_code == 200
+        await baton.wait_for(LeadReassigned)
+    else:
+        await services.publish(baton.bus, activity(1, "rejected", by=rep, reason="no_budget"))
+        await until_right(lambda: is_state(baton, "closed"))
+    before = await baton.lead()
+    await baton.accept(accepted(10))
+    await baton.wait_for(BreachRetracted)
+    after = await baton.lead()
+    assert after["version"] == before["version"] + 1
+    assert (after["state"], after["owner"]) == (before["state"], before["owner"])
+    assert len(baton.of(LeadAssigned)) == 1
+    await baton.balanced(received=1, assigned=1)
+
+
+async def is_state(baton: Baton, state: str) -> str | None:
+    found = (await baton.lead())["state"]
+    return None if found == state else f"it is {found}"
+
+
+async def test_an_earlier_copy_of_an_inquiry_that_joined_another_lead_starts_that_lead(baton: Baton) -> None:
+    await breached(baton, contact=BOTH)
+    await baton.accept(accepted(0, 2, contact=PHONE))
+    [joined] = await baton.wait_for(LeadMerged)
+    assert (joined.lead_id, joined.into) == ("ld_2", "ld_1")
+    await baton.accept(accepted(10, 2, contact=PHONE))
+    await baton.wait_for(BreachRetracted)
+    assert [event.lead_id for event in baton.of(LeadBackdated)] == ["ld_1"]
+    await baton.balanced(received=2, assigned=1, merged=1)
+
+
+async def test_an_earlier_copy_disproves_a_breach_on_a_lead_that_became_part_of_another(baton: Baton) -> None:
+    await baton.accept(accepted(20, contact=Contact(email=BOTH.email)))
+    await baton.wait_for(WindowBreached)
+    await breached(baton, 2, contact=OTHER)
+    await baton.accept(accepted(0, number=2, contact=BOTH))
+    await baton.wait_for(LeadMerged, 2)
+    await baton.accept(accepted(10, 2, contact=OTHER))
+    [retracted] = await baton.wait_for(BreachRetracted)
+    assert retracted.lead_id == "ld_2"
+    assert [event.lead_id for event in baton.of(LeadBackdated)] == ["ld_2"]
+    await baton.balanced(received=3, assigned=2, merged=1)
+
+
+async def test_a_copy_of_an_inquiry_that_was_rejected_does_not_start_the_lead_that_came_later(baton: Baton) -> None:
+    await baton.accept(accepted(10, consent=None))
+    await baton.accept(accepted(5, number=2))
+    [assigned] = await baton.wait_for(LeadAssigned)
+    await baton.accept(accepted(10, consent=None), accepted(12, consent=None), accepted(0, number=3))
+    [joined] = await baton.wait_for(LeadMerged)
+    assert (joined.lead_version, baton.of(LeadBackdated)) == (assigned.lead_version + 1, [])
+    await baton.balanced(received=3, assigned=1, merged=1, rejected=1)
