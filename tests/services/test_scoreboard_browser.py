@@ -63,7 +63,7 @@ async def test_a_lead_shows_within_two_seconds_without_a_reload(board: Board, br
     watched = await watched_page(browser)
     page = watched.page
     await page.goto(str(board.client.base_url))
-    await expect(page.locator("#live-word")).to_have_text("Live")
+    await expect(page.locator("#live-text")).to_have_text("Live")
     await expect(page.get_by_text("No leads yet")).to_be_visible()
     await page.evaluate("window.untouched = true")
     await hand_off(board, now)
@@ -83,7 +83,7 @@ async def test_what_another_process_committed_shows_as_well(
     async with running(database, embedded_bus, SystemClock(), serve=True) as other:
         for scoreboard in (board, other):
             await watched.page.goto(str(scoreboard.client.base_url))
-            await expect(watched.page.locator("#live-word")).to_have_text("Live")
+            await expect(watched.page.locator("#live-text")).to_have_text("Live")
             before = await watched.page.locator(".step.received .big").inner_text()
             for lead in range(12):
                 await board.publish(inquiry(f"ld_{before}_{lead}", accepted_at=now))
@@ -119,7 +119,7 @@ async def test_the_lead_page_says_why_this_rep_and_follows_the_story(
     why = page.get_by_role("region", name="Why this rep")
     await expect(why).to_contain_text("It scored 65: asked for a demo; decision maker.")
     await expect(why).to_contain_text("The rule “everyone else” decided, and ann in the pool benelux got it.")
-    await expect(page.locator("#live-word")).to_have_text("Live")
+    await expect(page.locator("#live-text")).to_have_text("Live")
     await board.publish(activity(accepted_at=now + timedelta(seconds=30)))
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("ann called: connected.", timeout=2000)
     assert watched.wrong == []
@@ -128,7 +128,7 @@ async def test_the_lead_page_says_why_this_rep_and_follows_the_story(
 async def test_a_listener_that_goes_away_is_forgotten(board: Board, browser: Browser) -> None:
     watched = await watched_page(browser)
     await watched.page.goto(str(board.client.base_url))
-    await expect(watched.page.locator("#live-word")).to_have_text("Live")
+    await expect(watched.page.locator("#live-text")).to_have_text("Live")
     assert board.live.listeners == 1
     await watched.page.goto("about:blank")
 
@@ -144,7 +144,7 @@ async def test_the_focus_stays_when_the_panels_are_fetched_again(board: Board, b
     await hand_off(board, now)
     await board.timeline("ld_1", 3)
     await page.goto(str(board.client.base_url))
-    await expect(page.locator("#live-word")).to_have_text("Live")
+    await expect(page.locator("#live-text")).to_have_text("Live")
     await page.get_by_role("link", name="Jo Peeters").first.focus()
     await board.publish(raised(at=now))
     await expect(page.get_by_role("region", name="Escalations")).to_contain_text("firing", timeout=2000)

@@ -242,7 +242,7 @@ async def test_the_lead_page_shows_the_gist_and_keeps_it_while_it_lives(board: B
     why = page.get_by_role("region", name="Why this rep")
     await expect(why).to_contain_text("Not bob: not their turn.")
     await expect(why).to_contain_text("same result")
-    await expect(page.locator("#live-word")).to_have_text("Live")
+    await expect(page.locator("#live-text")).to_have_text("Live")
     move = {"to": {"rep": "cleo"}, "reason": "knows them", "by": "mia"}
     assert (await board.client.post(f"/v1/leads/{lead}/move", json=move, headers=ADMIN)).status_code == 200
     await expect(why).to_contain_text("Moved by mia: knows them; mia gave it to cleo.", timeout=5000)

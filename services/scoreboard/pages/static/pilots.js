@@ -11,9 +11,9 @@
   const SHADOW = ["assigned", "parked", "rejected"].map((verdict) => [verdict, verdict]);
 
   function el(name, ...children) {
-    const made = document.createElement(name);
-    made.append(...children.map((child) => (child instanceof Node ? child : printable(child))));
-    return made;
+    const element = document.createElement(name);
+    element.append(...children.map((child) => (child instanceof Node ? child : printable(child))));
+    return element;
   }
 
   function figure(arm, key) {
@@ -22,26 +22,26 @@
     return String(value ?? 0);
   }
 
-  function both(names, arms) {
-    const head = el("tr", ...["", "Under the draft", "As decided"].map((word) => el("th", word)));
-    const rows = names.map(([key, word]) => {
-      const name = el("th", word);
+  function comparison(names, arms) {
+    const head = el("tr", ...["", "Under the draft", "As decided"].map((text) => el("th", text)));
+    const rows = names.map(([key, label]) => {
+      const name = el("th", label);
       name.scope = "row";
       return el("tr", name, el("td", figure(arms.draft, key)), el("td", figure(arms.in_force, key)));
     });
     return el("table", el("thead", head), el("tbody", ...rows));
   }
 
-  function shown(pilot) {
+  function panel(pilot) {
     const live = pilot.mode === "live";
-    const says = live
+    const summary = live
       ? "It decides for the leads in its scope. The other column is all other leads since its first one."
       : `It only records what it would decide. It differs on ${pilot.arms.differ} of ${pilot.arms.inquiries} inquiries.`;
     const empty = live && !pilot.since;
     return [
       el("h3", `${pilot.pilot} (${live ? "live" : "in shadow"})`),
-      el("p", empty ? "There are no leads in its scope yet." : says),
-      ...(empty ? [] : [both(live ? LIVE : SHADOW, pilot.arms)]),
+      el("p", empty ? "There are no leads in its scope yet." : summary),
+      ...(empty ? [] : [comparison(live ? LIVE : SHADOW, pilot.arms)]),
     ];
   }
 
@@ -50,7 +50,7 @@
     if (!answer.ok) return;
     const { items = [] } = await answer.json();
     if (!items.length) return;
-    document.getElementById("pilots-list").replaceChildren(...items.flatMap(shown));
+    document.getElementById("pilots-list").replaceChildren(...items.flatMap(panel));
     part.classList.remove("hidden");
   } catch {
     // The router may not be reachable from this page.

@@ -10,10 +10,10 @@ globalThis.printable = (text) => String(text).replace(
   const url = main.dataset.panels;
   const announcement = document.getElementById("announcement");
   const live = document.getElementById("live");
-  const word = document.getElementById("live-word");
-  const ago = document.getElementById("live-ago");
+  const liveText = document.getElementById("live-text");
+  const liveAge = document.getElementById("live-age");
   const SOON_S = 300, QUIET_MS = 500, FRESH_MS = 60000;
-  let ahead = 0, updated = Date.now(), asked = 0, timer = 0, busy = false, again = false, connected = false;
+  let clockOffsetMs = 0, updated = Date.now(), fetchedAt = 0, timer = 0, fetching = false, refreshPending = false, connected = false;
 
   const two = (n) => String(n).padStart(2, "0");
 
@@ -28,11 +28,11 @@ globalThis.printable = (text) => String(text).replace(
   // Use the server's clock, not this machine's.
   function readClock() {
     const now = main.querySelector("[data-now]");
-    if (now) ahead = Date.parse(now.dataset.now) - Date.now();
+    if (now) clockOffsetMs = Date.parse(now.dataset.now) - Date.now();
   }
 
   function tick() {
-    const now = Date.now() + ahead;
+    const now = Date.now() + clockOffsetMs;
     for (const cell of main.querySelectorAll("[data-due]")) {
       const left = (Date.parse(cell.dataset.due) - now) / 1000;
       const tone = left <= 0 ? "bad" : left < SOON_S ? "warn" : "good";
@@ -46,31 +46,31 @@ globalThis.printable = (text) => String(text).replace(
       }
     }
     const age = Math.floor((Date.now() - updated) / 1000);
-    if (connected) ago.textContent = age < 1 ? "updated just now" : `updated ${age} s ago`;
+    if (connected) liveAge.textContent = age < 1 ? "updated just now" : `updated ${age} s ago`;
     if (connected && Date.now() - updated > FRESH_MS) refresh();
   }
 
   function show(state, text) {
     live.dataset.state = state;
-    word.textContent = text;
-    if (state !== "live") ago.textContent = "";
+    liveText.textContent = text;
+    if (state !== "live") liveAge.textContent = "";
   }
 
   function swap(html) {
     const focus = document.activeElement;
-    const held = main.contains(focus) && focus !== main ? focus.getAttribute("href") : null;
-    const nth = held ? [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held).indexOf(focus) : -1;
+    const focusedHref = main.contains(focus) && focus !== main ? focus.getAttribute("href") : null;
+    const nth = focusedHref ? [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === focusedHref).indexOf(focus) : -1;
     const before = main.querySelector("[data-say]")?.textContent;
     main.innerHTML = html;
-    if (held) [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === held)[nth]?.focus();
+    if (focusedHref) [...main.querySelectorAll("a")].filter((a) => a.getAttribute("href") === focusedHref)[nth]?.focus();
     const after = main.querySelector("[data-say]")?.textContent;
     if (before !== after) announcement.textContent = after ?? "";
     main.dispatchEvent(new Event("panels"));
   }
 
   async function fetchPanels() {
-    busy = true;
-    asked = Date.now();
+    fetching = true;
+    fetchedAt = Date.now();
     try {
       const answer = await fetch(url, { headers: { accept: "text/html" } });
       if (!answer.ok) throw new Error(String(answer.status));
@@ -81,20 +81,20 @@ globalThis.printable = (text) => String(text).replace(
     } catch {
       show("away", "No response; retrying");
     } finally {
-      busy = false;
-      if (again) { again = false; refresh(); }
+      fetching = false;
+      if (refreshPending) { refreshPending = false; refresh(); }
     }
   }
 
   // At most one fetch at a time and two per second; none while the page is hidden.
   function refresh() {
-    if (document.hidden || busy) { again = true; return; }
+    if (document.hidden || fetching) { refreshPending = true; return; }
     clearTimeout(timer);
-    timer = setTimeout(fetchPanels, Math.max(0, asked + QUIET_MS - Date.now()));
+    timer = setTimeout(fetchPanels, Math.max(0, fetchedAt + QUIET_MS - Date.now()));
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && again) { again = false; refresh(); }
+    if (!document.hidden && refreshPending) { refreshPending = false; refresh(); }
   });
 
   readClock();
