@@ -128,7 +128,7 @@ class Story:
         )
 
     def _copies(self) -> Decide:
-        known = [each for each in self.asked if self._in_first_cycle(each)][-10:] + self.asked[-5:]
+        known = [each for each in self.asked if self._started_lead(each)][-10:] + self.asked[-5:]
         asked = [self.rng.choice(known) for _ in range(self.rng.choice((1, 2)))] if known else []
         copies = [
             InquiryCopy(
@@ -142,9 +142,9 @@ class Story:
 
         return backdate
 
-    def _in_first_cycle(self, asked: InquiryReceived) -> bool:
+    def _started_lead(self, asked: InquiryReceived) -> bool:
         found = self.replayed.leads.get(asked.lead_id)
-        return found is not None and found.lead.state in HELD and found.lead.cycle == 1
+        return found is not None and found.lead.state in HELD and found.lead.inquiry_id == asked.inquiry_id
 
     def _facts(self) -> Decide:
         facts = [self._fact() for _ in range(self.rng.choice((1, 2, 4)))]
