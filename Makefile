@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 MINUTES ?= 60
-.PHONY: help run production test check fuzz bench fmt lock clean
+.PHONY: help run production test check fuzz torture bench fmt lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +31,10 @@ check: $(VENV)/dev ## lint, types, import contracts, architecture tests and fast
 fuzz: $(VENV)/dev ## send hostile input to every reader and to both layouts for MINUTES (60)
 	@$(BIN)/python -m tests.kit.prepare
 	@$(BIN)/python -m tests.fuzz $(MINUTES)
+
+torture: $(VENV)/dev ## kill services, break what they need and lose records under load, for MINUTES (60)
+	@$(BIN)/python -m tests.kit.prepare
+	@$(BIN)/python -m tests.torture $(MINUTES)
 
 bench: $(VENV)/dev ## measure: prints a table and writes tests/bench/results/
 	@$(BIN)/python -m tests.bench

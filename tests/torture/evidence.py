@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import httpx
 
-from tests.torture.ledger import Evidence, Holding, Rotation, Verdict
+from tests.torture.ledger import Evidence, Holding, Record, Rotation, Verdict
 from tests.torture.records import all_records, ends
 from tests.torture.rig import KEY, Rig
 
@@ -54,8 +54,20 @@ async def until_at_rest(rig: Rig, pending: Callable[[], int], *, within_s: float
         await connection.close()
 
 
-async def gather(rig: Rig, left: Mapping[str, int]) -> Evidence:
-    """Read everything."""
+async def until_read(rig: Rig, *, within_s: float) -> None:
+    """Return when the services have handled every record that is on the topics now. Raises TimeoutError."""
+    upto = await ends(rig.broker.bootstrap)
+    connection = await asyncpg.connect(_dsn(rig))
+    try:
+        async with asyncio.timeout(within_s):
+            while await _lag(connection, upto):
+                await asyncio.sleep(_LOOK_AGAIN_S)
+    finally:
+        await connection.close()
+
+
+async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> Evidence:
+    """Read everything; `lost` are records that are no longer on the topics."""
     connection = await asyncpg.connect(_dsn(rig))
     try:
         verdicts = await connection.fetch("SELECT lead_id, lead_version, verdict, inquiry_id FROM router_verdicts")
@@ -68,7 +80,7 @@ async def gather(rig: Rig, left: Mapping[str, int]) -> Evidence:
         await connection.close()
     turns = {row["pool"]: json.loads(row["turns"]) for row in pools}
     return Evidence(
-        records=await all_records(rig.broker.bootstrap),
+        records=[*lost, *await all_records(rig.broker.bootstrap)],
         verdicts=[Verdict(*row) for row in verdicts],
         holdings=[Holding(*row) for row in holdings],
         rotations={pool: Rotation(each["number"], each["taken"]) for pool, each in turns.items()},

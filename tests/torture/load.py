@@ -1,6 +1,7 @@
 """The people around Baton: senders who post leads and post them again, reps who follow up early, late or never."""
 
 import asyncio
+import itertools
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ class Crowd:
         self._plans: asyncio.Queue[tuple[str, str, str, float]] = asyncio.Queue()
         self._activities = 0
         self.pending = 0
+        self._enough = asyncio.Event()
 
     @property
     def repeats(self) -> int:
@@ -49,13 +51,19 @@ class Crowd:
         await self._sender.close()
 
     async def post_leads(self) -> None:
-        """Post all leads at the pace agreed; return when each is accepted."""
+        """Post all leads at the given rate, and more until `enough`; return when each is accepted."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as group:
-            for number in range(self._habits.leads):
+            for number in itertools.count():
+                if number >= self._habits.leads and self._enough.is_set():
+                    break
                 await asyncio.sleep(began + number / self._habits.per_s - loop.time())
                 group.create_task(self._person(number))
+
+    def enough(self) -> None:
+        """Post no leads beyond the planned ones from now on."""
+        self._enough.set()
 
     async def follow_up(self) -> None:
         """Carry out what is planned, until cancelled."""

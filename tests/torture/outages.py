@@ -1,4 +1,4 @@
-"""Outages of the parts that Baton needs: PostgreSQL full, read-only or gone, Kafka's disk full."""
+"""Outages of the parts that Baton needs: PostgreSQL full, read-only or gone, Kafka's disk full, clocks stepped."""
 
 import asyncio
 from contextlib import suppress
@@ -8,6 +8,7 @@ import psutil
 
 from deploy.local.kafka import KafkaBroker
 from deploy.local.postgres import PostgresCluster
+from tests.torture.rig import TOLERANCE_S, Rig, names_of
 
 _FULL = """
 CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -16,6 +17,7 @@ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERR
 _TRIGGER = "CREATE TRIGGER disk_full BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION disk_full()"
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
 _TRY_AGAIN_S = 0.1
+_REPORTED_WITHIN_S = 20.0
 
 
 async def postgres_full(postgres: PostgresCluster, for_s: float) -> None:
@@ -65,6 +67,29 @@ async def kafka_full(broker: KafkaBroker, for_s: float) -> None:
     await asyncio.to_thread(broker.kill)
     await asyncio.to_thread(broker.start)
     assert ended_by_itself, "the broker went on without room for its log"
+
+
+async def step_clocks(rig: Rig, for_s: float) -> None:
+    """Clocks are wrong for a while: one ingest process is slightly ahead, then the other by an hour; then all services
+    are five seconds ahead of the database, and five behind it. An ingest process whose clock is off by more than the
+    tolerance is not ready, and is ready again once its clock is right."""
+    one, other = (rig.processes[name] for name in names_of("ingest", 2))
+    for processes, off_s in (
+        ([one], 0.8 * TOLERANCE_S),
+        ([other], 3600),
+        (list(rig.processes.values()), 5),
+        (list(rig.processes.values()), -5),
+    ):
+        for process in processes:
+            process.step_clock(off_s)
+        await asyncio.sleep(for_s)
+        if abs(off_s) > TOLERANCE_S:
+            async with asyncio.timeout(_REPORTED_WITHIN_S):
+                while b"baton clock accept" not in await asyncio.to_thread(processes[0].readiness):
+                    await asyncio.sleep(_TRY_AGAIN_S)
+        for process in processes:
+            process.step_clock(0)
+        await rig.until_ready()
 
 
 async def _until_done(connection: "asyncpg.Connection[asyncpg.Record]", statement: str) -> None:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ from deploy.local.process import ComponentError
 from deploy.local.proxy import Service
 from deploy.local.service import ROOT, ServiceProcess
 from tests.kit.agreements import agreement_text
+from tests.torture.clocks import step
 from tests.torture.ledger import Rules
 
 SERVICES: tuple[Service, ...] = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
@@ -34,7 +35,7 @@ TOLERANCE_S = 1.0
 RULES = Rules({"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}}, TOLERANCE_S)
 
 _AGREED = {"within": "6 seconds", "warn": "3 seconds", "move": "2 seconds", "page": "4 seconds"}
-_READY_WITHIN_S = 90
+_READY_WITHIN_S = 240
 _LOOK_AGAIN_S = 0.05
 
 
@@ -44,14 +45,21 @@ def names_of(service: Service, copies: int) -> list[str]:
 
 
 class Launched(ServiceProcess):
-    """A process of a service; with its discipline broken in the `way` that `tests.torture.sabotage` names, if given."""
+    """A process of a service. Its clock can be stepped, or one of its disciplines is broken in the `way` that
+    `tests.torture.sabotage` names."""
 
     def __init__(
         self, service: Service, folder: Path, *, name: str, port: int, env: Mapping[str, str], way: str | None
     ) -> None:
         super().__init__(service, folder, name=name, port=port, env=env)
-        if way is not None:
-            self._command = [sys.executable, "-m", "tests.torture.sabotage", way, f"services.{service}"]
+        self._clock = folder / f"{name}.clock"
+        self.step_clock(0)
+        how = ["tests.torture.sabotage", way] if way is not None else ["tests.torture.clocks", str(self._clock)]
+        self._command = [sys.executable, "-m", *how, f"services.{service}"]
+
+    def step_clock(self, seconds: float) -> None:
+        """From now on its clock is off by so much."""
+        step(self._clock, seconds)
 
 
 class Rig:
@@ -100,6 +108,18 @@ class Rig:
         await asyncio.to_thread(process.kill)
         self.kills[name] += 1
 
+    @asynccontextmanager
+    async def paused(self, *services: Service) -> AsyncIterator[None]:
+        """All processes of these services hang meanwhile."""
+        processes = [process for service in services for process in self._of[service]]
+        try:
+            for process in processes:
+                process.pause()
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def crashes(self) -> dict[str, int]:
         """How often each process ended without having been killed from here."""
         return {name: ended for name in self.processes if (ended := self.starts[name] - 1 - self.kills[name])}
@@ -128,7 +148,7 @@ class Rig:
                 shutil.copy(process.log, self._logs)
 
     async def until_ready(self) -> None:
-        """Return when every service reports ready. Raises PartError."""
+        """Return when every service reports ready. Raises ComponentError."""
         end = time.monotonic() + _READY_WITHIN_S
         for process in self.processes.values():
             while not await asyncio.to_thread(process.ready):

@@ -16,7 +16,7 @@ from deploy.local.kafka import KafkaBroker
 from deploy.local.postgres import PostgresCluster
 from tests.torture.load import Habits
 from tests.torture.rig import SERVICES, names_of
-from tests.torture.run import Faults, Outcome, torture
+from tests.torture.run import RUNS, Faults, Outcome, Run, torture
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
@@ -37,9 +37,7 @@ def described(outcome: Outcome) -> str:
 async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_killed(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    habits = Habits(leads=2000, per_s=45)
-    faults = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed())
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, RUNS["kills"], seed=seed())
     assert not outcome.findings, described(outcome)
     kills = {name: 3 for service in SERVICES for name in names_of(service, 2)}
     assert outcome.figures["kills"] == kills, described(outcome)
@@ -52,11 +50,7 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    # Nobody posts the same inquiry to both ingest processes here. While Kafka is away the later copy may be read first,
-    # and the router doesn't learn of the earlier one: docs/promises.md names this as a known limit.
-    habits = Habits(leads=500, per_s=10, posted_again=0)
-    faults = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, habits, faults, seed=seed(), rest_within_s=240)
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, RUNS["outages"], seed=seed())
     assert not outcome.findings, described(outcome)
     assert outcome.figures["crashes"] == {}, described(outcome)
     assert outcome.figures["must_be_quarantined"] > 10, described(outcome)
@@ -66,7 +60,7 @@ async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
     faults = Faults(sabotage={"router": "offset-before-commit"})
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults), seed=seed())
     assert outcome.kinds["loss"], described(outcome)
 
 
@@ -74,7 +68,7 @@ async def test_the_checker_finds_a_router_that_forgets_what_it_has_decided(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
     faults = Faults(resent=0.3, sabotage={"router": "no-inbox"})
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults), seed=seed())
     assert outcome.kinds["two verdicts"], described(outcome)
 
 
@@ -82,5 +76,5 @@ async def test_the_checker_finds_a_monitor_that_does_not_wait_for_facts_on_their
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
     faults = Faults(hangs_after_s=7, hangs_s=6, sabotage={"sla_monitor": "no-watermark"})
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, FEW, faults, seed=seed())
+    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults), seed=seed())
     assert outcome.kinds["false breach"], described(outcome)
