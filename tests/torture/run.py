@@ -66,9 +66,7 @@ class Run:
 
 _MANY = Habits(leads=2000, per_s=45)
 _KILLS = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
-# Nobody posts the same inquiry to both ingest processes here. While Kafka is away the later copy may be read first,
-# and the router doesn't learn of the earlier one: docs/promises.md names this as a known limit.
-_FEWER = Habits(leads=500, per_s=10, posted_again=0)
+_FEWER = Habits(leads=500, per_s=10)
 _OUTAGES = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
 
 RUNS = {
