@@ -119,13 +119,15 @@ async def test_a_broker_killed_while_we_write_loses_nothing_and_keeps_the_order(
     access = Access(own_kafka_broker.bootstrap)
     async with started(KafkaBus(access, topics, publish_within_s=1.5, session_timeout_s=4, stuck_after_s=60)) as bus:
         member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
-        half_way = asyncio.Event()
+        half_way, killed = asyncio.Event(), asyncio.Event()
 
         async def publish() -> int:
             failures = 0
             for start in range(0, 4_000, 100):
                 if start == 2_000:
                     half_way.set()
+                if start == 3_900:
+                    await killed.wait()
                 batch = [Message(topic, f"lead-{n % 11}", b"%d" % n, ()) for n in range(start, start + 100)]
                 failures += await publish_until_taken(bus, batch)
             return failures
@@ -133,10 +135,11 @@ async def test_a_broker_killed_while_we_write_loses_nothing_and_keeps_the_order(
         publishing = asyncio.create_task(publish())
         await half_way.wait()
         await asyncio.to_thread(own_kafka_broker.kill)
+        killed.set()
         began = loop.time()
         with pytest.raises(Unavailable):
             await bus.ping()
-        assert loop.time() - began < 4
+        assert loop.time() - began < 10
         await asyncio.sleep(2)
         await asyncio.to_thread(own_kafka_broker.start)
 
@@ -173,7 +176,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         await member.close()
         with pytest.raises(Unavailable):
             await bus.subscribe(group="reader", topics=[topic], positions=from_start)
-        assert loop.time() - began < 12
+        assert loop.time() - began < 30
 
         own_kafka_broker.resume()
         await publish_until_taken(bus, [Message(topic, "lead", b"1", ())])
@@ -187,4 +190,4 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         assert {record.value for record in await read(member, 2)} == {b"0", b"1"}
         own_kafka_broker.pause()
         began = loop.time()
-    assert loop.time() - began < 6
+    assert loop.time() - began < 20

@@ -48,7 +48,7 @@ def test_no_route_reads_the_body_of_a_stranger(baton: Running) -> None:
     for method, path in changes(baton):
         if path == "/v1/agreement/simulations":  # those who may see pages may post here
             continue
-        with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+        with socket.create_connection((address.hostname, address.port), timeout=30) as client:
             head = f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 1000\r\n\r\nhalf"
             client.sendall(head.encode())
             assert client.recv(12) == b"HTTP/1.1 401", (method, path)

@@ -332,7 +332,7 @@ async def test_draining_finishes_what_is_under_way_and_gives_the_rest_back_at_on
         draining = asyncio.create_task(delivery.service.drains[0]())
         await asyncio.sleep(0)
         goes_on.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await draining
         items = await delivery.standings(subscription, "delivered", 4)
         assert len(receiver.seen) == 4

@@ -51,14 +51,14 @@ async def test_a_page_is_notified_at_once_and_after_each_commit(
         assert (await anext(stream)).endswith(CHANGED)
         await something_happens(database)
         committed.set()
-        assert await next_change(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=30) == CHANGED
 
 
 async def test_a_page_is_notified_of_what_another_process_committed(live: Live, database: Database) -> None:
     async with aclosing(live.stream()) as stream:
         await anext(stream)
         await something_happens(database)
-        assert await next_change(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=30) == CHANGED
 
 
 async def test_many_commits_notify_a_page_at_most_twice_a_second(
@@ -87,7 +87,7 @@ async def test_a_commit_that_changed_nothing_notifies_nobody(live: Live, committ
     async with aclosing(live.stream()) as stream:
         await anext(stream)
         committed.set()
-        assert await next_change(stream, within_s=5) == CHANGED
+        assert await next_change(stream, within_s=30) == CHANGED
         committed.set()
         assert await next_change(stream, within_s=0.8) is None
 
@@ -119,6 +119,6 @@ async def test_a_stopping_server_ends_all_streams(live: Live) -> None:
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         live.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert await waiting == CHANGED
             assert [message async for message in stream] == []

@@ -49,15 +49,14 @@ async def test_a_draft_that_does_not_load_is_refused_with_its_lines_and_other_ty
 async def test_a_large_draft_holds_up_no_other_request_and_is_answered_with_its_first_findings(router: Router) -> None:
     flat = "\n".join(f"key{n}: {n}" for n in range(2_000))
     simulation = asyncio.create_task(router.client.post("/v1/agreement/simulations", content=flat, headers=YAML))
-    slowest = 0.0
+    answered = 0
     while not (await asyncio.wait({simulation}, timeout=0.05))[0]:
-        began = asyncio.get_running_loop().time()
         assert (await router.client.get("/v1/leads/ld_1")).status_code == 200
-        slowest = max(slowest, asyncio.get_running_loop().time() - began)
+        answered += 1
     answer = await simulation
     assert answer.status_code == 422
     assert answer.json()["detail"].count("\n") == 50
     assert answer.json()["detail"].endswith("more")
-    assert slowest < 2
+    assert answered > 2
     large = await router.client.post("/v1/agreement/simulations", content="#" * 300_000, headers=YAML)
     assert large.status_code == 413
