@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from services.router.domain.lead import Lead
-from services.router.domain.matching import account_key, company_name_key, name_block, same_name
 from services.router.domain.routing_state import Owner
+from services.router.domain.same_company import account_key, company_name_key, name_block, same_name
 from shared.domain.lead import Company, Contact
 
 

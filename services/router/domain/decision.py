@@ -18,7 +18,8 @@ from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
-from services.router.domain.routing_state import Owner, RoutingState, contact_keys, person_keys
+from services.router.domain.routing_state import Owner, RoutingState
+from services.router.domain.same_person import contact_keys, person_keys
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
 from shared.domain.agreement import Agreement, Person
 from shared.domain.conditions import DecisionFacts

@@ -10,6 +10,7 @@ import msgspec
 from services.router.domain.assignment import Turns
 from services.router.domain.availability import RepState, why_not, with_one_less, with_one_more
 from services.router.domain.lead import Lead
+from services.router.domain.same_person import contact_keys, person_keys
 from shared.domain.agreement import Agreement, Person, Pool
 from shared.domain.lead import Contact
 
@@ -172,18 +173,6 @@ class RoutingState:
 def _keeps_owner(before: Lead, after: Lead) -> bool:
     """Whether the lead stays with the owner it had."""
     return after.state == "assigned" and after.generation == before.generation
-
-
-def contact_keys(contact: Contact) -> tuple[str, ...]:
-    """The keys of a person: address and number, as unambiguous text."""
-    if contact.phone:
-        return (f"e:{contact.email}", f"p:{contact.phone}") if contact.email else (f"p:{contact.phone}",)
-    return (f"e:{contact.email}",) if contact.email else ()
-
-
-def person_keys(lead: Lead) -> tuple[str, ...]:
-    """All addresses and numbers that the lead's person is known by."""
-    return contact_keys(lead.contact) + lead.other_keys
 
 
 def _matters(person: Person, state: RepState, pool: Pool) -> bool:

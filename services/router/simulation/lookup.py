@@ -7,7 +7,7 @@ from datetime import datetime
 from services.router.domain.accounts import AccountKeys, Owned, owns
 from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.routing import Routing
-from services.router.domain.routing_state import contact_keys
+from services.router.domain.same_person import contact_keys
 from services.router.domain.verdict import Verdict
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ParkedIndex

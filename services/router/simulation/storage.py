@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
 from services.router.domain.lead import Lead
-from services.router.domain.routing_state import contact_keys
+from services.router.domain.same_person import contact_keys
 from services.router.domain.simulation_promises import SalesFact
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.router.domain.accounts import AccountKeys, Owned
 from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.proof import Proof
-from services.router.domain.routing_state import contact_keys
+from services.router.domain.same_person import contact_keys
 from services.router.store.tables import early_facts, leads, other_keys, verdicts
 from shared.db.bulk import any_of
 from shared.db.engine import Tx

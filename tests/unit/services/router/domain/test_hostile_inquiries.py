@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from services.router.domain.accounts import keys_of
 from services.router.domain.decision import decide
-from services.router.domain.routing_state import RoutingState, contact_keys
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.same_person import contact_keys
 from services.scoreboard.domain.leads import clause_of
 from services.scoreboard.domain.timeline_text import plain
 from shared import agreement_file

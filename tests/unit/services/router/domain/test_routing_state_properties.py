@@ -21,7 +21,8 @@ from services.router.domain.proof import ReassignReason, TurnRecord, known_facts
 from services.router.domain.qualification import routes
 from services.router.domain.reassignment import agreement_for, reassign
 from services.router.domain.rederivation import differences
-from services.router.domain.routing_state import RoutingState, contact_keys, person_keys
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.same_person import contact_keys, person_keys
 from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused

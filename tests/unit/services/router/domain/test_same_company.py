@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from publicsuffixlist import PublicSuffixList
 
-from services.router.domain.matching import NameMatch, account_key, company_name_key, name_block, same_name
+from services.router.domain.same_company import NameMatch, account_key, company_name_key, name_block, same_name
 from shared.domain.lead import Company, Contact
 
 
