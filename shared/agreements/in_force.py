@@ -20,10 +20,10 @@ from shared.db import outbox
 from shared.db.engine import Database, Tx
 from shared.db.tables import RuntimeTables
 from shared.domain.agreement import Agreement
+from shared.domain.agreement_versions import Schedule, Version, relevant_versions, stored_version
 from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
 from shared.domain.ids import event_id
-from shared.domain.succession import Schedule, Version, stored_version, succession
 from shared.ports import Clock
 from shared.runtime.outage import until_back
 from shared.runtime.wakeup import WakeUp
@@ -140,7 +140,7 @@ class InForce:
     async def _follow(self, now: datetime) -> None:
         before = _activated_last(self._versions)
         name = self._file.name or (before.name if before is not None else "")
-        matter = succession(self._versions, name, now, before)
+        matter = relevant_versions(self._versions, name, now, before)
         async with self._database.read() as tx:
             found = await self._read(tx, matter)
         due = [version for version in matter if version.effective_from <= now]
@@ -245,7 +245,7 @@ class FileInForce:
         self._versions.append((stored_version(new, now), new))
         current = self.at(now)
         before = next((version for version, agreement in self._versions if agreement is current), None)
-        matter = succession([version for version, _ in self._versions], new.name, now, before)
+        matter = relevant_versions([version for version, _ in self._versions], new.name, now, before)
         by_hash = {version.hash: agreement for version, agreement in self._versions}
         self._schedule = Schedule([(version.effective_from, by_hash[version.hash]) for version in matter])
 

@@ -17,8 +17,8 @@ from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 from shared.db.tables import agreement_versions as table
 from shared.domain.agreement import Agreement, Approval
+from shared.domain.agreement_versions import Version
 from shared.domain.errors import NotFound
-from shared.domain.succession import Version
 
 MAX_LOADED = 64
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(4021961)")

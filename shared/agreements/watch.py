@@ -13,8 +13,8 @@ from pathlib import Path
 from shared import agreement_file, log, metrics
 from shared.agreement_file import Loaded
 from shared.domain.agreement import Agreement
+from shared.domain.agreement_versions import Version, objection, warning
 from shared.domain.errors import Misconfigured
-from shared.domain.succession import Version, objection, warning
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
 

@@ -54,9 +54,3 @@ def routing_key(agreement: Agreement, lead: Lead) -> RoutingKey | None:
     if any(each.field is not None for route in under.routing if route.name == lead.rule for each in route.only):
         return None
     return lead.pilot, lead.rule
-
-
-def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
-    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
-    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
-    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in team]

@@ -41,6 +41,12 @@ def reassign(
     return _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
 
 
+def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
+    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
+    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
+    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in team]
+
+
 def agreement_for(agreement: Agreement, lead: Lead) -> Agreement:
     """The agreement for a lead: that of its pilot, if there is one, else the one in force."""
     return next((each.agreement for each in agreement.pilots if each.name == lead.pilot), agreement)

@@ -17,9 +17,9 @@ from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, followed_by
 from services.router.domain.lookup import Lookup
-from services.router.domain.parked import RoutingKey, departed_reps, pools_with_capacity, routing_key
+from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import ReassignReason
-from services.router.domain.reassignment import reassign
+from services.router.domain.reassignment import departed_reps, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.verdict import Verdict

@@ -15,8 +15,8 @@ from shared.agreement_text.section import Section
 from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
+from shared.domain.agreement_versions import Version
 from shared.domain.errors import Misconfigured, NotFound
-from shared.domain.succession import Version
 
 _IN_FORCE = Badge("in force", "check", "good")
 _TO_COME = Badge("to come", "clock", "warn")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.succession import Schedule, Version, objection, stored_version, succession, warning
+from shared.domain.agreement_versions import Schedule, Version, objection, relevant_versions, stored_version, warning
 from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ def version(number: int, days: int, *, name: str = "test", digest: str = "") -> 
 
 
 def numbers(versions: list[Version], name: str = "test", before: Version | None = None) -> list[tuple[str, int]]:
-    return [(each.name, each.version) for each in succession(versions, name, NOW, before)]
+    return [(each.name, each.version) for each in relevant_versions(versions, name, NOW, before)]
 
 
 def test_the_latest_instant_counts_and_then_the_higher_number() -> None:

@@ -68,7 +68,7 @@ def stored_version(agreement: Agreement, now: datetime) -> Version:
     )
 
 
-def succession(versions: Sequence[Version], name: str, now: datetime, before: Version | None) -> list[Version]:
+def relevant_versions(versions: Sequence[Version], name: str, now: datetime, before: Version | None) -> list[Version]:
     """The versions of the agreement `name` that matter from `now` on, in order: the previous one, the one in force, and
     later ones. Until one is in force, `before` (of another name) stays in force.
     """
