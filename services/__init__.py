@@ -1,1 +1,1 @@
-"""Baton's services: one folder each, all with the same rooms."""
+"""Baton's services: one folder each, all with the same packages."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
-from services.delivery.channels.address import Resolve, resolve, vet_host
+from services.delivery.channels.connecting import Resolve, resolve, vet_host
 from services.delivery.channels.webhook import DEADLINE_S, Webhooks
 from services.delivery.domain.endpoint import Endpoint
 from services.delivery.domain.retry import SCHEDULE_S

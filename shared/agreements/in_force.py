@@ -25,7 +25,7 @@ from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
 from shared.domain.ids import event_id
 from shared.ports import Clock
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 LOOK_S = 2.0

@@ -4,7 +4,7 @@ import msgspec
 
 from shared.domain.errors import Unavailable
 from shared.http.asgi import ASGIApp, Receive, Scope, Send, send_json
-from shared.http.operations import ALIVE, READY, Health, Readiness
+from shared.http.probes import ALIVE, READY, Health, Readiness
 from shared.http.problems import send_problem
 
 

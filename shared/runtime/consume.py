@@ -22,8 +22,8 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import WatermarkAdvanced
 from shared.ports import Bus, Clock, GroupMember, Record, TopicPartition
 from shared.runtime import quarantine
+from shared.runtime.backoff import Pauses, is_away, reason, until_back
 from shared.runtime.continuity import Continuity, before_jumps
-from shared.runtime.outage import Pauses, is_away, reason, until_back
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
 from shared.runtime.wakeup import WakeUp
 

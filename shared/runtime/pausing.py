@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from shared.domain.events import TYPES
 from shared.ports import Record, TopicPartition
-from shared.runtime.outage import Pauses
+from shared.runtime.backoff import Pauses
 
 FAILING_LEADS = 20
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0

@@ -17,7 +17,7 @@ from shared.domain.errors import Unavailable, Unwritable
 from shared.domain.events import QUARANTINE
 from shared.ports import Bus, Clock
 from shared.runtime import quarantine
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.service import Platform
 from shared.runtime.wakeup import WakeUp
 from shared.settings import DEFAULT_RETENTION, Retention

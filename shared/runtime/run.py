@@ -24,7 +24,7 @@ from shared.domain.errors import Misconfigured, Problem
 from shared.http.entrance import Entrance
 from shared.http.keys import Keys, refuse_weak_admin_key
 from shared.ports import Bus, Clock
-from shared.runtime.outage import is_away, reason, until_back
+from shared.runtime.backoff import is_away, reason, until_back
 from shared.runtime.service import Platform, Service
 from shared.runtime.serving import DRAIN_S, Server, serving
 from shared.runtime.task import Task

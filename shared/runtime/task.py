@@ -7,7 +7,7 @@ continue, above all the endpoints that receive leads.
 import asyncio
 
 from shared import log, metrics
-from shared.runtime.outage import Pauses, is_away, reason
+from shared.runtime.backoff import Pauses, is_away, reason
 from shared.runtime.service import Run
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0

@@ -10,7 +10,7 @@ from shared.db.claim import Claim
 from shared.db.engine import Database
 from shared.db.tables import RuntimeTables
 from shared.db.trimming import Rule, trim
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.service import Platform
 
 EVERY_S = 600.0

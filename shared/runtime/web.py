@@ -14,12 +14,12 @@ from shared import log
 from shared.domain.errors import Problem, Unavailable
 from shared.http.asgi import ASGIApp, Endpoint, Receive, Scope, Send
 from shared.http.auth import may_view
-from shared.http.operations import OPEN_TO_ALL, Readiness
-from shared.http.operations import router as operations
 from shared.http.origin import SAFE_METHODS, header, refuse_cross_site, refuse_foreign_host
+from shared.http.probes import OPEN_TO_ALL, Readiness
+from shared.http.probes import router as probes
 from shared.http.problems import send_problem
 from shared.http.responses import answer_problems, problem_response
-from shared.runtime.outage import is_away, reason
+from shared.runtime.backoff import is_away, reason
 from shared.runtime.service import Check, Platform, Service
 from shared.runtime.task import Task
 
@@ -103,7 +103,7 @@ class Web:
         app.openapi = lambda: _described(app, services)  # type: ignore[method-assign]
         answer_problems(app)
         app.add_exception_handler(Exception, self._unexpected)
-        app.include_router(operations(self._readiness))
+        app.include_router(probes(self._readiness))
         return app
 
     async def findings(self) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpcore
 import pytest
 
-from services.delivery.channels.address import VettingBackend, resolve, vet_host
+from services.delivery.channels.connecting import VettingBackend, resolve, vet_host
 from services.delivery.channels.webhook import MAX_READ, Webhooks
 from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock

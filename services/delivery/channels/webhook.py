@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import httpcore
 
-from services.delivery.channels.address import AddressRefused, Resolve, VettingBackend
+from services.delivery.channels.connecting import AddressRefused, Resolve, VettingBackend
 from services.delivery.domain.endpoint import Endpoint, vet_url
 from services.delivery.domain.retry import EndpointResponse, retry_after_s
 from services.delivery.domain.signature import sign

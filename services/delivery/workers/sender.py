@@ -17,7 +17,7 @@ from services.delivery.store.events import StoredEvent
 from services.delivery.store.subscriptions import Subscription
 from shared import log, metrics
 from shared.db.engine import Database, Tx
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 Post = Callable[[str, Sequence[str], str, bytes], Awaitable[EndpointResponse]]

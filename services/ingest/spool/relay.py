@@ -20,7 +20,7 @@ from shared.domain.errors import Unwritable
 from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
 from shared.domain.ids import event_id
 from shared.ports import Bus, Clock, Message
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 
 BATCH = 1000
 MANY = 50

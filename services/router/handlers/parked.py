@@ -10,7 +10,7 @@ from services.router.domain.parked import next_available_at
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
 from shared.ports import Clock
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 LONGEST_WAIT_S = 60.0

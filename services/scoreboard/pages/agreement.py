@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from services.scoreboard.pages.wording import Badge
+from services.scoreboard.pages.formats import Badge
 from shared.agreement_text.diff import differences
 from shared.agreement_text.explain import explained
 from shared.agreement_text.section import Section

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from services.scoreboard.store import queries
 from shared.db.engine import Database
 from shared.domain.errors import Unavailable
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp, WakeUps
 
 POLL_S = 1.0

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from services.scoreboard.domain.timeline_text import plain
-from services.scoreboard.pages import view, wording
+from services.scoreboard.pages import formats, view
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.live import Live
@@ -161,19 +161,19 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
     )
 
     def moment(at: datetime, now: datetime) -> str:
-        return wording.moment(at, now, zone)
+        return formats.moment(at, now, zone)
 
     templates.globals.update(
         assets=assets,
-        badge=wording.badge,
-        countdown=wording.countdown,
-        lead_name=wording.lead_name,
+        badge=formats.badge,
+        countdown=formats.countdown,
+        lead_name=formats.lead_name,
         count_to=view.COUNT_TO,
         here=here,
-        wait=wording.wait,
+        wait=formats.wait,
         query=lambda **chosen: urlencode(chosen),
     )
-    templates.filters.update(instant=instant, moment=moment, number=wording.number, percent=wording.percent)
+    templates.filters.update(instant=instant, moment=moment, number=formats.number, percent=formats.percent)
     templates.filters["words"] = plain
     templates.filters["outside"] = _outside
     return templates

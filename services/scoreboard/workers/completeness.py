@@ -19,7 +19,7 @@ from shared.db import position
 from shared.db.engine import Database
 from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE
 from shared.ports import Bus, Span, TopicPartition
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 
 EVERY_S = 2.0
 TOPICS = (INQUIRIES, ACTIVITIES, QUARANTINE)

@@ -7,7 +7,7 @@ from services.sla_monitor.domain.skew import Probe, Probes
 from shared.db.engine import Database
 from shared.domain.events import ACTIVITIES
 from shared.ports import Bus
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 
 
 class ClockProbe:

@@ -15,7 +15,7 @@ from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
 from shared import log, metrics
 from shared.db.engine import Database
-from shared.runtime.outage import until_back
+from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 BATCH = 500

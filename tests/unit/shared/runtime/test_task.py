@@ -7,14 +7,14 @@ import pytest
 from shared.db.outages import is_outage
 from shared.domain.errors import Unavailable
 from shared.runtime import task as module
-from shared.runtime.outage import Pauses, until_back
+from shared.runtime.backoff import Pauses, until_back
 from shared.runtime.task import Task
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.0)
-    monkeypatch.setattr("shared.runtime.outage.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("shared.runtime.backoff.FIRST_PAUSE_S", 0.0)
 
 
 async def test_a_task_that_fails_is_started_again_and_readiness_names_the_failure() -> None:
