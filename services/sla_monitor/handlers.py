@@ -199,7 +199,7 @@ class MonitorHandlers:
                 context.open(window, agreement)
 
     def _watch(self, lead_id: str, context: LeadContext) -> Watch:
-        return context.watch(lead_id, self._partition(lead_id), self._tolerance)
+        return Watch(self._partition(lead_id), context.now, self._tolerance, context.holds.get(lead_id))
 
     def _partition(self, lead_id: str) -> int:
         return self._bus.partition_of(ACTIVITIES, lead_id)

@@ -18,6 +18,11 @@ from shared.db.text import Key, Text, cleaner
 Rows = Sequence[Mapping[str, Any]]
 
 
+def row_of(table: sa.Table, value: object, **others: Any) -> dict[str, Any]:
+    """The row of a value: each column has the attribute of that name, unless it is among `others`."""
+    return {name: others[name] if name in others else getattr(value, name) for name in table.c.keys()}  # noqa: SIM118
+
+
 def any_of(tx: Tx | sa.Connection, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
     """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number."""
     if tx.dialect.name == "postgresql":

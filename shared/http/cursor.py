@@ -1,7 +1,9 @@
 """Cursors: where a page of a list ended, as text that a client sends back as it came. One form for all lists."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from shared.domain.errors import Refused
 from shared.domain.instants import EARLIEST, LATEST
@@ -9,6 +11,8 @@ from shared.domain.instants import EARLIEST, LATEST
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,16})\.(.{1,1000})", re.DOTALL)
 _POSITION = re.compile(r"[0-9]{1,18}")
+
+Item = TypeVar("Item")
 
 
 def write_cursor(at: datetime, key: str) -> str:
@@ -18,6 +22,11 @@ def write_cursor(at: datetime, key: str) -> str:
     '1795132800000000.ld_1'
     """
     return f"{(at - _EPOCH) // timedelta(microseconds=1)}.{key}"
+
+
+def next_cursor(page: Sequence[Item], limit: int, position: Callable[[Item], tuple[datetime, str]]) -> str | None:
+    """The cursor behind a page of at most `limit` items; None if it is not full, and so the last one."""
+    return write_cursor(*position(page[-1])) if len(page) == limit else None
 
 
 def read_cursor(text: str | None, *, pointer: str = "/cursor") -> tuple[datetime, str] | None:

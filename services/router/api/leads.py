@@ -16,7 +16,7 @@ from shared.db.engine import Tx
 from shared.domain.agreement import Agreement, Person
 from shared.domain.errors import NotFound
 from shared.http.auth import require
-from shared.http.cursor import read_cursor, write_cursor
+from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Cursor, Limit, Text
 from shared.http.responses import json_response, page_response
 from shared.runtime.service import Platform
@@ -48,7 +48,8 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
             page = await lead_store.page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
-        return page_response([lead_view(item) for item in page], _cursor(page, limit))
+        following = next_cursor(page, limit, lambda last: (last.updated_at, last.lead_id))
+        return page_response([lead_view(item) for item in page], following)
 
     @routes.get("/v1/reps")
     async def reps() -> Response:
@@ -98,9 +99,3 @@ def _rep(
             for name, pool in pools.items()
         },
     )
-
-
-def _cursor(page: list[Lead], limit: int) -> str | None:
-    if len(page) < limit:
-        return None
-    return write_cursor(page[-1].updated_at, page[-1].lead_id)

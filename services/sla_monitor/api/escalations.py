@@ -16,7 +16,7 @@ from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.domain.promises import EscalationStatus
 from shared.http.auth import require
-from shared.http.cursor import read_cursor, write_cursor
+from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Body, Cursor, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response, page_response
@@ -37,23 +37,10 @@ class Acknowledgement(Body):
     for_: str | None = pydantic.Field(default=None, alias="for", examples=["30 minutes"])
 
 
-class EscalationView(msgspec.Struct, frozen=True):
-    """An escalation; one whose acknowledgement has run out is firing again."""
-
-    escalation_id: str
-    window_id: str
-    lead_id: str
-    promise: str
-    owner: str
-    generation: int
-    level: int
-    state: EscalationStatus
-    raised_at: datetime
-    told: tuple[str, ...]
-    acknowledged_by: str | None
-    quiet_until_at: datetime | None = msgspec.field(name="quiet_until")
-    closed_at: datetime | None
-    reason: str | None
+class EscalationView(
+    Escalation, frozen=True, kw_only=True, omit_defaults=False, rename={"quiet_until_at": "quiet_until"}
+):
+    """An escalation with all its fields; one whose acknowledgement has run out is firing again."""
 
 
 def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
@@ -75,9 +62,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             page = await escalation_store.escalations_page(
                 tx, state=state, lead_id=lead_id, now=now, after=after, limit=limit
             )
-        last = page[-1] if len(page) == limit else None
-        next_cursor = write_cursor(last.raised_at, last.escalation_id) if last else None
-        return page_response([_view(each, now) for each in page], next_cursor)
+        following = next_cursor(page, limit, lambda last: (last.raised_at, last.escalation_id))
+        return page_response([_view(each, now) for each in page], following)
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge", dependencies=[require(keys, "operate")])
     async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:

@@ -13,7 +13,7 @@ from shared.domain.agreement import Side
 from shared.domain.events import AgreementRef
 from shared.domain.promises import WindowStatus
 from shared.http.auth import require
-from shared.http.cursor import read_cursor, write_cursor
+from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Cursor, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import page_response
@@ -59,9 +59,8 @@ def router(database: Database, keys: Keys) -> APIRouter:
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
             page = await window_store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
-        last = page[-1] if len(page) == limit else None
-        next_cursor = write_cursor(last.due_at, last.window_id) if last else None
-        return page_response([_view(window) for window in page], next_cursor)
+        following = next_cursor(page, limit, lambda last: (last.due_at, last.window_id))
+        return page_response([_view(window) for window in page], following)
 
     return routes
 

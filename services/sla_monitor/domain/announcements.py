@@ -2,7 +2,7 @@
 matter how often it is decided or sent."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,21 +10,25 @@ from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window, WindowVerdict
 from shared.domain.events import (
-    AgreementRef,
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
+    EscalationEvent,
     EscalationRaised,
     Event,
     MoveRequested,
     WindowBreached,
     WindowCancelled,
+    WindowEvent,
     WindowMet,
     WindowOpened,
     WindowWarned,
     activity_id_of,
 )
 from shared.domain.ids import event_id
+
+OfWindow = TypeVar("OfWindow", bound=WindowEvent)
+OfEscalation = TypeVar("OfEscalation", bound=EscalationEvent)
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -37,8 +41,8 @@ class Announcement(msgspec.Struct, frozen=True):
 
 def opened(window: Window) -> Announcement:
     """The promise began to run."""
-    event = WindowOpened(**_of_window(window), at=window.opened_at)
-    return _announcement(event, event.at, "window.opened", window.window_id)
+    event = _of_window(WindowOpened, window, at=window.opened_at)
+    return _announcement(event, "window.opened", window.window_id)
 
 
 def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Announcement]:
@@ -46,53 +50,52 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
     at = verdict.at or now
     met_by = activity_id_of(verdict.fact.activity_id) if verdict.fact else ""
     breach_id = window.breach_id or ""
-    event: Event
+    event: WindowEvent
     match verdict.outcome:
         case "met":
-            event = WindowMet(**_of_window(window), at=at, met_by=met_by)
+            event = _of_window(WindowMet, window, at=at, met_by=met_by)
         case "cancelled":
-            event = WindowCancelled(**_of_window(window), at=at, reason=verdict.why)
+            event = _of_window(WindowCancelled, window, at=at, reason=verdict.why)
         case "breached":
-            event = WindowBreached(
-                **_of_window(window), at=at, breach_id=breach_id, fault=window.fault, detected_at=now
-            )
+            event = _of_window(WindowBreached, window, at=at, breach_id=breach_id, fault=window.fault, detected_at=now)
         case "retracted":
-            event = BreachRetracted(**_of_window(window), at=at, breach_id=breach_id, met_by=met_by)
+            event = _of_window(BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by)
         case _:
             return []
-    return [_announcement(event, at, f"window.{verdict.outcome}", window.window_id)]
+    return [_announcement(event, f"window.{verdict.outcome}", window.window_id)]
 
 
 def warned(window: Window, level: Level) -> Announcement:
     """The deadline is near."""
-    event = WindowWarned(**_of_window(window), at=level.due_at, level=level.level, told=level.tell)
-    return _announcement(event, event.at, "window.warned", window.window_id, level.loop, level.level)
+    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, told=level.tell)
+    return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
 
 def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Announcement:
     """A level fired; `due_at` is when it was due, `at` when it fired."""
-    event = EscalationRaised(
-        **_of_escalation(escalation),
+    event = _of_escalation(
+        EscalationRaised,
+        escalation,
         at=now,
         told=level.tell,
         page=level.page,
         due_at=level.due_at,
         agreement=window.agreement,
     )
-    return _announcement(event, now, "escalation.raised", window.window_id, level.loop, level.level)
+    return _announcement(event, "escalation.raised", window.window_id, level.loop, level.level)
 
 
 def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Announcement:
     """Someone has taken it on."""
-    event = EscalationAcknowledged(**_of_escalation(escalation), at=now, by=by, until=escalation.quiet_until_at)
-    return _announcement(event, now, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
+    event = _of_escalation(EscalationAcknowledged, escalation, at=now, by=by, until=escalation.quiet_until_at)
+    return _announcement(event, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
 
 
 def escalation_closed(escalation: Escalation) -> Announcement:
     """The escalation closed; at most one event per escalation."""
     at = escalation.closed_at or escalation.raised_at
-    event = EscalationClosed(**_of_escalation(escalation), at=at, reason=escalation.reason or "")
-    return _announcement(event, at, "escalation.closed", escalation.escalation_id)
+    event = _of_escalation(EscalationClosed, escalation, at=at, reason=escalation.reason or "")
+    return _announcement(event, "escalation.closed", escalation.escalation_id)
 
 
 def move_requested(window: Window, level: Level, within: str, now: datetime) -> Announcement:
@@ -105,54 +108,35 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         within=within,
         at=now,
     )
-    return _announcement(event, now, "move.requested", window.window_id, level.loop, level.level)
+    return _announcement(event, "move.requested", window.window_id, level.loop, level.level)
 
 
-def _announcement(event: Event, at: datetime, *identity: object) -> Announcement:
-    return Announcement(event_id(*identity), at, event)
+def _announcement(event: WindowEvent | EscalationEvent | MoveRequested, *identity: object) -> Announcement:
+    return Announcement(event_id(*identity), event.at, event)
 
 
-class _OfWindow(TypedDict):
-    lead_id: str
-    window_id: str
-    promise: str
-    side: str
-    owner: str
-    generation: int
-    due_at: datetime
-    agreement: AgreementRef
+def _of_window(kind: type[OfWindow], window: Window, **more: Any) -> OfWindow:
+    return kind(
+        lead_id=window.lead_id,
+        window_id=window.window_id,
+        promise=window.promise,
+        side=window.side,
+        owner=window.owner,
+        generation=window.generation,
+        due_at=window.due_at,
+        agreement=window.agreement,
+        **more,
+    )
 
 
-class _OfEscalation(TypedDict):
-    lead_id: str
-    escalation_id: str
-    window_id: str
-    promise: str
-    owner: str
-    generation: int
-    level: int
-
-
-def _of_window(window: Window) -> _OfWindow:
-    return {
-        "lead_id": window.lead_id,
-        "window_id": window.window_id,
-        "promise": window.promise,
-        "side": window.side,
-        "owner": window.owner,
-        "generation": window.generation,
-        "due_at": window.due_at,
-        "agreement": window.agreement,
-    }
-
-
-def _of_escalation(escalation: Escalation) -> _OfEscalation:
-    return {
-        "lead_id": escalation.lead_id,
-        "escalation_id": escalation.escalation_id,
-        "window_id": escalation.window_id,
-        "promise": escalation.promise,
-        "owner": escalation.owner,
-        "generation": escalation.generation,
-        "level": escalation.level,
-    }
+def _of_escalation(kind: type[OfEscalation], escalation: Escalation, **more: Any) -> OfEscalation:
+    return kind(
+        lead_id=escalation.lead_id,
+        escalation_id=escalation.escalation_id,
+        window_id=escalation.window_id,
+        promise=escalation.promise,
+        owner=escalation.owner,
+        generation=escalation.generation,
+        level=escalation.level,
+        **more,
+    )

@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.sla_monitor.domain import ladder, transitions
-from services.sla_monitor.domain.opening import Watch
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
 from shared.domain.agreement import Agreement
@@ -29,10 +28,6 @@ class LeadContext:
     def windows(self, lead_id: str) -> list[Window]:
         """The windows of a lead, including ended ones."""
         return [self.states[window_id].window for window_id in self._by_lead[lead_id]]
-
-    def watch(self, lead_id: str, partition: int, tolerance: timedelta) -> Watch:
-        """How new windows of a lead are watched."""
-        return Watch(partition, self.now, tolerance, self.holds.get(lead_id))
 
     def open(self, window: Window, agreement: Agreement) -> None:
         """Open a window; earlier facts count immediately. Raises as `ladder.levels`."""

@@ -93,7 +93,7 @@ def settle(
     if verdict.outcome == "breached":
         state = _judged_again(_concluded(state, verdict, now), facts, now)
         if state.window.superseded:
-            state = _quiet(state)
+            state = replace(state, window=msgspec.structs.replace(state.window, look_at=None))
     if state.window.state == "breached" and state.window.look_at is not None:
         state = _climb(state, _left(state, levels), known_upto, now)
     return replace(state, window=_looking_ahead(state.window, levels))
@@ -160,10 +160,6 @@ def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
 
 def _left(state: WindowState, levels: Sequence[Level]) -> Sequence[Level]:
     return levels[state.window.steps_done :]
-
-
-def _quiet(state: WindowState) -> WindowState:
-    return replace(state, window=msgspec.structs.replace(state.window, look_at=None))
 
 
 def _looking_ahead(watched: Window, levels: Sequence[Level]) -> Window:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.store import tables
-from shared.db.bulk import upsert_rows
+from shared.db.bulk import row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.promises import EscalationStatus
 
@@ -24,17 +24,7 @@ async def escalations_of(tx: Tx, ids: Sequence[str]) -> dict[str, Escalation]:
 
 async def save_escalations(tx: Tx, escalations: Sequence[Escalation]) -> None:
     """Save the escalations."""
-    rows = [
-        {
-            "escalation_id": each.escalation_id,
-            "lead_id": each.lead_id,
-            "state": each.state,
-            "quiet_until_at": each.quiet_until_at,
-            "raised_at": each.raised_at,
-            "body": _encode(each),
-        }
-        for each in escalations
-    ]
+    rows = [row_of(tables.escalations, each, body=_encode(each)) for each in escalations]
     await upsert_rows(tx, tables.escalations, rows)
 
 
@@ -58,7 +48,7 @@ async def escalations_page(
         held = {"firing": (table.c.state == "firing") | ran_out, "acknowledged": quiet}
         query = query.where(held.get(state, table.c.state == state))
     if after is not None:
-        query = query.where(tables.past(table.c.raised_at, table.c.escalation_id, after))
+        query = query.where(sa.tuple_(table.c.raised_at, table.c.escalation_id) > after)
     rows = await tx.execute(query.order_by(table.c.raised_at, table.c.escalation_id).limit(limit))
     return [_escalation(body) for body in rows.scalars()]
 

@@ -5,9 +5,6 @@ while it is on hold. Its index is partial and by partition, so that finding due 
 open windows as with ten.
 """
 
-from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
 
 from shared.db.engine import Instant
@@ -83,9 +80,3 @@ holds = sa.Table(
     sa.Column("held_at", Instant, nullable=False),
     sa.Column("released_at", Instant),
 )
-
-
-def past(at: "sa.Column[Any]", key: "sa.Column[Any]", after: tuple[datetime, str]) -> "sa.ColumnElement[bool]":
-    """The rows behind `after` in the order of `at`, then `key`."""
-    last_at, last_key = after
-    return (at > last_at) | ((at == last_at) & (key > last_key))

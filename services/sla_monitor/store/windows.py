@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.sla_monitor.domain.transitions import FiredStep
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.store import tables
-from shared.db.bulk import insert_rows, upsert_rows
+from shared.db.bulk import insert_rows, row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.promises import WindowStatus
 
@@ -46,14 +46,7 @@ async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:
 async def save_fired(tx: Tx, fired: Sequence[FiredStep]) -> None:
     """Note the levels that are done; the key refuses one that is done twice."""
     rows = [
-        {
-            "window_id": each.window_id,
-            "loop": each.level.loop,
-            "level": each.level.level,
-            "due_at": each.level.due_at,
-            "fired_at": each.fired_at,
-            "outcome": each.outcome,
-        }
+        row_of(tables.steps, each, loop=each.level.loop, level=each.level.level, due_at=each.level.due_at)
         for each in fired
     ]
     await insert_rows(tx, tables.steps, rows)
@@ -87,20 +80,11 @@ async def windows_page(
         *(tables.windows.c[name] == value for name, value in filters.items())
     )
     if after is not None:
-        query = query.where(tables.past(tables.windows.c.due_at, tables.windows.c.window_id, after))
+        query = query.where(sa.tuple_(tables.windows.c.due_at, tables.windows.c.window_id) > after)
     rows = await tx.execute(query.order_by(tables.windows.c.due_at, tables.windows.c.window_id).limit(limit))
     return [_window(body) for body in rows.scalars()]
 
 
 def _row(window: Window) -> dict[str, Any]:
-    return {
-        "window_id": window.window_id,
-        "lead_id": window.lead_id,
-        "partition": window.partition,
-        "promise": window.promise,
-        "owner": window.owner,
-        "state": window.state,
-        "due_at": window.due_at,
-        "look_at": window.look_at if window.hold is None else None,
-        "body": _encode(window),
-    }
+    look_at = window.look_at if window.hold is None else None
+    return row_of(tables.windows, window, look_at=look_at, body=_encode(window))
