@@ -288,6 +288,6 @@ def test_a_service_whose_broker_is_away_waits_and_says_so(tmp_path: Path) -> Non
 
 def says_at(url: str) -> str:
     try:
-        return httpx.get(url, trust_env=False).text
+        return httpx.get(url, trust_env=False, timeout=30).text
     except httpx.TransportError:
         return ""

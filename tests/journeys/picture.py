@@ -47,7 +47,7 @@ async def post(client: httpx.AsyncClient, number: int, dice: random.Random) -> N
 async def run(url: str, headers: dict[str, str]) -> None:
     """Post for a while, then take the pictures."""
     dice = random.Random(7)
-    async with httpx.AsyncClient(base_url=url, headers=headers) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client, asyncio.TaskGroup() as group:
         google = {"google_key": "google-key-of-the-journey", "lead_id": "g-1", "user_column_data": "not a list"}
         await client.post("/v1/sources/google", json=google)
         for number in range(COUNT):

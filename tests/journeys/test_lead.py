@@ -51,7 +51,7 @@ async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
     baton: Running, client: httpx.AsyncClient, subscriber: Crm
 ) -> None:
     form = {"email": f"form-{baton.kind}@example.com", "name": "Jo Peeters", "consent": "yes", "message": "Call me"}
-    async with httpx.AsyncClient(base_url=baton.url) as browser:
+    async with httpx.AsyncClient(base_url=baton.url, timeout=30) as browser:
         posted = await browser.post("/v1/sources/contact", params={"token": "contact-token-of-the-journey"}, data=form)
     assert (posted.status_code, posted.headers["location"]) == (303, "https://acme.example/thanks")
     lead_id = (

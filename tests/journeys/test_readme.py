@@ -60,7 +60,7 @@ def test_a_clean_clone_runs_by_the_readme(tmp_path: Path) -> None:
         lead, activity = commands("README.md", "curl")
         posted = answer(lead, port)
         recorded = answer(activity, port)
-        page = httpx.get(f"http://127.0.0.1:{port}/").text
+        page = httpx.get(f"http://127.0.0.1:{port}/", timeout=30).text
     finally:
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=60)

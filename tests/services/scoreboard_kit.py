@@ -107,5 +107,5 @@ async def _client(web: Web, *, serve: bool) -> AsyncIterator[httpx.AsyncClient]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://127.0.0.1") as client:
             yield client
         return
-    async with serving(web) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(web) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
         yield client

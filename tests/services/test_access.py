@@ -21,7 +21,7 @@ def baton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def changes(baton: Running) -> list[tuple[str, str]]:
     """Every route that is not for reading, but those of sources, which are for other sites' forms."""
-    paths = httpx.get(f"{baton.url}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{baton.url}/openapi.json", timeout=30).json()["paths"]
     found = [(method.upper(), path) for path, operations in paths.items() for method in operations]
     return [(m, p.replace("{", "").replace("}", "")) for m, p in found if m != "GET" and "/v1/sources/" not in p]
 
@@ -40,7 +40,7 @@ def test_a_form_of_any_site_may_still_post_to_a_source(baton: Running) -> None:
     url = f"{baton.url}/v1/sources/contact?token=contact-token-of-the-journey"
     form = {"email": "jo@example.com", "first_name": "Jo"}
     sent = {"Origin": "https://acme.example", "Sec-Fetch-Site": "cross-site"}
-    assert httpx.post(url, data=form, headers=sent).status_code in (200, 303)
+    assert httpx.post(url, data=form, headers=sent, timeout=30).status_code in (200, 303)
 
 
 def test_no_route_reads_the_body_of_a_stranger(baton: Running) -> None:
@@ -56,13 +56,13 @@ def test_no_route_reads_the_body_of_a_stranger(baton: Running) -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/healthz", "/openapi.json"])
 def test_a_page_that_rebinds_its_name_to_this_machine_reads_nothing(baton: Running, path: str) -> None:
-    assert httpx.get(baton.url + path, headers={"Host": "evil.example"}).status_code == 421
-    assert httpx.get(baton.url + path).status_code == 200
+    assert httpx.get(baton.url + path, headers={"Host": "evil.example"}, timeout=30).status_code == 421
+    assert httpx.get(baton.url + path, timeout=30).status_code == 200
 
 
 def test_pages_open_without_a_login_only_where_nothing_speaks_of_a_proxy(baton: Running) -> None:
     for path in ("/", "/agreement", "/v1/pilots", "/v1/agreement"):
-        assert httpx.get(baton.url + path).status_code == 200
+        assert httpx.get(baton.url + path, timeout=30).status_code == 200
         for sent in ({"X-Forwarded-For": "127.0.0.1"}, {"Host": "leads.acme.example"}, {"Via": "1.1 cache"}):
-            assert httpx.get(baton.url + path, headers=sent).status_code == 401
-            assert httpx.get(baton.url + path, headers={**sent, **BASIC}).status_code == 200
+            assert httpx.get(baton.url + path, headers=sent, timeout=30).status_code == 401
+            assert httpx.get(baton.url + path, headers={**sent, **BASIC}, timeout=30).status_code == 200

@@ -84,20 +84,20 @@ def proxy(name: str, folder: Path, baton: Running, extra: str = "", user: str = 
 def refused(url: str, **headers: str) -> None:
     """No page opens at `url` without a login, and all do with one."""
     for path in PATHS:
-        answer = httpx.get(url + path, headers=headers)
+        answer = httpx.get(url + path, headers=headers, timeout=30)
         assert (answer.status_code, answer.headers["www-authenticate"][:6]) == (401, "Bearer"), path
     draft = httpx.post(
         f"{url}/v1/agreement/simulations", content="x", headers={**headers, "Content-Type": "application/yaml"}
     )
     assert draft.status_code == 401
-    assert httpx.get(url, headers=headers, auth=("me", KEY)).status_code == 200
+    assert httpx.get(url, headers=headers, auth=("me", KEY), timeout=30).status_code == 200
 
 
 def test_behind_haproxy_no_header_of_a_stranger_opens_a_page(tmp_path: Path, baton: Running) -> None:
     with proxy("haproxy", tmp_path, baton, "option forwardfor") as url:
         refused(url, Host="localhost")
         refused(url, Host="localhost", **{"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"})
-    assert httpx.get(baton.url).status_code == 200
+    assert httpx.get(baton.url, timeout=30).status_code == 200
 
 
 def test_behind_haproxy_without_forwardfor_a_claim_to_be_here_is_taken_for_what_it_is(

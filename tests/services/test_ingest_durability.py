@@ -229,7 +229,7 @@ async def test_a_process_killed_under_load_loses_no_answered_lead(tmp_path: Path
     for round_ in range(2):
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.ingest", cwd=ROOT, env=given)
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 await _alive(client)
                 posting = [asyncio.create_task(_post_until_dead(client, round_ * 10 + n, accepted)) for n in range(8)]
                 await _grown(accepted, len(accepted) + 300)

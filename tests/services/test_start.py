@@ -85,15 +85,15 @@ def baton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_probes_answer_and_name_every_check(baton: Running) -> None:
-    assert httpx.get(f"{baton.url}/healthz").json() == {"status": "ok"}
-    ready = httpx.get(f"{baton.url}/readyz")
+    assert httpx.get(f"{baton.url}/healthz", timeout=30).json() == {"status": "ok"}
+    ready = httpx.get(f"{baton.url}/readyz", timeout=30)
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
     assert {name.split(".")[0] for name in ready.json()["checks"]} >= {"ingest", "router", "sla_monitor", "delivery"}
-    assert "baton_ingest_spool_rows" in httpx.get(f"{baton.url}/metrics").text
+    assert "baton_ingest_spool_rows" in httpx.get(f"{baton.url}/metrics", timeout=30).text
 
 
 def test_the_description_covers_hot_endpoints_and_routes(baton: Running) -> None:
-    document = httpx.get(f"{baton.url}/openapi.json").json()
+    document = httpx.get(f"{baton.url}/openapi.json", timeout=30).json()
     assert {"get", "post"} <= set(document["paths"]["/v1/leads"])
     body = document["paths"]["/v1/leads"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     lead = document["components"]["schemas"][body["oneOf"][0]["$ref"].rpartition("/")[2]]

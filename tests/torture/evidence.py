@@ -92,7 +92,7 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
 
 async def _conservation(rig: Rig) -> dict[str, Any]:
     url = f"http://127.0.0.1:{rig.ports('scoreboard')[0]}/v1/conservation"
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.get(url, headers={"Authorization": f"Bearer {KEY}"})
     found: dict[str, Any] = answer.json()
     return found

@@ -187,7 +187,7 @@ async def _outages(rig: Rig, postgres: PostgresCluster, for_s: float, *, clocks:
 
 
 async def _subscribe(rig: Rig, subscriber: Receiver) -> None:
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=30) as client:
         url = f"http://127.0.0.1:{rig.ports('delivery')[0]}/v1/subscriptions"
         answer = await client.post(url, json={"url": subscriber.url, "events": ["*"]})
     assert answer.status_code == 201, answer.text
