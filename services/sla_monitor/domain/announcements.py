@@ -8,7 +8,8 @@ import msgspec
 
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.window import Window, WindowVerdict
+from services.sla_monitor.domain.verdict import WindowVerdict
+from services.sla_monitor.domain.window import Window
 from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,

@@ -12,7 +12,15 @@ from services.sla_monitor.domain import announcements, escalation, window
 from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.window import Fact, Window, WindowVerdict
+from services.sla_monitor.domain.verdict import (
+    WindowVerdict,
+    after,
+    superseded,
+    verdict_now,
+    verdict_on_counted,
+    verdict_on_fact,
+)
+from services.sla_monitor.domain.window import Fact, Window
 
 StepOutcome = Literal["warned", "raised", "silenced"]
 
@@ -40,7 +48,7 @@ class WindowState:
 def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> WindowState:
     """A new window; facts from before the assignment count immediately."""
     state = _counting(WindowState(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
-    verdict = window.verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
+    verdict = verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
     return _concluded(state, verdict, opened.known_at)
 
 
@@ -49,7 +57,7 @@ def apply_fact(state: WindowState, fact: Fact, now: datetime) -> WindowState:
     if state.window.state not in ("open", "breached"):
         return state
     state = _counting(state, (fact,))
-    return _concluded(state, window.verdict_on_fact(state.window, fact), now)
+    return _concluded(state, verdict_on_fact(state.window, fact), now)
 
 
 def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> WindowState:
@@ -62,7 +70,7 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
     state = _counting(replace(state, window=moved), facts)
     if moved.state == "breached":
         return _judged_again(state, facts, now)
-    return _concluded(state, window.verdict_now(state.window, facts, now=now, watermark=None), now)
+    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
 def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
@@ -70,7 +78,7 @@ def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reass
     if state.window.state == "open" and at > state.window.decide_at:
         orphan = msgspec.structs.replace(state.window, superseded=True, look_at=state.window.verdict_at)
         return replace(state, window=orphan)
-    return _concluded(state, window.superseded(state.window, at, why), now)
+    return _concluded(state, superseded(state.window, at, why), now)
 
 
 def settle(
@@ -82,7 +90,7 @@ def settle(
     its way prevents it.
     """
     state = _counting(state, facts)
-    verdict = window.verdict_now(state.window, facts, now=now, watermark=watermark)
+    verdict = verdict_now(state.window, facts, now=now, watermark=watermark)
     if verdict.outcome in ("met", "cancelled"):
         return _concluded(state, verdict, now)
     if state.window.hold is not None or watermark is None:
@@ -111,7 +119,7 @@ def _counting(state: WindowState, facts: Iterable[Fact]) -> WindowState:
 
 def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> WindowState:
     """A breached window after applying facts; follow-ups take precedence over the end of the lead."""
-    state = _concluded(state, window.verdict_on_counted(state.window), now)
+    state = _concluded(state, verdict_on_counted(state.window), now)
     for fact in facts:
         state = apply_fact(state, fact, now)
     return state
@@ -120,7 +128,7 @@ def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> W
 def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> WindowState:
     if verdict.outcome == "waits":
         return state
-    ended = window.after(state.window, verdict)
+    ended = after(state.window, verdict)
     announced = announcements.verdict(ended, verdict, now)
     state = WindowState(ended, state.escalation, (*state.announced, *announced), state.fired)
     raised = state.escalation

@@ -5,17 +5,8 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from services.sla_monitor.domain.window import (
-    READING_LAG,
-    Fact,
-    Window,
-    WindowVerdict,
-    after,
-    counting,
-    superseded,
-    verdict_now,
-    verdict_on_fact,
-)
+from services.sla_monitor.domain.verdict import WindowVerdict, after, superseded, verdict_now, verdict_on_fact
+from services.sla_monitor.domain.window import READING_LAG, Fact, Window, counting
 from shared.domain.agreement import Duration
 from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, assigned, at, fact, waiting, window
 
