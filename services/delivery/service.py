@@ -38,14 +38,7 @@ def build(
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
     quarantined, due, arrivals = WakeUp(), WakeUp(), WakeUps()
-    consumer = Consumer(
-        consumption=_consumption(platform.db),
-        database=platform.db,
-        bus=platform.bus,
-        clock=platform.clock,
-        tables=TABLES,
-        committed=(quarantined, due, arrivals),
-    )
+    consumer = Consumer.on(platform, TABLES, _consumption(platform.db), committed=(quarantined, due, arrivals))
     webhooks = Webhooks(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
     sender = Sender(
         database=platform.db,

@@ -25,14 +25,7 @@ def build(platform: Platform) -> Service:
     in_force = InForce(database=platform.db, path=platform.settings.agreement, tables=tables, changed=waits)
     transactions = RoutingTransactions(platform.db, in_force.at)
     handlers = RouterHandlers(transactions)
-    consumer = Consumer(
-        consumption=_consumption(handlers),
-        database=platform.db,
-        bus=platform.bus,
-        clock=platform.clock,
-        tables=tables,
-        committed=[decided, waits],
-    )
+    consumer = Consumer.on(platform, tables, _consumption(handlers), committed=[decided, waits])
     relay = OutboxRelay.on(platform, tables, wake=decided)
     waiting = ParkedTimer(transactions, platform.clock, waits, decided)
     command_handlers = Commands(transactions, (decided, waits))

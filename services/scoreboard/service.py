@@ -41,14 +41,7 @@ def build(platform: Platform) -> Service:
     zone = _zone(platform, settings.timezone)
     seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)
-    consumer = Consumer(
-        consumption=CONSUMPTION,
-        database=platform.db,
-        bus=platform.bus,
-        clock=platform.clock,
-        tables=tables,
-        committed=(seen, decided),
-    )
+    consumer = Consumer.on(platform, tables, CONSUMPTION, committed=(seen, decided))
     relay = OutboxRelay.on(platform, tables, wake=decided)
 
     return Service(

@@ -61,11 +61,4 @@ def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence
         # An activity that its sender repeats may reach two ingest processes; the earlier of the two instants counts.
         repeated=(ACTIVITIES,),
     )
-    return Consumer(
-        consumption=consumption,
-        database=platform.db,
-        bus=platform.bus,
-        clock=platform.clock,
-        tables=tables,
-        committed=committed,
-    )
+    return Consumer.on(platform, tables, consumption, committed=committed)

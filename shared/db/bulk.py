@@ -46,26 +46,17 @@ async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
 
 async def insert_or_skip(tx: Tx, table: sa.Table, rows: Rows) -> None:
     """Insert the rows, except those whose primary key or unique index entry already exists."""
-    if not rows:
-        return
-    if tx.dialect.name == "postgresql":
-        insert = _unnested(table, tuple(rows[0])).on_conflict_do_nothing()
-        await tx.execute(insert, _columns(table, rows))
-    else:
-        await tx.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+    if rows:
+        insert, parameters = _insert(tx, table, rows)
+        await tx.execute(insert.on_conflict_do_nothing(), parameters)
 
 
 async def insert_or_lower(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> None:
     """Insert all rows; if the primary key exists, only lower `column` to the given value. Keys must be unique."""
     if not rows:
         return
-    table = column.table
-    keys = [each.name for each in table.primary_key]
-    if tx.dialect.name == "postgresql":
-        insert: Any = _unnested(table, tuple(rows[0]))
-        parameters: Any = _columns(table, rows)
-    else:
-        insert, parameters = sqlite.insert(table), rows
+    insert, parameters = _insert(tx, column.table, rows)
+    keys = [each.name for each in column.table.primary_key]
     given = insert.excluded[column.name]
     update = insert.on_conflict_do_update(index_elements=keys, set_={column.name: given}, where=given < column)
     await tx.execute(update, parameters)
@@ -75,12 +66,8 @@ async def insert_new(tx: Tx, column: "sa.Column[Any]", rows: Rows) -> set[Any]:
     """Insert the rows that do not exist yet and return the new values of `column` (the primary key)."""
     if not rows:
         return set()
-    if tx.dialect.name == "postgresql":
-        insert = _unnested(column.table, tuple(rows[0])).on_conflict_do_nothing().returning(column)
-        found = await tx.execute(insert, _columns(column.table, rows))
-    else:
-        found = await tx.execute(sqlite.insert(column.table).on_conflict_do_nothing().returning(column), rows)
-    new = set(found.scalars())
+    insert, parameters = _insert(tx, column.table, rows)
+    new = set((await tx.execute(insert.on_conflict_do_nothing().returning(column), parameters)).scalars())
     values = [row[column.name] for row in rows]
     return {value for value, stored in zip(values, _cleaned(column, values), strict=True) if stored in new}
 
@@ -91,14 +78,21 @@ async def upsert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
         return
     keys = [column.name for column in table.primary_key]
     stored = zip(*(_cleaned(table.c[key], [row[key] for row in rows]) for key in keys), strict=True)
-    last = list(dict(zip(stored, rows, strict=True)).values())
-    if tx.dialect.name == "postgresql":
-        insert: Any = _unnested(table, tuple(last[0]))
-        parameters: Any = _columns(table, last)
-    else:
-        insert, parameters = sqlite.insert(table), last
-    changes = {name: insert.excluded[name] for name in last[0] if name not in keys}
+    insert, parameters = _insert(tx, table, list(dict(zip(stored, rows, strict=True)).values()))
+    changes = {name: insert.excluded[name] for name in rows[0] if name not in keys}
     await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), parameters)
+
+
+def insert_into(tx: Tx, table: sa.Table) -> Any:
+    """The dialect's INSERT, which can say what happens to rows that are already there."""
+    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _insert(tx: Tx, table: Any, rows: Rows) -> tuple[Any, Any]:
+    """The INSERT of all rows, and its parameters."""
+    if tx.dialect.name == "postgresql":
+        return _unnested(table, tuple(rows[0])), _columns(table, rows)
+    return sqlite.insert(table), rows
 
 
 def _columns(table: Any, rows: Rows) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ fences a zombie.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,42 +14,41 @@ from shared.db.engine import Tx
 from shared.db.tables import RuntimeTables
 from shared.ports import TopicPartition
 
+Position = tuple[int, str | None]
+"""The next offset to handle, and in which log it is: None if it was never compared with its log."""
+
 
 async def positions(
     tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, int]:
     """The next offset to handle for each place; a place never seen starts at 0 (and gets its row)."""
-    table = tables.positions
-    await insert_or_skip(tx, table, [{"topic": t, "partition": p, "next_offset": 0} for t, p in topic_partitions])
-    rows = await tx.execute(
-        sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
-    )
-    return {(row.topic, row.partition): row.next_offset for row in rows}
+    return {place: offset for place, (offset, _) in (await known(tx, tables, topic_partitions)).items()}
 
 
-async def log_ids(
+async def known(
     tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, str]:
-    """In which log each position is; a place that was never compared with its log is left out."""
-    table = tables.positions
-    rows = await tx.execute(
-        sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
-    )
-    return {(row.topic, row.partition): row.log_id for row in rows if row.log_id is not None}
+) -> dict[TopicPartition, Position]:
+    """The position of each place; a place never seen starts at 0 (and gets its row)."""
+    rows = [{"topic": t, "partition": p, "next_offset": 0} for t, p in topic_partitions]
+    await insert_or_skip(tx, tables.positions, rows)
+    return await _found(tx, _select(tables, topic_partitions))
 
 
 async def locked(
     tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, tuple[int, str | None]]:
-    """The next offset of each place and the log it is in; nobody else moves them until the transaction ends."""
+) -> dict[TopicPartition, Position]:
+    """The position of each place, which no other transaction moves until this one ends."""
+    key = tables.positions.c.topic, tables.positions.c.partition
+    return await _found(tx, _select(tables, topic_partitions).order_by(*key).with_for_update())
+
+
+def _select(tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]) -> "sa.Select[Any]":
     table = tables.positions
-    rows = await tx.execute(
-        sa.select(table)
-        .where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
-        .order_by(table.c.topic, table.c.partition)
-        .with_for_update()
-    )
-    return {(row.topic, row.partition): (row.next_offset, row.log_id) for row in rows}
+    return sa.select(table).where(sa.tuple_(table.c.topic, table.c.partition).in_(list(topic_partitions)))
+
+
+async def _found(tx: Tx, query: "sa.Select[Any]") -> dict[TopicPartition, Position]:
+    return {(row.topic, row.partition): (row.next_offset, row.log_id) for row in await tx.execute(query)}
 
 
 async def set_log_ids(tx: Tx, tables: RuntimeTables, ids: Mapping[TopicPartition, str]) -> None:

@@ -7,6 +7,7 @@ that are not yet on the bus, and for a while those that are. `log_gaps` holds wh
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,6 +23,14 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def partial_index(
+    name: str, *columns: Any, where: "sa.ColumnElement[bool] | sa.TextClause", unique: bool = False
+) -> Any:
+    """An index of the rows that `where` selects, on both databases."""
+    return sa.Index(name, *columns, unique=unique, postgresql_where=where, sqlite_where=where)
+
 
 agreement_versions = sa.Table(
     "agreement_versions",
@@ -51,14 +60,8 @@ log_gaps = sa.Table(
     sa.Column("reason", Text, nullable=False),
     sa.Column("resume_at", sa.BigInteger, nullable=False),
     sa.Column("accepted_at", Instant),
-    sa.Index(
-        "ix_log_gaps_open",
-        "service",
-        "topic",
-        "partition",
-        unique=True,
-        postgresql_where=sa.text("accepted_at IS NULL"),
-        sqlite_where=sa.text("accepted_at IS NULL"),
+    partial_index(
+        "ix_log_gaps_open", "service", "topic", "partition", where=sa.text("accepted_at IS NULL"), unique=True
     ),
 )
 
@@ -112,6 +115,5 @@ def runtime_tables(service: str) -> RuntimeTables:
         sa.Column("value", sa.LargeBinary, nullable=False),
         sa.Column("published_at", Instant),
     )
-    waiting = outbox.c.published_at.is_(None)
-    sa.Index(f"ix_{service}_outbox_waiting", outbox.c.seq, postgresql_where=waiting, sqlite_where=waiting)
+    partial_index(f"ix_{service}_outbox_waiting", outbox.c.seq, where=outbox.c.published_at.is_(None))
     return RuntimeTables(service, positions, inbox, outbox)

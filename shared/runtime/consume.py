@@ -9,7 +9,7 @@ moves past it. If no record succeeds, the partition pauses (`pausing`).
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from shared import log, metrics
 from shared.bus.envelope import Received, decode
@@ -25,6 +25,7 @@ from shared.runtime import quarantine
 from shared.runtime.backoff import Pauses, is_away, reason, until_back
 from shared.runtime.continuity import Continuity, before_jumps
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
+from shared.runtime.service import Platform
 from shared.runtime.wakeup import WakeUp
 
 Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
@@ -92,6 +93,20 @@ class Consumer:
         self._waiting = metrics.task_waits.labels(tables.service, "consumer")
         self._continuity = Continuity(database, bus, clock, tables)
         self._log = log.get(tables.service)
+
+    @classmethod
+    def on(
+        cls, platform: Platform, tables: RuntimeTables, consumption: Consumption, *, committed: Sequence[WakeUp]
+    ) -> Self:
+        """The consumer of a service on this platform."""
+        return cls(
+            consumption=consumption,
+            database=platform.db,
+            bus=platform.bus,
+            clock=platform.clock,
+            tables=tables,
+            committed=committed,
+        )
 
     async def run(self) -> None:
         """Consume until cancelled. Outages are waited out."""

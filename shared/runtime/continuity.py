@@ -89,35 +89,18 @@ class Continuity:
         wanted = sorted(topic_partitions)
         # The position is read before the log, which only grows meanwhile: a position beyond its end is truly beyond.
         async with self._database.begin() as tx:
-            positions = await position.positions(tx, self._tables, wanted)
-            ids = await position.log_ids(tx, self._tables, wanted)
+            at = await position.known(tx, self._tables, wanted)
         spans = await self._bus.spans(wanted)
-        found = [
-            gap
-            for topic_partition in wanted
-            if (
-                gap := self._gap(
-                    topic_partition, positions[topic_partition], ids.get(topic_partition), spans[topic_partition]
-                )
-            )
-        ]
-        fresh = {
-            topic_partition: spans[topic_partition].log_id for topic_partition in wanted if topic_partition not in ids
-        }
-        for gap in found:
-            fresh.pop(gap.place, None)
+        found = [gap for place in wanted if (gap := self._gap(place, *at[place], spans[place])) is not None]
+        broken = {gap.place for gap in found}
+        fresh = {place: spans[place].log_id for place in wanted if at[place][1] is None and place not in broken}
         if fresh or found or self._open != ():
             async with self._database.begin() as tx:
                 await position.set_log_ids(tx, self._tables, fresh)
                 # An operator may have accepted a gap since, or another member may have read on.
-                now = await position.locked(tx, self._tables, [gap.place for gap in found])
-                compared = {place: (positions[place], ids.get(place)) for place in now}
-                await self._remember(tx, [gap for gap in found if now[gap.place] == compared[gap.place]])
-        return {
-            topic_partition: offset
-            for topic_partition, offset in positions.items()
-            if topic_partition not in self.stopped
-        }
+                now = await position.locked(tx, self._tables, list(broken))
+                await self._remember(tx, [gap for gap in found if now[gap.place] == at[gap.place]])
+        return {place: offset for place, (offset, _) in at.items() if place not in self.stopped}
 
     async def confirm(self, jumps: Sequence[Jump]) -> None:
         """Stop the places where the log has truly skipped offsets."""
@@ -126,43 +109,28 @@ class Continuity:
             # Another member may have moved the position since, and a topic that was made again has other offsets.
             now = await position.locked(tx, self._tables, list(spans))
             missing = [
-                self._deleted(topic_partition, start, end, spans[topic_partition])
-                for topic_partition, start, end in jumps
-                if now[topic_partition] == (start, spans[topic_partition].log_id) and start < end
+                self._missing("deleted", place, start, end, spans[place])
+                for place, start, end in jumps
+                if now[place] == (start, spans[place].log_id) and start < end
             ]
             await self._remember(tx, missing)
 
-    def _gap(self, topic_partition: TopicPartition, at: int, log_id: str | None, span: Span) -> Gap | None:
+    def _gap(self, place: TopicPartition, at: int, log_id: str | None, span: Span) -> Gap | None:
         if log_id is not None and log_id != span.log_id:
-            return self._rest(topic_partition, at, span, "recreated", span.start)
+            return self._missing("recreated", place, at, span.start, span)
         if at < span.start:
-            return self._deleted(topic_partition, at, span.start, span)
+            return self._missing("deleted", place, at, span.start, span)
         if at > span.end:
-            return self._rest(topic_partition, span.end, span, "truncated", span.end)
+            return self._missing("truncated", place, span.end, span.end, span)
         return None
 
-    def _deleted(self, topic_partition: TopicPartition, start: int, end: int, span: Span) -> Gap:
+    def _missing(self, reason: gaps.Reason, place: TopicPartition, start: int, resume_at: int, span: Span) -> Gap:
         return Gap(
             service=self._tables.service,
-            topic=topic_partition[0],
-            partition=topic_partition[1],
+            topic=place[0],
+            partition=place[1],
             from_offset=start,
-            to_offset=end - 1,
-            reason="deleted",
-            resume_at=end,
-            log_id=span.log_id,
-            found_at=self._clock.now(),
-        )
-
-    def _rest(
-        self, topic_partition: TopicPartition, start: int, span: Span, reason: gaps.Reason, resume_at: int
-    ) -> Gap:
-        return Gap(
-            service=self._tables.service,
-            topic=topic_partition[0],
-            partition=topic_partition[1],
-            from_offset=start,
-            to_offset=None,
+            to_offset=resume_at - 1 if reason == "deleted" else None,
             reason=reason,
             resume_at=resume_at,
             log_id=span.log_id,

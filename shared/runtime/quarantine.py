@@ -20,58 +20,36 @@ _ID_CHARS, _DETAIL_CHARS = 200, 1000
 def of_record(record: Record, error: Exception, *, service: str, now: datetime) -> Envelope:
     """About a record that the handlers of `service` could not take, because of `error`."""
     detail = error.detail if isinstance(error, Refused) else "the handler failed; its log has the reason"
-    kind = record.headers.get("ce_type", b"").decode(errors="replace")
-    return _quarantined(
-        origin=origin_of(record),
-        key=record.key,
-        body=record.value,
-        kind=kind,
-        inquiry_id=_inquiry_in(record),
-        code=type(error).__name__,
-        detail=detail,
-        service=service,
-        now=now,
-    )
+    code = type(error).__name__
+    return _quarantined(record, origin_of(record), code, detail, service, now, inquiry_id=_inquiry_in(record))
 
 
 def of_message(message: Message, event: str, reason: str, *, service: str, now: datetime) -> Envelope:
     """About the event with the id `event` that `service` announced and that the log will never take."""
-    kind = dict(message.headers).get("ce_type", b"").decode(errors="replace")
-    return _quarantined(
-        origin=f"outbox:{service}/{event}",
-        key=message.key,
-        body=message.value,
-        kind=kind,
-        inquiry_id=None,
-        code="Unwritable",
-        detail=reason,
-        service=service,
-        now=now,
-    )
+    return _quarantined(message, f"outbox:{service}/{event}", "Unwritable", reason, service, now)
 
 
 def _quarantined(
-    *,
+    content: Record | Message,
     origin: str,
-    key: str,
-    body: bytes,
-    kind: str,
-    inquiry_id: str | None,
     code: str,
     detail: str,
     service: str,
     now: datetime,
+    *,
+    inquiry_id: str | None = None,
 ) -> Envelope:
+    kind = dict(content.headers).get("ce_type", b"").decode(errors="replace")
     event = RecordQuarantined(
-        lead_id=_clean(key, _ID_CHARS),
+        lead_id=_clean(content.key, _ID_CHARS),
         quarantine_id=event_id("quarantine", service, origin),
         service=service,
         origin=_clean(origin, _DETAIL_CHARS),
         code=code,
         detail=_clean(detail, _DETAIL_CHARS),
         at=now,
-        body=body[:MAX_BODY],
-        body_bytes=len(body) if len(body) > MAX_BODY else None,
+        body=content.value[:MAX_BODY],
+        body_bytes=len(content.value) if len(content.value) > MAX_BODY else None,
         record_type=_clean(kind, _ID_CHARS) or None,
         inquiry_id=_clean(inquiry_id, _ID_CHARS) if inquiry_id else None,
     )

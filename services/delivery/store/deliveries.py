@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.delivery.domain.retry import DeliveryStatus
 from services.delivery.store.tables import deliveries, events
-from shared.db.bulk import insert_or_skip
+from shared.db.bulk import insert_into, insert_or_skip
 from shared.db.engine import Tx
 
 
@@ -179,7 +178,6 @@ async def replay_range(
 
 
 async def _replay(tx: Tx, subscription_id: str, wanted: Any, now: datetime) -> int:
-    insert: Any = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(deliveries)
     literal = sa.literal
     rows = sa.select(
         literal(subscription_id, sa.Text),
@@ -190,7 +188,8 @@ async def _replay(tx: Tx, subscription_id: str, wanted: Any, now: datetime) -> i
         literal(now, deliveries.c.due_at.type),
     ).where(wanted)
     again = {"state": "pending", "attempts": 0, "token": deliveries.c.token + 1, "due_at": now, "ended_at": None}
-    statement = insert.from_select(["subscription_id", "event_seq", "state", "attempts", "token", "due_at"], rows)
+    columns = ["subscription_id", "event_seq", "state", "attempts", "token", "due_at"]
+    statement = insert_into(tx, deliveries).from_select(columns, rows)
     done = await tx.execute(
         statement.on_conflict_do_update(
             index_elements=["subscription_id", "event_seq"], set_=again, where=deliveries.c.due_at.is_(None)

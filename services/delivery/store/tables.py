@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from shared.db.engine import Instant
-from shared.db.tables import metadata, runtime_tables
+from shared.db.tables import metadata, partial_index, runtime_tables
 from shared.db.text import Key, Text
 
 TABLES = runtime_tables("delivery")
@@ -53,10 +53,9 @@ deliveries = sa.Table(
     sa.Column("last_error", Text),
 )
 
-sa.Index(
+partial_index(
     "ix_delivery_deliveries_due",
     deliveries.c.subscription_id,
     deliveries.c.due_at,
-    postgresql_where=deliveries.c.due_at.is_not(None),
-    sqlite_where=deliveries.c.due_at.is_not(None),
+    where=deliveries.c.due_at.is_not(None),
 )

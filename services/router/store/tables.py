@@ -8,7 +8,7 @@ person by an address or number that is not in their lead's row.
 import sqlalchemy as sa
 
 from shared.db.engine import Instant
-from shared.db.tables import metadata, runtime_tables
+from shared.db.tables import metadata, partial_index, runtime_tables
 from shared.db.text import Key, Text
 
 tables = runtime_tables("router")
@@ -47,16 +47,9 @@ leads = sa.Table(
     sa.Index("ix_router_leads_email", "email"),
     sa.Index("ix_router_leads_phone", "phone"),
     sa.Index("ix_router_leads_rep_state", "rep", "state"),
-    sa.Index("ix_router_leads_domain", "domain", postgresql_where=sa.text("owns"), sqlite_where=sa.text("owns")),
-    sa.Index("ix_router_leads_block", "block", postgresql_where=sa.text("owns"), sqlite_where=sa.text("owns")),
-    sa.Index(
-        "ix_router_leads_parked",
-        "pool",
-        "parked_at",
-        "lead_id",
-        postgresql_where=sa.text("state = 'parked'"),
-        sqlite_where=sa.text("state = 'parked'"),
-    ),
+    partial_index("ix_router_leads_domain", "domain", where=sa.text("owns")),
+    partial_index("ix_router_leads_block", "block", where=sa.text("owns")),
+    partial_index("ix_router_leads_parked", "pool", "parked_at", "lead_id", where=sa.text("state = 'parked'")),
 )
 assignments = sa.Table(
     "router_assignments",
@@ -68,13 +61,7 @@ assignments = sa.Table(
     sa.Column("pool", Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("assigned_at", Instant, nullable=False),
-    sa.Index(
-        "uq_router_assignments_active",
-        "lead_id",
-        unique=True,
-        postgresql_where=sa.text("active"),
-        sqlite_where=sa.text("active"),
-    ),
+    partial_index("uq_router_assignments_active", "lead_id", where=sa.text("active"), unique=True),
 )
 verdicts = sa.Table(
     "router_verdicts",

@@ -6,18 +6,16 @@ up to `scoreboard_spools.checked`, every number was either read or is in `scoreb
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.scoreboard.domain.conservation import MISSING
 from services.scoreboard.domain.counters import ALL, EVENTS
 from services.scoreboard.store import queries, rows
 from services.scoreboard.store.tables import markers, missing_numbers, read_numbers, spools
 from shared.bus.envelope import ACCEPTANCE, Received
-from shared.db.bulk import insert_or_skip, upsert_rows
+from shared.db.bulk import insert_into, insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.events import WatermarkAdvanced
 
@@ -60,7 +58,7 @@ async def save_markers(tx: Tx, given: Sequence[tuple[int, WatermarkAdvanced]]) -
     if not last:
         return
     found = [{"spool": s, "partition": p, "first": first[s, p], "last": n} for (s, p), n in sorted(last.items())]
-    insert: Any = postgresql.insert(markers) if tx.dialect.name == "postgresql" else sqlite.insert(markers)
+    insert = insert_into(tx, markers)
     later = insert.excluded.last > markers.c.last
     changed = insert.on_conflict_do_update(
         index_elements=["spool", "partition"], set_={"last": insert.excluded.last}, where=later

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.scoreboard.domain.counters import ALL
 from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
-from shared.db.bulk import insert_or_skip, upsert_rows
+from shared.db.bulk import insert_into, insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.db.text import indexable
 
@@ -89,7 +88,7 @@ async def add_counts(tx: Tx, deltas: Mapping[tuple[str, int, str], int]) -> None
     if not deltas:
         return
     rows = [{"period": p, "shard": s, "name": n, "value": by} for (p, s, n), by in sorted(deltas.items())]
-    insert: Any = postgresql.insert(counts) if tx.dialect.name == "postgresql" else sqlite.insert(counts)
+    insert = insert_into(tx, counts)
     keys = ["period", "shard", "name"]
     moved = {"value": counts.c.value + insert.excluded.value}
     await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=moved), rows)

@@ -1,12 +1,10 @@
 """The scoreboard's tables, with the indexes that its pages read by."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from services.scoreboard.domain.conservation import IN_FLIGHT
 from shared.db.engine import Instant
-from shared.db.tables import metadata, runtime_tables
+from shared.db.tables import metadata, partial_index, runtime_tables
 from shared.db.text import Key, Text
 
 tables = runtime_tables("scoreboard")
@@ -29,19 +27,9 @@ inquiries = sa.Table(
 inquiries_waiting = sa.and_(
     inquiries.c.outcome == sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_not(None)
 )
-sa.Index(
-    "ix_scoreboard_inquiries_in_flight",
-    inquiries.c.received_at,
-    postgresql_where=inquiries_waiting,
-    sqlite_where=inquiries_waiting,
-)
+partial_index("ix_scoreboard_inquiries_in_flight", inquiries.c.received_at, where=inquiries_waiting)
 inquiries_early = sa.and_(inquiries.c.outcome != sa.literal_column(f"'{IN_FLIGHT}'"), inquiries.c.received_at.is_(None))
-sa.Index(
-    "ix_scoreboard_inquiries_early",
-    inquiries.c.decided_at,
-    postgresql_where=inquiries_early,
-    sqlite_where=inquiries_early,
-)
+partial_index("ix_scoreboard_inquiries_early", inquiries.c.decided_at, where=inquiries_early)
 
 markers = sa.Table(
     "scoreboard_markers",
@@ -120,17 +108,12 @@ leads_rejected = leads.c.state == sa.literal_column("'rejected'")
 leads_refused = sa.and_(
     leads.c.state == sa.literal_column("'closed'"), leads.c.ended_as == sa.literal_column("'rejected'")
 )
-_joined = leads.c.merged_into.is_not(None)
-
-
-def _leads_index(name: str, where: "sa.ColumnElement[bool]", *columns: "sa.Column[Any]") -> None:
-    sa.Index(f"ix_scoreboard_leads_{name}", *columns, postgresql_where=where, sqlite_where=where)
-
-
-_leads_index("parked", leads_parked, leads.c.queue, leads.c.settled_at, leads.c.lead_id)
-_leads_index("rejected", leads_rejected, leads.c.clause, leads.c.settled_at, leads.c.lead_id)
-_leads_index("refused", leads_refused, leads.c.ended_because, leads.c.ended_at, leads.c.lead_id)
-_leads_index("joined", _joined, leads.c.merged_into)
+partial_index("ix_scoreboard_leads_parked", leads.c.queue, leads.c.settled_at, leads.c.lead_id, where=leads_parked)
+partial_index("ix_scoreboard_leads_rejected", leads.c.clause, leads.c.settled_at, leads.c.lead_id, where=leads_rejected)
+partial_index(
+    "ix_scoreboard_leads_refused", leads.c.ended_because, leads.c.ended_at, leads.c.lead_id, where=leads_refused
+)
+partial_index("ix_scoreboard_leads_joined", leads.c.merged_into, where=leads.c.merged_into.is_not(None))
 
 windows = sa.Table(
     "scoreboard_windows",
@@ -148,9 +131,7 @@ windows = sa.Table(
     sa.Column("fault", Text),
 )
 windows_running = windows.c.state == sa.literal_column("'open'")
-sa.Index(
-    "ix_scoreboard_windows_running", windows.c.due_at, postgresql_where=windows_running, sqlite_where=windows_running
-)
+partial_index("ix_scoreboard_windows_running", windows.c.due_at, where=windows_running)
 
 escalations = sa.Table(
     "scoreboard_escalations",
@@ -168,12 +149,7 @@ escalations = sa.Table(
     sa.Column("quiet_until", Instant),
 )
 escalations_firing = escalations.c.state.in_([sa.literal_column("'firing'"), sa.literal_column("'acknowledged'")])
-sa.Index(
-    "ix_scoreboard_escalations_open",
-    escalations.c.raised_at,
-    postgresql_where=escalations_firing,
-    sqlite_where=escalations_firing,
-)
+partial_index("ix_scoreboard_escalations_open", escalations.c.raised_at, where=escalations_firing)
 
 timeline = sa.Table(
     "scoreboard_timeline",

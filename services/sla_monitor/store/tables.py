@@ -8,12 +8,11 @@ open windows as with ten.
 import sqlalchemy as sa
 
 from shared.db.engine import Instant
-from shared.db.tables import metadata, runtime_tables
+from shared.db.tables import metadata, partial_index, runtime_tables
 from shared.db.text import Key, Text
 
 tables = runtime_tables("sla_monitor")
 
-_WAITING = sa.text("look_at IS NOT NULL")
 windows = sa.Table(
     "sla_monitor_windows",
     metadata,
@@ -26,9 +25,7 @@ windows = sa.Table(
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("look_at", Instant),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Index(
-        "ix_sla_monitor_windows_look_at", "partition", "look_at", postgresql_where=_WAITING, sqlite_where=_WAITING
-    ),
+    partial_index("ix_sla_monitor_windows_look_at", "partition", "look_at", where=sa.text("look_at IS NOT NULL")),
     sa.Index("ix_sla_monitor_windows_due_at", "due_at", "window_id"),
 )
 facts = sa.Table(
