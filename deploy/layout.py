@@ -20,11 +20,11 @@ from deploy.local.component import Component
 from deploy.local.kafka import KafkaBroker, Profile
 from deploy.local.ports import LOOPBACK, free_ports, is_free
 from deploy.local.postgres import PostgresCluster
-from deploy.local.process import ComponentError, Process, end_marked
+from deploy.local.process import ComponentError, Process, end_marked, end_of, without_settings
 from deploy.local.proxy import ReverseProxy, Service
 from deploy.local.service import ROOT, ServiceProcess
 from deploy.local.status import Status
-from deploy.local.supervisor import Supervisor, last_lines
+from deploy.local.supervisor import Supervisor
 from shared.sqlite_file import claim
 
 SERVICES: tuple[Service, ...] = get_args(Service)
@@ -229,7 +229,7 @@ class Layout:
         done = subprocess.run(
             [sys.executable, "-m", "services.cli", "migrate"],
             env={
-                **_without_settings(),
+                **without_settings(),
                 **self._own_settings(),
                 "BATON_DATABASE_URL": self._owner_url,
                 "PYTHONPATH": str(ROOT),
@@ -267,7 +267,7 @@ class Layout:
         while waiting := [service for service in waiting if not service.ready()]:
             for service in waiting:
                 if service.pid is None:
-                    raise ComponentError(service.name, f"ended while it started. {_end_of(service.log)}")
+                    raise ComponentError(service.name, f"ended while it started. {end_of(service.log)}")
             if time.monotonic() > end:
                 self._say_who_is_late(waiting)
                 return
@@ -314,11 +314,3 @@ class Layout:
 
 def _numbered(name: str, number: int) -> str:
     return name if number == 0 else f"{name}-{number + 1}"
-
-
-def _end_of(log: Path) -> str:
-    return f"The end of {log} says:\n{last_lines(log) or '(nothing)'}"
-
-
-def _without_settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}

@@ -17,6 +17,7 @@ import psutil
 
 _LOOK_AGAIN_S = 0.05
 _LINES_SHOWN = 20
+_TAIL_BYTES = 16_384
 _KILLED_WITHIN_S = 10
 _MARK = "DEPLOY_PART_OF"
 
@@ -44,6 +45,21 @@ def run_as(user: User | None) -> dict[str, Any]:
 def marked(folder: Path) -> dict[str, str]:
     """The environment variable by which `end_marked` finds the processes of `folder`."""
     return {_MARK: str(folder)}
+
+
+def without_settings() -> dict[str, str]:
+    """The environment of this process without Baton's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
+
+
+def end_of(log: Path, *, since: int = 0) -> str:
+    """A sentence with the last 20 lines of a log behind its byte `since`."""
+    lines: list[str] = []
+    if log.exists():
+        with log.open("rb") as file:
+            file.seek(max(since, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()[-_LINES_SHOWN:]
+    return f"The end of {log} says:\n" + ("\n".join(lines) or "(nothing)")
 
 
 def end_marked(folder: Path) -> list[int]:
@@ -152,14 +168,6 @@ class Process:
         with self._lock:
             self._signal(signal.SIGCONT)
 
-    def last_lines(self, count: int = _LINES_SHOWN) -> str:
-        """The last `count` lines that it wrote since its latest start."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as log:
-            log.seek(self._log_start)
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
-
     def _spawn(self, command: Sequence[str | Path], env: Mapping[str, str], user: User | None) -> None:
         if (pid := self.pid) is not None:
             raise ComponentError(
@@ -169,7 +177,7 @@ class Process:
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 [str(word) for word in command],
-                env=_environment() | dict(env) | marked(self.log.parent),
+                env=without_settings() | dict(env) | marked(self.log.parent),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -183,7 +191,7 @@ class Process:
     def _signal(self, which: signal.Signals) -> None:
         running = self._running()
         if running is None:
-            raise ComponentError(self.name, f"does not run. Its last words:\n{self.last_lines()}")
+            raise ComponentError(self.name, f"does not run. {self._where_to_look()}")
         running.send_signal(which)
 
     def _wait_until(self, ready: Callable[[], bool], deadline_s: float) -> None:
@@ -196,7 +204,7 @@ class Process:
             time.sleep(_LOOK_AGAIN_S)
 
     def _where_to_look(self) -> str:
-        return f"The end of {self.log} says:\n{self.last_lines() or '(nothing)'}"
+        return end_of(self.log, since=self._log_start)
 
     def _running(self) -> psutil.Process | None:
         try:
@@ -221,10 +229,6 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
 
 
 def _stands(stat: Path) -> bool:

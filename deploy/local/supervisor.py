@@ -4,17 +4,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from deploy.local.component import Component
-from deploy.local.process import ComponentError
+from deploy.local.process import ComponentError, end_of
 
 FAILING_AFTER_ENDS = 3
 STEADY_S = 60
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
 _LOOK_AGAIN_S = 0.2
-_LINES_SHOWN = 20
-_TAIL_BYTES = 16_384
 
 
 class Supervisor:
@@ -65,7 +62,7 @@ class Supervisor:
             self._report(
                 self._name,
                 f"{self._name} keeps ending ({self._ends} times so far). It is started again and again. "
-                f"The end of {self._part.log} says:\n{last_lines(self._part.log) or '(nothing)'}",
+                f"{end_of(self._part.log)}",
             )
         if self._ending.wait(min(_FIRST_PAUSE_S * 2 ** min(self._ends - 1, 10), _LONGEST_PAUSE_S)):
             return
@@ -73,12 +70,3 @@ class Supervisor:
         with suppress(ComponentError, OSError):
             self._part.start()
         self._up_since = time.monotonic()
-
-
-def last_lines(log: Path) -> str:
-    """The last 20 lines of a log; "" if there is none."""
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-_LINES_SHOWN:])

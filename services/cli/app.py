@@ -189,6 +189,9 @@ def simulate(
     show(simulation_text(os.environ, SimulateOptions(draft, against, since, until, csv, html)))
 
 
+Url = Annotated[str | None, typer.Option(help="The address of Baton. Default: BATON_PUBLIC_URL, or this machine.")]
+
+
 @lead.command(name="explain")
 def explain_lead(
     lead_id: Annotated[str, typer.Argument(help="The lead's id.")],
@@ -196,9 +199,7 @@ def explain_lead(
         Path | None,
         typer.Option(help="A file with its record, from GET /v1/leads/ID/record; nothing else is read."),
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="The address of Baton. Default: BATON_PUBLIC_URL, or this machine.")
-    ] = None,
+    url: Url = None,
 ) -> None:
     """Re-derive every verdict on a lead from its record, in words. Exit code 1 if one does not follow."""
     from services.cli.lead import explained, fetched  # noqa: PLC0415
@@ -223,9 +224,6 @@ def create(
     secret = add_key(os.environ, name, [scope.strip() for scope in scopes.split(",")], source or [])
     show(secret)
     sys.stderr.write("This secret is not shown again. It works after services are restarted.\n")
-
-
-Url = Annotated[str | None, typer.Option(help="The address of Baton. Default: BATON_PUBLIC_URL, or this machine.")]
 
 
 @topics.command()

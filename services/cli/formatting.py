@@ -3,13 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from shared.agreement_file.formatting import formatted
+from shared.agreement_file import formatted, text_of
 from shared.domain.errors import Misconfigured
 
 
 def needs_formatting(file: Path) -> bool:
     """Whether formatting would change the file. Raises `Misconfigured` if it cannot be read or is not YAML."""
-    text = _text(file)
+    text = text_of(file, "utf-8")
     return formatted(text) != text
 
 
@@ -18,7 +18,7 @@ def format_file(file: Path) -> bool:
 
     Raises `Misconfigured` if it cannot be read or written, or is not YAML.
     """
-    text = _text(file)
+    text = text_of(file, "utf-8")
     after = formatted(text)
     if after == text:
         return False
@@ -31,14 +31,3 @@ def format_file(file: Path) -> bool:
     except OSError as wrong:
         raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Nothing was changed.") from wrong
     return True
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except FileNotFoundError:
-        raise Misconfigured(f"{file}: there is no such file: check the path") from None
-    except UnicodeDecodeError as wrong:
-        raise Misconfigured(f"{file}: byte {wrong.start} is not UTF-8: save the file as UTF-8") from wrong
-    except OSError as wrong:
-        raise Misconfigured(f"{file}: the file can't be read: {wrong.strerror}") from wrong

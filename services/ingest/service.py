@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from services.ingest.api.activities import activities_endpoint
-from services.ingest.api.clock import clock_endpoint
 from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
-from services.ingest.api.resend import router as resend_router
+from services.ingest.api.operations import router as operations_router
 from services.ingest.api.sources import PREFIX as SOURCES
 from services.ingest.api.sources import SourceEndpoint
 from services.ingest.domain.facts import Activity, Rules
@@ -61,7 +60,7 @@ def build(platform: Platform) -> Service:
         name="ingest",
         endpoints=_endpoints(platform, spool, identity, sources, rules),
         openapi=described,
-        routers=(resend_router(platform.settings.data, platform.keys),),
+        routers=(operations_router(platform.settings.data, spool, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),
@@ -78,7 +77,6 @@ def _endpoints(
     return {
         "/v1/leads": Endpoint(leads, routed=("GET", "HEAD")),
         "/v1/activities": Endpoint(activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules)),
-        "/v1/clock/accept": Endpoint(clock_endpoint(spool=spool, keys=keys)),
         SOURCES: Endpoint(SourceEndpoint(sources=sources, spool=spool, identity=identity).app(), any_site=True),
     }
 

@@ -12,6 +12,7 @@ from services.scoreboard.domain import inquiries, leads, promises
 from services.scoreboard.domain.counters import ALL, EVENTS, CounterKey, difference
 from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import RANKS
 from services.scoreboard.store import numbers, rows
 from services.scoreboard.store.rows import TimelineEntry
@@ -37,8 +38,8 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
     """
     pairs = [(r, r.event) for r in batch if isinstance(r.event, InquiryReceived)]
     deltas = _events(batch)
-    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in pairs))
-    people = await rows.locked_leads(tx, (event.lead_id for _, event in pairs))
+    known = await rows.locked(tx, InquiryRow, (event.inquiry_id for _, event in pairs))
+    people = await rows.locked(tx, LeadRow, (event.lead_id for _, event in pairs))
     for received, event in pairs:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.receive(was, event)
@@ -62,7 +63,7 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
         return
     deltas = _events(facts)
     pairs = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
-    people = await rows.locked_leads(tx, (event.lead_id for _, event in pairs))
+    people = await rows.locked(tx, LeadRow, (event.lead_id for _, event in pairs))
     for received, event in pairs:
         _set(people, leads.act(people[event.lead_id], event), deltas, received)
     await _save(tx, facts, deltas, people)
@@ -74,9 +75,9 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     """
     pairs = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
     deltas = _events(batch)
-    known = await rows.locked_inquiries(tx, (event.inquiry_id for _, event in pairs))
+    known = await rows.locked(tx, InquiryRow, (event.inquiry_id for _, event in pairs))
     came_under = [inquiry.lead_id for inquiry in known.values() if inquiry.lead_id is not None]
-    people = await rows.locked_leads(tx, (*(event.lead_id for _, event in pairs), *came_under))
+    people = await rows.locked(tx, LeadRow, (*(event.lead_id for _, event in pairs), *came_under))
     for received, event in pairs:
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.decide(was, event)
@@ -93,7 +94,7 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
     deltas = _events(batch)
     running = [(r, r.event) for r in batch if isinstance(r.event, WindowEvent)]
     if running:
-        windows = await rows.locked_windows(tx, (event.window_id for _, event in running))
+        windows = await rows.locked(tx, WindowRow, (event.window_id for _, event in running))
         for received, event in running:
             was = windows[event.window_id]
             windows[event.window_id] = now = promises.run(was, event)
@@ -101,7 +102,7 @@ async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:
         await rows.save(tx, list(windows.values()))
     raised = [r.event for r in batch if isinstance(r.event, EscalationEvent)]
     if raised:
-        ladder = await rows.locked_escalations(tx, (event.escalation_id for event in raised))
+        ladder = await rows.locked(tx, EscalationRow, (event.escalation_id for event in raised))
         for climbed in raised:
             ladder[climbed.escalation_id] = promises.climb(ladder[climbed.escalation_id], climbed)
         await rows.save(tx, list(ladder.values()))
@@ -126,7 +127,7 @@ async def on_set_aside(tx: Tx, batch: Sequence[Received]) -> None:
 async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -> None:
     pairs = [(r, r.event) for r in batch if isinstance(r.event, RecordQuarantined)]
     stuck = [(r, event, found) for r, event in pairs if (found := inquiries.inquiry_in(event)) is not None]
-    known = await rows.locked_inquiries(tx, (found.inquiry_id for _, _, found in stuck))
+    known = await rows.locked(tx, InquiryRow, (found.inquiry_id for _, _, found in stuck))
     for received, event, found in stuck:
         was = known[found.inquiry_id]
         known[found.inquiry_id] = now = inquiries.quarantine(was, event, found)

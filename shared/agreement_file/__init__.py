@@ -20,7 +20,7 @@ from shared.agreement_file.text.yaml_document import Document, read
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 
-__all__ = ["AgreementRefused", "Finding", "Loaded", "formatted", "load", "parse"]
+__all__ = ["AgreementRefused", "Finding", "Loaded", "formatted", "load", "parse", "text_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def load(path: pathlib.Path) -> Loaded:
 
     Raises AgreementRefused with all findings, or Misconfigured if the file cannot be read.
     """
-    text = _text(path)
+    text = text_of(path)
     named = draft_names(read(text, str(path)).content) if "pilots" in text else ()
-    names = [name for name in named if is_next_to_it(name)]
-    return parse(text, str(path), {name: _text(path.parent / name) for name in names if (path.parent / name).exists()})
+    drafts = {name: path.parent / name for name in named if is_next_to_it(name)}
+    return parse(text, str(path), {name: text_of(file) for name, file in drafts.items() if file.exists()})
 
 
 def parse(text: str, name: str, drafts: Mapping[str, str] | None = None) -> Loaded:
@@ -95,9 +95,10 @@ def _digest(document: Document, drafts: Mapping[str, Agreement]) -> str:
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def _text(path: pathlib.Path) -> str:
+def text_of(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
+    """What is written in an agreement file. Raises Misconfigured if it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode(encoding)
     except FileNotFoundError:
         raise Misconfigured(f"{path}: there is no such file: check the path") from None
     except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from shared.agreement_file.schema.json_schema import json_schema
+from tests.architecture.agreement_schema_file import json_schema
 from tests.architecture.event_pages import asyncapi, events_page, schemas
 from tests.architecture.metrics_page import metrics_page
 from tests.architecture.settings_page import settings_page

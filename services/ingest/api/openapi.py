@@ -29,13 +29,6 @@ def described() -> Mapping[str, Any]:
     paths = {
         "/v1/leads": {"post": _endpoint("Post leads", "leads:write", lead)},
         "/v1/activities": {"post": _endpoint("Report what sales did", "activities:write", activity)},
-        "/v1/clock/accept": {
-            "post": {
-                "summary": "Take the clock of the ingest machine as right, though it was stepped",
-                "description": "Needs a key with the scope `operate`.",
-                "responses": {"200": {"description": "Done"}, **_problems("401", "403")},
-            }
-        },
         "/v1/sources/{source}": {
             "post": {
                 "summary": "Post in a configured source's own format",

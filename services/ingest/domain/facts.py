@@ -90,7 +90,7 @@ def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | Non
     """The draft of a normal activity from the API key `sender`.
 
     A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
-    `sender` sent. Raises `TooLargeToWrite`.
+    `sender` sent. Raises `TooLarge`.
     """
     own_id, key_name = activity.activity_id, ""
     if own_id is not None:

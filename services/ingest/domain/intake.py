@@ -124,7 +124,7 @@ def inquiry(
 
     A repeat is known by `sent_key` (within the source), else by the lead's `external_id`, else for a day by its
     bytes `raw`; each only among what `sender` sent, and an `external_id` from anyone (`anonymous`) only for the same
-    person. Tests are never repeats: platforms send the same one at each click. Raises `TooLargeToWrite`.
+    person. Tests are never repeats: platforms send the same one at each click. Raises `TooLarge`.
     """
     lead_id = identity.lead_id(email=lead.contact.email, phone=lead.contact.phone)
     source, external = lead.source or "", lead.external_id
@@ -164,7 +164,7 @@ def inquiry(
 def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> PendingEvent:
     """The event for an authentic payload that cannot be mapped, with the reason. Duplicates are recognized by bytes.
 
-    Raises `TooLargeToWrite`.
+    Raises `TooLarge`.
     """
     stem = inquiry_stem(identity.lead_id(email=None, phone=f"source:{source}"))
     fixed = {

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.ingest.domain.pending_event import TooLarge
 from services.ingest.domain.strict_json import NotJson, check_bounds, parse
 from shared.domain.errors import Refused
 
@@ -13,15 +14,8 @@ MAX_ITEMS = 1000
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class TooMany(Refused):
-    """More items, or larger ones, than are taken at a time."""
-
-    status = 413
-    title = "Too large"
-
-
 def split(body: bytes, *, lines: bool) -> Sequence[bytes]:
-    """The items of the body, unread. Raises `NotJson` or `TooMany`."""
+    """The items of the body, unread. Raises `NotJson` or `TooLarge`."""
     items: Sequence[bytes]
     if lines:
         items = [line for line in body.split(b"\n") if line.strip()]
@@ -30,7 +24,7 @@ def split(body: bytes, *, lines: bool) -> Sequence[bytes]:
     else:
         return (body,)
     if len(items) > MAX_ITEMS:
-        raise TooMany(f"At most {MAX_ITEMS} items are taken at a time; these are {len(items)}. Send them in parts.")
+        raise TooLarge(f"At most {MAX_ITEMS} items are taken at a time; these are {len(items)}. Send them in parts.")
     if not items:
         raise Refused("The body is empty. Send at least one item.")
     return items
@@ -46,7 +40,7 @@ def each(body: bytes, items: Sequence[bytes], make: Callable[[bytes, int], T], *
     for number, raw in enumerate(items):
         try:
             if len(raw) > largest:
-                raise TooMany(f"One item may have at most {largest // 1024} KiB. Leave out what is not needed.")
+                raise TooLarge(f"One item may have at most {largest // 1024} KiB. Leave out what is not needed.")
             made.append(make(raw, number))
         except NotJson as wrong:
             raise wrong.placed(body, _start(body, items, number)) from None

@@ -24,8 +24,8 @@ Head = Callable[[str, str, str], str]
 """Writes the first fields of an event's JSON, given its id and its instant of acceptance, both as JSON, and its key."""
 
 
-class TooLargeToWrite(Refused):
-    """The event would be larger than the maximum size."""
+class TooLarge(Refused):
+    """More items, or a larger one, than are taken at a time, or an event that would be too large to write."""
 
     status = 413
     title = "Too large"
@@ -83,9 +83,9 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 def within_limit(body: bytes) -> bytes:
-    """`body`, an event's JSON. Raises `TooLargeToWrite`."""
+    """`body`, an event's JSON. Raises `TooLarge`."""
     if len(body) > LARGEST_EVENT:
-        raise TooLargeToWrite(
+        raise TooLarge(
             f"Written as JSON this takes {len(body) // 1024} KiB; at most {LARGEST_EVENT // 1024} KiB are taken "
             "at a time. Leave out what is not needed."
         )

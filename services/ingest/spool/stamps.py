@@ -6,13 +6,10 @@ has caught up. After a larger step the wall clock is in doubt until it is steppe
 has run evenly for half a minute, for example after a virtual machine was resumed.
 """
 
-from datetime import datetime, timedelta
-
-from services.ingest.domain.pending_event import EPOCH
+from services.ingest.domain.pending_event import microseconds_of
 from shared.domain.errors import Unavailable
 from shared.ports import Clock
 
-_MICROSECOND = timedelta(microseconds=1)
 TOLERANCE_US = 2_000_000
 SETTLED_S = 30.0
 _DRIFT = 1e-3
@@ -25,7 +22,7 @@ class Stamps:
     def __init__(self, clock: Clock, floor_us: int) -> None:
         self._clock = clock
         self._last_us = floor_us + 1
-        self._wall_us = self._expected_us = _microseconds(clock.now())
+        self._wall_us = self._expected_us = microseconds_of(clock.now())
         self._monotonic = clock.monotonic()
         self._off_us = 0
         self._off_since = self._monotonic
@@ -76,7 +73,7 @@ class Stamps:
         monotonic = self._clock.monotonic()
         elapsed_us = max(monotonic - self._monotonic, 0.0) * 1e6
         self._monotonic = monotonic
-        self._wall_us = _microseconds(self._clock.now())
+        self._wall_us = microseconds_of(self._clock.now())
         self._expected_us += int(elapsed_us)
         off_us = self._wall_us - self._expected_us
         if abs(off_us) <= TOLERANCE_US:
@@ -87,7 +84,3 @@ class Stamps:
             self._off_us, self._off_since = off_us, monotonic
         elif self._off_us and monotonic - self._off_since >= SETTLED_S:
             self._expected_us, self._off_us = self._wall_us, 0
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // _MICROSECOND

@@ -4,7 +4,7 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.scoreboard.domain.conservation import conserve
+from services.scoreboard.domain.conservation import Terms, conserve
 from services.scoreboard.store import queries
 from shared.db import gaps
 from shared.http.auth import require
@@ -12,17 +12,9 @@ from shared.http.responses import NO_STORE, json_response
 from shared.runtime.service import Platform
 
 
-class ConservationView(msgspec.Struct, frozen=True):
+class ConservationView(Terms, frozen=True, kw_only=True):
     """The equation's terms, and whether they agree with nothing left unread."""
 
-    received: int
-    assigned: int
-    parked: int
-    rejected: int
-    merged: int
-    quarantined: int
-    in_flight: int
-    missing: int
     balanced: bool
 
 

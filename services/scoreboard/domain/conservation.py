@@ -18,10 +18,8 @@ MISSING = "missing"
 """Inquiry numbers that must have been read by now but were not."""
 
 
-class Conservation(msgspec.Struct, frozen=True, kw_only=True):
-    """The equation in inquiries. `missing` is how many ingest accepted without any other trace; `why` says what is
-    wrong, if anything.
-    """
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms of the equation, in inquiries. `missing` is how many ingest accepted without any other trace."""
 
     received: int
     assigned: int
@@ -31,6 +29,11 @@ class Conservation(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     in_flight: int
     missing: int
+
+
+class Conservation(Terms, frozen=True, kw_only=True):
+    """The equation; `why` says what is wrong, if anything."""
+
     why: str
 
     @property

@@ -38,32 +38,22 @@ TimelinePosition = tuple[datetime, int, str]
 """The position of an entry in its lead's timeline: instant, rank and event id."""
 
 
-async def locked_inquiries(tx: Tx, ids: Iterable[str]) -> dict[str, InquiryRow]:
-    """These inquiries as known, ours to change until the transaction ends."""
-    return await _locked(tx, inquiries, InquiryRow, ids)
-
-
-async def locked_leads(tx: Tx, ids: Iterable[str]) -> dict[str, LeadRow]:
-    """These leads as known, ours to change until the transaction ends."""
-    return await _locked(tx, leads, LeadRow, ids)
-
-
-async def locked_windows(tx: Tx, ids: Iterable[str]) -> dict[str, WindowRow]:
-    """These windows as known, ours to change until the transaction ends."""
-    return await _locked(tx, windows, WindowRow, ids)
-
-
-async def locked_escalations(tx: Tx, ids: Iterable[str]) -> dict[str, EscalationRow]:
-    """These escalations as known, ours to change until the transaction ends."""
-    return await _locked(tx, escalations, EscalationRow, ids)
-
-
 _TABLES: Mapping[type[msgspec.Struct], sa.Table] = {
     InquiryRow: inquiries,
     LeadRow: leads,
     WindowRow: windows,
     EscalationRow: escalations,
 }
+
+
+async def locked(tx: Tx, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:
+    """The rows of this kind with these ids as known, ours to change until the transaction ends."""
+    table, wanted = _TABLES[kind], sorted(set(ids))
+    (key,) = table.primary_key
+    await insert_or_skip(tx, table, [{key.name: each} for each in wanted])
+    query = sa.select(table).where(key.in_(wanted)).order_by(key).with_for_update()
+    found = {row[0]: filled(kind, row) for row in await tx.execute(query)}
+    return {each: found[indexable(each)] for each in wanted}
 
 
 async def save(tx: Tx, rows: Sequence[InquiryRow | LeadRow | WindowRow | EscalationRow]) -> None:
@@ -102,17 +92,6 @@ async def set_count(tx: Tx, name: str, value: int) -> bool:
         return False
     await upsert_rows(tx, counts, [row])
     return True
-
-
-async def _locked(tx: Tx, table: sa.Table, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:
-    wanted = sorted(set(ids))
-    (key,) = table.primary_key
-    await insert_or_skip(tx, table, [{key.name: each} for each in wanted])
-    found: dict[str, Row] = {}
-    query = sa.select(table).where(key.in_(wanted)).order_by(key).with_for_update()
-    for row in await tx.execute(query):
-        found[row[0]] = filled(kind, row)
-    return {each: found[indexable(each)] for each in wanted}
 
 
 def filled(kind: type[Row], row: Any) -> Row:

@@ -55,10 +55,9 @@ def content_of(
     blocks: Sequence[agreement_schema.ContentBlock], objections: Collection[str] | None, findings: Findings
 ) -> tuple[Content, ...]:
     """The material. Refuses duplicate ids, and answers to unknown objections."""
-    ids: set[str] = set()
+    findings.refuse_repeated((block.id for block in blocks), ("content",), "id")
     for index, block in enumerate(blocks):
         path: Path = ("content", index)
-        _refuse_twice(block.id, ids, (*path, "id"), findings)
         for place, objection in enumerate(block.answers):
             if objections is not None and objection not in objections:
                 findings.refuse_unknown((*path, "answers", place), "objection", objection, objections)
@@ -69,18 +68,11 @@ def goals_of(
     blocks: Sequence[agreement_schema.GoalBlock], effective_from: datetime, zone: str, findings: Findings
 ) -> tuple[Goal, ...]:
     """The goals. Refuses names that are given twice, and dates before the agreement takes effect."""
-    names: set[str] = set()
+    findings.refuse_repeated((block.name for block in blocks), ("goals",), "name")
     for index, block in enumerate(blocks):
         path: Path = ("goals", index)
-        _refuse_twice(block.name, names, (*path, "name"), findings)
         starts = effective_from.astimezone(ZoneInfo(zone)).date()
         if block.by < starts:
             over = f"`{block.by}` is over before the agreement takes effect on {starts}: write a later date"
             findings.refuse((*path, "by"), "past", over)
     return tuple(Goal(each.name, each.kpi, each.target, each.by, each.celebrate_in) for each in blocks)
-
-
-def _refuse_twice(name: str, seen: set[str], path: Path, findings: Findings) -> None:
-    if name in seen:
-        findings.refuse(path, "duplicate", f"`{name}` is listed twice: keep one")
-    seen.add(name)

@@ -19,10 +19,9 @@ def people_of(
     people: dict[str, Person] = {}
     emails: set[str] = set()
     ids = {block.id: None for block in blocks}
+    findings.refuse_repeated((block.id for block in blocks), ("people",), "id")
     for index, block in enumerate(blocks):
         path: Path = ("people", index)
-        if block.id in people:
-            findings.refuse((*path, "id"), "duplicate", f"`{block.id}` is listed twice: keep one")
         if block.email in emails:
             findings.refuse((*path, "email"), "duplicate", "someone else has this address: give each their own")
         if block.calendar is not None and known is not None and block.calendar not in known:

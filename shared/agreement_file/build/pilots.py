@@ -32,10 +32,9 @@ def pilots_of(
 ) -> tuple[Pilot, ...]:
     """The pilots whose drafts could be read. Refuses duplicate names, and a scope that is not a condition."""
     pilots = []
+    reader.findings.refuse_repeated((block.name for block in blocks), ("pilots",), "name")
     for index, block in enumerate(blocks):
         path: Path = ("pilots", index)
-        if block.name in {each.name for each in blocks[:index]}:
-            reader.findings.refuse((*path, "name"), "duplicate", f"`{block.name}` is listed twice: keep one")
         scope = reader.read(block.scope, (*path, "scope"))
         if scope is not None and block.agreement in drafts:
             pilots.append(Pilot(block.name, scope, drafts[block.agreement], block.mode))

@@ -35,10 +35,7 @@ def mql_of(block: MqlBlock, reader: ConditionReader) -> Mql:
 def sql_needs_of(block: SqlBlock | None, findings: Findings) -> tuple[str, ...]:
     """What a rep has to confirm. Refuses a need that is given twice."""
     needs = block.needs if block else []
-    for index, need in enumerate(needs):
-        if need in needs[:index]:
-            path: Path = ("definitions", "sql", "needs", index)
-            findings.refuse(path, "duplicate", f"`{need}` is listed twice: keep one")
+    findings.refuse_repeated(needs, ("definitions", "sql", "needs"))
     return tuple(needs)
 
 
@@ -91,10 +88,9 @@ def reject_reasons_of(block: Feedback, promises: Collection[str] | None, finding
     """The reasons by code. Refuses a code that is given twice, and an `only_after` that is none of the `promises` of
     sales (None: they could not be read)."""
     reasons: dict[str, RejectReason] = {}
+    findings.refuse_repeated((each.code for each in block.reject_reasons), ("feedback", "reject_reasons"), "code")
     for index, each in enumerate(block.reject_reasons):
         path: Path = ("feedback", "reject_reasons", index)
-        if each.code in reasons:
-            findings.refuse((*path, "code"), "duplicate", f"`{each.code}` is listed twice: keep one")
         if each.only_after is not None and promises is not None and each.only_after not in promises:
             findings.refuse_unknown((*path, "only_after"), "promise", each.only_after, promises)
         reasons[each.code] = RejectReason(each.code, each.needs == "text", each.only_after)

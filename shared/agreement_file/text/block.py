@@ -89,7 +89,7 @@ Wanted = Annotated[
 ]
 
 CONDITION = {"$comment": "condition"}
-"""A placeholder for conditions; `shared.agreement_file.schema.json_schema` inserts the definition."""
+"""A placeholder for conditions: `docs/agreement.schema.json` has their definition in its place."""
 FACT_TYPE = {"$comment": "fact type"}
 """The same for the type of a fact."""
 

@@ -108,6 +108,14 @@ class Findings:
         """`name` should have been one of `known`; the nearest of them is proposed."""
         self.refuse(path, f"unknown_{what}", f"unknown {what} `{name}`{proposal(name, known)}", key=key)
 
+    def refuse_repeated(self, names: Iterable[str], path: Path, *key: str) -> None:
+        """Every name in the list at `path` that stands there before; it is the value of `key` of an item, if given."""
+        seen: set[str] = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                self.refuse((*path, index, *key), "duplicate", f"`{name}` is listed twice: keep one")
+            seen.add(name)
+
     def _finding(self, path: Path, code: str, message: str, key: bool) -> Finding:
         line, column = self.positions.of_key(path) if key else self.positions.of_value(path)
         return Finding(line, column, code, message)

@@ -1,4 +1,4 @@
-"""The operator's route to have accepted facts published again."""
+"""The operator's routes: have accepted facts published again, and take the clock of this machine as right."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.ingest.spool.resend import request
+from services.ingest.spool.writer import Spool
 from shared.http.auth import require
 from shared.http.fields import Since
 from shared.http.keys import Keys
@@ -19,12 +20,24 @@ class ResendView(msgspec.Struct, frozen=True):
     request: str
 
 
-def router(folder: Path, keys: Keys) -> APIRouter:
-    """The operator's route; it needs a key with `operate`."""
+class ClockAccepted(msgspec.Struct, frozen=True):
+    """The ingest instance whose clock counts as right."""
+
+    instance: str
+    clock: str = "accepted"
+
+
+def router(folder: Path, spool: Spool, keys: Keys) -> APIRouter:
+    """The routes; they need a key with `operate`."""
     routes = APIRouter(dependencies=[require(keys, "operate")])
 
     @routes.post("/v1/spool/resend", summary="Publish again what was accepted and is retained")
     async def resend(ask: Since) -> Response:
         return json_response(ResendView(request(folder, ask.since).id))
+
+    @routes.post("/v1/clock/accept", summary="Take the clock of the ingest machine as right, though it was stepped")
+    async def accept_clock() -> Response:
+        await spool.accept_clock()
+        return json_response(ClockAccepted(spool.instance))
 
     return routes
