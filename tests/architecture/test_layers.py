@@ -1,4 +1,4 @@
-"""The layers are exhaustive: a module that belongs to no layer fails `make check`."""
+"""A stray module fails `make check`: one that belongs to no layer, and anywhere one that nothing imports."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests.architecture.tree import ROOT, modules, texts
+from tests.architecture.tree import CODE, ROOT, dotted, imports, modules, texts
 
 CONTRACTS: list[dict[str, Any]] = tomllib.loads(texts()["pyproject.toml"])["tool"]["importlinter"]["contracts"]
 WITH_LAYERS = [contract for contract in CONTRACTS if "containers" in contract]
@@ -20,11 +20,22 @@ def test_every_contract_on_layers_is_exhaustive() -> None:
 
 def test_every_service_and_every_package_of_shared_has_layers() -> None:
     packages = {tuple(name.split("/")[:2]) for name in modules("shared", "services") if name.count("/") > 1}
-    without = {".".join(package) for package in packages} - {*CONTAINERS, "services.cli", "services.embedded"}
+    without = {".".join(package) for package in packages} - set(CONTAINERS)
     assert not without
 
 
-def test_a_stray_module_fails_wherever_it_is(tmp_path: Path) -> None:
+def test_every_module_is_imported_by_another() -> None:
+    importing = [*modules(*CODE), "tests/architecture/generate.py"]
+    used = {name for importer in importing for name in imports(importer)}
+    unused = [
+        name
+        for name in modules("shared", "services")
+        if not name.endswith(("/__init__.py", "/__main__.py")) and dotted(name) not in used
+    ]
+    assert not unused, f"nothing imports these modules, so delete them: {unused}"
+
+
+def test_a_module_outside_of_the_layers_fails_in_every_package_that_has_them(tmp_path: Path) -> None:
     for name in ("pyproject.toml", *modules("shared", "services")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -70,6 +70,16 @@ def dotted(name: str) -> str:
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def imports(name: str) -> Iterator[str]:
+    """The import paths that a file imports, anywhere in it. What it imports from a module may be a module too."""
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
