@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 
-from services.router.api.views import Limits, PoolShare, RepView, lead_view, whole_lead_view
+from services.router.api.views import Limits, PoolShare, RepView, lead_view
 from services.router.domain.availability import RepState, absence, today, why_not
 from services.router.domain.lead import Lead
 from services.router.handlers.transaction import AgreementAt
@@ -32,7 +32,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
         """One lead: state, owner, score, inquiries."""
         async with database.read() as tx:
             found = await _lead(tx, lead_id)
-            return json_response(whole_lead_view(found, await record.inquiries_of(tx, lead_id)))
+            return json_response(lead_view(found, await record.inquiries_of(tx, lead_id)))
 
     @routes.get("/v1/leads")
     async def leads(

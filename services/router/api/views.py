@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from services.router.domain.availability import Hold, Leave
 from services.router.domain.lead import Lead
@@ -28,7 +28,7 @@ class OwnerView(msgspec.Struct, frozen=True):
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lead."""
+    """A lead; one that is asked for by its id with the inquiries that make it up."""
 
     lead_id: str
     version: int
@@ -46,12 +46,7 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     pilot: str | None
     parked_at: datetime | None
     waits_for: str | None = None
-
-
-class WholeLeadView(LeadView, frozen=True, kw_only=True):
-    """A lead with the inquiries that make it up."""
-
-    inquiries: Sequence[Mapping[str, Any]]
+    inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -124,13 +119,9 @@ class ShadowPilotView(msgspec.Struct, frozen=True):
     differing: Sequence[Shadow]
 
 
-def lead_view(lead: Lead) -> LeadView:
+def lead_view(lead: Lead, inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET) -> LeadView:
     """A lead as the contract has it."""
     owner = msgspec.convert(lead, OwnerView, from_attributes=True) if lead.rep is not None else None
     view = msgspec.convert(lead, LeadView, from_attributes=True)
-    return replace(view, owner=owner, waits_for=lead.pool if lead.state == "parked" else None)
-
-
-def whole_lead_view(lead: Lead, inquiries: Sequence[Mapping[str, Any]]) -> WholeLeadView:
-    """A lead with its inquiries."""
-    return WholeLeadView(**asdict(lead_view(lead)), inquiries=inquiries)
+    waits_for = lead.pool if lead.state == "parked" else None
+    return replace(view, owner=owner, waits_for=waits_for, inquiries=inquiries)

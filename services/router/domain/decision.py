@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, MAX_KEYS, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
-from services.router.domain.placement import Placement, last_owner, place
+from services.router.domain.placement import Placement, last_owner, place, recorded
 from services.router.domain.proof import Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
@@ -185,14 +185,7 @@ def _assigned(
     lead = with_owner(agreement, base, person, placed.pool, placed.rule, asked.now)
     routing.assign_to(person, lead, asked.now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
-    proof = replace(
-        _judged("assigned", reason, asked, base),
-        rule=placed.rule,
-        skipped=placed.skipped,
-        turn=placed.turn,
-        rep=placed.rep,
-        states=placed.states,
-    )
+    proof = recorded(_judged("assigned", reason, asked, base), placed)
     return Verdict(lead, assigned_event(LeadAssigned, agreement, lead), proof, asked.inquiry.inquiry_id)
 
 
@@ -200,13 +193,7 @@ def _parked(asked: Asked, base: Lead, placed: Placement) -> Verdict:
     lead = replace(
         base, state="parked", pool=placed.pool, rule=placed.rule, reason=placed.why, parked_at=base.updated_at
     )
-    proof = replace(
-        _judged("parked", placed.why, asked, base),
-        rule=placed.rule,
-        skipped=placed.skipped,
-        states=placed.states,
-        passed_over=placed.passed_over,
-    )
+    proof = recorded(_judged("parked", placed.why, asked, base), placed)
     return Verdict(lead, decided_event(LeadParked, lead, queue=placed.queue), proof, asked.inquiry.inquiry_id)
 
 

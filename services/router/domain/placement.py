@@ -12,7 +12,7 @@ import msgspec
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
 from services.router.domain.availability import RepState, absence, away_for
 from services.router.domain.lead import Lead
-from services.router.domain.proof import Skipped, TurnRecord, turn_record
+from services.router.domain.proof import Proof, Skipped, TurnRecord, turn_record
 from services.router.domain.qualification import routes
 from services.router.domain.routing_state import Candidates, Owner, RoutingState
 from shared.domain.agreement import Agreement, Only, Pool, Route
@@ -61,16 +61,36 @@ def place(
             if owner is None or why is not None:
                 skipped.append(Skipped(rule.name, why or ""))
                 continue
-            placed = Placement(rule.name, _pool_of(agreement, owner), owner.rep, f"{owner.rep} {owner.how}")
+            shared = pool_of(agreement, owner.rep, owner.pool)
+            placed = Placement(rule.name, shared, owner.rep, f"{owner.rep} {owner.how}")
         if skipped or states:
             return msgspec.structs.replace(placed, skipped=tuple(skipped), states={**states, **placed.states})
         return placed
     raise AssertionError("an agreement without a last rule does not load")
 
 
+def recorded(proof: Proof, placed: Placement) -> Proof:
+    """The proof with where the lead goes, and why."""
+    return msgspec.structs.replace(
+        proof,
+        rule=placed.rule,
+        skipped=placed.skipped,
+        turn=placed.turn,
+        rep=placed.rep,
+        states=placed.states,
+        passed_over=placed.passed_over,
+    )
+
+
 def last_owner(lead: Lead, rep: str | None) -> Owner | None:
     """The rep as the one who had the lead before."""
     return Owner(rep, lead.pool or "", lead.lead_id, "had the lead before") if rep is not None else None
+
+
+def pool_of(agreement: Agreement, rep: str | None, before: str | None) -> str:
+    """The pool in which the rep shares turns, the one they had the lead from `before` any other; empty for none."""
+    mine = [name for name, pool in agreement.pools.items() if rep in pool.members]
+    return before if before in mine else next(iter(mine), "")
 
 
 def in_pool(
@@ -147,9 +167,3 @@ def _passes_on(
     if away is not None and limit is not None and away_for(person, away, limit, now):
         return f"{owner.rep} is away for {limit.text} or longer ({away.why})"
     return None
-
-
-def _pool_of(agreement: Agreement, owner: Owner) -> str:
-    """The pool in which the owner shares turns, the one they had the lead from before any other; empty for none."""
-    mine = [name for name, pool in agreement.pools.items() if owner.rep in pool.members]
-    return owner.pool if owner.pool in mine else next(iter(mine), "")

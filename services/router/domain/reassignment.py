@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.lead import Lead
-from services.router.domain.placement import Placement, in_pool, last_owner, place, wanted_of
+from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
 from services.router.domain.proof import Proof, ReassignReason, VerdictKind, known_facts
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
@@ -107,9 +107,8 @@ def _place_as_asked(
         raise Refused(f"{cause.to_rep!r} can't own leads. Those who can: {able}.", pointer="/to/rep")
     if person.id == lead.rep:
         raise Refused(f"{person.id} has the lead already.", pointer="/to/rep")
-    mine = [name for name, pool in agreement.pools.items() if person.id in pool.members]
-    pool_name = lead.pool if lead.pool in mine else next(iter(mine), "")
-    return Placement(rule, str(pool_name), person.id, f"{cause.by or 'somebody'} gave it to {person.id}")
+    pool_name = pool_of(agreement, person.id, lead.pool)
+    return Placement(rule, pool_name, person.id, f"{cause.by or 'somebody'} gave it to {person.id}")
 
 
 def _reassigned(
@@ -148,18 +147,12 @@ def _reassigned(
         inquiry=inquiry,
         stage=lead.stage,
         score=lead.score,
-        rule=placed.rule,
-        skipped=placed.skipped,
-        turn=placed.turn,
-        rep=placed.rep,
         moved_from=lead.rep,
         ask=cause,
         before=before,
-        states=placed.states,
-        passed_over=placed.passed_over,
         pilot=lead.pilot,
     )
-    return Verdict(after, event, proof, lead.inquiry_id)
+    return Verdict(after, event, recorded(proof, placed), lead.inquiry_id)
 
 
 def _parked(lead: Lead, pool: str, reason: str) -> Lead:

@@ -170,7 +170,7 @@ class Routing:
     def _load(self, lead_ids: Collection[str]) -> None:
         missing = [lead_id for lead_id in lead_ids if self.state.lead(lead_id) is None]
         if missing:
-            self._load_new(sorted(self._lookup.leads(missing), key=_by_id))
+            self._load_new(sorted(self._lookup.leads(missing), key=lambda lead: lead.lead_id))
 
     def _load_new(self, leads: Iterable[Lead]) -> None:
         self.state.load(lead for lead in leads if lead.lead_id not in self.state.leads)
@@ -246,7 +246,7 @@ class Routing:
                 break
             after, seen = page[-1], seen + len(page)
             yield from (lead for lead in page if lead.lead_id not in ids)
-        yield from sorted(changed, key=_by_id)
+        yield from sorted(changed, key=lambda lead: lead.lead_id)
 
     def _reassign(self, lead: Lead, reason: ReassignReason) -> Verdict | None:
         inquiry = self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
@@ -276,7 +276,3 @@ def starts_of(inquiries: Sequence[InquiryReceived | InquiryCopy], state: Routing
         if lead is not None:
             starts |= {inquiry.lead_id: lead.received_at, lead.lead_id: lead.received_at}
     return starts
-
-
-def _by_id(lead: Lead) -> str:
-    return lead.lead_id

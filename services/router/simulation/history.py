@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.lead import InquiryCopy, Lead, first_received_at, followed_by
+from services.router.domain.placement import pool_of
 from services.router.domain.verdict import with_owner
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
@@ -81,19 +82,11 @@ class History:
     def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
         known = self.state.leads.get(lead_id)
         before = known.lead if known is not None else None
-        reason = reason_text(
-            verdict.verdict,
-            verdict.reason,
-            cause=verdict.ask,
-            rule=verdict.rule,
-            rep=verdict.rep,
-            turn=verdict.turn.why if verdict.turn is not None else None,
-        )
         if verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
             lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
-            self._change(lead, verdict.decided_at, reason, asked=verdict.ask is None)
+            self._change(lead, verdict.decided_at, reason_text(verdict), asked=verdict.ask is None)
         self._merge_others(lead_id, verdict)
 
     def _backdate(self, copy: InquiryCopy, now: datetime) -> None:
@@ -193,9 +186,8 @@ def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
         if verdict.ask is not None and (verdict.ask.to_pool or before.pool in agreement.pools):
             return verdict.ask.to_pool or str(before.pool)
         return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))
-    mine = [name for name, pool in agreement.pools.items() if verdict.rep in pool.members]
     same = verdict.account.pool if verdict.account is not None and _asks_account(verdict, agreement) else before.pool
-    return str(same) if same in mine else next(iter(mine), "")
+    return pool_of(agreement, verdict.rep, same)
 
 
 def _asks_account(verdict: RecordedVerdict, agreement: Agreement) -> bool:

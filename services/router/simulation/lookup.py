@@ -98,10 +98,7 @@ def _reasons(verdicts: Sequence[Verdict]) -> dict[str, str]:
     for verdict in verdicts:
         proof = verdict.proof
         if proof.verdict != "merged":
-            turn = proof.turn.why if proof.turn is not None else None
-            reasons[verdict.lead.lead_id] = reason_text(
-                proof.verdict, proof.reason, cause=proof.ask, rule=proof.rule, rep=proof.rep, turn=turn
-            )
+            reasons[verdict.lead.lead_id] = reason_text(proof)
     return reasons
 
 

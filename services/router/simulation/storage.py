@@ -55,11 +55,27 @@ class ReplayedLead(msgspec.Struct):
     asked_at: datetime | None = None
 
 
-class DiskDict(Generic[T]):
+class PrivateFile:
+    """A SQLite file with these tables, for the time of one replay."""
+
+    def __init__(self, file: Path, *tables: str) -> None:
+        self._database = sqlite3.connect(file)
+        # Nothing in it outlives the replay, so nothing has to survive a crash.
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -4096"):
+            self._database.execute(f"PRAGMA {pragma}")
+        for table in tables:
+            self._database.execute(table)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+class DiskDict(PrivateFile, Generic[T]):
     """Values by key in a private file, with the most recently used in memory."""
 
     def __init__(self, file: Path, decoder: "msgspec.msgpack.Decoder[T]") -> None:
-        self._database = _opened(file, "CREATE TABLE entries (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
+        super().__init__(file, "CREATE TABLE entries (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
         self._decode = decoder.decode
         self._encode = msgspec.msgpack.Encoder().encode
         self._near: dict[str, T] = {}
@@ -91,10 +107,6 @@ class DiskDict(Generic[T]):
         for key, body in self._database.execute("SELECT id, body FROM entries ORDER BY id"):
             yield key, self._decode(body)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
     def _make_room(self) -> None:
         if len(self._near) <= MAX_IN_MEMORY:
             return
@@ -113,12 +125,12 @@ class DiskDict(Generic[T]):
         self._changed.difference_update(changed)
 
 
-class PersonIndex:
+class PersonIndex(PrivateFile):
     """The leads with an address or number, now or earlier. Keys are stored as hashes only."""
 
     def __init__(self, file: Path) -> None:
         table = "CREATE TABLE persons (key INTEGER, lead_id TEXT, PRIMARY KEY (key, lead_id)) WITHOUT ROWID"
-        self._database = _opened(file, table)
+        super().__init__(file, table)
         self._filter = BloomFilter(25)
         self._new: dict[int, set[str]] = {}
 
@@ -139,10 +151,6 @@ class PersonIndex:
         if len(self._new) > MAX_IN_MEMORY:
             self._write()
         return found
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
 
     def _write(self) -> None:
         rows = sorted((key, lead_id) for key, ids in self._new.items() for lead_id in ids)
@@ -186,11 +194,11 @@ def _without_person(lead: Lead) -> Lead:
     )
 
 
-class OwnerIndex:
+class OwnerIndex(PrivateFile):
     """Which leads make their rep the owner of a company."""
 
     def __init__(self, file: Path) -> None:
-        self._database = _opened(
+        super().__init__(
             file,
             "CREATE TABLE owners (lead_id TEXT PRIMARY KEY, domain TEXT, company TEXT, block TEXT, rep TEXT, pool TEXT,"
             " assigned_at REAL) WITHOUT ROWID",
@@ -220,23 +228,9 @@ class OwnerIndex:
             for row in sorted(rows, key=lambda row: (row[6], row[0]))
         ]
 
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
 
 _FIRST_OF_DOMAIN = "SELECT * FROM owners WHERE domain = ? ORDER BY assigned_at, lead_id LIMIT 1"
 _FIRST_OF_NAMES = (
     "SELECT * FROM (SELECT owners.*, row_number() OVER (PARTITION BY company ORDER BY assigned_at, lead_id) AS place"
     " FROM owners WHERE block = ?) WHERE place = 1"
 )
-
-
-def _opened(file: Path, *tables: str) -> sqlite3.Connection:
-    database = sqlite3.connect(file)
-    # Nothing in it outlives the replay, so nothing has to survive a crash.
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -4096"):
-        database.execute(f"PRAGMA {pragma}")
-    for table in tables:
-        database.execute(table)
-    return database

@@ -5,18 +5,32 @@ Buyers are identified by lead id only; reasons contain nothing that a person wro
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 from services.router.domain.lead import Lead
-from services.router.domain.proof import ReassignReason, VerdictKind
+from services.router.domain.proof import Proof
+from services.router.simulation.record_reader import RecordedVerdict
 from shared.domain.lead import LeadStage, LeadState
 
 SHOWN = 20
 """The number of differing leads to list with the totals, in the order of comparison."""
 
 QUALIFIED = ("mql", "sal", "sql", "opportunity")
+
+COMPARED: Mapping[str, str] = MappingProxyType(
+    {
+        "stage": "stage",
+        "state": "state",
+        "owner": "owner",
+        "pool": "pool",
+        "deadline": "respond_by",
+        "breach": "breached",
+    }
+)
+"""What can differ, with the field of `LeadOutcome` that says it."""
 
 
 class LeadOutcome(msgspec.Struct, frozen=True):
@@ -151,37 +165,20 @@ def reached(outcome: LeadOutcome) -> str:
 
 def differing_fields(before: LeadOutcome, after: LeadOutcome) -> tuple[str, ...]:
     """The names of what differs."""
-    if before == after:
-        return ()
-    pairs: Mapping[str, tuple[object, object]] = {
-        "stage": (before.stage, after.stage),
-        "state": (before.state, after.state),
-        "owner": (before.owner, after.owner),
-        "pool": (before.pool, after.pool),
-        "deadline": (before.respond_by, after.respond_by),
-        "breach": (before.breached, after.breached),
-    }
-    return tuple([name for name, (one, other) in pairs.items() if one != other])
+    return tuple([name for name, field in COMPARED.items() if getattr(before, field) != getattr(after, field)])
 
 
-def reason_text(
-    verdict: VerdictKind,
-    reason: str,
-    *,
-    cause: ReassignReason | None,
-    rule: str | None,
-    rep: str | None,
-    turn: str | None,
-) -> str:
-    """The reason of a verdict without text from a person or personal data; `turn` is why it was this rep's turn."""
-    if cause is None and verdict in ("rejected", "parked"):
-        return reason
-    if verdict == "merged":
+def reason_text(proof: Proof | RecordedVerdict) -> str:
+    """The reason of a verdict without text from a person or personal data."""
+    if proof.ask is None and proof.verdict in ("rejected", "parked"):
+        return proof.reason
+    if proof.verdict == "merged":
         return "joined the lead that the same person was already"
-    moved = f"{ASKED[cause.kind]}; " if cause is not None else ""
-    if verdict == "parked":
+    moved = f"{ASKED[proof.ask.kind]}; " if proof.ask is not None else ""
+    if proof.verdict == "parked":
         return f"{moved}nobody was available"
-    return f"{moved}rule '{rule}': " + (f"{rep} is {turn}" if turn is not None else f"to {rep}")
+    by_turn = f"{proof.rep} is {proof.turn.why}" if proof.turn is not None else f"to {proof.rep}"
+    return f"{moved}rule '{proof.rule}': {by_turn}"
 
 
 ASKED = {

@@ -10,7 +10,7 @@ from services.router.domain.accounts import keys_of, owns
 from services.router.domain.lead import Lead
 from services.router.domain.routing_state import RoutingState
 from services.router.store.tables import assignments, early_facts, leads, other_keys
-from shared.db.bulk import any_of, insert_or_skip, insert_rows, upsert_rows
+from shared.db.bulk import any_of, insert_or_skip, insert_rows, row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.events import ActivityRecorded
 
@@ -52,9 +52,7 @@ async def page(tx: Tx, *, filters: Mapping[str, str], after: tuple[Any, str] | N
 
 async def save_early_facts(tx: Tx, facts: Sequence[ActivityRecorded]) -> None:
     """Save facts about leads that do not exist yet: topics are read independently, so a fact may arrive first."""
-    rows = [
-        {"activity_id": f.key, "lead_id": f.lead_id, "body": _encode(f), "accepted_at": f.accepted_at} for f in facts
-    ]
+    rows = [row_of(early_facts, fact, activity_id=fact.key, body=_encode(fact)) for fact in facts]
     await insert_or_skip(tx, early_facts, rows)
 
 
@@ -87,12 +85,4 @@ def _lead(lead: Lead) -> dict[str, Any]:
 def _assignment(lead: Lead, routing: RoutingState, latest: Mapping[str, int]) -> dict[str, Any]:
     now = routing.leads[lead.lead_id]
     active = now.state == "assigned" and now.generation == lead.generation == latest[lead.lead_id]
-    return {
-        "assignment_id": lead.assignment_id,
-        "lead_id": lead.lead_id,
-        "generation": lead.generation,
-        "rep": lead.rep,
-        "pool": lead.pool,
-        "active": active,
-        "assigned_at": lead.assigned_at,
-    }
+    return row_of(assignments, lead, active=active)

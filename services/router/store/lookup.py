@@ -6,6 +6,7 @@ database without holding up the event loop. What was read once in a transaction 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,6 +24,7 @@ from shared.domain.lead import Contact
 
 Column: TypeAlias = "sa.Column[Any]"
 
+_id_of = attrgetter("lead_id")
 _decode = msgspec.json.Decoder(Lead).decode
 _decode_fact = msgspec.json.Decoder(ActivityRecorded).decode
 _decode_proof = msgspec.json.Decoder(Proof).decode
@@ -64,8 +66,8 @@ class DatabaseLookup:
         found = self._select(sa.or_(*same), leads.c.state != "merged")
         keys = {key for contact in contacts for key in contact_keys(contact)}
         others = sa.select(other_keys.c.lead_id).where(any_of(self._connection, other_keys.c.key, keys))
-        elsewhere = set(self._connection.execute(others).scalars()) - {lead.lead_id for lead in found}
-        return [*sorted(found, key=_by_id), *sorted(self.leads(elsewhere), key=_by_id)]
+        elsewhere = self.leads(set(self._connection.execute(others).scalars()) - {lead.lead_id for lead in found})
+        return [*sorted(found, key=_id_of), *sorted(elsewhere, key=_id_of)]
 
     def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
         """Read the first lead that makes someone the owner, for each domain and each name."""
@@ -148,7 +150,3 @@ class DatabaseLookup:
             Owned(AccountKeys(row.domain, row.company, row.block), row.rep, row.pool or "", row.lead_id)
             for row in self._connection.execute(query)
         ]
-
-
-def _by_id(lead: Lead) -> str:
-    return lead.lead_id

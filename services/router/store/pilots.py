@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.router.domain.shadow import Shadow
 from services.router.store.tables import leads
 from services.router.store.tables import shadows as table
-from shared.db.bulk import insert_or_skip
+from shared.db.bulk import insert_or_skip, row_of
 from shared.db.engine import Tx
 
 _encode = msgspec.json.Encoder().encode
@@ -19,19 +19,7 @@ _decode = msgspec.json.Decoder(Shadow).decode
 
 async def save(tx: Tx, made: Sequence[Shadow]) -> None:
     """Save the drafts' verdicts."""
-    rows = [
-        {
-            "pilot": each.pilot,
-            "inquiry_id": each.inquiry_id,
-            "at": each.at,
-            "verdict": each.verdict,
-            "real_verdict": each.real_verdict,
-            "differs": each.differs,
-            "body": _encode(each),
-        }
-        for each in made
-    ]
-    await insert_or_skip(tx, table, rows)
+    await insert_or_skip(tx, table, [row_of(table, each, body=_encode(each)) for each in made])
 
 
 async def differing(tx: Tx, pilot: str, limit: int) -> list[Shadow]:

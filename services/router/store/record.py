@@ -13,7 +13,7 @@ from services.router.domain.proof import Proof
 from services.router.domain.routing import JournalEntry
 from services.router.domain.verdict import Verdict
 from services.router.store.tables import journal, verdicts
-from shared.db.bulk import insert_rows
+from shared.db.bulk import insert_rows, row_of
 from shared.db.engine import Tx
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ async def save_verdicts(tx: Tx, made: Sequence[Verdict]) -> None:
 
 async def save_entries(tx: Tx, entries: Sequence[JournalEntry]) -> None:
     """Save what was received."""
-    await insert_rows(tx, journal, [_entry(entry) for entry in entries])
+    await insert_rows(tx, journal, [row_of(journal, entry, body=_encode(entry.body)) for entry in entries])
 
 
 async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
@@ -43,10 +43,6 @@ async def proofs_of(tx: Tx, lead_id: str) -> list[Proof]:
     query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead_id)
     rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
     return [_decode(proof) for proof in rows.scalars()]
-
-
-def _entry(entry: JournalEntry) -> dict[str, Any]:
-    return {"seq": entry.seq, "at": entry.at, "kind": entry.kind, "body": _encode(entry.body)}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

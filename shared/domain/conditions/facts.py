@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 
 from shared.domain.conditions.mail_domains import EMAIL_KINDS, email_kind
@@ -53,40 +54,21 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "company.country": "text",
     }
 )
-"""The facts that every inquiry may carry, with their kinds, in the order in which `facts_of` reads them.
-`contact.email_kind` is one of `EMAIL_KINDS`, worked out from the address."""
+"""The facts that every inquiry may carry, with their kinds. `contact.email_kind` is one of `EMAIL_KINDS`, worked out
+from the address."""
+
+_READ = tuple([name for name in BUILT_IN if name != "contact.email_kind"])
+_values = attrgetter(*(name.removeprefix("inquiry.") for name in _READ))
 
 
 def facts_of(inquiry: InquiryReceived) -> dict[str, object]:
     """The facts of an inquiry under their dotted names. Custom facts have their own names and cannot replace
     built-in or reserved ones; missing facts and empty text are left out."""
-    contact, company = inquiry.contact, inquiry.company
-    email = contact.email
-    values = (  # in the order of BUILT_IN
-        inquiry.kind,
-        inquiry.source,
-        inquiry.channel,
-        inquiry.campaign,
-        inquiry.message,
-        inquiry.page_url,
-        email,
-        email_kind(email) if email else None,
-        contact.phone,
-        contact.first_name,
-        contact.last_name,
-        contact.job_title,
-        contact.seniority,
-        contact.country,
-        contact.language,
-        company.name,
-        company.domain,
-        company.employees,
-        company.industry,
-        company.country,
-    )
     facts: dict[str, object] = {
-        name: value for name, value in zip(BUILT_IN, values, strict=True) if value is not None and value != ""
+        name: value for name, value in zip(_READ, _values(inquiry), strict=True) if value is not None and value != ""
     }
+    if inquiry.contact.email:
+        facts["contact.email_kind"] = email_kind(inquiry.contact.email)
     for name, value in inquiry.custom.items():
         if value is not None and value != "" and name not in BUILT_IN and name[:1] != RESERVED:
             facts[name] = value

@@ -10,6 +10,7 @@ from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, still_due
+from services.router.simulation.record_reader import RecordedTurn, RecordedVerdict
 from services.router.simulation.report import page, text
 from services.router.simulation.summary import NOTHING, LeadOutcome, Summary, reason_text
 from services.sla_monitor.domain.ladder import levels
@@ -138,13 +139,26 @@ def test_an_id_that_ceased_both_times_is_no_lead_and_one_that_ceased_once_differ
 
 
 def test_reasons_keep_what_people_wrote_to_themselves() -> None:
-    verdict = {"rule": "everyone else", "rep": "bob", "turn": "next by weighted turns"}
-    cause = ReassignReason("declined", by="ann", reason="Jo Peeters is my cousin")
-    assert reason_text(
-        "reassigned", "ann gave the lead back: Jo Peeters is my cousin; bob is next", cause=cause, **verdict
-    ) == ("its owner gave it back; rule 'everyone else': bob is next by weighted turns")
-    owned = {"rule": "known account", "rep": "ann", "turn": None}
-    assert "peeters" not in reason_text("assigned", "ann owns the company (peeters.example)", cause=None, **owned)
+    given_back = RecordedVerdict(
+        verdict="reassigned",
+        agreement=AGREED.ref,
+        decided_at=NOW,
+        reason="ann gave the lead back: Jo Peeters is my cousin; bob is next",
+        ask=ReassignReason("declined", by="ann", reason="Jo Peeters is my cousin"),
+        rule="everyone else",
+        rep="bob",
+        turn=RecordedTurn("benelux", "next by weighted turns"),
+    )
+    assert reason_text(given_back) == ("its owner gave it back; rule 'everyone else': bob is next by weighted turns")
+    owned = replace(
+        given_back,
+        reason="ann owns the company (peeters.example)",
+        ask=None,
+        rule="known account",
+        rep="ann",
+        turn=None,
+    )
+    assert "peeters" not in reason_text(owned)
 
 
 def test_a_page_escapes_what_comes_from_outside() -> None:
