@@ -58,12 +58,12 @@ class Running:
         await self.consumer.run()
 
     async def handled(self, *ids: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not set(ids) <= await self._inbox():
                 await self._committed.wait(1)
 
     async def paused(self) -> str:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (note := self.consumer.note()) is None:
                 await self._committed.wait(0.05)
         return note
@@ -93,7 +93,7 @@ async def _set_aside(database: Database) -> int:
 
 async def _shown(database: Database, count: int) -> list[tuple[str, int, int, str]]:
     """What is shown of pauses, once there are so many."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with database.read() as tx:
                 found = await pauses.running(tx)

@@ -71,7 +71,7 @@ async def publish(bus: Bus, numbers: Iterable[int], topic: str = INQUIRIES, lead
                 await asyncio.sleep(0.1)
 
 
-async def found(database: Database, within_s: float = 30) -> list[Gap]:
+async def found(database: Database, within_s: float = 60) -> list[Gap]:
     """The gaps of the router, once there are any."""
     async with asyncio.timeout(within_s):
         while True:

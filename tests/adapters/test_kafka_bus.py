@@ -36,7 +36,7 @@ async def started(bus: KafkaBus) -> AsyncIterator[KafkaBus]:
 
 async def read(member: GroupMember, number: int) -> list[Record]:
     records: list[Record] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len({record.value for record in records}) < number:
             records += await member.poll(max_records=500, wait_s=1)
     return records
@@ -180,7 +180,7 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
 
         own_kafka_broker.resume()
         await publish_until_taken(bus, [Message(topic, "lead", b"1", ())])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)

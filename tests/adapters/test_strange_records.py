@@ -56,7 +56,7 @@ class Aside:
 
     async def has(self, count: int) -> dict[int, str]:
         """The offsets of so many, and why each was set aside."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.events) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -36,7 +36,7 @@ class Crm:
             self._news.notify_all()
         return 204
 
-    async def got(self, kind: str, lead_id: str, *, within_s: float = 30) -> dict[str, Any]:
+    async def got(self, kind: str, lead_id: str, *, within_s: float = 60) -> dict[str, Any]:
         """The first event of this kind on this lead, awaited."""
         event: dict[str, Any] = await self.until(lambda: next(iter(self.about(lead_id, kind)), None), within_s=within_s)
         return event

@@ -62,7 +62,7 @@ async def from_start(topic_partitions: Sequence[TopicPartition]) -> dict[TopicPa
     return dict.fromkeys(topic_partitions, 0)
 
 
-async def first_records(bus: Bus, topic: str, count: int, *, within_s: float = 20) -> list[Record]:
+async def first_records(bus: Bus, topic: str, count: int, *, within_s: float = 60) -> list[Record]:
     """The first `count` records of the topic, in order per partition, without watermarks."""
     reader = await bus.subscribe(group=f"tests-{topic}-{count}", topics=[topic], positions=from_start)
     found: list[Record] = []

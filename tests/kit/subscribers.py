@@ -32,7 +32,7 @@ class Receiver:
     seen: list[Seen] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def got(self, count: int, timeout_s: float = 20) -> list[Seen]:
+    async def got(self, count: int, timeout_s: float = 60) -> list[Seen]:
         """All requests, once there are at least `count`."""
         async with asyncio.timeout(timeout_s), self.news:
             await self.news.wait_for(lambda: len(self.seen) >= count)

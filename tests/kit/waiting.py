@@ -14,7 +14,7 @@ def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-async def until(holds: Callable[[], object | Awaitable[object]], within_s: float = 20) -> None:
+async def until(holds: Callable[[], object | Awaitable[object]], within_s: float = 60) -> None:
     """Return once it is true, or what it awaits is."""
     async with asyncio.timeout(within_s):
         while True:
@@ -24,7 +24,7 @@ async def until(holds: Callable[[], object | Awaitable[object]], within_s: float
             await asyncio.sleep(0.01)
 
 
-async def until_right(look: Callable[[], Awaitable[str | None]], within_s: float = 30) -> None:
+async def until_right(look: Callable[[], Awaitable[str | None]], within_s: float = 60) -> None:
     """Return once `look` finds nothing wrong (None); fail with what it last found wrong."""
     wrong: str | None = "never looked"
 

@@ -209,7 +209,7 @@ class Past:
     async def rest(self) -> None:
         """Wait until all services have read everything, twice in a row."""
         calm = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while calm < 2:
                 calm = calm + 1 if await self._caught_up() else 0
                 await asyncio.sleep(0.01)
@@ -218,7 +218,7 @@ class Past:
         """Wait until the monitor has done what was due a minute ago."""
         due = int((self.clock.at - timedelta(minutes=1)).timestamp() * 1_000_000)
         query = sa.text("SELECT count(*) FROM sla_monitor_windows WHERE look_at < :due")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 async with self.database.read() as tx:
                     if not (await tx.execute(query, {"due": due})).scalar_one():

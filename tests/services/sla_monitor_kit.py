@@ -86,7 +86,7 @@ class Stage:
 
     async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
         """Wait for so many events of a kind."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self._of(kind)) < count:
                 await self._listen(1.0)
         return self._of(kind)

@@ -57,7 +57,7 @@ class Delivery:
 
     async def standings(self, subscription: dict[str, Any], until: str, count: int = 1) -> list[dict[str, Any]]:
         """The subscription's deliveries once `count` of them are in the state `until`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 answer = await self.client.get(
                     "/v1/deliveries", params={"subscription_id": subscription["subscription_id"], "limit": 200}
@@ -272,7 +272,7 @@ async def test_slow_endpoints_hold_up_nobody_else(database: Database, embedded_b
     async with (
         receiving() as slow,
         receiving() as quick,
-        delivery_on(database, embedded_bus, deadline_s=20, BATON_DELIVERY_IN_FLIGHT="8") as delivery,
+        delivery_on(database, embedded_bus, deadline_s=30, BATON_DELIVERY_IN_FLIGHT="8") as delivery,
     ):
         never = asyncio.Event()
 
@@ -284,7 +284,7 @@ async def test_slow_endpoints_hold_up_nobody_else(database: Database, embedded_b
         await delivery.subscribe(slow.url)
         subscription = await delivery.subscribe(quick.url)
         await delivery.publish(*(assigned(n) for n in range(200)))
-        await quick.got(200, timeout_s=15)
+        await quick.got(200, timeout_s=25)
         await delivery.standings(subscription, "delivered", 200)
         assert len(slow.seen) <= 4
         never.set()
@@ -332,13 +332,13 @@ async def test_draining_finishes_what_is_under_way_and_gives_the_rest_back_at_on
         draining = asyncio.create_task(delivery.service.drains[0]())
         await asyncio.sleep(0)
         goes_on.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await draining
         items = await delivery.standings(subscription, "delivered", 4)
         assert len(receiver.seen) == 4
         assert sum(item["state"] == "pending" for item in items) == 16
     async with delivery_on(database, embedded_bus) as successor:
-        await receiver.got(20, timeout_s=10)
+        await receiver.got(20)
         await successor.standings(subscription, "delivered", 20)
     assert len(receiver.seen) == 20
 

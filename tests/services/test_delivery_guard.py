@@ -150,7 +150,7 @@ async def raw(head: bytes, chunk: bytes = b"", every_s: float = 0) -> AsyncItera
 async def test_of_a_flood_little_is_read_and_the_status_counts() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"
     async with raw(head, b"x" * 65_536) as (url, sent):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await post(webhooks(), url)).status == 200
         assert sent[0] < 64 * 1024 * 1024
         assert MAX_READ == 16 * 1024
@@ -159,7 +159,7 @@ async def test_of_a_flood_little_is_read_and_the_status_counts() -> None:
 async def test_a_trickle_after_the_status_holds_us_for_two_seconds_at_most() -> None:
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     async with raw(head, b"1\r\nx\r\n", 0.05) as (url, _):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await post(webhooks(), url)).status == 200
 
 
@@ -172,7 +172,7 @@ async def test_silence_ends_at_the_deadline(head: bytes) -> None:
 
 async def test_headers_that_trickle_do_not_stretch_the_deadline() -> None:
     async with raw(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n", 0.02) as (url, _):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert (await post(webhooks(deadline_s=0.5), url)).problem == "no answer within 0.5 s"
 
 

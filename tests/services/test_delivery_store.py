@@ -221,7 +221,7 @@ async def test_many_writers_and_a_reader_with_a_cursor_lose_nothing(fresh_databa
                 found, topic_partition = await events.events_after(tx, topic_partition, ALL, 7)
             seen.extend(event.event_id for event in found)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(follow(), *(write(start) for start in range(0, total, 20)))
     assert sorted(seen) == sorted(assigned(n).id for n in range(total))
     await database.close()

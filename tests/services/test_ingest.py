@@ -229,7 +229,7 @@ async def test_an_activity_against_the_rules_is_refused_at_its_place(
 
 async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp_path: Path) -> None:
     file, fact = tmp_path / "agreement.yaml", {"kind": "stage", "stage": "sql", "email": "a@b.example"}
-    async with running(tmp_path) as ingest, asyncio.timeout(30):
+    async with running(tmp_path) as ingest, asyncio.timeout(60):
         await ingest.until_ready()
         assert (await ingest.post("/v1/activities", {**fact, "activity_id": "1"})).status_code == 202
         assert (await ingest.client.get("/readyz")).json()["notes"] == {}

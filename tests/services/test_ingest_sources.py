@@ -281,7 +281,7 @@ async def test_nothing_that_a_sender_does_is_answered_as_our_failure_or_holds_up
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **form, **sent.get("headers", {})}
     async with running(tmp_path) as ingest:
         raw = {name: value if isinstance(value, bytes) else value.encode("latin-1") for name, value in headers.items()}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             answer = await ingest.client.post(path, content=sent.get("content", b""), headers=raw)
         assert answer.status_code < 500, answer.text
         await ingest.client.post("/v1/sources/open", data={"email": "last@example.com"})

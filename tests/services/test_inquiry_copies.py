@@ -68,7 +68,7 @@ class Baton:
 
     async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
         """Wait for so many events of a kind; all facts until now are in."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found := self.of(kind)) < count:
                 mark = WatermarkAdvanced(lead_id="", instance="ingest-1", upto=datetime.now(UTC))
                 message = encode(Envelope(event_id("mark", mark.upto), "baton/ingest", mark.upto, mark))

@@ -119,6 +119,6 @@ async def test_a_stopping_server_ends_all_streams(live: Live) -> None:
         waiting = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         live.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await waiting == CHANGED
             assert [message async for message in stream] == []
