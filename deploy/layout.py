@@ -26,6 +26,7 @@ from deploy.local.service import ROOT, ServiceProcess
 from deploy.local.status import Status
 from deploy.local.supervisor import Supervisor
 from shared.sqlite_file import claim
+from shared.whole_file import replace_file
 
 SERVICES: tuple[Service, ...] = get_args(Service)
 ADDRESSES = ("BATON_KAFKA", "BATON_DATABASE_URL")
@@ -303,12 +304,8 @@ class Layout:
         file = self.folder / f"{name.lower().replace('_', '.')}"
         if not file.exists():
             # Whole or not at all: an identity key that changes would make strangers of all known leads.
-            new = file.with_suffix(".new")
-            new.unlink(missing_ok=True)
-            new.touch(mode=0o600)
             self.made_up[name] = "bk_" + secrets.token_urlsafe(32)
-            new.write_text(self.made_up[name] + "\n")
-            new.replace(file)
+            replace_file(file, f"{self.made_up[name]}\n".encode())
         return file
 
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from deploy.local.component import Component
 from deploy.local.ports import LOOPBACK, free_ports, refuse_taken
 from deploy.local.process import ComponentError, User, marked, run_as
+from shared.whole_file import replace_file
 
 StopMode = Literal["smart", "fast", "immediate"]
 
@@ -137,10 +138,7 @@ class PostgresCluster(Component):
     def _secret(self, role: str) -> str:
         file = self._folder / f"{role}.password"
         if not file.exists():
-            new = file.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_text(secrets.token_urlsafe(24))
-            new.replace(file)
+            replace_file(file, secrets.token_urlsafe(24).encode())
         return file.read_text().strip()
 
     def _make_cluster(self, user: User | None) -> None:

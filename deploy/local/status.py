@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from shared.whole_file import replace_file
+
 
 class Status:
     """The file at `path`: each component that keeps failing, with the reason and since when. `warn` gets a line for
@@ -40,8 +42,6 @@ class Status:
     def _write(self) -> None:
         # The disk itself may be full; the line on stderr does not need the file.
         try:
-            new = self._path.with_suffix(".new")
-            new.write_text(json.dumps(self._failing, indent=2) + "\n")
-            new.replace(self._path)
+            replace_file(self._path, f"{json.dumps(self._failing, indent=2)}\n".encode())
         except OSError as wrong:
             self._warn(f"{self._path} can't be written ({wrong.strerror})")

@@ -1,10 +1,10 @@
 """`./baton agreement fmt`: formats an agreement file. Writes only if something changes."""
 
-import tempfile
 from pathlib import Path
 
 from shared.agreement_file import formatted, text_of
 from shared.domain.errors import Misconfigured
+from shared.whole_file import replace_file
 
 
 def needs_formatting(file: Path) -> bool:
@@ -23,11 +23,7 @@ def format_file(file: Path) -> bool:
     if after == text:
         return False
     try:
-        whole = file.resolve()
-        with tempfile.NamedTemporaryFile("wb", dir=whole.parent, prefix=f".{whole.name}.", delete=False) as new:
-            new.write(after.encode())
-        Path(new.name).chmod(whole.stat().st_mode)
-        Path(new.name).replace(whole)
+        replace_file(file.resolve(), after.encode(), mode=file.stat().st_mode)
     except OSError as wrong:
         raise Misconfigured(f"{file} can't be written ({wrong.strerror}). Nothing was changed.") from wrong
     return True

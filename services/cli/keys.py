@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from shared.domain.errors import Misconfigured, Refused
 from shared.http.keys import SCOPES, make_key
 from shared.settings import Settings, read
+from shared.whole_file import replace_file
 
 
 def add_key(environ: Mapping[str, str], name: str, scopes: Sequence[str], sources: Sequence[str] = ()) -> str:
@@ -35,7 +35,7 @@ def add_key(environ: Mapping[str, str], name: str, scopes: Sequence[str], source
                     f"A key named {name!r} already exists. Choose another name, or remove that key from {file}."
                 )
             secret, entry = make_key(name, scopes, sources)
-            _replace(file, msgspec.json.format(msgspec.json.encode([*entries, dict(entry)]), indent=2) + b"\n")
+            replace_file(file, msgspec.json.format(msgspec.json.encode([*entries, dict(entry)]), indent=2) + b"\n")
     except OSError as wrong:
         raise Misconfigured(
             f"{file} can't be written ({wrong.strerror}). Set BATON_KEYS to a file that you own."
@@ -52,20 +52,6 @@ def _entries(file: Path) -> list[dict[str, Any]]:
         raise Misconfigured(
             f"BATON_KEYS names {file}, which is not a keys file: {wrong}. Nothing was changed."
         ) from wrong
-
-
-def _replace(file: Path, content: bytes) -> None:
-    # mkstemp creates the file with mode 0600.
-    descriptor, new = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as writing:
-            writing.write(content)
-            writing.flush()
-            os.fsync(writing.fileno())
-        Path(new).replace(file)
-    except BaseException:
-        Path(new).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from services.scoreboard.service import build as scoreboard
 from services.sla_monitor.service import build as sla_monitor
 from shared.domain.errors import Misconfigured
 from shared.runtime.run import main
+from shared.whole_file import replace_file
 
 BUILDERS = (ingest, router, sla_monitor, delivery, scoreboard)
 
@@ -63,9 +64,7 @@ def _admin_key(environ: dict[str, str]) -> tuple[str, str | None]:
         environ["BATON_ADMIN_KEY_FILE"] = str(file)
         return f"$(cat {file})", f"The administrator's key is in {file}.\n"
     key = "bk_" + secrets.token_urlsafe(32)
-    fresh = file.with_suffix(".new")
-    fresh.write_text(key + "\n")
-    fresh.rename(file)
+    replace_file(file, f"{key}\n".encode())
     environ["BATON_ADMIN_KEY"] = key
     return key, f"The administrator's key, made up for this data folder and shown only now: {key}\n"
 

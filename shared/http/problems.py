@@ -1,6 +1,6 @@
 """Problem documents (RFC 9457): what a client gets when a request fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,8 +37,10 @@ class WrongMedia(Problem):
     title = "Not this kind of body"
 
 
-def document(problem: Problem) -> bytes:
-    """The problem document for an error."""
+def document(problem: Problem, errors: Sequence[Mapping[str, str]] = ()) -> bytes:
+    """The problem document for an error. `errors` are its parts, each with `pointer` and `detail`; by default the one
+    that its pointer names.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": problem.title,
@@ -46,7 +48,9 @@ def document(problem: Problem) -> bytes:
         "detail": problem.detail,
     }
     if problem.pointer:
-        body["errors"] = [{"pointer": problem.pointer, "detail": problem.detail}]
+        errors = [{"pointer": problem.pointer, "detail": problem.detail}]
+    if errors:
+        body["errors"] = errors
     return msgspec.json.encode(body)
 
 

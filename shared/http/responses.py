@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from shared.domain.errors import Problem
+from shared.domain.errors import Problem, Refused
 from shared.http.problems import document, problem_headers
 
 NO_STORE = {"cache-control": "no-store"}
@@ -53,14 +53,8 @@ async def _problem(_request: Request, error: Exception) -> Response:
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
-    body = {
-        "type": "about:blank",
-        "title": "The request was refused",
-        "status": 422,
-        "detail": f"Correct {errors[0]['pointer']}: {errors[0]['detail']}.",
-        "errors": errors,
-    }
-    return Response(msgspec.json.encode(body), 422, media_type="application/problem+json")
+    refused = Refused(f"Correct {errors[0]['pointer']}: {errors[0]['detail']}.")
+    return Response(document(refused, errors), refused.status, media_type="application/problem+json")
 
 
 async def _http(_request: Request, error: Exception) -> Response:

@@ -21,15 +21,15 @@ def of_record(record: Record, error: Exception, *, service: str, now: datetime) 
     """About a record that the handlers of `service` could not take, because of `error`."""
     detail = error.detail if isinstance(error, Refused) else "the handler failed; its log has the reason"
     code = type(error).__name__
-    return _quarantined(record, origin_of(record), code, detail, service, now, inquiry_id=_inquiry_in(record))
+    return of_content(record, origin_of(record), code, detail, service, now, inquiry_id=_inquiry_in(record))
 
 
 def of_message(message: Message, event: str, reason: str, *, service: str, now: datetime) -> Envelope:
     """About the event with the id `event` that `service` announced and that the log will never take."""
-    return _quarantined(message, f"outbox:{service}/{event}", "Unwritable", reason, service, now)
+    return of_content(message, f"outbox:{service}/{event}", "Unwritable", reason, service, now)
 
 
-def _quarantined(
+def of_content(
     content: Record | Message,
     origin: str,
     code: str,
@@ -38,7 +38,9 @@ def _quarantined(
     now: datetime,
     *,
     inquiry_id: str | None = None,
+    max_body: int = MAX_BODY,
 ) -> Envelope:
+    """About `content`, which came from `origin`; of its body, the beginning up to `max_body` bytes."""
     kind = dict(content.headers).get("ce_type", b"").decode(errors="replace")
     event = RecordQuarantined(
         lead_id=_clean(content.key, _ID_CHARS),
@@ -48,8 +50,8 @@ def _quarantined(
         code=code,
         detail=_clean(detail, _DETAIL_CHARS),
         at=now,
-        body=content.value[:MAX_BODY],
-        body_bytes=len(content.value) if len(content.value) > MAX_BODY else None,
+        body=content.value[:max_body],
+        body_bytes=len(content.value) if len(content.value) > max_body else None,
         record_type=_clean(kind, _ID_CHARS) or None,
         inquiry_id=_clean(inquiry_id, _ID_CHARS) if inquiry_id else None,
     )

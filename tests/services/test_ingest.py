@@ -245,3 +245,12 @@ async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp
         confirmed = await ingest.post("/v1/activities", {**fact, "activity_id": "3", "confirmed": ["need"]})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/confirmed")
         assert confirmed.status_code == 202
+
+
+async def test_only_an_operator_takes_the_clock_of_the_machine_as_right(tmp_path: Path) -> None:
+    async with running(tmp_path) as ingest:
+        assert (await ingest.client.post("/v1/clock/accept")).status_code == 401
+        accepted = await ingest.post("/v1/clock/accept", None)
+        assert accepted.status_code == 200
+        assert accepted.json()["clock"] == "accepted"
+        assert accepted.json()["instance"]

@@ -17,9 +17,10 @@ from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.bus.envelope import ACCEPTANCE, Envelope, attributes, encode, instant, value_of
 from shared.domain.errors import Unwritable
-from shared.domain.events import ACTIVITIES, INQUIRIES, RecordQuarantined, WatermarkAdvanced
+from shared.domain.events import ACTIVITIES, INQUIRIES, WatermarkAdvanced
 from shared.domain.ids import event_id
 from shared.ports import Bus, Clock, Message
+from shared.runtime import quarantine
 from shared.runtime.backoff import until_back
 
 BATCH = 1000
@@ -207,26 +208,22 @@ def _number(entry: SpoolEntry, spool: str) -> tuple[tuple[str, bytes], ...]:
 
 def _in_place_of(entry: SpoolEntry, reason: str, spool: Spool) -> list[Message]:
     """The quarantine event for a fact that the log will never accept: where it is stored, and its beginning."""
-    origin = f"spool:{spool.instance}/{entry.seq}"
-    at, value = instant_at(entry.accepted_at_us), entry.value.encode()
-    quarantined = RecordQuarantined(
-        lead_id=entry.key,
-        quarantine_id=event_id("quarantine", "ingest", origin),
-        service="ingest",
-        origin=origin,
-        code="Unwritable",
-        detail=reason,
-        at=at,
-        body=value[:_PREFIX_BYTES],
-        body_bytes=len(value) if len(value) > _PREFIX_BYTES else None,
-        record_type=entry.type,
+    message = _message(entry, spool.spool)
+    about = quarantine.of_content(
+        message,
+        f"spool:{spool.instance}/{entry.seq}",
+        "Unwritable",
+        reason,
+        "ingest",
+        instant_at(entry.accepted_at_us),
         inquiry_id=None if entry.topic == ACTIVITIES else entry.id,
+        max_body=_PREFIX_BYTES,
     )
-    message = encode(Envelope(quarantined.quarantine_id, SOURCE, at, quarantined))
-    messages = [replace(message, headers=(*message.headers, *_number(entry, spool.spool)))]
+    quarantined = encode(about)
+    messages = [replace(quarantined, headers=(*quarantined.headers, *_number(entry, spool.spool)))]
     if entry.topic == ACTIVITIES:
         # It may be the follow-up that a promise waits for. An empty record puts the promises of its lead on hold.
-        messages.append(replace(_message(entry, spool.spool), value=b""))
+        messages.append(replace(message, value=b""))
     return messages
 
 

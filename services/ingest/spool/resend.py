@@ -10,6 +10,7 @@ import msgspec
 from services.ingest.domain.pending_event import microseconds_of
 from shared.clock import new_id
 from shared.domain.errors import Unavailable
+from shared.whole_file import replace_file
 
 _FILE = "resend.json"
 
@@ -32,10 +33,8 @@ def requested(folder: Path) -> ResendRequest | None:
 def request(folder: Path, since: datetime | None) -> ResendRequest:
     """Store a new request. Raises `Unavailable` if the disk cannot be written."""
     made = ResendRequest(new_id(), microseconds_of(since) if since else 0)
-    new = folder / f"{_FILE}.new"
     try:
-        new.write_bytes(msgspec.json.encode(made))
-        new.replace(folder / _FILE)
+        replace_file(folder / _FILE, msgspec.json.encode(made))
     except OSError as wrong:
         raise Unavailable(f"{folder} can't be written ({wrong.strerror}); nothing will be sent again.") from wrong
     return made
