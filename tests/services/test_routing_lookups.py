@@ -78,8 +78,9 @@ class Replayed:
 
 def outcome(routing: Routing, decide: Decide) -> list[bytes]:
     decide(routing)
-    made = [(each.lead, each.event, each.proof, each.merged_leads, each.further_events) for each in routing.verdicts]
-    return [msgspec.json.encode(each) for each in (*made, *routing.journal, *routing.backdated)]
+    made = [(each.lead, each.event, each.proof, each.further_events) for each in routing.verdicts]
+    changed = [lead for _, lead in sorted(routing.state.changed.items())]
+    return [msgspec.json.encode(each) for each in (*made, *changed, *routing.journal, *routing.backdated)]
 
 
 class Story:

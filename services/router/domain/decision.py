@@ -114,7 +114,8 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     elif inquiry.test:
         # On a copy of its own, since nobody gets the lead and no turn is to be taken.
         placed = _place(RoutingState(routing.turns, routing.reps), agreement, asked, facts)
-        verdict = _rejected(asked, base, f"a test: valid, {_would(placed)}", placed.states)
+        would = f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
+        verdict = _rejected(asked, base, f"a test: valid, {would}", placed.states)
     else:
         placed = _place(routing, agreement, asked, facts)
         if placed.rep is None:
@@ -130,10 +131,6 @@ def _place(routing: RoutingState, agreement: Agreement, asked: Asked, facts: Dec
     """Where the lead goes. Changes `routing`: a turn is taken."""
     last = last_owner(asked.before, asked.before.last_rep) if asked.before is not None else None
     return place(routing, agreement, facts, asked.now, last=last, account=asked.account)
-
-
-def _would(placed: Placement) -> str:
-    return f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
 
 
 def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: str | None) -> Lead:

@@ -24,17 +24,16 @@ def absorb(
         ending.append(own or _link(inquiry, into))
     if not ending:
         return verdict
-    merged, events, event = [], [], verdict.event
+    events, event = [], verdict.event
     for before in ending:
         lead = _ceased(before, into, verdict.proof.decided_at)
         routing.save(lead)
-        merged.append(lead)
         if lead.lead_id == inquiry.lead_id:
             if isinstance(event, LeadMerged):
                 event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id)
         elif before.state in HELD:
             events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id))
-    return replace(verdict, event=event, merged_leads=tuple(merged), further_events=tuple(events))
+    return replace(verdict, event=event, further_events=tuple(events))
 
 
 def _link(inquiry: InquiryReceived, into: Lead) -> Lead:

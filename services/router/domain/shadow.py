@@ -99,7 +99,8 @@ def _shadow(routing: RoutingState, pilot: Pilot, verdict: Verdict, facts: Decisi
 
 def _placed(routing: RoutingState, pilot: Pilot, facts: DecisionFacts, proof: Proof) -> Placement:
     turns = {
-        name: routing.turns.get(_key(pilot, name)) or _begin_rotation(routing, name) for name in pilot.agreement.pools
+        name: routing.turns.get(_key(pilot, name)) or routing.turns.get(name) or Turns()
+        for name in pilot.agreement.pools
     }
     aside = RoutingState(turns, routing.reps)
     last = last_owner(proof.before, proof.before.last_rep) if proof.before is not None else None
@@ -107,10 +108,6 @@ def _placed(routing: RoutingState, pilot: Pilot, facts: DecisionFacts, proof: Pr
     for name in aside.touched_turns:
         routing.set_turns(_key(pilot, name), aside.turns[name])
     return placed
-
-
-def _begin_rotation(routing: RoutingState, pool: str) -> Turns:
-    return routing.turns.get(pool) or Turns()
 
 
 def _key(pilot: Pilot, pool: str) -> str:

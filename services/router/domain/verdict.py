@@ -19,15 +19,14 @@ Decided = TypeVar("Decided", bound=LeadDecided)
 class Verdict(msgspec.Struct, frozen=True):
     """What was decided: the lead as it is from now on, the event to announce, the proof to store.
 
-    `merged_leads` are other leads of the same person that go on as this one, `further_events` the events that say so.
-    `errors` are those of conditions that failed and counted as a fact that is not there.
+    `further_events` say that other leads of the same person go on as this one. `errors` are those of conditions that
+    failed and counted as a fact that is not there.
     """
 
     lead: Lead
     event: Event
     proof: Proof
     inquiry_id: str
-    merged_leads: tuple[Lead, ...] = ()
     further_events: tuple[Event, ...] = ()
     errors: tuple[str, ...] = ()
 

@@ -80,8 +80,7 @@ class History:
         return next((lead for lead in self.state.chain(lead_id) if lead.into is None), None)
 
     def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
-        known = self.state.leads.get(lead_id)
-        before = known.lead if known is not None else None
+        before = self.state.lead(lead_id)
         if verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
@@ -91,29 +90,26 @@ class History:
 
     def _backdate(self, copy: InquiryCopy, now: datetime) -> None:
         for lead_id in copy.backdated:
-            known = self.state.leads.get(lead_id)
-            if known is not None:
-                self._change(replace(known.lead, received_at=copy.accepted_at), now)
+            lead = self.state.lead(lead_id)
+            if lead is not None:
+                self._change(replace(lead, received_at=copy.accepted_at), now)
 
     def _merge_others(self, lead_id: str, verdict: RecordedVerdict) -> None:
         """Other ids of the person become part of this lead."""
         others = {other.lead_id for other in verdict.same_person if other.state != "merged"}
         inquiry = verdict.inquiry if verdict.ask is None else None
-        if inquiry is not None and inquiry.lead_id != lead_id:
-            known = self.state.leads.get(inquiry.lead_id)
-            if known is None:
-                survivor = self.state.leads.get(lead_id)
-                assert survivor is not None, "it was just stored"  # noqa: S101
-                link = replace(survivor.lead, lead_id=inquiry.lead_id, generation=0, state="received")
-                self._change(_merged_into(link, lead_id), verdict.decided_at, asked=True)
+        if inquiry is not None and inquiry.lead_id != lead_id and self.state.lead(inquiry.lead_id) is None:
+            survivor = self.state.lead(lead_id)
+            assert survivor is not None, "it was just stored"  # noqa: S101
+            link = replace(survivor, lead_id=inquiry.lead_id, generation=0, state="received")
+            self._change(_merged_into(link, lead_id), verdict.decided_at, asked=True)
         for other in others - {lead_id}:
-            known = self.state.leads.get(other)
-            if known is not None and known.lead.state != "merged":
-                self._change(_merged_into(known.lead, lead_id), verdict.decided_at)
+            known = self.state.lead(other)
+            if known is not None and known.state != "merged":
+                self._change(_merged_into(known, lead_id), verdict.decided_at)
 
     def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
-        known = self.state.leads.get(lead.lead_id)
-        for each, step in ((known.lead if known is not None else None, -1), (lead, 1)):
+        for each, step in ((self.state.lead(lead.lead_id), -1), (lead, 1)):
             if each is not None and each.state == "parked" and each.pool is not None:
                 self.waiting[each.pool] = self.waiting.get(each.pool, 0) + step
         self.state.change(lead, now, reason, asked=asked)

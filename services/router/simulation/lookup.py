@@ -80,8 +80,7 @@ class ReplayLookup:
         reasons, asked = _reasons(routing.verdicts), _asked(routing.verdicts)
         saved = []
         for lead_id, lead in routing.state.changed.items():
-            known = self._state.leads.get(lead_id)
-            before = known.lead if known is not None else None
+            before = self._state.lead(lead_id)
             saved.append((before, lead))
             if self._owner_index is not None and (owns(lead) or (before is not None and owns(before))):
                 self._owner_index.update(lead)

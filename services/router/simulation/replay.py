@@ -7,13 +7,13 @@ however late; otherwise as soon as it is due.
 
 import heapq
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.router.domain.lead import Lead
 from services.router.domain.parked import available_times, next_available_at, pools_with_capacity
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
-from services.router.domain.simulation_promises import LadderMove, ladder_moves, still_due
+from services.router.domain.simulation_promises import LadderMove, still_due
 from services.router.simulation.history import History
 from services.router.simulation.lookup import ReplayLookup
 from services.router.simulation.record_reader import RecordRow
@@ -38,7 +38,6 @@ class Replay:
         *,
         draft: Agreement | None,
         since: datetime | None,
-        tolerance: timedelta,
     ) -> None:
         self.state = state
         self.refused = 0
@@ -47,7 +46,6 @@ class Replay:
         self._history = history
         self._draft = draft
         self._since = since
-        self._tolerance = tolerance
         self._agreement: Agreement | None = None
         self._now: datetime | None = None
         self._moves: list[tuple[datetime, str, int, str]] = []
@@ -103,7 +101,7 @@ class Replay:
 
     def _schedule_moves(self, before: Lead | None, lead: Lead) -> None:
         if lead.state == "assigned" and (before is None or before.generation != lead.generation):
-            for move in ladder_moves(self.state.agreements[lead.agreement.hash], lead, self._tolerance):
+            for move in self.state.moves_of(lead):
                 heapq.heappush(self._moves, (move.at, lead.lead_id, lead.generation, move.promise))
 
     # Which agreement.
@@ -196,7 +194,7 @@ class Replay:
         if known is None or known.lead.state != "assigned" or known.lead.generation != generation:
             return
         promised = self.state.agreements[known.lead.agreement.hash]
-        if not still_due(promised, known.lead, known.facts, LadderMove(at, promise), self._tolerance):
+        if not still_due(promised, known.lead, known.facts, LadderMove(at, promise), self.state.tolerance):
             return
         if then is not None and self._same_ownership(known, then):
             return
@@ -217,8 +215,7 @@ class Replay:
             return False
         if (one.agreement.hash, one.score) == (other.agreement.hash, other.score):
             return True
-        ours = ladder_moves(self.state.agreements[one.agreement.hash], one, self._tolerance)
-        theirs = ladder_moves(self._history.state.agreements[other.agreement.hash], other, self._tolerance)
+        ours, theirs = self.state.moves_of(one), self._history.state.moves_of(other)
         return [move.at for move in ours] == [move.at for move in theirs]
 
     def _next_available_at(self, agreement: Agreement, now: datetime) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
-from services.router.domain.simulation_promises import SalesFact, missed_promises
+from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
 from shared.domain.agreement import Agreement
@@ -17,9 +17,18 @@ class ReplayState:
     def __init__(self, leads: DiskDict[ReplayedLead], tolerance: timedelta) -> None:
         self.leads = leads
         self.agreements: dict[str, Agreement] = {}
-        self._tolerance = tolerance
+        self.tolerance = tolerance
         self._early: dict[str, list[ActivityRecorded]] = {}
         self._not_followed: dict[str, list[ActivityRecorded]] = {}
+
+    def lead(self, lead_id: str) -> Lead | None:
+        """The lead with this id, if there is one."""
+        known = self.leads.get(lead_id)
+        return known.lead if known is not None else None
+
+    def moves_of(self, lead: Lead) -> list[LadderMove]:
+        """When the ladders of the lead's promises ask for another owner, in order of time."""
+        return ladder_moves(self.agreements[lead.agreement.hash], lead, self.tolerance)
 
     def chain(self, lead_id: str) -> Iterator[Lead]:
         """The lead with this id, if there is one, and those that it became part of, one after the other."""
@@ -89,7 +98,7 @@ class ReplayState:
         if lead.rep is None or lead.state not in ("assigned", "closed"):
             return ()
         agreement = self.agreements[lead.agreement.hash]
-        return missed_promises(agreement, lead, replayed.facts, tolerance=self._tolerance, ended_at=ended_at, now=now)
+        return missed_promises(agreement, lead, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
 
 
 def _over(before: Lead, after: Lead) -> bool:

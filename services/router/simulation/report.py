@@ -5,7 +5,7 @@ Buyers are identified by lead id only.
 
 import csv
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -98,24 +98,20 @@ def sentences(summary: Summary) -> list[str]:
 
 def tables(summary: Summary) -> Iterator[Table]:
     """The sums in groups, then the first leads that differ."""
-    change = ("", "before", "after", "missed a promise before", "after")
-    yield "In all", change, [_counted("leads", summary.total)]
+    columns = ("", "before", "after", "missed a promise before", "after")
+    yield "In all", columns, [_counted("leads", summary.total)]
     groups = (("By stage", summary.stages), ("By rep", summary.reps), ("By pool", summary.pools))
     for title, group in groups:
-        yield title, change, _rows(group)
+        yield title, columns, [_counted(name, change) for name, change in sorted(group.items())]
     head = ("", "leads", "qualified before", "after", "missed a promise before", "after")
     rows = [(name, *map(_number, _of_channel(change))) for name, change in sorted(summary.channels.items())]
     yield "By channel", head, rows
-    leads = [(each.lead_id, ", ".join(each.fields), *_ends(each)) for each in summary.first]
+    leads = [(each.lead_id, ", ".join(each.fields), _shown(each.before), _shown(each.after)) for each in summary.first]
     yield f"The first {len(leads)} leads that differ", ("lead", "differs", "before", "after"), leads
 
 
 def _title(summary: Summary) -> str:
     return f"{summary.before} -> {summary.after}"
-
-
-def _rows(group: Mapping[str, Change]) -> list[Sequence[str]]:
-    return [_counted(name, change) for name, change in sorted(group.items())]
 
 
 def _counted(name: str, change: Change) -> tuple[str, ...]:
@@ -126,10 +122,6 @@ def _counted(name: str, change: Change) -> tuple[str, ...]:
 def _of_channel(change: Change) -> tuple[int, ...]:
     before, after = change.before, change.after
     return before.leads, before.qualified, after.qualified, before.breached, after.breached
-
-
-def _ends(found: LeadDifference) -> tuple[str, str]:
-    return _shown(found.before), _shown(found.after)
 
 
 def _shown(outcome: LeadOutcome) -> str:

@@ -69,15 +69,8 @@ class _Replays:
         owners = None
         if draft is None or plan.since is not None or draft.needs_accounts:
             owners = self._stack.enter_context(closing(OwnerIndex(self._folder / f"{name}-owners.db")))
-        return Replay(
-            self._state(name),
-            self.recorded,
-            owners,
-            self.inquiries,
-            draft=draft,
-            since=plan.since,
-            tolerance=plan.tolerance,
-        )
+        state = self._state(name)
+        return Replay(state, self.recorded, owners, self.inquiries, draft=draft, since=plan.since)
 
     @property
     def simulated(self) -> list[Replay]:
