@@ -59,7 +59,7 @@ class Calendar:
         holidays = frozenset(self.holidays)
         content = repr((self.zone, weekly, sorted(map(str, holidays)), _dated(breaks), _dated(shifts)))
         version = hashlib.sha256(content.encode()).hexdigest()
-        whole_week = all(_covers_the_day(spans) for spans in weekly.values())
+        whole_week = all(merged(_own_parts(spans)) == [(0, DAY_S)] for spans in weekly.values())
         settled = {
             "weekly": weekly,
             "holidays": holidays,
@@ -97,10 +97,6 @@ class Calendar:
 
 def _dated(spans: Mapping[date, Sequence[Span]]) -> list[tuple[str, Sequence[Span]]]:
     return [(str(day), listed) for day, listed in spans.items()]
-
-
-def _covers_the_day(spans: Sequence[Span]) -> bool:
-    return merged(_own_parts(spans)) == [(0, DAY_S)]
 
 
 def open_on(calendar: Calendar, day: date) -> list[Interval]:

@@ -26,7 +26,7 @@ from shared.runtime.backoff import Pauses, is_away, reason, until_back
 from shared.runtime.continuity import Continuity, before_jumps
 from shared.runtime.pausing import FAILING_LEADS, Pausing, kind_of, origin_of, place_of
 from shared.runtime.service import Platform
-from shared.runtime.wakeup import WakeUp
+from shared.runtime.wakeup import WakeUp, wake
 
 Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
 """Takes the fresh events of one topic, in order per lead; changes state in `tx` and announces what follows."""
@@ -309,8 +309,7 @@ class Consumer:
         self._at.update({topic_partition: new for topic_partition, (_, new) in moves.items()})
         self._pausing.passed(handled)
         metrics.records_handled.labels(self._tables.service, records[0].topic).inc(len(records))
-        for wake_up in self._committed:
-            wake_up.set()
+        wake(self._committed)
 
     async def _quarantine(self, tx: Tx, records: Sequence[Record], error: Exception) -> None:
         now, service = self._clock.now(), self._tables.service

@@ -1,7 +1,7 @@
 """Wakes what waits in this process: "something was committed", "something is due"."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -26,6 +26,12 @@ class WakeUp:
         return True
 
 
+def wake(waiting: Iterable[WakeUp]) -> None:
+    """Wake all of them."""
+    for each in waiting:
+        each.set()
+
+
 class WakeUps(WakeUp):
     """Wakes every task that listens."""
 
@@ -35,8 +41,7 @@ class WakeUps(WakeUp):
 
     def set(self) -> None:
         """Wake all listeners, each now or when it next waits."""
-        for each in self._listening:
-            each.set()
+        wake(self._listening)
 
     def __len__(self) -> int:
         """How many listen."""

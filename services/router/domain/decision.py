@@ -5,7 +5,7 @@ it and the owner stays, no matter which address or number they used. A person wh
 is judged again. A test inquiry is judged completely but not assigned.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -68,7 +68,8 @@ def decide(
     persons = _persons(inquiry, routing)
     lead = _surviving(persons)
     others = tuple([each for each in persons if each is not lead])
-    asked = Asked(inquiry, now, lead, others, tuple(_links(inquiry, routing)), account)
+    links = tuple([each for each in routing.chain(inquiry.lead_id) if each.into is not None])
+    asked = Asked(inquiry, now, lead, others, links, account)
     if lead is not None and lead.state in HELD:
         verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
@@ -82,14 +83,6 @@ def _persons(inquiry: InquiryReceived, routing: RoutingState) -> list[Lead]:
     own = routing.lead(inquiry.lead_id)
     others = [lead for lead in routing.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
     return [own, *others] if own is not None else others
-
-
-def _links(inquiry: InquiryReceived, routing: RoutingState) -> Iterator[Lead]:
-    """What leads from the inquiry's id to the lead that it became part of."""
-    found = routing.leads.get(inquiry.lead_id)
-    while found is not None and found.into is not None:
-        yield found
-        found = routing.leads.get(found.into)
 
 
 def _surviving(persons: Sequence[Lead]) -> Lead | None:

@@ -103,7 +103,7 @@ def same_name(key: str, candidates: Iterable[str]) -> NameMatch | None:
     match from `SAME_FROM`, if each word matches from `WORD_FROM` and the numbers are the same, or if they differ in
     spaces only. The most similar name wins, then the first alphabetically.
     """
-    matches = [NameMatch(name, round(_likeness(key, name), 1)) for name in candidates if _is_same(key, name)]
+    matches = [NameMatch(name, round(fuzz.ratio(key, name), 1)) for name in candidates if _is_same(key, name)]
     return min(matches, key=lambda match: (-match.similarity, match.name), default=None)
 
 
@@ -133,10 +133,6 @@ def _form_at_end(words: list[str]) -> int:
         if len(form) < len(words) and words[-len(form) :] == form:
             return len(form)
     return 0
-
-
-def _likeness(key: str, name: str) -> float:
-    return 100.0 if key == name else float(fuzz.ratio(key, name))
 
 
 def _is_same(key: str, name: str) -> bool:

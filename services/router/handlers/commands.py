@@ -9,7 +9,7 @@ from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
 from shared.domain.errors import Conflict, NotFound
-from shared.runtime.wakeup import WakeUp
+from shared.runtime.wakeup import WakeUp, wake
 
 
 class Commands:
@@ -26,7 +26,7 @@ class Commands:
         the named rep cannot own it.
         """
         moved = await self._transactions.run(lambda routing: routing.move(lead_id, reason))
-        self._wake()
+        wake(self._done)
         if moved is None:
             raise Conflict(f"Nobody in {reason.to_pool} can have the lead now; it goes on waiting.")
         return moved
@@ -55,8 +55,4 @@ class Commands:
             change(routing, routing.state.state(rep))
 
         await self._transactions.run(change_known)
-        self._wake()
-
-    def _wake(self) -> None:
-        for each in self._done:
-            each.set()
+        wake(self._done)

@@ -132,9 +132,8 @@ def _shown(outcome: LeadOutcome) -> str:
     return f"{outcome.state} {outcome.stage}{who}{where}{by}{missed}: {outcome.why}"
 
 
-def _cells(outcome: LeadOutcome) -> tuple[str, ...]:
-    values = [getattr(outcome, column) for column in COLUMNS]
-    return tuple(_cell(value) for value in values)
+def _cells(outcome: LeadOutcome) -> list[str]:
+    return [_cell(getattr(outcome, column)) for column in COLUMNS]
 
 
 def _cell(value: object) -> str:

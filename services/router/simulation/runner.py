@@ -7,6 +7,9 @@ and `until` are compared.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -149,16 +152,8 @@ def _side_by_side(
     before: DiskDict[ReplayedLead], after: DiskDict[ReplayedLead]
 ) -> Iterator[tuple[ReplayedLead | None, ReplayedLead | None]]:
     """Both sides of every lead, by id."""
-    one, other = before.items(), after.items()
-    left, right = next(one, None), next(other, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left[0] < right[0]):
-            assert left is not None  # noqa: S101 (the loop's condition)
-            yield left[1], None
-            left = next(one, None)
-        elif left is None or right[0] < left[0]:
-            yield None, right[1]
-            right = next(other, None)
-        else:
-            yield left[1], right[1]
-            left, right = next(one, None), next(other, None)
+    one = ((lead_id, "before", replayed) for lead_id, replayed in before.items())
+    other = ((lead_id, "after", replayed) for lead_id, replayed in after.items())
+    for _, same in groupby(merge(one, other, key=itemgetter(0)), key=itemgetter(0)):
+        sides = {side: replayed for _, side, replayed in same}
+        yield sides.get("before"), sides.get("after")

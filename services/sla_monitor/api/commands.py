@@ -16,7 +16,7 @@ from shared.http.auth import require
 from shared.http.fields import Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response
-from shared.runtime.wakeup import WakeUp
+from shared.runtime.wakeup import WakeUp, wake
 
 _log = log.get("sla_monitor")
 
@@ -50,7 +50,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         if not partitions:
             raise NotFound(f"There is no running ingest instance {instance!r}.")
         _log.warning("instance_declared_lost", instance=instance)
-        _wake(changed)
+        wake(changed)
         return json_response(LostInstance(instance, "lost", partitions))
 
     @routes.post("/v1/leads/{lead_id}/release")
@@ -64,12 +64,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         if not holds:
             raise NotFound(f"No promise of the lead {lead_id!r} is on hold.")
         _log.warning("lead_released", lead_id=lead_id, windows=released)
-        _wake(changed)
+        wake(changed)
         return json_response(ReleasedLead(lead_id, released))
 
     return routes
-
-
-def _wake(changed: Sequence[WakeUp]) -> None:
-    for waiting in changed:
-        waiting.set()

@@ -20,7 +20,7 @@ from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Body, Cursor, Limit, Text
 from shared.http.keys import Keys
 from shared.http.responses import json_response, page_response
-from shared.runtime.wakeup import WakeUp
+from shared.runtime.wakeup import WakeUp, wake
 
 
 class Over(Problem):
@@ -79,8 +79,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
             await escalation_store.save_escalations(tx, [taken])
             await announce(tx, [announcements.escalation_acknowledged(taken, body.by, now)])
-        for waiting in changed:
-            waiting.set()
+        wake(changed)
         return json_response(_view(taken, now))
 
     return routes

@@ -56,7 +56,7 @@ def _checked(leaf: Condition, facts: DecisionFacts) -> Checked:
     seen = facts.values.get(leaf.field)
     if leaf.test(facts):
         outcome = "matched"
-    elif leaf.field not in facts.values or _is_of_another_kind(leaf, seen):
+    elif leaf.field not in facts.values or (leaf.op not in PRESENCE and reader(leaf.op, leaf.value)(seen) is None):
         outcome = "absent"
     else:
         outcome = "not_matched"
@@ -67,10 +67,6 @@ def _owner(leaf: Condition, facts: DecisionFacts) -> Checked:
     if not owned(leaf.op, facts):
         return Checked(leaf.op, leaf.op, leaf.value, "absent")
     return Checked(leaf.op, leaf.op, leaf.value, "matched" if leaf.test(facts) else "not_matched", "owned")
-
-
-def _is_of_another_kind(leaf: Condition, seen: object) -> bool:
-    return leaf.op not in PRESENCE and reader(leaf.op, leaf.value)(seen) is None
 
 
 def _signal(leaf: Condition, facts: DecisionFacts) -> Checked:
