@@ -6,20 +6,38 @@ nearer end. A search without an answer raises."""
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.calendar import DAY_S, EPOCH, SECOND_US, Calendar, instant_us, open_on
+from shared.domain.calendar import DAY_S, EPOCH, SECOND_US, Calendar, instant_us, merged, open_on
 from shared.domain.errors import Refused
 from shared.domain.open_time import (
     HORIZON_DAYS,
+    NeverCloses,
     NeverOpens,
+    close_from,
     instant_after,
     instant_before,
     open_at,
     open_before,
     open_between,
+    opening_before,
     opening_from,
 )
 
-__all__ = ["NeverOpens", "Pause", "add_business_days", "before", "deadline", "is_open", "last_open", "next_open"]
+__all__ = [
+    "NeverCloses",
+    "NeverOpens",
+    "Pause",
+    "add_business_days",
+    "before",
+    "deadline",
+    "elapsed",
+    "intervals",
+    "is_open",
+    "last_open",
+    "next_close",
+    "next_open",
+    "next_open_strict",
+    "prev_open",
+]
 
 Pause = tuple[datetime, datetime | None]
 """A time [from, to) that does not count; `to` is None while unknown. Pauses may overlap."""
@@ -85,6 +103,25 @@ def before(calendar: Calendar, start: datetime, business_seconds: float, pauses:
     return _at(instant_before(calendar, cursor, left))
 
 
+def elapsed(calendar: Calendar, start: datetime, end: datetime, pauses: Collection[Pause] = ()) -> float:
+    """The open seconds in [start, end) that no pause covers; 0.0 when `end` is not after `start`.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> friday = datetime.fromisoformat("2026-11-20T16:00Z")
+    >>> monday = datetime.fromisoformat("2026-11-23T10:00Z")
+    >>> quarter = (friday, friday.replace(minute=15))
+    >>> elapsed(office, friday, monday), elapsed(office, friday, monday, [quarter])
+    (7200.0, 6300.0)
+    """
+    start_us, end_us = _us(start), _us(end)
+    total = open_between(calendar, start_us, end_us)
+    if pauses:
+        clipped = ((max(begin, start_us), min(stop, end_us)) for begin, stop in map(_pause_us, pauses))
+        apart = merged(pause for pause in clipped if pause[0] < pause[1])
+        total -= sum(open_between(calendar, begin, stop) for begin, stop in apart)
+    return total / SECOND_US
+
+
 def is_open(calendar: Calendar, at: datetime) -> bool:
     """Whether work is done at that instant: an opening counts as open, a close does not.
 
@@ -105,6 +142,28 @@ def next_open(calendar: Calendar, start: datetime) -> datetime:
     return _at(opening_from(calendar, _us(start)))
 
 
+def next_open_strict(calendar: Calendar, start: datetime) -> datetime:
+    """The next opening after the current open stretch, if any. Raises NeverOpens or NeverCloses.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> f"{next_open_strict(office, datetime.fromisoformat('2026-11-20T09:00Z')):%a %X}"
+    'Mon 09:00:00'
+    """
+    start_us = _us(start)
+    after_us = close_from(calendar, start_us) if open_at(calendar, start_us) else start_us
+    return _at(opening_from(calendar, after_us))
+
+
+def next_close(calendar: Calendar, start: datetime) -> datetime:
+    """The close of the current open stretch, else of the next one. Raises NeverOpens or NeverCloses.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> f"{next_close(office, datetime.fromisoformat('2026-11-20T17:00Z')):%a %X}"
+    'Mon 17:00:00'
+    """
+    return _at(close_from(calendar, _us(start)))
+
+
 def last_open(calendar: Calendar, start: datetime) -> datetime:
     """`start` when open just before it, else the previous close. Raises NeverOpens.
 
@@ -113,6 +172,32 @@ def last_open(calendar: Calendar, start: datetime) -> datetime:
     'Fri 17:00:00'
     """
     return _at(open_before(calendar, _us(start)))
+
+
+def prev_open(calendar: Calendar, start: datetime) -> datetime:
+    """The latest opening strictly before `start`. Raises NeverOpens or NeverCloses.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> f"{prev_open(office, datetime.fromisoformat('2026-11-23T09:00Z')):%a %X}"
+    'Fri 09:00:00'
+    """
+    return _at(opening_before(calendar, _us(start)))
+
+
+def intervals(calendar: Calendar, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    """The first `count` open stretches from `start`, the first one cut at `start`. Raises as `next_close`.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> found = intervals(office, datetime.fromisoformat("2026-11-20T14:00Z"), 2)
+    >>> [f"{opening:%a %H}-{close:%H}" for opening, close in found]
+    ['Fri 14-17', 'Mon 09-17']
+    """
+    found, cursor = [], _us(start)
+    for _ in range(count):
+        opening = opening_from(calendar, cursor)
+        cursor = close_from(calendar, opening)
+        found.append((_at(opening), _at(cursor)))
+    return found
 
 
 def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetime:

@@ -21,6 +21,10 @@ class NeverOpens(Refused):
     """No such instant exists: the calendar is closed for over a year, or a pause has no end."""
 
 
+class NeverCloses(Refused):
+    """The calendar is open without a break for over a year, so it has no close or other opening to give."""
+
+
 class Week(NamedTuple):
     """The open time of one week of UTC, in microseconds: interval k is [opens[k], closes[k]), `before[k]` is
     the open time of the week ahead of it, `total` all of it. Intervals are cut at the ends of the week."""
@@ -129,15 +133,35 @@ def opening_from(calendar: Calendar, start_us: int) -> int:
     raise _never_opens(calendar, start_us)
 
 
+def close_from(calendar: Calendar, start_us: int) -> int:
+    """The close of the current open stretch, else of the next one. Raises NeverOpens or NeverCloses."""
+    opening = opening_from(calendar, start_us)
+    first = opening // WEEK_US
+    for number in range(first, first + _HORIZON_WEEKS + 1):
+        found, following = week(calendar, number), week(calendar, number + 1)
+        closing = found.closes[bisect_right(found.opens, opening) - 1]
+        if not following.opens or following.opens[0] != closing:
+            return closing
+        opening = closing
+    raise _never_closes(calendar, start_us)
+
+
+def opening_before(calendar: Calendar, start_us: int) -> int:
+    """The latest opening strictly before `start_us`. Raises NeverOpens or NeverCloses."""
+    opening, _ = _last_interval(calendar, start_us)
+    last = opening // WEEK_US
+    for number in range(last - 1, last - 1 - _HORIZON_WEEKS, -1):
+        earlier = week(calendar, number)
+        if not earlier.closes or earlier.closes[-1] != opening:
+            return opening
+        opening = earlier.opens[-1]
+    raise _never_closes(calendar, start_us)
+
+
 def open_before(calendar: Calendar, start_us: int) -> int:
     """`start_us` when open just before it, else the previous close. Raises NeverOpens."""
-    last = (start_us - 1) // WEEK_US
-    for number in range(last, last - _HORIZON_WEEKS - 1, -1):
-        found = week(calendar, number)
-        place = bisect_left(found.opens, start_us) - 1
-        if place >= 0:
-            return min(start_us, found.closes[place])
-    raise _never_opens(calendar, start_us)
+    _, closing = _last_interval(calendar, start_us)
+    return min(start_us, closing)
 
 
 def _open_until(found: Week, at_us: int) -> int:
@@ -147,9 +171,31 @@ def _open_until(found: Week, at_us: int) -> int:
     return found.before[place] + min(at_us, found.closes[place]) - found.opens[place]
 
 
+def _last_interval(calendar: Calendar, start_us: int) -> tuple[int, int]:
+    """The last interval that opens before `start_us`, as cut at the ends of its week."""
+    last = (start_us - 1) // WEEK_US
+    for number in range(last, last - _HORIZON_WEEKS - 1, -1):
+        found = week(calendar, number)
+        place = bisect_left(found.opens, start_us) - 1
+        if place >= 0:
+            return found.opens[place], found.closes[place]
+    raise _never_opens(calendar, start_us)
+
+
 def _never_opens(calendar: Calendar, near_us: int) -> NeverOpens:
-    near: datetime = EPOCH + timedelta(microseconds=near_us)
     return NeverOpens(
-        f"calendar {calendar.name!r} has no open time for over {HORIZON_DAYS} days near {near.isoformat()}: "
+        f"calendar {calendar.name!r} has no open time for over {HORIZON_DAYS} days near {_written(near_us)}: "
         "give it hours, or check its holidays and breaks"
     )
+
+
+def _never_closes(calendar: Calendar, near_us: int) -> NeverCloses:
+    return NeverCloses(
+        f"calendar {calendar.name!r} stays open for over {HORIZON_DAYS} days near {_written(near_us)}: "
+        "it has no other opening or close there"
+    )
+
+
+def _written(us: int) -> str:
+    at: datetime = EPOCH + timedelta(microseconds=us)
+    return at.isoformat()

@@ -12,19 +12,23 @@ import pytest
 
 from shared.domain import business_time, calendar, open_time
 from shared.domain.business_time import (
+    NeverCloses,
     NeverOpens,
     Pause,
     add_business_days,
     before,
     deadline,
+    elapsed,
+    intervals,
     is_open,
     last_open,
+    next_close,
     next_open,
+    next_open_strict,
+    prev_open,
 )
 from shared.domain.calendar import ALWAYS, Calendar, Span
 from shared.domain.errors import Refused
-from tests.kit import business_time as kit
-from tests.kit.business_time import NeverCloses, elapsed, intervals, next_close, next_open_strict, prev_open
 
 DATA = Path(__file__).parents[3] / "data" / "business_time_cases.jsonl"
 CASES = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
@@ -95,7 +99,7 @@ def test_answers_as_the_collected_case_says(case: dict[str, Any]) -> None:
         assert answer(subject, start, case, pauses) == expected
 
 
-@pytest.mark.parametrize("module", [calendar, open_time, business_time, kit], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [calendar, open_time, business_time], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_are_true(module: Any) -> None:
     results = doctest.testmod(module)
     assert results.attempted

@@ -7,9 +7,20 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.business_time import Pause, before, deadline, is_open, last_open, next_open
+from shared.domain.business_time import (
+    NeverCloses,
+    Pause,
+    before,
+    deadline,
+    elapsed,
+    intervals,
+    is_open,
+    last_open,
+    next_close,
+    next_open,
+    prev_open,
+)
 from shared.domain.calendar import DAY_S, Calendar, Span
-from tests.kit.business_time import NeverCloses, elapsed, intervals, next_close, prev_open
 
 ZONES = [
     "UTC",

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.business_time import before, deadline, is_open, next_open
+from shared.domain.business_time import before, deadline, elapsed, intervals, is_open, next_open, prev_open
 from shared.domain.calendar import Calendar, Span
-from tests.kit.business_time import elapsed, intervals, prev_open
 
 ZONES = [
     "Europe/Brussels",

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from services.router.domain.availability import Hold, Leave, RepState, absence, free_at, why_not
 from shared.domain.agreement import Person, Pool
-from shared.domain.business_time import NeverOpens, add_business_days, before, deadline, is_open, next_open
+from shared.domain.business_time import NeverOpens, add_business_days, before, deadline, elapsed, is_open, next_open
 from shared.domain.calendar import Calendar
 from shared.domain.errors import Refused
 from shared.domain.instants import EARLIEST, LATEST, bounded, bounded_day, clamped, clamped_day
-from tests.kit.business_time import elapsed
 
 OFFICE = Calendar("office", "Pacific/Auckland", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
 ANN = Person("ann", "ann@acme.example", OFFICE, max_new_per_day=1)
