@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from services.ingest.api.activities import activities_endpoint
+from services.ingest.api.commands import router as commands_router
 from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
-from services.ingest.api.operations import router as operations_router
 from services.ingest.api.sources import PREFIX as SOURCES
 from services.ingest.api.sources import SourceEndpoint
 from services.ingest.domain.facts import Activity, Rules
@@ -60,7 +60,7 @@ def build(platform: Platform) -> Service:
         name="ingest",
         endpoints=_endpoints(platform, spool, identity, sources, rules),
         openapi=described,
-        routers=(operations_router(platform.settings.data, spool, platform.keys),),
+        routers=(commands_router(platform.settings.data, spool, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
         drains=(relay.leave, spool.close),
