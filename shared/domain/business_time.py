@@ -4,7 +4,7 @@ their fractions of a second kept to the microsecond. An instant outside the year
 nearer end. A search without an answer raises."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from shared.domain.calendar import DAY_S, EPOCH, SECOND_US, Calendar, instant_us, merged, open_on
 from shared.domain.errors import Refused
@@ -28,6 +28,7 @@ __all__ = [
     "Pause",
     "add_business_days",
     "before",
+    "business_days_after",
     "deadline",
     "elapsed",
     "intervals",
@@ -200,11 +201,28 @@ def intervals(calendar: Calendar, start: datetime, count: int) -> list[tuple[dat
     return found
 
 
+def business_days_after(calendar: Calendar, start: datetime, days: int) -> datetime:
+    """When a promise of `days` business days (one or more) that starts at `start` is due.
+
+    The days count from the next opening, so a start at the weekend is one on Monday morning; else it is the date of
+    `add_business_days`. A later start is never due earlier: an hour that clocks repeat or skip counts as its end.
+    Raises NeverOpens.
+
+    >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
+    >>> starts = [datetime.fromisoformat(f"2026-11-{start}Z") for start in ("20T16:00", "20T18:00", "21T08:00")]
+    >>> [f"{business_days_after(office, start, 1):%a %X}" for start in starts]
+    ['Mon 16:00:00', 'Tue 09:00:00', 'Tue 09:00:00']
+    """
+    local = _once(next_open(calendar, start).astimezone(calendar.tz))
+    day = _date_after(calendar, local.date(), days)
+    return next_open(calendar, _existing(datetime.combine(day, local.time(), calendar.tz)))
+
+
 def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetime:
     """The same local wall time on the `days`-th date from there that has hours, moved into those hours.
 
     Forward (and for zero) it moves to the next opening if closed; backward, to the last close. Meant for
-    plans and reminders; a promise counts seconds with `deadline`. Raises NeverOpens.
+    plans and reminders; a promise counts with `business_days_after` or `deadline`. Raises NeverOpens.
 
     >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
     >>> f"{add_business_days(office, datetime.fromisoformat('2026-11-20T18:00Z'), 2):%a %X}"
@@ -213,7 +231,13 @@ def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetim
     if days == 0:
         return next_open(calendar, start)
     local = min(max(start, _FIRST), _LAST).astimezone(calendar.tz)
-    day, step = local.date(), timedelta(days=1 if days > 0 else -1)
+    landed = _at(instant_us(calendar.tz, _date_after(calendar, local.date(), days), _wall_s(local)) + local.microsecond)
+    return next_open(calendar, landed) if days > 0 else last_open(calendar, landed)
+
+
+def _date_after(calendar: Calendar, day: date, days: int) -> date:
+    """The `days`-th date with hours after `day`, or before it when negative. Raises NeverOpens."""
+    step = timedelta(days=1 if days > 0 else -1)
     left, empty = abs(days), 0
     while left:
         day += step
@@ -224,9 +248,36 @@ def add_business_days(calendar: Calendar, start: datetime, days: int) -> datetim
                 f"calendar {calendar.name!r} has no date with hours for over {HORIZON_DAYS} days on the way "
                 f"to {day}: give it hours, or check its holidays and breaks"
             )
-    wall_s = local.hour * 3600 + local.minute * 60 + local.second
-    landed = _at(instant_us(calendar.tz, day, wall_s) + local.microsecond)
-    return next_open(calendar, landed) if days > 0 else last_open(calendar, landed)
+    return day
+
+
+def _wall_s(local: datetime) -> int:
+    return local.hour * 3600 + local.minute * 60 + local.second
+
+
+def _once(local: datetime) -> datetime:
+    """`local` itself; the end of the first pass when it lies in the second pass of an hour that clocks repeat."""
+    if not local.fold:
+        return local
+    return _at(_us(_offset_change(local.replace(fold=0), local)) - 1).astimezone(local.tzinfo)
+
+
+def _existing(local: datetime) -> datetime:
+    """`local` itself; the end of the gap when it lies in an hour that clocks skip."""
+    earlier = local.replace(fold=1)
+    return _offset_change(earlier, local) if _us(earlier) < _us(local) else local
+
+
+def _offset_change(before: datetime, after: datetime) -> datetime:
+    """The first instant after `before` with the offset from UTC that `after` has, in the same zone."""
+    zone, low, high = after.tzinfo, _us(before), _us(after)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _at(middle).astimezone(zone).utcoffset() == _at(high).astimezone(zone).utcoffset():
+            high = middle
+        else:
+            low = middle
+    return _at(high).astimezone(zone)
 
 
 def _us(at: datetime) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.domain.agreement import Step
-from shared.domain.business_time import add_business_days, before, deadline
+from shared.domain.business_time import before, business_days_after, deadline
 from shared.domain.calendar import Calendar
 
 
@@ -18,7 +18,7 @@ def step_at(step: Step, due_at: datetime, calendar: Calendar, later: timedelta =
     Business offsets count in `calendar`, the owner's. Raises NeverOpens as `deadline`.
     """
     if step.after_days:
-        day_at = add_business_days(calendar, due_at, step.after_days)
+        day_at = business_days_after(calendar, due_at, step.after_days)
         return deadline(calendar, day_at, later.total_seconds()) if step.business else day_at + later
     offset_s = step.after_s + later.total_seconds()
     if not step.business:

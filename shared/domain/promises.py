@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.domain.agreement import Agreement, Duration, Promise
-from shared.domain.business_time import add_business_days, deadline
+from shared.domain.business_time import business_days_after, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
 
@@ -36,7 +36,7 @@ def owed(agreement: Agreement, *, rep: str, score: int, assigned_at: datetime) -
     A promise with `at_least_score` above the lead's score is owed within `otherwise`, and not at all without one.
     Under `clock: rep_calendar` every duration counts working time, also one written as plain minutes; under
     `clock: wall` only one written as business time does. Business days are whole dates with hours, as
-    `add_business_days` counts them. Raises Refused when the agreement does not know `rep`, and NeverOpens when the
+    `business_days_after` counts them. Raises Refused when the agreement does not know `rep`, and NeverOpens when the
     calendar has no such time to come.
     """
     calendar = calendar_of(agreement, rep)
@@ -78,7 +78,7 @@ def _within(promise: Promise, score: int) -> Duration | None:
 
 def _due_at(promise: Promise, within: Duration, calendar: Calendar, since_at: datetime) -> datetime:
     if within.days:
-        return add_business_days(calendar, since_at, within.days)
+        return business_days_after(calendar, since_at, within.days)
     if promise.clock == "wall" and not within.business:
         return since_at + timedelta(seconds=within.seconds)
     return deadline(calendar, since_at, within.seconds)

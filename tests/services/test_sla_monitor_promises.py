@@ -11,7 +11,7 @@ from shared import agreement_file
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
-from shared.domain.business_time import add_business_days
+from shared.domain.business_time import business_days_after
 from shared.domain.events import (
     ESCALATIONS,
     BreachRetracted,
@@ -84,7 +84,7 @@ async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_again(stag
         assert [event.promise for event in opened] == ["first_response", "attempts", "disposition"]
         calendar = DEAL.people["ann"].calendar
         assert calendar is not None
-        assert opened[2].due_at == add_business_days(calendar, opened[2].at, 2)
+        assert opened[2].due_at == business_days_after(calendar, opened[2].at, 2)
         await stage.publish(assigned(deal=DEAL, rep="bob", generation=2))
         cancelled = await stage.wait_for(WindowCancelled, 3)
         assert {(event.owner, event.reason) for event in cancelled} == {("ann", "reassigned")}

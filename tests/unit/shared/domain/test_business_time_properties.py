@@ -11,6 +11,7 @@ from shared.domain.business_time import (
     NeverCloses,
     Pause,
     before,
+    business_days_after,
     deadline,
     elapsed,
     intervals,
@@ -165,3 +166,23 @@ def test_the_ways_to_look_around_agree(case: tuple[Calendar, datetime]) -> None:
         assert not is_open(calendar, close)
         assert last_open(calendar, opening) == close
         assert prev_open(calendar, opening + MICROSECOND) == opening
+
+
+@LAWS
+@given(working(), st.integers(1, 6), st.integers(0, 3 * DAY_S * 1_000_000))
+def test_a_promise_in_business_days_that_starts_later_is_never_due_earlier(
+    working: tuple[Calendar, datetime], days: int, later_us: int
+) -> None:
+    calendar, start = working
+    later = start + timedelta(microseconds=later_us)
+    due, later_due = business_days_after(calendar, start, days), business_days_after(calendar, later, days)
+    assert next_open(calendar, start) < due <= later_due
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("month", [3, 4, 9, 10, 11])
+def test_no_start_around_a_change_of_the_clocks_is_due_before_an_earlier_one(zone: str, month: int) -> None:
+    around_the_clock = Calendar("all", zone, {day: [(0, DAY_S)] for day in range(7)})
+    first = datetime(2025, month, 1, tzinfo=UTC)
+    dues = [business_days_after(around_the_clock, first + timedelta(minutes=15 * n), 1) for n in range(31 * 96)]
+    assert dues == sorted(dues)

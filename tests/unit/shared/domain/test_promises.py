@@ -84,10 +84,10 @@ def test_business_days_are_dates_with_hours_at_the_same_time_of_day(clock: Promi
     assert one.due_at == datetime(2026, 11, 24, 16, 50, tzinfo=UTC)
 
 
-def test_business_days_from_outside_hours_end_at_an_opening() -> None:
+@pytest.mark.parametrize("start", ["2026-11-20T17:00Z", "2026-11-20T18:30Z", "2026-11-21T08:00Z", "2026-11-22T20:00Z"])
+def test_business_days_from_outside_hours_count_from_the_next_opening(start: str) -> None:
     promise = Promise("disposition", Duration(0, True, days=1), ("accepted",), "gentle")
-    saturday = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
-    (one,) = owed(agreement(promise), rep="ann", score=0, assigned_at=saturday)
+    (one,) = owed(agreement(promise), rep="ann", score=0, assigned_at=datetime.fromisoformat(start))
     assert one.due_at == datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
