@@ -75,6 +75,24 @@ async def test_an_unticked_box_is_no_consent(tmp_path: Path) -> None:
     assert event.consent is None
 
 
+@pytest.mark.parametrize("value", ["on", "True", "1", " YES "])
+async def test_a_ticked_box_is_consent(tmp_path: Path, value: str) -> None:
+    async with running(tmp_path) as ingest:
+        await ingest.client.post(FORM, data={"email": "jo@example.com", "newsletter": value})
+        event = await _inquiry(ingest)
+    assert event.consent is not None
+    assert "newsletter" not in event.custom
+
+
+@pytest.mark.parametrize("value", ["nein", "non", "null", "undefined", "No thanks", "0", "ja", ""])
+async def test_any_other_answer_is_no_consent_and_stored_as_given(tmp_path: Path, value: str) -> None:
+    async with running(tmp_path) as ingest:
+        await ingest.client.post(FORM, data={"email": "jo@example.com", "newsletter": value})
+        event = await _inquiry(ingest)
+    assert event.consent is None
+    assert event.custom["newsletter"] == value
+
+
 async def test_a_page_that_is_not_listed_is_never_redirected_to(tmp_path: Path) -> None:
     async with running(tmp_path) as ingest:
         answer = await ingest.client.post(FORM, data={"email": "jo@example.com", "_next": "https://evil.example/"})

@@ -29,16 +29,26 @@ FORM_FIELDS = tuple(_NAMES)
 """What a form's fields may mean."""
 _CUSTOM_TOO = ("utm_campaign", "utm_medium")
 _CONSENT = ("consent", "gdpr", "marketing_opt_in")
-_NO = ("", "0", "false", "no", "off")
+TICKED = ("on", "true", "1", "yes")
+"""What a ticked box may send, in any case, when the source lists nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentBox:
-    """The box that means consent: its name in the form (None: a usual one), the ground it gives, and its wording."""
+    """The box that means consent: its name in the form (None: a usual one), the ground it gives, and its wording.
+
+    `values` are what the box sends when it is ticked, compared without case. Every other value is no consent.
+    """
 
     field: str | None = None
     basis: str = "opt_in"
     text: str | None = None
+    values: tuple[str, ...] = TICKED
+
+    def ticked(self, values: Sequence[str]) -> bool:
+        """Whether one of the values that the form sent for the box says that it was ticked."""
+        accepted = {value.casefold() for value in self.values}
+        return any(value.strip().casefold() in accepted for value in values)
 
 
 def form_lead(
@@ -50,7 +60,7 @@ def form_lead(
 ) -> SubmittedLead:
     """The lead in the form's fields. `renamed` gives a lead field's name in this form; unknown fields go to `custom`.
 
-    An unticked box is absent from a form, so only a ticked one means anything.
+    An answer to the consent question other than a ticked box is no consent; it goes to `custom` as given.
     """
     rest = {name: values for name, values in fields.items() if not name.startswith("_")}
     consent = _consent(rest, box)
@@ -102,10 +112,10 @@ def _take(rest: dict[str, Sequence[str]], aliases: Sequence[str], renamed: str |
 
 def _consent(rest: dict[str, Sequence[str]], box: ConsentBox) -> StrictConsent | None:
     for name in list(rest):
-        if name == box.field or (box.field is None and _plain(name) in _CONSENT):
-            values = rest.pop(name)
-            if any(value.strip().lower() not in _NO for value in values):
-                return StrictConsent(basis=box.basis, text=box.text)
+        is_box = name == box.field or (box.field is None and _plain(name) in _CONSENT)
+        if is_box and box.ticked(rest[name]):
+            del rest[name]
+            return StrictConsent(basis=box.basis, text=box.text)
     return None
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from services.ingest.domain.form_fields import FORM_FIELDS, ConsentBox
+from services.ingest.domain.form_fields import FORM_FIELDS, TICKED, ConsentBox
 from services.ingest.sources import Source
 from services.ingest.sources.form import Form
 from services.ingest.sources.google_ads import GoogleAds
@@ -35,6 +35,7 @@ class _Consent(msgspec.Struct, forbid_unknown_fields=True):
     field: str | None = None
     basis: str = "opt_in"
     text: str | None = None
+    values: list[str] = msgspec.field(default_factory=lambda: list(TICKED))
 
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="form"):
@@ -124,8 +125,15 @@ def _form(name: str, form: _Form, environ: Environ) -> Source:
         honeypot=form.honeypot,
         fields=form.fields,
         defaults=_given(form.defaults),
-        consent=ConsentBox(form.consent.field, form.consent.basis, form.consent.text),
+        consent=_box(form.consent),
     )
+
+
+def _box(consent: _Consent) -> ConsentBox:
+    values = tuple(value.strip() for value in consent.values)
+    if not all(values):
+        raise _Wrong("an empty value is what an unticked box sends. List what a ticked one sends.", "consent")
+    return ConsentBox(consent.field, consent.basis, consent.text, values)
 
 
 def _given(defaults: _Defaults) -> Mapping[str, str]:
