@@ -14,6 +14,7 @@ from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import escalation_id
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import Watch
+from services.sla_monitor.domain.persons import Merge, Persons
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.watermark import compared, newest, watermark_of
@@ -21,6 +22,7 @@ from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from services.sla_monitor.store import escalations as escalation_store
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import holds as hold_store
+from services.sla_monitor.store import persons as persons_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
 from services.sla_monitor.store.holds import LeadHold
@@ -80,11 +82,12 @@ class MonitorHandlers:
         if not events:
             return
         inquiries = [each for event in events for each in _late_inquiry(event)]
-        leads = list(dict.fromkeys([*(event.lead_id for event in events), *(lead_id for lead_id, _ in inquiries)]))
-        await window_store.lock_leads(tx, map(self._partition, leads))
+        merges = [merge for event in events for merge in _merge(event)]
+        await persons_store.save_merges(tx, merges)
+        persons = await persons_store.lock_persons(tx, {event.lead_id for event in events}, self._partition)
         await fact_store.save_facts(tx, inquiries)
-        states = await states_of(tx, await window_store.windows_of(tx, leads))
-        before, context = dict(states), await self._context(tx, leads, states)
+        states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
+        before, context = dict(states), await self._context(tx, persons, states)
         for event in events:
             if isinstance(event, LeadAssigned):
                 await self._assign(tx, event, context)
@@ -94,6 +97,8 @@ class MonitorHandlers:
                 context.end(event.lead_id, event.decided_at, "rejected")
             elif isinstance(event, LeadMerged | LeadBackdated):
                 _move_start(event, context)
+        for merge in merges:
+            context.join(merge.lead_id)
         await save(tx, before, context.states, context.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
@@ -114,34 +119,36 @@ class MonitorHandlers:
         if not holds:
             return
         now = await self._database.now(tx)
-        leads = list({hold.lead_id for hold in holds})
-        await window_store.lock_leads(tx, map(self._partition, leads))
+        leads = {hold.lead_id for hold in holds}
+        persons = await persons_store.lock_persons(tx, leads, self._partition)
         await hold_store.save_holds(tx, holds, now)
         metrics.leads_held.inc(len(leads))
-        reasons = {hold.lead_id: hold.reason for hold in holds}
-        windows = await window_store.windows_of(tx, leads, states=("open", "breached"))
+        reasons = {persons.lead_of(hold.lead_id): hold.reason for hold in holds}
+        windows = await window_store.windows_of(tx, persons.ids, states=("open", "breached"))
         running = [window for window in windows if window.look_at is not None]
-        await window_store.save_windows(tx, [msgspec.structs.replace(w, hold=reasons[w.lead_id]) for w in running])
+        held = [msgspec.structs.replace(each, hold=reasons[persons.lead_of(each.lead_id)]) for each in running]
+        await window_store.save_windows(tx, held)
 
     async def _apply(self, tx: Tx, activities: Sequence[Received]) -> None:
         now = await self._database.now(tx)
         facts = [self._fact(r.record, r.event, now) for r in activities if isinstance(r.event, ActivityRecorded)]
-        leads = list(dict.fromkeys(lead_id for lead_id, _ in facts))
-        await window_store.lock_leads(tx, map(self._partition, leads))
+        persons = await persons_store.lock_persons(tx, {lead_id for lead_id, _ in facts}, self._partition)
         await fact_store.save_facts(tx, facts)
-        states = await states_of(tx, await window_store.windows_of(tx, leads, states=("open", "breached")))
-        before, mine = dict(states), by_lead(states)
-        for lead_id, fact in facts:
-            for window_id in mine[lead_id]:
-                states[window_id] = transitions.apply_fact(states[window_id], fact, now)
+        states = await states_of(tx, await window_store.windows_of(tx, persons.ids, states=("open", "breached")))
+        before, windows = dict(states), by_lead(states)
+        for reported_under, fact in facts:
+            for lead_id in persons.ids_of([reported_under]):
+                if persons.counts(lead_id, reported_under, fact):
+                    for window_id in windows[lead_id]:
+                        states[window_id] = transitions.apply_fact(states[window_id], fact, now)
         await save(tx, before, states, now)
         replayed = {_digest(r.record.value) for r in activities}
-        holds = await hold_store.holds_of(tx, leads)
+        holds = await hold_store.holds_of(tx, persons.ids)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
-        disputed = list(dict.fromkeys(lead_id for lead_id, fact in facts if fact.kind == opening.DISPUTED))
+        disputed = {persons.lead_of(lead_id) for lead_id, fact in facts if fact.kind == opening.DISPUTED}
         if disputed:
-            states = await states_of(tx, await window_store.windows_of(tx, disputed))
-            before, context = dict(states), await self._context(tx, disputed, states)
+            states = await states_of(tx, await window_store.windows_of(tx, persons.ids_of(disputed)))
+            before, context = dict(states), await self._context(tx, persons, states)
             for lead_id in disputed:
                 await self._open_disputes(tx, lead_id, context)
             await save(tx, before, context.states, context.now)
@@ -162,10 +169,10 @@ class MonitorHandlers:
         changed = [each for key, each in sorted(latest.items()) if known.get(key) != each]
         await watermark_store.save_watermarks(tx, changed)
 
-    async def _context(self, tx: Tx, leads: Sequence[str], states: dict[str, WindowState]) -> LeadContext:
-        facts = await fact_store.facts_of(tx, leads)
-        holds = {hold.lead_id: hold.reason for hold in await hold_store.holds_of(tx, leads)}
-        return LeadContext(states, facts, holds, await self._database.now(tx))
+    async def _context(self, tx: Tx, persons: Persons, states: dict[str, WindowState]) -> LeadContext:
+        facts = await fact_store.facts_of(tx, persons.ids)
+        holds = {persons.lead_of(hold.lead_id): hold.reason for hold in await hold_store.holds_of(tx, persons.ids)}
+        return LeadContext(states, persons, facts, holds, await self._database.now(tx))
 
     async def _assign(self, tx: Tx, event: LeadAssigned, context: LeadContext) -> None:
         if any(window.generation >= event.generation for window in context.windows(event.lead_id)):
@@ -173,7 +180,7 @@ class MonitorHandlers:
         context.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
         context.apply_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
-        facts = context.facts.get(event.lead_id, ()) if event.cycle == 1 else ()
+        facts = context.facts_for(event.lead_id) if event.cycle == 1 else ()
         for window in opening.opened(event, agreement, self._watch(event.lead_id, context)):
             context.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, context)
@@ -189,17 +196,18 @@ class MonitorHandlers:
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
         """A dispute may arrive before the assignment of the rep who rejected, so both check for it."""
-        for fact in context.facts.get(lead_id, ()):
-            holder = opening.disputed(context.windows(lead_id), fact) if fact.kind == opening.DISPUTED else None
+        for fact in context.facts_for(lead_id):
+            windows = context.windows_of_person(lead_id)
+            holder = opening.disputed(windows, fact) if fact.kind == opening.DISPUTED else None
             if holder is None:
                 continue
             agreement = await agreement_of(tx, holder.agreement.hash)
-            window = opening.dispute(holder, fact, agreement, self._watch(lead_id, context))
+            window = opening.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
             if window is not None and window.window_id not in context.states:
                 context.open(window, agreement)
 
     def _watch(self, lead_id: str, context: LeadContext) -> Watch:
-        return Watch(self._partition(lead_id), context.now, self._tolerance, context.holds.get(lead_id))
+        return Watch(self._partition(lead_id), context.now, self._tolerance, context.hold_on(lead_id))
 
     def _partition(self, lead_id: str) -> int:
         return self._bus.partition_of(ACTIVITIES, lead_id)
@@ -240,13 +248,14 @@ async def announce(tx: Tx, announcements: Sequence[Announcement]) -> None:
 
 
 async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
-    """End these holds and let the promises of leads without any other hold run on; how many promises that are."""
+    """End these holds and let the promises of people without any other hold run on; how many promises that are."""
     if not holds:
         return 0
     await hold_store.release_holds(tx, [hold.quarantine_id for hold in holds], now)
-    leads = {hold.lead_id for hold in holds}
-    leads -= {hold.lead_id for hold in await hold_store.holds_of(tx, list(leads))}
-    states = await states_of(tx, await window_store.windows_of(tx, list(leads), states=("open", "breached")))
+    persons = await persons_store.persons_of(tx, {hold.lead_id for hold in holds})
+    still = {persons.lead_of(hold.lead_id) for hold in await hold_store.holds_of(tx, persons.ids)}
+    leads = [lead_id for lead_id in persons.ids if persons.lead_of(lead_id) not in still]
+    states = await states_of(tx, await window_store.windows_of(tx, leads, states=("open", "breached")))
     held = {window_id: state for window_id, state in states.items() if state.window.hold is not None}
     free = {window_id: transitions.release(state) for window_id, state in held.items()}
     await save(tx, held, free, now)
@@ -259,6 +268,12 @@ def _hold(received: Received) -> LeadHold | None:
         return None
     reason = f"the record {event.origin} could not be read ({event.code})"
     return LeadHold(event.quarantine_id, event.lead_id, _digest(received.record.value), reason)
+
+
+def _merge(event: Event) -> list[Merge]:
+    if not isinstance(event, LeadMerged) or event.into is None:
+        return []
+    return [Merge(event.lead_id, event.into, event.decided_at, event.was is not None)]
 
 
 def _digest(body: bytes) -> str:

@@ -28,8 +28,7 @@ def build(platform: Platform) -> Service:
     handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes)
     wake, announced = WakeUp(), WakeUp()
     consumer = _consumer(platform, handlers, committed=(announced, wake))
-    partitions = platform.bus.partitions(ACTIVITIES)
-    timer = Timer(database=platform.db, partitions=partitions, tolerance=tolerance, wake=wake, announced=announced)
+    timer = Timer(database=platform.db, bus=platform.bus, tolerance=tolerance, wake=wake, announced=announced)
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
     relay = OutboxRelay.on(platform, tables, wake=announced)

@@ -195,14 +195,15 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     """The inquiry joined an existing lead. The owner, if any, does not change.
 
     `into` is set when this id of the person ends: the lead continues under that other id, and nothing more is owed
-    under this one. `received_at` is set when the inquiry was accepted before all others read so far: the lead then
-    starts with it, which may disprove a breach.
+    under this one. `was` is the state that the lead had under this id, if there was one. `received_at` is set when the
+    inquiry was accepted before all others read so far: the lead then starts with it, which may disprove a breach.
     """
 
     TYPE = "baton.lead.merged.v1"
 
     rep: str | None
     into: str | None = None
+    was: str | None = None
     received_at: datetime | None = None
 
 

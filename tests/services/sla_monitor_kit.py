@@ -154,10 +154,8 @@ def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2) ->
     return events.rejected(lead, lead_version=version, decided_at=now(), agreement=deal.ref)
 
 
-def merged(
-    lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, received_at: datetime | None = None
-) -> LeadMerged:
-    return events.merged(lead, into=into, rep=None, received_at=received_at, decided_at=now(), agreement=deal.ref)
+def merged(lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, **more: Any) -> LeadMerged:
+    return events.merged(lead, into=into, **{"rep": None, "decided_at": now(), "agreement": deal.ref} | more)
 
 
 def assigned(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import HELD, Lead
+from services.router.domain.lead import Lead
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
 from shared.domain.events import InquiryReceived, LeadMerged
@@ -17,7 +17,7 @@ def absorb(
     """Let `others`, and the inquiry's id (`own` is its lead), cease in favour of the lead that goes on. Changes
     `routing`: they are saved.
 
-    An inquiry under a new id announces that id's end itself, if it joined; leads that had an owner announce theirs.
+    Each id that ends announces its end. An inquiry that joined a lead under an id that ends announces both at once.
     """
     into, ending = verdict.lead, list(others)
     if into.lead_id != inquiry.lead_id and (own is None or own.into is not None):
@@ -28,11 +28,11 @@ def absorb(
     for before in ending:
         lead = _ceased(before, into, verdict.proof.decided_at)
         routing.save(lead)
-        if lead.lead_id == inquiry.lead_id:
-            if isinstance(event, LeadMerged):
-                event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id)
-        elif before.state in HELD:
-            events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id))
+        was = before.state if before.version else None
+        if lead.lead_id == inquiry.lead_id and isinstance(event, LeadMerged):
+            event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id, was=was)
+        else:
+            events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id, was=was))
     return replace(verdict, event=event, further_events=tuple(events))
 
 

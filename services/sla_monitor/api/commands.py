@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from services.sla_monitor.handlers import release
 from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store.persons import persons_of
 from shared import log
 from shared.db.engine import Database
 from shared.domain.errors import NotFound
@@ -59,7 +60,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         the record does this by itself; this is for a record that will never be read.
         """
         async with database.begin() as tx:
-            holds = await hold_store.holds_of(tx, [lead_id])
+            persons = await persons_of(tx, [lead_id])
+            holds = await hold_store.holds_of(tx, persons.ids)
             released = await release(tx, holds, await database.now(tx))
         if not holds:
             raise NotFound(f"No promise of the lead {lead_id!r} is on hold.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.sla_monitor.domain import ladder, transitions
+from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
 from shared.domain.agreement import Agreement
@@ -14,9 +15,12 @@ from shared.domain.events import LeadAssigned
 
 @dataclass(slots=True)
 class LeadContext:
-    """The cases of all windows of some leads, by window; news changes them one after the other."""
+    """The cases of all windows of some people, by window; news changes them one after the other. `facts` are by the id
+    under which they were reported, `holds` by the lead under which the person goes on.
+    """
 
     states: dict[str, WindowState]
+    persons: Persons
     facts: Mapping[str, Sequence[Fact]]
     holds: Mapping[str, str]
     now: datetime
@@ -29,10 +33,22 @@ class LeadContext:
         """The windows of a lead, including ended ones."""
         return [self.states[window_id].window for window_id in self._by_lead[lead_id]]
 
+    def windows_of_person(self, lead_id: str) -> list[Window]:
+        """The windows of all leads of the person, including ended ones."""
+        return [window for each in self.persons.ids_of([lead_id]) for window in self.windows(each)]
+
+    def facts_for(self, lead_id: str) -> list[Fact]:
+        """The facts that count for the lead, under whichever id of the person they were reported."""
+        return self.persons.facts_for(lead_id, self.facts)
+
+    def hold_on(self, lead_id: str) -> str | None:
+        """Why the person's promises are on hold; None if they are not."""
+        return self.holds.get(self.persons.lead_of(lead_id))
+
     def open(self, window: Window, agreement: Agreement) -> None:
         """Open a window; earlier facts count immediately. Raises as `ladder.levels`."""
         levels = ladder.levels(agreement, window)
-        self.states[window.window_id] = transitions.open_window(window, self.facts.get(window.lead_id, ()), levels)
+        self.states[window.window_id] = transitions.open_window(window, self.facts_for(window.lead_id), levels)
         self._by_lead[window.lead_id].append(window.window_id)
 
     def end(self, lead_id: str, at: datetime, why: str, *, spared: Collection[str] = ()) -> None:
@@ -44,9 +60,19 @@ class LeadContext:
 
     def move_start(self, lead_id: str) -> None:
         """The person's first inquiry turned up late and is among the facts: the lead's windows start there."""
+        facts = self.facts_for(lead_id)
         for window_id in self._by_lead[lead_id]:
-            facts = self.facts.get(lead_id, ())
             self.states[window_id] = transitions.move_start(self.states[window_id], facts, self.now)
+
+    def join(self, lead_id: str) -> None:
+        """The lead turned out to be the same person as another: what was reported under any id of the person counts for
+        all windows, and what holds up one of their leads holds up all.
+        """
+        hold = self.hold_on(lead_id)
+        for each in self.persons.ids_of([lead_id]):
+            facts = self.facts_for(each)
+            for window_id in self._by_lead[each]:
+                self.states[window_id] = transitions.join(self.states[window_id], facts, hold, self.now)
 
     def apply_assignment(self, event: LeadAssigned) -> None:
         """The lead was assigned, which keeps the promises that require it.

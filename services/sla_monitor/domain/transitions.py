@@ -73,6 +73,20 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
+def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datetime) -> WindowState:
+    """The person turned out to have another id: `facts` are those under all ids, and `hold` says why promises of the
+    person are on hold.
+    """
+    if state.window.state not in ("open", "breached"):
+        return state
+    state = _counting(state, facts)
+    if state.window.state == "breached":
+        return _judged_again(state, facts, now)
+    if hold is not None and state.window.look_at is not None:
+        state = replace(state, window=msgspec.structs.replace(state.window, hold=hold))
+    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
 def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
     """The promise no longer applies from `at` on: the lead has another owner, or has ended."""
     if state.window.state == "open" and at > state.window.decide_at:

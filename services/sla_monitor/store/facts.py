@@ -13,7 +13,7 @@ from shared.db.engine import Tx
 
 
 async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
-    """All facts of these leads; a lead without any has no entry."""
+    """All facts that were reported under these ids; an id without any has no entry."""
     found: dict[str, list[Fact]] = {}
     for row in await tx.execute(sa.select(tables.facts).where(tables.facts.c.lead_id.in_(lead_ids))):
         found.setdefault(row.lead_id, []).append(Fact(row.activity_id, row.kind, row.accepted_at))

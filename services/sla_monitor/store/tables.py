@@ -36,6 +36,14 @@ facts = sa.Table(
     sa.Column("kind", Text, nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
 )
+merged = sa.Table(
+    "sla_monitor_merged",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("into", Key, nullable=False, index=True),
+    sa.Column("merged_at", Instant, nullable=False),
+    sa.Column("was_lead", sa.Boolean, nullable=False),
+)
 steps = sa.Table(
     "sla_monitor_steps",
     metadata,

@@ -4,15 +4,17 @@ window that may still change keeps everything.
 
 import sqlalchemy as sa
 
-from services.sla_monitor.store.tables import escalations, facts, holds, steps, windows
+from services.sla_monitor.store.tables import escalations, facts, holds, merged, steps, windows
 from shared.db.trimming import Rule
 
 _LIVE = sa.select(windows.c.lead_id).where((windows.c.state == "open") | windows.c.look_at.is_not(None))
+_LIVE_AS = sa.select(merged.c.lead_id).where(merged.c.into.in_(_LIVE))
 _WINDOWS = sa.select(windows.c.window_id)
 _ENDED = escalations.c.state.not_in(["firing", "acknowledged"])
 
 EXPIRED = (
-    Rule(facts, lambda before: (facts.c.accepted_at < before) & facts.c.lead_id.not_in(_LIVE)),
+    Rule(facts, lambda before: (facts.c.accepted_at < before) & facts.c.lead_id.not_in(_LIVE.union(_LIVE_AS))),
+    Rule(merged, lambda before: (merged.c.merged_at < before) & merged.c.into.not_in(_LIVE)),
     Rule(windows, lambda before: (windows.c.due_at < before) & windows.c.lead_id.not_in(_LIVE)),
     Rule(steps, lambda before: (steps.c.fired_at < before) & steps.c.window_id.not_in(_WINDOWS)),
     Rule(escalations, lambda before: (escalations.c.raised_at < before) & _ENDED),

@@ -1,6 +1,6 @@
-"""Windows, the steps of their ladders that are done, and the lock on all that is known of a lead."""
+"""Windows, and the steps of their ladders that are done."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,17 +16,6 @@ from shared.domain.promises import WindowStatus
 
 _encode = msgspec.json.Encoder().encode
 _window = msgspec.json.Decoder(Window).decode
-_LOCK_CLASS = 7_301
-
-
-async def lock_leads(tx: Tx, partitions: Iterable[int]) -> None:
-    """Lock these partitions' leads against other processes until the transaction ends.
-
-    Two processes may read the assignments and the activities of one lead. Without the lock, each could miss what the
-    other is storing, and a window would stay open despite the fact that meets it.
-    """
-    if tx.dialect.name == "postgresql":
-        await tx.execute(sa.select(*(sa.func.pg_advisory_xact_lock(_LOCK_CLASS, p) for p in sorted(set(partitions)))))
 
 
 async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = ()) -> list[Window]:

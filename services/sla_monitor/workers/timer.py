@@ -4,17 +4,20 @@ It keeps no state in memory. With any number of processes, each window is settle
 and judged from what is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
-from services.sla_monitor.domain.watermark import out_of_step, watermarks
+from services.sla_monitor.domain.watermark import Watermark, out_of_step, watermarks
 from services.sla_monitor.handlers import agreement_of, save, states_of
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.store.persons import persons_of
 from shared import log, metrics
 from shared.db.engine import Database
+from shared.domain.events import ACTIVITIES
+from shared.ports import Bus
 from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
@@ -25,16 +28,15 @@ STALLED_S = 30.0
 
 
 class Timer:
-    """Settles the windows of all `partitions`. `wake` is set after every commit of the consumer, `announced` by this
+    """Settles the windows of all partitions. `wake` is set after every commit of the consumer, `announced` by this
     timer after its own commits, for the relay. Verdicts wait while the clock of an ingest instance and the database's
     differ by more than `tolerance`.
     """
 
-    def __init__(
-        self, *, database: Database, partitions: int, tolerance: timedelta, wake: WakeUp, announced: WakeUp
-    ) -> None:
+    def __init__(self, *, database: Database, bus: Bus, tolerance: timedelta, wake: WakeUp, announced: WakeUp) -> None:
         self._database = database
-        self._partitions = partitions
+        self._bus = bus
+        self._partitions = bus.partitions(ACTIVITIES)
         self._wake = wake
         self._announced = announced
         self._tolerance = tolerance
@@ -81,20 +83,32 @@ class Timer:
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
-            marks = await watermark_store.watermarks(tx)
-            watermark = watermarks(marks).get(partition)
-            if watermark is None or partition in out_of_step(marks, now, self._tolerance):
+            complete_upto = self._complete_upto(await watermark_store.watermarks(tx), now)
+            if partition not in complete_upto:
                 return 0
-            windows = await window_store.due_windows(tx, partition, min(now, watermark), limit=BATCH)
+            windows = await window_store.due_windows(tx, partition, min(now, complete_upto[partition]), limit=BATCH)
             states = await states_of(tx, windows)
-            facts = await fact_store.facts_of(tx, list({window.lead_id for window in windows}))
+            persons = await persons_of(tx, {window.lead_id for window in windows})
+            facts = await fact_store.facts_of(tx, persons.ids)
             settled = {}
             for window_id, state in states.items():
+                lead_id = state.window.lead_id
                 levels = ladder.levels(await agreement_of(tx, state.window.agreement.hash), state.window)
-                mine = facts.get(state.window.lead_id, ())
+                mine = persons.facts_for(lead_id, facts)
+                watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
                 settled[window_id] = transitions.settle(state, mine, levels, now=now, watermark=watermark)
             await save(tx, states, settled, now)
-        return len(windows)
+        return sum(settled[window_id] != states[window_id] for window_id in states)
+
+    def _earliest(self, complete_upto: Mapping[int, datetime], ids: Sequence[str]) -> datetime | None:
+        """Up to when facts are complete in the partitions of all of a person's ids: a follow-up may come in any."""
+        partitions = {self._bus.partition_of(ACTIVITIES, lead_id) for lead_id in ids}
+        return min(complete_upto[each] for each in partitions) if partitions <= complete_upto.keys() else None
+
+    def _complete_upto(self, marks: Sequence[Watermark], now: datetime) -> Mapping[int, datetime]:
+        """Up to when facts are complete, for each partition on which verdicts can be given."""
+        held = out_of_step(marks, now, self._tolerance)
+        return {partition: at for partition, at in watermarks(marks).items() if partition not in held}
 
     def note(self) -> str | None:
         """Why no verdicts are given although deadlines have passed; None when they are."""

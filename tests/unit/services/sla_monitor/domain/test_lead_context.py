@@ -1,12 +1,13 @@
 """What news about a lead does to all its windows together."""
 
 from services.sla_monitor.domain.lead_context import LeadContext
+from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.window import Fact
 from tests.unit.services.sla_monitor.window_states import T0, agreement, assigned, at, fact, parked, waiting, window
 
 
 def known(*facts: Fact) -> LeadContext:
-    return LeadContext({}, {"ld_1": facts} if facts else {}, {}, at(10))
+    return LeadContext({}, Persons([], []), {"ld_1": facts} if facts else {}, {}, at(10))
 
 
 def states(found: LeadContext) -> list[tuple[str, str, str | None]]:

@@ -1,0 +1,72 @@
+"""Which leads are one person: a lead that became part of another, and what is reported under either id."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from services.sla_monitor.domain.window import INQUIRY, Fact
+from shared.domain.activities import CLOSING
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """A lead id that continues `into` another since `merged_at`. `was_lead` says whether it had been a lead itself; if
+    not, it is only one more id under which the person is known.
+    """
+
+    lead_id: str
+    into: str
+    merged_at: datetime
+    was_lead: bool
+
+
+class Persons:
+    """The ids of some people: for each, that of the lead that goes on and those of all that became part of it."""
+
+    def __init__(self, lead_ids: Collection[str], merges: Iterable[Merge]) -> None:
+        self._asked = lead_ids
+        self._merges = {merge.lead_id: merge for merge in merges}
+        self._ids: defaultdict[str, set[str]] = defaultdict(set)
+        for lead_id in self._merges:
+            self._ids[self.lead_of(lead_id)].add(lead_id)
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids of all of them."""
+        return self.ids_of(self._asked)
+
+    def lead_of(self, lead_id: str) -> str:
+        """The lead under which the person goes on, which is `lead_id` itself if it became part of no other."""
+        seen = {lead_id}
+        while lead_id in self._merges and self._merges[lead_id].into not in seen:
+            lead_id = self._merges[lead_id].into
+            seen.add(lead_id)
+        return lead_id
+
+    def ids_of(self, lead_ids: Iterable[str]) -> list[str]:
+        """All ids of the people with these ids, each once."""
+        leads = dict.fromkeys(self.lead_of(lead_id) for lead_id in lead_ids)
+        return [each for lead_id in leads for each in (lead_id, *sorted(self._ids.get(lead_id, ())))]
+
+    def facts_for(self, lead_id: str, facts: Mapping[str, Sequence[Fact]]) -> list[Fact]:
+        """What counts for a lead, of the facts by the id under which they were reported."""
+        ids = self.ids_of([lead_id])
+        return [fact for each in ids for fact in facts.get(each, ()) if self.counts(lead_id, each, fact)]
+
+    def counts(self, lead_id: str, reported_under: str, fact: Fact) -> bool:
+        """Whether a fact reported under one id of the person counts for a lead of theirs.
+
+        Everything does, but for two things that only concern the lead under whose id they came: where it started, and
+        how sales had ended it before it turned out to be the same person.
+        """
+        if reported_under == lead_id:
+            return True
+        if fact.kind == INQUIRY:
+            return False
+        if fact.kind not in CLOSING:
+            return True
+        merge = self._merges.get(reported_under)
+        if merge is None:
+            return fact.accepted_at >= self._merges[lead_id].merged_at
+        return not merge.was_lead or fact.accepted_at >= merge.merged_at

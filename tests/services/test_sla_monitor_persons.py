@@ -1,0 +1,113 @@
+"""What is reported under any id of a person counts for the person."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+from msgspec.structs import replace
+
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import Envelope, encode
+from shared.db.engine import Database
+from shared.domain.events import (
+    ACTIVITIES,
+    ESCALATIONS,
+    BreachRetracted,
+    Event,
+    WatermarkAdvanced,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowOpened,
+)
+from shared.domain.ids import event_id
+from tests.kit.services import from_start
+from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, merged, now, store
+
+ORDERS = list(permutations(("assigned", "merged", "reported")))
+
+
+@pytest.fixture
+async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
+    for deal in (DEAL, QUICK):
+        await store(database, deal)
+    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(embedded_bus, database, announcements)
+    await announcements.close()
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+@pytest.mark.parametrize(("kind", "ends"), [("call", WindowMet), ("rejected", WindowCancelled)])
+async def test_an_activity_under_a_second_id_counts_in_any_order(
+    stage: Stage, order: tuple[str, ...], kind: str, ends: type[Event]
+) -> None:
+    events: dict[str, Event] = {
+        "assigned": assigned(),
+        "merged": merged("ld_2", into="ld_1"),
+        "reported": activity("ld_2", kind, at=now()),
+    }
+    async with stage.monitor():
+        for name in order:
+            await stage.publish(events[name], events[name])
+            await stage.settled()
+        assert "ld_1" in {event.lead_id for event in await stage.wait_for(ends, 37 if ends is WindowMet else 1)}
+
+
+async def test_a_breach_that_a_merge_disproves_is_retracted(stage: Stage) -> None:
+    async with stage.monitor():
+        call = activity("ld_2", at=now())
+        await stage.publish(assigned(), call)
+        stage.mark_from_now_on()
+        [breached] = await stage.wait_for(WindowBreached)
+        await stage.publish(merged("ld_2", into="ld_1"))
+        [retracted] = await stage.wait_for(BreachRetracted)
+        assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, call.activity_id)
+
+
+async def test_the_breach_of_a_lead_that_ended_is_retracted_by_a_call_to_the_lead_that_goes_on(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.publish(assigned("ld_2"), activity("ld_1", at=now()))
+        stage.mark_from_now_on()
+        [breached] = await stage.wait_for(WindowBreached)
+        await stage.publish(merged("ld_2", into="ld_1", was="assigned"))
+        [retracted] = await stage.wait_for(BreachRetracted)
+        assert (retracted.lead_id, retracted.breach_id) == ("ld_2", breached.breach_id)
+
+
+async def test_how_a_lead_had_ended_before_it_was_merged_cancels_no_promise_on_the_other(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.publish(assigned("ld_2"), assigned())
+        await stage.wait_for(WindowOpened, 2)
+        await stage.publish(activity("ld_2", "rejected", at=now()))
+        await stage.wait_for(WindowCancelled)
+        await stage.publish(merged("ld_2", into="ld_1", was="closed"))
+        await stage.settled()
+        assert [event.lead_id for event in await stage.wait_for(WindowCancelled)] == ["ld_2"]
+        await stage.publish(activity("ld_2", "rejected", at=now() + timedelta(milliseconds=1)))
+        assert [event.lead_id for event in await stage.wait_for(WindowCancelled, 2)] == ["ld_2", "ld_1"]
+
+
+async def test_a_verdict_waits_for_the_partitions_of_all_ids(stage: Stage) -> None:
+    other = next(f"ld_{n}" for n in range(2, 99) if _partition(stage, f"ld_{n}") != _partition(stage, "ld_1"))
+    async with stage.monitor():
+        await stage.mark()
+        await stage.publish(merged(other, into="ld_1"), assigned())
+        [opened] = await stage.wait_for(WindowOpened)
+        upto = opened.due_at + timedelta(seconds=0.3)
+        await _mark(stage, upto, without=_partition(stage, other))
+        await stage.silent(WindowBreached, 2.0)
+        await stage.mark(upto)
+        [breached] = await stage.wait_for(WindowBreached)
+        assert breached.lead_id == "ld_1"
+
+
+def _partition(stage: Stage, lead_id: str) -> int:
+    return stage.bus.partition_of(ACTIVITIES, lead_id)
+
+
+async def _mark(stage: Stage, upto: datetime, *, without: int) -> None:
+    event = WatermarkAdvanced(lead_id="", instance="ingest-1", upto=upto, state="running", said_at=None)
+    message = encode(Envelope(event_id("ingest-1", upto), "baton/ingest", now(), event))
+    partitions = [number for number in range(stage.bus.partitions(ACTIVITIES)) if number != without]
+    await stage.bus.publish([replace(message, partition=number) for number in partitions])
