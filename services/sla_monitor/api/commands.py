@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 from fastapi import APIRouter, Response
 
-from services.sla_monitor.handlers import release
 from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store.persons import persons_of
+from services.sla_monitor.store.states import release
 from shared import log
 from shared.db.engine import Database
 from shared.domain.errors import NotFound

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Response
 
 from services.sla_monitor.domain import announcements
 from services.sla_monitor.domain.escalation import Escalation, acknowledged
-from services.sla_monitor.handlers import announce
 from services.sla_monitor.store import escalations as escalation_store
+from services.sla_monitor.store.states import announce
 from shared.agreement_file.text.values import read_length
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
 from services.sla_monitor.domain.watermark import Watermark, out_of_step, watermarks
-from services.sla_monitor.handlers import agreement_of, save, states_of
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
 from services.sla_monitor.store.persons import persons_of
+from services.sla_monitor.store.states import agreement_of, save, states_of
 from shared import log, metrics
 from shared.db.engine import Database
 from shared.domain.events import ACTIVITIES

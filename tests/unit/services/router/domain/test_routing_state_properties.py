@@ -60,6 +60,7 @@ class Story:
         self.leads: dict[str, Lead] = {}
         self.inquiries: dict[str, InquiryReceived] = {}
         self.standing: dict[str, str] = {}
+        self.versions: Counter[str] = Counter()
         self.announced: Counter[tuple[str, int]] = Counter()
         self.still: dict[str, list[TurnRecord]] = {}
 
@@ -236,7 +237,9 @@ class Story:
         for event in events:
             self.announced[event.lead_id, event.lead_version] += 1  # type: ignore[attr-defined]
             kind = event.TYPE.split(".")[2]
-            self.standing[event.inquiry_id] = "assigned" if kind == "reassigned" else kind  # type: ignore[attr-defined]
+            if event.lead_version > self.versions[event.inquiry_id]:  # type: ignore[attr-defined]
+                self.versions[event.inquiry_id] = event.lead_version  # type: ignore[attr-defined]
+                self.standing[event.inquiry_id] = "assigned" if kind == "reassigned" else kind  # type: ignore[attr-defined]
 
     def _check(self) -> None:
         self._nothing_is_lost()
