@@ -12,7 +12,7 @@ from services.ingest.api.sources import PREFIX as SOURCES
 from services.ingest.api.sources import SourceEndpoint
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
-from services.ingest.domain.rules import rules_of
+from services.ingest.domain.rules import counted
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source
 from services.ingest.sources.configuration import load
@@ -24,7 +24,7 @@ from services.ingest.spool.writer import Spool
 from shared import log, metrics
 from shared.agreements.in_force import FileInForce
 from shared.clock import new_id
-from shared.domain.errors import Misconfigured, Refused
+from shared.domain.errors import Misconfigured
 from shared.http.asgi import Endpoint
 from shared.ports import Clock
 from shared.runtime.service import Platform, Service
@@ -86,11 +86,11 @@ def _rules(agreement: FileInForce, clock: Clock) -> Rules:
     file must not stop ingest.
     """
 
-    def against(activity: Activity) -> Refused | None:
+    def as_it_counts(activity: Activity) -> Activity:
         in_force = agreement.at(clock.now())
-        return rules_of(in_force)(activity) if in_force is not None else None
+        return counted(in_force, activity) if in_force is not None else activity
 
-    return against
+    return as_it_counts
 
 
 def _spool(file: SpoolFile, platform: Platform, settings: IngestSettings) -> Spool:

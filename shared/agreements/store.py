@@ -17,8 +17,8 @@ from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 from shared.db.tables import agreement_versions as table
 from shared.domain.agreement import Agreement, Approval
-from shared.domain.agreement_versions import Version
-from shared.domain.errors import NotFound
+from shared.domain.agreement_versions import Version, version_in_force
+from shared.domain.errors import Misconfigured, NotFound
 
 MAX_LOADED = 64
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(4021961)")
@@ -51,6 +51,15 @@ async def versions(tx: Tx, name: str | None = None) -> list[Version]:
     query = query.order_by(table.c.effective_from, table.c.version, table.c.kept_at)
     found = await tx.execute(query)
     return [Version(**{**row._mapping, "approved_by": _approvals(row.approved_by)}) for row in found]
+
+
+async def in_force(tx: Tx, now: datetime) -> Agreement | None:
+    """The stored agreement in force; None if there is none, or if this version of Baton cannot read it."""
+    current = version_in_force(await versions(tx), now)
+    try:
+        return await by_hash(tx, current.hash) if current is not None else None
+    except Misconfigured:
+        return None
 
 
 async def activate(tx: Tx, digest: str, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
+from shared.domain.errors import Refused
 from shared.domain.events import AgreementRef
 
 PilotMode = Literal["live", "shadow"]
@@ -326,10 +327,15 @@ class Agreement:
     drafts: Mapping[str, str] = field(default_factory=dict)
     needs_accounts: bool = field(init=False, repr=False, compare=False)
     """Whether any rule, also of a pilot, depends on who owns a company: found once, asked for every inquiry."""
+    person_ids: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """The ids of all people, also of pilots, by id and by e-mail address, both without case."""
 
     def __post_init__(self) -> None:
         needs = any(route.owner == "account" or _asks_account(route.when) for route in self.routing)
         object.__setattr__(self, "needs_accounts", needs or any(p.agreement.needs_accounts for p in self.pilots))
+        people = [person for each in reversed(self.with_drafts) for person in each.people.values()]
+        by_email = {person.email.casefold(): person.id for person in people}
+        object.__setattr__(self, "person_ids", by_email | {person.id.casefold(): person.id for person in people})
 
     @property
     def ref(self) -> AgreementRef:
@@ -345,6 +351,19 @@ class Agreement:
     def deciding(self) -> "tuple[Agreement, ...]":
         """This agreement, and those of the pilots that decide."""
         return self, *(pilot.agreement for pilot in self.pilots if pilot.mode == "live")
+
+    def find_person(self, name: str) -> str | None:
+        """The id of the person with this id or e-mail address; case and spaces around it do not matter."""
+        found = name.strip()
+        return found if found in self.people else self.person_ids.get(found.casefold())
+
+    def person_id(self, name: str, *, pointer: str) -> str:
+        """As `find_person`. Raises `Refused` with `pointer` if there is no such person."""
+        person = self.find_person(name)
+        if person is None:
+            known = ", ".join(self.people)
+            raise Refused(f"Unknown person {name!r}. Give an id or e-mail address of: {known}.", pointer=pointer)
+        return person
 
     def unconfirmed(self, confirmed: Collection[str]) -> tuple[str, ...]:
         """What a rep still has to confirm before the lead counts as an SQL, in the order of the file."""

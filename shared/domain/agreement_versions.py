@@ -68,6 +68,14 @@ def stored_version(agreement: Agreement, now: datetime) -> Version:
     )
 
 
+def version_in_force(versions: Sequence[Version], now: datetime) -> Version | None:
+    """The one of the stored versions that is in force at `now`: of the agreement that was activated last."""
+    active = [version for version in versions if version.activated_at is not None]
+    latest = max(active or versions, key=lambda version: version.activated_at or version.kept_at, default=None)
+    due = [each for each in versions if latest and each.name == latest.name and each.effective_from <= now]
+    return max(due, key=lambda version: version.order, default=None)
+
+
 def relevant_versions(versions: Sequence[Version], name: str, now: datetime, before: Version | None) -> list[Version]:
     """The versions of the agreement `name` that matter from `now` on, in order: the previous one, the one in force, and
     later ones. Until one is in force, `before` (of another name) stays in force.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.events import ACTIVITIES, INQUIRIES, InquiryReceived
+from shared.domain.events import ACTIVITIES, INQUIRIES, ActivityRecorded, InquiryReceived
 from shared.domain.ids import event_id
 from tests.kit.agreements import agreement_text
 from tests.services.ingest_kit import KEY, running
@@ -194,13 +194,16 @@ async def test_activities_are_accepted_by_any_name_of_the_lead_and_keyed_by_it(t
         await ingest.until_ready()
         sent = [
             {"kind": "call", "activity_id": "a1", "lead_id": lead["lead_id"], "outcome": "connected", "by": "ann"},
+            {"kind": "declined", "activity_id": "a2", "lead_id": lead["lead_id"], "by": " Ann@acme.example"},
             {"kind": "note", "inquiry_id": lead["inquiry_id"], "text": "hm"},
             {"kind": "email", "email": "JO@example.com"},
         ]
         answer = await ingest.post("/v1/activities", sent)
         again = await ingest.post("/v1/activities", sent[0])
-        events = await ingest.events(ACTIVITIES, 3)
+        events = await ingest.events(ACTIVITIES, 4)
     assert answer.status_code == 202, answer.text
+    by = {e.event.kind: e.event.by for e in events if isinstance(e.event, ActivityRecorded)}
+    assert by == {"call": "ann", "declined": "ann", "note": None, "email": None}
     results = answer.json()["results"]
     assert results[0] == {"status": "accepted", "activity_id": "a1", "lead_id": lead["lead_id"]}
     assert {r["lead_id"] for r in results} == {lead["lead_id"]} == {e.event.lead_id for e in events}
@@ -215,6 +218,7 @@ async def test_activities_are_accepted_by_any_name_of_the_lead_and_keyed_by_it(t
         ({"kind": "rejected", "email": "a@b.example"}, "/reason"),
         ({"kind": "dance", "email": "a@b.example"}, "/kind"),
         ({"kind": "call", "email": "nobody"}, "/email"),
+        ({"kind": "call", "email": "a@b.example", "by": "zoe"}, "/by"),
         ({"kind": "call", "email": "a@b.example", "mood": 1}, "/mood"),
     ],
 )

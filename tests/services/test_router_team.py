@@ -199,15 +199,24 @@ async def test_a_person_moves_a_lead_with_a_reason_and_impossible_moves_are_refu
     [event] = await router.wait_for(1)
     assert isinstance(event, LeadReassigned)
     assert (event.rep.id, event.because) == ("cleo", "manual")
-    again = await router.client.post("/v1/leads/ld_1/move", json=move)
+    again = await router.client.post("/v1/leads/ld_1/move", json=move | {"to": {"rep": " Cleo@acme.example"}})
     assert (again.status_code, again.json()["detail"]) == (422, "cleo has the lead already.")
+    nobody = await router.client.post("/v1/leads/ld_1/move", json=move | {"by": "zoe"})
+    assert (nobody.status_code, nobody.json()["errors"][0]["pointer"]) == (422, "/by")
     unknown = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "x"}, "reason": "?"})
     assert unknown.json()["detail"] == "The agreement has no pool 'x'. It has: field, inside."
     both = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "field", "rep": "ann"}, "reason": "?"})
     assert (both.status_code, both.json()["errors"][0]["pointer"]) == (422, "/to")
     assert (await router.client.post("/v1/leads/ld_9/move", json=move)).status_code == 404
-    back = await router.client.post("/v1/leads/ld_1/move", json={"to": {"pool": "field"}, "reason": "rotation"})
+    rotation = {"to": {"pool": "field"}, "reason": "rotation", "by": " MIA@acme.example"}
+    back = await router.client.post("/v1/leads/ld_1/move", json=rotation)
     assert back.json()["owner"]["pool"] == "field"
+    proof = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"][-1]
+    assert proof["reason"].startswith("moved by mia: rotation")
+    hold = await router.client.put("/v1/reps/Ann@acme.example/availability", json={"state": "hold", "by": "mia"})
+    assert hold.json()["rep"] == "ann"
+    nobody = await router.client.put("/v1/reps/ann/availability", json={"state": "hold", "by": "zoe"})
+    assert (nobody.status_code, nobody.json()["errors"][0]["pointer"]) == (422, "/by")
     verdicts = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
     assert [(v["verdict"], v["follows"]) for v in verdicts] == [
         ("assigned", True),

@@ -184,7 +184,7 @@ async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: S
         await stage.publish(assigned())
         [raised] = await stage.wait_for(EscalationRaised)
         url = f"/v1/escalations/{raised.escalation_id}/acknowledge"
-        answer = await client.post(url, json={"by": "mia", "for": "30 minutes"})
+        answer = await client.post(url, json={"by": "Mia@ACME.example ", "for": "30 minutes"})
         assert (answer.status_code, answer.json()["state"], answer.json()["acknowledged_by"]) == (
             200,
             "acknowledged",
@@ -197,7 +197,12 @@ async def test_an_acknowledged_escalation_is_quiet_and_shows_who_has_it(stage: S
             page = (await client.get("/v1/escalations", params={"state": state})).json()
             listed[state] = [item["escalation_id"] for item in page["items"]]
         assert listed == {"firing": [], "acknowledged": [raised.escalation_id], "closed": []}
-        for wrong in ({"by": "mia", "for": "a while"}, {"by": ""}, {"by": "mia", "fro": "1 hour"}):
+        for wrong in (
+            {"by": "mia", "for": "a while"},
+            {"by": ""},
+            {"by": "nobody-known"},
+            {"by": "mia", "fro": "1 hour"},
+        ):
             assert (await client.post(url, json=wrong)).status_code == 422
         assert (await client.post("/v1/escalations/nope/acknowledge", json={"by": "mia"})).status_code == 404
 

@@ -21,10 +21,7 @@ def activities_endpoint(*, spool: Spool, keys: Keys, identity: Identity, rules: 
 
     def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
         normal = normal_activity(_activities.read(raw), identity)
-        against = rules(normal) if rules is not None else None
-        if against is not None:
-            raise against
-        return recorded(normal, sender=key.name, raw=raw, sent_key=sent_key)
+        return recorded(normal, sender=key.name, raw=raw, sent_key=sent_key, rules=rules)
 
     count = metrics.facts_accepted.labels("activity")
 

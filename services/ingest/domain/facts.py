@@ -54,8 +54,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     confirmed: Annotated[tuple[str, ...], Meta(max_length=50)] = ()
 
 
-Rules = Callable[[Activity], Refused | None]
-"""What the agreement in force has against an activity whose `lead_id` is known; None when nothing."""
+Rules = Callable[[Activity], Activity]
+"""The activity as it counts under the agreement in force, with `by` as the person's id. Raises `Refused`."""
 
 
 def lead_named(activity: Activity, identity: Identity) -> str:
@@ -86,12 +86,15 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     return structs.replace(activity, **changes)
 
 
-def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None) -> PendingEvent:
-    """The draft of a normal activity from the API key `sender`.
+def recorded(
+    activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None, rules: Rules | None = None
+) -> PendingEvent:
+    """The draft of a normal activity from the API key `sender`, under the agreement's `rules`, if there is one.
 
     A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
-    `sender` sent. Raises `TooLarge`.
+    `sender` sent. Raises `TooLarge`, and `Refused` for what the agreement does not allow.
     """
+    counted = rules(activity) if rules is not None else activity
     own_id, key_name = activity.activity_id, ""
     if own_id is not None:
         key, key_name = digest("activity", "id", sender, own_id), f"The activity_id {own_id!r}"
@@ -100,8 +103,9 @@ def recorded(activity: Activity, *, sender: str, raw: bytes, sent_key: str | Non
         key_name = f"The Idempotency-Key {sent_key.partition(chr(10))[0]!r}"
     else:
         key = digest_of_bytes("activity", sender, raw)
-    body = within_limit(_encode(activity))
-    content = digest_of_content(body) if key_name else ""
+    body = within_limit(_encode(counted))
+    # A repeat has the content that the sender sent, whoever is meant by it under the agreement in force now.
+    content = digest_of_content(body if counted is activity else _encode(activity)) if key_name else ""
     return PendingEvent(
         type=ActivityRecorded.TYPE,
         topic=ActivityRecorded.TOPIC,

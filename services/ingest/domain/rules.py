@@ -5,14 +5,27 @@
 
 from collections.abc import Callable
 
-from services.ingest.domain.facts import Activity, Rules
+from msgspec import structs
+
+from services.ingest.domain.facts import Activity
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 
 SQL = "sql"
 
 
-def rules_of(agreement: Agreement) -> Rules:
+def counted(agreement: Agreement, activity: Activity) -> Activity:
+    """The activity as it counts under the agreement: `by` is the id of a person. Raises `Refused`."""
+    against = rules_of(agreement)(activity)
+    if against is not None:
+        raise against
+    if activity.by is None:
+        return activity
+    person = agreement.person_id(activity.by, pointer="/by")
+    return activity if person == activity.by else structs.replace(activity, by=person)
+
+
+def rules_of(agreement: Agreement) -> Callable[[Activity], Refused | None]:
     """The rules on reasons, objections and what a stage needs. An agreement that lists none of these takes any."""
 
     def against(activity: Activity) -> Refused | None:

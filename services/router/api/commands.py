@@ -67,19 +67,17 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         """Move the lead to a rep, regardless of load, or to the pool member whose turn it is."""
         if (body.to.rep is None) == (body.to.pool is None):
             raise Refused("Give exactly one of 'rep' and 'pool'.", pointer="/to")
-        cause = ReassignReason(
-            "manual", by=body.by or key.name, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool
-        )
-        return json_response(lead_view(await commands.move(lead_id, cause)))
+        cause = ReassignReason("manual", by=body.by, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool)
+        return json_response(lead_view(await commands.move(lead_id, cause, key.name)))
 
     @routes.put("/v1/reps/{rep}/availability")
     async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[Key, operator]) -> Response:
         """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
         if body.state == "available":
-            await commands.release(rep)
+            person = await commands.release(rep)
         else:
-            await commands.hold(rep, until=body.until, by=body.by or key.name, reason=body.reason)
-        return json_response(AvailabilityView(rep, body.state, body.until))
+            person = await commands.hold(rep, until=body.until, by=body.by, sender=key.name, reason=body.reason)
+        return json_response(AvailabilityView(person, body.state, body.until))
 
     @routes.put("/v1/reps/{rep}/leave")
     async def leave(rep: Text, request: Request) -> Response:
@@ -94,8 +92,7 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
             taken = await asyncio.to_thread(days_off, body)
         else:
             taken = _listed(body)
-        await commands.take_leave(rep, taken)
-        return json_response(LeaveView(rep, taken))
+        return json_response(LeaveView(await commands.take_leave(rep, taken), taken))
 
     return routes
 

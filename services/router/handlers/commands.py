@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.router.domain.availability import Hold, Leave, RepState
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
+from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
 from shared.runtime.wakeup import WakeUp, wake
 
@@ -19,40 +22,62 @@ class Commands:
         self._transactions = transactions
         self._done = done
 
-    async def move(self, lead_id: str, reason: ReassignReason) -> Lead:
-        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead.
+    async def move(self, lead_id: str, reason: ReassignReason, sender: str) -> Lead:
+        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead. People are named by id or
+        e-mail address; if nobody is named, the API key `sender` decided.
 
         Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked or no rep is available, `Refused` if
-        the named rep cannot own it.
+        the named rep cannot own it, or for an unknown person.
         """
-        moved = await self._transactions.run(lambda routing: routing.move(lead_id, reason))
+        moved = await self._transactions.run(
+            lambda routing: routing.move(lead_id, _with_ids(routing.agreement, reason, sender))
+        )
         wake(self._done)
         if moved is None:
             raise Conflict(f"Nobody in {reason.to_pool} can have the lead now; it goes on waiting.")
         return moved
 
-    async def hold(self, rep: str, *, until: datetime | None, by: str | None, reason: str | None) -> None:
-        """The rep gets no leads from now on, until `until` or until `release`. Raises `NotFound`."""
+    async def hold(self, rep: str, *, until: datetime | None, by: str | None, sender: str, reason: str | None) -> str:
+        """The rep gets no leads from now on, until `until` or until `release`; returns their id. Raises `NotFound`, and
+        `Refused` if `by` is unknown.
+        """
 
-        def change(routing: Routing, state: RepState) -> None:
-            routing.set_absence(rep, Hold(routing.now, until, by, reason), state.leave)
+        def change(routing: Routing, person: str, state: RepState) -> None:
+            who = _decided_by(routing.agreement, by, sender)
+            routing.set_absence(person, Hold(routing.now, until, who, reason), state.leave)
 
-        await self._change_absence(rep, change)
+        return await self._change_absence(rep, change)
 
-    async def release(self, rep: str) -> None:
-        """End the rep's hold and assign parked leads. Raises `NotFound`."""
-        await self._change_absence(rep, lambda routing, state: routing.set_absence(rep, None, state.leave))
+    async def release(self, rep: str) -> str:
+        """End the rep's hold and assign parked leads; returns their id. Raises `NotFound`."""
+        return await self._change_absence(
+            rep, lambda routing, person, state: routing.set_absence(person, None, state.leave)
+        )
 
-    async def take_leave(self, rep: str, leave: tuple[Leave, ...]) -> None:
-        """Replace the rep's days off. Raises `NotFound`."""
-        await self._change_absence(rep, lambda routing, state: routing.set_absence(rep, state.hold, leave))
+    async def take_leave(self, rep: str, leave: tuple[Leave, ...]) -> str:
+        """Replace the rep's days off; returns their id. Raises `NotFound`."""
+        return await self._change_absence(
+            rep, lambda routing, person, state: routing.set_absence(person, state.hold, leave)
+        )
 
-    async def _change_absence(self, rep: str, change: Callable[[Routing, RepState], None]) -> None:
-        def change_known(routing: Routing) -> None:
-            if not any(rep in agreement.people for agreement in routing.agreement.with_drafts):
+    async def _change_absence(self, rep: str, change: Callable[[Routing, str, RepState], None]) -> str:
+        def change_known(routing: Routing) -> str:
+            person = routing.agreement.find_person(rep)
+            if person is None:
                 known = ", ".join(routing.agreement.people)
                 raise NotFound(f"Unknown person {rep!r}. The agreement has: {known}.")
-            change(routing, routing.state.state(rep))
+            change(routing, person, routing.state.state(person))
+            return person
 
-        await self._transactions.run(change_known)
+        person = await self._transactions.run(change_known)
         wake(self._done)
+        return person
+
+
+def _with_ids(agreement: Agreement, reason: ReassignReason, sender: str) -> ReassignReason:
+    to_rep = agreement.find_person(reason.to_rep) if reason.to_rep is not None else None
+    return replace(reason, by=_decided_by(agreement, reason.by, sender), to_rep=to_rep or reason.to_rep)
+
+
+def _decided_by(agreement: Agreement, by: str | None, sender: str) -> str:
+    return agreement.person_id(by, pointer="/by") if by else sender

@@ -77,7 +77,7 @@ _DONE = {
     "meeting": "met the buyer",
     "accepted": "accepted the lead",
     "rejected": "rejected the lead",
-    "declined": "gave the lead back",
+    "declined": "asked to give the lead back",
     "disputed": "disputed the rejection",
     "objection": "recorded an objection",
     "content_used": "used a piece of content",

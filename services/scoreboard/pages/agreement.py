@@ -15,7 +15,7 @@ from shared.agreement_text.section import Section
 from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
-from shared.domain.agreement_versions import Version
+from shared.domain.agreement_versions import Version, version_in_force
 from shared.domain.errors import Misconfigured, NotFound
 
 _IN_FORCE = Badge("in force", "check", "good")
@@ -77,13 +77,6 @@ async def agreement_page(tx: Tx, number: int | None, now: datetime, zone: ZoneIn
     return AgreementPage(now, shown, versions, sections, agreement.text, pilots=bool(agreement.pilots), unreadable=None)
 
 
-async def in_force(tx: Tx, now: datetime) -> Agreement | None:
-    """The stored agreement in force; None if there is none, or if this version of Baton cannot read it."""
-    current = next((one for one in await _stored(tx, now) if one.badge is _IN_FORCE), None)
-    found = await _read(tx, current.version) if current is not None else None
-    return found if isinstance(found, Agreement) else None
-
-
 async def difference_page(tx: Tx, old: int, new: int, now: datetime) -> DifferencePage:
     """Compares two stored versions of the agreement in force. Raises `NotFound` if one is not stored."""
     versions = await _stored(tx, now)
@@ -101,17 +94,15 @@ async def _stored(tx: Tx, now: datetime) -> list[StoredVersion]:
     versions = await agreements.versions(tx)
     if not versions:
         return []
-    active = [version for version in versions if version.activated_at is not None]
-    latest = max(active or versions, key=lambda version: version.activated_at or version.kept_at)
+    current = version_in_force(versions, now)
+    latest = current or max(versions, key=lambda version: version.activated_at or version.kept_at)
     own = sorted((version for version in versions if version.name == latest.name), key=lambda version: version.order)
-    due = [version for version in own if version.effective_from <= now]
-    current = due[-1] if due else None
     listed = []
     previous: int | None = None
     for version in own:
         if version is current:
             badge = _IN_FORCE
-        elif version in due:
+        elif version.effective_from <= now:
             badge = _BEFORE
         else:
             badge = _TO_COME

@@ -11,9 +11,9 @@ import pydantic
 
 from services.scoreboard.domain.leads import REFUSED_FOR, REJECTED_FOR, WAITS_IN, LeadRow
 from services.scoreboard.domain.promises import WindowRow
-from services.scoreboard.pages.agreement import in_force
 from services.scoreboard.store import lists
 from services.scoreboard.store.lists import After, Counters
+from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.instants import EARLIEST
@@ -103,7 +103,7 @@ async def parked_page(tx: Tx, queue: str | None, after: str | None, skip: int, n
     """The queues with leads in them without the first `skip`, or `queue` alone from `after` on. Raises `Refused` for
     a page that is none.
     """
-    agreement = await in_force(tx, now)
+    agreement = await agreements.in_force(tx, now)
     counted = await lists.counted(tx, WAITS_IN, limit=MAX_QUEUES, offset=skip)
     chosen = sorted(counted.shown.items())
     if queue is not None:
@@ -117,7 +117,7 @@ async def parked_page(tx: Tx, queue: str | None, after: str | None, skip: int, n
 
 async def rejected_page(tx: Tx, chosen: Rejections, now: datetime) -> RejectedPage:
     """Rejected leads by clause and reason, with the leads of one of them. Raises `Refused` for an invalid page."""
-    agreement = await in_force(tx, now)
+    agreement = await agreements.in_force(tx, now)
     signed = agreement.approved_by.get("marketing") if agreement is not None else None
     shown: Sequence[LeadRow] = ()
     next_page = None

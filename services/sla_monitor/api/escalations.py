@@ -12,6 +12,7 @@ from services.sla_monitor.domain.escalation import Escalation, acknowledged
 from services.sla_monitor.store import escalations as escalation_store
 from services.sla_monitor.store.states import announce
 from shared.agreement_file.text.values import read_length
+from shared.agreements import store as agreements
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.domain.promises import EscalationStatus
@@ -67,7 +68,9 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge", dependencies=[require(keys, "operate")])
     async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:
-        """Acknowledge an escalation: its levels notify no one until the time is over; a move still happens."""
+        """Acknowledge an escalation: its levels notify no one until the time is over; a move still happens. `by` is a
+        person of the agreement in force, by id or e-mail address.
+        """
         quiet = _quiet(body.for_)
         async with database.begin() as tx:
             found = await escalation_store.escalation_to_change(tx, escalation_id)
@@ -76,9 +79,11 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             if found.state == "closed":
                 raise Over(f"The escalation is already closed ({found.reason}).")
             now = await database.now(tx)
-            taken = acknowledged(found, by=body.by, until=now + quiet if quiet else None)
+            agreement = await agreements.in_force(tx, now)
+            by = agreement.person_id(body.by, pointer="/by") if agreement is not None else body.by
+            taken = acknowledged(found, by=by, until=now + quiet if quiet else None)
             await escalation_store.save_escalations(tx, [taken])
-            await announce(tx, [announcements.escalation_acknowledged(taken, body.by, now)])
+            await announce(tx, [announcements.escalation_acknowledged(taken, by, now)])
         wake(changed)
         return json_response(_view(taken, now))
 

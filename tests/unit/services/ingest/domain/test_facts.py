@@ -8,7 +8,7 @@ import pytest
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity, inquiry_stem
 from services.ingest.domain.pending_event import PendingEvent, instant_at, json_instant
-from services.ingest.domain.rules import rules_of
+from services.ingest.domain.rules import counted, rules_of
 from services.ingest.domain.strict_json import Reader
 from shared import agreement_file
 from shared.domain.errors import Refused
@@ -143,6 +143,30 @@ def test_the_agreements_reasons_and_objections_hold(fields: dict[str, Any], poin
     rules = rules_of(agreement_file.parse(text, "test.yaml").agreement)
     against = rules(activity(lead_id=LEAD, **fields))
     assert (against.pointer if against else None) == pointer
+
+
+@pytest.mark.parametrize("by", ["ann", " Ann", "ANN@acme.example ", None])
+def test_people_are_named_by_id_or_address_without_case_and_spaces(by: str | None) -> None:
+    agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement
+    given = activity(lead_id=LEAD, kind="declined", by=by)
+    assert counted(agreement, given).by == (by and "ann")
+
+
+@pytest.mark.parametrize("by", ["zoe", "", "ann@other.example", "ann bob"])
+def test_an_unknown_person_is_refused(by: str) -> None:
+    agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement
+    with pytest.raises(Refused, match="ann, bob, cleo, mia") as refused:
+        counted(agreement, activity(lead_id=LEAD, kind="call", by=by))
+    assert (refused.value.status, refused.value.pointer) == (422, "/by")
+
+
+def test_a_repeat_is_known_by_what_was_sent_even_if_a_person_has_another_address_by_then() -> None:
+    agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement
+    sent = activity(lead_id=LEAD, kind="call", activity_id="1", by="ann@acme.example")
+    before = recorded(sent, sender="crm", raw=b"")
+    after = recorded(sent, sender="crm", raw=b"", rules=lambda activity: counted(agreement, activity))
+    assert (before.id, before.content) == (after.id, after.content)
+    assert b'"by":"ann"' in after.body
 
 
 NEEDS = agreement_text().replace("definitions:\n", "definitions:\n  sql: {needs: [authority, need, timeline]}\n")

@@ -67,7 +67,7 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             rejected(reason="minimum data: contact.email is missing"),
             "Not a lead for sales under the agreement: minimum data: contact.email is missing.",
         ),
-        (activity(kind="declined", outcome=None, text="on the road"), "ann gave the lead back: on the road."),
+        (activity(kind="declined", outcome=None, text="on the road"), "ann asked to give the lead back: on the road."),
         (
             activity(kind="stage", outcome=None, stage="sql", confirmed=("authority", "need")),
             "ann changed the stage: sql; confirmed authority and need.",
