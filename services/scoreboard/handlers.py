@@ -48,6 +48,7 @@ async def on_inquiries(tx: Tx, batch: Sequence[Received]) -> None:
         if now.lead_id is not None and now.lead_id != event.lead_id:
             lead = leads.join(lead, now.lead_id, now.decided_at or event.accepted_at)
         _set(people, lead, deltas, received)
+    await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
     await numbers.save_read(tx, batch)
 
@@ -66,6 +67,7 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     people = await rows.locked(tx, LeadRow, (event.lead_id for _, event in pairs))
     for received, event in pairs:
         _set(people, leads.act(people[event.lead_id], event), deltas, received)
+    await _inherit(tx, people, deltas, facts)
     await _save(tx, facts, deltas, people)
 
 
@@ -86,6 +88,7 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
         if was.lead_id is not None and was.lead_id != now.lead_id:
             at = now.decided_at or received.envelope.time
             _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
+    await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
 
 
@@ -134,6 +137,22 @@ async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -
         _count(deltas, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
     await numbers.save_read(tx, batch)
+
+
+async def _inherit(tx: Tx, people: dict[str, LeadRow], deltas: CounterDelta, batch: Sequence[Received]) -> None:
+    """What sales recorded under an id that ended counts for the lead under which the person goes on."""
+    ended = [lead for lead in people.values() if lead.sales_at is not None or lead.ended_at is not None]
+    while ended := [lead for lead in ended if lead.merged_into is not None]:
+        into = {str(lead.merged_into) for lead in ended}
+        people |= await rows.locked(tx, LeadRow, into - people.keys())
+        changed = {}
+        for lead in ended:
+            heir = people[str(lead.merged_into)]
+            after = leads.inherit(heir, lead)
+            if after != heir:
+                _set(people, after, deltas, batch[-1])
+                changed[after.lead_id] = after
+        ended = list(changed.values())
 
 
 async def _save(

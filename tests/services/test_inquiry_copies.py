@@ -2,107 +2,40 @@
 the router, the monitor and the scoreboard on a real log and both databases.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import pytest
-from msgspec.structs import replace
 
-from services.router.service import build as build_router
-from services.scoreboard.service import build as build_scoreboard
-from services.sla_monitor.service import build as build_monitor
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.envelope import Envelope, decode, encode
 from shared.db.engine import Database
 from shared.domain.events import (
-    ACTIVITIES,
-    ASSIGNMENTS,
-    ESCALATIONS,
     BreachRetracted,
-    Event,
     InquiryReceived,
     LeadAssigned,
     LeadBackdated,
     LeadMerged,
     LeadReassigned,
-    WatermarkAdvanced,
     WindowBreached,
     WindowMet,
 )
-from shared.domain.ids import event_id
 from shared.domain.lead import Company, Contact
-from shared.ports import GroupMember
 from tests.kit import services
-from tests.kit.agreements import agreement_text
-from tests.kit.services import client_of, from_start, platform_on, running
 from tests.kit.waiting import until_right
+from tests.services.baton_kit import Baton, run_baton
 from tests.services.router_kit import activity, inquiry
 
-KIND = TypeVar("KIND", bound=Event)
 BOTH = Contact(email="p1@example.com", phone="+32470000000")
 PHONE = Contact(phone=BOTH.phone)
 OTHER = Contact(email="private@example.com", phone=BOTH.phone)
 
 
-class Baton:
-    """The three services at work, and what they announce."""
-
-    def __init__(self, bus: EmbeddedBus, client: httpx.AsyncClient, reader: GroupMember) -> None:
-        self.bus = bus
-        self.client = client
-        self.events: list[Event] = []
-        self._reader = reader
-
-    async def accept(self, *inquiries: InquiryReceived) -> None:
-        """Publish as ingest does: copies of an inquiry have one event id."""
-        ids = [event_id(each.TYPE, each.inquiry_id) for each in inquiries]
-        sent = [Envelope(ev, "baton/ingest", each.accepted_at, each) for ev, each in zip(ids, inquiries, strict=True)]
-        await self.bus.publish([encode(envelope) for envelope in sent])
-
-    async def call(self, person: int, at: datetime) -> None:
-        await services.publish(self.bus, activity(person, "call", accepted_at=at))
-
-    async def wait_for(self, kind: type[KIND], count: int = 1) -> list[KIND]:
-        """Wait for so many events of a kind; all facts until now are in."""
-        async with asyncio.timeout(60):
-            while len(found := self.of(kind)) < count:
-                mark = WatermarkAdvanced(lead_id="", instance="ingest-1", upto=datetime.now(UTC))
-                message = encode(Envelope(event_id("mark", mark.upto), "baton/ingest", mark.upto, mark))
-                partitions = range(self.bus.partitions(ACTIVITIES))
-                await self.bus.publish([replace(message, partition=partition) for partition in partitions])
-                self.events += [decode(record).event for record in await self._reader.poll(max_records=500, wait_s=0.1)]
-        return found
-
-    def of(self, kind: type[KIND]) -> list[KIND]:
-        return [event for event in self.events if type(event) is kind]
-
-    async def lead(self, lead_id: str = "ld_1") -> Any:
-        return (await self.client.get(f"/v1/leads/{lead_id}")).json()
-
-    async def balanced(self, **terms: int) -> None:
-        async def wrong() -> str | None:
-            found = (await self.client.get("/v1/conservation")).json()
-            wanted = {"in_flight": 0, "balanced": True, **terms}
-            return None if wanted.items() <= found.items() else f"{found} instead of {wanted}"
-
-        await until_right(wrong)
-
-
 @pytest.fixture
 async def baton(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Baton]:
-    file = tmp_path / "agreement.yaml"
-    file.write_text(agreement_text(within="1 second", warn="30 seconds", move="1 hour", page="2 hours"))
-    settings = {"BATON_AGREEMENT": str(file), "BATON_SLA_MONITOR_TOLERANCE_S": "0.2"}
-    platform = platform_on(database, embedded_bus, **settings, BATON_SCOREBOARD_TIMEZONE="Europe/Brussels")
-    built = [build(platform) for build in (build_router, build_monitor, build_scoreboard)]
-    async with running(platform, *built) as web, client_of(web) as client:
-        reader = await embedded_bus.subscribe(group="test", topics=[ASSIGNMENTS, ESCALATIONS], positions=from_start)
-        yield Baton(embedded_bus, client, reader)
-        await reader.close()
+    async with run_baton(database, embedded_bus, tmp_path) as running:
+        yield running
 
 
 def accepted(ago_min: float, person: int = 1, number: int = 1, **changes: Any) -> InquiryReceived:

@@ -70,7 +70,7 @@ def decide(
     others = tuple([each for each in persons if each is not lead])
     links = tuple([each for each in routing.chain(inquiry.lead_id) if each.into is not None])
     asked = Asked(inquiry, now, lead, others, links, account)
-    if lead is not None and lead.state in HELD:
+    if lead is not None and (lead.state in HELD or _ended_since(lead, inquiry)):
         verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
     else:
@@ -91,6 +91,11 @@ def _surviving(persons: Sequence[Lead]) -> Lead | None:
         return persons[0] if persons else None
     rank = {"assigned": 0, "parked": 1}
     return min(persons, key=lambda lead: (rank.get(lead.state, 2), lead.assigned_at or lead.received_at))
+
+
+def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:
+    """Whether sales ended the lead after this inquiry was accepted, although that was read first."""
+    return lead.state == "closed" and lead.ended_at is not None and inquiry.accepted_at <= lead.ended_at
 
 
 def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
@@ -200,7 +205,10 @@ def _judged(verdict: VerdictKind, reason: str, asked: Asked, lead: Lead) -> Proo
 def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
     """The verdict that the inquiry joins a lead that someone has, or that waits."""
     inquiry = asked.inquiry
-    holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
+    if lead.state == "closed":
+        holder = "sales has ended it since"
+    else:
+        holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
     contact = _filled(lead.contact, inquiry.contact)
     received_at = first_received_at(lead, inquiry)

@@ -22,7 +22,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
-    `outcome` is how sales ended it. `intents` and `signals` are remembered from all inquiries; `other_keys` are the
+    `outcome` is how sales ended it, by a fact that was accepted at `ended_at`. `intents` and `signals` are remembered from all inquiries; `other_keys` are the
     person's addresses and numbers other than those of `contact`.
     """
 
@@ -55,6 +55,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     last_rep: str | None = None
     earlier_rep: str | None = None
     outcome: str | None = None
+    ended_at: datetime | None = None
     parked_at: datetime | None = None
     pilot: str | None = None
     intents: tuple[Intent, ...] = ()
@@ -80,7 +81,8 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
     """
     if fact.kind in CLOSING and lead.state in HELD:
         reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
-        return _changed(lead, now, state="closed", outcome=fact.kind, reason=reason, parked_at=None)
+        end: dict[str, object] = {"outcome": fact.kind, "ended_at": fact.accepted_at, "reason": reason}
+        return _changed(lead, now, state="closed", parked_at=None, **end)
     if lead.state != "assigned":
         return None
     stage = _stage(fact)

@@ -92,7 +92,9 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     if event.lead_version <= lead.version:
         return lead
     if lead.merged_into is not None:
-        return msgspec.structs.replace(lead, version=event.lead_version)
+        was_lead = not isinstance(event, LeadMerged)
+        judged = event.inquiry_id if was_lead else lead.inquiry_id
+        return msgspec.structs.replace(lead, version=event.lead_version, inquiry_id=judged)
     if isinstance(event, LeadMerged):
         return _merged(lead, event)
     lead = _judged(lead, event)
@@ -125,6 +127,22 @@ def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
         return lead
     gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into, "settled_at": at}
     return msgspec.structs.replace(lead, **{**_NOTHING, **gone})
+
+
+def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
+    """Let what sales recorded under an id that became part of the lead count for it.
+
+    If the id had been a lead of its own, only what came after it ended: what was decided on one lead of a person before
+    is not about the other. Until that is known, nothing from before counts.
+    """
+    known_as_id_only = ended.version >= 0 and ended.inquiry_id is None
+    since = lead.began_at if known_as_id_only else max(filter(None, (lead.began_at, ended.settled_at)), default=None)
+    if _later(ended.sales_at, since, lead.sales_at):
+        lead = msgspec.structs.replace(lead, sales_stage=ended.sales_stage, sales_at=ended.sales_at)
+    if _later(ended.ended_at, since, lead.ended_at):
+        how = {name: getattr(ended, name) for name in _HOW_IT_ENDED}
+        lead = msgspec.structs.replace(lead, **how)
+    return _ended(lead)
 
 
 def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
@@ -178,6 +196,7 @@ def clause_of(reason: str) -> str:
     return f"{part}: {asks}{asked}" if asks else reason
 
 
+_HOW_IT_ENDED = ("ended_at", "ended_as", "ended_by", "ended_because", "ended_text")
 _NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "queue": None, "clause": None}
 
 
@@ -197,7 +216,7 @@ def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     if lead.sales_at is not None and lead.sales_at < began_at:
         changes |= {"sales_stage": None, "sales_at": None}
     if lead.ended_at is not None and lead.ended_at < began_at:
-        changes |= dict.fromkeys(("ended_at", "ended_as", "ended_by", "ended_because", "ended_text"))
+        changes |= dict.fromkeys(_HOW_IT_ENDED)
     return msgspec.structs.replace(lead, **changes)
 
 
@@ -208,6 +227,10 @@ def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     if state == "received":
         state = "assigned" if event.rep else "merged"
     return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
+
+
+def _later(at: datetime | None, since: datetime | None, known_at: datetime | None) -> bool:
+    return at is not None and (since is None or at >= since) and (known_at is None or at > known_at)
 
 
 def _ended(lead: LeadRow) -> LeadRow:

@@ -24,6 +24,9 @@ from services.scoreboard.store.tables import (
 )
 from shared.db.engine import Instant, Tx
 
+MOST_IDS = 100
+"""Of how many ids that became part of a lead its story has the events."""
+
 
 async def conservation_counts(tx: Tx) -> dict[str, int]:
     """The terms of the equation, each counted separately, at one instant (hence one statement)."""
@@ -113,8 +116,8 @@ async def windows_of(tx: Tx, lead_id: str, *, limit: int) -> list[WindowRow]:
 
 
 async def story(tx: Tx, lead_id: str, *, after: TimelinePosition | None = None, limit: int) -> list[TimelineEntry]:
-    """The lead's events, oldest first, from the one behind `after`."""
-    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    """The lead's events, also under ids that became part of it, oldest first, from the one behind `after`."""
+    query = sa.select(timeline).where(await _of_person(tx, lead_id))
     if after is not None:
         at, rank, event_id = after
         place = sa.tuple_(timeline.c.at, timeline.c.rank, timeline.c.event_id)
@@ -125,12 +128,18 @@ async def story(tx: Tx, lead_id: str, *, after: TimelinePosition | None = None, 
 
 
 async def newest(tx: Tx, lead_id: str, *, limit: int, types: Sequence[str] = ()) -> list[TimelineEntry]:
-    """The lead's latest events (of these types, if any are named), newest first."""
-    query = sa.select(timeline).where(timeline.c.lead_id == lead_id)
+    """The lead's latest events (of these types, if any), also under ids that became part of it, newest first."""
+    query = sa.select(timeline).where(await _of_person(tx, lead_id))
     if types:
         query = query.where(timeline.c.type.in_(types))
     query = query.order_by(timeline.c.at.desc(), timeline.c.rank.desc(), timeline.c.event_id.desc()).limit(limit)
     return [filled(TimelineEntry, row) for row in await tx.execute(query)]
+
+
+async def _of_person(tx: Tx, lead_id: str) -> sa.ColumnElement[bool]:
+    query = sa.select(leads.c.lead_id).where(leads.c.merged_into == lead_id).limit(MOST_IDS)
+    joined = list((await tx.execute(query)).scalars())
+    return timeline.c.lead_id.in_([lead_id, *joined]) if joined else timeline.c.lead_id == lead_id
 
 
 async def _leads(tx: Tx, ids: set[str]) -> dict[str, LeadRow]:

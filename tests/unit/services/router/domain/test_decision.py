@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.router.domain.decision import decide
+from services.router.domain.lead import followed_by
 from services.router.domain.proof import ReassignReason, explained
 from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
@@ -170,6 +171,19 @@ def test_a_lead_that_sales_ended_begins_a_new_cycle_when_the_person_comes_back()
     verdict = decided(AGREED, inquiry(2), routing)
     assert isinstance(verdict.event, LeadAssigned)
     assert (verdict.event.generation, verdict.event.cycle) == (2, 2)
+
+
+def test_an_inquiry_from_before_sales_ended_the_lead_joins_it_although_it_is_read_later() -> None:
+    routing = RoutingState()
+    decided(AGREED, inquiry(), routing)
+    end = followed_by(routing.leads["ld_1"], events.activity("ld_1", "won", accepted_at=events.after(5)), NOW)
+    assert end is not None
+    routing.save(end)
+    verdict = decided(AGREED, inquiry(2, accepted_at=events.after(4)), routing, events.after(6))
+    assert (verdict.proof.verdict, verdict.lead.state, verdict.lead.outcome) == ("merged", "closed", "won")
+    assert verdict.proof.reason.endswith("sales has ended it since")
+    again = decided(AGREED, inquiry(3, accepted_at=events.after(7)), routing, events.after(8))
+    assert (again.proof.verdict, again.lead.cycle, again.lead.ended_at) == ("assigned", 2, None)
 
 
 def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.scoreboard.domain.counters import ALL
-from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, join, settle
+from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, inherit, join, settle
 from shared.domain.events import ActivityRecorded
 from tests.kit.events import activity, after, assigned, merged, parked, reassigned, rejected
 
@@ -109,3 +109,35 @@ def test_a_lead_that_goes_on_as_another_one_stays_so() -> None:
 def test_a_lead_that_another_one_took_over_leaves_its_list() -> None:
     assert counts(join(after_events([rejected()]), "ld_9", after(1))) == []
     assert join(after_events([merged(into="ld_8")]), "ld_9", after(1)).merged_into == "ld_8"
+
+
+WON = activity(kind="won", activity_id="won", outcome=None, accepted_at=after(5))
+LINK = after_events([merged(into="ld_9", lead_version=1, decided_at=after(3))])
+ENDED = after_events([assigned(), merged(into="ld_9", lead_version=2, number=1, decided_at=after(3))])
+HEIR = after_events([assigned("ld_9", assigned_at=after(1))], LeadRow(lead_id="ld_9"))
+
+
+def test_what_is_reported_under_an_id_that_ended_counts_for_the_lead_that_goes_on() -> None:
+    for ended in (LINK, ENDED):
+        heir = inherit(HEIR, act(ended, WON))
+        assert (heir.state, heir.ended_as, heir.sales_stage) == ("closed", "won", "customer")
+        assert inherit(heir, act(ended, WON)) == heir
+
+
+def test_how_a_lead_had_ended_before_it_became_part_of_another_does_not_end_that_one() -> None:
+    before = activity(kind="rejected", outcome=None, accepted_at=after(2))
+    assert inherit(HEIR, act(ENDED, before)) == HEIR
+    assert inherit(HEIR, act(LINK, before)).ended_as == "rejected"
+
+
+def test_until_it_is_known_whether_an_id_was_a_lead_nothing_from_before_it_ended_counts() -> None:
+    before = activity(kind="rejected", outcome=None, accepted_at=after(2))
+    unread = act(join(LEAD, "ld_9", after(3)), before)
+    assert inherit(HEIR, unread) == HEIR
+    assert inherit(HEIR, settle(unread, merged(into="ld_9", lead_version=1))).ended_as == "rejected"
+    assert inherit(HEIR, settle(unread, assigned())) == HEIR
+
+
+def test_what_is_reported_under_an_id_that_ended_does_not_take_back_what_came_later() -> None:
+    heir = act(HEIR, activity("ld_9", kind="lost", outcome=None, accepted_at=after(6)))
+    assert inherit(heir, act(LINK, WON)) == heir

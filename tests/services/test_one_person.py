@@ -1,0 +1,94 @@
+"""A person who asked by number first, and by address and number then, is one lead: what is reported under either id
+counts for it in the router, the monitor and on the scoreboard, in any order.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.store import queries
+from shared.bus.embedded import EmbeddedBus
+from shared.db.engine import Database
+from shared.domain.events import ActivityRecorded, LeadAssigned, LeadMerged, WindowBreached, WindowCancelled, WindowMet
+from shared.domain.lead import Contact
+from tests.kit import services
+from tests.kit.waiting import until_right
+from tests.services.baton_kit import Baton, run_baton
+from tests.services.router_kit import activity, inquiry
+
+PHONE = Contact(phone="+32470000000")
+BOTH = Contact(phone=PHONE.phone, email="p1@example.com")
+ORDERS = list(permutations(("first", "second", "reported")))
+
+
+@pytest.fixture
+async def baton(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) -> AsyncIterator[Baton]:
+    async with run_baton(database, embedded_bus, tmp_path) as running:
+        yield running
+
+
+async def report(baton: Baton, order: tuple[str, ...], kind: str) -> None:
+    """Two inquiries of the person and one activity under the second id, repeated, and read in this order."""
+    at = datetime.now(UTC)
+    first = inquiry(1, accepted_at=at, contact=PHONE)
+    second = inquiry(2, accepted_at=at + timedelta(milliseconds=100), contact=BOTH)
+    fact = activity(2, kind, accepted_at=at + timedelta(milliseconds=200), reason="no_budget")
+    for name in order:
+        if name == "reported":
+            await services.publish(baton.bus, fact, fact)
+        else:
+            await baton.accept(*[{"first": first, "second": second}[name]] * 2)
+        await baton.caught_up()
+
+
+async def surviving(baton: Baton) -> str:
+    """The id under which the person goes on."""
+    [joined] = [event for event in await baton.wait_for(LeadMerged) if event.into is not None]
+    return str(joined.into)
+
+
+async def row(database: Database, lead_id: str) -> LeadRow:
+    async with database.read() as tx:
+        found = await queries.lead(tx, lead_id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+async def test_a_call_under_the_second_id_keeps_the_promise(baton: Baton, order: tuple[str, ...]) -> None:
+    await report(baton, order, "call")
+    lead_id = await surviving(baton)
+    met = await baton.wait_for(WindowMet)
+    assert lead_id in {event.lead_id for event in met}
+    await baton.caught_up()
+    assert (baton.of(WindowBreached), len(baton.of(LeadAssigned))) == ([], 1)
+    await baton.balanced(received=2, assigned=1, merged=1)
+    story = (await baton.client.get(f"/v1/leads/{lead_id}/timeline")).json()["items"]
+    assert [item["type"] for item in story].count(ActivityRecorded.TYPE) == 1
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+@pytest.mark.parametrize("kind", ["rejected", "won"])
+async def test_an_end_under_the_second_id_ends_the_lead_everywhere_once(
+    baton: Baton, database: Database, order: tuple[str, ...], kind: str
+) -> None:
+    await report(baton, order, kind)
+    lead_id = await surviving(baton)
+    await baton.wait_for(WindowCancelled)
+    await baton.caught_up()
+    assert baton.of(WindowBreached) == []
+    lead = await baton.lead(lead_id)
+    assert lead["state"] == "closed"
+
+    async def shown() -> str | None:
+        rows = {each: await row(database, each) for each in ("ld_1", "ld_2")}
+        found = {each: (shown.state, shown.ended_as) for each, shown in rows.items()}
+        other = ({"ld_1", "ld_2"} - {lead_id}).pop()
+        right = found[lead_id] == ("closed", kind) and found[other][0] == "merged"
+        return None if right else f"{found}"
+
+    await until_right(shown)
