@@ -17,16 +17,28 @@ LeadStage = Literal["", "inquiry", "mql", "sal", "sql", "opportunity"]
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person. Once accepted, `email` is in lower case and `phone` in E.164."""
+    """A person. Once accepted, `email` is in lower case and `phone` in E.164, with the digits of its extension apart.
+
+    `phone_as_given` is what was given as a number but is nobody's number: it identifies and reaches nobody.
+    """
 
     email: str | None = None
     phone: str | None = None
+    phone_extension: str | None = None
+    phone_as_given: str | None = None
     first_name: str | None = None
     last_name: str | None = None
     job_title: str | None = None
     seniority: str | None = None
     country: str | None = None
     language: str | None = None
+
+    @property
+    def phone_key(self) -> str | None:
+        """The number by which the person is known, with its extension as RFC 3966 writes it: at a switchboard, each
+        extension is another person.
+        """
+        return f"{self.phone};ext={self.phone_extension}" if self.phone and self.phone_extension else self.phone
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

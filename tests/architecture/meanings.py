@@ -105,6 +105,8 @@ MEANINGS = {
     "RecordQuarantined.inquiry_id": "set if the bytes were an inquiry",
     "email": "e-mail address",
     "phone": "phone number, E.164",
+    "phone_extension": "the digits to dial after the number",
+    "phone_as_given": "what was given as a phone number but is nobody's; it identifies nobody",
     "first_name": "first name",
     "last_name": "last name",
     "job_title": "job title as given",

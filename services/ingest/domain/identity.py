@@ -30,6 +30,10 @@ class Identity:
         """The lead's id from normalised contact keys; the address counts before the number."""
         return "ld_" + self.digest(f"email:{email}" if email else f"phone:{phone}")[:32]
 
+    def lead_of_nobody(self, sender: str, raw: bytes) -> str:
+        """The id of a lead without a key that identifies its person: the same for the same bytes of a sender."""
+        return "ld_" + self.digest(f"nobody:{digest_of_bytes('lead', sender, raw)}")[:32]
+
     def digest(self, text: str) -> str:
         """The keyed digest of `text` in hexadecimal."""
         inner = self._inner.copy()

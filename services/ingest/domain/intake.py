@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, structs
 
-from services.ingest.domain.contact_keys import normal_email, normal_phone
+from services.ingest.domain.contact_keys import Phone, normal_email, normal_phone
 from services.ingest.domain.identity import Identity, digest, digest_of_bytes, digest_of_content, inquiry_stem
 from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
 from services.ingest.domain.strict_json import check_bounds
@@ -84,21 +84,26 @@ def normal_lead(lead: SubmittedLead) -> SubmittedLead:
     try:
         email = normal_email(contact.email) if contact.email else None
         region = contact.country or lead.company.country
-        phone = normal_phone(contact.phone, _region(region)) if contact.phone else None
+        phone = normal_phone(contact.phone, _region(region)) if contact.phone else Phone()
     except Refused as wrong:
         raise Refused(wrong.detail, pointer="/contact" + wrong.pointer) from None
-    if email is None and phone is None:
+    as_given = phone.as_given or contact.phone_as_given or None
+    if email is None and phone.number is None and as_given is None:
         raise Refused(
             "Give contact.email or contact.phone: without either, the person cannot be contacted.", pointer="/contact"
         )
-    if email != contact.email or phone != contact.phone:
-        contact = structs.replace(contact, email=email, phone=phone)
+    extension = phone.extension or (contact.phone_extension if phone.number else None)
+    contact = structs.replace(
+        contact, email=email, phone=phone.number, phone_extension=extension, phone_as_given=as_given
+    )
     changes = _instants_in_utc(lead)
     return structs.replace(lead, contact=contact, kind=lead.kind or "inquiry", source=lead.source or "api", **changes)
 
 
 def forgiving_lead(lead: SubmittedLead) -> SubmittedLead:
-    """As `normal_lead`, for senders that can't correct it: if one of two contact keys is wrong, it goes to `custom`."""
+    """As `normal_lead`, for senders that can't correct it: if one of two contact keys is wrong, it stays as it was
+    given: the number in `phone_as_given`, the address in `custom`.
+    """
     try:
         return normal_lead(lead)
     except Refused as wrong:
@@ -106,8 +111,13 @@ def forgiving_lead(lead: SubmittedLead) -> SubmittedLead:
         other = {"email": lead.contact.phone, "phone": lead.contact.email}.get(name)
         if not other:
             raise
-        custom = {**lead.custom, f"{name}_as_given": getattr(lead.contact, name)}
-        return normal_lead(structs.replace(lead, contact=structs.replace(lead.contact, **{name: None}), custom=custom))
+        contact = lead.contact
+        if name == "phone":
+            return normal_lead(
+                structs.replace(lead, contact=structs.replace(contact, phone=None, phone_as_given=contact.phone))
+            )
+        custom = {**lead.custom, "email_as_given": contact.email}
+        return normal_lead(structs.replace(lead, contact=structs.replace(contact, email=None), custom=custom))
 
 
 def inquiry(
@@ -126,8 +136,8 @@ def inquiry(
     bytes `raw`; each only among what `sender` sent, and an `external_id` from anyone (`anonymous`) only for the same
     person. Tests are never repeats: platforms send the same one at each click. Raises `TooLarge`.
     """
-    lead_id = identity.lead_id(email=lead.contact.email, phone=lead.contact.phone)
     source, external = lead.source or "", lead.external_id
+    lead_id = _lead_id(lead.contact, identity) or identity.lead_of_nobody(f"{sender}\0{source}", raw)
     own_key = bool(sent_key or external) and not test
     key_name = ""
     if sent_key:
@@ -159,6 +169,11 @@ def inquiry(
         content=content,
         key_name=key_name,
     )
+
+
+def _lead_id(contact: Contact, identity: Identity) -> str | None:
+    email, phone = contact.email, contact.phone_key
+    return identity.lead_id(email=email, phone=phone) if email or phone else None
 
 
 def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> PendingEvent:

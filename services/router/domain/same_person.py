@@ -11,7 +11,7 @@ from shared.domain.lead import Contact
 def contact_keys(contact: Contact) -> tuple[str, ...]:
     """The keys of a person: address and number, as unambiguous text."""
     if contact.phone:
-        return (f"e:{contact.email}", f"p:{contact.phone}") if contact.email else (f"p:{contact.phone}",)
+        return (f"e:{contact.email}", f"p:{contact.phone_key}") if contact.email else (f"p:{contact.phone_key}",)
     return (f"e:{contact.email}",) if contact.email else ()
 
 

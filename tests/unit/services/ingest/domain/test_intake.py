@@ -93,7 +93,7 @@ def test_a_lead_that_nobody_could_call_or_date_is_refused(changes: dict[str, Any
 
 def test_a_sender_that_can_not_correct_loses_no_lead_over_one_wrong_key() -> None:
     normal = forgiving_lead(lead(contact={"email": "jo@example.com", "phone": "n/a"}))
-    assert (normal.contact.phone, normal.custom) == (None, {"phone_as_given": "n/a"})
+    assert (normal.contact.phone, normal.contact.phone_as_given) == (None, "n/a")
     normal = forgiving_lead(lead(contact={"email": "jo at home", "phone": "+32470123456"}))
     assert (normal.contact.email, normal.custom) == (None, {"email_as_given": "jo at home"})
     with pytest.raises(Refused):
@@ -194,3 +194,24 @@ def test_an_instant_out_of_range_is_refused_where_it_stands(far: str, fields: An
     with pytest.raises(Refused, match="from 1970-01-01 to 2100-01-01") as refused:
         normal_lead(lead(**fields(far)))
     assert refused.value.pointer == pointer
+
+
+def test_a_number_that_is_nobodys_identifies_nobody() -> None:
+    asked = [
+        normal_lead(lead(contact={"phone": "0000000000", "country": "BE", "first_name": n})) for n in ("Ann", "Bob")
+    ]
+    assert {each.contact.phone_as_given for each in asked} == {"0000000000"}
+    drafts = [
+        inquiry(each, identity=identity, sender=sender, raw=str(number).encode()) for number, each in enumerate(asked)
+    ]
+    again = inquiry(asked[0], identity=identity, sender=sender, raw=b"0")
+    assert drafts[0].lead_id != drafts[1].lead_id
+    assert (again.lead_id, again.repeat_key) == (drafts[0].lead_id, drafts[0].repeat_key)
+
+
+def test_people_at_one_number_are_told_apart_by_their_extensions() -> None:
+    numbers = ("+32 2 555 12 12", "+32 2 555 12 12 ext. 1", "+32 2 555 12 12 ext. 2", "+3225551212 x2")
+    asked = [normal_lead(lead(contact={"phone": number})) for number in numbers]
+    ids = [inquiry(each, identity=identity, sender=sender, raw=b"{}").lead_id for each in asked]
+    assert len(set(ids)) == 3
+    assert ids[2] == ids[3]
