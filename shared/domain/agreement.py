@@ -329,6 +329,8 @@ class Agreement:
     """Whether any rule, also of a pilot, depends on who owns a company: found once, asked for every inquiry."""
     person_ids: Mapping[str, str] = field(init=False, repr=False, compare=False)
     """The ids of all people, also of pilots, by id and by e-mail address, both without case."""
+    team: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Who is active, also under a pilot that decides."""
 
     def __post_init__(self) -> None:
         needs = any(route.owner == "account" or _asks_account(route.when) for route in self.routing)
@@ -336,6 +338,8 @@ class Agreement:
         people = [person for each in reversed(self.with_drafts) for person in each.people.values()]
         by_email = {person.email.casefold(): person.id for person in people}
         object.__setattr__(self, "person_ids", by_email | {person.id.casefold(): person.id for person in people})
+        team = {person.id for each in self.deciding for person in each.people.values() if person.active}
+        object.__setattr__(self, "team", frozenset(team))
 
     @property
     def ref(self) -> AgreementRef:

@@ -21,8 +21,13 @@ class Lookup(Protocol):
         with it in `other_keys`; each by id.
         """
 
-    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
-        """Who owns these companies, or companies with a name like theirs: the first for each domain and each name."""
+    def owners(self, companies: Collection[AccountKeys], team: Collection[str]) -> Iterable[Owned]:
+        """Who owns these companies, or companies with a name like theirs: for each domain and each name the first of
+        the `team`, or the first when none of the team does.
+        """
+
+    def parked_of(self, companies: Collection[AccountKeys]) -> Sequence[str]:
+        """The ids of leads that wait, of companies with one of these domains or a name like one of these, by id."""
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """The inquiry on which the lead was judged last."""

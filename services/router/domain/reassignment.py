@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
 from services.router.domain.proof import Proof, ReassignReason, VerdictKind, known_facts
-from services.router.domain.routing_state import RoutingState
+from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
@@ -26,19 +26,21 @@ def reassign(
     lead: Lead,
     inquiry: InquiryReceived,
     now: datetime,
+    account: Owner | None = None,
 ) -> Verdict | None:
     """The verdict that moves the lead to someone else; None if it stays. Changes `routing`: the lead is saved, and a
     turn is taken.
 
     A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
-    was given back, or whose owner left, waits in the queue instead. `inquiry` is the one that made it a lead. Raises
-    Refused if a person asks for something impossible.
+    was given back, or whose owner left, waits in the queue instead. `inquiry` is the one that made it a lead, `account`
+    the owner of the person's company. Raises Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
-    placed, lead = _place_again(routing, agreement, cause, lead, inquiry, now)
+    placed, lead = _place_again(routing, agreement, cause, lead, inquiry, now, account)
     if placed is None or (placed.rep is None and (cause.kind in ("missed", "drained") or lead.state == "parked")):
         return None
-    return _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
+    verdict = _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
+    return replace(verdict, proof=replace(verdict.proof, account=account))
 
 
 def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
@@ -59,6 +61,7 @@ def _place_again(
     lead: Lead,
     inquiry: InquiryReceived,
     now: datetime,
+    account: Owner | None,
 ) -> tuple[Placement | None, Lead]:
     """Where the lead goes, and the lead with who missed it or gave it back. Changes `routing`: a turn is taken."""
     if cause.kind == "manual":
@@ -67,14 +70,15 @@ def _place_again(
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
-    facts = known_facts(inquiry, lead, None, now, again=True)
+    facts = known_facts(inquiry, lead, account, now, again=True)
     without = _without(cause, lead)
     pool = agreement.pools.get(lead.pool or "")
     rule = next((each for each in agreement.routing if each.name == lead.rule), None)
     by_hand = rule is None and pool is not None and str(lead.rule).startswith(MANUAL_RULE_PREFIX)
     if (cause.kind == "drained" and not by_hand) or (pool is None and cause.kind != "missed"):
         last = last_owner(lead, lead.earlier_rep) if lead.earlier_rep not in without else None
-        return place(routing, agreement, facts, now, last=last, without=without), lead
+        account = account if account is None or account.rep not in without else None
+        return place(routing, agreement, facts, now, last=last, account=account, without=without), lead
     if pool is None:
         return None, lead
     wanted = wanted_of(rule.only, facts) if rule is not None else {}

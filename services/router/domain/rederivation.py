@@ -76,7 +76,7 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     routing = _recorded_state(proof)
     inquiry, before = proof.inquiry, proof.before
     if proof.ask is not None and before is not None and inquiry is not None:
-        verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at)
+        verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
     elif proof.ask is None and inquiry is not None:
         verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account)
     return verdict.proof if verdict is not None else None

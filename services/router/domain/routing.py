@@ -12,8 +12,9 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.accounts import Accounts, Owned, keys_of, owns
+from services.router.domain.accounts import keys_of
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
+from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, followed_by
 from services.router.domain.lookup import Lookup
@@ -66,7 +67,7 @@ class Routing:
         self.early_facts: list[ActivityRecorded] = []
         self.backdated: list[LeadBackdated] = []
         self._lookup = lookup
-        self._accounts: Accounts | None = None
+        self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
 
     def judge(self, inquiries: Sequence[InquiryReceived]) -> None:
@@ -74,10 +75,9 @@ class Routing:
         self._load_persons(inquiries)
         self.drain()
         for inquiry in inquiries:
-            owner = None
-            if self._accounts is not None:
-                owner = self._accounts.owner_of(keys_of(inquiry.company, inquiry.contact))
+            owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
             self._add(decide(self.state, self.agreement, inquiry, self.now, owner))
+        self._give_to_owners()
         self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
         if self.state.ended:
             self.drain()
@@ -160,6 +160,7 @@ class Routing:
         for pool in list(pools_with_capacity(self.agreement, self.state, self.now)):
             if only is None or pool in only:
                 self._drain_pool(pool)
+        self._give_to_owners()
 
     def record(
         self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | InquiryCopy | None = None
@@ -179,9 +180,17 @@ class Routing:
         """Load all leads of the people who ask, and who owns their companies, if the agreement wants to know."""
         self._load({inquiry.lead_id for inquiry in inquiries})
         self._load_new(self._lookup.leads_of_persons([inquiry.contact for inquiry in inquiries]))
-        if self.agreement.needs_accounts:
-            companies = [keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries]
-            self._accounts = Accounts(self._lookup.owners(companies))
+        self._owners.load([keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries])
+
+    def _give_to_owners(self) -> None:
+        """Try leads that wait, of companies that got an owner: they need not wait for someone of their pool."""
+        while (companies := self._owners.take_new()) and any(self.state.waiting.values()):
+            self._load(self._lookup.parked_of(companies))
+            waiting = [lead for _, lead in sorted(self.state.leads.items()) if lead.state == "parked"]
+            self._owners.load([keys_of(lead.company, lead.contact) for lead in waiting])
+            for lead in waiting:
+                if self._owners.of_lead(lead) is not None:
+                    self._reassign(lead, ReassignReason("drained"))
 
     def _starts_later(self, copy: InquiryCopy) -> bool:
         return any(copy.accepted_at < lead.received_at for lead in self.state.chain(copy.lead_id))
@@ -250,7 +259,8 @@ class Routing:
 
     def _reassign(self, lead: Lead, reason: ReassignReason) -> Verdict | None:
         inquiry = self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
-        verdict = reassign(self.state, self.agreement, reason, lead, inquiry, self.now)
+        account = self._owners.of_lead(lead) if reason.kind not in ("missed", "manual") else None
+        verdict = reassign(self.state, self.agreement, reason, lead, inquiry, self.now, account)
         if verdict is not None:
             self._add(verdict)
         return verdict
@@ -263,9 +273,7 @@ class Routing:
             self._inquiries[lead.lead_id] = proof.inquiry
         if self.agreement.pilots:
             self.shadows += shadows(self.state, self.agreement, verdict)
-        if self._accounts is not None and owns(lead):
-            owned = Owned(keys_of(lead.company, lead.contact), str(lead.rep), lead.pool or "", lead.lead_id)
-            self._accounts.add(owned)
+        self._owners.add(lead)
 
 
 def starts_of(inquiries: Sequence[InquiryReceived | InquiryCopy], state: RoutingState) -> Mapping[str, datetime]:

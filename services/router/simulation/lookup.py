@@ -43,9 +43,13 @@ class ReplayLookup:
         found = {lead.lead_id: lead for lead in self.leads(self.candidates)}
         return sorted(found.values(), key=lambda lead: (keys.isdisjoint(contact_keys(lead.contact)), lead.lead_id))
 
-    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
+    def owners(self, companies: Collection[AccountKeys], team: Collection[str]) -> Iterable[Owned]:
         """As the index has them."""
-        return self._owner_index.owners_of(companies) if self._owner_index is not None else ()
+        return self._owner_index.owners_of(companies, team) if self._owner_index is not None else ()
+
+    def parked_of(self, companies: Collection[AccountKeys]) -> Sequence[str]:
+        """As the index has them."""
+        return self._parked_index.of_companies(companies)
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """From the record."""

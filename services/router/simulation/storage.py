@@ -1,12 +1,13 @@
 """Disk storage for the leads of a replay; memory holds only the most recently used ones."""
 
+import json
 import sqlite3
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -165,6 +166,7 @@ class ParkedIndex:
     def __init__(self) -> None:
         self._leads: dict[str, Lead] = {}
         self._order: dict[str, list[tuple[datetime, str]]] = {}
+        self._companies: dict[str, AccountKeys] = {}
 
     def update(self, lead: Lead) -> None:
         """The lead as it is now."""
@@ -172,15 +174,24 @@ class ParkedIndex:
         if before is not None:
             order = self._order[str(before.pool)]
             del order[bisect_left(order, _waiting_since(before))]
+            del self._companies[lead.lead_id]
         if lead.state == "parked":
             self._leads[lead.lead_id] = _without_person(lead)
             insort(self._order.setdefault(str(lead.pool), []), _waiting_since(lead))
+            self._companies[lead.lead_id] = keys_of(lead.company, lead.contact)
 
     def page(self, pool: str, after: Lead | None, limit: int) -> list[Lead]:
         """The next leads after one of them, or the first."""
         order = self._order.get(pool, [])
         start = bisect_right(order, _waiting_since(after)) if after is not None else 0
         return [self._leads[lead_id] for _, lead_id in order[start : start + limit]]
+
+    def of_companies(self, companies: Iterable[AccountKeys]) -> list[str]:
+        """The ids of leads of companies with one of these domains or a name like one of these, by id."""
+        known = list(companies)
+        domains, blocks = {each.domain for each in known if each.domain}, {each.block for each in known if each.block}
+        found = [id_ for id_, keys in self._companies.items() if keys.domain in domains or keys.block in blocks]
+        return sorted(found)
 
 
 def _waiting_since(lead: Lead) -> tuple[datetime, str]:
@@ -216,21 +227,37 @@ class OwnerIndex(PrivateFile):
         row = (lead.lead_id, keys.domain, keys.name, keys.block, lead.rep, lead.pool, since)
         self._database.execute("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def owners_of(self, keys: Iterable[AccountKeys]) -> list[Owned]:
-        """For each of these domains and each name like one of these the first lead, domains before names."""
-        known = list(keys)
+    def owners_of(self, keys: Iterable[AccountKeys], team: Iterable[str]) -> list[Owned]:
+        """For each of these domains and each name like one of these the first lead of the team; without one, the first
+        lead.
+        """
+        known, reps = list(keys), json.dumps(sorted(team))
         domains, blocks = {k.domain for k in known if k.domain}, {k.block for k in known if k.block}
-        by_domain = [row for domain in domains for row in self._database.execute(_FIRST_OF_DOMAIN, (domain,))]
-        by_name = [row for block in blocks for row in self._database.execute(_FIRST_OF_NAMES, (block,))]
         return [
-            Owned(AccountKeys(row[1], row[2], row[3]), row[4], row[5] or "", row[0])
-            for rows in (by_domain, by_name)
-            for row in sorted(rows, key=lambda row: (row[6], row[0]))
+            *(owned for domain in domains for owned in self._first_of(domain, reps)),
+            *(_owned(row) for block in blocks for row in self._database.execute(_FIRST_OF_NAMES, (reps, block))),
         ]
 
+    def _first_of(self, domain: str, team: str) -> Iterator[Owned]:
+        """Two searches by the index: a large company has many leads."""
+        found = self._database.execute(_FIRST_OF_DOMAIN, (domain, team)).fetchone()
+        found = found or self._database.execute(_FIRST_OF_DOMAIN_EVER, (domain,)).fetchone()
+        if found is not None:
+            yield _owned(found)
 
-_FIRST_OF_DOMAIN = "SELECT * FROM owners WHERE domain = ? ORDER BY assigned_at, lead_id LIMIT 1"
+
+def _owned(row: tuple[Any, ...]) -> Owned:
+    assigned_at = datetime.fromtimestamp(row[6], UTC) if row[6] is not None else None
+    return Owned(AccountKeys(row[1], row[2], row[3]), row[4], row[5] or "", row[0], assigned_at)
+
+
+_FIRST_OF_DOMAIN_EVER = "SELECT * FROM owners WHERE domain = ? ORDER BY assigned_at, lead_id LIMIT 1"
+_FIRST_OF_DOMAIN = (
+    "SELECT * FROM owners WHERE domain = ? AND rep IN (SELECT value FROM json_each(?))"
+    " ORDER BY assigned_at, lead_id LIMIT 1"
+)
 _FIRST_OF_NAMES = (
-    "SELECT * FROM (SELECT owners.*, row_number() OVER (PARTITION BY company ORDER BY assigned_at, lead_id) AS place"
-    " FROM owners WHERE block = ?) WHERE place = 1"
+    "SELECT * FROM (SELECT owners.*, row_number() OVER (PARTITION BY company ORDER BY"
+    " rep NOT IN (SELECT value FROM json_each(?)), assigned_at, lead_id) AS place FROM owners WHERE block = ?)"
+    " WHERE place = 1"
 )

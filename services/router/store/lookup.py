@@ -24,6 +24,8 @@ from shared.domain.lead import Contact
 
 Column: TypeAlias = "sa.Column[Any]"
 
+MAX_WAITING = 1000
+
 _id_of = attrgetter("lead_id")
 _decode = msgspec.json.Decoder(Lead).decode
 _decode_fact = msgspec.json.Decoder(ActivityRecorded).decode
@@ -69,14 +71,21 @@ class DatabaseLookup:
         elsewhere = self.leads(set(self._connection.execute(others).scalars()) - {lead.lead_id for lead in found})
         return [*sorted(found, key=_id_of), *sorted(elsewhere, key=_id_of)]
 
-    def owners(self, companies: Collection[AccountKeys]) -> Iterable[Owned]:
+    def owners(self, companies: Collection[AccountKeys], team: Collection[str]) -> Iterable[Owned]:
         """Read the first lead that makes someone the owner, for each domain and each name."""
         domains = {each.domain for each in companies if each.domain}
         blocks = {each.block for each in companies if each.block}
         return [
-            *(self._first_owners(leads.c.domain, domains, each=leads.c.domain) if domains else ()),
-            *(self._first_owners(leads.c.block, blocks, each=leads.c.company) if blocks else ()),
+            *(self._first_owners(leads.c.domain, domains, team, each=leads.c.domain) if domains else ()),
+            *(self._first_owners(leads.c.block, blocks, team, each=leads.c.company) if blocks else ()),
         ]
+
+    def parked_of(self, companies: Collection[AccountKeys]) -> Sequence[str]:
+        """Read the ids among the parked leads."""
+        domains = any_of(self._connection, leads.c.domain, {each.domain for each in companies if each.domain})
+        blocks = any_of(self._connection, leads.c.block, {each.block for each in companies if each.block})
+        query = sa.select(leads.c.lead_id).where(sa.text("state = 'parked'"), domains | blocks)
+        return self._connection.execute(query.order_by(leads.c.lead_id).limit(MAX_WAITING)).scalars().all()
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """Read it from the proof of the verdict, unless it came with a page."""
@@ -138,15 +147,20 @@ class DatabaseLookup:
                 self._inquiries[row.lead_id, inquiry.inquiry_id] = inquiry
 
     def _first_owners(
-        self, column: "sa.Column[Any]", values: Collection[str], *, each: "sa.Column[Any]"
+        self, column: "sa.Column[Any]", values: Collection[str], team: Collection[str], *, each: "sa.Column[Any]"
     ) -> list[Owned]:
-        """The first lead for every value of `each`, among those with one of the values in the column."""
-        place = sa.func.row_number().over(partition_by=each, order_by=(leads.c.assigned_at, leads.c.lead_id))
+        """The first lead for every value of `each`, among those with one of the values in the column; leads of the team
+        come before all others.
+        """
+        left = sa.case((any_of(self._connection, leads.c.rep, team), 0), else_=1)
+        place = sa.func.row_number().over(partition_by=each, order_by=(left, leads.c.assigned_at, leads.c.lead_id))
         columns = (leads.c.domain, leads.c.company, leads.c.block, leads.c.rep, leads.c.pool, leads.c.lead_id)
         owning = any_of(self._connection, column, values), leads.c.owns
         ranked = sa.select(*columns, leads.c.assigned_at, place.label("place")).where(*owning).subquery()
         query = sa.select(ranked).where(ranked.c.place == 1).order_by(ranked.c.assigned_at, ranked.c.lead_id)
         return [
-            Owned(AccountKeys(row.domain, row.company, row.block), row.rep, row.pool or "", row.lead_id)
+            Owned(
+                AccountKeys(row.domain, row.company, row.block), row.rep, row.pool or "", row.lead_id, row.assigned_at
+            )
             for row in self._connection.execute(query)
         ]

@@ -129,6 +129,19 @@ def test_a_company_belongs_to_its_first_owner_by_domain_before_name() -> None:
     assert accounts.owner_of(AccountKeys("acme.fr", "zenith", "zeni")) is None
 
 
+def test_an_owner_who_does_not_count_hides_neither_the_next_nor_one_by_name() -> None:
+    accounts = Accounts(
+        [owned("two", domain="acme.be"), owned("one", domain="acme.be"), owned("three", name="acme group")]
+    )
+    keys = AccountKeys("acme.be", "acme groups", "acme")
+    everyone = accounts.owner_of(keys)
+    others = accounts.owner_of(keys, lambda owned: owned.lead_id != "one")
+    by_name = accounts.owner_of(keys, lambda owned: owned.lead_id == "three")
+    found = (everyone, others, by_name)
+    assert [owner.lead_id if owner else None for owner in found] == ["one", "two", "three"]
+    assert accounts.owner_of(keys, lambda _: False) is None
+
+
 def test_a_mailbox_provider_is_no_company_and_who_has_no_owner_owns_nothing() -> None:
     assert keys_of(Company(), Contact(email="jo@gmail.com")) == AccountKeys(None, None, None)
     routing = RoutingState()
