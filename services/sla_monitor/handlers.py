@@ -72,7 +72,7 @@ class MonitorHandlers:
                 await self._assign(tx, event, context)
             elif isinstance(event, LeadParked):
                 await self._park(tx, event, context)
-            elif isinstance(event, LeadRejected):
+            elif isinstance(event, LeadRejected) and event.stays is None:
                 context.end(event.lead_id, event.decided_at, "rejected")
             elif isinstance(event, LeadMerged | LeadBackdated):
                 _move_start(event, context)

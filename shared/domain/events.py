@@ -186,9 +186,15 @@ class LeadParked(LeadDecided, frozen=True, kw_only=True):
 
 
 class LeadRejected(LeadDecided, frozen=True, kw_only=True):
-    """The inquiry does not qualify under the agreement; `reason` names the clause."""
+    """The inquiry does not qualify under the agreement; `reason` names the clause.
+
+    `stays` is set when the lead does not change: only a further inquiry of a closed lead, or a test, is rejected. It is
+    the state in which the lead stays, and `stage` and `score` are the inquiry's.
+    """
 
     TYPE = "baton.lead.rejected.v1"
+
+    stays: str | None = None
 
 
 class LeadMerged(LeadDecided, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ MEANINGS = {
     "respond_by": "the earliest deadline of the owner's promises; null if nothing is promised",
     "cycle": "how often this person became a lead: 2 if they came back after sales had ended the first one",
     "because": "why a lead changed hands or waited: `missed`, `declined`, `manual`, `left` or `drained`; else null",
+    "stays": "the state in which the lead stays when only the inquiry is rejected; else null",
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",
     "into": "the lead that continues, if two ids turn out to be one person; else null",
     "score": "the lead's score by the agreement",

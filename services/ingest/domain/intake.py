@@ -137,7 +137,7 @@ def inquiry(
     person. Tests are never repeats: platforms send the same one at each click. Raises `TooLarge`.
     """
     source, external = lead.source or "", lead.external_id
-    lead_id = _lead_id(lead.contact, identity) or identity.lead_of_nobody(f"{sender}\0{source}", raw)
+    lead_id = _lead_id(lead.contact, identity, test=test) or identity.lead_of_nobody(f"{sender}\0{source}", raw)
     own_key = bool(sent_key or external) and not test
     key_name = ""
     if sent_key:
@@ -171,9 +171,9 @@ def inquiry(
     )
 
 
-def _lead_id(contact: Contact, identity: Identity) -> str | None:
+def _lead_id(contact: Contact, identity: Identity, *, test: bool) -> str | None:
     email, phone = contact.email, contact.phone_key
-    return identity.lead_id(email=email, phone=phone) if email or phone else None
+    return identity.lead_id(email=email, phone=phone, test=test) if email or phone else None
 
 
 def quarantined(*, identity: Identity, source: str, raw: bytes, code: str, detail: str) -> PendingEvent:

@@ -44,6 +44,7 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     cycle: int
     into: str | None
     pilot: str | None
+    test: bool
     parked_at: datetime | None
     waits_for: str | None = None
     inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET

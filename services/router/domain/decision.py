@@ -2,7 +2,8 @@
 
 Every inquiry ends assigned, parked, rejected or merged. If the person's lead has an owner, the inquiry is merged into
 it and the owner stays, no matter which address or number they used. A person who was rejected, or whose lead is closed,
-is judged again. A test inquiry is judged completely but not assigned.
+is judged again; if the inquiry is rejected then, a closed lead stays as it was. A test inquiry is judged completely, as
+if from someone new, and changes nothing but a lead of tests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, MAX_KEYS, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import Proof, VerdictKind, known_facts
+from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, counting, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import contact_keys, person_keys
@@ -40,6 +41,12 @@ class Asked(msgspec.Struct, frozen=True):
     others: tuple[Lead, ...]
     links: tuple[Lead, ...]
     account: Owner | None
+    proof_format: int
+
+    @property
+    def known(self) -> Lead | None:
+        """The person's lead that counts in the judgement."""
+        return counting(self.before, self.inquiry, self.proof_format)
 
     def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
         """The proof of a verdict on the inquiry, without what placing the lead adds to it."""
@@ -55,21 +62,32 @@ class Asked(msgspec.Struct, frozen=True):
             before=self.before,
             same_person=(*self.links, *self.others),
             account=self.account,
+            format=self.proof_format,
         )
 
 
 def decide(
-    routing: RoutingState, agreement: Agreement, inquiry: InquiryReceived, now: datetime, account: Owner | None = None
+    routing: RoutingState,
+    agreement: Agreement,
+    inquiry: InquiryReceived,
+    now: datetime,
+    account: Owner | None = None,
+    *,
+    proof_format: int = FORMAT,
 ) -> Verdict:
-    """The verdict on one inquiry; `account` is the owner of the person's company. Changes `routing`: the lead is saved,
-    and other leads of the person that become part of it.
+    """The verdict on one inquiry; `account` is the owner of the person's company, `proof_format` says by which rules to
+    decide. Changes `routing`: the lead is saved, and other leads of the person that become part of it.
     """
+    if inquiry.test and proof_format > OLDEST_FORMAT:
+        return _try_out(routing, agreement, inquiry, now, account)
     own = routing.leads.get(inquiry.lead_id)
     persons = _persons(inquiry, routing)
     lead = _surviving(persons)
     others = tuple([each for each in persons if each is not lead])
-    links = tuple([each for each in routing.chain(inquiry.lead_id) if each.into is not None])
-    asked = Asked(inquiry, now, lead, others, links, account)
+    if lead is None and own is not None and own.test:
+        lead = own
+    links = tuple([each for each in routing.chain(inquiry.lead_id) if each is not lead and each not in others])
+    asked = Asked(inquiry, now, lead, others, links, account, proof_format)
     if lead is not None and (lead.state in HELD or _ended_since(lead, inquiry)):
         verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
@@ -81,6 +99,8 @@ def decide(
 def _persons(inquiry: InquiryReceived, routing: RoutingState) -> list[Lead]:
     """The leads of this person: the one with the inquiry's id, and those with the same address or number."""
     own = routing.lead(inquiry.lead_id)
+    if own is not None and own.test:
+        own = None
     others = [lead for lead in routing.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
     return [own, *others] if own is not None else others
 
@@ -100,15 +120,15 @@ def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:
 
 def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
-    inquiry, before = asked.inquiry, asked.before
-    facts = known_facts(inquiry, before, asked.account, asked.now)
+    inquiry, known = asked.inquiry, asked.known
+    facts = known_facts(inquiry, known, asked.account, asked.now)
     pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
     if pilot is not None:
         agreement = pilot.agreement
-    judgement = judge(agreement, inquiry, facts, before.intents if before is not None else ())
+    judgement = judge(agreement, inquiry, facts, known.intents if known is not None else ())
     base = _lead(asked, agreement.ref, judgement, pilot.name if pilot is not None else None)
     if not judgement.qualified:
-        verdict = _rejected(asked, base, judgement.reason)
+        verdict = _not_qualified(asked, base, judgement.reason)
     elif inquiry.test:
         # On a copy of its own, since nobody gets the lead and no turn is to be taken.
         placed = _place(RoutingState(routing.turns, routing.reps), agreement, asked, facts)
@@ -127,16 +147,16 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
 
 def _place(routing: RoutingState, agreement: Agreement, asked: Asked, facts: DecisionFacts) -> Placement:
     """Where the lead goes. Changes `routing`: a turn is taken."""
-    last = last_owner(asked.before, asked.before.last_rep) if asked.before is not None else None
+    last = last_owner(asked.known, asked.known.last_rep) if asked.known is not None else None
     return place(routing, agreement, facts, asked.now, last=last, account=asked.account)
 
 
 def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: str | None) -> Lead:
     """The lead as it is judged: a new one, or a new cycle of the person's lead."""
-    inquiry, before = asked.inquiry, asked.before
+    inquiry, before = asked.inquiry, asked.known
     lead = Lead(
         lead_id=inquiry.lead_id,
-        version=1,
+        version=asked.before.version + 1 if asked.before is not None else 1,
         state="received",
         stage=judgement.stage,
         score=judgement.score,
@@ -161,7 +181,6 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
     return replace(
         lead,
         lead_id=before.lead_id,
-        version=before.version + 1,
         contact=contact,
         other_keys=_other_keys(contact, inquiry, (before, *asked.others)),
         company=_filled(inquiry.company, before.company),
@@ -190,6 +209,50 @@ def _parked(asked: Asked, base: Lead, placed: Placement) -> Verdict:
     )
     proof = recorded(_judged("parked", placed.why, asked, base), placed)
     return Verdict(lead, decided_event(LeadParked, lead, queue=placed.queue), proof, asked.inquiry.inquiry_id)
+
+
+def _not_qualified(asked: Asked, base: Lead, reason: str) -> Verdict:
+    """The verdict that an inquiry is rejected. A closed lead stays as it was, but for what is known of the person."""
+    before, inquiry = asked.known, asked.inquiry
+    if asked.proof_format == OLDEST_FORMAT:
+        return _rejected(asked, base, reason)
+    if before is None or before.state != "closed":
+        return _rejected(asked, base, f"a test: {reason}" if inquiry.test else reason)
+    contact = _filled(before.contact, inquiry.contact)
+    lead = replace(
+        before,
+        version=base.version,
+        contact=contact,
+        other_keys=_other_keys(contact, inquiry, (before, *asked.others)),
+        company=_filled(before.company, inquiry.company),
+        signals=base.signals,
+        intents=base.intents,
+    )
+    return _only_inquiry(_rejected(asked, base, reason), lead)
+
+
+def _only_inquiry(rejected: Verdict, lead: Lead) -> Verdict:
+    """The verdict that only the inquiry is rejected: `lead` stays what it was."""
+    event = decided_event(LeadRejected, replace(rejected.lead, lead_id=lead.lead_id), stays=lead.state)
+    return replace(rejected, lead=lead, event=event, proof=replace(rejected.proof, stays=lead.state))
+
+
+def _try_out(
+    routing: RoutingState, agreement: Agreement, inquiry: InquiryReceived, now: datetime, account: Owner | None
+) -> Verdict:
+    """The verdict on a test inquiry. Changes `routing`: a lead of tests is saved. If the id is a person's, that lead
+    stays as it was, with one more version.
+    """
+    before = routing.lead(inquiry.lead_id)
+    links = tuple([each for each in routing.chain(inquiry.lead_id) if each.into is not None])
+    asked = Asked(inquiry, now, before, (), links, account, FORMAT)
+    verdict = _judge(RoutingState(routing.turns, routing.reps), agreement, asked)
+    if before is not None and not before.test:
+        verdict = _only_inquiry(verdict, replace(before, version=verdict.lead.version))
+    else:
+        verdict = replace(verdict, lead=replace(verdict.lead, pilot=None, test=True))
+    routing.save(verdict.lead)
+    return verdict
 
 
 def _rejected(asked: Asked, base: Lead, reason: str, states: Mapping[str, RepState] | None = None) -> Verdict:

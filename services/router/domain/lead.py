@@ -23,7 +23,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`. `intents` and `signals` are remembered
-    from all inquiries; `other_keys` are the person's addresses and numbers other than those of `contact`.
+    from all inquiries; `other_keys` are the person's addresses and numbers other than those of `contact`. `test` marks
+    a lead of test inquiries only, which is nobody's.
     """
 
     lead_id: str
@@ -61,6 +62,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     intents: tuple[Intent, ...] = ()
     signals: tuple[Signal, ...] = ()
     other_keys: tuple[str, ...] = ()
+    test: bool = False
 
 
 class InquiryCopy(msgspec.Struct, frozen=True):

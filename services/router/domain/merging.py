@@ -20,7 +20,7 @@ def absorb(
     Each id that ends announces its end. An inquiry that joined a lead under an id that ends announces both at once.
     """
     into, ending = verdict.lead, list(others)
-    if into.lead_id != inquiry.lead_id and (own is None or own.into is not None):
+    if into.lead_id != inquiry.lead_id and (own is None or own.into is not None or own.test):
         ending.append(own or _link(inquiry, into))
     if not ending:
         return verdict
@@ -28,7 +28,7 @@ def absorb(
     for before in ending:
         lead = _ceased(before, into, verdict.proof.decided_at)
         routing.save(lead)
-        was = before.state if before.version else None
+        was = before.state if before.version and not before.test else None
         if lead.lead_id == inquiry.lead_id and isinstance(event, LeadMerged):
             event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id, was=was)
         else:

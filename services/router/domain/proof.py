@@ -18,9 +18,14 @@ from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
-from shared.domain.lead import LeadStage
+from shared.domain.lead import LeadStage, LeadState
 
-FORMAT = 2
+FORMAT = 3
+"""The format of new proofs, which are made by the present rules."""
+OLDEST_FORMAT = 2
+"""The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
+lead, and a test was judged as an inquiry of the person and could join their lead.
+"""
 
 
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
@@ -75,7 +80,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `before` is the lead before the verdict, `same_person` other leads of the person, `account` the owner of the
     company. `states` are those of reps whose limits or absences mattered. If no rep was available, `passed_over` says
-    why.
+    why. `stays` is the state of a lead that the verdict leaves as it was: only the inquiry was rejected.
     """
 
     verdict: VerdictKind
@@ -101,7 +106,14 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     passed_over: Mapping[str, str] = {}
     pilot: str | None = None
     seq: int = 0
-    format: int = FORMAT
+    stays: LeadState | None = None
+    # Stored proofs of this format do not name it.
+    format: int = OLDEST_FORMAT
+
+    @property
+    def known(self) -> Lead | None:
+        """The person's lead that counted in the judgement."""
+        return counting(self.before, self.inquiry, self.format)
 
 
 def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, int] | None) -> TurnRecord:
@@ -119,6 +131,15 @@ def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str
         passed_over=candidates.passed_over,
         held=held or {},
     )
+
+
+def counting(before: Lead | None, inquiry: InquiryReceived | None, proof_format: int = FORMAT) -> Lead | None:
+    """The person's lead as far as an inquiry is judged with it: a test is judged as if from someone new, and a lead of
+    tests counts for no one.
+    """
+    if proof_format > OLDEST_FORMAT and before is not None and (before.test or (inquiry is not None and inquiry.test)):
+        return None
+    return before
 
 
 def known_facts(
@@ -153,9 +174,9 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         shown.pop(inner, None)
     if proof.inquiry is not None and proof.verdict != "merged":
         again = proof.ask is not None
-        facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at, again=again)
+        facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at, again=again)
         if proof.ask is None:
-            remembered = proof.before.intents if proof.before is not None else ()
+            remembered = proof.known.intents if proof.known is not None else ()
             shown["qualification"] = _shown(checks(agreement, proof.inquiry, facts, remembered))
             shown["scoring"] = msgspec.to_builtins(judge(agreement, proof.inquiry, facts, remembered).parts)
         if proof.rule is not None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
-from services.router.domain.proof import Proof, ReassignReason, VerdictKind, known_facts
+from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, known_facts
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
 from shared.domain.agreement import Agreement
@@ -155,6 +155,7 @@ def _reassigned(
         ask=cause,
         before=before,
         pilot=lead.pilot,
+        format=FORMAT,
     )
     return Verdict(after, event, recorded(proof, placed), lead.inquiry_id)
 

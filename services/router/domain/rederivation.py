@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
-from services.router.domain.proof import FORMAT, Proof
+from services.router.domain.proof import OLDEST_FORMAT, Proof
 from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
@@ -57,12 +57,13 @@ def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
 
     `agreement` is the one whose hash is in the proof. Records of an older format do not contain enough to check.
     """
-    if proof.format < FORMAT:
+    if proof.format < OLDEST_FORMAT:
         return (f"format: the record has format {proof.format}, which does not hold all that the verdict rests on",)
     again = _decide_again(proof, agreement)
     if again is None:
         return ("verdict: none follows from the record",)
-    stated, derived = (msgspec.to_builtins(each) for each in (proof, replace(again, seq=proof.seq, pilot=proof.pilot)))
+    again = replace(again, seq=proof.seq, pilot=proof.pilot, format=proof.format)
+    stated, derived = (msgspec.to_builtins(each) for each in (proof, again))
     names = sorted({*stated, *derived})
     return tuple(
         f"{name}: the record says {_short(stated.get(name))}, what follows is {_short(derived.get(name))}"
@@ -78,7 +79,7 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     if proof.ask is not None and before is not None and inquiry is not None:
         verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
     elif proof.ask is None and inquiry is not None:
-        verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account)
+        verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account, proof_format=proof.format)
     return verdict.proof if verdict is not None else None
 
 

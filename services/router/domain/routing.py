@@ -19,7 +19,7 @@ from services.router.domain.decision import decide
 from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, followed_by
 from services.router.domain.lookup import Lookup
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import ReassignReason
+from services.router.domain.proof import FORMAT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
@@ -70,13 +70,13 @@ class Routing:
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
 
-    def judge(self, inquiries: Sequence[InquiryReceived]) -> None:
-        """Decide on each inquiry, in order, once parked leads have had their chance."""
+    def judge(self, inquiries: Sequence[InquiryReceived], *, proof_format: int = FORMAT) -> None:
+        """Decide on each inquiry in order, after the parked leads; `proof_format` says by which rules."""
         self._load_persons(inquiries)
         self.drain()
         for inquiry in inquiries:
             owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-            self._add(decide(self.state, self.agreement, inquiry, self.now, owner))
+            self._add(decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format))
         self._give_to_owners()
         self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
         if self.state.ended:
@@ -269,7 +269,7 @@ class Routing:
         verdict = replace(verdict, proof=replace(verdict.proof, seq=self.state.next_seq()))
         self.verdicts.append(verdict)
         lead, proof = verdict.lead, verdict.proof
-        if proof.ask is None and proof.inquiry is not None and proof.verdict != "merged":
+        if proof.ask is None and proof.inquiry is not None and lead.inquiry_id == proof.inquiry.inquiry_id:
             self._inquiries[lead.lead_id] = proof.inquiry
         if self.agreement.pilots:
             self.shadows += shadows(self.state, self.agreement, verdict)

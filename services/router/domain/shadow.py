@@ -59,7 +59,7 @@ def shadows(routing: RoutingState, agreement: Agreement, verdict: Verdict) -> It
     proof = verdict.proof
     if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:
         return
-    facts = known_facts(proof.inquiry, proof.before, proof.account, proof.decided_at)
+    facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at)
     for pilot in agreement.pilots:
         if pilot.mode == "shadow" and pilot.scope.test(facts):
             yield _shadow(routing, pilot, verdict, facts)
@@ -69,7 +69,7 @@ def _shadow(routing: RoutingState, pilot: Pilot, verdict: Verdict, facts: Decisi
     draft, proof, lead = pilot.agreement, verdict.proof, verdict.lead
     assert proof.inquiry is not None  # noqa: S101 (its caller has looked)
     now = proof.decided_at
-    remembered = proof.before.intents if proof.before is not None else ()
+    remembered = proof.known.intents if proof.known is not None else ()
     judgement = judge(draft, proof.inquiry, facts, remembered)
     placed = _placed(routing, pilot, facts, proof) if judgement.qualified else None
     deadline = None
@@ -103,7 +103,7 @@ def _placed(routing: RoutingState, pilot: Pilot, facts: DecisionFacts, proof: Pr
         for name in pilot.agreement.pools
     }
     aside = RoutingState(turns, routing.reps)
-    last = last_owner(proof.before, proof.before.last_rep) if proof.before is not None else None
+    last = last_owner(proof.known, proof.known.last_rep) if proof.known is not None else None
     placed = place(aside, pilot.agreement, facts, proof.decided_at, last=last, account=proof.account)
     for name in aside.touched_turns:
         routing.set_turns(_key(pilot, name), aside.turns[name])

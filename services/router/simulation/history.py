@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from services.router.domain.lead import InquiryCopy, Lead, first_received_at, followed_by
 from services.router.domain.placement import pool_of
+from services.router.domain.proof import OLDEST_FORMAT
 from services.router.domain.verdict import with_owner
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
@@ -81,7 +82,9 @@ class History:
 
     def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
         before = self.state.lead(lead_id)
-        if verdict.verdict == "merged" and before is not None:
+        if verdict.stays is not None and before is not None:
+            self._change(before, verdict.decided_at, asked=True)
+        elif verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
             lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
@@ -152,6 +155,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         agreement=verdict.agreement,
         pilot=verdict.pilot,
         outcome=None if verdict.ask is None else before.outcome,
+        test=inquiry is not None and inquiry.test and verdict.format > OLDEST_FORMAT,
         **afresh,
     )
 

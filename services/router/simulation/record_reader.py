@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.router.domain.availability import AvailabilityChange
 from services.router.domain.lead import InquiryCopy
-from services.router.domain.proof import ReassignReason, VerdictKind
+from services.router.domain.proof import OLDEST_FORMAT, ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
@@ -57,6 +57,8 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     same_person: tuple[RecordedLead, ...] = ()
     account: RecordedAccount | None = None
     pilot: str | None = None
+    stays: LeadState | None = None
+    format: int = OLDEST_FORMAT
 
 
 class RecordRow(msgspec.Struct, frozen=True):

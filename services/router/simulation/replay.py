@@ -11,6 +11,7 @@ from datetime import datetime
 
 from services.router.domain.lead import Lead
 from services.router.domain.parked import available_times, next_available_at, pools_with_capacity
+from services.router.domain.proof import FORMAT
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, still_due
@@ -137,7 +138,9 @@ class Replay:
         """Decide on what was recorded; returns whether parked leads were tried."""
         inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
         if inquiries:
-            routing.judge(inquiries)
+            # By the rules of the record: what an upgrade of Baton changed is no difference between agreements.
+            formats = [row.verdict.format for row in rows if row.verdict is not None and row.verdict.ask is None]
+            routing.judge(inquiries, proof_format=min(FORMAT, *formats))
         copies = [row.copy for row in rows if row.copy is not None]
         backdated = bool(copies) and routing.backdate(copies)
         if facts:

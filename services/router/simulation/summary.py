@@ -117,8 +117,10 @@ class Summary(msgspec.Struct):
     first: list[LeadDifference] = []
 
     def compare(self, lead: Lead, before: LeadOutcome, after: LeadOutcome) -> LeadDifference | None:
-        """Count a lead; returns how it differs, None when it does not. Ids that ceased both times are no leads."""
-        if before.state == after.state == "merged":
+        """Count a lead; returns how it differs, None when it does not. Ids that ceased both times are no leads, and
+        tests are nobody's.
+        """
+        if lead.test or before.state == after.state == "merged":
             return None
         self.leads += 1
         self._count(lead, before, after)

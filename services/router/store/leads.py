@@ -70,6 +70,7 @@ def _lead(lead: Lead) -> dict[str, Any]:
         "stage": lead.stage,
         "outcome": lead.outcome,
         "pilot": lead.pilot,
+        "test": lead.test,
         "received_at": lead.received_at,
         "domain": keys.domain,
         "company": keys.name,

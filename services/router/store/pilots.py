@@ -50,7 +50,7 @@ async def arm(tx: Tx, pilot: str, *, inside: bool, since: datetime) -> dict[str,
     mine = leads.c.pilot == pilot if inside else leads.c.pilot.is_distinct_from(pilot)
     counted = sa.func.count().label("number")
     query = sa.select(leads.c.state, leads.c.stage, leads.c.outcome, counted).where(
-        mine, leads.c.received_at >= since, leads.c.state != "merged"
+        mine, leads.c.received_at >= since, leads.c.state != "merged", ~leads.c.test
     )
     names = ("leads", "qualified", "rejected", "parked", "accepted", "won", "lost", "rejected_by_sales")
     found = dict.fromkeys(names, 0)

@@ -34,6 +34,7 @@ leads = sa.Table(
     sa.Column("stage", Text),
     sa.Column("outcome", Text),
     sa.Column("pilot", Text),
+    sa.Column("test", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("received_at", Instant),
     sa.Column("domain", Key),
     sa.Column("company", Text),

@@ -13,7 +13,15 @@ import msgspec
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
 from shared.domain.activities import CLOSING
-from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadDecided, LeadMerged, LeadParked
+from shared.domain.events import (
+    ActivityRecorded,
+    InquiryReceived,
+    LeadAssigned,
+    LeadDecided,
+    LeadMerged,
+    LeadParked,
+    LeadRejected,
+)
 from shared.domain.lead import Company, Contact, LeadState
 
 SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
@@ -72,8 +80,10 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inquire(lead: LeadRow, event: InquiryReceived) -> LeadRow:
-    """Add an inquiry of this person. The latest one is shown; known values are not removed."""
-    if lead.received_at is not None and event.accepted_at < lead.received_at:
+    """Add an inquiry of this person. The latest one is shown, and a test only if it is the first; known values are not
+    removed.
+    """
+    if lead.received_at is not None and (event.test or event.accepted_at < lead.received_at):
         return lead
     return msgspec.structs.replace(
         lead,
@@ -97,6 +107,8 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
         return msgspec.structs.replace(lead, version=event.lead_version, inquiry_id=judged)
     if isinstance(event, LeadMerged):
         return _merged(lead, event)
+    if isinstance(event, LeadRejected) and event.stays is not None:
+        return msgspec.structs.replace(lead, version=event.lead_version)
     lead = _judged(lead, event)
     changes: dict[str, Any] = {"version": event.lead_version, "stage": event.stage, "score": event.score}
     if isinstance(event, LeadAssigned):

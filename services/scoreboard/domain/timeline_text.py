@@ -139,7 +139,8 @@ def _parked(event: LeadParked) -> str:
 
 
 def _rejected(event: LeadRejected) -> str:
-    return f"Not a lead for sales under the agreement: {plain(event.reason)}."
+    stays = f" The lead stays {event.stays}." if event.stays is not None else ""
+    return f"Not a lead for sales under the agreement: {plain(event.reason)}.{stays}"
 
 
 def _merged(event: LeadMerged) -> str:

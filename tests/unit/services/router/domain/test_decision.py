@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from services.router.domain.decision import decide
 from services.router.domain.lead import followed_by
-from services.router.domain.proof import ReassignReason, explained
+from services.router.domain.proof import OLDEST_FORMAT, Proof, ReassignReason, explained
 from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
@@ -134,17 +135,15 @@ def test_an_inquiry_accepted_before_the_first_one_that_was_read_moves_the_start_
     assert routing.leads["ld_1"].inquiry_id == "inq_1"
 
 
-def test_neither_a_test_nor_an_inquiry_from_before_a_lead_came_back_moves_its_start() -> None:
+def test_an_inquiry_from_before_a_lead_came_back_does_not_move_its_start() -> None:
     routing = RoutingState()
     decided(AGREED, inquiry(1), routing)
     earlier = NOW - timedelta(minutes=5)
-    tried = decided(AGREED, inquiry(2, accepted_at=earlier, test=True), routing)
     routing.save(replace(routing.leads["ld_1"], state="closed"))
     decided(AGREED, inquiry(3, accepted_at=NOW + timedelta(days=1)), routing)
     joined = decided(AGREED, inquiry(4, accepted_at=earlier), routing)
-    for verdict, received_at in ((tried, NOW), (joined, NOW + timedelta(days=1))):
-        assert isinstance(verdict.event, LeadMerged)
-        assert (verdict.event.received_at, verdict.lead.received_at) == (None, received_at)
+    assert isinstance(joined.event, LeadMerged)
+    assert (joined.event.received_at, joined.lead.received_at) == (None, NOW + timedelta(days=1))
 
 
 def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
@@ -153,6 +152,85 @@ def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == "a test: valid, rule 'everyone else' would send it to benelux"
     assert (routing.turns, routing.reps) == ({}, {})
+
+
+@pytest.mark.parametrize("state", ["assigned", "parked", "rejected", "closed"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"consent": None}, {"contact": Contact(email="jo@example.com", phone="+32470")}]
+)
+def test_a_test_inquiry_leaves_a_real_lead_as_it_was(state: Any, changes: dict[str, Any]) -> None:
+    routing = RoutingState()
+    first = decided(AGREED, inquiry(1), routing).lead
+    lead = replace(first, version=2, state=state, rep=None if state in ("parked", "rejected") else "ann")
+    routing.save(lead)
+    reps, waiting = dict(routing.reps), dict(routing.waiting)
+    verdict = decided(AGREED, inquiry(2, test=True, accepted_at=NOW - timedelta(hours=1), **changes), routing)
+    assert isinstance(verdict.event, LeadRejected)
+    assert verdict.event.reason.startswith("a test: ")
+    assert (verdict.event.inquiry_id, verdict.event.stays, verdict.event.lead_version) == ("inq_2", state, 3)
+    assert routing.leads["ld_1"] == replace(lead, version=3)
+    assert (routing.reps, routing.waiting, routing.turns["benelux"].number) == (reps, waiting, 1)
+
+
+def test_a_lead_of_tests_is_no_part_of_a_persons_lead() -> None:
+    routing = RoutingState()
+    both = Contact(email="jo@example.com", phone="+32470", job_title="Tester")
+    tried = decided(AGREED, inquiry(1, lead_id="ld_test", contact=both, test=True), routing)
+    assert (tried.lead.test, tried.lead.pilot, tried.lead.state) == (True, None, "rejected")
+    real = decided(AGREED, inquiry(2), routing)
+    assert isinstance(real.event, LeadAssigned)
+    assert (real.lead.lead_id, real.lead.contact.job_title, real.further_events) == ("ld_1", None, ())
+    decided(AGREED, inquiry(3, contact=Contact(phone="+32470"), lead_id="ld_1"), routing)
+    decided(AGREED, inquiry(4, lead_id="ld_test", contact=both, test=True), routing)
+    assert (routing.leads["ld_test"].version, routing.leads["ld_test"].test) == (2, True)
+
+
+def test_a_real_inquiry_under_the_id_of_a_test_begins_as_if_there_had_been_no_test() -> None:
+    fresh, routing = RoutingState(), RoutingState()
+    decided(AGREED, inquiry(1, test=True, contact=Contact(email="jo@example.com", job_title="Tester")), routing)
+    real, alone = decided(AGREED, inquiry(2), routing), decided(AGREED, inquiry(2), fresh)
+    assert real.lead == replace(alone.lead, version=2)
+    assert isinstance(real.event, LeadAssigned)
+
+
+def test_a_person_found_by_number_takes_over_the_id_of_a_test() -> None:
+    routing = RoutingState()
+    decided(AGREED, inquiry(1, contact=Contact(email="jo@example.com", phone="+32470")), routing)
+    number = Contact(phone="+32470")
+    decided(AGREED, inquiry(2, lead_id="ld_number", contact=number, test=True), routing)
+    joined = decided(AGREED, inquiry(3, lead_id="ld_number", contact=number), routing)
+    assert isinstance(joined.event, LeadMerged)
+    assert (joined.event.lead_id, joined.event.into, joined.event.was) == ("ld_number", "ld_1", None)
+    assert routing.lead("ld_number") == routing.leads["ld_1"]
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost", "rejected"])
+def test_a_rejected_inquiry_leaves_a_closed_lead_as_it_was(outcome: str) -> None:
+    routing = RoutingState()
+    first = decided(AGREED, inquiry(1), routing)
+    closed = replace(first.lead, version=2, state="closed", outcome=outcome, stage="opportunity")
+    routing.save(closed)
+    verdict = decided(AGREED, inquiry(2, consent=None), routing)
+    assert isinstance(verdict.event, LeadRejected)
+    assert (verdict.event.stays, verdict.event.inquiry_id, verdict.event.stage) == ("closed", "inq_2", "inquiry")
+    assert verdict.proof.reason == "consent: none given, the agreement asks for opt_in"
+    assert routing.leads["ld_1"] == replace(closed, version=3)
+    back = decided(AGREED, inquiry(3), routing)
+    assert (back.lead.state, back.lead.cycle, back.lead.version) == ("assigned", 2, 4)
+
+
+def test_a_verdict_made_before_these_rules_still_follows_from_its_record() -> None:
+    routing = RoutingState()
+    first = decide(routing, AGREED, inquiry(1), NOW, proof_format=OLDEST_FORMAT)
+    joined = decide(routing, AGREED, inquiry(2, test=True), NOW, proof_format=OLDEST_FORMAT)
+    routing.save(replace(joined.lead, version=3, state="closed", outcome="won"))
+    rejected = decide(routing, AGREED, inquiry(3, consent=None), NOW, proof_format=OLDEST_FORMAT)
+    assert [each.proof.verdict for each in (first, joined, rejected)] == ["assigned", "merged", "rejected"]
+    assert rejected.lead.state == "rejected"
+    for verdict in (first, joined, rejected):
+        stored = msgspec.json.encode(verdict.proof)
+        assert b'"format"' not in stored
+        assert differences(msgspec.json.decode(stored, type=Proof), AGREED) == ()
 
 
 def test_a_rejected_person_is_judged_again_when_they_ask_again() -> None:

@@ -1,5 +1,7 @@
 """What is shown of a lead."""
 
+from msgspec.structs import replace
+
 from services.scoreboard.domain.leads import LeadRow, act, inquire, settle
 from shared.domain.lead import Contact
 from tests.kit.events import (
@@ -36,6 +38,15 @@ def test_an_assignment_sets_the_owner_and_an_older_one_does_not() -> None:
 def test_a_verdict_without_an_owner_takes_the_owner_away() -> None:
     found = settle(settle(LEAD, assigned()), parked(lead_version=2))
     assert (found.state, found.owner, found.reason) == ("parked", None, "nobody_available")
+
+
+def test_what_rejects_only_an_inquiry_leaves_the_lead_as_it_was() -> None:
+    owned = settle(inquire(LEAD, inquiry()), assigned())
+    tried = settle(owned, rejected(number=2, lead_version=2, stays="assigned"))
+    assert replace(tried, version=owned.version) == owned
+    other = Contact(email="jo@example.com", first_name="Tester")
+    assert inquire(owned, inquiry(number=2, accepted_at=after(9), contact=other, test=True)) == owned
+    assert inquire(LEAD, inquiry(contact=other, test=True)).name == "Tester"
 
 
 def test_a_merged_inquiry_leaves_the_lead_as_it_was() -> None:
