@@ -1,42 +1,82 @@
 """All events on the bus, with their type names and topics.
 
 Names say what happened. Events are immutable and only gain fields; a changed meaning is a new version of the type. All
-instants are UTC. `TYPES` maps each type name to its struct and is the only list of types.
+instants are UTC. `TYPES` maps each type name to its struct and is the only list of types. Events about promises are
+defined in `promise_events`, and the base of all in `event`.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
-import msgspec
-
+from shared.domain.event import (
+    ACTIVITIES,
+    ASSIGNMENTS,
+    ESCALATIONS,
+    INQUIRIES,
+    QUARANTINE,
+    TOPICS,
+    AgreementRef,
+    Event,
+    RepRef,
+)
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+from shared.domain.promise_events import (
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationEvent,
+    EscalationRaised,
+    MoveRequested,
+    WindowBreached,
+    WindowCancelled,
+    WindowEvent,
+    WindowMet,
+    WindowOpened,
+    WindowWarned,
+)
 
-INQUIRIES = "baton.inquiries.v1"
-ACTIVITIES = "baton.activities.v1"
-ASSIGNMENTS = "baton.assignments.v1"
-ESCALATIONS = "baton.escalations.v1"
-QUARANTINE = "baton.quarantine.v1"
+__all__ = [
+    "ACTIVITIES",
+    "ASSIGNMENTS",
+    "ESCALATIONS",
+    "INQUIRIES",
+    "PUBLIC",
+    "QUARANTINE",
+    "TOPICS",
+    "TYPES",
+    "ActivityRecorded",
+    "AgreementActivated",
+    "AgreementRef",
+    "BreachRetracted",
+    "EscalationAcknowledged",
+    "EscalationClosed",
+    "EscalationEvent",
+    "EscalationRaised",
+    "Event",
+    "InquiryReceived",
+    "LeadAssigned",
+    "LeadBackdated",
+    "LeadDecided",
+    "LeadMerged",
+    "LeadParked",
+    "LeadReassigned",
+    "LeadRejected",
+    "MoveRequested",
+    "RecordQuarantined",
+    "RepRef",
+    "WatermarkAdvanced",
+    "WindowBreached",
+    "WindowCancelled",
+    "WindowEvent",
+    "WindowMet",
+    "WindowOpened",
+    "WindowWarned",
+    "activity_id_of",
+]  # fmt: skip
+
 _JOINED = "\x1f"
-TOPICS = (INQUIRIES, ACTIVITIES, ASSIGNMENTS, ESCALATIONS, QUARANTINE)
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all events: a type name, a topic, and the lead (or source) that is the record's key."""
-
-    TYPE: ClassVar[str]
-    TOPIC: ClassVar[str]
-
-    lead_id: str
-
-
-class AgreementRef(msgspec.Struct, frozen=True):
-    """The agreement under which a decision was made; `hash` is `sha256:` and the digest of its content."""
-
-    name: str
-    version: int
-    hash: str
 
 
 class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,7 +100,7 @@ class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     consent: Consent | None = None
     signals: tuple[Signal, ...] = ()
     touches: tuple[Touch, ...] = ()
-    custom: dict[str, Any] = {}
+    custom: dict[str, Any] = {}  # noqa: RUF012 (msgspec copies it)
     test: bool = False
 
 
@@ -115,13 +155,6 @@ class WatermarkAdvanced(Event, frozen=True, kw_only=True):
     inquiries: int = 0
     spool: str = ""
     said_at: datetime | None = None
-
-
-class RepRef(msgspec.Struct, frozen=True):
-    """A rep in an event."""
-
-    id: str
-    email: str
 
 
 class LeadAssigned(Event, frozen=True, kw_only=True):
@@ -240,126 +273,6 @@ class AgreementActivated(Event, frozen=True, kw_only=True):
     approved_by: dict[str, str]
 
 
-class WindowEvent(Event, frozen=True, kw_only=True):
-    """The base of events about one window. `at` is the instant of the change, in event time."""
-
-    TOPIC = ESCALATIONS
-
-    window_id: str
-    promise: str
-    side: str
-    owner: str
-    generation: int
-    at: datetime
-    due_at: datetime
-    agreement: AgreementRef
-
-
-class WindowOpened(WindowEvent, frozen=True, kw_only=True):
-    """A promise started."""
-
-    TYPE = "baton.window.opened.v1"
-
-
-class WindowWarned(WindowEvent, frozen=True, kw_only=True):
-    """The promise is due soon and not kept yet: a warning to the roles in `told` is due."""
-
-    TYPE = "baton.window.warned.v1"
-
-    level: int
-    told: tuple[str, ...]
-
-
-class WindowMet(WindowEvent, frozen=True, kw_only=True):
-    """The promise was kept by the activity `met_by`, accepted at `at`."""
-
-    TYPE = "baton.window.met.v1"
-
-    met_by: str
-
-
-class WindowBreached(WindowEvent, frozen=True, kw_only=True):
-    """The promise was not kept in time. `fault` is `rep`, or `pipeline` if Baton handed the lead over too late."""
-
-    TYPE = "baton.window.breached.v1"
-
-    breach_id: str
-    fault: str
-    detected_at: datetime
-
-
-class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
-    """The promise no longer applies; `reason` says why."""
-
-    TYPE = "baton.window.cancelled.v1"
-
-    reason: str
-
-
-class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
-    """A fact that arrived after a breach was announced disproves it."""
-
-    TYPE = "baton.breach.retracted.v1"
-
-    breach_id: str
-    met_by: str
-
-
-class EscalationEvent(Event, frozen=True, kw_only=True):
-    """The base of events about one escalation; `at` is when it happened."""
-
-    TOPIC = ESCALATIONS
-
-    escalation_id: str
-    window_id: str
-    promise: str
-    owner: str
-    generation: int
-    level: int
-    at: datetime
-
-
-class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
-    """A level of the ladder fired: the roles in `told` are to be notified, and paged if `page` is true."""
-
-    TYPE = "baton.escalation.raised.v1"
-
-    told: tuple[str, ...]
-    page: bool
-    due_at: datetime
-    agreement: AgreementRef
-
-
-class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):
-    """Someone acknowledged the escalation; it stays quiet until `until`."""
-
-    TYPE = "baton.escalation.acknowledged.v1"
-
-    by: str
-    until: datetime | None
-
-
-class EscalationClosed(EscalationEvent, frozen=True, kw_only=True):
-    """The escalation ended; `reason` says why."""
-
-    TYPE = "baton.escalation.closed.v1"
-
-    reason: str
-
-
-class MoveRequested(Event, frozen=True, kw_only=True):
-    """The ladder asks the router to move the lead if `generation` is still the current one."""
-
-    TYPE = "baton.move.requested.v1"
-    TOPIC = ESCALATIONS
-
-    window_id: str
-    owner: str
-    generation: int
-    within: str
-    at: datetime
-
-
 class RecordQuarantined(Event, frozen=True, kw_only=True):
     """Bytes that could not be processed, with their origin and the reason.
 
@@ -400,7 +313,8 @@ def _concrete(kind: type[Event]) -> list[type[Event]]:
     return found
 
 
-TYPES: Mapping[str, type[Event]] = MappingProxyType({kind.TYPE: kind for kind in _concrete(Event)})
+_IN_ORDER = sorted(_concrete(Event), key=lambda kind: TOPICS.index(kind.TOPIC))
+TYPES: Mapping[str, type[Event]] = MappingProxyType({kind.TYPE: kind for kind in _IN_ORDER})
 _PUBLISHED = [kind for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ESCALATIONS) and kind is not MoveRequested]
 PUBLIC = tuple(sorted(kind.TYPE for kind in _PUBLISHED))
 """Types that subscribers receive: by webhook, by pull, and on the public topics."""

@@ -8,62 +8,21 @@ if from someone new, and changes nothing but a lead of tests.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
+from services.router.domain.asked import Asked, filled, other_keys
 from services.router.domain.availability import RepState
-from services.router.domain.lead import HELD, MAX_KEYS, Lead, first_received_at, remembered_signals
+from services.router.domain.lead import HELD, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, counting, known_facts
+from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
-from services.router.domain.same_person import contact_keys, person_keys
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
 from shared.domain.agreement import Agreement, Person
 from shared.domain.conditions import DecisionFacts
 from shared.domain.events import AgreementRef, InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
-from shared.domain.lead import Company, Contact
-
-Party = TypeVar("Party", Contact, Company)
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """An inquiry with what is known of the person at `now`: their lead, other leads of theirs that it goes on for
-    (`others`), ids that lead to it (`links`), and who owns their company (`account`).
-    """
-
-    inquiry: InquiryReceived
-    now: datetime
-    before: Lead | None
-    others: tuple[Lead, ...]
-    links: tuple[Lead, ...]
-    account: Owner | None
-    proof_format: int
-
-    @property
-    def known(self) -> Lead | None:
-        """The person's lead that counts in the judgement."""
-        return counting(self.before, self.inquiry, self.proof_format)
-
-    def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
-        """The proof of a verdict on the inquiry, without what placing the lead adds to it."""
-        return Proof(
-            verdict=verdict,
-            reason=reason,
-            lead_version=lead.version,
-            agreement=agreement,
-            decided_at=self.now,
-            inquiry=self.inquiry,
-            stage=lead.stage,
-            score=lead.score,
-            before=self.before,
-            same_person=(*self.links, *self.others),
-            account=self.account,
-            format=self.proof_format,
-        )
 
 
 def decide(
@@ -176,14 +135,14 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
     )
     if before is None:
         return lead
-    contact = _filled(inquiry.contact, before.contact)
+    contact = filled(inquiry.contact, before.contact)
     comes_back = judgement.qualified and before.state == "closed"
     return replace(
         lead,
         lead_id=before.lead_id,
         contact=contact,
-        other_keys=_other_keys(contact, inquiry, (before, *asked.others)),
-        company=_filled(inquiry.company, before.company),
+        other_keys=other_keys(contact, inquiry, (before, *asked.others)),
+        company=filled(inquiry.company, before.company),
         signals=remembered_signals(before.signals, inquiry.signals),
         generation=before.generation,
         last_rep=before.last_rep,
@@ -218,13 +177,13 @@ def _not_qualified(asked: Asked, base: Lead, reason: str) -> Verdict:
         return _rejected(asked, base, reason)
     if before is None or before.state != "closed":
         return _rejected(asked, base, f"a test: {reason}" if inquiry.test else reason)
-    contact = _filled(before.contact, inquiry.contact)
+    contact = filled(before.contact, inquiry.contact)
     lead = replace(
         before,
         version=base.version,
         contact=contact,
-        other_keys=_other_keys(contact, inquiry, (before, *asked.others)),
-        company=_filled(before.company, inquiry.company),
+        other_keys=other_keys(contact, inquiry, (before, *asked.others)),
+        company=filled(before.company, inquiry.company),
         signals=base.signals,
         intents=base.intents,
     )
@@ -273,15 +232,15 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
     else:
         holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
-    contact = _filled(lead.contact, inquiry.contact)
+    contact = filled(lead.contact, inquiry.contact)
     received_at = first_received_at(lead, inquiry)
     joined = replace(
         lead,
         version=lead.version + 1,
         updated_at=asked.now,
         contact=contact,
-        other_keys=_other_keys(contact, inquiry, (lead, *asked.others)),
-        company=_filled(lead.company, inquiry.company),
+        other_keys=other_keys(contact, inquiry, (lead, *asked.others)),
+        company=filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
         received_at=received_at,
     )
@@ -295,16 +254,3 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         received_at=received_at if received_at < lead.received_at else None,
     )
     return Verdict(joined, event, proof, inquiry.inquiry_id)
-
-
-def _other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:
-    """By what the person is known besides `contact`; of very many the newest."""
-    shown = contact_keys(contact)
-    found = [key for lead in persons for key in person_keys(lead)] + list(contact_keys(inquiry.contact))
-    return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
-
-
-def _filled(first: Party, other: Party) -> Party:
-    """`first`, with missing values taken from `other`."""
-    missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
-    return replace(first, **missing)

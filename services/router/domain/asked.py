@@ -1,0 +1,66 @@
+"""An inquiry with what is known of the person who sent it, and what it adds to that."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from services.router.domain.lead import MAX_KEYS, Lead
+from services.router.domain.proof import Proof, VerdictKind, counting
+from services.router.domain.routing_state import Owner
+from services.router.domain.same_person import contact_keys, person_keys
+from shared.domain.events import AgreementRef, InquiryReceived
+from shared.domain.lead import Company, Contact
+
+Party = TypeVar("Party", Contact, Company)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An inquiry with what is known of the person at `now`: their lead, other leads of theirs that it goes on for
+    (`others`), ids that lead to it (`links`), and who owns their company (`account`).
+    """
+
+    inquiry: InquiryReceived
+    now: datetime
+    before: Lead | None
+    others: tuple[Lead, ...]
+    links: tuple[Lead, ...]
+    account: Owner | None
+    proof_format: int
+
+    @property
+    def known(self) -> Lead | None:
+        """The person's lead that counts in the judgement."""
+        return counting(self.before, self.inquiry, self.proof_format)
+
+    def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
+        """The proof of a verdict on the inquiry, without what placing the lead adds to it."""
+        return Proof(
+            verdict=verdict,
+            reason=reason,
+            lead_version=lead.version,
+            agreement=agreement,
+            decided_at=self.now,
+            inquiry=self.inquiry,
+            stage=lead.stage,
+            score=lead.score,
+            before=self.before,
+            same_person=(*self.links, *self.others),
+            account=self.account,
+            format=self.proof_format,
+        )
+
+
+def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:
+    """By what the person is known besides `contact`; of very many the newest."""
+    shown = contact_keys(contact)
+    found = [key for lead in persons for key in person_keys(lead)] + list(contact_keys(inquiry.contact))
+    return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
+
+
+def filled(first: Party, other: Party) -> Party:
+    """`first`, with missing values taken from `other`."""
+    missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
+    return replace(first, **missing)

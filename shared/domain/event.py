@@ -1,0 +1,36 @@
+"""The base of all events, the topics they travel on, and the references that several of them have."""
+
+from typing import ClassVar
+
+import msgspec
+
+INQUIRIES = "baton.inquiries.v1"
+ACTIVITIES = "baton.activities.v1"
+ASSIGNMENTS = "baton.assignments.v1"
+ESCALATIONS = "baton.escalations.v1"
+QUARANTINE = "baton.quarantine.v1"
+TOPICS = (INQUIRIES, ACTIVITIES, ASSIGNMENTS, ESCALATIONS, QUARANTINE)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all events: a type name, a topic, and the lead (or source) that is the record's key."""
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+
+    lead_id: str
+
+
+class AgreementRef(msgspec.Struct, frozen=True):
+    """The agreement under which a decision was made; `hash` is `sha256:` and the digest of its content."""
+
+    name: str
+    version: int
+    hash: str
+
+
+class RepRef(msgspec.Struct, frozen=True):
+    """A rep in an event."""
+
+    id: str
+    email: str

@@ -1,0 +1,125 @@
+"""The events about promises: their windows, breaches and escalations. `events` lists them with all others."""
+
+from datetime import datetime
+
+from shared.domain.event import ESCALATIONS, AgreementRef, Event
+
+
+class WindowEvent(Event, frozen=True, kw_only=True):
+    """The base of events about one window. `at` is the instant of the change, in event time."""
+
+    TOPIC = ESCALATIONS
+
+    window_id: str
+    promise: str
+    side: str
+    owner: str
+    generation: int
+    at: datetime
+    due_at: datetime
+    agreement: AgreementRef
+
+
+class WindowOpened(WindowEvent, frozen=True, kw_only=True):
+    """A promise started."""
+
+    TYPE = "baton.window.opened.v1"
+
+
+class WindowWarned(WindowEvent, frozen=True, kw_only=True):
+    """The promise is due soon and not kept yet: a warning to the roles in `told` is due."""
+
+    TYPE = "baton.window.warned.v1"
+
+    level: int
+    told: tuple[str, ...]
+
+
+class WindowMet(WindowEvent, frozen=True, kw_only=True):
+    """The promise was kept by the activity `met_by`, accepted at `at`."""
+
+    TYPE = "baton.window.met.v1"
+
+    met_by: str
+
+
+class WindowBreached(WindowEvent, frozen=True, kw_only=True):
+    """The promise was not kept in time. `fault` is `rep`, or `pipeline` if Baton handed the lead over too late."""
+
+    TYPE = "baton.window.breached.v1"
+
+    breach_id: str
+    fault: str
+    detected_at: datetime
+
+
+class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
+    """The promise no longer applies; `reason` says why."""
+
+    TYPE = "baton.window.cancelled.v1"
+
+    reason: str
+
+
+class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
+    """A fact that arrived after a breach was announced disproves it."""
+
+    TYPE = "baton.breach.retracted.v1"
+
+    breach_id: str
+    met_by: str
+
+
+class EscalationEvent(Event, frozen=True, kw_only=True):
+    """The base of events about one escalation; `at` is when it happened."""
+
+    TOPIC = ESCALATIONS
+
+    escalation_id: str
+    window_id: str
+    promise: str
+    owner: str
+    generation: int
+    level: int
+    at: datetime
+
+
+class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
+    """A level of the ladder fired: the roles in `told` are to be notified, and paged if `page` is true."""
+
+    TYPE = "baton.escalation.raised.v1"
+
+    told: tuple[str, ...]
+    page: bool
+    due_at: datetime
+    agreement: AgreementRef
+
+
+class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):
+    """Someone acknowledged the escalation; it stays quiet until `until`."""
+
+    TYPE = "baton.escalation.acknowledged.v1"
+
+    by: str
+    until: datetime | None
+
+
+class EscalationClosed(EscalationEvent, frozen=True, kw_only=True):
+    """The escalation ended; `reason` says why."""
+
+    TYPE = "baton.escalation.closed.v1"
+
+    reason: str
+
+
+class MoveRequested(Event, frozen=True, kw_only=True):
+    """The ladder asks the router to move the lead if `generation` is still the current one."""
+
+    TYPE = "baton.move.requested.v1"
+    TOPIC = ESCALATIONS
+
+    window_id: str
+    owner: str
+    generation: int
+    within: str
+    at: datetime
