@@ -10,6 +10,7 @@ import msgspec
 from services.cli.output import Format
 from shared import agreement_file
 from shared.agreement_file import AgreementRefused, Finding
+from shared.clock import SystemClock
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 
@@ -37,7 +38,7 @@ class CheckResult:
 def check_file(file: Path) -> CheckResult:
     """Check an agreement file. Raises `Misconfigured` if it cannot be read."""
     try:
-        loaded = agreement_file.load(file)
+        loaded = agreement_file.load(file, SystemClock().now())
     except AgreementRefused as refused:
         return CheckResult(file, tuple(refused.findings), ())
     good = loaded.agreement

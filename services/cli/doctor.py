@@ -105,7 +105,7 @@ def _keys(settings: Settings) -> Diagnosis:
 
 def _agreement(file: Path) -> Diagnosis:
     try:
-        loaded = agreement_file.load(file)
+        loaded = agreement_file.load(file, SystemClock().now())
     except AgreementRefused as refused:
         found = f"{file} is refused, with {len(refused.findings)} errors; the first: {refused.findings[0]}"
         return Diagnosis("agreement", "fail", found, f"Run './baton agreement check {file}'.")

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from shared.domain.agreement import Agreement, Approval
 from shared.domain.events import AgreementRef
@@ -99,6 +100,9 @@ def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str
         )
     if any(v.hash == new.hash for v in own):
         return None
+    unsigned = next((found for each in new.with_drafts for found in later_approvals(each, now).values()), None)
+    if unsigned is not None:
+        return unsigned
     if any(v.version == new.version for v in own):
         return (
             f"version {new.version} is stored with other content: count `version` on from the highest that is stored "
@@ -110,6 +114,16 @@ def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str
             f"{_rfc3339(current.effective_from)} or later, since that is from when version {current.version} is"
         )
     return None
+
+
+def later_approvals(agreement: Agreement, now: datetime) -> dict[str, str]:
+    """By side, why its approval does not count yet at `now`: it is dated on a day to come, in the agreement's zone."""
+    today = now.astimezone(ZoneInfo(agreement.timezone)).date()
+    return {
+        side: f"{approval.name} approves only on {approval.on}: write the day on which {side} signed"
+        for side, approval in agreement.approved_by.items()
+        if approval.on > today
+    }
 
 
 def warning(new: Agreement, versions: Sequence[Version]) -> str | None:

@@ -12,6 +12,8 @@ from shared.domain.errors import Refused
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 RANGE = f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
+PLAUSIBLE = datetime(2020, 1, 1, tzinfo=UTC)
+"""A sender's clock that says an inquiry is older than this was never set: it starts at 1970, 1980 or 2000."""
 
 
 def bounded(at: datetime, *, pointer: str = "") -> datetime:

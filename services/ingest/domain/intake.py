@@ -16,7 +16,7 @@ from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, 
 from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
 from shared.domain.events import InquiryReceived, RecordQuarantined
-from shared.domain.instants import bounded
+from shared.domain.instants import PLAUSIBLE, bounded
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
 
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -221,7 +221,11 @@ def _region(country: str | None) -> str | None:
 def _instants_in_utc(lead: SubmittedLead) -> Mapping[str, Any]:
     changes: dict[str, Any] = {}
     if lead.occurred_at is not None:
-        changes["occurred_at"] = bounded(lead.occurred_at, pointer="/occurred_at")
+        occurred_at = bounded(lead.occurred_at, pointer="/occurred_at")
+        if occurred_at < PLAUSIBLE:
+            # Points fade from then on. Without an instant, they fade from when the inquiry was accepted.
+            changes["custom"] = {**lead.custom, "occurred_at_as_given": occurred_at.isoformat()}
+        changes["occurred_at"] = occurred_at if occurred_at >= PLAUSIBLE else None
     if lead.consent is not None and lead.consent.given_at is not None:
         given_at = bounded(lead.consent.given_at, pointer="/consent/given_at")
         changes["consent"] = structs.replace(lead.consent, given_at=given_at)

@@ -34,6 +34,19 @@ def test_a_refused_one_is_exit_code_1_with_file_line_column_message_and_code(
     assert line.endswith("]")
 
 
+def test_an_approval_of_a_day_to_come_is_refused_in_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "agreement.yaml"
+    written = EXAMPLE.read_text()
+    signed = next(line for line in written.splitlines() if "sales:" in line and "on:" in line)
+    file.write_text(written.replace(signed, "  sales: {name: Sal, on: 2099-01-01}"))
+    assert run(["agreement", "check", str(file), "--format", "json"]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["line"], finding["code"]) == (written.splitlines().index(signed) + 1, "not_yet")
+    assert "Sal approves only on 2099-01-01" in finding["message"]
+
+
 def test_programs_get_every_finding_as_json(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["agreement", "check", str(broken), "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)

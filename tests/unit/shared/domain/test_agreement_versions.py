@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.domain.agreement import Approval
 from shared.domain.agreement_versions import Schedule, Version, objection, relevant_versions, stored_version, warning
 from tests.kit.agreements import agreement
 
@@ -65,6 +67,15 @@ def test_what_may_not_follow_is_refused_with_what_to_do(
     new = replace(FIRST, version=number, hash=digest, effective_from=NOW + timedelta(days=days))
     against = objection(new, versions, NOW)
     assert against is None if message is None else message in (against or "")
+
+
+@pytest.mark.parametrize(("days", "refused"), [(0, False), (1, True), (1200, True)])
+def test_an_approval_counts_from_its_day_in_the_agreements_zone(days: int, refused: bool) -> None:
+    late = NOW.replace(hour=23)  # already the next day in Brussels
+    signed = Approval("Sal", late.astimezone(ZoneInfo("Europe/Brussels")).date() + timedelta(days=days))
+    new = replace(FIRST, timezone="Europe/Brussels", approved_by={"sales": signed})
+    assert ("Sal approves only on" in (objection(new, [], late) or "")) is refused
+    assert objection(new, [version(1, -1, digest=new.hash)], late) is None
 
 
 def test_a_lower_version_that_will_take_over_is_reported() -> None:

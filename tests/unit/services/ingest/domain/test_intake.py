@@ -73,6 +73,14 @@ def test_kind_and_source_have_words_of_their_own_when_none_are_given() -> None:
     assert (normal.kind, normal.source) == ("inquiry", "api")
 
 
+@pytest.mark.parametrize("given", ["1970-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "2019-12-31T23:59:59Z"])
+def test_an_absurd_past_counts_no_more_than_an_absurd_future_and_stays_readable(given: str) -> None:
+    normal = normal_lead(lead(occurred_at=given, custom={"plan": "pro"}))
+    stored = datetime.fromisoformat(given).isoformat()
+    assert (normal.occurred_at, normal.custom) == (None, {"plan": "pro", "occurred_at_as_given": stored})
+    assert normal_lead(lead(occurred_at="2020-01-01T00:00:00Z")).occurred_at == datetime(2020, 1, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
