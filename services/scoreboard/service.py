@@ -10,8 +10,6 @@ from services.scoreboard.settings import ScoreboardSettings
 from services.scoreboard.store.tables import tables
 from services.scoreboard.store.trimming import EXPIRED
 from services.scoreboard.workers.completeness import Completeness
-from shared import agreement_file
-from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -38,7 +36,7 @@ CONSUMPTION = Consumption(
 def build(platform: Platform) -> Service:
     """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
     settings = read(ScoreboardSettings, platform.environ)
-    zone = _zone(platform, settings.timezone)
+    zone = ZoneInfo(settings.timezone) if settings.timezone is not None else None
     seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)
     consumer = Consumer.on(platform, tables, CONSUMPTION, committed=(seen, decided))
@@ -63,14 +61,3 @@ def build(platform: Platform) -> Service:
         checks={"database": platform.check_database, "records": consumer.complete},
         notes={"consumer": consumer.note},
     )
-
-
-def _zone(platform: Platform, chosen: str | None) -> ZoneInfo:
-    """Where "today" begins: the chosen zone, else the agreement's, else (without a file that reads) UTC."""
-    if chosen is not None:
-        return ZoneInfo(chosen)
-    try:
-        return ZoneInfo(agreement_file.load(platform.settings.agreement).agreement.timezone)
-    except Misconfigured:
-        # The router reports errors in the file; the figures do not depend on it.
-        return ZoneInfo("UTC")

@@ -14,7 +14,8 @@ class ScoreboardSettings(SettingsModel):
 
     timezone: str | None = pydantic.Field(
         default=None,
-        description="Time zone of the daily figures, an IANA name such as Europe/Brussels. If unset, the agreement's.",
+        description="Time zone of the daily figures, an IANA name such as Europe/Brussels. If unset, that of the "
+        "agreement in force.",
     )
 
     keep_days: int | None = pydantic.Field(

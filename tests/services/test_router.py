@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.router.domain.rederivation import decode
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import ActivityRecorded, LeadAssigned, LeadMerged, MoveRequested
@@ -135,3 +136,22 @@ async def test_a_fact_that_overtakes_its_lead_counts_once_the_lead_is_there(rout
     lead = (await router.client.get("/v1/leads/ld_2")).json()
     assert (lead["state"], lead["reason"]) == ("closed", "lost by ann")
     assert not await router.early()
+
+
+async def test_of_many_verdicts_on_a_lead_the_newest_are_shown_and_a_cursor_leads_to_those_before(
+    router: Router,
+) -> None:
+    await router.publish(*[inquiry(1, number) for number in range(1, 206)])
+    await router.wait_for(205)
+    newest = (await router.client.get("/v1/leads/ld_1/proof")).json()
+    older = (await router.client.get("/v1/leads/ld_1/proof", params={"cursor": newest["next_cursor"]})).json()
+    versions = [[each["lead_version"] for each in page["verdicts"]] for page in (newest, older)]
+    assert versions == [list(range(6, 206)), list(range(1, 6))]
+    assert older["next_cursor"] is None
+    assert (await router.client.get("/v1/leads/ld_1/proof", params={"cursor": "1.x"})).status_code == 422
+    record = decode((await router.client.get("/v1/leads/ld_1/record")).content)
+    assert [proof.lead_version for proof in record.proofs] == list(range(1, 206))
+    inquiries = (await router.client.get("/v1/leads/ld_1")).json()["inquiries"]
+    last = record.proofs[-1].inquiry
+    assert last is not None
+    assert (len(inquiries), inquiries[-1]["inquiry_id"]) == (200, last.inquiry_id)

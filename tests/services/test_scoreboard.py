@@ -4,12 +4,13 @@ import base64
 import html
 import random
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.scoreboard.store import queries
+from shared import agreement_file
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import encode
 from shared.db import gaps, pauses
@@ -304,14 +305,22 @@ async def test_pages_open_to_others_need_a_key_and_a_foreign_host_name_is_refuse
         assert (await board.client.get("/", headers={"Host": "evil.example"})).status_code == 401
 
 
-async def test_the_day_begins_where_the_agreement_says(
-    database: Database, embedded_bus: EmbeddedBus, clock: ManualClock, tmp_path: Path
+async def test_the_day_begins_where_the_agreement_in_force_says(
+    database: Database, embedded_bus: EmbeddedBus, clock: ManualClock
 ) -> None:
-    file = tmp_path / "agreement.yaml"
-    file.write_text(agreement_text().replace("timezone: Europe/Brussels", "timezone: Asia/Tokyo", 1))
-    own = running(database, embedded_bus, clock, BATON_AGREEMENT=str(file), BATON_SCOREBOARD_TIMEZONE="")
-    async with own as board:
+    async def put_in_force(version: int, zone: str) -> None:
+        text = agreement_text().replace("timezone: Europe/Brussels", f"timezone: {zone}", 1)
+        agreement = agreement_file.parse(text.replace("version: 1", f"version: {version}", 1), "test.yaml").agreement
+        async with database.begin() as tx:
+            await agreements.save(tx, agreement, clock.now())
+            await agreements.activate(tx, agreement.hash, clock.now())
+
+    async with running(database, embedded_bus, clock, BATON_SCOREBOARD_TIMEZONE="") as board:
+        assert "UTC time" in await board.page()
+        await put_in_force(1, "Asia/Tokyo")
         assert "Asia/Tokyo time" in await board.page()
+        await put_in_force(2, "America/New_York")
+        assert "America/New_York time" in await board.page()
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,13 @@ class LeaveView(msgspec.Struct, frozen=True):
 
 
 class ProofsView(msgspec.Struct, frozen=True):
-    """Every verdict on a lead, oldest first: its proof, whether it follows from its inputs, and what differs if not."""
+    """The newest verdicts on a lead, oldest first: each with its proof, whether it follows from its inputs, and what
+    differs if not. `next_cursor` leads to the verdicts before them; None if there are none.
+    """
 
     lead_id: str
     verdicts: Sequence[Mapping[str, Any]]
+    next_cursor: str | None
 
 
 class LivePilotView(msgspec.Struct, frozen=True):

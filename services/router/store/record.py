@@ -31,18 +31,20 @@ async def save_entries(tx: Tx, entries: Sequence[JournalEntry]) -> None:
 
 
 async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
-    """The inquiries that make up a lead, oldest first, at most 200."""
+    """The newest 200 inquiries that make up a lead, oldest first."""
     mine = (verdicts.c.lead_id == lead_id) & verdicts.c.source.is_not(None)
     query = sa.select(verdicts.c.inquiry_id, verdicts.c.source, verdicts.c.received_at).where(mine)
-    rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
-    return [dict(row._mapping) for row in rows]
+    rows = await tx.execute(query.order_by(verdicts.c.lead_version.desc()).limit(200))
+    return [dict(row._mapping) for row in rows][::-1]
 
 
-async def proofs_of(tx: Tx, lead_id: str) -> list[Proof]:
-    """The proofs of a lead's verdicts, oldest first, at most 200."""
-    query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead_id)
-    rows = await tx.execute(query.order_by(verdicts.c.lead_version).limit(200))
-    return [_decode(proof) for proof in rows.scalars()]
+async def proofs_of(tx: Tx, lead_id: str, *, limit: int, before: int | None = None) -> list[Proof]:
+    """The proofs of the newest `limit` verdicts on a lead, or of those on its versions below `before`; oldest first."""
+    mine = verdicts.c.lead_id == lead_id
+    if before is not None:
+        mine &= verdicts.c.lead_version < before
+    query = sa.select(verdicts.c.proof).where(mine).order_by(verdicts.c.lead_version.desc()).limit(limit)
+    return [_decode(proof) for proof in (await tx.execute(query)).scalars()][::-1]
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -19,21 +19,22 @@ def kpis(counted: Mapping[str, int]) -> tuple[Kpi, ...]:
     """The steps from one day's counters.
 
     Received, MQL and assigned are one cohort: the inquiries received today, whenever they were judged. Responded and
-    breached are another: the first responses promised today, however they ended. A step without anything before it
-    has no share; it is never 0 % or 100 %.
+    breached are another: of the first responses promised today, those that were given or missed. What still runs, or
+    no longer applies because the lead moved or ended, is in no share. A step without anything before it has no share;
+    it is never 0 % or 100 %.
     """
     received = counted.get("received", 0)
     assigned = counted.get("assigned", 0)
     qualified = assigned + counted.get("parked", 0)
-    promised = counted.get("promised", 0)
     responded = counted.get("responded", 0)
     breached = counted.get("breached", 0)
+    judged = responded + breached
     return (
         Kpi("received", "Received", received, None, "inquiries today"),
         Kpi("mql", "MQL", qualified, _share(qualified, received), "of received, met the agreement"),
         Kpi("assigned", "Assigned", assigned, _share(assigned, qualified), "of MQL, have an owner"),
-        Kpi("responded", "Responded", responded, _share(responded, promised), "of responses promised today, in time"),
-        Kpi("breached", "Breached", breached, _share(breached, promised), "of responses promised today, too late"),
+        Kpi("responded", "Responded", responded, _share(responded, judged), "of today's judged responses, in time"),
+        Kpi("breached", "Breached", breached, _share(breached, judged), "of today's judged responses, too late"),
     )
 
 

@@ -110,12 +110,11 @@ def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
 
 
 def counts_for(window: WindowRow) -> Iterator[CounterKey]:
-    """The counters of this window: running windows, and first responses promised in a quarter hour."""
+    """The counters of this window: running windows, and first responses by the quarter hour of their promise."""
     if window.state == "open":
         yield ALL, OPEN
     if window.promise == FIRST_RESPONSE and window.opened_at is not None:
         quarter = quarter_of(window.opened_at)
-        yield quarter, "promised"
         if window.state == "met":
             yield quarter, "responded"
         if window.state == "breached":

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from services.scoreboard.domain.leads import LeadRow
 from shared.domain.instants import clamped
@@ -35,18 +34,17 @@ def badge(state: str) -> Badge:
     return _BADGES.get(state, Badge(state, "dot", "quiet"))
 
 
-def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """An instant as local wall time, with the date unless it is today.
+def moment(at: datetime, now: datetime) -> str:
+    """An instant as wall time in the zone of `now`, with the date unless it is today.
 
     >>> from datetime import UTC
-    >>> moment(datetime(2026, 11, 20, 9, 5, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC), ZoneInfo("UTC"))
+    >>> moment(datetime(2026, 11, 20, 9, 5, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
     '20 Nov 09:05'
     """
-    local = clamped(at).astimezone(zone)
-    today = now.astimezone(zone)
-    if local.date() == today.date():
+    local = clamped(at).astimezone(now.tzinfo)
+    if local.date() == now.date():
         return f"{local:%H:%M}"
-    year = "" if local.year == today.year else f" {local.year}"
+    year = "" if local.year == now.year else f" {local.year}"
     return f"{local.day} {local:%b}{year} {local:%H:%M}"
 
 

@@ -17,7 +17,9 @@ from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
+from shared.agreements import store as agreements
 from shared.bus.envelope import instant
+from shared.db.engine import Tx
 from shared.domain.errors import NotFound
 from shared.domain.printable import printable
 from shared.http.auth import require_viewer
@@ -37,16 +39,16 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 class Pages:
-    """The pages of one process, in the organisation's zone."""
+    """The pages of one process, in the zone `chosen` or, without one, that of the agreement in force."""
 
-    def __init__(self, platform: Platform, zone: ZoneInfo, live: Live) -> None:
+    def __init__(self, platform: Platform, chosen: ZoneInfo | None, live: Live) -> None:
         self._platform = platform
-        self._zone = zone
+        self._chosen = chosen
         self._live = live
         self._assets = read_assets()
         settings = platform.settings
         here = (settings.public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
-        self._templates = _templates({name: asset.path for name, asset in self._assets.items()}, zone, here)
+        self._templates = _templates({name: asset.path for name, asset in self._assets.items()}, here)
 
     def router(self) -> APIRouter:
         """All routes that a browser asks for."""
@@ -79,9 +81,9 @@ class Pages:
     async def _lead_panels(self, lead_id: Text) -> Response:
         return await self._of_lead("lead_panels.html", lead_id)
 
-    async def _why(self, lead_id: Text) -> Response:
+    async def _why(self, lead_id: Text, cursor: Cursor | None = None) -> Response:
         async with self._platform.db.read() as tx:
-            page = await view.why_page(tx, lead_id, self._platform.clock.now(), self._zone)
+            page = await view.why_page(tx, lead_id, cursor, *await self._local_now(tx))
         if page is None:
             return self._page("missing.html", None, status=404)
         return self._page("why.html", page)
@@ -102,14 +104,14 @@ class Pages:
 
     async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:
-            page = await agreement_page(tx, version, self._platform.clock.now(), self._zone)
+            page = await agreement_page(tx, version, *await self._local_now(tx))
         return self._page("agreement.html", page)
 
     async def _difference(
         self, old: Annotated[Number, Query(alias="from")], new: Annotated[Number, Query(alias="to")]
     ) -> Response:
         async with self._platform.db.read() as tx:
-            page = await difference_page(tx, old, new, self._platform.clock.now())
+            page = await difference_page(tx, old, new, (await self._local_now(tx))[0])
         return self._page("agreement_diff.html", page)
 
     async def _stream(self) -> Response:
@@ -129,28 +131,36 @@ class Pages:
 
     async def _board(self) -> view.Scoreboard:
         async with self._platform.db.read() as tx:
-            return await view.scoreboard(tx, self._platform.clock.now(), self._zone)
+            return await view.scoreboard(tx, *await self._local_now(tx))
 
     async def _waiting(self, queue: str | None, after: str | None, skip: int) -> ParkedPage:
         async with self._platform.db.read() as tx:
-            return await parked_page(tx, queue, after, skip, self._platform.clock.now())
+            return await parked_page(tx, queue, after, skip, (await self._local_now(tx))[0])
 
     async def _turned_down(self, chosen: Rejections) -> RejectedPage:
         async with self._platform.db.read() as tx:
-            return await rejected_page(tx, chosen, self._platform.clock.now())
+            return await rejected_page(tx, chosen, (await self._local_now(tx))[0])
 
     async def _of_lead(self, template: str, lead_id: str) -> Response:
         async with self._platform.db.read() as tx:
-            page = await view.lead_page(tx, lead_id, self._platform.clock.now(), self._zone)
+            page = await view.lead_page(tx, lead_id, *await self._local_now(tx))
         if page is None:
             return self._page("missing.html", None, status=404)
         return self._page(template, page)
+
+    async def _local_now(self, tx: Tx) -> tuple[datetime, ZoneInfo]:
+        """The time now as people read it, and their zone: UTC while no agreement is in force."""
+        now, zone = self._platform.clock.now(), self._chosen
+        if zone is None:
+            agreement = await agreements.in_force(tx, now)
+            zone = ZoneInfo(agreement.timezone if agreement is not None else "UTC")
+        return now.astimezone(zone), zone
 
     def _page(self, template: str, page: Any, *, status: int = 200) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(page=page), status, headers=SAFE)
 
 
-def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment:
+def _templates(assets: dict[str, str], here: str) -> Environment:
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -159,9 +169,6 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-    def moment(at: datetime, now: datetime) -> str:
-        return formats.moment(at, now, zone)
 
     templates.globals.update(
         assets=assets,
@@ -173,7 +180,7 @@ def _templates(assets: dict[str, str], zone: ZoneInfo, here: str) -> Environment
         wait=formats.wait,
         query=lambda **chosen: urlencode(chosen),
     )
-    templates.filters.update(instant=instant, moment=moment, number=formats.number, percent=formats.percent)
+    templates.filters.update(instant=instant, moment=formats.moment, number=formats.number, percent=formats.percent)
     templates.filters["words"] = plain
     templates.filters["outside"] = _outside
     return templates

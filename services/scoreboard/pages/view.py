@@ -76,11 +76,12 @@ class LeadPage:
 
 @dataclass(frozen=True, slots=True)
 class WhyPage:
-    """The page of a lead's proof before the proof is loaded."""
+    """The page of a lead's proof before the proof is loaded; `cursor` is where its verdicts begin, None the newest."""
 
     now: datetime
     zone: ZoneInfo
     lead: LeadRow
+    cursor: str | None
 
 
 async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
@@ -137,7 +138,7 @@ def _timeline_row(entry: TimelineEntry) -> TimelineRow:
     return TimelineRow(entry.at, kind.TOPIC.split(".")[1], entry.type, describe(event), into)
 
 
-async def why_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> WhyPage | None:
+async def why_page(tx: Tx, lead_id: str, cursor: str | None, now: datetime, zone: ZoneInfo) -> WhyPage | None:
     """The page for a lead's proof, which the browser loads from the router. None for an unknown lead."""
     lead = await queries.lead(tx, lead_id)
-    return WhyPage(now, zone, lead) if lead is not None else None
+    return WhyPage(now, zone, lead, cursor) if lead is not None else None

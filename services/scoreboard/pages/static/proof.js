@@ -127,12 +127,13 @@
   function show() {
     const place = main.querySelector("[data-proof]");
     if (!place || !known) return;
-    const { verdicts } = known;
+    const { verdicts, next_cursor: older } = known;
     if ("brief" in place.dataset) {
       if (verdicts.length) place.replaceChildren(...brief(verdicts));
     } else if (verdicts.length) {
       const newestFirst = verdicts.map((verdict, index) => [verdict, index + 1]).reverse();
       place.replaceChildren(...newestFirst.map(([each, number]) => article(each, number, place.dataset.zone)));
+      if (older) place.append(el("p", "sub", link(`?cursor=${encodeURIComponent(older)}`, place.dataset.older)));
     } else {
       showProblem(place, place.dataset.none);
     }

@@ -41,13 +41,13 @@ def test_a_breach_says_whose_fault_it_is_and_can_be_taken_back() -> None:
 
 def test_a_cancelled_window_counts_neither_as_answered_nor_as_missed() -> None:
     gone = window(opened(), cancelled())
-    assert {name for _, name in counts_for(gone)} == {"promised"}
+    assert list(counts_for(gone)) == []
 
 
 def test_only_first_responses_are_in_the_funnel() -> None:
     assert {name for _, name in counts_for(window(opened(promise="disposition")))} == {"windows_open"}
-    assert {name for _, name in counts_for(window(opened(), met()))} == {"promised", "responded"}
-    assert {name for _, name in counts_for(window(opened(), breached()))} == {"promised", "breached"}
+    assert {name for _, name in counts_for(window(opened(), met()))} == {"responded"}
+    assert {name for _, name in counts_for(window(opened(), breached()))} == {"breached"}
 
 
 def test_an_escalation_fires_is_taken_on_and_closes_for_good() -> None:
