@@ -48,7 +48,7 @@ def build(platform: Platform) -> Service:
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
-        notes={"agreement": in_force.notice, "consumer": consumer.note},
+        notes={"agreement": in_force.notice, "not_watched": in_force.not_watched, "consumer": consumer.note},
     )
 
 

@@ -5,6 +5,7 @@ from shared.agreement_text.phrases import counted, day, length, listed, number, 
 from shared.agreement_text.terms import ATTRIBUTES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
 from shared.domain.agreement import Channel, Duration, Goal, Only, Person, Promise, RejectReason, Route, Step
+from shared.domain.not_watched import MARK
 
 
 def route_in_words(route: Route) -> str:
@@ -53,14 +54,14 @@ def promise_in_words(promise: Promise) -> str:
 
 
 def step_in_words(step: Step) -> tuple[str, str]:
-    """When a step comes, counted from the deadline, and what it does."""
+    """When a step comes, counted from the deadline, and what is due then."""
     does = []
     if step.tell:
-        does.append(f"notify {listed(map(role, step.tell))}")
+        does.append(f"a notification to {listed(map(role, step.tell))}")
     if step.page:
-        does.append("page the person on call")
+        does.append("a page to the person on call")
     if step.move_within:
-        does.append(f"move the lead to another member of its {step.move_within}")
+        does.append(f"a move to another member of the lead's {step.move_within}")
     even = ", even if it is acknowledged" if step.if_unanswered else ""
     return _when(step), sentence(listed(does) or "nothing")[:-1] + even
 
@@ -69,14 +70,14 @@ def channel_in_words(way: Channel) -> str:
     """The channel of a role. Shows where a secret is stored, never its value."""
     settings = [_setting(name, value) for name, value in way.settings.items()]
     more = f" ({'; '.join(settings)})" if settings else ""
-    return sentence(f"{role(way.role)}: {channel(way.kind)}{more}, which Baton does not use yet")
+    return sentence(f"{role(way.role)}: {channel(way.kind)}{more}")
 
 
 def reason_in_words(reason: RejectReason) -> str:
     """A reason to reject, with what it asks for."""
     asks = ["with a sentence"] if reason.needs_text else []
     if reason.only_after:
-        asks.append(f"only once the promised {spaced(reason.only_after)} were made")
+        asks.append(f"only once the promised {spaced(reason.only_after)} were made, {MARK}")
     return spaced(reason.code) + (f" ({', '.join(asks)})" if asks else "")
 
 

@@ -24,6 +24,7 @@ from shared.domain.agreement_versions import Schedule, Version, relevant_version
 from shared.domain.errors import Misconfigured
 from shared.domain.events import AgreementActivated
 from shared.domain.ids import event_id
+from shared.domain.not_watched import not_watched, not_watched_note
 from shared.ports import Clock
 from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
@@ -95,6 +96,10 @@ class InForce:
         """The same in a sentence, for readiness."""
         current = self._current[1] if self._current is not None else None
         return self._file.notice(current) or next(iter(self._unreadable), None)
+
+    def not_watched(self) -> str | None:
+        """What the agreement in force has that nothing acts on, for readiness."""
+        return not_watched_note(self._current[1]) if self._current is not None else None
 
     def state(self) -> dict[str, Any]:
         """For pages and the API: the `agreement` in force with its `text`, `effective_from` and `approved_by`, all
@@ -172,6 +177,7 @@ class InForce:
                 await outbox.announce(tx, self._tables, [self._announcement(version, previous, now)])
                 report = self._log.info if previous is not None else self._log.debug
                 report("agreement_activated", name=version.name, version=version.version, hash=version.hash)
+                report("agreement_not_watched", keys=not_watched(agreement))
             self._versions = await store.versions(tx)
         self._current = next(v for v in self._versions if v.hash == version.hash), agreement
 

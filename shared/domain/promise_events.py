@@ -27,12 +27,13 @@ class WindowOpened(WindowEvent, frozen=True, kw_only=True):
 
 
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
-    """The promise is due soon and not kept yet: a warning to the roles in `told` is due."""
+    """The promise is due soon and not kept yet: a warning to the roles in `notify` is due."""
 
     TYPE = "baton.window.warned.v1"
 
     level: int
     told: tuple[str, ...]
+    notify: tuple[str, ...] = ()
 
 
 class WindowMet(WindowEvent, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
-    """A level of the ladder fired: the roles in `told` are to be notified, and paged if `page` is true."""
+    """A level of the ladder fired: a notification to the roles in `notify` is due, and a page if `page` is true."""
 
     TYPE = "baton.escalation.raised.v1"
 
@@ -93,6 +94,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     page: bool
     due_at: datetime
     agreement: AgreementRef
+    notify: tuple[str, ...] = ()
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):

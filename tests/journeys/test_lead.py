@@ -72,7 +72,7 @@ async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
     assert (breached["data"]["fault"], breached["data"]["due_at"]) == ("rep", assigned["data"]["respond_by"])
     assert moved["data"]["previous_rep"] == assigned["data"]["rep"]["id"]
     assert moved["data"]["rep"]["id"] != assigned["data"]["rep"]["id"]
-    assert raised["data"]["told"] == ["rep", "manager"]
+    assert raised["data"]["notify"] == ["rep", "manager"]
     lead = (await client.get(f"/v1/leads/{lead_id}")).json()
     assert (lead["owner"]["generation"], lead["owner"]["rep"]) == (2, moved["data"]["rep"]["id"])
     timeline = (await client.get(f"/v1/leads/{lead_id}/timeline")).json()["items"]

@@ -150,7 +150,7 @@ def breached(lead: str = "ld_1", **changes: Any) -> WindowBreached:
 
 
 def warned(lead: str = "ld_1", **changes: Any) -> WindowWarned:
-    return WindowWarned(**_window(lead) | {"at": after(10), "level": 1, "told": ("rep",)} | changes)
+    return WindowWarned(**_window(lead) | {"at": after(10), "level": 1, "told": ("rep",), "notify": ("rep",)} | changes)
 
 
 def cancelled(lead: str = "ld_1", **changes: Any) -> WindowCancelled:
@@ -163,7 +163,8 @@ def retracted(lead: str = "ld_1", **changes: Any) -> BreachRetracted:
 
 
 def raised(lead: str = "ld_1", **changes: Any) -> EscalationRaised:
-    fired = {"told": ("rep", "manager"), "page": False, "due_at": after(15), "agreement": AGREEMENT}
+    roles = ("rep", "manager")
+    fired = {"told": roles, "notify": roles, "page": False, "due_at": after(15), "agreement": AGREEMENT}
     return EscalationRaised(**_escalation(lead) | fired | changes)
 
 

@@ -79,7 +79,7 @@ async def test_a_breach_waits_for_the_watermark_and_then_comes_once(stage: Stage
         assert (breached.at, breached.fault) == (opened.due_at, "rep")
         assert breached.detected_at > opened.due_at + timedelta(seconds=1)
         [raised] = await stage.wait_for(EscalationRaised)
-        assert (raised.level, raised.told, raised.due_at) == (2, ("rep", "manager"), opened.due_at)
+        assert (raised.level, raised.notify, raised.due_at) == (2, ("rep", "manager"), opened.due_at)
         [window] = (await client.get("/v1/windows", params={"state": "breached"})).json()["items"]
         assert (window["fault"], window["ended_at"]) == ("rep", breached.at.isoformat().replace("+00:00", "Z"))
 

@@ -122,7 +122,7 @@ async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(sta
         [breached] = await stage.wait_for(WindowBreached)
         assert breached.promise == "attempts"
         [raised] = await stage.wait_for(EscalationRaised)
-        assert (raised.promise, raised.told) == ("attempts", ("rep",))
+        assert (raised.promise, raised.notify) == ("attempts", ("rep",))
         await stage.publish(activity(kind="note"), calls[1], calls[2])
         [retracted] = await stage.wait_for(BreachRetracted)
         assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, calls[2].activity_id)

@@ -176,7 +176,8 @@ def _opened(event: WindowOpened) -> str:
 
 
 def _warned(event: WindowWarned) -> str:
-    return f"The promise “{words(event.promise)}” is due soon: a warning is due to {listed(event.told) or 'no one'}."
+    roles = listed(event.notify or event.told) or "no one"
+    return f"The promise “{words(event.promise)}” is due soon: a warning is due to {roles}."
 
 
 def _met(event: WindowMet) -> str:
@@ -199,7 +200,8 @@ def _retracted(event: BreachRetracted) -> str:
 
 
 def _raised(event: EscalationRaised) -> str:
-    due = [f"a notification to {listed(event.told)}"] if event.told else []
+    roles = event.notify or event.told
+    due = [f"a notification to {listed(roles)}"] if roles else []
     due += ["a page"] if event.page else []
     return f"Escalated to level {event.level}; due: {' and '.join(due) or 'nothing'}."
 

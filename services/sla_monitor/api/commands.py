@@ -56,8 +56,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
     @routes.post("/v1/leads/{lead_id}/release")
     async def release_lead(lead_id: Text) -> Response:
-        """Let the promises of a lead run on that are on hold because of an activity that could not be read. Replaying
-        the record does this by itself; this is for a record that will never be read.
+        """Let the promises of a lead run on that are on hold because of an activity that could not be read. The same
+        record does this by itself if it arrives again and can be read; this is for one that will never be read.
         """
         async with database.begin() as tx:
             persons = await persons_of(tx, [lead_id])

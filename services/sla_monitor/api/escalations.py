@@ -41,7 +41,11 @@ class Acknowledgement(Body):
 class EscalationView(
     Escalation, frozen=True, kw_only=True, omit_defaults=False, rename={"quiet_until_at": "quiet_until"}
 ):
-    """An escalation with all its fields; one whose acknowledgement has run out is firing again."""
+    """An escalation with all its fields; one whose acknowledgement has run out is firing again. `notify` are the roles
+    to which a notification is or was due; `told` is its deprecated name.
+    """
+
+    notify: tuple[str, ...] = ()
 
 
 def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
@@ -91,7 +95,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
 
 def _view(escalation: Escalation, now: datetime) -> EscalationView:
-    view = msgspec.convert(escalation, EscalationView, from_attributes=True)
+    converted = msgspec.convert(escalation, EscalationView, from_attributes=True)
+    view = msgspec.structs.replace(converted, notify=escalation.told)
     until = view.quiet_until_at
     ran_out = view.state == "acknowledged" and until is not None and until <= now
     return msgspec.structs.replace(view, state="firing") if ran_out else view

@@ -68,7 +68,7 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
 
 def warned(window: Window, level: Level) -> Announcement:
     """The deadline is near."""
-    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, told=level.tell)
+    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, told=level.tell, notify=level.tell)
     return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
 
@@ -79,6 +79,7 @@ def escalation_raised(window: Window, escalation: Escalation, level: Level, now:
         escalation,
         at=now,
         told=level.tell,
+        notify=level.tell,
         page=level.page,
         due_at=level.due_at,
         agreement=window.agreement,

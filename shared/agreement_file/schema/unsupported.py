@@ -4,19 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.agreement_file.text.findings import Findings, Path
+from shared.domain.not_watched import DESCRIPTIVE, NOT_WATCHED
 
 NOT_BUILT: frozenset[Path] = frozenset({("migrate",)})
 """Keys of the agreement's design that are refused by name for now."""
 
-NOT_ENFORCED: tuple[Path, ...] = (
-    ("channels",),
-    ("content",),
-    ("goals",),
-    ("promises", "marketing"),
-    ("feedback", "dispute_within"),
-    ("feedback", "reject_reasons", "only_after"),
-)
-"""Blocks that are read and checked, and that nothing acts on for now; of a list, a key that any item may have."""
+NOT_ENFORCED: tuple[Path, ...] = tuple([tuple(name.split(".")) for name in NOT_WATCHED if name not in DESCRIPTIVE])
+"""Blocks that are read and checked with a warning, and that nothing acts on for now; of a list, a key that any item may
+have."""
 
 
 def warn_of_unenforced(content: Mapping[str, Any], findings: Findings) -> None:

@@ -9,6 +9,7 @@ from shared.agreement_text.phrases import day, moment, quoted, sentence
 from shared.agreement_text.section import Section, Table
 from shared.agreement_text.terms import fact_kind
 from shared.domain.agreement import Agreement
+from shared.domain.not_watched import MARK
 
 SIDES = ("marketing", "sales")
 
@@ -30,13 +31,12 @@ def sections(agreement: Agreement, today: date) -> Iterator[Section]:
 def _head(agreement: Agreement) -> Iterator[str]:
     yield f"This is {quoted(agreement.name)}, version {agreement.version}."
     yield f"It takes effect on {moment(agreement.effective_from, agreement.timezone)}."
-    money = f" Amounts are in {agreement.currency}." if agreement.currency else ""
+    money = f" Amounts are in {agreement.currency} ({MARK})." if agreement.currency else ""
     yield f"Times are those of {agreement.timezone}, unless a calendar says otherwise.{money}"
     if agreement.review:
         material = agreement.review.content_every
-        yield f"Both sides review it every {agreement.review.every}" + (
-            f", and the material every {material}." if material else "."
-        )
+        more = f", and the material every {material}" if material else ""
+        yield f"Both sides review it every {agreement.review.every}{more} ({MARK})."
     yield f"Every decision names the version it was made under by its fingerprint, {agreement.hash}."
 
 

@@ -7,6 +7,7 @@ from shared.agreement_text.section import Section, Table
 from shared.agreement_text.sentences import limits, route_in_words
 from shared.agreement_text.terms import strategy
 from shared.domain.agreement import Agreement, Person, Pool
+from shared.domain.not_watched import MARK
 
 
 def sections(agreement: Agreement) -> Iterator[Section]:
@@ -54,12 +55,13 @@ def _people(agreement: Agreement) -> Section:
         )
         for person in everyone
     )
+    unwatched = [f"“Role” and “Reports to” are {MARK}."]
     inactive = [
         f"{person.id} is not active: no new leads, and those held move on." for person in everyone if not person.active
     ]
     return Section(
         "People and their limits",
-        tuple(inactive),
+        (*unwatched, *inactive),
         Table(("Person", "Role", "Working hours", "Languages, skills, territories", "Limits", "Reports to"), rows),
     )
 

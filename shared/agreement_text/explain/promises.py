@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from shared.agreement_text.phrases import counted, length, quoted, seconds
+from shared.agreement_text.phrases import counted, length, quoted, seconds, sentence
 from shared.agreement_text.section import Section, Table
 from shared.agreement_text.sentences import channel_in_words, promise_in_words, step_in_words
 from shared.agreement_text.terms import commitment
 from shared.domain.agreement import Agreement, Ladder, Promise
+from shared.domain.not_watched import MARK
 
 
 def sections(agreement: Agreement) -> Iterator[Section]:
@@ -18,13 +19,13 @@ def sections(agreement: Agreement) -> Iterator[Section]:
             f"Every {owed.per}, {commitment(owed)}. If not, the steps of {quoted(owed.ladder)} follow."
             for owed in agreement.commitments.values()
         )
-        yield Section("Commitments of marketing", owed)
+        yield Section("Commitments of marketing", (sentence(MARK), *owed))
     if agreement.operations or agreement.dispute_within:
         yield _operations(agreement)
     for ladder in agreement.ladders.values():
         yield _ladder(ladder)
     if agreement.channels:
-        yield Section("Channels", tuple(channel_in_words(way) for way in agreement.channels))
+        yield Section("Channels", (sentence(MARK), *map(channel_in_words, agreement.channels)))
 
 
 def _owed(title: str, owed: Mapping[str, Promise]) -> Section:
@@ -35,7 +36,7 @@ def _operations(agreement: Agreement) -> Section:
     section = _owed("Promises of operations", agreement.operations)
     if agreement.dispute_within is None:
         return section
-    dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)}."
+    dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)} ({MARK})."
     return Section(section.title, (*section.sentences, dispute))
 
 
@@ -46,5 +47,5 @@ def _ladder(ladder: Ladder) -> Section:
         rows.append((f"then every {seconds(ladder.repeat_every_s)}", f"The last step again, {rounds}"))
     about = "Counted from the deadline; an acknowledgement stops what follows, unless it says otherwise."
     return Section(
-        f"When a promise is missed: {quoted(ladder.name)}", (about,), Table(("When", "What happens"), tuple(rows))
+        f"When a promise is missed: {quoted(ladder.name)}", (about,), Table(("When", "What is due"), tuple(rows))
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from shared.agreement_text.phrases import listed, spaced
+from shared.agreement_text.phrases import listed, sentence, spaced
 from shared.agreement_text.section import Section, Table
 from shared.agreement_text.sentences import goal_in_words, reason_in_words
 from shared.domain.agreement import Agreement
+from shared.domain.not_watched import MARK
 
 
 def sections(agreement: Agreement) -> Iterator[Section]:
@@ -16,9 +17,9 @@ def sections(agreement: Agreement) -> Iterator[Section]:
         rows = tuple(
             (item.title, listed(map(spaced, item.answers)) or "–", item.owner, item.url) for item in agreement.content
         )
-        yield Section("Material for buyers", (), Table(("Title", "Answers", "Kept by", "Where"), rows))
+        yield Section("Material for buyers", (sentence(MARK),), Table(("Title", "Answers", "Kept by", "Where"), rows))
     if agreement.goals:
-        yield Section("Shared goals", tuple(goal_in_words(goal) for goal in agreement.goals))
+        yield Section("Shared goals", (sentence(MARK), *map(goal_in_words, agreement.goals)))
 
 
 def _feedback(agreement: Agreement) -> Iterator[str]:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from shared.agreement_file import AgreementRefused, load, parse
-from shared.agreement_file.schema.unsupported import NOT_BUILT, NOT_ENFORCED
+from shared.agreement_file.schema.unsupported import NOT_BUILT
 from shared.agreement_file.text import yaml_document
 from shared.domain.agreement import Agreement, Duration, FactType, Step
 from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Misconfigured
+from shared.domain.not_watched import NOT_WATCHED
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "deploy" / "agreement.example.yaml"
@@ -305,7 +306,7 @@ def test_the_guide_names_everything_that_is_not_built() -> None:
 
 def test_the_guide_names_everything_that_has_no_effect_yet() -> None:
     listed = GUIDE.read_text().partition("## Read, but without effect yet")[2].partition("\n## ")[0]
-    assert [".".join(map(str, path)) for path in NOT_ENFORCED] == re.findall(r"^- `([\w.]+)`", listed, re.MULTILINE)
+    assert list(NOT_WATCHED) == re.findall(r"^- `([\w.]+)`", listed, re.MULTILINE)
 
 
 PIECES = re.findall(r"[\w.@]+|\s+|[^\w\s]", GOOD)

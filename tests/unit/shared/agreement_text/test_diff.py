@@ -249,7 +249,7 @@ def test_steps_of_a_ladder_are_shown_by_their_time() -> None:
     new = replace(ladder, steps=(replace(warn, tell=("rep", "manager")), *others, Step(9, 7200, tell=("sales_lead",))))
     assert sentences(SMALL, replace(SMALL, ladders={"response": new})) == [
         "Ladders: ladder “response”: the step 5 minutes before tells: now also the rep's manager",
-        "Ladders: ladder “response”: new step 2 hours after: notify the head of sales",
+        "Ladders: ladder “response”: new step 2 hours after: a notification to the head of sales",
     ]
 
 

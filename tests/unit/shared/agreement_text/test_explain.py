@@ -6,6 +6,7 @@ from datetime import date
 from shared.agreement_text.explain import explained
 from shared.agreement_text.section import Section
 from shared.domain.calendar import Calendar
+from shared.domain.not_watched import MARK, NOT_WATCHED, not_watched, not_watched_note
 from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
 
 SECTIONS = {section.title: section for section in explained(whole())}
@@ -82,13 +83,29 @@ def test_a_ladder_is_a_timeline() -> None:
     table = SECTIONS["When a promise is missed: “response”"].table
     assert table
     assert table.rows == (
-        ("5 minutes before", "Notify the rep"),
-        ("at the deadline", "Notify the rep and the rep's manager"),
-        ("15 minutes after", "Move the lead to another member of its pool"),
-        ("1 hour after", "Notify operations and page the person on call, even if it is acknowledged"),
-        ("2 working days after", "Notify the head of marketing and the head of sales"),
+        ("5 minutes before", "A notification to the rep"),
+        ("at the deadline", "A notification to the rep and the rep's manager"),
+        ("15 minutes after", "A move to another member of the lead's pool"),
+        ("1 hour after", "A notification to operations and a page to the person on call, even if it is acknowledged"),
+        ("2 working days after", "A notification to the head of marketing and the head of sales"),
         ("then every 30 minutes", "The last step again, 2 more times"),
     )
+
+
+def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
+    marked = {title for title, section in SECTIONS.items() if any(MARK in text.lower() for text in section.sentences)}
+    assert marked == {
+        "The agreement",
+        "People and their limits",
+        "Commitments of marketing",
+        "Promises of operations",
+        "Channels",
+        "Feedback from sales",
+        "Material for buyers",
+        "Shared goals",
+    }
+    assert not_watched(whole()) == list(NOT_WATCHED)
+    assert not_watched_note(SMALL) == f"{MARK}: currency, people.reports_to, people.role"
 
 
 def test_promises_show_their_deadline_and_what_meets_them() -> None:

@@ -85,7 +85,7 @@ def test_a_breach_raises_the_escalation_with_the_time_it_was_due_and_the_time_it
     assert isinstance(breach, WindowBreached)
     assert (breach.at, breach.detected_at, breach.fault) == (at(900), at(903), "rep")
     assert isinstance(raised, EscalationRaised)
-    assert (raised.due_at, raised.at, raised.told, raised.page) == (at(900), at(903), ("rep", "manager"), False)
+    assert (raised.due_at, raised.at, raised.notify, raised.page) == (at(900), at(903), ("rep", "manager"), False)
     assert state.window.look_at == at(1802)
 
 

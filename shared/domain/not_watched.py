@@ -1,0 +1,56 @@
+"""What is written down and not yet watched: nothing in Baton acts on it.
+
+The only list of it. `agreement check`, `explain`, the agreement's page, readiness and the log go by it, and a test
+compares it with what the services read.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from shared.domain.agreement import Agreement
+
+MARK = "written down, not yet watched"
+
+NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
+    {
+        "currency": lambda agreement: agreement.currency is not None,
+        "review": lambda agreement: agreement.review is not None,
+        "people.reports_to": lambda agreement: any(p.reports_to is not None for p in agreement.people.values()),
+        "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
+        "channels": lambda agreement: bool(agreement.channels),
+        "content": lambda agreement: bool(agreement.content),
+        "goals": lambda agreement: bool(agreement.goals),
+        "promises.marketing": lambda agreement: bool(agreement.commitments),
+        "feedback.dispute_within": lambda agreement: agreement.dispute_within is not None,
+        "feedback.reject_reasons.only_after": lambda agreement: any(
+            reason.only_after is not None for reason in agreement.reject_reasons.values()
+        ),
+    }
+)
+"""Keys of the agreement's file that nothing acts on, each with whether an agreement uses it; of a list, a key that any
+item may have."""
+
+DESCRIPTIVE = frozenset({"currency", "review", "people.reports_to", "people.role"})
+"""Keys that describe and promise nothing: `agreement check` does not warn of them."""
+
+NOT_WATCHED_IN_EVENTS = (
+    "InquiryReceived.touches",
+    "ActivityRecorded.occurred_at",
+    "ActivityRecorded.outcome",
+    "ActivityRecorded.objection",
+    "ActivityRecorded.content_id",
+    "ActivityRecorded.opportunity_id",
+    "ActivityRecorded.amount",
+)
+"""Fields that senders may give, and that Baton stores, publishes and shows, but does not act on."""
+
+
+def not_watched(agreement: Agreement) -> list[str]:
+    """The keys that this agreement uses and nothing acts on."""
+    return [name for name, is_used in NOT_WATCHED.items() if is_used(agreement)]
+
+
+def not_watched_note(agreement: Agreement) -> str | None:
+    """The same in a sentence for operators; None if everything that is written acts."""
+    names = not_watched(agreement)
+    return f"{MARK}: {', '.join(names)}" if names else None
