@@ -159,7 +159,7 @@ class MonitorHandlers:
         context.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
         context.apply_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
-        facts = context.facts_for(event.lead_id) if event.cycle == 1 else ()
+        facts = context.facts_for(event.lead_id)
         for window in opening.opened(event, agreement, self._watch(event.lead_id, context)):
             context.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, context)
@@ -171,7 +171,7 @@ class MonitorHandlers:
             return
         context.end(event.lead_id, event.decided_at, f"parked in {event.queue}", spared=(opening.DISPUTES,))
         if window is not None:
-            context.open(window, agreement)
+            context.open(starting(window, context.facts_for(event.lead_id)), agreement)
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
         """A dispute may arrive before the assignment of the rep who rejected, so both check for it."""

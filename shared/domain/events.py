@@ -161,7 +161,8 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before).
+    `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before). `previous_ended_at` is
+    when the fact was accepted that ended the lead before: what ends this cycle comes later.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -188,6 +189,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     agreement: AgreementRef
     cycle: int = 1
     because: str | None = None
+    previous_ended_at: datetime | None = None
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
@@ -211,11 +213,16 @@ class LeadDecided(Event, frozen=True, kw_only=True):
 
 
 class LeadParked(LeadDecided, frozen=True, kw_only=True):
-    """No rep can take this qualified lead now; it waits in `queue`."""
+    """No rep can take this qualified lead now; it waits in `queue`. `cycle`, `received_at` and `previous_ended_at` are
+    as in `LeadAssigned`; `received_at` is null in records of an earlier release.
+    """
 
     TYPE = "baton.lead.parked.v1"
 
     queue: str
+    cycle: int = 1
+    received_at: datetime | None = None
+    previous_ended_at: datetime | None = None
 
 
 class LeadRejected(LeadDecided, frozen=True, kw_only=True):

@@ -29,7 +29,8 @@ FactT = TypeVar("FactT", bound=PromiseFact)
 
 class Terms(msgspec.Struct, frozen=True):
     """What keeps one promise: `needed` facts of `kinds`, accepted from `starts_at` on. `generation` counts the lead's
-    owners and is 0 for operations. `tolerance` is how far the clocks that date facts may differ.
+    owners and is 0 for operations. `tolerance` is how far the clocks that date facts may differ. Facts that end the
+    lead count from `ends_from_at` on, the start of its cycle, which may be before the promise; None: as other facts.
     """
 
     kinds: Collection[str]
@@ -37,6 +38,7 @@ class Terms(msgspec.Struct, frozen=True):
     starts_at: datetime
     generation: int
     tolerance: timedelta
+    ends_from_at: datetime | None = None
 
 
 def starts_at(*, received_at: datetime, assigned_at: datetime, generation: int) -> datetime:
@@ -52,6 +54,22 @@ def counts(terms: Terms, fact: PromiseFact) -> bool:
     """
     strict = terms.generation == 0 or (terms.generation > 1 and fact.kind in LETTING_GO)
     return fact.accepted_at >= (terms.starts_at if strict else terms.starts_at - terms.tolerance)
+
+
+def cycle_starts_at(received_at: datetime, previous_ended_at: datetime | None) -> datetime:
+    """From when facts that end a lead are about its present cycle: since the inquiry that began it, and after the fact
+    that ended the cycle before.
+    """
+    if previous_ended_at is None:
+        return received_at
+    return max(received_at, previous_ended_at + timedelta(microseconds=1))
+
+
+def ends(terms: Terms, fact: PromiseFact) -> bool:
+    """Whether the fact ends the lead, and so what is owed on it: no matter who reported it or had the lead then."""
+    if fact.kind not in ENDING:
+        return False
+    return counts(terms, fact) or (terms.ends_from_at is not None and fact.accepted_at >= terms.ends_from_at)
 
 
 def worth(terms: Terms, kind: str) -> int:
@@ -81,12 +99,10 @@ def settled_at(terms: Terms, facts: Iterable[PromiseFact]) -> datetime | None:
     """The first instant at which the promise was kept or ended; None while neither has happened."""
     counted = 0
     for fact in sorted(facts, key=lambda fact: fact.accepted_at):
-        if not counts(terms, fact):
-            continue
-        if fact.kind in terms.kinds:
+        if fact.kind in terms.kinds and counts(terms, fact):
             counted += worth(terms, fact.kind)
             if counted >= terms.needed:
                 return fact.accepted_at
-        elif fact.kind in ENDING:
+        elif ends(terms, fact):
             return fact.accepted_at
     return None

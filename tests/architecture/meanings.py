@@ -49,6 +49,7 @@ MEANINGS = {
     "rep": "the new owner",
     "LeadMerged.rep": "the owner, who does not change; null if there is none",
     "previous_rep": "who had it until now; null for the first owner",
+    "previous_ended_at": "when sales ended the lead's cycle before, by ingest's clock; null in the first cycle",
     "pool": "the pool that the owner was chosen from; empty if the owner is in no pool",
     "rule": "the routing rule that matched",
     "assigned_at": "when the owner was chosen",

@@ -159,6 +159,21 @@ async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_can
         assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
 
 
+@pytest.mark.parametrize("first", ["moved", "rejected"])
+async def test_a_lead_that_its_owner_rejected_just_before_it_moved_leaves_no_promise(stage: Stage, first: str) -> None:
+    async with stage.monitor():
+        start = now()
+        moved = assigned(rep="bob", generation=2, assigned_at=start, received_at=start - timedelta(seconds=5))
+        rejection = activity(kind="rejected", at=start - timedelta(milliseconds=50))
+        stage.mark_from_now_on()
+        for event in (moved, rejection) if first == "moved" else (rejection, moved):
+            await stage.publish(event)
+            await stage.settled()
+        [cancelled] = [each for each in await stage.wait_for(WindowCancelled) if each.lead_id == "ld_1"]
+        assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
+        await stage.silent(WindowBreached, 1.6)
+
+
 async def test_what_fell_due_during_an_outage_is_settled_after_it(stage: Stage) -> None:
     async with stage.monitor():
         await stage.mark()

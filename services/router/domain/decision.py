@@ -19,10 +19,10 @@ from services.router.domain.placement import Placement, last_owner, place, recor
 from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
-from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
+from services.router.domain.verdict import Verdict, assigned_event, decided_event, parked_event, with_owner
 from shared.domain.agreement import Agreement, Person
 from shared.domain.conditions import DecisionFacts
-from shared.domain.events import AgreementRef, InquiryReceived, LeadAssigned, LeadMerged, LeadParked, LeadRejected
+from shared.domain.events import AgreementRef, InquiryReceived, LeadAssigned, LeadMerged, LeadRejected
 
 
 def decide(
@@ -148,6 +148,7 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         last_rep=before.last_rep,
         earlier_rep=before.last_rep,
         cycle=before.cycle + 1 if comes_back else before.cycle,
+        ended_at=before.ended_at,
     )
 
 
@@ -167,7 +168,7 @@ def _parked(asked: Asked, base: Lead, placed: Placement) -> Verdict:
         base, state="parked", pool=placed.pool, rule=placed.rule, reason=placed.why, parked_at=base.updated_at
     )
     proof = recorded(_judged("parked", placed.why, asked, base), placed)
-    return Verdict(lead, decided_event(LeadParked, lead, queue=placed.queue), proof, asked.inquiry.inquiry_id)
+    return Verdict(lead, parked_event(lead, placed.queue), proof, asked.inquiry.inquiry_id)
 
 
 def _not_qualified(asked: Asked, base: Lead, reason: str) -> Verdict:

@@ -9,6 +9,7 @@ from services.router.domain.qualification import Intent
 from shared.domain.activities import CLOSING
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal
+from shared.domain.settlement import cycle_starts_at
 
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
@@ -22,9 +23,9 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
-    `outcome` is how sales ended it, by a fact that was accepted at `ended_at`. `intents` and `signals` are remembered
-    from all inquiries; `other_keys` are the person's addresses and numbers other than those of `contact`. `test` marks
-    a lead of test inquiries only, which is nobody's.
+    `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
+    `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
+    than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's.
     """
 
     lead_id: str
@@ -77,11 +78,19 @@ class InquiryCopy(msgspec.Struct, frozen=True):
     backdated: tuple[str, ...] = ()
 
 
+def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
+    """Whether a fact waits, because there is no lead yet or it began later: an earlier inquiry may still turn up."""
+    return lead is None or (lead.cycle == 1 and fact.accepted_at < lead.received_at)
+
+
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost); None when the fact
-    changes nothing. A lead that waits for an owner can be ended too.
+    changes nothing. No matter who ends it: a lead that waits for an owner can be ended too, and so can one that has
+    moved on since. How the cycle before ended changes nothing about this one.
     """
     if fact.kind in CLOSING and lead.state in HELD:
+        if fact.accepted_at < cycle_starts_at(lead.received_at, lead.ended_at):
+            return None
         reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
         end: dict[str, object] = {"outcome": fact.kind, "ended_at": fact.accepted_at, "reason": reason}
         return _changed(lead, now, state="closed", parked_at=None, **end)

@@ -10,10 +10,10 @@ from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
 from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, known_facts
 from services.router.domain.routing_state import Owner, RoutingState
-from services.router.domain.verdict import Verdict, assigned_event, decided_event, with_owner
+from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
-from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadParked, LeadReassigned
+from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadReassigned
 
 MANUAL_RULE_PREFIX = "moved by "
 """The rule's name if a person decided; a lead parked by that keeps waiting for that pool."""
@@ -132,7 +132,7 @@ def _reassigned(
     event: Event
     if placed.rep is None:
         kind, after = "parked", _parked(base, placed.pool, reason)
-        event = decided_event(LeadParked, after, queue=placed.queue)
+        event = parked_event(after, placed.queue)
         routing.save(after)
     else:
         waited = lead.state == "parked"

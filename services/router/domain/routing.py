@@ -16,7 +16,7 @@ from services.router.domain.accounts import keys_of
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
-from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, followed_by
+from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, comes_before, followed_by
 from services.router.domain.lookup import Lookup
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import FORMAT, ReassignReason
@@ -53,8 +53,8 @@ class Routing:
     """The router's decisions at one instant, `now`, under the agreement in force. Every method changes `state`.
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
-    have decided; `early_facts` are about leads that do not exist yet, and wait for them. `backdated` are to be
-    announced before the verdicts.
+    have decided; `early_facts` are from before their lead, and wait for it. `backdated` are to be announced before the
+    verdicts.
     """
 
     def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
@@ -101,10 +101,9 @@ class Routing:
         if not facts:
             return
         self._load({fact.lead_id for fact in facts})
-        for fact in facts:
-            if self.state.lead(fact.lead_id) is None:
-                self.early_facts.append(fact)
-        self._follow(facts)
+        early = [fact for fact in facts if comes_before(self.state.lead(fact.lead_id), fact)]
+        self.early_facts += early
+        self._follow([fact for fact in facts if fact not in early] if early else facts)
         self.drain()
 
     def move_missed(self, missed: Sequence[tuple[str, int]]) -> None:

@@ -13,7 +13,7 @@ from services.router.domain.lead import Lead
 from shared.domain.agreement import Agreement, Promise, Step
 from shared.domain.follow_up import is_warning, step_at
 from shared.domain.promises import Owed, owed
-from shared.domain.settlement import Terms, settled_at, starts_at
+from shared.domain.settlement import Terms, cycle_starts_at, settled_at, starts_at
 
 
 class SalesFact(msgspec.Struct, frozen=True):
@@ -90,4 +90,5 @@ def _moving(agreement: Agreement, promise: Promise) -> list[Step]:
 def _terms(promise: Promise, lead: Lead, tolerance: timedelta) -> Terms:
     assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
     start = starts_at(received_at=lead.received_at, assigned_at=lead.assigned_at, generation=lead.generation)
-    return Terms(promise.met_by, promise.at_least, start, lead.generation, tolerance)
+    ends_from_at = cycle_starts_at(lead.received_at, None if lead.state == "closed" else lead.ended_at)
+    return Terms(promise.met_by, promise.at_least, start, lead.generation, tolerance, ends_from_at)

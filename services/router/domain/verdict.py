@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
-from shared.domain.events import Event, LeadAssigned, LeadDecided, RepRef
+from shared.domain.events import Event, LeadAssigned, LeadDecided, LeadParked, RepRef
 from shared.domain.ids import assignment_id
 from shared.domain.promises import owed, respond_by
 
@@ -82,6 +82,19 @@ def assigned_event(
         agreement=agreement.ref,
         cycle=lead.cycle,
         because=because,
+        previous_ended_at=lead.ended_at,
+    )
+
+
+def parked_event(lead: Lead, queue: str) -> LeadParked:
+    """The event that says in which queue the lead waits."""
+    return decided_event(
+        LeadParked,
+        lead,
+        queue=queue,
+        cycle=lead.cycle,
+        received_at=lead.received_at,
+        previous_ended_at=lead.ended_at,
     )
 
 

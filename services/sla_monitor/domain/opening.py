@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
@@ -34,14 +36,15 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
     """The windows that an assignment opens, one for each promise that its new owner has on the lead. Raises as `owed`.
 
     The first owner's facts count from the moment the lead came in, later ones' from the moment they got it.
+    A lead that comes from a queue excuses nobody: the wait was that of the queue's owner.
     """
     starts_at = settlement.starts_at(
         received_at=assigned.received_at, assigned_at=assigned.assigned_at, generation=assigned.generation
     )
-    first = assigned.generation == 1
     promised = agreement.mql.hand_off_within
-    # A later owner gets the lead long after the inquiry; that is no fault of the pipeline.
-    hand_off_s = promised.seconds if promised is not None and first else None
+    # A later owner, or one of a parked lead, gets it long after the inquiry; that is no fault of the pipeline.
+    straight = assigned.generation == 1 and assigned.because is None
+    hand_off_s = promised.seconds if promised is not None and straight else None
     late = handed_off_late(assigned.received_at, assigned.assigned_at, hand_off_s)
     found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
     return [
@@ -58,6 +61,8 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             needed=one.promise.at_least,
             opened_at=assigned.assigned_at,
             counts_from_at=starts_at,
+            cycle=assigned.cycle,
+            ends_from_at=settlement.cycle_starts_at(assigned.received_at, assigned.previous_ended_at),
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
             known_at=watch.known_at,
@@ -79,7 +84,7 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
     if promise is None or queue is None:
         return None
     window_id = event_id("window", event.lead_id, TRIAGE, "version", event.lead_version)
-    return _of_operations(
+    window = _of_operations(
         promise,
         agreement,
         watch,
@@ -89,6 +94,10 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
         since_at=event.decided_at,
         kinds=(ASSIGNED,),
     )
+    if event.received_at is None:
+        return window
+    ends_from_at = settlement.cycle_starts_at(event.received_at, event.previous_ended_at)
+    return msgspec.structs.replace(window, cycle=event.cycle, ends_from_at=ends_from_at)
 
 
 def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:

@@ -51,9 +51,11 @@ def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
         return WindowVerdict("waits", f"the window is {window.state} already")
     if fact.kind not in window.kinds and fact.kind not in ENDING:
         return WindowVerdict("waits", f"{fact.kind} does not count for {window.promise}")
-    if not settlement.counts(window.terms, fact):
-        return WindowVerdict("waits", "the fact is older than the promise")
-    return verdict_on_counted(counting(window, (fact,))) if fact.kind in window.kinds else _ended(window, fact)
+    if fact.kind in window.kinds and settlement.counts(window.terms, fact):
+        return verdict_on_counted(counting(window, (fact,)))
+    if settlement.ends(window.terms, fact):
+        return _ended(window, fact)
+    return WindowVerdict("waits", "the fact is older than the promise")
 
 
 def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, watermark: datetime | None) -> WindowVerdict:
@@ -95,7 +97,8 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
     fact = verdict.fact
-    ended_lead = verdict.outcome == "retracted" and fact is not None and fact.kind not in window.kinds
+    kept = fact is not None and fact.kind in window.kinds and settlement.counts(window.terms, fact)
+    ended_lead = verdict.outcome == "retracted" and fact is not None and not kept
     if verdict.outcome in ("met", "retracted") and not ended_lead:
         met_by = activity_id_of(fact.activity_id) if fact else None
         return replace(window, state="met", ended_at=verdict.at, met_by=met_by, look_at=None, hold=None)
@@ -111,8 +114,10 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
 
 def _ended(window: Window, fact: Fact) -> WindowVerdict:
     in_time = fact.accepted_at <= window.decide_at
+    # The lead may have ended before its new owner got it.
+    at = fact.accepted_at if settlement.counts(window.terms, fact) else window.opened_at
     if window.state == "breached":
-        return WindowVerdict("retracted" if in_time else "closed", ENDING[fact.kind], fact.accepted_at, fact)
+        return WindowVerdict("retracted" if in_time else "closed", ENDING[fact.kind], at, fact)
     if not in_time:
         return WindowVerdict("waits", "the fact came after the deadline")
-    return WindowVerdict("cancelled", ENDING[fact.kind], fact.accepted_at, fact)
+    return WindowVerdict("cancelled", ENDING[fact.kind], at, fact)

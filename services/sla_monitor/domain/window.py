@@ -45,8 +45,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lead's owner, or 0 for operations.
 
     It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
-    `partition` is the lead's in the activity topic. Facts count from `counts_from_at` to the deadline `due_at`, and
-    within the tolerance before and after; `decide_at` is the end of that. `known_at` is when the monitor learned of it,
+    `cycle` and `partition` (in the activity topic) are the lead's. Facts count from `counts_from_at` to the deadline
+    `due_at`, and within the tolerance before and after; `decide_at` is the end of that. Facts that end the lead count
+    from `ends_from_at` on, the start of its cycle; None: as other facts. `known_at` is when the monitor learned of it,
     by the database's clock. `fault` is whose fault a breach would be, and `hand_off_s` how many seconds after the
     inquiry the first owner was to have the lead, if that is promised. `steps_done` levels of the ladder are done;
     `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
@@ -66,6 +67,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted: tuple[Fact, ...] = ()
     opened_at: datetime
     counts_from_at: datetime
+    cycle: int = 1
+    ends_from_at: datetime | None = None
     due_at: datetime
     decide_at: datetime
     known_at: datetime
@@ -84,7 +87,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def terms(self) -> Terms:
         """What keeps the promise."""
-        return Terms(self.kinds, self.needed, self.counts_from_at, self.generation, self.tolerance)
+        return Terms(self.kinds, self.needed, self.counts_from_at, self.generation, self.tolerance, self.ends_from_at)
 
     @property
     def done(self) -> int:
@@ -106,10 +109,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def starting(window: Window, facts: Iterable[Fact]) -> Window:
-    """The window starting at the person's first inquiry, if one of the facts is an earlier inquiry. Unchanged if none
-    is, or for operations and later owners, whose facts do not count from an inquiry.
+    """The window starting at the person's first inquiry, if one of the facts is an earlier inquiry. For operations and
+    later owners, only facts that end the lead count from there. Unchanged if none is earlier, or if the lead came back.
     """
-    first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=window.counts_from_at)
+    first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=None)
+    if first_at is None or window.cycle > 1:
+        return window
+    if window.ends_from_at is not None and first_at < window.ends_from_at:
+        window = msgspec.structs.replace(window, ends_from_at=first_at)
     if window.generation != 1 or first_at >= window.counts_from_at:
         return window
     fault: Fault = "pipeline" if handed_off_late(first_at, window.opened_at, window.hand_off_s) else window.fault

@@ -72,9 +72,11 @@ def test_several_facts_are_needed_unless_one_is_decisive() -> None:
     assert settled_at(terms("call", "meeting", needed=3), [*twice, fact("meeting", 40)]) == at(40)
 
 
-def test_what_the_owner_before_ended_does_not_count_for_the_next() -> None:
-    assert settled_at(terms("call", generation=2), [fact("rejected", -1)]) is None
-    assert settled_at(terms("call", generation=2), [fact("call", -1)]) == at(-1)
+def test_an_end_since_the_start_of_the_cycle_settles_what_a_later_owner_owes() -> None:
+    later = msgspec.structs.replace(terms("call", generation=2), ends_from_at=at(-10))
+    assert settled_at(later, [fact("rejected", -11)]) is None
+    assert settled_at(later, [fact("rejected", -10)]) == at(-10)
+    assert settled_at(later, [fact("call", -10), fact("call", -1)]) == at(-1)
 
 
 @pytest.mark.parametrize("facts", [[("call", 10), ("won", 20)], [("won", 10), ("call", 20)]])

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from services.sla_monitor.domain.opening import dispute, disputed, opened, parked
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from shared.domain.agreement import Agreement
@@ -44,6 +46,9 @@ def test_a_start_that_moves_back_shows_that_the_hand_off_was_late() -> None:
     assert starting(first, [Fact("inq_0", INQUIRY, at(-2))]).fault == "rep"
     assert starting(first, [Fact("inq_0", INQUIRY, long_before)]).fault == "pipeline"
     assert starting(second, [Fact("inq_0", INQUIRY, long_before)]).fault == "rep"
+    assert starting(second, [Fact("inq_0", INQUIRY, long_before)]).ends_from_at == long_before
+    came_back = msgspec.structs.replace(second, cycle=2)
+    assert starting(came_back, [Fact("inq_0", INQUIRY, long_before)]) is came_back
 
 
 def test_the_owner_of_a_queue_has_to_find_someone_for_a_lead_that_waits_in_it() -> None:

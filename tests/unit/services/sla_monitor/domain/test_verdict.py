@@ -7,8 +7,19 @@ import pytest
 
 from services.sla_monitor.domain.verdict import WindowVerdict, after, superseded, verdict_now, verdict_on_fact
 from services.sla_monitor.domain.window import READING_LAG, Fact, Window, counting
-from shared.domain.agreement import Duration
-from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, assigned, at, fact, waiting, window
+from shared.domain.agreement import Duration, Promise
+from tests.unit.services.sla_monitor.window_states import (
+    ATTEMPTS,
+    DISPOSITION,
+    FIRST_RESPONSE,
+    agreement,
+    assigned,
+    at,
+    fact,
+    parked,
+    waiting,
+    window,
+)
 
 DUE, DECIDED = 900, 902
 
@@ -52,10 +63,29 @@ def test_a_call_counts_although_a_clock_dates_it_before_the_promise_within_the_t
     assert verdict_on_fact(watched, fact("call", -2)).outcome == "met"
 
 
-def test_a_rejection_by_which_the_owner_before_let_go_does_not_end_the_promise_of_the_next() -> None:
-    second = window(assigned(generation=2))
-    assert verdict_on_fact(second, fact("rejected", -0.1)).outcome == "waits"
-    assert verdict_on_fact(second, fact("rejected", 0)).outcome == "cancelled"
+@pytest.mark.parametrize("kind", ["rejected", "won", "lost", "consent_withdrawn"])
+@pytest.mark.parametrize("promise", [FIRST_RESPONSE, DISPOSITION])
+def test_a_lead_that_ended_before_it_moved_owes_its_new_owner_nothing(kind: str, promise: Promise) -> None:
+    second = window(assigned(generation=2, received_at=at(-500)), agreement(promise))
+    assert verdict_on_fact(second, fact(kind, -500.001)).outcome == "waits"
+    verdict = verdict_on_fact(second, fact(kind, -0.1))
+    assert (verdict.outcome, verdict.why, verdict.at) == ("cancelled", kind.replace("_", " "), second.opened_at)
+    late = verdict_now(second, [], now=at(9000), watermark=at(9000))
+    disproved = after(second, late)
+    assert after(disproved, verdict_on_fact(disproved, fact(kind, -0.1))).state == "cancelled"
+
+
+def test_the_end_of_one_cycle_does_not_end_the_next() -> None:
+    came_back = assigned(generation=2, cycle=2, received_at=at(-500), previous_ended_at=at(-400))
+    assert verdict_on_fact(window(came_back), fact("rejected", -400)).outcome == "waits"
+    assert verdict_on_fact(window(came_back), fact("rejected", -399)).outcome == "cancelled"
+
+
+def test_a_lead_that_ended_before_it_was_parked_waits_in_no_queue() -> None:
+    waits = waiting(parked(received_at=at(-500)))
+    assert verdict_on_fact(waits, fact("rejected", -499)).outcome == "cancelled"
+    assert verdict_on_fact(waits, fact("rejected", -501)).outcome == "waits"
+    assert verdict_on_fact(waiting(), fact("rejected", -499)).outcome == "waits"
 
 
 @pytest.mark.parametrize("kind", ["rejected", "won", "lost", "consent_withdrawn"])
@@ -208,6 +238,11 @@ def test_a_breach_is_the_pipelines_fault_when_the_lead_came_too_late(
 ) -> None:
     event = assigned(received_at=at(received), generation=generation)
     assert window(event, known_at=at(known)).fault == fault
+
+
+def test_a_wait_in_a_queue_excuses_no_rep() -> None:
+    overnight = assigned(received_at=at(-50_000), because="drained")
+    assert window(overnight).fault == "rep"
 
 
 def test_without_a_promised_hand_off_only_late_knowledge_is_the_pipelines_fault() -> None:
