@@ -156,7 +156,8 @@ class MonitorHandlers:
     async def _assign(self, tx: Tx, event: LeadAssigned, context: LeadContext) -> None:
         if any(window.generation >= event.generation for window in context.windows(event.lead_id)):
             return
-        context.end(event.lead_id, event.assigned_at, "reassigned", spared=(opening.TRIAGE, opening.DISPUTES))
+        spared = (opening.TRIAGE, opening.DISPUTES)
+        context.move_on(event.lead_id, event.assigned_at, "reassigned", cycle=event.cycle, spared=spared)
         context.apply_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
         facts = context.facts_for(event.lead_id)
@@ -169,7 +170,8 @@ class MonitorHandlers:
         window = opening.parked(event, agreement, self._watch(event.lead_id, context))
         if window is not None and window.window_id in context.states:
             return
-        context.end(event.lead_id, event.decided_at, f"parked in {event.queue}", spared=(opening.DISPUTES,))
+        why, spared = f"parked in {event.queue}", (opening.DISPUTES,)
+        context.move_on(event.lead_id, event.decided_at, why, cycle=event.cycle, spared=spared)
         if window is not None:
             context.open(starting(window, context.facts_for(event.lead_id)), agreement)
 

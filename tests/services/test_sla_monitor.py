@@ -140,10 +140,11 @@ async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
         ]
         assert (move.generation, move.within) == (1, "pool")
         await stage.publish(assigned(deal=QUICK, rep="bob", generation=2))
-        [closed] = await stage.wait_for(EscalationClosed)
-        assert (closed.reason, closed.owner) == ("reassigned", "ann")
         opened = await stage.wait_for(WindowOpened, 2)
         assert (opened[1].owner, opened[1].generation) == ("bob", 2)
+        await stage.publish(activity())
+        [closed] = await stage.wait_for(EscalationClosed)
+        assert (closed.reason, closed.owner) == ("answered late", "ann")
 
 
 async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_cancelled(stage: Stage) -> None:

@@ -51,12 +51,20 @@ class LeadContext:
         self.states[window.window_id] = transitions.open_window(window, self.facts_for(window.lead_id), levels)
         self._by_lead[window.lead_id].append(window.window_id)
 
-    def end(self, lead_id: str, at: datetime, why: str, *, spared: Collection[str] = ()) -> None:
-        """The lead's promises, but for the `spared` ones, no longer apply from `at` on."""
+    def end(self, lead_id: str, at: datetime, why: str) -> None:
+        """The lead's promises no longer apply from `at` on."""
+        for window_id in self._by_lead[lead_id]:
+            self.states[window_id] = transitions.supersede(self.states[window_id], at, self.now, why)
+
+    def move_on(self, lead_id: str, at: datetime, why: str, *, cycle: int, spared: Collection[str]) -> None:
+        """The lead went to another rep or queue at `at`, and its promises, but for the `spared` ones, with it. Those of
+        an earlier `cycle` no longer apply.
+        """
         for window_id in self._by_lead[lead_id]:
             state = self.states[window_id]
             if state.window.promise not in spared:
-                self.states[window_id] = transitions.supersede(state, at, self.now, why)
+                change = transitions.move_on if state.window.cycle == cycle else transitions.supersede
+                self.states[window_id] = change(state, at, self.now, why)
 
     def move_start(self, lead_id: str) -> None:
         """The person's first inquiry turned up late and is among the facts: the lead's windows start there."""

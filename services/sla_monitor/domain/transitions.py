@@ -27,7 +27,9 @@ StepOutcome = Literal["warned", "raised", "silenced"]
 
 @dataclass(frozen=True, slots=True)
 class FiredStep:
-    """A level that is done: `outcome` is `silenced` if someone had taken it on."""
+    """A level that is done: `outcome` is `silenced` if someone had taken it on, or if it says nothing once the lead has
+    moved.
+    """
 
     window_id: str
     level: Level
@@ -87,8 +89,21 @@ def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datet
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
+def move_on(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
+    """The lead went to another rep or queue at `at`. That cancels a promise that is not due yet. A breach goes on,
+    because the buyer still waits: only an answer or an end of the lead stops its ladder, counted from its deadline.
+    """
+    watched = state.window
+    if watched.state == "open" and at <= watched.decide_at:
+        return supersede(state, at, now, why)
+    if watched.state not in ("open", "breached") or watched.look_at is None or watched.moved:
+        return state
+    look_at = watched.verdict_at if watched.state == "open" else watched.look_at
+    return replace(state, window=msgspec.structs.replace(watched, moved=True, look_at=look_at))
+
+
 def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
-    """The promise no longer applies from `at` on: the lead has another owner, or has ended."""
+    """The promise no longer applies from `at` on: the lead has ended, or has another owner before the deadline."""
     if state.window.state == "open" and at > state.window.decide_at:
         orphan = msgspec.structs.replace(state.window, superseded=True, look_at=state.window.verdict_at)
         return replace(state, window=orphan)
@@ -110,7 +125,7 @@ def settle(
     if state.window.hold is not None or watermark is None:
         return state
     known_upto = min(now, watermark)
-    if state.window.state == "open" and not state.window.superseded:
+    if state.window.state == "open" and _warns(state.window):
         state = _climb(state, [level for level in _left(state, levels) if level.warning], known_upto, now)
     if verdict.outcome == "breached":
         state = _judged_again(_concluded(state, verdict, now), facts, now)
@@ -164,7 +179,9 @@ def _climb(state: WindowState, levels: Sequence[Level], known_upto: datetime, no
 def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
     watched, raised, announced = state.window, state.escalation, []
     outcome: StepOutcome
-    if level.warning:
+    if watched.moved and (level.warning or not (level.tell or level.page)):
+        outcome = "silenced"
+    elif level.warning:
         outcome = "warned"
         announced.append(announcements.warned(watched, level))
     elif escalation.in_hands(raised, level) and not level.if_unanswered:
@@ -173,7 +190,7 @@ def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
         outcome = "raised"
         raised = escalation.raised(watched, raised, level, now)
         announced.append(announcements.escalation_raised(watched, raised, level, now))
-    if level.move_within is not None and not level.warning:
+    if level.move_within is not None and not level.warning and not watched.moved:
         announced.append(announcements.move_requested(watched, level, level.move_within, now))
     stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)
     done = FiredStep(watched.window_id, level, now, outcome)
@@ -184,12 +201,17 @@ def _left(state: WindowState, levels: Sequence[Level]) -> Sequence[Level]:
     return levels[state.window.steps_done :]
 
 
+def _warns(watched: Window) -> bool:
+    """Whether the rep can still be warned."""
+    return not watched.superseded and not watched.moved
+
+
 def _looking_ahead(watched: Window, levels: Sequence[Level]) -> Window:
     """The window with the next instant at which something may have to be done."""
     left = levels[watched.steps_done :]
     look_at = watched.look_at
     if watched.state == "open":
-        warns = left and left[0].warning and not watched.superseded
+        warns = left and left[0].warning and _warns(watched)
         look_at = left[0].due_at + watched.tolerance if warns else watched.verdict_at
     elif look_at is not None:
         look_at = left[0].due_at + watched.tolerance if left else None

@@ -82,7 +82,7 @@ def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, waterma
 
 
 def superseded(window: Window, at: datetime, why: str = "reassigned") -> WindowVerdict:
-    """What it means for a window that its promise no longer applies from `at` on, such as for the owner before.
+    """What it means for a window that its promise no longer applies from `at` on, because the lead has ended or moved.
 
     Before the deadline that cancels it. Later it changes nothing about the promise that was missed by then.
     """

@@ -51,7 +51,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by the database's clock. `fault` is whose fault a breach would be, and `hand_off_s` how many seconds after the
     inquiry the first owner was to have the lead, if that is promised. `steps_done` levels of the ladder are done;
     `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
-    now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder.
+    now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder. The lead of `moved`
+    ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move.
     """
 
     window_id: str
@@ -83,6 +84,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps_done: int = 0
     hold: str | None = None
     superseded: bool = False
+    moved: bool = False
 
     @property
     def terms(self) -> Terms:

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
-from services.sla_monitor.domain.transitions import WindowState, apply_fact, move_start, open_window, settle
+from services.sla_monitor.domain.transitions import WindowState, apply_fact, move_on, move_start, open_window, settle
 from services.sla_monitor.domain.watermark import Watermark, newest, watermarks
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
 from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, at, fact, window
 
 DECIDED = 902
+MOVED = "moved"
 KINDS = ("call", "email", "meeting", "note")
 LADDER = levels(agreement(), window())
 
@@ -64,6 +65,8 @@ class Monitor:
         if record.fact is not None and record.fact.kind == INQUIRY:
             self.facts.append(record.fact)
             self._save(move_start(self._loaded(), self.facts, self.now))
+        elif record.fact is not None and record.fact.kind == MOVED:
+            self._save(move_on(self._loaded(), record.upto, self.now))
         elif record.fact is not None:
             self.facts.append(record.fact)
             self._save(apply_fact(self._loaded(), record.fact, self.now))
@@ -138,6 +141,21 @@ def test_levels_fire_once_and_in_order_and_never_after_an_answer(data: st.DataOb
     answers = [f.accepted_at for f in facts if f.kind in ("call", "email") and f.accepted_at >= at(-3)]
     assert all(instant + window().tolerance <= min(answers, default=at(100_000)) for instant in due)
     assert bool(answers) or len(due) == 5
+
+
+@settings(max_examples=200)
+@given(st.data(), st.lists(st.integers(DECIDED + 1, 9000), min_size=1, max_size=3))
+def test_a_lead_that_moves_after_the_deadline_takes_every_page_of_its_breach_along(
+    data: st.DataObject, moves: list[int]
+) -> None:
+    monitor, facts = run(data, KINDS, late=tuple(fact(MOVED, second) for second in sorted(moves)))
+    answers = [f.accepted_at for f in facts if f.kind in ("call", "email") and f.accepted_at >= at(-3)]
+    met = any(instant <= at(DECIDED) for instant in answers)
+    assert monitor.case.window.state == ("met" if met else "breached")
+    due = [event.due_at for event in monitor.events if isinstance(event, EscalationRaised) and event.page]
+    assert due == sorted(set(due))
+    assert all(instant + window().tolerance <= min(answers, default=at(100_000)) for instant in due)
+    assert bool(answers) or due == [at(4500), at(6300), at(8100)]
 
 
 @settings(max_examples=300)

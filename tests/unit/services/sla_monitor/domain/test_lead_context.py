@@ -20,11 +20,11 @@ def test_facts_that_came_before_a_window_count_when_it_opens() -> None:
     assert states(found) == [("first_response", "met", None)]
 
 
-def test_an_end_spares_the_promises_that_it_is_not_about() -> None:
+def test_a_move_spares_the_promises_that_it_is_not_about_and_an_end_none() -> None:
     found = known()
     found.open(window(), agreement())
     found.open(waiting(), agreement())
-    found.end("ld_1", at(5), "reassigned", spared=("triage",))
+    found.move_on("ld_1", at(5), "reassigned", cycle=1, spared=("triage",))
     assert states(found) == [("first_response", "cancelled", "reassigned"), ("triage", "open", None)]
     found.end("ld_1", at(6), "it is lead ld_2 now")
     assert states(found)[1] == ("triage", "cancelled", "it is lead ld_2 now")

@@ -7,7 +7,15 @@ import pytest
 
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import Level, levels
-from services.sla_monitor.domain.transitions import WindowState, apply_fact, open_window, release, settle, supersede
+from services.sla_monitor.domain.transitions import (
+    WindowState,
+    apply_fact,
+    move_on,
+    open_window,
+    release,
+    settle,
+    supersede,
+)
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain.events import (
     BreachRetracted,
@@ -160,15 +168,52 @@ def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalati
     assert later.escalation.state == "acknowledged"
 
 
-def test_a_new_owner_cancels_the_window_or_closes_its_escalation() -> None:
-    state = supersede(fresh(start()), at(500), at(501))
-    assert types(state) == [WindowCancelled]
-    state = supersede(fresh(breached()), at(1900), at(1901))
+def test_a_new_owner_cancels_what_is_not_due_yet() -> None:
+    assert types(move_on(fresh(start()), at(500), at(501))) == [WindowCancelled]
+    assert types(move_on(fresh(start()), at(902), at(903))) == [WindowCancelled]
+
+
+def moving(state: WindowState, *seconds: float) -> WindowState:
+    """The lead moves at each of these times, and the new owners answer it no more than the first."""
+    for second in seconds:
+        state = move_on(fresh(settled(state, second)), at(second), at(second))
+    return state
+
+
+@pytest.mark.parametrize("moves", [(), (1000,), (1803,), (1803, 2500, 4400)])
+def test_however_often_a_lead_moves_ops_is_paged_an_hour_after_its_first_deadline(moves: tuple[float, ...]) -> None:
+    state = settled(moving(breached(), *moves), 4503)
+    [paged] = [event for event in raised(state) if event.page]
+    assert (paged.due_at, paged.told, paged.owner) == (at(4500), ("ops",), "ann")
+    assert state.escalation is not None
+    assert (state.escalation.state, state.window.state) == ("firing", "breached")
+
+
+def test_the_ladder_of_a_lead_that_has_moved_asks_for_no_other_move_and_warns_no_one() -> None:
+    assert types(settled(moving(breached(), 1000), 1803)) == []
+    state = settled(move_on(fresh(start()), at(903), at(903)), 4503)
+    assert types(state) == [WindowBreached, EscalationRaised, EscalationRaised]
+    assert [(event.level, event.told) for event in raised(state)] == [(2, ("rep", "manager")), (4, ("ops",))]
+
+
+def test_an_acknowledgement_outlasts_a_move() -> None:
+    state = breached()
+    assert state.escalation is not None
+    taken = WindowState(state.window, escalation.acknowledged(state.escalation, by="mia", until=None))
+    later = moving(taken, 1803)
+    assert later.escalation is not None
+    assert (later.escalation.state, later.escalation.acknowledged_by) == ("acknowledged", "mia")
+
+
+@pytest.mark.parametrize("kind", ["call", "rejected"])
+def test_an_answer_or_an_end_after_a_move_stops_what_is_left_of_the_ladder(kind: str) -> None:
+    state = apply_fact(moving(breached(), 1803), fact(kind, 4000), at(4001))
     assert types(state) == [EscalationClosed]
-    assert state.window.look_at is None
+    assert types(settled(state, 99_999)) == []
 
 
-def test_a_new_owner_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
+def test_the_end_of_a_lead_after_the_deadline_does_not_undo_the_breach_but_nobody_is_chased_for_it() -> None:
+    assert types(supersede(fresh(breached()), at(1900), at(1901))) == [EscalationClosed]
     state = supersede(fresh(start()), at(903), at(903))
     assert types(state) == []
     assert types(settled(state, 905)) == [WindowBreached]
