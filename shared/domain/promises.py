@@ -18,6 +18,12 @@ EscalationStatus = Literal["firing", "acknowledged", "closed"]
 """How an escalation stands: `acknowledged` while someone has taken it on."""
 
 
+def escalation_status(state: EscalationStatus, quiet_until: datetime | None, now: datetime) -> EscalationStatus:
+    """How an escalation stands at `now`: one whose acknowledgement has run out is firing again. None is no end."""
+    ran_out = state == "acknowledged" and quiet_until is not None and quiet_until <= now
+    return "firing" if ran_out else state
+
+
 @dataclass(frozen=True, slots=True)
 class Owed:
     """A promise on a lead: its duration, the calendar for its business time and that of its ladder (the owner's, or

@@ -19,7 +19,7 @@ from shared.domain.events import (
     WindowMet,
     WindowOpened,
 )
-from shared.domain.promises import EscalationStatus, WindowStatus
+from shared.domain.promises import EscalationStatus, WindowStatus, escalation_status
 
 FIRST_RESPONSE = "first_response"
 TRIAGE = "triage"
@@ -43,7 +43,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time), at last `closed`."""
+    """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time, None for no end), at last `closed`."""
 
     escalation_id: str
     lead_id: str | None = None
@@ -85,7 +85,9 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
 
 
 def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
-    """The escalation after one more event. Closed is the end; a level raised after an acknowledgement fires again."""
+    """The escalation after one more event. Closed is the end; a level raised after an acknowledgement has run out fires
+    again.
+    """
     if escalation.state == "closed":
         return escalation
     if isinstance(event, EscalationRaised) and (escalation.raised_at is None or event.at < escalation.raised_at):
@@ -105,7 +107,14 @@ def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
         return msgspec.structs.replace(
             escalation, state="acknowledged", acknowledged_by=event.by, quiet_until=event.until
         )
-    state = "closed" if isinstance(event, EscalationClosed) else "firing"
+    if isinstance(event, EscalationRaised):
+        return standing(escalation, event.due_at)
+    return msgspec.structs.replace(escalation, state="closed") if isinstance(event, EscalationClosed) else escalation
+
+
+def standing(escalation: EscalationRow, now: datetime) -> EscalationRow:
+    """The escalation as it stands at `now`."""
+    state = escalation_status(escalation.state or "firing", escalation.quiet_until, now)
     return msgspec.structs.replace(escalation, state=state)
 
 

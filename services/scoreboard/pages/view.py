@@ -98,7 +98,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         windows=await queries.open_windows(tx, limit=ROWS),
         window_count=await queries.open_window_count(tx),
         overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
-        escalations=await queries.open_escalations(tx, limit=ROWS),
+        escalations=await queries.open_escalations(tx, now, limit=ROWS),
         escalation_count=await queries.open_escalation_count(tx, limit=COUNT_TO),
         leads=await queries.latest_leads(tx, limit=ROWS),
     )

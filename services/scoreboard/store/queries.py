@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from services.scoreboard.domain.conservation import EARLY, IN_FLIGHT, MISSING, OUTCOMES, RECEIVED
 from services.scoreboard.domain.counters import ALL, EVENTS
 from services.scoreboard.domain.leads import LeadRow
-from services.scoreboard.domain.promises import OPEN, EscalationRow, WindowRow
+from services.scoreboard.domain.promises import OPEN, EscalationRow, WindowRow, standing
 from services.scoreboard.store.rows import TimelineEntry, TimelinePosition, filled
 from services.scoreboard.store.tables import (
     counts,
@@ -81,10 +81,10 @@ async def overdue_count(tx: Tx, now: datetime, *, limit: int) -> int:
     return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
 
 
-async def open_escalations(tx: Tx, *, limit: int) -> list[tuple[EscalationRow, LeadRow | None]]:
+async def open_escalations(tx: Tx, now: datetime, *, limit: int) -> list[tuple[EscalationRow, LeadRow | None]]:
     """The escalations that are not closed, newest first, each with its lead."""
     query = sa.select(escalations).where(escalations_firing).order_by(escalations.c.raised_at.desc()).limit(limit)
-    found = [filled(EscalationRow, row) for row in await tx.execute(query)]
+    found = [standing(filled(EscalationRow, row), now) for row in await tx.execute(query)]
     known = await _leads(tx, {escalation.lead_id for escalation in found if escalation.lead_id})
     return [(escalation, known.get(escalation.lead_id or "")) for escalation in found]
 

@@ -15,7 +15,7 @@ from shared.agreement_file.text.values import read_length
 from shared.agreements import store as agreements
 from shared.db.engine import Database
 from shared.domain.errors import NotFound, Problem, Refused
-from shared.domain.promises import EscalationStatus
+from shared.domain.promises import EscalationStatus, escalation_status
 from shared.http.auth import require
 from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Body, Cursor, Limit, Text
@@ -95,11 +95,9 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
 
 def _view(escalation: Escalation, now: datetime) -> EscalationView:
-    converted = msgspec.convert(escalation, EscalationView, from_attributes=True)
-    view = msgspec.structs.replace(converted, notify=escalation.told)
-    until = view.quiet_until_at
-    ran_out = view.state == "acknowledged" and until is not None and until <= now
-    return msgspec.structs.replace(view, state="firing") if ran_out else view
+    view = msgspec.convert(escalation, EscalationView, from_attributes=True)
+    state = escalation_status(view.state, view.quiet_until_at, now)
+    return msgspec.structs.replace(view, state=state, notify=escalation.told)
 
 
 def _quiet(text: str | None) -> timedelta | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run
+from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run, standing
 from tests.kit.events import acknowledged, after, breached, cancelled, closed, met, opened, raised, retracted, warned
 
 
@@ -57,8 +57,20 @@ def test_an_escalation_fires_is_taken_on_and_closes_for_good() -> None:
 
 
 def test_a_higher_level_fires_again_after_an_acknowledgement() -> None:
-    found = escalation(raised(), acknowledged(), raised(level=3, at=after(60)))
+    found = escalation(raised(), acknowledged(), raised(level=3, due_at=after(50), at=after(60)))
     assert (found.state, found.level, found.raised_at) == ("firing", 3, after(15))
+
+
+def test_a_level_that_fell_due_while_someone_had_taken_it_on_leaves_it_in_their_hands() -> None:
+    found = escalation(raised(), acknowledged(), raised(level=3, due_at=after(49), at=after(49)))
+    assert (found.state, found.level) == ("acknowledged", 3)
+
+
+def test_an_acknowledgement_that_has_run_out_is_shown_as_firing() -> None:
+    taken = escalation(raised(), acknowledged())
+    assert [standing(taken, after(minutes)).state for minutes in (49, 50)] == ["acknowledged", "firing"]
+    assert standing(escalation(raised(), acknowledged(until=None)), after(9999)).state == "acknowledged"
+    assert standing(escalation(raised(), acknowledged(), closed()), after(60)).state == "closed"
 
 
 def test_an_older_level_that_comes_late_does_not_undo_an_acknowledgement() -> None:
