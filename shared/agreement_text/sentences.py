@@ -46,11 +46,23 @@ def promise_in_words(promise: Promise) -> str:
     if promise.at_least_score is not None:
         below = f"; below that, within {length(promise.otherwise)}" if promise.otherwise else "; below that, none"
         within = f"{within} for a score of at least {promise.at_least_score}{below}"
-    met = listed(map(activity, promise.met_by), "or")
-    needed = f", at least {counted(promise.at_least, 'time')}" if promise.at_least > 1 else ""
+    met = listed(answers(promise), "or")
+    whose = " by the owner of the lead" if promise.by == "owner" else ""
+    often = f", at least {counted(promise.at_least, 'time')} or until the buyer is reached"
+    needed = often if promise.at_least > 1 else ""
     clock = "" if promise.clock == "rep_calendar" else " by the wall clock"
-    how = f" It is kept by {met}{needed}." if met else ""
+    how = f" It is kept by {met}{whose}{needed}." if met else ""
     return f"{sentence(promised(promise.name))[:-1]}: {within}{clock}.{how} If missed, see {quoted(promise.ladder)}."
+
+
+def answers(promise: Promise) -> list[str]:
+    """What keeps a promise: each kind of activity, with its outcomes if only some count."""
+    return [
+        f"{activity(kind)} ({listed(map(spaced, promise.outcomes[kind]), 'or')})"
+        if kind in promise.outcomes
+        else activity(kind)
+        for kind in promise.met_by
+    ]
 
 
 def step_in_words(step: Step) -> tuple[str, str]:

@@ -12,6 +12,13 @@ ActivityKind = Literal[
 PromisedKind = Literal["call", "email", "meeting", "accepted", "rejected"]
 """What a promise may ask for."""
 
+Outcome = Literal["connected", "no_answer", "voicemail", "bounced"]
+"""How an attempt to reach the buyer went."""
+
+REACHED = "connected"
+FAILED = "bounced"
+"""An attempt that never got to the buyer: it keeps no promise unless the promise lists it."""
+
 CLOSING = ("rejected", "won", "lost")
 """Kinds that end a lead; a later inquiry of the person begins a new cycle."""
 

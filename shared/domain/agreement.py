@@ -19,6 +19,8 @@ PilotMode = Literal["live", "shadow"]
 PromiseClock = Literal["rep_calendar", "wall"]
 Side = Literal["sales", "operations"]
 """Who owes a promise."""
+PromisedBy = Literal["anyone", "owner"]
+"""Whose activities keep a promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,9 @@ class Promise:
     """What someone owes on a lead. `met_by` are kinds of activity, of which
     `at_least` are needed.
 
-    `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With `at_least_score`, leads
-    below it get `otherwise`, or no such promise when that is None.
+    `outcomes` lists for some of these kinds which outcomes count; of other kinds all do but `bounced`. `by` says whose
+    activities count. `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With
+    `at_least_score`, leads below it get `otherwise`, or no such promise when that is None.
     """
 
     name: str
@@ -183,6 +186,8 @@ class Promise:
     otherwise: Duration | None = None
     at_least: int = 1
     side: Side = "sales"
+    outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by: PromisedBy = "anyone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from shared.domain.activities import DECISIVE, ENDING, LETTING_GO
+from shared.domain.activities import DECISIVE, ENDING, FAILED, LETTING_GO, REACHED
 
 
 class PromiseFact(Protocol):
@@ -23,6 +23,14 @@ class PromiseFact(Protocol):
     def accepted_at(self) -> datetime:
         """When ingest accepted it."""
 
+    @property
+    def outcome(self) -> str | None:
+        """How it went, if that was reported."""
+
+    @property
+    def by(self) -> str | None:
+        """Who did it, if that was reported."""
+
 
 FactT = TypeVar("FactT", bound=PromiseFact)
 
@@ -31,6 +39,10 @@ class Terms(msgspec.Struct, frozen=True):
     """What keeps one promise: `needed` facts of `kinds`, accepted from `starts_at` on. `generation` counts the lead's
     owners and is 0 for operations. `tolerance` is how far the clocks that date facts may differ. Facts that end the
     lead count from `ends_from_at` on, the start of its cycle, which may be before the promise; None: as other facts.
+
+    `outcomes` lists for some kinds which outcomes count. If only the owner's facts count, `by` is the owner, and
+    `by_until_at` the last instant at which that matters: a later answer keeps nothing, but whoever gives it, the buyer
+    no longer waits.
     """
 
     kinds: Collection[str]
@@ -39,6 +51,9 @@ class Terms(msgspec.Struct, frozen=True):
     generation: int
     tolerance: timedelta
     ends_from_at: datetime | None = None
+    outcomes: Mapping[str, tuple[str, ...]] = {}
+    by: str | None = None
+    by_until_at: datetime | None = None
 
 
 def starts_at(*, received_at: datetime, assigned_at: datetime, generation: int) -> datetime:
@@ -54,6 +69,16 @@ def counts(terms: Terms, fact: PromiseFact) -> bool:
     """
     strict = terms.generation == 0 or (terms.generation > 1 and fact.kind in LETTING_GO)
     return fact.accepted_at >= (terms.starts_at if strict else terms.starts_at - terms.tolerance)
+
+
+def keeps(terms: Terms, fact: PromiseFact) -> bool:
+    """Whether the fact is one of those that the promise asks for: its kind, outcome and person, and not from before.
+
+    A fact without an outcome counts, because nobody reported that it failed, and so does one of an unknown person.
+    """
+    return (
+        fact.kind in terms.kinds and counts(terms, fact) and _succeeded(terms, fact) and _by_the_right_one(terms, fact)
+    )
 
 
 def cycle_starts_at(received_at: datetime, previous_ended_at: datetime | None) -> datetime:
@@ -72,9 +97,9 @@ def ends(terms: Terms, fact: PromiseFact) -> bool:
     return counts(terms, fact) or (terms.ends_from_at is not None and fact.accepted_at >= terms.ends_from_at)
 
 
-def worth(terms: Terms, kind: str) -> int:
-    """For how many of the needed facts one of this kind stands."""
-    return terms.needed if kind in DECISIVE else 1
+def worth(terms: Terms, fact: PromiseFact) -> int:
+    """For how many of the needed facts this one stands: for all if it decides the lead, or if the buyer was reached."""
+    return terms.needed if fact.kind in DECISIVE or fact.outcome == REACHED else 1
 
 
 def counted(terms: Terms, in_order: Iterable[FactT]) -> list[FactT]:
@@ -84,25 +109,36 @@ def counted(terms: Terms, in_order: Iterable[FactT]) -> list[FactT]:
     for fact in in_order:
         if done >= terms.needed:
             break
-        if fact.kind in terms.kinds and counts(terms, fact):
+        if keeps(terms, fact):
             found.append(fact)
-            done += worth(terms, fact.kind)
+            done += worth(terms, fact)
     return found
 
 
 def done(terms: Terms, facts: Iterable[PromiseFact]) -> int:
     """How many of the needed facts these counted ones make up."""
-    return min(terms.needed, sum(worth(terms, fact.kind) for fact in facts))
+    return min(terms.needed, sum(worth(terms, fact) for fact in facts))
 
 
 def settled_at(terms: Terms, facts: Iterable[PromiseFact]) -> datetime | None:
     """The first instant at which the promise was kept or ended; None while neither has happened."""
     counted = 0
     for fact in sorted(facts, key=lambda fact: fact.accepted_at):
-        if fact.kind in terms.kinds and counts(terms, fact):
-            counted += worth(terms, fact.kind)
+        if keeps(terms, fact):
+            counted += worth(terms, fact)
             if counted >= terms.needed:
                 return fact.accepted_at
         elif ends(terms, fact):
             return fact.accepted_at
     return None
+
+
+def _succeeded(terms: Terms, fact: PromiseFact) -> bool:
+    wanted = terms.outcomes.get(fact.kind)
+    return fact.outcome != FAILED if wanted is None else fact.outcome is None or fact.outcome in wanted
+
+
+def _by_the_right_one(terms: Terms, fact: PromiseFact) -> bool:
+    if terms.by is None or fact.by is None or fact.by == terms.by:
+        return True
+    return terms.by_until_at is not None and fact.accepted_at > terms.by_until_at

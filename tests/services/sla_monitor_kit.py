@@ -176,6 +176,7 @@ def assigned(
     return kind(lead, **ordinary | more)
 
 
-def activity(lead: str = "ld_1", kind: str = "call", at: datetime | None = None) -> ActivityRecorded:
+def activity(lead: str = "ld_1", kind: str = "call", at: datetime | None = None, **more: Any) -> ActivityRecorded:
     instant = at or now()
-    return events.activity(lead, kind, activity_id=f"{kind}-{instant.timestamp()}", accepted_at=instant)
+    ordinary = {"activity_id": f"{kind}-{instant.timestamp()}", "accepted_at": instant, "outcome": None}
+    return events.activity(lead, kind, **ordinary | more)

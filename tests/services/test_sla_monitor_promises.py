@@ -59,12 +59,16 @@ def full_agreement() -> Agreement:
 
 
 DEAL = full_agreement()
+OWNERS = agreement_file.parse(
+    agreement_text(within="1 hour").replace("met_by: [call, email, meeting]", "met_by: [call, email], by: owner"),
+    "owners.yaml",
+).agreement
 LONG_AGO = timedelta(minutes=1)
 
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
-    for deal in (DEAL, PROBES):
+    for deal in (DEAL, OWNERS, PROBES):
         await store(database, deal)
     announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
     yield Stage(embedded_bus, database, announcements)
@@ -111,6 +115,20 @@ async def test_attempts_are_counted_and_met_by_the_last_one_in_time(stage: Stage
         await stage.silent(WindowBreached, 1.6)
         attempts = (await listed(client))["attempts", "ann"]
         assert (attempts["state"], attempts["done"], attempts["met_by"]) == ("met", 3, calls[0].activity_id)
+
+
+async def test_what_kept_no_promise_is_remembered_with_its_outcome_and_its_person(stage: Stage) -> None:
+    """Whether the activity or the assignment is read first."""
+    async with stage.monitor() as client:
+        start = now()
+        await stage.publish(activity(kind="email", at=start, outcome="bounced"))
+        await stage.settled()
+        await stage.publish(assigned(deal=OWNERS, assigned_at=start), activity(at=start, outcome="voicemail", by="bob"))
+        await stage.settled()
+        assert (await listed(client))["first_response", "ann"]["state"] == "open"
+        await stage.publish(activity(at=start, outcome="connected", by="ann", activity_id="reached"))
+        await stage.settled()
+        assert (await listed(client))["first_response", "ann"]["met_by"] == "reached"
 
 
 async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(stage: Stage) -> None:

@@ -11,16 +11,24 @@ import msgspec
 
 from services.router.domain.lead import Lead
 from shared.domain.agreement import Agreement, Promise, Step
+from shared.domain.events import ActivityRecorded
 from shared.domain.follow_up import is_warning, step_at
 from shared.domain.promises import Owed, owed
 from shared.domain.settlement import Terms, cycle_starts_at, settled_at, starts_at
 
 
 class SalesFact(msgspec.Struct, frozen=True):
-    """What sales did about a lead, as far as promises go: the kind of activity, and when ingest accepted it."""
+    """What sales did about a lead, as far as promises go."""
 
     kind: str
     accepted_at: datetime
+    outcome: str | None = None
+    by: str | None = None
+
+
+def sales_fact(fact: ActivityRecorded) -> SalesFact:
+    """The activity as promises see it."""
+    return SalesFact(fact.kind, fact.accepted_at, fact.outcome, fact.by)
 
 
 class LadderMove(msgspec.Struct, frozen=True):
@@ -49,7 +57,7 @@ def missed_promises(
         decide_at = one.due_at + tolerance
         if decide_at >= now or (ended_at is not None and ended_at <= decide_at):
             continue
-        answered_at = settled_at(_terms(one.promise, lead, tolerance), facts)
+        answered_at = settled_at(_terms(one.promise, lead, tolerance, decide_at), facts)
         if answered_at is None or answered_at > decide_at:
             found.append(one.promise.name)
     return tuple(found)
@@ -71,7 +79,11 @@ def still_due(
     agreement: Agreement, lead: Lead, facts: Sequence[SalesFact], move: LadderMove, tolerance: timedelta
 ) -> bool:
     """Whether nothing had ended the move's promise by then: an answer ends it too, however late."""
-    answered_at = settled_at(_terms(agreement.promises[move.promise], lead, tolerance), facts)
+    promise = agreement.promises[move.promise]
+    decide_at = None
+    if promise.by == "owner":
+        decide_at = next(one.due_at for one in _owed(agreement, lead) if one.promise is promise) + tolerance
+    answered_at = settled_at(_terms(promise, lead, tolerance, decide_at), facts)
     return answered_at is None or answered_at > move.at
 
 
@@ -87,8 +99,18 @@ def _moving(agreement: Agreement, promise: Promise) -> list[Step]:
     return [step for step in steps if step.move_within is not None and not is_warning(step)]
 
 
-def _terms(promise: Promise, lead: Lead, tolerance: timedelta) -> Terms:
+def _terms(promise: Promise, lead: Lead, tolerance: timedelta, decide_at: datetime | None) -> Terms:
     assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
     start = starts_at(received_at=lead.received_at, assigned_at=lead.assigned_at, generation=lead.generation)
     ends_from_at = cycle_starts_at(lead.received_at, None if lead.state == "closed" else lead.ended_at)
-    return Terms(promise.met_by, promise.at_least, start, lead.generation, tolerance, ends_from_at)
+    return Terms(
+        promise.met_by,
+        promise.at_least,
+        start,
+        lead.generation,
+        tolerance,
+        ends_from_at,
+        promise.outcomes,
+        lead.rep if promise.by == "owner" else None,
+        decide_at,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
-from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises
+from services.router.domain.simulation_promises import LadderMove, ladder_moves, missed_promises, sales_fact
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
 from shared.domain.agreement import Agreement
@@ -42,7 +42,7 @@ class ReplayState:
         known = self.leads.get(lead.lead_id)
         if known is None:
             early = self._early.pop(lead.lead_id, ())
-            known = ReplayedLead(lead, facts=tuple([SalesFact(fact.kind, fact.accepted_at) for fact in early]))
+            known = ReplayedLead(lead, facts=tuple([sales_fact(fact) for fact in early]))
         elif _over(known.lead, lead):
             known.breached += self._missed(known, ended_at=now, now=now)
         known.lead = lead
@@ -57,7 +57,7 @@ class ReplayState:
         if known is None:
             self._early.setdefault(fact.lead_id, []).append(fact)
             return False
-        known.facts += (SalesFact(fact.kind, fact.accepted_at),)
+        known.facts += (sales_fact(fact),)
         self.leads.put(fact.lead_id, known)
         return True
 

@@ -59,6 +59,8 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             agreement=assigned.agreement,
             kinds=one.promise.met_by,
             needed=one.promise.at_least,
+            outcomes=dict(one.promise.outcomes),
+            by_owner=one.promise.by == "owner",
             opened_at=assigned.assigned_at,
             counts_from_at=starts_at,
             cycle=assigned.cycle,

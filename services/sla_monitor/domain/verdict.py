@@ -51,10 +51,12 @@ def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
         return WindowVerdict("waits", f"the window is {window.state} already")
     if fact.kind not in window.kinds and fact.kind not in ENDING:
         return WindowVerdict("waits", f"{fact.kind} does not count for {window.promise}")
-    if fact.kind in window.kinds and settlement.counts(window.terms, fact):
+    if settlement.keeps(window.terms, fact):
         return verdict_on_counted(counting(window, (fact,)))
     if settlement.ends(window.terms, fact):
         return _ended(window, fact)
+    if settlement.counts(window.terms, fact):
+        return WindowVerdict("waits", f"this {fact.kind} is not what {window.promise} asks for")
     return WindowVerdict("waits", "the fact is older than the promise")
 
 
@@ -97,7 +99,7 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
     fact = verdict.fact
-    kept = fact is not None and fact.kind in window.kinds and settlement.counts(window.terms, fact)
+    kept = fact is not None and settlement.keeps(window.terms, fact)
     ended_lead = verdict.outcome == "retracted" and fact is not None and not kept
     if verdict.outcome in ("met", "retracted") and not ended_lead:
         met_by = activity_id_of(fact.activity_id) if fact else None

@@ -32,19 +32,23 @@ Fault = Literal["rep", "pipeline"]
 
 class Fact(msgspec.Struct, frozen=True):
     """An activity, as promises see it. `accepted_at` is from ingest's clock, never the sender's; for an assignment,
-    which keeps promises too, from the router's. `activity_id` is the event's `key`.
+    which keeps promises too, from the router's. `activity_id` is the event's `key`. `outcome` and `by` are None if they
+    were not reported, or were by an earlier release.
     """
 
     activity_id: str
     kind: str
     accepted_at: datetime
+    outcome: str | None = None
+    by: str | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One promise on one lead for one owner. `generation` is the number of the
     lead's owner, or 0 for operations.
 
-    It is kept by `needed` facts of `kinds`; `counted` are the earliest that make these up, late ones too.
+    It is kept by `needed` facts of `kinds`, with one of the `outcomes` where these are listed, and by the owner if it
+    is `by_owner`; `counted` are the earliest that make these up, late ones too.
     `cycle` and `partition` (in the activity topic) are the lead's. Facts count from `counts_from_at` to the deadline
     `due_at`, and within the tolerance before and after; `decide_at` is the end of that. Facts that end the lead count
     from `ends_from_at` on, the start of its cycle; None: as other facts. `known_at` is when the monitor learned of it,
@@ -65,6 +69,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kinds: tuple[str, ...]
     side: Side = "sales"
     needed: int = 1
+    outcomes: dict[str, tuple[str, ...]] = {}
+    by_owner: bool = False
     counted: tuple[Fact, ...] = ()
     opened_at: datetime
     counts_from_at: datetime
@@ -89,7 +95,17 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def terms(self) -> Terms:
         """What keeps the promise."""
-        return Terms(self.kinds, self.needed, self.counts_from_at, self.generation, self.tolerance, self.ends_from_at)
+        return Terms(
+            self.kinds,
+            self.needed,
+            self.counts_from_at,
+            self.generation,
+            self.tolerance,
+            self.ends_from_at,
+            self.outcomes,
+            self.owner if self.by_owner else None,
+            self.decide_at,
+        )
 
     @property
     def done(self) -> int:

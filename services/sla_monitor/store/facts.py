@@ -16,7 +16,7 @@ async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
     """All facts that were reported under these ids; an id without any has no entry."""
     found: dict[str, list[Fact]] = {}
     for row in await tx.execute(sa.select(tables.facts).where(tables.facts.c.lead_id.in_(lead_ids))):
-        found.setdefault(row.lead_id, []).append(Fact(row.activity_id, row.kind, row.accepted_at))
+        found.setdefault(row.lead_id, []).append(_fact(row))
     return found
 
 
@@ -28,3 +28,7 @@ async def save_facts(tx: Tx, facts: Sequence[tuple[str, Fact]]) -> None:
         if key not in rows or fact.accepted_at < rows[key]["accepted_at"]:
             rows[key] = {"lead_id": lead_id, **msgspec.structs.asdict(fact)}
     await insert_or_lower(tx, tables.facts.c.accepted_at, list(rows.values()))
+
+
+def _fact(row: sa.Row[Any]) -> Fact:
+    return Fact(row.activity_id, row.kind, row.accepted_at, row.outcome, row.by)

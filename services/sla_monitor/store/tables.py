@@ -35,6 +35,8 @@ facts = sa.Table(
     sa.Column("activity_id", Key, primary_key=True),
     sa.Column("kind", Text, nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("outcome", Text),
+    sa.Column("by", Text),
 )
 merged = sa.Table(
     "sla_monitor_merged",

@@ -76,6 +76,10 @@ def commitments_of(
 def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, findings: Findings) -> Promise:
     path: Path = (*SALES, name)
     _check_ladder(block.ladder, path, ladders, findings)
+    kinds = [answer.kind for answer in block.met_by]
+    outcomes = {answer.kind: answer.outcomes for answer in block.met_by if answer.outcomes is not None}
+    if outcomes:
+        findings.refuse_repeated(kinds, (*path, "met_by"))
     otherwise = block.otherwise.within if block.otherwise else None
     if block.when and otherwise is None and name == "first_response":
         least = block.when.score.at_least
@@ -84,13 +88,15 @@ def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, fi
     if otherwise and block.when is None:
         without = "`otherwise` has no `when` before it: remove it, or add `when: {score: {at_least: 80}}`"
         findings.refuse((*path, "otherwise"), "unreachable", without, key=True)
-    if name in ("acceptance", "disposition") and not set(block.met_by) & {"accepted", "rejected"}:
+    if name in ("acceptance", "disposition") and not set(kinds) & {"accepted", "rejected"}:
         decided = f"`{name}` is met by what sales decides: write accepted, rejected or both"
         findings.refuse((*path, "met_by"), "wrong_value", decided)
     return Promise(
         name=name,
         within=_on_clock(block.within, block.clock, (*path, "within"), findings),
-        met_by=tuple(block.met_by),
+        met_by=tuple(kinds),
+        outcomes=outcomes,
+        by=block.by,
         ladder=block.ladder,
         clock=block.clock,
         at_least_score=block.when.score.at_least if block.when else None,

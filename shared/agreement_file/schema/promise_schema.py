@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from shared.agreement_file.text.block import (
+    Answer,
     Block,
     Count,
     Empty,
@@ -17,8 +18,7 @@ from shared.agreement_file.text.block import (
     Text,
     Times,
 )
-from shared.domain.activities import PromisedKind
-from shared.domain.agreement import PromiseClock
+from shared.domain.agreement import PromiseClock, PromisedBy
 
 Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
 Period = Literal["day", "week", "month"]
@@ -46,7 +46,8 @@ class SalesPromise(Block):
     """What a rep owes on each lead."""
 
     within: Length
-    met_by: Annotated[list[PromisedKind], Some]
+    met_by: Annotated[list[Answer], Some]
+    by: PromisedBy = "anyone"
     ladder: Text
     clock: PromiseClock = "rep_calendar"
     when: PromiseWhen | None = None

@@ -2,11 +2,12 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import pydantic
 
 from shared.agreement_file.text import values
+from shared.domain.activities import Outcome, PromisedKind
 from shared.domain.agreement import Duration
 from shared.domain.calendar import Span
 
@@ -48,6 +49,26 @@ Offset = Annotated[
     Duration,
     pydantic.PlainValidator(values.read_offset),
     _text(f"^-?{_UNITS}", "-5 minutes", "0 minutes", "1 business day"),
+]
+_KIND = {"enum": list(get_args(PromisedKind))}
+_OUTCOMES = {"type": "array", "items": {"enum": list(get_args(Outcome))}, "minItems": 1}
+Answer = Annotated[
+    values.Answer,
+    pydantic.PlainValidator(values.read_answer),
+    pydantic.WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"} | _KIND,
+                {
+                    "type": "object",
+                    "propertyNames": _KIND,
+                    "additionalProperties": _OUTCOMES,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+            ]
+        }
+    ),
 ]
 Times = Annotated[int, pydantic.PlainValidator(values.read_times), _text("^[1-9] times?$", "2 times")]
 Every = Annotated[

@@ -5,12 +5,15 @@ expected. The annotated types, with their JSON Schema, are in `shared.agreement_
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from shared.agreement_file.text.findings import proposal
+from shared.domain.activities import Outcome, PromisedKind
 from shared.domain.agreement import Duration
 from shared.domain.calendar import DAY_S
 from shared.domain.calendar import Span as DaySpan
@@ -20,6 +23,14 @@ from shared.domain.instants import RANGE, bounded, bounded_day
 
 UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": DAY_S}
 LONGEST_S = 366 * DAY_S
+
+
+class Answer(NamedTuple):
+    """A kind of activity that a promise asks for; `outcomes` are those that count, None for the usual ones."""
+
+    kind: str
+    outcomes: tuple[str, ...] | None = None
+
 
 _DURATION = re.compile(r"(-?)(\d{1,9}) (business )?([a-z]+?)s?", re.ASCII)
 _HOURS = re.compile(r"(\d\d):(\d\d) ?- ?(\d\d):(\d\d)", re.ASCII)
@@ -49,6 +60,19 @@ def read_length(written: object) -> Duration:
     if length.seconds <= 0 and length.days <= 0:
         raise ValueError(f"`{length.text}` leaves no time: write at least `1 second`")
     return length
+
+
+def read_answer(written: object) -> Answer:
+    """A kind of activity, alone or with the outcomes that count: `email`, `{call: [connected]}`. Raises ValueError."""
+    if not isinstance(written, dict):
+        return Answer(_one_of(written, get_args(PromisedKind)))
+    if len(written) != 1:
+        raise ValueError("write one activity with its outcomes, like `{call: [connected, voicemail]}`")
+    [(kind, outcomes)] = written.items()
+    if not isinstance(outcomes, list) or not outcomes:
+        raise ValueError(f"list the outcomes that count, like `{{{kind}: [connected, voicemail]}}`")
+    known = [_one_of(outcome, get_args(Outcome)) for outcome in outcomes]
+    return Answer(_one_of(kind, get_args(PromisedKind)), tuple(dict.fromkeys(known)))
 
 
 def read_times(written: object) -> int:
@@ -170,3 +194,9 @@ def shown(written: object) -> str:
     if isinstance(written, dict | list):
         return "a mapping" if isinstance(written, dict) else "a list"
     return f"`{written if len(str(written)) <= 60 else str(written)[:57] + '...'}`"
+
+
+def _one_of(written: object, known: Sequence[str]) -> str:
+    if isinstance(written, str) and written in known:
+        return written
+    raise ValueError(f"{shown(written)} is not possible here: use {', '.join(known[:-1])} or {known[-1]}")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from shared.agreement_text.conditions import fact_in_words
 from shared.agreement_text.diff.comparison import by_name, durations, keyed, membership, reads, titled
 from shared.agreement_text.phrases import counted, quoted, seconds, spaced
-from shared.agreement_text.sentences import channel_in_words, promise_in_words, step_in_words
-from shared.agreement_text.terms import activity, clock, commitment, measure, role
+from shared.agreement_text.sentences import answers, channel_in_words, promise_in_words, step_in_words
+from shared.agreement_text.terms import clock, commitment, measure, role
 from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Promise, Step
 
 
@@ -70,7 +70,10 @@ def _promise(was: Promise, now: Promise) -> Iterator[str]:
     yield from reads("the score from which it holds", was.at_least_score, now.at_least_score, nothing="any")
     yield from durations("the time below that score", was.otherwise, now.otherwise, "not promised")
     yield from reads("the clock", was.clock, now.clock, clock)
-    yield from membership("what keeps it", was.met_by, now.met_by, activity)
+    yield from membership("what keeps it", answers(was), answers(now))
+    yield from reads(
+        "whose activities count", was.by, now.by, lambda by: "the owner's" if by == "owner" else "anyone's"
+    )
     yield from reads("how often that is needed", was.at_least, now.at_least, lambda often: counted(often, "time"))
     yield from reads("the ladder", was.ladder, now.ladder, quoted)
     yield from reads("the side that owes it", was.side, now.side)

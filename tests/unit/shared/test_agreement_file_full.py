@@ -219,8 +219,14 @@ def test_sales_promises_attempts_and_a_disposition(deal: Agreement) -> None:
     first, attempts, disposition = deal.promises.values()
     assert (first.name, first.at_least, first.side, first.at_least_score) == ("first_response", 1, "sales", 80)
     assert attempts == Promise(
-        "attempts", Duration(0, True, "5 business days", 5), ("call", "email"), "gentle", at_least=6
+        "attempts",
+        Duration(0, True, "5 business days", 5),
+        ("call", "email"),
+        "gentle",
+        at_least=6,
+        outcomes={"call": ("connected", "voicemail")},
     )
+    assert first.by == "anyone"
     assert disposition.met_by == ("accepted", "rejected")
     assert disposition.within.days == 3
     assert deal.sql_needs == ("authority", "need", "timeline")

@@ -86,5 +86,5 @@ def waiting(event: LeadParked | None = None, deal: Agreement | None = None, *, k
     return found
 
 
-def fact(kind: str, seconds: float, name: str = "") -> Fact:
-    return Fact(name or f"{kind}@{seconds}", kind, at(seconds))
+def fact(kind: str, seconds: float, name: str = "", **more: str) -> Fact:
+    return Fact(name or f"{kind}@{seconds}", kind, at(seconds), **more)

@@ -75,7 +75,15 @@ def whole() -> Agreement:
         ),
         promises={
             "first_response": replace(promise, at_least_score=80, otherwise=Duration(3600, True)),
-            "attempts": Promise("attempts", Duration(0, True, days=5), ("call", "email"), "response", at_least=6),
+            "attempts": Promise(
+                "attempts",
+                Duration(0, True, days=5),
+                ("call", "email"),
+                "response",
+                at_least=6,
+                outcomes={"call": ("connected", "voicemail")},
+                by="owner",
+            ),
         },
         ladders=ladders,
         review=Review("2 weeks", "3 months"),

@@ -29,8 +29,15 @@ from tests.unit.services.sla_monitor.window_states import (
 )
 
 ANSWERS = Promise("answer", Duration(900), ("call", "rejected"), "response", "wall")
+CONNECTED = Promise(
+    "connected", Duration(900), ("call",), "response", "wall", outcomes={"call": ("connected", "voicemail")}, by="owner"
+)
 DEAL = agreement(
-    Promise("first_response", Duration(900), ("call", "email"), "response", "wall"), ATTEMPTS, DISPOSITION, ANSWERS
+    Promise("first_response", Duration(900), ("call", "email"), "response", "wall"),
+    ATTEMPTS,
+    DISPOSITION,
+    ANSWERS,
+    CONNECTED,
 )
 LEAD = msgspec.structs.replace(
     decide(RoutingState(), agreements.agreement(), events.inquiry(), at(0)).lead,
@@ -40,6 +47,7 @@ LEAD = msgspec.structs.replace(
     received_at=at(-5),
 )
 LONG_AFTER = 100_000
+OUTCOMES = (None, "connected", "no_answer", "bounced")
 KINDS = ("call", "email", "meeting", "accepted", "declined", "note", "rejected", "won", "consent_withdrawn")
 seconds = st.one_of(st.integers(-10, 5_000), st.sampled_from([-3, -2, 0, 900, 902, 903, 3602, 3603]))
 
@@ -70,6 +78,40 @@ def test_several_facts_are_needed_unless_one_is_decisive() -> None:
     assert settled_at(terms("call", "meeting", needed=3), twice) is None
     assert settled_at(terms("call", "meeting", needed=3), [*twice, fact("call", 30)]) == at(30)
     assert settled_at(terms("call", "meeting", needed=3), [*twice, fact("meeting", 40)]) == at(40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "listed", "kept"),
+    [
+        ("email", "bounced", {}, False),
+        ("call", "no_answer", {}, True),
+        ("call", "no_answer", {"call": ("connected", "voicemail")}, False),
+        ("call", "voicemail", {"call": ("connected", "voicemail")}, True),
+        ("call", None, {"call": ("connected", "voicemail")}, True),
+        ("email", "bounced", {"call": ("connected",)}, False),
+        ("call", "bounced", {"call": ("connected", "bounced")}, True),
+    ],
+)
+def test_a_promise_says_which_outcomes_keep_it_and_a_bounce_does_only_if_listed(
+    kind: str, outcome: str | None, listed: dict[str, tuple[str, ...]], kept: bool
+) -> None:
+    asked = msgspec.structs.replace(terms("call", "email"), outcomes=listed)
+    assert (settled_at(asked, [Fact("ac", kind, at(10), outcome)]) == at(10)) == kept
+
+
+def test_attempts_end_when_the_buyer_was_reached() -> None:
+    tried = [fact("call", 10, outcome="no_answer"), fact("call", 20, outcome="connected")]
+    assert settled_at(terms("call", needed=6), tried[:1]) is None
+    assert settled_at(terms("call", needed=6), tried) == at(20)
+    assert settled_at(terms("email", needed=6), tried) is None
+
+
+def test_a_promise_by_the_owner_is_not_kept_by_a_colleague_but_the_buyer_no_longer_waits_for_a_late_answer() -> None:
+    asked = msgspec.structs.replace(terms("call"), by="ann", by_until_at=at(900))
+    assert settled_at(asked, [fact("call", 10, by="bob")]) is None
+    assert settled_at(asked, [fact("call", 10, by="ann")]) == at(10)
+    assert settled_at(asked, [fact("call", 10)]) == at(10)
+    assert settled_at(asked, [fact("call", 901, by="bob")]) == at(901)
 
 
 def test_an_end_since_the_start_of_the_cycle_settles_what_a_later_owner_owes() -> None:
@@ -109,22 +151,26 @@ def ended(watched: Window, facts: list[Fact], *, early: int, ended_at: datetime 
 
 def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None = None) -> set[str]:
     """What the same lead's owner missed according to the replay."""
-    found = [SalesFact(each.kind, each.accepted_at) for each in facts]
+    found = [SalesFact(each.kind, each.accepted_at, each.outcome, each.by) for each in facts]
     lead = msgspec.structs.replace(LEAD, generation=generation)
     return set(missed_promises(DEAL, lead, found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
 
 
 @settings(max_examples=150)
 @given(
-    activities=st.lists(st.tuples(st.sampled_from(KINDS), seconds), max_size=7, unique_by=lambda each: each[1]),
+    activities=st.lists(
+        st.tuples(st.sampled_from(KINDS), seconds, st.sampled_from(OUTCOMES), st.sampled_from((None, "ann", "bob"))),
+        max_size=7,
+        unique_by=lambda each: each[1],
+    ),
     early=st.integers(0, 7),
     generation=st.integers(1, 2),
     ended_s=st.one_of(st.none(), seconds.filter(lambda second: second >= 0)),
 )
 def test_a_replay_misses_the_promises_whose_windows_the_monitor_breaches(
-    activities: list[tuple[str, int]], early: int, generation: int, ended_s: int | None
+    activities: list[tuple[str, int, str | None, str | None]], early: int, generation: int, ended_s: int | None
 ) -> None:
-    facts = [fact(*each) for each in activities]
+    facts = [Fact(f"{kind}@{second}", kind, at(second), how, by) for kind, second, how, by in activities]
     ended_at = None if ended_s is None else at(ended_s)
     breached = {
         name

@@ -1,6 +1,7 @@
 """What is announced, and when, as facts, owners and time come along."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -28,7 +29,16 @@ from shared.domain.events import (
     WindowOpened,
     WindowWarned,
 )
-from tests.unit.services.sla_monitor.window_states import ATTEMPTS, T0, agreement, at, fact, waiting, window
+from tests.unit.services.sla_monitor.window_states import (
+    ATTEMPTS,
+    FIRST_RESPONSE,
+    T0,
+    agreement,
+    at,
+    fact,
+    waiting,
+    window,
+)
 
 LADDER = levels(agreement(), window())
 
@@ -203,6 +213,13 @@ def test_an_acknowledgement_outlasts_a_move() -> None:
     later = moving(taken, 1803)
     assert later.escalation is not None
     assert (later.escalation.state, later.escalation.acknowledged_by) == ("acknowledged", "mia")
+
+
+def test_the_answer_of_a_later_owner_stops_the_ladder_of_a_promise_by_the_owner() -> None:
+    watched = window(deal=agreement(replace(FIRST_RESPONSE, by="owner")))
+    state = settled(start(watched=watched), 903, fact("call", 100, by="bob"))
+    assert types(state) == [WindowWarned, WindowBreached, EscalationRaised]
+    assert types(apply_fact(moving(state, 1803), fact("call", 2000, by="bob"), at(2001))) == [EscalationClosed]
 
 
 @pytest.mark.parametrize("kind", ["call", "rejected"])
