@@ -261,7 +261,7 @@ def test_an_inquiry_from_before_sales_ended_the_lead_joins_it_although_it_is_rea
     assert (verdict.proof.verdict, verdict.lead.state, verdict.lead.outcome) == ("merged", "closed", "won")
     assert verdict.proof.reason.endswith("sales has ended it since")
     again = decided(AGREED, inquiry(3, accepted_at=events.after(7)), routing, events.after(8))
-    assert (again.proof.verdict, again.lead.cycle, again.lead.ended_at) == ("assigned", 2, None)
+    assert (again.proof.verdict, again.lead.cycle, again.lead.ended_at) == ("assigned", 2, events.after(5))
 
 
 def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:
