@@ -36,7 +36,6 @@ DESCRIPTIVE = frozenset({"currency", "review", "people.reports_to", "people.role
 NOT_WATCHED_IN_EVENTS = (
     "InquiryReceived.touches",
     "ActivityRecorded.occurred_at",
-    "ActivityRecorded.outcome",
     "ActivityRecorded.objection",
     "ActivityRecorded.content_id",
     "ActivityRecorded.opportunity_id",
