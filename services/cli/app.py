@@ -209,6 +209,14 @@ def explain_lead(
     raise typer.Exit(0 if story.follows else 1)
 
 
+@lead.command(name="orphans")
+def orphan_leads(url: Url = None) -> None:
+    """List the lead ids that activities name and no inquiry has, with their age."""
+    from services.cli.lead import orphans  # noqa: PLC0415
+
+    show("\n".join(orphans(os.environ, url)) or "Every activity names a lead that is known.")
+
+
 @keys.command()
 def create(
     name: Annotated[str, typer.Option(help="A name for the key.")],

@@ -26,6 +26,15 @@ def fetched(environ: Mapping[str, str], lead_id: str, url: str | None = None) ->
     return send(environ, "GET", f"/v1/leads/{quote(lead_id, safe='')}/record", url).content
 
 
+def orphans(environ: Mapping[str, str], url: str | None = None) -> list[str]:
+    """One line per lead id that activities wait for, longest-waiting first; at most 200. Raises as `send`."""
+    items = send(environ, "GET", "/v1/orphans?limit=200", url).json()["items"]
+    return [
+        f"{item['lead_id']}: {item['activities']} activities since {item['since']} ({item['age_s']} s)"
+        for item in items
+    ]
+
+
 def explained(lead_id: str, source: bytes | Path) -> Story:
     """The verdicts in a record, given as bytes or as a file.
 

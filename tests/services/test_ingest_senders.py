@@ -95,8 +95,8 @@ async def test_two_systems_may_choose_the_same_activity_id_and_one_may_not_use_i
     assert [answer.status_code for answer in answers] == [202, 202, 202, 422]
     results = [answer.json()["results"][0] for answer in answers[:3]]
     assert [(r["status"], r["activity_id"]) for r in results] == [
-        ("accepted", "1"),
-        ("accepted", "1"),
+        ("waiting", "1"),
+        ("waiting", "1"),
         ("duplicate", "1"),
     ]
     facts = [each.event for each in received if isinstance(each.event, ActivityRecorded)]

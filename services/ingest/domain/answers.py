@@ -44,4 +44,6 @@ def activity_results(pending_events: Sequence[PendingEvent], outcomes: Sequence[
 
 
 def _status(outcome: Accepted) -> str:
-    return "duplicate" if outcome.duplicate else "accepted"
+    if outcome.duplicate:
+        return "duplicate"
+    return "waiting" if outcome.waiting else "accepted"

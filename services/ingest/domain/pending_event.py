@@ -75,11 +75,14 @@ class KeyReused(Refused):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The result for a fact: its ids, or those of the first if it is a `duplicate`."""
+    """The result for a fact: its ids, or those of the first if it is a `duplicate`. An activity is `waiting` if no
+    inquiry of its lead is known here.
+    """
 
     id: str
     lead_id: str
     duplicate: bool
+    waiting: bool = False
 
 
 def within_limit(body: bytes) -> bytes:

@@ -17,9 +17,10 @@ import msgspec
 
 from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent, json_instant
 from services.ingest.spool.dedupe import DedupeIndex, First, RecentKey, reused_key
+from services.ingest.spool.known_leads import KnownLeads
 from services.ingest.spool.schema import connected
 from shared.domain.errors import Misconfigured, Unavailable
-from shared.domain.events import INQUIRIES
+from shared.domain.events import ACTIVITIES, INQUIRIES
 from shared.settings import DEFAULT_RETENTION, Retention
 from shared.sqlite_file import PAGE, transaction
 from shared.sqlite_file import claim as own
@@ -78,6 +79,7 @@ class SpoolFile:
         self._deleted = 0
         self._indexed = 0
         self._repeats = DedupeIndex()
+        self._leads = KnownLeads(path)
         self._fresh: deque[SpoolEntry] = deque()
         self._fresh_bytes = 0
 
@@ -103,6 +105,7 @@ class SpoolFile:
         newest = db.execute("SELECT inquiries FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         self.inquiries = max(self.inquiries, newest[0] if newest else 0, int(meta.get("inquiries", 0)))
         self._repeats.load(db, self._indexed)
+        self._leads.load(db, self._indexed, new=not meta)
         return db
 
     @property
@@ -167,6 +170,8 @@ class SpoolFile:
         rows: list[SpoolEntry] = []
         values: list[object] = []
         new: dict[str, RecentKey] = {}
+        about = {event.lead_id for batch in requests for event in batch if event.topic == ACTIVITIES}
+        waiting = self._leads.unknown(self._sql, about) if about else about
         outcomes: list[list[Accepted] | KeyReused] = []
         for batch in requests:
             reused = reused_key(batch, known)
@@ -183,7 +188,7 @@ class SpoolFile:
                     continue
                 seq, fact_id = seq + 1, event.id_at(at_us)
                 inquiries += event.topic == INQUIRIES
-                found.append(Accepted(fact_id, event.lead_id, False))
+                found.append(Accepted(fact_id, event.lead_id, False, event.lead_id in waiting))
                 until_us = at_us + repeat_s * 1_000_000 if repeat_s else 0
                 value = event.value_at(fact_id, at)
                 values += (seq, event.topic, event.lead_id, fact_id, event.type, at_us, key, until_us)
@@ -205,6 +210,9 @@ class SpoolFile:
 
     def _hold(self, rows: Sequence[SpoolEntry]) -> None:
         # The relay asks for these next, so reading them back is spared unless it is far behind.
+        for row in rows:
+            if row.topic == INQUIRIES:
+                self._leads.hold(row.key, row.seq)
         self._fresh.extend(rows)
         self._fresh_bytes += sum(len(row.value) for row in rows)
         while self._fresh_bytes > _BATCH_BYTES:
@@ -256,12 +264,14 @@ class SpoolFile:
         with self._reserve(), transaction(self._sql) as sql:
             if self.relayed > self._indexed:
                 self._repeats.move(sql, self._indexed, self.relayed, at_us)
+                self._leads.move(sql, self._indexed, self.relayed)
                 sql.execute("INSERT OR REPLACE INTO meta VALUES ('indexed', ?)", (str(self.relayed),))
             if trimmed > self._deleted:
                 counted = (str(self.inquiries_upto(trimmed)),)
                 sql.execute("INSERT OR REPLACE INTO meta VALUES ('inquiries', ?)", counted)
                 sql.execute("DELETE FROM entries WHERE seq <= ?", (trimmed,))
         self._repeats.moved(self.relayed)
+        self._leads.moved(self.relayed)
         self._indexed, self._deleted = self.relayed, trimmed
 
     def _trimmable(self, at_us: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from services.scoreboard.domain.counters import ALL
@@ -17,10 +18,12 @@ from services.scoreboard.store.tables import (
     leads_parked,
     leads_refused,
     leads_rejected,
+    timeline,
     windows,
     windows_running,
 )
 from shared.db.engine import Instant, Tx
+from shared.domain.events import ActivityRecorded
 
 After = tuple[datetime, str]
 """Where a page begins: behind the lead with this instant and id."""
@@ -36,6 +39,30 @@ class Counters:
     shown: dict[str, int]
     names: int
     total: int
+
+
+class Orphan(msgspec.Struct, frozen=True):
+    """A lead id that `activities` name, the first of them accepted at `since`, and that no inquiry has."""
+
+    lead_id: str
+    activities: int
+    since: datetime
+
+
+async def orphans(tx: Tx, *, after: After | None, limit: int) -> list[Orphan]:
+    """Lead ids with activities and without an inquiry or a verdict, longest-waiting first."""
+    unknown = sa.select(leads.c.lead_id).where(leads.c.received_at.is_(None), leads.c.version < 0)
+    since = sa.func.min(timeline.c.at).label("since")
+    named = (
+        sa.select(timeline.c.lead_id, sa.func.count().label("activities"), since)
+        .where(timeline.c.lead_id.in_(unknown), timeline.c.type == ActivityRecorded.TYPE)
+        .group_by(timeline.c.lead_id)
+        .subquery()
+    )
+    query = sa.select(named).order_by(named.c.since, named.c.lead_id).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(named.c.since, named.c.lead_id) > after)
+    return [Orphan(row.lead_id, row.activities, row.since) for row in await tx.execute(query)]
 
 
 async def counted(tx: Tx, prefix: str, *, limit: int, offset: int = 0) -> Counters:
