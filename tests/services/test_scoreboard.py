@@ -195,7 +195,7 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
     assert "14:00 left" in text
     assert ">firing<" in text.replace("</svg>", ">")
     assert 'href="/leads/ld_1"' in text
-    assert "50 %" in text
+    assert "100 %" in text  # of the one that was judged
 
 
 async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: ManualClock) -> None:
