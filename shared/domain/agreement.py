@@ -361,6 +361,14 @@ class Agreement:
         """This agreement, and those of the pilots that decide."""
         return self, *(pilot.agreement for pilot in self.pilots if pilot.mode == "live")
 
+    @property
+    def owners(self) -> tuple[Person, ...]:
+        """The people who can have leads while they are active: those with a calendar, and members of pools, whose time
+        runs day and night without one.
+        """
+        members = {member for pool in self.pools.values() for member in pool.members}
+        return tuple([each for each in self.people.values() if each.calendar is not None or each.id in members])
+
     def find_person(self, name: str) -> str | None:
         """The id of the person with this id or e-mail address; case and spaces around it do not matter."""
         found = name.strip()

@@ -162,7 +162,8 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
     `declined`, `manual`, `left` (the owner left the team) or `drained` (it was parked before). `previous_ended_at` is
-    when the fact was accepted that ended the lead before: what ends this cycle comes later.
+    when the fact was accepted that ended the lead before: what ends this cycle comes later. `owner_away` says why the
+    new owner is away, if they are.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -190,6 +191,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     cycle: int = 1
     because: str | None = None
     previous_ended_at: datetime | None = None
+    owner_away: str | None = None
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):

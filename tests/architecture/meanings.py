@@ -58,6 +58,7 @@ MEANINGS = {
     "LeadMerged.received_at": "when ingest accepted the inquiry, if it is the first but was read late; else null",
     "respond_by": "the earliest deadline of the owner's promises; null if nothing is promised",
     "cycle": "how often this person became a lead: 2 if they came back after sales had ended the first one",
+    "owner_away": "why the new owner is away: `on leave until 2026-12-01 00:00`; null if they are not",
     "because": "why a lead changed hands or waited: `missed`, `declined`, `manual`, `left` or `drained`; else null",
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",

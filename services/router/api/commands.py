@@ -3,8 +3,10 @@
 import asyncio
 from typing import Annotated, Literal
 
+import msgspec
 import pydantic
 from fastapi import APIRouter, Request, Response
+from msgspec.structs import replace
 
 from services.router.api.views import AvailabilityView, LeaveView, lead_view
 from services.router.domain.availability import Leave
@@ -68,12 +70,16 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         if (body.to.rep is None) == (body.to.pool is None):
             raise Refused("Give exactly one of 'rep' and 'pool'.", pointer="/to")
         cause = ReassignReason("manual", by=body.by, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool)
-        return json_response(lead_view(await commands.move(lead_id, cause, key.name)))
+        lead, away = await commands.move(lead_id, cause, key.name)
+        warning = f"{lead.rep} is {away}." if away is not None else msgspec.UNSET
+        return json_response(replace(lead_view(lead), warning=warning))
 
     @routes.put("/v1/reps/{rep}/availability")
     async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[Key, operator]) -> Response:
         """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
         if body.state == "available":
+            if body.until is not None:
+                raise Refused("'until' goes with a hold only: remove it.", pointer="/until")
             person = await commands.release(rep)
         else:
             person = await commands.hold(rep, until=body.until, by=body.by, sender=key.name, reason=body.reason)

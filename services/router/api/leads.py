@@ -59,11 +59,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
             states, turns = await routing_store.rep_states(tx), await routing_store.rotations(tx)
         agreed = agreement_at(now)
         taken = {name: state.taken for name, state in turns.items()}
-        items = [
-            _rep(agreed, person, states.get(person.id) or RepState(), taken, now)
-            for person in agreed.people.values()
-            if person.calendar is not None
-        ]
+        items = [_rep(agreed, person, states.get(person.id) or RepState(), taken, now) for person in agreed.owners]
         return page_response(items, None)
 
     return routes

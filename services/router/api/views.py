@@ -28,7 +28,9 @@ class OwnerView(msgspec.Struct, frozen=True):
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lead; one that is asked for by its id with the inquiries that make it up."""
+    """A lead; one that is asked for by its id with the inquiries that make it up, one that was moved with a `warning`
+    if its new owner is away.
+    """
 
     lead_id: str
     version: int
@@ -48,6 +50,7 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     parked_at: datetime | None
     waits_for: str | None = None
     inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    warning: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -4,12 +4,18 @@ the member with the fewest open leads for their weight.
 R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): after each turn, every member
 of an unchanged pool is less than one lead off their weighted share. A member who is away earns no turns and so is not
 flooded on return; a new member starts even.
+
+Shares are exact fractions. When another combination of members makes the common denominator longer than
+`MAX_DENOMINATOR`, balances are rounded once to a shorter one, by less than a billionth of a lead and in sum by nothing.
 """
 
 from collections.abc import Mapping
 from math import lcm
 
 import msgspec
+
+MAX_DENOMINATOR = 10**12
+"""Bounds the digits of balances. Without members that come and go it is reached by no pool of ordinary weights."""
 
 
 class Turns(msgspec.Struct, frozen=True):
@@ -34,8 +40,9 @@ class Turn(msgspec.Struct, frozen=True):
     after: Turns
 
 
-def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
-    """The next turn among `available` members (id to weight of at least 1; not empty).
+def take_turn(turns: Turns, available: Mapping[str, int], *, bounded: bool = True) -> Turn:
+    """The next turn among `available` members (id to weight of at least 1; not empty). Verdicts from before balances
+    were rounded are derived again with `bounded=False`.
 
     >>> state, order = Turns(), []
     >>> for _ in range(6):
@@ -46,10 +53,9 @@ def take_turn(turns: Turns, available: Mapping[str, int]) -> Turn:
     """
     total = sum(available.values())
     denominator = lcm(turns.denominator, total)
-    scale, unit = denominator // turns.denominator, denominator // total
-    balances = dict(turns.balances)
-    if scale > 1:
-        balances = {rep: balance * scale for rep, balance in balances.items()}
+    if bounded and denominator > MAX_DENOMINATOR:
+        denominator = max(1, MAX_DENOMINATOR // total) * total
+    balances, unit = _rescaled(turns, denominator), denominator // total
     for rep, weight in available.items():
         balances[rep] = balances.get(rep, 0) + weight * unit
     rep, why = _due_first(balances, available, denominator)
@@ -76,6 +82,18 @@ def take_least_open(turns: Turns, available: Mapping[str, int], held: Mapping[st
     why = "the only one available" if len(available) == 1 else f"least loaded, with {best_held} open"
     taken = {**turns.taken, best: turns.taken.get(best, 0) + 1}
     return Turn(best, why, turns, Turns(turns.number + 1, turns.denominator, turns.balances, taken))
+
+
+def _rescaled(turns: Turns, denominator: int) -> dict[str, int]:
+    """The balances in another denominator, each rounded down or up: as many up as make the sum nothing again, those
+    with the largest remainders first, then by id.
+    """
+    if denominator == turns.denominator:
+        return dict(turns.balances)
+    parts = {rep: divmod(balance * denominator, turns.denominator) for rep, balance in turns.balances.items()}
+    ups = -sum(down for down, _ in parts.values())
+    by_remainder = sorted(parts, key=lambda rep: (-parts[rep][1], rep))
+    return {rep: parts[rep][0] for rep in parts} | {rep: parts[rep][0] + 1 for rep in by_remainder[:ups]}
 
 
 def _due_first(balances: Mapping[str, int], available: Mapping[str, int], denominator: int) -> tuple[str, str]:

@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from shared.domain.agreement import Duration, Person, Pool
-from shared.domain.business_time import NeverOpens, add_business_days, deadline, is_open, next_open
+from shared.domain.business_time import (
+    NeverOpens,
+    add_business_days,
+    business_days_after,
+    deadline,
+    is_open,
+    next_open,
+)
 from shared.domain.calendar import ALWAYS
 from shared.domain.instants import clamped, clamped_day
 
@@ -84,14 +91,39 @@ def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
     return max(found, key=lambda each: (each.until is None, each.until or now), default=None)
 
 
-def away_for(person: Person, away: Absence, limit: Duration, now: datetime) -> bool:
-    """Whether an absence lasts at least `limit` from now on, business time in the person's calendar."""
+def whole_absence(person: Person, state: RepState, now: datetime) -> Absence | None:
+    """The absence from now until the person works again: holds, leave, and the nights, weekends and holidays next to
+    them are one. None if no hold or leave is part of it.
+    """
+    calendar, found, at = person.calendar or ALWAYS, None, now
+    while True:
+        away = absence(person, state, at)
+        if away is None:
+            try:
+                opens = next_open(calendar, at)
+            except NeverOpens:
+                opens = at
+            if opens == at:
+                return Absence(found.why, at) if found is not None else None
+            at = opens
+            continue
+        found = found or away
+        if away.until is None:
+            return Absence(found.why, None)
+        at = away.until
+
+
+def away_for(person: Person, away: Absence, limit: Duration, now: datetime, *, old_rules: bool = False) -> bool:
+    """Whether an absence lasts at least `limit` from now on, business time in the person's calendar. By `old_rules`,
+    business days began also while the calendar was closed.
+    """
     if away.until is None:
         return True
     calendar = person.calendar or ALWAYS
     try:
         if limit.days:
-            return away.until >= add_business_days(calendar, now, limit.days)
+            days_after = add_business_days if old_rules else business_days_after
+            return away.until >= days_after(calendar, now, limit.days)
         if limit.business:
             return away.until >= deadline(calendar, now, limit.seconds)
     except NeverOpens:
@@ -135,11 +167,7 @@ def free_at(person: Person, state: RepState, pool: Pool, now: datetime) -> datet
 
 
 def with_one_more(person: Person, state: RepState, now: datetime) -> RepState:
-    """The state after the person got a lead. Daily counting starts with the first lead under an agreement with a limit,
-    and continues under one without, such as a pilot's.
-    """
-    if person.max_new_per_day is None and not state.day:
-        return RepState(state.open + 1, hold=state.hold, leave=state.leave)
+    """The state after the person got a lead, which counts for the date where they work."""
     day = today(person, now)
     new_today = state.new_today + 1 if day == state.day else 1
     return RepState(state.open + 1, day, new_today, state.hold, state.leave)

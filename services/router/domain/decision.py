@@ -90,7 +90,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
         verdict = _not_qualified(asked, base, judgement.reason)
     elif inquiry.test:
         # On a copy of its own, since nobody gets the lead and no turn is to be taken.
-        placed = _place(RoutingState(routing.turns, routing.reps), agreement, asked, facts)
+        placed = _place(RoutingState(routing.turns, routing.reps, old_rules=routing.old_rules), agreement, asked, facts)
         would = f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
         verdict = _rejected(asked, base, f"a test: valid, {would}", placed.states)
     else:
@@ -160,7 +160,8 @@ def _assigned(
     routing.assign_to(person, lead, asked.now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
     proof = recorded(_judged("assigned", reason, asked, base), placed)
-    return Verdict(lead, assigned_event(LeadAssigned, agreement, lead), proof, asked.inquiry.inquiry_id)
+    event = assigned_event(LeadAssigned, agreement, lead, owner_away=placed.away)
+    return Verdict(lead, event, proof, asked.inquiry.inquiry_id)
 
 
 def _parked(asked: Asked, base: Lead, placed: Placement) -> Verdict:

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
-from services.router.domain.availability import RepState, absence, away_for
+from services.router.domain.availability import RepState, absence, away_for, whole_absence
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof, Skipped, TurnRecord, turn_record
 from services.router.domain.qualification import routes
@@ -20,7 +20,9 @@ from shared.domain.conditions import DecisionFacts
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """What routing came to. `rep` is None when the lead has to wait in `queue`; `why` is a sentence."""
+    """What routing came to. `rep` is None when the lead has to wait in `queue`; `why` is a sentence. `away` says why an
+    owner who gets it is away.
+    """
 
     rule: str
     pool: str
@@ -31,6 +33,7 @@ class Placement(msgspec.Struct, frozen=True):
     skipped: tuple[Skipped, ...] = ()
     states: Mapping[str, RepState] = {}
     passed_over: Mapping[str, str] = {}
+    away: str | None = None
 
 
 def place(
@@ -62,7 +65,10 @@ def place(
                 skipped.append(Skipped(rule.name, why or ""))
                 continue
             shared = pool_of(agreement, owner.rep, owner.pool)
-            placed = Placement(rule.name, shared, owner.rep, f"{owner.rep} {owner.how}")
+            away = absence(agreement.people[owner.rep], states[owner.rep], now)
+            placed = Placement(
+                rule.name, shared, owner.rep, f"{owner.rep} {owner.how}", away=away.why if away is not None else None
+            )
         if skipped or states:
             return msgspec.structs.replace(placed, skipped=tuple(skipped), states={**states, **placed.states})
         return placed
@@ -144,7 +150,7 @@ def _turn(pool: Pool, routing: RoutingState, candidates: Candidates) -> tuple[Tu
     if pool.strategy == "least_open":
         held = {rep: routing.state(rep).open for rep in candidates.available}
         return take_least_open(turns, candidates.available, held), held
-    return take_turn(turns, candidates.available), None
+    return take_turn(turns, candidates.available, bounded=not routing.old_rules), None
 
 
 def _narrowed(candidates: Candidates, pool: Pool, without: Mapping[str, str]) -> Candidates:
@@ -162,8 +168,11 @@ def _passes_on(
     person = agreement.people.get(owner.rep)
     if person is None or not person.active:
         return f"{owner.rep} is no longer in the team"
-    away = absence(person, routing.state(owner.rep), now)
     limit = rule.unless_away_for
-    if away is not None and limit is not None and away_for(person, away, limit, now):
+    if limit is None:
+        return None
+    state, old_rules = routing.state(owner.rep), routing.old_rules
+    away = absence(person, state, now) if old_rules else whole_absence(person, state, now)
+    if away is not None and away_for(person, away, limit, now, old_rules=old_rules):
         return f"{owner.rep} is away for {limit.text} or longer ({away.why})"
     return None

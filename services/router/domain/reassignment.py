@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from services.router.domain.availability import absence
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
 from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, known_facts
@@ -105,14 +106,19 @@ def _place_as_asked(
             raise Refused(f"The agreement has no pool {cause.to_pool!r}. It has: {known}.", pointer="/to/pool")
         without = {lead.rep: "had the lead until now"} if lead.rep is not None else None
         return in_pool(routing, agreement, pool, now, wanted={}, rule=rule, without=without)
-    person = agreement.people.get(cause.to_rep or "")
-    if person is None or not person.active or person.calendar is None:
-        able = ", ".join(each.id for each in agreement.people.values() if each.active and each.calendar is not None)
-        raise Refused(f"{cause.to_rep!r} can't own leads. Those who can: {able}.", pointer="/to/rep")
+    able = {each.id: each for each in agreement.owners if each.active}
+    person = able.get(cause.to_rep or "")
+    if person is None:
+        raise Refused(f"{cause.to_rep!r} can't own leads. Those who can: {', '.join(able)}.", pointer="/to/rep")
     if person.id == lead.rep:
         raise Refused(f"{person.id} has the lead already.", pointer="/to/rep")
     pool_name = pool_of(agreement, person.id, lead.pool)
-    return Placement(rule, pool_name, person.id, f"{cause.by or 'somebody'} gave it to {person.id}")
+    state = routing.state(person.id)
+    away = absence(person, state, now)
+    gave = f"{cause.by or 'somebody'} gave it to {person.id}"
+    if away is None:
+        return Placement(rule, pool_name, person.id, gave)
+    return Placement(rule, pool_name, person.id, f"{gave}, who is {away.why}", states={person.id: state}, away=away.why)
 
 
 def _reassigned(
@@ -140,7 +146,9 @@ def _reassigned(
         person = agreement.people[placed.rep]
         after = with_owner(agreement, replace(base, parked_at=None), person, placed.pool, placed.rule, now)
         event_type = LeadAssigned if waited else LeadReassigned
-        event = assigned_event(event_type, agreement, after, previous=lead.rep, because=cause.kind)
+        event = assigned_event(
+            event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away
+        )
         routing.assign_to(person, after, now)
     proof = Proof(
         verdict=kind,

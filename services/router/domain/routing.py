@@ -117,8 +117,8 @@ class Routing:
                 self._reassign(lead, ReassignReason("missed"))
         self.drain()
 
-    def move(self, lead_id: str, reason: ReassignReason) -> Lead | None:
-        """Move a lead on a person's request; returns the lead, or None if no rep is available and it keeps waiting.
+    def move(self, lead_id: str, reason: ReassignReason) -> Verdict | None:
+        """Move a lead on a person's request; returns the verdict, or None if no rep is available and it keeps waiting.
 
         Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked, and `Refused` if the named rep
         cannot own it.
@@ -131,7 +131,7 @@ class Routing:
             raise Conflict(f"The lead is {lead.state}. Only assigned or parked leads can be moved.")
         verdict = self._reassign(lead, reason)
         self.drain()
-        return verdict.lead if verdict is not None else None
+        return verdict
 
     def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
         """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""

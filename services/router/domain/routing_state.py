@@ -38,6 +38,9 @@ class RoutingState:
     """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) carry over between transactions; `leads`
     (by id) and `persons` (a lead's id by contact key) are for one transaction.
 
+    `old_rules`: a verdict of an older format is derived again. Then balances were not rounded, and a leave
+    began and ended alone.
+
     `changed`, `ended`, `newly_assigned` and `touched_*` are what to save: changed leads, leads that lost their owner,
     leads in the order in which they got one, pools and reps.
     """
@@ -48,11 +51,14 @@ class RoutingState:
         reps: Mapping[str, RepState] | None = None,
         waiting: Mapping[str, int] | None = None,
         seq: int = 0,
+        *,
+        old_rules: bool = False,
     ) -> None:
         self.turns = dict(turns or {})
         self.reps = dict(reps or {})
         self.waiting = dict(waiting or {})
         self.seq = seq
+        self.old_rules = old_rules
         self.begin()
 
     def begin(self) -> None:

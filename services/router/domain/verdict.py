@@ -56,6 +56,7 @@ def assigned_event(
     *,
     previous: str | None = None,
     because: str | None = None,
+    owner_away: str | None = None,
 ) -> LeadAssigned:
     """The event that says who has the lead now."""
     person = agreement.people[str(lead.rep)]
@@ -83,6 +84,7 @@ def assigned_event(
         cycle=lead.cycle,
         because=because,
         previous_ended_at=lead.ended_at,
+        owner_away=owner_away,
     )
 
 

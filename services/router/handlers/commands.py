@@ -11,7 +11,8 @@ from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import Conflict, NotFound, Refused
+from shared.domain.events import LeadAssigned
 from shared.runtime.wakeup import WakeUp, wake
 
 
@@ -22,9 +23,9 @@ class Commands:
         self._transactions = transactions
         self._done = done
 
-    async def move(self, lead_id: str, reason: ReassignReason, sender: str) -> Lead:
-        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead. People are named by id or
-        e-mail address; if nobody is named, the API key `sender` decided.
+    async def move(self, lead_id: str, reason: ReassignReason, sender: str) -> tuple[Lead, str | None]:
+        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead, and why its new owner is away
+        if they are. People are named by id or e-mail address; if nobody is named, the API key `sender` decided.
 
         Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked or no rep is available, `Refused` if
         the named rep cannot own it, or for an unknown person.
@@ -35,14 +36,18 @@ class Commands:
         wake(self._done)
         if moved is None:
             raise Conflict(f"Nobody in {reason.to_pool} can have the lead now; it goes on waiting.")
-        return moved
+        away = moved.event.owner_away if isinstance(moved.event, LeadAssigned) else None
+        return moved.lead, away
 
     async def hold(self, rep: str, *, until: datetime | None, by: str | None, sender: str, reason: str | None) -> str:
         """The rep gets no leads from now on, until `until` or until `release`; returns their id. Raises `NotFound`, and
-        `Refused` if `by` is unknown.
+        `Refused` if `by` is unknown or the hold is over already.
         """
 
         def change(routing: Routing, person: str, state: RepState) -> None:
+            if until is not None and until <= routing.now:
+                now = routing.now.isoformat(timespec="seconds")
+                raise Refused(f"'until' is over: it is {now} now. Give an instant to come.", pointer="/until")
             who = _decided_by(routing.agreement, by, sender)
             routing.set_absence(person, Hold(routing.now, until, who, reason), state.leave)
 

@@ -102,13 +102,14 @@ def _activity(event: ActivityRecorded) -> str:
 
 def _assigned(event: LeadAssigned) -> str:
     if event.because is not None:
-        return handed_over(event) + _again(event)
+        return handed_over(event) + _away(event) + _again(event)
     pool = f" from the pool {event.pool}" if event.pool else ""
-    return f"Assigned to {event.rep.id}{pool}, by the rule “{event.rule}”, with score {event.score}.{_again(event)}"
+    assigned = f"Assigned to {event.rep.id}{pool}, by the rule “{event.rule}”, with score {event.score}."
+    return assigned + _away(event) + _again(event)
 
 
 def _reassigned(event: LeadReassigned) -> str:
-    return handed_over(event)
+    return handed_over(event) + _away(event)
 
 
 def handed_over(event: LeadAssigned) -> str:
@@ -126,6 +127,10 @@ def handed_over(event: LeadAssigned) -> str:
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
+
+
+def _away(event: LeadAssigned) -> str:
+    return f" Warning: {event.rep.id} is {event.owner_away}." if event.owner_away is not None else ""
 
 
 def _again(event: LeadAssigned) -> str:

@@ -54,8 +54,8 @@ def returning(limit: Duration | None, routing: RoutingState, agreed: Agreement |
         (Duration(10800, business=True, text="3 business hours"), "2026-11-23T10:00Z", False),
         (Duration(0, business=True, text="1 business day", days=1), "2026-11-23T14:59Z", True),
         (Duration(0, business=True, text="1 business day", days=1), "2026-11-23T15:00Z", False),
-        (Duration(2 * 86400, text="2 days"), "2026-11-22T14:59Z", True),
-        (Duration(2 * 86400, text="2 days"), "2026-11-22T15:00Z", False),
+        (Duration(2 * 86400, text="2 days"), "2026-11-20T16:59Z", True),
+        (Duration(2 * 86400, text="2 days"), "2026-11-20T17:00Z", False),
         (None, "2099-01-01T00:00Z", True),
     ],
 )
@@ -66,6 +66,49 @@ def test_an_owner_keeps_a_returning_lead_unless_away_for_that_long_in_their_own_
     assert (placed.rule == "returning") is stays
     if limit is not None and not stays:
         assert placed.skipped[0].why.startswith(f"ann is away for {limit.text} or longer (on hold")
+
+
+TWO_DAYS = Duration(0, business=True, text="2 business days", days=2)
+
+
+def leave(first: str, last: str) -> Leave:
+    return Leave(date.fromisoformat(f"2026-{first}"), date.fromisoformat(f"2026-{last}"))
+
+
+def hold(since: str, until: str) -> Hold:
+    return Hold(datetime.fromisoformat(f"2026-{since}Z"), datetime.fromisoformat(f"2026-{until}Z"))
+
+
+@pytest.mark.parametrize(
+    ("at", "state", "away"),
+    [
+        ("11-23T08:00", RepState(leave=(leave("11-23", "11-24"),)), True),
+        ("11-23T09:00", RepState(leave=(leave("11-23", "11-24"),)), True),
+        ("11-23T08:00", RepState(leave=(leave("11-23", "11-23"),)), False),
+        ("11-21T12:00", RepState(leave=(leave("11-23", "11-24"),)), True),
+        ("11-20T18:00", RepState(leave=(leave("11-23", "11-24"),)), True),
+        ("11-20T16:59", RepState(leave=(leave("11-23", "11-24"),)), False),
+        ("11-20T08:00", RepState(leave=(leave("11-20", "11-20"), leave("11-23", "11-23"))), True),
+        ("11-20T08:00", RepState(leave=(leave("11-20", "11-20"),), hold=hold("11-23T07:00", "11-23T17:00")), True),
+        ("11-20T08:00", RepState(leave=(leave("11-23", "11-23"),), hold=hold("11-20T08:00", "11-20T17:00")), True),
+        ("11-20T08:00", RepState(leave=(leave("11-20", "11-20"), leave("11-24", "11-24"))), False),
+        ("11-21T12:00", RepState(), False),
+    ],
+)
+def test_adjoining_leave_holds_and_closed_time_are_one_absence(at: str, state: RepState, away: bool) -> None:
+    agreed = team(Route("returning", owner="lead", unless_away_for=TWO_DAYS))
+    now, owner = datetime.fromisoformat(f"2026-{at}Z"), Owner("ann", "benelux", "ld_1", "had the lead before")
+    placed = place(RoutingState(reps={"ann": state}), agreed, DecisionFacts(), now, last=owner)
+    assert (placed.rule != "returning") is away
+
+
+def test_a_holiday_between_two_days_of_leave_is_part_of_the_absence() -> None:
+    closed = replace(OFFICE, holidays=frozenset({date(2026, 11, 23)}))
+    agreed = team(Route("returning", owner="lead", unless_away_for=TWO_DAYS), ann=replace(ANN, calendar=closed))
+    off = RepState(leave=(leave("11-20", "11-20"), leave("11-24", "11-24")))
+    at, owner = datetime(2026, 11, 20, 8, tzinfo=UTC), Owner("ann", "benelux", "ld_1", "had the lead before")
+    placed = place(RoutingState(reps={"ann": off}), agreed, DecisionFacts(), at, last=owner)
+    assert placed.skipped[0].why == "ann is away for 2 business days or longer (on leave until 2026-11-21 00:00)"
 
 
 def test_an_absence_without_an_end_is_longer_than_any_limit() -> None:
