@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from services.router.domain.availability import Hold, Leave, RepState, free_at, 
 from services.router.domain.decision import decide
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, place
+from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof
+from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import Owner, RoutingState
 from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Route
 from shared.domain.calendar import Calendar
@@ -109,6 +112,27 @@ def test_a_holiday_between_two_days_of_leave_is_part_of_the_absence() -> None:
     at, owner = datetime(2026, 11, 20, 8, tzinfo=UTC), Owner("ann", "benelux", "ld_1", "had the lead before")
     placed = place(RoutingState(reps={"ann": off}), agreed, DecisionFacts(), at, last=owner)
     assert placed.skipped[0].why == "ann is away for 2 business days or longer (on leave until 2026-11-21 00:00)"
+
+
+def test_a_verdict_of_an_older_format_follows_by_the_rules_of_its_time() -> None:
+    agreed = team(Route("returning", owner="lead", unless_away_for=TWO_DAYS))
+    off = RepState(leave=(leave("11-23", "11-24"),))
+    long = Turns(7, 3**80, {"ann": 3**79, "bob": -(3**79)}, {"ann": 3, "bob": 4})
+    for lead_id, before in (("ld_1", ("ann",)), ("ld_2", ())):
+        routing = RoutingState({"benelux": long}, {"ann": off}, old_rules=True)
+        if before:
+            first = decide(RoutingState(), agreed, asked(lead_id), FRIDAY).lead
+            routing.load([changed(first, state="closed", outcome="lost")])
+        monday = datetime(2026, 11, 23, 8, tzinfo=UTC)
+        proof = decide(routing, agreed, asked(lead_id), monday, proof_format=OLDEST_FORMAT).proof
+        assert (proof.rule, proof.rep) == (("returning", "ann") if before else ("everyone", "bob"))
+        assert differences(proof, agreed) == ()
+        if before:
+            assert differences(changed_proof(proof), agreed)
+
+
+def changed_proof(proof: Proof) -> Proof:
+    return msgspec.structs.replace(proof, format=FORMAT)
 
 
 def test_an_absence_without_an_end_is_longer_than_any_limit() -> None:
