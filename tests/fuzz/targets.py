@@ -5,9 +5,10 @@ not load). Any other exception is a finding. Targets do no I/O, so that atheris 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -170,7 +171,7 @@ TARGETS: Mapping[str, Target] = {
     "phone": _text(lambda text: normal_phone(text, "BE")),
     "record": _record,
     "record_headers": _record_headers,
-    "calendar": days_off,
+    "calendar": lambda data: days_off(data, ZoneInfo("Europe/Brussels"), date(2026, 11, 27)),
     "agreement": _text(lambda text: agreement_file.parse(text, "agreement.yaml")),
     "retry_after": _retry_after,
     "authorization": _authorization,

@@ -95,7 +95,7 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
 
             if len(body) > MAX_ICAL_BYTES:
                 raise Refused("The calendar is larger than 256 KiB. Send future events only.", status=413)
-            taken = await asyncio.to_thread(days_off, body)
+            taken = await asyncio.to_thread(days_off, body, *await commands.zone_and_date(rep))
         else:
             taken = _listed(body)
         return json_response(LeaveView(await commands.take_leave(rep, taken), taken))

@@ -1,11 +1,12 @@
 """Commands of people: move a lead, put a rep on hold, set their days off."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from services.router.domain.availability import Hold, Leave, RepState
+from services.router.domain.availability import Hold, Leave, RepState, zone_of
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing import Routing
@@ -65,18 +66,36 @@ class Commands:
             rep, lambda routing, person, state: routing.set_absence(person, state.hold, leave)
         )
 
+    async def zone_and_date(self, rep: str) -> tuple[ZoneInfo, date]:
+        """The zone in which the rep's days begin and end, and the date there. Raises `NotFound`."""
+
+        def look(routing: Routing) -> tuple[ZoneInfo, date]:
+            person = next(
+                each.people[found]
+                for each in routing.agreement.with_drafts
+                if (found := _known(routing.agreement, rep)) in each.people
+            )
+            return zone_of(person), routing.now.astimezone(zone_of(person)).date()
+
+        return await self._transactions.run(look)
+
     async def _change_absence(self, rep: str, change: Callable[[Routing, str, RepState], None]) -> str:
         def change_known(routing: Routing) -> str:
-            person = routing.agreement.find_person(rep)
-            if person is None:
-                known = ", ".join(routing.agreement.people)
-                raise NotFound(f"Unknown person {rep!r}. The agreement has: {known}.")
+            person = _known(routing.agreement, rep)
             change(routing, person, routing.state.state(person))
             return person
 
         person = await self._transactions.run(change_known)
         wake(self._done)
         return person
+
+
+def _known(agreement: Agreement, rep: str) -> str:
+    person = agreement.find_person(rep)
+    if person is None:
+        known = ", ".join(agreement.people)
+        raise NotFound(f"Unknown person {rep!r}. The agreement has: {known}.")
+    return person
 
 
 def _with_ids(agreement: Agreement, reason: ReassignReason, sender: str) -> ReassignReason:
