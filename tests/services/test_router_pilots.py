@@ -1,5 +1,6 @@
 """Part of the leads under a draft: for real, or only in addition to what is decided; both arms in the same figures."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,3 +75,23 @@ async def test_without_data_a_share_is_null_and_there_is_no_arm(router: Router) 
     [trial, shadow] = (await router.client.get("/v1/pilots")).json()["items"]
     assert (trial["since"], trial["arms"]) == (None, {})
     assert shadow["arms"] == {"inquiries": 0, "differ": 0, "draft": {}, "in_force": {}}
+
+
+async def test_a_pilot_turned_to_shadow_no_longer_rules_its_leads(router: Router, tmp_path: Path) -> None:
+    await router.publish(inquiry(1, campaign="q4-demo"))
+    [first] = await router.wait_for(1)
+    assert isinstance(first, LeadAssigned)
+    assert (first.rep.id, first.agreement.name) == ("cleo", "trial")
+    text = (agreement_text() + PILOTS).replace("mode: live", "mode: shadow").replace("version: 1", "version: 2")
+    (tmp_path / "agreement.yaml").write_text(text)
+    async with asyncio.timeout(15):
+        while (await router.client.get("/v1/pilots")).json()["items"][0]["mode"] != "shadow":
+            await asyncio.sleep(0.02)
+    move = {"to": {"pool": "benelux"}, "reason": "the trial is over"}
+    moved = await router.client.post("/v1/leads/ld_1/move", json=move)
+    assert (moved.json()["owner"]["rep"], moved.json()["agreement"]["name"]) == ("ann", "test")
+    verdicts = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert [(verdict["agreement"]["name"], verdict["follows"]) for verdict in verdicts] == [
+        ("trial", True),
+        ("test", True),
+    ]

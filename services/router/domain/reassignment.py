@@ -45,14 +45,14 @@ def reassign(
 
 
 def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
-    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot."""
-    team = {person.id for each in agreement.with_drafts for person in each.people.values() if person.active}
-    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in team]
+    """Reps who hold leads and are in no team any more, neither of the agreement nor of a pilot that decides."""
+    return [rep for rep, state in routing.reps.items() if state.open > 0 and rep not in agreement.team]
 
 
 def agreement_for(agreement: Agreement, lead: Lead) -> Agreement:
-    """The agreement for a lead: that of its pilot, if there is one, else the one in force."""
-    return next((each.agreement for each in agreement.pilots if each.name == lead.pilot), agreement)
+    """The agreement for a lead: that of its pilot while it decides, else the one in force."""
+    live = (each for each in agreement.pilots if each.mode == "live" and each.name == lead.pilot)
+    return next((each.agreement for each in live), agreement)
 
 
 def _place_again(
