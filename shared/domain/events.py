@@ -192,6 +192,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     because: str | None = None
     previous_ended_at: datetime | None = None
     owner_away: str | None = None
+    maybe_same_person: tuple[str, ...] = ()
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
@@ -212,6 +213,7 @@ class LeadDecided(Event, frozen=True, kw_only=True):
     stage: str
     score: int
     agreement: AgreementRef
+    maybe_same_person: tuple[str, ...] = ()
 
 
 class LeadParked(LeadDecided, frozen=True, kw_only=True):
@@ -245,6 +247,8 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     `into` is set when this id of the person ends: the lead continues under that other id, and nothing more is owed
     under this one. `was` is the state that the lead had under this id, if there was one. `received_at` is set when the
     inquiry was accepted before all others read so far: the lead then starts with it, which may disprove a breach.
+    `contact`, `company`, `kind`, `source` and `message` are what the person gave this time; they are null when another
+    id of theirs ends with it.
     """
 
     TYPE = "baton.lead.merged.v1"
@@ -253,6 +257,11 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     into: str | None = None
     was: str | None = None
     received_at: datetime | None = None
+    contact: Contact | None = None
+    company: Company | None = None
+    kind: str | None = None
+    source: str | None = None
+    message: str | None = None
 
 
 class LeadBackdated(Event, frozen=True, kw_only=True):

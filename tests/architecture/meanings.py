@@ -63,6 +63,7 @@ MEANINGS = {
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",
     "into": "the lead that continues, if two ids turn out to be one person; else null",
+    "maybe_same_person": "leads with the same number, of people with another address and another name",
     "score": "the lead's score by the agreement",
     "reasons": "the scoring rules that matched, in words",
     "agreement": "the agreement under which this was decided",

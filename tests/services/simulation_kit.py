@@ -330,11 +330,14 @@ async def _someone_asks(past: Past, rng: random.Random, people: list[str]) -> No
 
 
 async def _sales_acts(past: Past, rng: random.Random) -> None:
-    held = sorted(lead_id for lead_id, lead in (await past.leads()).items() if lead.state == "assigned")
+    leads = await past.leads()
+    held = sorted(lead_id for lead_id, lead in leads.items() if lead.state == "assigned")
     if not held:
         return
     lead_id = rng.choice(held)
-    rep = (await past.leads())[lead_id].rep
+    rep = leads[lead_id].rep
+    # Under any of the person's ids.
+    lead_id = rng.choice([lead_id, *sorted(other for other, lead in leads.items() if lead.into == lead_id)])
     kind = rng.choice(("call", "call", "email", "accepted", "declined", "rejected", "won", "lost", "note"))
     await past.act(lead_id, kind, by=rep, reason="no_budget" if kind == "rejected" else None)
 

@@ -47,6 +47,7 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     into: str | None
     pilot: str | None
     test: bool
+    maybe_same_person: Sequence[str]
     parked_at: datetime | None
     waits_for: str | None = None
     inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET

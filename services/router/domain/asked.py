@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from services.router.domain.lead import MAX_KEYS, Lead
 from services.router.domain.proof import Proof, VerdictKind, counting
 from services.router.domain.routing_state import Owner
-from services.router.domain.same_person import contact_keys, person_keys
+from services.router.domain.same_person import MAX_SHARING, contact_keys, person_keys
 from shared.domain.events import AgreementRef, InquiryReceived
 from shared.domain.lead import Company, Contact
 
@@ -19,7 +19,8 @@ Party = TypeVar("Party", Contact, Company)
 
 class Asked(msgspec.Struct, frozen=True):
     """An inquiry with what is known of the person at `now`: their lead, other leads of theirs that it goes on for
-    (`others`), ids that lead to it (`links`), and who owns their company (`account`).
+    (`others`), ids that lead to it (`links`), leads that may be theirs (`maybe`), and who owns their company
+    (`account`).
     """
 
     inquiry: InquiryReceived
@@ -27,6 +28,7 @@ class Asked(msgspec.Struct, frozen=True):
     before: Lead | None
     others: tuple[Lead, ...]
     links: tuple[Lead, ...]
+    maybe: tuple[Lead, ...]
     account: Owner | None
     proof_format: int
 
@@ -48,9 +50,16 @@ class Asked(msgspec.Struct, frozen=True):
             score=lead.score,
             before=self.before,
             same_person=(*self.links, *self.others),
+            maybe_same_person=self.maybe,
             account=self.account,
             format=self.proof_format,
         )
+
+
+def maybe_same_person(asked: Asked) -> tuple[str, ...]:
+    """The leads that may be of the same person, as far as known before and now."""
+    before = asked.before.maybe_same_person if asked.before is not None else ()
+    return tuple(dict.fromkeys((*before, *(lead.lead_id for lead in asked.maybe))))[:MAX_SHARING]
 
 
 def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:

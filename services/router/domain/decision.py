@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, filled, other_keys
+from services.router.domain.asked import Asked, filled, maybe_same_person, other_keys
 from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
@@ -19,10 +19,14 @@ from services.router.domain.placement import Placement, last_owner, place, recor
 from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
+from services.router.domain.same_person import MAX_SHARING, apart
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, parked_event, with_owner
 from shared.domain.agreement import Agreement, Person
 from shared.domain.conditions import DecisionFacts
 from shared.domain.events import AgreementRef, InquiryReceived, LeadAssigned, LeadMerged, LeadRejected
+
+_GIVEN = ("contact", "company", "kind", "source", "message")
+"""What the event of an inquiry that joins a lead has of it."""
 
 
 def decide(
@@ -40,13 +44,13 @@ def decide(
     if inquiry.test and proof_format > OLDEST_FORMAT:
         return _try_out(routing, agreement, inquiry, now, account)
     own = routing.leads.get(inquiry.lead_id)
-    persons = _persons(inquiry, routing)
+    persons, maybe = _persons(inquiry, routing, proof_format)
     lead = _surviving(persons)
     others = tuple([each for each in persons if each is not lead])
     if lead is None and own is not None and own.test:
         lead = own
     links = tuple([each for each in routing.chain(inquiry.lead_id) if each is not lead and each not in others])
-    asked = Asked(inquiry, now, lead, others, links, account, proof_format)
+    asked = Asked(inquiry, now, lead, others, links, maybe, account, proof_format)
     if lead is not None and (lead.state in HELD or _ended_since(lead, inquiry)):
         verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
@@ -55,13 +59,19 @@ def decide(
     return absorb(routing, verdict, inquiry, others, own)
 
 
-def _persons(inquiry: InquiryReceived, routing: RoutingState) -> list[Lead]:
-    """The leads of this person: the one with the inquiry's id, and those with the same address or number."""
+def _persons(inquiry: InquiryReceived, routing: RoutingState, proof_format: int) -> tuple[list[Lead], tuple[Lead, ...]]:
+    """The leads of this person, the one with the inquiry's id first, and those with the same address or number; and
+    leads that may be theirs.
+    """
     own = routing.lead(inquiry.lead_id)
     if own is not None and own.test:
         own = None
     others = [lead for lead in routing.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
-    return [own, *others] if own is not None else others
+    maybe: list[Lead] = []
+    if others and proof_format > OLDEST_FORMAT:
+        others, maybe = apart(inquiry.contact, own, others)
+    shown = tuple(sorted(maybe, key=lambda lead: lead.lead_id)[:MAX_SHARING])
+    return ([own, *others] if own is not None else others), shown
 
 
 def _surviving(persons: Sequence[Lead]) -> Lead | None:
@@ -132,11 +142,12 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         pilot=pilot,
         intents=judgement.intents,
         signals=inquiry.signals,
+        maybe_same_person=maybe_same_person(asked),
+        number_shared=len(asked.maybe) >= MAX_SHARING,
     )
     if before is None:
         return lead
     contact = filled(inquiry.contact, before.contact)
-    comes_back = judgement.qualified and before.state == "closed"
     return replace(
         lead,
         lead_id=before.lead_id,
@@ -144,10 +155,11 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         other_keys=other_keys(contact, inquiry, (before, *asked.others)),
         company=filled(inquiry.company, before.company),
         signals=remembered_signals(before.signals, inquiry.signals),
+        number_shared=before.number_shared,
         generation=before.generation,
         last_rep=before.last_rep,
         earlier_rep=before.last_rep,
-        cycle=before.cycle + 1 if comes_back else before.cycle,
+        cycle=before.cycle + int(judgement.qualified and before.state == "closed"),
         ended_at=before.ended_at,
     )
 
@@ -206,7 +218,7 @@ def _try_out(
     """
     before = routing.lead(inquiry.lead_id)
     links = tuple([each for each in routing.chain(inquiry.lead_id) if each.into is not None])
-    asked = Asked(inquiry, now, before, (), links, account, FORMAT)
+    asked = Asked(inquiry, now, before, (), links, (), account, FORMAT)
     verdict = _judge(RoutingState(routing.turns, routing.reps), agreement, asked)
     if before is not None and not before.test:
         verdict = _only_inquiry(verdict, replace(before, version=verdict.lead.version))
@@ -244,6 +256,7 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         other_keys=other_keys(contact, inquiry, (lead, *asked.others)),
         company=filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
+        maybe_same_person=maybe_same_person(asked),
         received_at=received_at,
     )
     proof = replace(asked.proof("merged", reason, joined, agreement), rep=lead.rep, joined=lead.inquiry_id)
@@ -255,4 +268,5 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         rep=lead.rep,
         received_at=received_at if received_at < lead.received_at else None,
     )
+    event = replace(event, **{name: getattr(inquiry, name) for name in _GIVEN})
     return Verdict(joined, event, proof, inquiry.inquiry_id)

@@ -25,7 +25,9 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
-    than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's.
+    than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
+    leads that share a number with it, of people with another address and another name; `number_shared` says that they
+    are so many that its number finds nobody.
     """
 
     lead_id: str
@@ -64,6 +66,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     signals: tuple[Signal, ...] = ()
     other_keys: tuple[str, ...] = ()
     test: bool = False
+    maybe_same_person: tuple[str, ...] = ()
+    number_shared: bool = False
 
 
 class InquiryCopy(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
         signals=(),
         intents=(),
         other_keys=(),
+        maybe_same_person=(),
     )
 
 

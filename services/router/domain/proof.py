@@ -24,8 +24,9 @@ FORMAT = 3
 """The format of new proofs, which are made by the present rules."""
 OLDEST_FORMAT = 2
 """The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
-lead, a test was judged as an inquiry of the person and could join their lead, balances of a rotation were not rounded,
-and leave, holds and closed time next to each other were not one absence.
+lead, a test was judged as an inquiry of the person and could join their lead, whoever shared a number was the same
+person, balances of a rotation were not rounded, and leave, holds and closed time next to each other were not one
+absence.
 """
 
 
@@ -79,9 +80,10 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     """A verdict with its inputs.
 
-    `before` is the lead before the verdict, `same_person` other leads of the person, `account` the owner of the
-    company. `states` are those of reps whose limits or absences mattered. If no rep was available, `passed_over` says
-    why. `stays` is the state of a lead that the verdict leaves as it was: only the inquiry was rejected.
+    `before` is the lead before the verdict, `same_person` other leads of the person, `maybe_same_person` leads of
+    people with the same number, `account` the owner of the company. `states` are those of reps whose limits or absences
+    mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
+    it was: only the inquiry was rejected.
     """
 
     verdict: VerdictKind
@@ -102,6 +104,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     ask: ReassignReason | None = None
     before: Lead | None = None
     same_person: tuple[Lead, ...] = ()
+    maybe_same_person: tuple[Lead, ...] = ()
     account: Owner | None = None
     states: Mapping[str, RepState] = {}
     passed_over: Mapping[str, str] = {}
@@ -173,6 +176,8 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(proof)
     for inner in ("before", "same_person", "states"):
         shown.pop(inner, None)
+    if proof.maybe_same_person:
+        shown["maybe_same_person"] = [lead.lead_id for lead in proof.maybe_same_person]
     if proof.inquiry is not None and proof.verdict != "merged":
         again = proof.ask is not None
         facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at, again=again)

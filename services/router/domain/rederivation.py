@@ -90,7 +90,8 @@ def _recorded_state(proof: Proof) -> RoutingState:
         before = Turns(turn.number - 1, turn.denominator, turn.balances_before, turn.taken_before)
         turns[turn.pool] = before
     routing = RoutingState(turns, proof.states, old_rules=proof.format == OLDEST_FORMAT)
-    routing.load((*((proof.before,) if proof.before is not None else ()), *proof.same_person))
+    known = (proof.before,) if proof.before is not None else ()
+    routing.load((*known, *proof.same_person, *proof.maybe_same_person))
     return routing
 
 

@@ -36,7 +36,7 @@ class Candidates(msgspec.Struct, frozen=True):
 
 class RoutingState:
     """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) carry over between transactions; `leads`
-    (by id) and `persons` (a lead's id by contact key) are for one transaction.
+    (by id) and `persons` (ids of leads by contact key) are for one transaction.
 
     `old_rules`: a verdict of an older format is derived again. Then balances were not rounded, and a leave
     began and ended alone.
@@ -64,7 +64,7 @@ class RoutingState:
     def begin(self) -> None:
         """Clear what belongs to one transaction: another instant, other leads."""
         self.leads: dict[str, Lead] = {}
-        self.persons: dict[str, str] = {}
+        self.persons: dict[str, list[str]] = {}
         self.changed: dict[str, Lead] = {}
         self.ended: set[str] = set()
         self.newly_assigned: list[Lead] = []
@@ -93,8 +93,8 @@ class RoutingState:
 
     def same_person(self, contact: Contact) -> list[Lead]:
         """The leads that share an address or a number with `contact`, each once."""
-        ids = (self.persons.get(key) for key in contact_keys(contact))
-        found = (self.lead(lead_id) for lead_id in ids if lead_id is not None)
+        ids = (lead_id for key in contact_keys(contact) for lead_id in self.persons.get(key, ()))
+        found = (self.lead(lead_id) for lead_id in ids)
         return list({lead.lead_id: lead for lead in found if lead is not None}.values())
 
     def load(self, leads: Iterable[Lead]) -> None:
@@ -103,7 +103,9 @@ class RoutingState:
             self.leads[lead.lead_id] = lead
             if lead.into is None:
                 for key in person_keys(lead):
-                    self.persons.setdefault(key, lead.lead_id)
+                    known = self.persons.setdefault(key, [])
+                    if lead.lead_id not in known:
+                        known.append(lead.lead_id)
 
     def save(self, lead: Lead) -> None:
         """Put a changed lead. Updates the loads of its owners and the number of parked leads."""

@@ -85,6 +85,7 @@ def assigned_event(
         because=because,
         previous_ended_at=lead.ended_at,
         owner_away=owner_away,
+        maybe_same_person=lead.maybe_same_person,
     )
 
 
@@ -115,5 +116,6 @@ def decided_event(
         stage=lead.stage,
         score=lead.score,
         agreement=lead.agreement,
+        maybe_same_person=lead.maybe_same_person,
         **more,
     )

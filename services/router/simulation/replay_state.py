@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
-from services.router.domain.simulation_promises import LadderMove, ladder_moves, missed_promises, sales_fact
+from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, sales_fact
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
+from shared.domain.activities import CLOSING
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
 
@@ -38,8 +39,10 @@ class ReplayState:
             found = self.leads.get(found.lead.into) if found.lead.into is not None else None
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
-        """Save the changed lead. Promises of the previous owner are settled."""
-        known = self.leads.get(lead.lead_id)
+        """Save the changed lead. Promises of the previous owner are settled. What was recorded under an id that becomes
+        part of another lead counts for that one, but for how sales had ended a lead before.
+        """
+        before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
         if known is None:
             early = self._early.pop(lead.lead_id, ())
             known = ReplayedLead(lead, facts=tuple([sales_fact(fact) for fact in early]))
@@ -50,15 +53,16 @@ class ReplayState:
         if asked:
             known.asked_at = now
         self.leads.put(lead.lead_id, known)
+        if lead.into is not None and (before is None or before.into is None):
+            about_it = () if before is None else CLOSING
+            self._add_facts(lead.into, tuple([fact for fact in known.facts if fact.kind not in about_it]))
 
     def add_fact(self, fact: ActivityRecorded) -> bool:
-        """Add a fact for the promises on its lead; whether the lead exists. Otherwise promises on it wait for it."""
-        known = self.leads.get(fact.lead_id)
-        if known is None:
+        """Add a fact for the promises to the person; whether there is a lead. Otherwise promises on it wait for it."""
+        if self.leads.get(fact.lead_id) is None:
             self._early.setdefault(fact.lead_id, []).append(fact)
             return False
-        known.facts += (sales_fact(fact),)
-        self.leads.put(fact.lead_id, known)
+        self._add_facts(fact.lead_id, (sales_fact(fact),))
         return True
 
     def add_early(self, fact: ActivityRecorded) -> None:
@@ -92,6 +96,14 @@ class ReplayState:
             tuple(sorted(breached)),
             replayed.why,
         )
+
+    def _add_facts(self, lead_id: str, facts: tuple[SalesFact, ...]) -> None:
+        """Add them to the lead with this id, and to those that it became part of."""
+        for lead in self.chain(lead_id):
+            known = self.leads.get(lead.lead_id)
+            if known is not None and facts:
+                known.facts += facts
+                self.leads.put(lead.lead_id, known)
 
     def _missed(self, replayed: ReplayedLead, *, ended_at: datetime | None, now: datetime) -> tuple[str, ...]:
         lead = replayed.lead

@@ -105,7 +105,7 @@ def _assigned(event: LeadAssigned) -> str:
         return handed_over(event) + _away(event) + _again(event)
     pool = f" from the pool {event.pool}" if event.pool else ""
     assigned = f"Assigned to {event.rep.id}{pool}, by the rule “{event.rule}”, with score {event.score}."
-    return assigned + _away(event) + _again(event)
+    return assigned + _away(event) + _again(event) + _maybe(event.maybe_same_person)
 
 
 def _reassigned(event: LeadReassigned) -> str:
@@ -131,6 +131,12 @@ def handed_over(event: LeadAssigned) -> str:
 
 def _away(event: LeadAssigned) -> str:
     return f" Warning: {event.rep.id} is {event.owner_away}." if event.owner_away is not None else ""
+
+
+def _maybe(leads: tuple[str, ...]) -> str:
+    if not leads:
+        return ""
+    return f" Maybe the same person as {listed(leads)}: they share a phone number, under another name and address."
 
 
 def _again(event: LeadAssigned) -> str:

@@ -14,14 +14,20 @@ from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
+from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
 from shared.domain.lead import Company, Contact
 from tests.kit import events
-from tests.kit.agreements import agreement
+from tests.kit.agreements import agreement, agreement_text
 
 NOW = events.NINE
 AGREED = agreement()
+NUMBERS = agreement_file.parse(
+    agreement_text().replace("    minimum_data: [contact.email]\n", ""), "test.yaml"
+).agreement
+"""As `AGREED`, for people who give an address or a number."""
+SWITCHBOARD = "+3225551212"
 
 
 def inquiry(number: int = 1, **changes: Any) -> InquiryReceived:
@@ -262,6 +268,69 @@ def test_an_inquiry_from_before_sales_ended_the_lead_joins_it_although_it_is_rea
     assert verdict.proof.reason.endswith("sales has ended it since")
     again = decided(AGREED, inquiry(3, accepted_at=events.after(7)), routing, events.after(8))
     assert (again.proof.verdict, again.lead.cycle, again.lead.ended_at) == ("assigned", 2, events.after(5))
+
+
+def person(email: str | None, first: str | None, last: str | None = None, phone: str | None = SWITCHBOARD) -> Contact:
+    return Contact(email=email, phone=phone, first_name=first, last_name=last)
+
+
+def asked_by(routing: RoutingState, number: int, contact: Contact) -> Verdict:
+    return decided(NUMBERS, inquiry(number, lead_id=f"ld_{number}", contact=contact), routing)
+
+
+def test_a_number_with_another_address_and_another_name_links_two_people_and_merges_nobody() -> None:
+    routing = RoutingState()
+    asked_by(routing, 1, person("ann@example.com", "Ann", "Peeters"))
+    verdict = asked_by(routing, 2, person("bob@example.com", "Bob", "Maes"))
+    assert (verdict.lead.state, verdict.lead.maybe_same_person) == ("assigned", ("ld_1",))
+    assert isinstance(verdict.event, LeadAssigned)
+    assert verdict.event.maybe_same_person == ("ld_1",)
+    assert explained(verdict.proof, NUMBERS)["maybe_same_person"] == ["ld_1"]
+    again = asked_by(routing, 3, person("ann@example.com", None))
+    assert (again.lead.lead_id, again.lead.maybe_same_person) == ("ld_1", ("ld_2",))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        person("private@example.com", "ann", "PEETERS"),
+        person("private@example.com", "Peeters", "Ann"),
+        person("private@example.com", "Ann"),
+        person("private@example.com", None),
+        person(None, "Bob"),
+        person("ann@example.com", "Bob", "Maes"),
+    ],
+)
+def test_the_same_number_with_the_same_name_or_address_or_without_either_is_one_person(second: Contact) -> None:
+    routing = RoutingState()
+    asked_by(routing, 1, person("ann@example.com", "Ann", "Peéters"))
+    assert asked_by(routing, 2, second).lead.lead_id == "ld_1"
+
+
+def test_where_several_people_have_a_number_the_name_says_who_calls() -> None:
+    routing = RoutingState()
+    asked_by(routing, 1, person("ann@example.com", "Ann"))
+    asked_by(routing, 2, person("bob@example.com", "Bob"))
+    assert asked_by(routing, 3, person(None, "Bob")).lead.lead_id == "ld_2"
+    nameless = asked_by(routing, 4, person(None, None))
+    assert (nameless.lead.lead_id, nameless.lead.maybe_same_person) == ("ld_4", ("ld_1", "ld_2"))
+
+
+def test_a_number_that_many_people_have_finds_no_more_of_them() -> None:
+    routing = RoutingState()
+    for number in range(1, 16):
+        verdict = asked_by(routing, number, person(f"p{number}@example.com", f"Name{number}"))
+        assert len(verdict.lead.maybe_same_person) == min(number - 1, 10)
+    assert len(routing.persons[f"p:{SWITCHBOARD}"]) == 10
+    assert asked_by(routing, 16, person("p15@example.com", None)).lead.lead_id == "ld_15"
+
+
+def test_an_inquiry_that_joins_announces_what_the_person_gave() -> None:
+    routing = RoutingState()
+    asked_by(routing, 1, person("ann@example.com", "Ann"))
+    event = asked_by(routing, 2, person("private@example.com", "Ann")).event
+    assert isinstance(event, LeadMerged)
+    assert (event.contact, event.kind) == (person("private@example.com", "Ann"), "demo_request")
 
 
 def test_a_missed_lead_moves_to_another_member_of_the_pool() -> None:

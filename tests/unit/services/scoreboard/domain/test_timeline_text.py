@@ -60,6 +60,11 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             "This is cycle 2: sales had closed the lead, and the person came back.",
         ),
         (
+            assigned(maybe_same_person=("ld_7", "ld_8")),
+            "Assigned to ann from the pool benelux, by the rule “everyone else”, with score 65. "
+            "Maybe the same person as ld_7 and ld_8: they share a phone number, under another name and address.",
+        ),
+        (
             merged(reason="the same person is lead ld_9 already; ann keeps it", into="ld_9"),
             "This id ends here: the same person is lead ld_9 already; ann keeps it.",
         ),
