@@ -155,3 +155,9 @@ async def test_of_many_verdicts_on_a_lead_the_newest_are_shown_and_a_cursor_lead
     last = record.proofs[-1].inquiry
     assert last is not None
     assert (len(inquiries), inquiries[-1]["inquiry_id"]) == (200, last.inquiry_id)
+
+
+async def test_readiness_names_what_the_agreement_has_and_nothing_acts_on(router: Router) -> None:
+    answer = await router.client.get("/readyz", headers={"host": "localhost"})
+    note = "written down, not yet watched: currency, people.reports_to, people.role"
+    assert answer.json()["notes"]["router.not_watched"] == note
