@@ -41,7 +41,7 @@ class Router:
     async def wait_for(self, count: int) -> list[Event]:
         """The next `count` events about leads."""
         found: list[Event] = []
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(found) < count:
                 events = [decode(record).event for record in await self._decisions.poll(max_records=500, wait_s=1)]
                 found += [event for event in events if not isinstance(event, AgreementActivated)]
@@ -49,7 +49,7 @@ class Router:
 
     async def lead(self, lead_id: str, until: Callable[[dict[str, object]], bool]) -> dict[str, object]:
         """The lead once it is as `until` wants it."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 found = await self.client.get(f"/v1/leads/{lead_id}")
                 if found.status_code == 200 and until(found.json()):

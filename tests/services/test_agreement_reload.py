@@ -42,7 +42,7 @@ def text(version: int = 1, *, effective_from: datetime = PAST, name: str = "test
 
 
 def soon() -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=1)
+    return datetime.now(UTC) + timedelta(seconds=2)
 
 
 def save(file: Path, content: str) -> None:

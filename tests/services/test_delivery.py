@@ -261,7 +261,7 @@ async def test_retry_after_is_honoured(database: Database, embedded_bus: Embedde
         subscription = await delivery.subscribe(receiver.url)
         await delivery.publish(assigned(1))
         (seen,) = await receiver.got(1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (status := (await delivery.standings(subscription, "pending"))[0])["attempts"]:
                 await asyncio.sleep(0.02)
         wait = _instant(status["next_attempt_at"]) - int(seen.headers["webhook-timestamp"])
@@ -383,6 +383,6 @@ def _instant(text: str) -> float:
 
 
 async def _stored(delivery: Delivery, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len((await delivery.client.get("/v1/events", params={"limit": 200})).json()["items"]) < count:
             await asyncio.sleep(0.02)

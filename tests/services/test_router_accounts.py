@@ -68,7 +68,7 @@ async def test_when_the_first_owner_of_a_company_leaves_the_next_one_owns_it(rou
     await router.publish(activity(1, "won"))
     await router.lead("ld_1", lambda lead: lead["state"] == "closed")
     file.write_text(TEAM.replace("version: 1", "version: 2").replace("max_open: 2}", "active: false}", 1))  # noqa: ASYNC240
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await router.client.get("/v1/reps")).json()["items"][0]["limits"]["max_open"] is not None:
             await asyncio.sleep(0.02)
     await router.publish(acme(3))

@@ -84,7 +84,7 @@ async def test_a_pilot_turned_to_shadow_no_longer_rules_its_leads(router: Router
     assert (first.rep.id, first.agreement.name) == ("cleo", "trial")
     text = (agreement_text() + PILOTS).replace("mode: live", "mode: shadow").replace("version: 1", "version: 2")
     (tmp_path / "agreement.yaml").write_text(text)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await router.client.get("/v1/pilots")).json()["items"][0]["mode"] != "shadow":
             await asyncio.sleep(0.02)
     move = {"to": {"pool": "benelux"}, "reason": "the trial is over"}

@@ -333,7 +333,7 @@ async def test_leads_of_someone_who_left_the_team_are_handed_on_when_the_new_ver
 async def test_a_lead_whose_decline_was_read_before_the_lead_is_reassigned_at_once(router: Router) -> None:
     declined = activity(1, "declined", reason="not mine")
     await router.publish(declined)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await router.early() < 1:
             await asyncio.sleep(0.02)
     await router.publish(stranger(1, accepted_at=declined.accepted_at))
