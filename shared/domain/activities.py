@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from shared.domain.lead import LeadStage
+
 ActivityKind = Literal[
     "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
     "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
@@ -22,8 +24,14 @@ FAILED = "bounced"
 CLOSING = ("rejected", "won", "lost")
 """Kinds that end a lead; a later inquiry of the person begins a new cycle."""
 
-CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", *CLOSING)
+WITHDRAWN = "consent_withdrawn"
+"""The kind after which a lead is closed, and the person's inquiries are no leads until one gives a new consent."""
+
+CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", WITHDRAWN, *CLOSING)
 """Kinds that may change a lead."""
+
+SALES_STAGES: tuple[LeadStage, ...] = ("sal", "sql", "opportunity")
+"""The stages that an activity of kind `stage` may report."""
 
 ENDING: Mapping[str, str] = MappingProxyType(
     {"rejected": "rejected", "won": "won", "lost": "lost", "consent_withdrawn": "consent withdrawn"}
@@ -36,3 +44,17 @@ a meeting. Other kinds count once each."""
 
 LETTING_GO = frozenset({"declined", *ENDING})
 """Kinds by which an owner gives up a lead."""
+
+_STAGE_OF: Mapping[str, LeadStage] = MappingProxyType(
+    {"accepted": "sal", "opportunity": "opportunity", "won": "customer"}
+)
+
+
+def stage_named(text: str) -> LeadStage | None:
+    """The stage that sales names, without case and space; None for what is none of `SALES_STAGES`."""
+    return next((stage for stage in SALES_STAGES if stage == text.strip().casefold()), None)
+
+
+def reported_stage(kind: str, stage: str | None) -> LeadStage | None:
+    """The stage that an activity says a lead has reached; None if it says nothing about that."""
+    return stage_named(stage or "") if kind == "stage" else _STAGE_OF.get(kind)

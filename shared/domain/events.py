@@ -57,7 +57,7 @@ __all__ = [
     "Event",
     "InquiryReceived",
     "LeadAssigned",
-    "LeadBackdated",
+    "LeadBackdated", "LeadClosed",
     "LeadDecided",
     "LeadMerged",
     "LeadParked",
@@ -276,6 +276,22 @@ class LeadBackdated(Event, frozen=True, kw_only=True):
     lead_version: int
     inquiry_id: str
     received_at: datetime
+
+
+class LeadClosed(Event, frozen=True, kw_only=True):
+    """A lead ended because the person withdrew consent (`outcome` is `consent_withdrawn`): do not contact them. It is
+    not routed again until they give a new consent. `rep` had it, if anyone. How sales ends a lead is not published.
+    """
+
+    TYPE = "baton.lead.closed.v1"
+    TOPIC = ASSIGNMENTS
+
+    lead_version: int
+    inquiry_id: str
+    rep: str | None
+    outcome: str
+    reason: str
+    closed_at: datetime
 
 
 class AgreementActivated(Event, frozen=True, kw_only=True):

@@ -5,15 +5,27 @@ Decoding ignores unknown fields, because events may gain fields. Ingest uses str
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 LeadState = Literal["received", "assigned", "parked", "rejected", "merged", "closed"]
 """Where a lead is: `received` until the router decides, `closed` once sales ended it."""
 
-LeadStage = Literal["", "inquiry", "mql", "sal", "sql", "opportunity"]
+LeadStage = Literal["", "inquiry", "mql", "sal", "sql", "opportunity", "customer"]
 """How far a lead has come; empty before its first verdict."""
+
+STAGES: tuple[LeadStage, ...] = get_args(LeadStage)
+"""All stages, the lowest first."""
+
+
+def highest(*stages: LeadStage) -> LeadStage:
+    """The highest of these stages.
+
+    >>> highest("opportunity", "sal")
+    'opportunity'
+    """
+    return max(stages, key=STAGES.index)
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

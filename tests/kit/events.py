@@ -22,6 +22,7 @@ from shared.domain.events import (
     InquiryReceived,
     LeadAssigned,
     LeadBackdated,
+    LeadClosed,
     LeadMerged,
     LeadParked,
     LeadReassigned,
@@ -133,6 +134,19 @@ def merged(lead: str = "ld_1", number: int = 2, **changes: Any) -> LeadMerged:
 
 def backdated(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadBackdated:
     ordinary = LeadBackdated(lead_id=lead, lead_version=2, inquiry_id=f"{lead}_{number}", received_at=after(-1))
+    return replace(ordinary, **changes)
+
+
+def lead_closed(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadClosed:
+    ordinary = LeadClosed(
+        lead_id=lead,
+        lead_version=2,
+        inquiry_id=f"{lead}_{number}",
+        rep="ann",
+        outcome="consent_withdrawn",
+        reason="consent withdrawn by sales",
+        closed_at=after(5),
+    )
     return replace(ordinary, **changes)
 
 

@@ -17,10 +17,11 @@ from services.ingest.domain.identity import (
 )
 from services.ingest.domain.intake import Instant
 from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
-from shared.domain.activities import ActivityKind
+from shared.domain.activities import SALES_STAGES, ActivityKind, stage_named
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded
 from shared.domain.instants import bounded
+from shared.domain.lead import LeadStage
 
 _NEEDS = {"rejected": "reason", "objection": "objection", "content_used": "content_id", "stage": "stage"}
 _encode = msgspec.json.Encoder().encode
@@ -78,12 +79,21 @@ def normal_activity(activity: Activity, identity: Identity) -> Activity:
     needed = _NEEDS.get(activity.kind)
     if needed is not None and not getattr(activity, needed):
         raise Refused(f"An activity of kind '{activity.kind}' needs '{needed}'.", pointer=f"/{needed}")
-    if activity.confirmed and activity.kind != "stage":
-        raise Refused("Only an activity of kind 'stage' may have 'confirmed'.", pointer="/confirmed")
+    if activity.confirmed and activity.kind not in ("stage", "opportunity"):
+        raise Refused("Only an activity of kind 'stage' or 'opportunity' may have 'confirmed'.", pointer="/confirmed")
     changes: dict[str, Any] = {"lead_id": lead_named(activity, identity), "inquiry_id": None, "email": None}
+    if activity.stage:
+        changes["stage"] = _stage(activity.stage)
     if activity.occurred_at is not None:
         changes["occurred_at"] = bounded(activity.occurred_at, pointer="/occurred_at")
     return structs.replace(activity, **changes)
+
+
+def _stage(text: str) -> LeadStage:
+    stage = stage_named(text)
+    if stage is None:
+        raise Refused(f"Unknown stage. An activity may report: {', '.join(SALES_STAGES)}.", pointer="/stage")
+    return stage
 
 
 def recorded(

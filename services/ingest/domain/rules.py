@@ -8,10 +8,12 @@ from collections.abc import Callable
 from msgspec import structs
 
 from services.ingest.domain.facts import Activity
+from shared.domain.activities import reported_stage
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
 
-SQL = "sql"
+NEED_CONFIRMATION = ("sql", "opportunity")
+"""Stages that need what the agreement has sales confirm for an SQL: a later one needs what an earlier one needs."""
 
 
 def counted(agreement: Agreement, activity: Activity) -> Activity:
@@ -54,14 +56,15 @@ def _objection(agreement: Agreement, activity: Activity) -> Refused | None:
 
 
 def _stage(agreement: Agreement, activity: Activity) -> Refused | None:
-    if activity.kind != "stage" or (activity.stage or "").strip().casefold() != SQL:
+    stage = reported_stage(activity.kind, activity.stage)
+    if stage not in NEED_CONFIRMATION:
         return None
     missing = agreement.unconfirmed(activity.confirmed)
     if not missing:
         return None
     return Refused(
         f"The agreement (definitions.sql.needs) has sales confirm {', '.join(agreement.sql_needs)} before a lead is an "
-        f"SQL. Add what is missing to 'confirmed': {', '.join(missing)}.",
+        f"SQL or more. Add what is missing to 'confirmed': {', '.join(missing)}.",
         pointer="/confirmed",
     )
 

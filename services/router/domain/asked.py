@@ -7,8 +7,8 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.lead import MAX_KEYS, Lead
-from services.router.domain.proof import Proof, VerdictKind, counting
+from services.router.domain.lead import MAX_KEYS, Lead, consent_given_at, latest
+from services.router.domain.proof import Proof, VerdictKind, consent_missing, counting
 from services.router.domain.routing_state import Owner
 from services.router.domain.same_person import MAX_SHARING, contact_keys, person_keys
 from shared.domain.events import AgreementRef, InquiryReceived
@@ -36,6 +36,25 @@ class Asked(msgspec.Struct, frozen=True):
     def known(self) -> Lead | None:
         """The person's lead that counts in the judgement."""
         return counting(self.before, self.inquiry, self.proof_format)
+
+    @property
+    def consent_at(self) -> datetime | None:
+        """When the person last gave consent."""
+        return latest((consent_given_at(self.inquiry), *(lead.consent_at for lead in self._persons)))
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """When the person last withdrew consent."""
+        return latest(lead.withdrawn_at for lead in self._persons)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether consent was withdrawn, and none has been given since."""
+        return consent_missing(self._persons, self.inquiry)
+
+    @property
+    def _persons(self) -> tuple[Lead, ...]:
+        return (self.known, *self.others) if self.known is not None else self.others
 
     def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
         """The proof of a verdict on the inquiry, without what placing the lead adds to it."""

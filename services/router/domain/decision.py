@@ -16,7 +16,7 @@ from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
+from services.router.domain.proof import CONSENT_WITHDRAWN, FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart
@@ -51,7 +51,8 @@ def decide(
         lead = own
     links = tuple([each for each in routing.chain(inquiry.lead_id) if each is not lead and each not in others])
     asked = Asked(inquiry, now, lead, others, links, maybe, account, proof_format)
-    if lead is not None and (lead.state in HELD or _ended_since(lead, inquiry)):
+    joins = lead is not None and (lead.state in HELD or _ended_since(lead, inquiry))
+    if lead is not None and joins and not (asked.withdrawn and lead.state in HELD):
         verdict = _join(asked, lead, agreement.ref)
         routing.save(verdict.lead)
     else:
@@ -95,6 +96,9 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judge(agreement, inquiry, facts, known.intents if known is not None else ())
+    if asked.withdrawn:
+        reason = f"{CONSENT_WITHDRAWN}, and none has been given since"
+        judgement = replace(judgement, qualified=False, stage="inquiry", reason=reason)
     base = _lead(asked, agreement.ref, judgement, pilot.name if pilot is not None else None)
     if not judgement.qualified:
         verdict = _not_qualified(asked, base, judgement.reason)
@@ -144,6 +148,8 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         signals=inquiry.signals,
         maybe_same_person=maybe_same_person(asked),
         number_shared=len(asked.maybe) >= MAX_SHARING,
+        consent_at=asked.consent_at,
+        withdrawn_at=asked.withdrawn_at,
     )
     if before is None:
         return lead
@@ -200,6 +206,8 @@ def _not_qualified(asked: Asked, base: Lead, reason: str) -> Verdict:
         company=filled(before.company, inquiry.company),
         signals=base.signals,
         intents=base.intents,
+        consent_at=base.consent_at,
+        withdrawn_at=base.withdrawn_at,
     )
     return _only_inquiry(_rejected(asked, base, reason), lead)
 
@@ -257,6 +265,8 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         company=filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
         maybe_same_person=maybe_same_person(asked),
+        consent_at=asked.consent_at,
+        withdrawn_at=asked.withdrawn_at,
         received_at=received_at,
     )
     proof = replace(asked.proof("merged", reason, joined, agreement), rep=lead.rep, joined=lead.inquiry_id)

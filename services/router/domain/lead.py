@@ -1,14 +1,15 @@
 """A lead as the router knows it, and what sales' own words change about it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
-from shared.domain.activities import CLOSING
+from shared.domain.activities import CLOSING, WITHDRAWN, reported_stage
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
-from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal
+from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
 
 HELD = ("assigned", "parked")
@@ -27,7 +28,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
-    are so many that its number finds nobody.
+    are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
+    consent.
     """
 
     lead_id: str
@@ -60,6 +62,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     earlier_rep: str | None = None
     outcome: str | None = None
     ended_at: datetime | None = None
+    consent_at: datetime | None = None
+    withdrawn_at: datetime | None = None
     parked_at: datetime | None = None
     pilot: str | None = None
     intents: tuple[Intent, ...] = ()
@@ -88,31 +92,51 @@ def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
 
 
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
-    """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost); None when the fact
-    changes nothing. No matter who ends it: a lead that waits for an owner can be ended too, and so can one that has
-    moved on since. How the cycle before ended changes nothing about this one.
+    """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or the person
+    withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an owner can be
+    ended too, and so can one that has moved on since. The highest stage of a cycle stays; what was reported about the
+    cycle before changes nothing about this one.
     """
-    if fact.kind in CLOSING and lead.state in HELD:
-        if fact.accepted_at < cycle_starts_at(lead.received_at, lead.ended_at):
-            return None
-        reason = f"{fact.kind} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
-        end: dict[str, object] = {"outcome": fact.kind, "ended_at": fact.accepted_at, "reason": reason}
-        return _changed(lead, now, state="closed", parked_at=None, **end)
-    if lead.state != "assigned":
+    if fact.kind == WITHDRAWN:
+        return _withdrawn(lead, fact, now)
+    if lead.state not in HELD or fact.accepted_at < cycle_starts_at(lead.received_at, lead.ended_at):
         return None
-    stage = _stage(fact)
-    return _changed(lead, now, stage=stage) if stage is not None and stage != lead.stage else None
+    stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
+    if fact.kind in CLOSING:
+        return _changed(lead, now, stage=stage, **_end(fact))
+    return _changed(lead, now, stage=stage) if stage != lead.stage else None
 
 
-def _stage(fact: ActivityRecorded) -> LeadStage | None:
-    match fact.kind, fact.stage:
-        case ("accepted", _) | ("stage", "sal"):
-            return "sal"
-        case "stage", "sql":
-            return "sql"
-        case ("opportunity", _) | ("stage", "opportunity"):
-            return "opportunity"
-    return None
+def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
+    """The lead without consent: closed, if it was not. A consent that was given later stays."""
+    known = [at for at in (lead.consent_at, lead.withdrawn_at) if at is not None]
+    if lead.test or any(fact.accepted_at <= at for at in known):
+        return None
+    end = _end(fact) if lead.state in HELD else {}
+    return _changed(lead, now, withdrawn_at=fact.accepted_at, **end)
+
+
+def _end(fact: ActivityRecorded) -> dict[str, object]:
+    reason = f"{fact.kind.replace('_', ' ')} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
+    return {
+        "state": "closed",
+        "outcome": fact.kind,
+        "ended_at": fact.accepted_at,
+        "reason": reason,
+        "parked_at": None,
+    }
+
+
+def consent_given_at(inquiry: InquiryReceived) -> datetime | None:
+    """When the person gave the consent that the inquiry carries; None if it carries none."""
+    if inquiry.consent is None:
+        return None
+    return min(inquiry.accepted_at, inquiry.consent.given_at or inquiry.accepted_at)
+
+
+def latest(instants: Iterable[datetime | None]) -> datetime | None:
+    """The latest of the instants that are known."""
+    return max((at for at in instants if at is not None), default=None)
 
 
 def _changed(lead: Lead, now: datetime, **changes: object) -> Lead:

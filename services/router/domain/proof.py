@@ -4,7 +4,7 @@ It stores the complete inputs and the outcome. The steps between are re-derived 
 `services.router.domain.rederivation`), so that writing a proof is cheap and reading one checks it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import msgspec
 
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
-from services.router.domain.lead import Lead
+from services.router.domain.lead import Lead, consent_given_at, latest
 from services.router.domain.qualification import Check, checks, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
@@ -29,6 +29,8 @@ person, balances of a rotation were not rounded, and leave, holds and closed tim
 absence.
 """
 
+CONSENT_WITHDRAWN = "consent: withdrawn"
+"""The part of a judgement that fails until the person gives a new consent."""
 
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
@@ -146,6 +148,13 @@ def counting(before: Lead | None, inquiry: InquiryReceived | None, proof_format:
     return before
 
 
+def consent_missing(persons: Collection[Lead], inquiry: InquiryReceived) -> bool:
+    """Whether the person withdrew consent under any of their leads, and has given none since."""
+    withdrawn_at = latest(lead.withdrawn_at for lead in persons)
+    given_at = latest((consent_given_at(inquiry), *(lead.consent_at for lead in persons)))
+    return withdrawn_at is not None and (given_at is None or given_at < withdrawn_at)
+
+
 def known_facts(
     inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime, *, again: bool = False
 ) -> DecisionFacts:
@@ -183,7 +192,10 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at, again=again)
         if proof.ask is None:
             remembered = proof.known.intents if proof.known is not None else ()
-            shown["qualification"] = _shown(checks(agreement, proof.inquiry, facts, remembered))
+            tried = checks(agreement, proof.inquiry, facts, remembered)
+            if proof.known is not None and consent_missing((proof.known, *proof.same_person), proof.inquiry):
+                tried = (Check(CONSENT_WITHDRAWN, passed=False),)
+            shown["qualification"] = _shown(tried)
             shown["scoring"] = msgspec.to_builtins(judge(agreement, proof.inquiry, facts, remembered).parts)
         if proof.rule is not None:
             shown["routing"] = _shown(rules_tried(agreement, facts, proof.rule))

@@ -23,11 +23,11 @@ from services.router.domain.proof import FORMAT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
-from services.router.domain.verdict import Verdict
-from shared.domain.activities import CHANGES_LEAD
+from services.router.domain.verdict import Verdict, closed_event
+from shared.domain.activities import CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
-from shared.domain.events import ActivityRecorded, InquiryReceived, LeadBackdated
+from shared.domain.events import ActivityRecorded, InquiryReceived, LeadBackdated, LeadClosed
 
 PAGE = 200
 MAX_LEADS = 1000
@@ -54,7 +54,7 @@ class Routing:
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
     have decided; `early_facts` are from before their lead, and wait for it. `backdated` are to be announced before the
-    verdicts.
+    verdicts, `closed` after them.
     """
 
     def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
@@ -66,6 +66,7 @@ class Routing:
         self.shadows: list[Shadow] = []
         self.early_facts: list[ActivityRecorded] = []
         self.backdated: list[LeadBackdated] = []
+        self.closed: list[LeadClosed] = []
         self._lookup = lookup
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
@@ -225,6 +226,8 @@ class Routing:
             after = followed_by(lead, fact, self.now)
             if after is not None:
                 self.state.save(after)
+                if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
+                    self.closed.append(closed_event(after))
 
     def _drain_pool(self, pool: str) -> None:
         """Longest-waiting first. A rule without an available rep does not hold up leads of other rules."""

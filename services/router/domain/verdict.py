@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
-from shared.domain.events import Event, LeadAssigned, LeadDecided, LeadParked, RepRef
+from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadDecided, LeadParked, RepRef
 from shared.domain.ids import assignment_id
 from shared.domain.promises import owed, respond_by
 
@@ -118,4 +118,17 @@ def decided_event(
         agreement=lead.agreement,
         maybe_same_person=lead.maybe_same_person,
         **more,
+    )
+
+
+def closed_event(lead: Lead) -> LeadClosed:
+    """The event that says that a lead has ended."""
+    return LeadClosed(
+        lead_id=lead.lead_id,
+        lead_version=lead.version,
+        inquiry_id=lead.inquiry_id,
+        rep=lead.rep,
+        outcome=str(lead.outcome),
+        reason=lead.reason,
+        closed_at=lead.ended_at or lead.updated_at,
     )

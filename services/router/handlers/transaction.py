@@ -79,12 +79,12 @@ async def _save(tx: Tx, routing: Routing) -> None:
     await leads.save(tx, routing.state)
     await leads.save_early_facts(tx, routing.early_facts)
     await record.save_entries(tx, routing.journal)
-    if not routing.verdicts and not routing.backdated:
+    if not routing.verdicts and not routing.backdated and not routing.closed:
         return
     await record.save_verdicts(tx, routing.verdicts)
     await pilots.save(tx, routing.shadows)
     decided = [event for verdict in routing.verdicts for event in (verdict.event, *verdict.further_events)]
-    events = [*routing.backdated, *decided]
+    events = [*routing.backdated, *decided, *routing.closed]
     await outbox.announce(tx, tables, [_envelope(event, routing.now) for event in events])
     for kind, number in Counter(verdict.proof.verdict for verdict in routing.verdicts).items():
         metrics.verdicts.labels(kind).inc(number)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import InquiryCopy, Lead, first_received_at, followed_by
+from services.router.domain.lead import InquiryCopy, Lead, consent_given_at, first_received_at, followed_by, latest
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import OLDEST_FORMAT
 from services.router.domain.verdict import with_owner
@@ -89,7 +89,20 @@ class History:
         else:
             lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
             self._change(lead, verdict.decided_at, reason_text(verdict), asked=verdict.ask is None)
+        self._add_consent(lead_id, verdict)
         self._merge_others(lead_id, verdict)
+
+    def _add_consent(self, lead_id: str, verdict: RecordedVerdict) -> None:
+        """The consent that the inquiry, or another lead of the person, gave or withdrew."""
+        lead = self.state.lead(lead_id)
+        if lead is None or verdict.inquiry is None or verdict.ask is not None:
+            return
+        others = [self.state.lead(other.lead_id) for other in verdict.same_person]
+        persons = [lead, *(other for other in others if other is not None)]
+        given_at = latest((consent_given_at(verdict.inquiry), *(each.consent_at for each in persons)))
+        withdrawn_at = latest(each.withdrawn_at for each in persons)
+        if (given_at, withdrawn_at) != (lead.consent_at, lead.withdrawn_at):
+            self._change(replace(lead, consent_at=given_at, withdrawn_at=withdrawn_at), verdict.decided_at)
 
     def _backdate(self, copy: InquiryCopy, now: datetime) -> None:
         for lead_id in copy.backdated:

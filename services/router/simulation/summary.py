@@ -18,7 +18,7 @@ from shared.domain.lead import LeadStage, LeadState
 SHOWN = 20
 """The number of differing leads to list with the totals, in the order of comparison."""
 
-QUALIFIED = ("mql", "sal", "sql", "opportunity")
+QUALIFIED = ("mql", "sal", "sql", "opportunity", "customer")
 
 COMPARED: Mapping[str, str] = MappingProxyType(
     {

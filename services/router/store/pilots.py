@@ -58,7 +58,7 @@ async def arm(tx: Tx, pilot: str, *, inside: bool, since: datetime) -> dict[str,
         found["leads"] += row.number
         found["rejected" if row.state == "rejected" else "qualified"] += row.number
         found["parked"] += row.number if row.state == "parked" else 0
-        found["accepted"] += row.number if row.stage in ("sal", "sql", "opportunity") else 0
+        found["accepted"] += row.number if row.stage in ("sal", "sql", "opportunity", "customer") else 0
         if row.outcome in ("won", "lost"):
             found[row.outcome] += row.number
         found["rejected_by_sales"] += row.number if row.outcome == "rejected" else 0

@@ -12,7 +12,7 @@ import msgspec
 
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
-from shared.domain.activities import CLOSING
+from shared.domain.activities import ENDING, reported_stage
 from shared.domain.events import (
     ActivityRecorded,
     InquiryReceived,
@@ -22,9 +22,8 @@ from shared.domain.events import (
     LeadParked,
     LeadRejected,
 )
-from shared.domain.lead import Company, Contact, LeadState
+from shared.domain.lead import STAGES, Company, Contact, LeadStage, LeadState
 
-SALES_STAGES = {"accepted": "sal", "opportunity": "opportunity", "won": "customer", "lost": "lost"}
 HELD = ("assigned", "parked")
 
 WAITS_IN = "waits in "
@@ -37,8 +36,8 @@ LONGEST_LABEL = 200
 
 
 class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One lead. `stage` is from the router, `sales_stage` from sales since `sales_at`. `version` guards against older
-    verdicts; `received_at` is when the latest inquiry arrived.
+    """One lead. `stage` is from the router, `sales_stage` the highest that sales reported, at `sales_at`. `version`
+    guards against older verdicts; `received_at` is when the latest inquiry arrived.
 
     `inquiry_id` is the one that was judged last, and sales activities count from `began_at`. `settled_at` is the time
     of the latest verdict: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` describe how sales
@@ -77,6 +76,17 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_text: str | None = None
     merged_into: str | None = None
     version: int = -1
+
+    @property
+    def reached(self) -> str | None:
+        """How far the lead has come, as the router has it: the highest stage of this cycle."""
+        if self.state not in (*HELD, "closed"):
+            return self.stage
+        if self.state == "closed" and self.ended_as == "won":
+            return "customer"
+        in_time = self.ended_at is None or self.sales_at is None or self.sales_at <= self.ended_at
+        reported = (self.stage, self.sales_stage if in_time else None)
+        return max((each for each in reported if each in STAGES), key=STAGES.index, default=self.stage)
 
 
 def inquire(lead: LeadRow, event: InquiryReceived) -> LeadRow:
@@ -149,7 +159,8 @@ def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
     """
     known_as_id_only = ended.version >= 0 and ended.inquiry_id is None
     since = lead.began_at if known_as_id_only else max(filter(None, (lead.began_at, ended.settled_at)), default=None)
-    if _later(ended.sales_at, since, lead.sales_at):
+    raised = ended.sales_stage in STAGES and _raises(lead, ended.sales_stage, ended.sales_at)
+    if raised and _later(ended.sales_at, since, lead.ended_at if ended.sales_stage == "customer" else None):
         lead = msgspec.structs.replace(lead, sales_stage=ended.sales_stage, sales_at=ended.sales_at)
     if _later(ended.ended_at, since, lead.ended_at):
         how = {name: getattr(ended, name) for name in _HOW_IT_ENDED}
@@ -158,15 +169,15 @@ def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
 
 
 def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
-    """Sales did something that may move the stage or end the lead; the last word counts, and none from before the
+    """Sales did something that may raise the stage or end the lead; the last end counts, and nothing from before the
     lead was what it is.
     """
     if lead.began_at is not None and event.accepted_at < lead.began_at:
         return lead
-    stage = event.stage if event.kind == "stage" else SALES_STAGES.get(event.kind)
-    if stage and (lead.sales_at is None or event.accepted_at >= lead.sales_at):
+    stage = reported_stage(event.kind, event.stage)
+    if stage is not None and _raises(lead, stage, event.accepted_at):
         lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=event.accepted_at)
-    if event.kind in CLOSING and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
+    if event.kind in ENDING and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
         lead = msgspec.structs.replace(
             lead,
             ended_at=event.accepted_at,
@@ -239,6 +250,15 @@ def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     if state == "received":
         state = "assigned" if event.rep else "merged"
     return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
+
+
+def _raises(lead: LeadRow, stage: LeadStage, at: datetime | None) -> bool:
+    """Whether sales has not reported a higher stage: in this cycle, since a fact from after the end begins another."""
+    if lead.sales_at is None or lead.sales_stage not in STAGES:
+        return True
+    if at is not None and lead.ended_at is not None and lead.sales_at <= lead.ended_at < at:
+        return True
+    return STAGES.index(stage) > STAGES.index(lead.sales_stage)
 
 
 def _later(at: datetime | None, since: datetime | None, known_at: datetime | None) -> bool:

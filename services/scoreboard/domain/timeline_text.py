@@ -15,6 +15,7 @@ from shared.domain.events import (
     InquiryReceived,
     LeadAssigned,
     LeadBackdated,
+    LeadClosed,
     LeadMerged,
     LeadParked,
     LeadReassigned,
@@ -161,6 +162,10 @@ def _merged(event: LeadMerged) -> str:
     return f"Joined an existing lead: {plain(event.reason)}.{owner}"
 
 
+def _closed_lead(event: LeadClosed) -> str:
+    return f"The lead is closed: {plain(event.reason)}. Do not contact the person."
+
+
 def _backdated(_: LeadBackdated) -> str:
     return "The lead starts earlier: another ingest process had accepted the same inquiry before."
 
@@ -253,6 +258,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadRejected: _rejected,
         LeadMerged: _merged,
         LeadBackdated: _backdated,
+        LeadClosed: _closed_lead,
         AgreementActivated: _activated,
         WindowCancelled: _cancelled,
         WindowOpened: _opened,

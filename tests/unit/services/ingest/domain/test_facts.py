@@ -179,7 +179,11 @@ NEEDS = agreement_text().replace("definitions:\n", "definitions:\n  sql: {needs:
         ({"kind": "stage", "stage": " SQL"}, "authority, need, timeline"),
         ({"kind": "stage", "stage": "sql", "confirmed": ["timeline", "authority"]}, "need"),
         ({"kind": "stage", "stage": "sql", "confirmed": ["need", "timeline", "authority", "budget"]}, None),
-        ({"kind": "stage", "stage": "opportunity"}, None),
+        ({"kind": "stage", "stage": "opportunity"}, "authority, need, timeline"),
+        ({"kind": "opportunity"}, "authority, need, timeline"),
+        ({"kind": "opportunity", "confirmed": ["need", "timeline", "authority"]}, None),
+        ({"kind": "stage", "stage": "sal"}, None),
+        ({"kind": "won"}, None),
         ({"kind": "call"}, None),
     ],
 )
@@ -200,3 +204,16 @@ def test_a_lead_becomes_an_sql_only_with_all_that_the_agreement_has_confirmed(
 def test_an_agreement_that_asks_for_nothing_takes_any_stage() -> None:
     agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement
     assert rules_of(agreement)(activity(lead_id=LEAD, kind="stage", stage="sql")) is None
+
+
+@pytest.mark.parametrize(("sent", "stage"), [("SQL", "sql"), (" Sal ", "sal"), ("Opportunity", "opportunity")])
+def test_a_stage_is_compared_without_case_and_recorded_as_the_list_has_it(sent: str, stage: str) -> None:
+    found = normal_activity(activity(kind="stage", stage=sent, lead_id=LEAD), identity)
+    assert found.stage == stage
+
+
+@pytest.mark.parametrize("sent", ["closedwon", "foo", "customer", "mql", "sql2"])
+def test_a_stage_that_is_not_in_the_list_is_refused_with_the_list(sent: str) -> None:
+    with pytest.raises(Refused, match=r"sal, sql, opportunity") as refused:
+        normal_activity(activity(kind="stage", stage=sent, lead_id=LEAD), identity)
+    assert refused.value.pointer == "/stage"

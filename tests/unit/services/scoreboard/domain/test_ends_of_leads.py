@@ -141,3 +141,29 @@ def test_until_it_is_known_whether_an_id_was_a_lead_nothing_from_before_it_ended
 def test_what_is_reported_under_an_id_that_ended_does_not_take_back_what_came_later() -> None:
     heir = act(HEIR, activity("ld_9", kind="lost", outcome=None, accepted_at=after(6)))
     assert inherit(heir, act(LINK, WON)) == heir
+
+
+def test_a_lead_whose_consent_was_withdrawn_is_closed_in_either_order() -> None:
+    for story in permutations([parked(), activity(kind="consent_withdrawn", outcome=None)]):
+        lead = after_events(story)
+        assert (lead.state, lead.ended_as, lead.queue, counts(lead)) == ("closed", "consent_withdrawn", None, [])
+
+
+def test_the_highest_stage_of_a_cycle_stays_in_any_order() -> None:
+    facts = [activity(kind=kind, accepted_at=after(n)) for n, kind in enumerate(("opportunity", "accepted", "call"), 5)]
+    for story in permutations([assigned(), *facts]):
+        assert after_events(story).reached == "opportunity"
+    won = activity(kind="won", accepted_at=after(9))
+    assert after_events([assigned(), *facts, won]).reached == "customer"
+    lost = activity(kind="lost", accepted_at=after(9))
+    assert after_events([assigned(), *facts, lost]).reached == "opportunity"
+    again = assigned(number=2, lead_version=3, cycle=2, assigned_at=after(60), received_at=after(59))
+    next_one = activity(kind="accepted", accepted_at=after(61))
+    assert after_events([assigned(), *facts, lost, again]).reached == "mql"
+    assert after_events([*facts, lost, next_one, assigned(), again]).reached == "sal"
+
+
+def test_what_is_reported_about_a_rejected_lead_gives_it_no_stage() -> None:
+    for story in permutations([rejected(), activity(kind="opportunity", accepted_at=after(9))]):
+        assert after_events(story).reached == "inquiry"
+    assert after_events([assigned(), activity(kind="stage", stage="closedwon")]).reached == "mql"
