@@ -196,6 +196,7 @@ class Story:
     def _agreement(self) -> Decide:
         def settle(routing: Routing) -> None:
             routing.reassign_departed()
+            routing.reroute_parked()
             routing.drain()
 
         return settle

@@ -16,7 +16,15 @@ from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, Lead, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import CONSENT_WITHDRAWN, FORMAT, OLDEST_FORMAT, Proof, VerdictKind, known_facts
+from services.router.domain.proof import (
+    CONSENT_WITHDRAWN,
+    FORMAT,
+    OLDEST_FORMAT,
+    Proof,
+    VerdictKind,
+    judging_instant,
+    known_facts,
+)
 from services.router.domain.qualification import Judgement, judge
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart
@@ -91,7 +99,7 @@ def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:
 def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
     inquiry, known = asked.inquiry, asked.known
-    facts = known_facts(inquiry, known, asked.account, asked.now)
+    facts = known_facts(inquiry, known, asked.account, judging_instant(inquiry, asked.now, asked.proof_format))
     pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
     if pilot is not None:
         agreement = pilot.agreement

@@ -24,9 +24,9 @@ FORMAT = 3
 """The format of new proofs, which are made by the present rules."""
 OLDEST_FORMAT = 2
 """The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
-lead, a test was judged as an inquiry of the person and could join their lead, whoever shared a number was the same
-person, balances of a rotation were not rounded, and leave, holds and closed time next to each other were not one
-absence.
+lead, a test was judged as an inquiry of the person and could join their lead, points faded to the decision, whoever
+shared a number was the same person, balances of a rotation were not rounded, and leave, holds and closed time next to
+each other were not one absence.
 """
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
@@ -117,6 +117,11 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     format: int = OLDEST_FORMAT
 
     @property
+    def judged_at(self) -> datetime:
+        """The instant to which points fade and signals count: points do not fade while an inquiry waits to be read."""
+        return judging_instant(self.inquiry, self.decided_at, self.format) if self.ask is None else self.decided_at
+
+    @property
     def known(self) -> Lead | None:
         """The person's lead that counted in the judgement."""
         return counting(self.before, self.inquiry, self.format)
@@ -137,6 +142,11 @@ def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str
         passed_over=candidates.passed_over,
         held=held or {},
     )
+
+
+def judging_instant(inquiry: InquiryReceived | None, decided_at: datetime, proof_format: int) -> datetime:
+    """The instant for which an inquiry is judged: when it was accepted, however late it is read."""
+    return decided_at if inquiry is None or proof_format == OLDEST_FORMAT else inquiry.accepted_at
 
 
 def counting(before: Lead | None, inquiry: InquiryReceived | None, proof_format: int = FORMAT) -> Lead | None:
@@ -189,7 +199,7 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         shown["maybe_same_person"] = [lead.lead_id for lead in proof.maybe_same_person]
     if proof.inquiry is not None and proof.verdict != "merged":
         again = proof.ask is not None
-        facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at, again=again)
+        facts = known_facts(proof.inquiry, proof.known, proof.account, proof.judged_at, again=again)
         if proof.ask is None:
             remembered = proof.known.intents if proof.known is not None else ()
             tried = checks(agreement, proof.inquiry, facts, remembered)

@@ -69,7 +69,8 @@ def judge(
     """Judge one inquiry; `remembered` are the intents of the judgement before.
 
     If the agreement has a half-life, points for what was done are `add * 0.5 ** (age / half_life)`: exponential decay,
-    from the newest signal that the rule asks for, or the inquiry, to the decision (`at`). The sum is rounded half up.
+    from the newest signal that the rule asks for, or the inquiry, to when the inquiry was accepted (`at`). The sum is
+    rounded half up.
     An earlier inquiry's intent counts, decayed, while the agreement has an intent rule with its reason, with that
     rule's points. Without a half-life nothing decays and nothing is remembered.
     """

@@ -38,10 +38,19 @@ def reassign(
     """
     agreement = agreement_for(agreement, lead)
     placed, lead = _place_again(routing, agreement, cause, lead, inquiry, now, account)
-    if placed is None or (placed.rep is None and (cause.kind in ("missed", "drained") or lead.state == "parked")):
+    if placed is None or (placed.rep is None and _stays(cause, lead, placed)):
         return None
     verdict = _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
     return replace(verdict, proof=replace(verdict.proof, account=account))
+
+
+def _stays(cause: ReassignReason, lead: Lead, placed: Placement) -> bool:
+    """Whether a lead for which no rep is available stays where it is. One that another version of the agreement routes
+    elsewhere waits there.
+    """
+    if cause.kind == "drained":
+        return placed.pool == lead.pool
+    return cause.kind == "missed" or lead.state == "parked"
 
 
 def departed_reps(agreement: Agreement, routing: RoutingState) -> list[str]:
@@ -137,7 +146,8 @@ def _reassigned(
     kind: VerdictKind
     event: Event
     if placed.rep is None:
-        kind, after = "parked", _parked(base, placed.pool, reason)
+        rule = placed.rule if cause.kind == "drained" else lead.rule
+        kind, after = "parked", _parked(replace(base, rule=rule), placed.pool, reason)
         event = parked_event(after, placed.queue)
         routing.save(after)
     else:
@@ -174,7 +184,7 @@ def _parked(lead: Lead, pool: str, reason: str) -> Lead:
         state="parked",
         pool=pool,
         reason=reason,
-        parked_at=lead.updated_at,
+        parked_at=lead.parked_at or lead.updated_at,
         rep=None,
         assignment_id=None,
         respond_by=None,

@@ -162,6 +162,11 @@ class Routing:
                 self._drain_pool(pool)
         self._give_to_owners()
 
+    def reroute_parked(self) -> None:
+        """Try every parked lead, because another version of the agreement may route it elsewhere."""
+        for pool in sorted(name for name, waiting in self.state.waiting.items() if waiting > 0):
+            self._drain_pool(pool)
+
     def record(
         self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | InquiryCopy | None = None
     ) -> None:

@@ -59,7 +59,7 @@ def shadows(routing: RoutingState, agreement: Agreement, verdict: Verdict) -> It
     proof = verdict.proof
     if proof.inquiry is None or proof.ask is not None or proof.verdict not in JUDGED or proof.inquiry.test:
         return
-    facts = known_facts(proof.inquiry, proof.known, proof.account, proof.decided_at)
+    facts = known_facts(proof.inquiry, proof.known, proof.account, proof.judged_at)
     for pilot in agreement.pilots:
         if pilot.mode == "shadow" and pilot.scope.test(facts):
             yield _shadow(routing, pilot, verdict, facts)

@@ -1,7 +1,8 @@
 """Leads that wait for someone get one as soon as someone can: the longest waiting first, by the rules in force.
 
 They are tried whenever a lead ends or moves, before new inquiries are judged, and when time alone makes someone
-available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are reassigned likewise.
+available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are reassigned likewise,
+and a new version of the agreement routes all parked leads again at once.
 """
 
 from datetime import datetime, timedelta
@@ -61,6 +62,7 @@ class ParkedTimer:
         """The hash of the agreement that it was decided under, and whether there was anything to decide."""
         if routing.agreement.hash != self._agreement:
             routing.reassign_departed()
+            routing.reroute_parked()
         routing.drain()
         if routing.verdicts:
             routing.record("tick")

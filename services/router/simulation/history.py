@@ -150,7 +150,8 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
     # A person requested it: the rule by which it waits stays that of its last owner.
-    rule = before.rule if verdict.ask is not None and not owned else verdict.rule
+    by_request = verdict.ask is not None and not owned and verdict.ask.kind != "drained"
+    rule = before.rule if by_request else verdict.rule
     return replace(
         before,
         version=before.version + 1,
@@ -163,7 +164,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         rule=rule if verdict.verdict != "rejected" else None,
         generation=before.generation + owned,
         assigned_at=verdict.decided_at if owned else None if verdict.ask is None else before.assigned_at,
-        parked_at=verdict.decided_at if verdict.verdict == "parked" else None,
+        parked_at=_parked_at(verdict, before),
         updated_at=verdict.decided_at,
         agreement=verdict.agreement,
         pilot=verdict.pilot,
@@ -171,6 +172,14 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         test=inquiry is not None and inquiry.test and verdict.format > OLDEST_FORMAT,
         **afresh,
     )
+
+
+def _parked_at(verdict: RecordedVerdict, before: Lead) -> datetime | None:
+    """Since when the lead waits after the verdict; one that waited and was routed elsewhere keeps its place."""
+    if verdict.verdict != "parked":
+        return None
+    waited = verdict.ask is not None and before.state == "parked"
+    return (before.parked_at if waited else None) or verdict.decided_at
 
 
 def _first(lead_id: str, verdict: RecordedVerdict, afresh: dict[str, Any]) -> Lead:
@@ -196,7 +205,8 @@ def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
     if verdict.turn is not None:
         return verdict.turn.pool
     if verdict.verdict == "parked":
-        if verdict.ask is not None and (verdict.ask.to_pool or before.pool in agreement.pools):
+        rerouted = verdict.ask is not None and verdict.ask.kind == "drained"
+        if verdict.ask is not None and not rerouted and (verdict.ask.to_pool or before.pool in agreement.pools):
             return verdict.ask.to_pool or str(before.pool)
         return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))
     same = verdict.account.pool if verdict.account is not None and _asks_account(verdict, agreement) else before.pool

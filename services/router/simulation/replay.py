@@ -114,6 +114,7 @@ class Replay:
         while self._leaving:
             routing = self._begin(at, draft)
             self._leaving = routing.reassign_departed()
+            routing.reroute_parked()
             routing.drain()
             self._end(routing)
 
@@ -158,6 +159,7 @@ class Replay:
         if settled:
             if self._leaving:
                 self._leaving = routing.reassign_departed()
+                routing.reroute_parked()
             routing.drain()
         return bool(inquiries or backdated or facts or missed or absences or moved or settled)
 

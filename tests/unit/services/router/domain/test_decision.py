@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from services.router.domain.availability import Hold
 from services.router.domain.decision import decide
 from services.router.domain.lead import Lead, followed_by
 from services.router.domain.proof import OLDEST_FORMAT, Proof, ReassignReason, explained
@@ -438,3 +439,30 @@ def test_a_consent_withdrawn_under_one_id_of_a_person_counts_for_all() -> None:
     assert verdict.proof.verdict == "rejected"
     assert {lead.state for lead in routing.leads.values()} == {"rejected", "merged"}
     assert routing.reps["ann"].open == routing.reps["bob"].open == 0
+
+
+def test_a_lead_that_is_routed_to_a_full_pool_while_it_waits_waits_there_and_keeps_its_place() -> None:
+    routing = RoutingState()
+    lead = replace(decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), routing).lead, version=2)
+    lead = replace(lead, state="parked", pool="benelux", rule="everyone else", rep=None, parked_at=NOW)
+    routing.save(lead)
+    for rep in AGREED.pools["alone"].members:
+        routing.set_state(rep, replace(routing.state(rep), hold=Hold(NOW)))
+    big = inquiry(company=Company(name="Big", employees=5000))
+    verdict = reassign(routing, AGREED, ReassignReason("drained"), lead, big, events.after(9))
+    assert verdict is not None
+    assert differences(verdict.proof, AGREED) == ()
+    assert (verdict.lead.pool, verdict.lead.rule, verdict.lead.parked_at) == ("alone", "large", NOW)
+    assert reassign(routing, AGREED, ReassignReason("drained"), verdict.lead, big, events.after(10)) is None
+
+
+def test_points_fade_to_when_the_inquiry_was_accepted_however_late_it_is_read() -> None:
+    agreed = dataclasses.replace(agreement(score=60), half_life_s=24 * 3600)
+    agreed = dataclasses.replace(
+        agreed, scoring=tuple([dataclasses.replace(rule, intent=True) for rule in agreed.scoring])
+    )
+    on_time, late = decided(agreed, inquiry()), decided(agreed, inquiry(), now=NOW + timedelta(hours=6))
+    assert (on_time.lead.score, on_time.lead.state) == (late.lead.score, late.lead.state) == (65, "assigned")
+    before = decide(RoutingState(), agreed, inquiry(), NOW + timedelta(hours=6), proof_format=OLDEST_FORMAT)
+    assert before.lead.state == "rejected"
+    assert differences(before.proof, agreed) == ()
