@@ -338,7 +338,7 @@ async def _sales_acts(past: Past, rng: random.Random) -> None:
     rep = leads[lead_id].rep
     # Under any of the person's ids.
     lead_id = rng.choice([lead_id, *sorted(other for other, lead in leads.items() if lead.into == lead_id)])
-    kind = rng.choice(("call", "call", "email", "accepted", "declined", "rejected", "won", "lost", "note"))
+    kind = rng.choice(("call", "call", "email", "accepted", "declined", "rejected", "won", "lost", "consent_withdrawn"))
     await past.act(lead_id, kind, by=rep, reason="no_budget" if kind == "rejected" else None)
 
 
