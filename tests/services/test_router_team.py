@@ -330,19 +330,6 @@ async def test_leads_of_someone_who_left_the_team_are_handed_on_when_the_new_ver
     assert (second.rep.id, second.because, second.agreement.version) == ("mia", "left", 2)
 
 
-async def test_a_new_version_routes_the_leads_that_wait_at_once(router: Router, file: Path) -> None:
-    await router.publish(*(stranger(n) for n in range(1, 7)))
-    waiting = ones(await router.wait_for(6), LeadParked)
-    later = TEAM.replace("version: 1", "version: 2").replace(
-        "  - {name: everyone else, to: {pool: field}}", "  - {name: everyone else, to: {pool: inside}}"
-    )
-    file.write_text(later)  # noqa: ASYNC240
-    moved = await router.wait_for(2)
-    assert [(event.lead_id, event.rep.id, event.agreement.version) for event in ones(moved, LeadAssigned)] == [
-        (event.lead_id, "cleo", 2) for event in waiting
-    ]
-
-
 async def test_a_lead_whose_decline_was_read_before_the_lead_is_reassigned_at_once(router: Router) -> None:
     declined = activity(1, "declined", reason="not mine")
     await router.publish(declined)
