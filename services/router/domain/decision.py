@@ -8,6 +8,7 @@ if from someone new, and changes nothing but a lead of tests.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -154,10 +155,8 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         pilot=pilot,
         intents=judgement.intents,
         signals=inquiry.signals,
-        maybe_same_person=maybe_same_person(asked),
         number_shared=len(asked.maybe) >= MAX_SHARING,
-        consent_at=asked.consent_at,
-        withdrawn_at=asked.withdrawn_at,
+        **_about_person(asked),
     )
     if before is None:
         return lead
@@ -176,6 +175,14 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         cycle=before.cycle + int(judgement.qualified and before.state == "closed"),
         ended_at=before.ended_at,
     )
+
+
+def _about_person(asked: Asked) -> dict[str, Any]:
+    return {
+        "maybe_same_person": maybe_same_person(asked),
+        "consent_at": asked.consent_at,
+        "withdrawn_at": asked.withdrawn_at,
+    }
 
 
 def _assigned(
@@ -272,9 +279,7 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         other_keys=other_keys(contact, inquiry, (lead, *asked.others)),
         company=filled(lead.company, inquiry.company),
         signals=remembered_signals(lead.signals, inquiry.signals),
-        maybe_same_person=maybe_same_person(asked),
-        consent_at=asked.consent_at,
-        withdrawn_at=asked.withdrawn_at,
+        **_about_person(asked),
         received_at=received_at,
     )
     proof = replace(asked.proof("merged", reason, joined, agreement), rep=lead.rep, joined=lead.inquiry_id)

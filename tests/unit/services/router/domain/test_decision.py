@@ -1,6 +1,5 @@
 """Every inquiry gets one verdict, with reasons."""
 
-import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,9 +7,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from services.router.domain.availability import Hold
 from services.router.domain.decision import decide
-from services.router.domain.lead import Lead, followed_by
+from services.router.domain.lead import followed_by
 from services.router.domain.proof import OLDEST_FORMAT, Proof, ReassignReason, explained
 from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
@@ -19,7 +17,7 @@ from services.router.domain.verdict import Verdict
 from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned, LeadRejected
-from shared.domain.lead import Company, Consent, Contact
+from shared.domain.lead import Company, Contact
 from tests.kit import events
 from tests.kit.agreements import agreement, agreement_text
 
@@ -160,56 +158,6 @@ def test_a_test_inquiry_shows_where_it_would_go_and_nobody_gets_it() -> None:
     assert isinstance(verdict.event, LeadRejected)
     assert verdict.event.reason == "a test: valid, rule 'everyone else' would send it to benelux"
     assert (routing.turns, routing.reps) == ({}, {})
-
-
-@pytest.mark.parametrize("state", ["assigned", "parked", "rejected", "closed"])
-@pytest.mark.parametrize(
-    "changes", [{}, {"consent": None}, {"contact": Contact(email="jo@example.com", phone="+32470")}]
-)
-def test_a_test_inquiry_leaves_a_real_lead_as_it_was(state: Any, changes: dict[str, Any]) -> None:
-    routing = RoutingState()
-    first = decided(AGREED, inquiry(1), routing).lead
-    lead = replace(first, version=2, state=state, rep=None if state in ("parked", "rejected") else "ann")
-    routing.save(lead)
-    reps, waiting = dict(routing.reps), dict(routing.waiting)
-    verdict = decided(AGREED, inquiry(2, test=True, accepted_at=NOW - timedelta(hours=1), **changes), routing)
-    assert isinstance(verdict.event, LeadRejected)
-    assert verdict.event.reason.startswith("a test: ")
-    assert (verdict.event.inquiry_id, verdict.event.stays, verdict.event.lead_version) == ("inq_2", state, 3)
-    assert routing.leads["ld_1"] == replace(lead, version=3)
-    assert (routing.reps, routing.waiting, routing.turns["benelux"].number) == (reps, waiting, 1)
-
-
-def test_a_lead_of_tests_is_no_part_of_a_persons_lead() -> None:
-    routing = RoutingState()
-    both = Contact(email="jo@example.com", phone="+32470", job_title="Tester")
-    tried = decided(AGREED, inquiry(1, lead_id="ld_test", contact=both, test=True), routing)
-    assert (tried.lead.test, tried.lead.pilot, tried.lead.state) == (True, None, "rejected")
-    real = decided(AGREED, inquiry(2), routing)
-    assert isinstance(real.event, LeadAssigned)
-    assert (real.lead.lead_id, real.lead.contact.job_title, real.further_events) == ("ld_1", None, ())
-    decided(AGREED, inquiry(3, contact=Contact(phone="+32470"), lead_id="ld_1"), routing)
-    decided(AGREED, inquiry(4, lead_id="ld_test", contact=both, test=True), routing)
-    assert (routing.leads["ld_test"].version, routing.leads["ld_test"].test) == (2, True)
-
-
-def test_a_real_inquiry_under_the_id_of_a_test_begins_as_if_there_had_been_no_test() -> None:
-    fresh, routing = RoutingState(), RoutingState()
-    decided(AGREED, inquiry(1, test=True, contact=Contact(email="jo@example.com", job_title="Tester")), routing)
-    real, alone = decided(AGREED, inquiry(2), routing), decided(AGREED, inquiry(2), fresh)
-    assert real.lead == replace(alone.lead, version=2)
-    assert isinstance(real.event, LeadAssigned)
-
-
-def test_a_person_found_by_number_takes_over_the_id_of_a_test() -> None:
-    routing = RoutingState()
-    decided(AGREED, inquiry(1, contact=Contact(email="jo@example.com", phone="+32470")), routing)
-    number = Contact(phone="+32470")
-    decided(AGREED, inquiry(2, lead_id="ld_number", contact=number, test=True), routing)
-    joined = decided(AGREED, inquiry(3, lead_id="ld_number", contact=number), routing)
-    assert isinstance(joined.event, LeadMerged)
-    assert (joined.event.lead_id, joined.event.into, joined.event.was) == ("ld_number", "ld_1", None)
-    assert routing.lead("ld_number") == routing.leads["ld_1"]
 
 
 @pytest.mark.parametrize("outcome", ["won", "lost", "rejected"])
@@ -362,107 +310,3 @@ def test_a_lead_in_a_pool_of_one_stays_when_it_is_missed() -> None:
     alone = decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), routing).lead
     assert alone.rep == "cleo"
     assert moved(routing, ReassignReason("missed")) is None
-
-
-def followed(routing: RoutingState, kind: str, minutes: float = 5, **changes: Any) -> Lead | None:
-    """The lead after a fact, saved."""
-    after = followed_by(
-        routing.leads["ld_1"], events.activity(kind=kind, accepted_at=events.after(minutes), **changes), NOW
-    )
-    if after is not None:
-        routing.save(after)
-    return after
-
-
-def test_the_highest_stage_of_a_cycle_stays() -> None:
-    routing = RoutingState()
-    decided(AGREED, inquiry(1), routing)
-    reached = []
-    for kind, stage in (
-        ("stage", "SQL"),
-        ("accepted", None),
-        ("opportunity", None),
-        ("stage", "sql"),
-        ("stage", "foo"),
-    ):
-        followed(routing, kind, stage=stage)
-        reached.append(routing.leads["ld_1"].stage)
-    assert reached == ["sql", "sql", "opportunity", "opportunity", "opportunity"]
-    followed(routing, "won")
-    assert (routing.leads["ld_1"].stage, routing.leads["ld_1"].state) == ("customer", "closed")
-    assert decided(AGREED, inquiry(2, accepted_at=events.after(9)), routing).lead.stage == "mql"
-
-
-@pytest.mark.parametrize("state", ["assigned", "parked"])
-def test_a_lead_whose_consent_was_withdrawn_is_closed_and_counts_for_nobody(state: Any) -> None:
-    routing = RoutingState()
-    first = decided(AGREED, inquiry(1), routing).lead
-    if state == "parked":
-        routing.save(replace(first, version=2, state="parked", rep=None, parked_at=NOW))
-    closed = followed(routing, "consent_withdrawn", by=None)
-    assert closed is not None
-    assert (closed.state, closed.outcome, closed.reason) == (
-        "closed",
-        "consent_withdrawn",
-        "consent withdrawn by sales",
-    )
-    assert routing.reps["ann"].open == 0
-    assert not routing.waiting.get("benelux")
-
-
-def test_without_a_new_consent_a_person_is_never_routed_again() -> None:
-    agreed, routing = AGREED, RoutingState()
-    agreed = dataclasses.replace(agreed, mql=dataclasses.replace(agreed.mql, consent_basis=()))
-    decided(agreed, inquiry(1), routing)
-    followed(routing, "consent_withdrawn")
-    old = Consent(basis="opt_in", given_at=NOW - timedelta(days=30))
-    for number, consent in ((2, None), (3, old)):
-        verdict = decided(agreed, inquiry(number, accepted_at=events.after(9), consent=consent), routing)
-        assert verdict.proof.reason == "consent: withdrawn, and none has been given since"
-        assert explained(verdict.proof, agreed)["qualification"][-1]["part"] == "consent: withdrawn"
-        assert routing.leads["ld_1"].outcome == "consent_withdrawn"
-    back = decided(agreed, inquiry(4, accepted_at=events.after(10)), routing)
-    assert (back.lead.state, back.lead.cycle) == ("assigned", 2)
-    assert followed(routing, "consent_withdrawn", minutes=9.5) is None
-    assert decided(agreed, inquiry(5, accepted_at=events.after(11), consent=None), routing).proof.verdict == "merged"
-
-
-def test_a_consent_withdrawn_under_one_id_of_a_person_counts_for_all() -> None:
-    routing = RoutingState()
-    number = Contact(phone="+32470")
-    agreed = dataclasses.replace(AGREED, mql=dataclasses.replace(AGREED.mql, minimum_data=(), consent_basis=()))
-    decided(agreed, inquiry(1), routing)
-    decided(agreed, inquiry(2, lead_id="ld_2", contact=number), routing)
-    followed(routing, "consent_withdrawn")
-    both = Contact(email="jo@example.com", phone="+32470")
-    verdict = decided(agreed, inquiry(3, accepted_at=events.after(9), contact=both, consent=None), routing)
-    assert verdict.proof.verdict == "rejected"
-    assert {lead.state for lead in routing.leads.values()} == {"rejected", "merged"}
-    assert routing.reps["ann"].open == routing.reps["bob"].open == 0
-
-
-def test_a_lead_that_is_routed_to_a_full_pool_while_it_waits_waits_there_and_keeps_its_place() -> None:
-    routing = RoutingState()
-    lead = replace(decided(AGREED, inquiry(company=Company(name="Big", employees=5000)), routing).lead, version=2)
-    lead = replace(lead, state="parked", pool="benelux", rule="everyone else", rep=None, parked_at=NOW)
-    routing.save(lead)
-    for rep in AGREED.pools["alone"].members:
-        routing.set_state(rep, replace(routing.state(rep), hold=Hold(NOW)))
-    big = inquiry(company=Company(name="Big", employees=5000))
-    verdict = reassign(routing, AGREED, ReassignReason("drained"), lead, big, events.after(9))
-    assert verdict is not None
-    assert differences(verdict.proof, AGREED) == ()
-    assert (verdict.lead.pool, verdict.lead.rule, verdict.lead.parked_at) == ("alone", "large", NOW)
-    assert reassign(routing, AGREED, ReassignReason("drained"), verdict.lead, big, events.after(10)) is None
-
-
-def test_points_fade_to_when_the_inquiry_was_accepted_however_late_it_is_read() -> None:
-    agreed = dataclasses.replace(agreement(score=60), half_life_s=24 * 3600)
-    agreed = dataclasses.replace(
-        agreed, scoring=tuple([dataclasses.replace(rule, intent=True) for rule in agreed.scoring])
-    )
-    on_time, late = decided(agreed, inquiry()), decided(agreed, inquiry(), now=NOW + timedelta(hours=6))
-    assert (on_time.lead.score, on_time.lead.state) == (late.lead.score, late.lead.state) == (65, "assigned")
-    before = decide(RoutingState(), agreed, inquiry(), NOW + timedelta(hours=6), proof_format=OLDEST_FORMAT)
-    assert before.lead.state == "rejected"
-    assert differences(before.proof, agreed) == ()
