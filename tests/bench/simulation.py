@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 
 from services.router.domain.decision import decide
+from services.router.domain.journal import JournalEntry
 from services.router.domain.lead import followed_by
 from services.router.domain.placement import place
 from services.router.domain.proof import known_facts
 from services.router.domain.qualification import judge
-from services.router.domain.routing import JournalEntry
 from services.router.domain.routing_state import RoutingState
 from services.router.simulation.runner import Plan, simulate
 from services.router.store import record

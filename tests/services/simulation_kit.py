@@ -344,7 +344,12 @@ async def _sales_acts(past: Past, rng: random.Random) -> None:
 
 async def _people_order(past: Past, rng: random.Random) -> None:
     what, rep = rng.random(), rng.choice(("ann", "bob", "cleo", "dirk"))
-    if what < 0.3:
+    if what < 0.05:
+        real = sorted(k for k, lead in (await past.leads()).items() if lead.into is None and not lead.test)
+        lead_id, into = rng.sample(real, 2) if len(real) > 1 else (real * 2)
+        if lead_id != into:
+            await past.order("POST", f"/v1/leads/{lead_id}/merge", {"into": into, "reason": "they are one person"})
+    elif what < 0.3:
         held = sorted(k for k, lead in (await past.leads()).items() if lead.state in ("assigned", "parked"))
         if held:
             to = rng.choice(({"rep": rep}, {"pool": "benelux"}, {"pool": "large"}))

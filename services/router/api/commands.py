@@ -1,4 +1,4 @@
-"""Move a lead, put a rep on hold, set their days off. Everything needs a key with the scope `operate`."""
+"""Move a lead, merge two, put a rep on hold, set their days off. Everything needs a key with the scope `operate`."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -32,6 +32,14 @@ class MoveCommand(Body):
     """The new owner of a lead, who decided it, and why."""
 
     to: MoveTarget
+    reason: str = pydantic.Field(min_length=1, max_length=500)
+    by: str | None = pydantic.Field(default=None, max_length=200)
+
+
+class MergeCommand(Body):
+    """The lead that goes on, who says that both are of one person, and why."""
+
+    into: str = pydantic.Field(min_length=1, max_length=200)
     reason: str = pydantic.Field(min_length=1, max_length=500)
     by: str | None = pydantic.Field(default=None, max_length=200)
 
@@ -73,6 +81,12 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         lead, away = await commands.move(lead_id, cause, key.name)
         warning = f"{lead.rep} is {away}." if away is not None else msgspec.UNSET
         return json_response(replace(lead_view(lead), warning=warning))
+
+    @routes.post("/v1/leads/{lead_id}/merge")
+    async def merge(lead_id: Text, body: MergeCommand, key: Annotated[Key, operator]) -> Response:
+        """Let the lead go on as another one: both are of one person. The other one keeps its owner."""
+        cause = ReassignReason("same_person", by=body.by, reason=body.reason)
+        return json_response(lead_view(await commands.merge(lead_id, body.into, cause, key.name)))
 
     @routes.put("/v1/reps/{rep}/availability")
     async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[Key, operator]) -> Response:

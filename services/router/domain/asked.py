@@ -83,8 +83,13 @@ def maybe_same_person(asked: Asked) -> tuple[str, ...]:
 
 def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:
     """By what the person is known besides `contact`; of very many the newest."""
+    return known_by(contact, persons, contact_keys(inquiry.contact))
+
+
+def known_by(contact: Contact, persons: Sequence[Lead], given: Sequence[str] = ()) -> tuple[str, ...]:
+    """The keys of these leads, and those `given`, besides those of `contact`; of very many the newest."""
     shown = contact_keys(contact)
-    found = [key for lead in persons for key in person_keys(lead)] + list(contact_keys(inquiry.contact))
+    found = [*(key for lead in persons for key in person_keys(lead)), *given]
     return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
 
 

@@ -1,11 +1,15 @@
-"""Several leads of one person become one: all ids but that of the lead that goes on cease."""
+"""Several leads of one person become one: all ids but that of the lead that goes on cease. The person showed it by what
+they gave, or someone says so.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import Lead
+from services.router.domain.asked import filled, known_by
+from services.router.domain.lead import Lead, remembered_signals
+from services.router.domain.proof import FORMAT, Proof, ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
 from shared.domain.events import InquiryReceived, LeadMerged
@@ -34,6 +38,46 @@ def absorb(
         else:
             events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id, was=was))
     return replace(verdict, event=event, further_events=tuple(events))
+
+
+def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, now: datetime) -> Verdict:
+    """The verdict that `lead` goes on as `into`, because a person said that both are of one person. Changes `routing`:
+    both are saved.
+    """
+    contact = filled(into.contact, lead.contact)
+    joined = replace(
+        into,
+        version=into.version + 1,
+        updated_at=now,
+        contact=contact,
+        other_keys=known_by(contact, (into, lead)),
+        company=filled(into.company, lead.company),
+        signals=remembered_signals(into.signals, lead.signals),
+        maybe_same_person=tuple([each for each in into.maybe_same_person if each != lead.lead_id]),
+    )
+    said = f"{cause.by} says that it is the same person as lead"
+    reason = f"{said} {lead.lead_id}: {cause.reason}"
+    ended = _ceased(lead, joined, now)
+    routing.save(ended)
+    routing.save(joined)
+    proof = Proof(
+        verdict="merged",
+        reason=reason,
+        lead_version=joined.version,
+        agreement=into.agreement,
+        decided_at=now,
+        stage=into.stage,
+        score=into.score,
+        rep=into.rep,
+        joined=into.inquiry_id,
+        ask=cause,
+        before=into,
+        same_person=(lead,),
+        format=FORMAT,
+    )
+    announced = f"{said} {into.lead_id}: {cause.reason}"
+    event = decided_event(LeadMerged, ended, reason=announced, rep=into.rep, into=into.lead_id, was=lead.state)
+    return Verdict(joined, event, proof, into.inquiry_id)
 
 
 def _link(inquiry: InquiryReceived, into: Lead) -> Lead:

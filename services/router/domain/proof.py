@@ -35,8 +35,8 @@ CONSENT_WITHDRAWN = "consent: withdrawn"
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
 
-ReassignKind = Literal["missed", "declined", "manual", "left", "drained"]
-"""Why someone else gets a lead."""
+ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person"]
+"""Why someone else gets a lead, or why it goes on as another."""
 
 
 class TurnRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,7 +67,8 @@ class Skipped(msgspec.Struct, frozen=True):
 
 class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
-    (`manual`), the owner left the team (`left`), or a parked lead's time has come (`drained`).
+    (`manual`), the owner left the team (`left`), or a parked lead's time has come (`drained`). A person may also have
+    decided that two leads are of one person (`same_person`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
+from services.router.domain.merging import merge
 from services.router.domain.proof import OLDEST_FORMAT, Proof
 from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
@@ -76,7 +77,9 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     verdict: Verdict | None = None
     routing = _recorded_state(proof)
     inquiry, before = proof.inquiry, proof.before
-    if proof.ask is not None and before is not None and inquiry is not None:
+    if proof.ask is not None and proof.ask.kind == "same_person" and before is not None:
+        verdict = merge(routing, proof.same_person[0], before, proof.ask, proof.decided_at)
+    elif proof.ask is not None and before is not None and inquiry is not None:
         verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
     elif proof.ask is None and inquiry is not None:
         verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account, proof_format=proof.format)

@@ -7,17 +7,17 @@ result. What must be saved at the end is in the state and in the lists of `Routi
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 
-import msgspec
 from msgspec.structs import replace
 
 from services.router.domain.accounts import keys_of
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
+from services.router.domain.journal import JournalEntry, JournalKind
 from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, comes_before, followed_by
 from services.router.domain.lookup import Lookup
+from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import FORMAT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reassign
@@ -32,21 +32,6 @@ from shared.domain.events import ActivityRecorded, InquiryReceived, LeadBackdate
 PAGE = 200
 MAX_LEADS = 1000
 """How many parked leads of a pool, or leads of departed reps, one call looks at, so that a transaction stays short."""
-
-
-JournalKind = Literal["activity", "availability", "copy", "tick"]
-
-
-class JournalEntry(msgspec.Struct, frozen=True):
-    """An entry of the router's record that is no verdict: an `activity`, an `availability`, a `copy` of an inquiry that
-    backdated leads, or a `tick` (parked leads were tried because time has passed). `seq` is its place between the
-    verdicts.
-    """
-
-    seq: int
-    at: datetime
-    kind: JournalKind
-    body: ActivityRecorded | AvailabilityChange | InquiryCopy | None
 
 
 class Routing:
@@ -125,14 +110,36 @@ class Routing:
         cannot own it.
         """
         self._load([lead_id])
-        lead = self.state.lead(lead_id)
-        if lead is None:
-            raise NotFound(f"There is no lead {lead_id!r}. Ids are returned by POST /v1/leads.")
+        lead = self._known(lead_id)
         if lead.state not in HELD:
             raise Conflict(f"The lead is {lead.state}. Only assigned or parked leads can be moved.")
         verdict = self._reassign(lead, reason)
         self.drain()
         return verdict
+
+    def merge(self, lead_id: str, into_id: str, reason: ReassignReason) -> Lead:
+        """Let a lead go on as another, because a person says that both are of one person; returns that one.
+
+        Raises `NotFound`, and `Conflict` if they are one lead already or one is of tests only.
+        """
+        self._load([lead_id, into_id])
+        lead, into = self._known(lead_id), self._known(into_id)
+        if lead.lead_id == into.lead_id:
+            raise Conflict(f"Both are lead {into.lead_id} already.")
+        if lead.test or into.test:
+            raise Conflict("A lead of test inquiries is nobody's, so it can't be merged.")
+        if lead.state in HELD and into.state not in HELD:
+            raise Conflict(f"Lead {into.lead_id} is {into.state}. Merge it into {lead.lead_id} instead, which goes on.")
+        verdict = merge(self.state, lead, into, reason, self.now)
+        self._add(verdict)
+        self.drain()
+        return verdict.lead
+
+    def _known(self, lead_id: str) -> Lead:
+        lead = self.state.lead(lead_id)
+        if lead is None:
+            raise NotFound(f"There is no lead {lead_id!r}. Ids are returned by POST /v1/leads.")
+        return lead
 
     def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
         """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""

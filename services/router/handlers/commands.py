@@ -1,4 +1,4 @@
-"""Commands of people: move a lead, put a rep on hold, set their days off."""
+"""Commands of people: move a lead, merge two, put a rep on hold, set their days off."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -39,6 +39,19 @@ class Commands:
             raise Conflict(f"Nobody in {reason.to_pool} can have the lead now; it goes on waiting.")
         away = moved.event.owner_away if isinstance(moved.event, LeadAssigned) else None
         return moved.lead, away
+
+    async def merge(self, lead_id: str, into: str, reason: ReassignReason, sender: str) -> Lead:
+        """Let the lead go on as `into`, since both are of one person; returns that one. Who says so is named by id or
+        e-mail address, else it is the API key `sender`.
+
+        Raises `NotFound`, `Conflict` if they are one already, one is of tests only or only `lead_id` is still open, and
+        `Refused` for an unknown person.
+        """
+        lead = await self._transactions.run(
+            lambda routing: routing.merge(lead_id, into, _with_ids(routing.agreement, reason, sender))
+        )
+        wake(self._done)
+        return lead
 
     async def hold(self, rep: str, *, until: datetime | None, by: str | None, sender: str, reason: str | None) -> str:
         """The rep gets no leads from now on, until `until` or until `release`; returns their id. Raises `NotFound`, and

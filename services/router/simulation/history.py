@@ -84,6 +84,8 @@ class History:
         before = self.state.lead(lead_id)
         if verdict.stays is not None and before is not None:
             self._change(before, verdict.decided_at, asked=True)
+        elif verdict.verdict == "merged" and verdict.ask is not None and before is not None:
+            self._change(before, verdict.decided_at)
         elif verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:

@@ -177,13 +177,16 @@ class Replay:
         return found
 
     def _move_as_asked(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
-        """Move leads as people asked for it; whether any was."""
+        """Move and merge leads as people asked for it; whether any was."""
         moved = False
         for row in rows:
-            if row.cause is None or row.cause.kind != "manual":
+            if row.cause is None or row.cause.kind not in ("manual", "same_person"):
                 continue
             try:
-                routing.move(str(row.lead_id), row.cause)
+                if row.verdict is not None and row.cause.kind == "same_person":
+                    routing.merge(row.verdict.same_person[0].lead_id, str(row.lead_id), row.cause)
+                else:
+                    routing.move(str(row.lead_id), row.cause)
             except Refused:
                 self.refused += 1
             except (NotFound, Conflict):

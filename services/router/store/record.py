@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from services.router.domain.journal import JournalEntry
 from services.router.domain.proof import Proof
-from services.router.domain.routing import JournalEntry
 from services.router.domain.verdict import Verdict
 from services.router.store.tables import journal, verdicts
 from shared.db.bulk import insert_rows, row_of
