@@ -55,9 +55,10 @@ def build(platform: Platform) -> Service:
 def _consumption(handlers: RouterHandlers) -> Consumption:
     return Consumption(
         group="baton.router",
+        # Activities first: after a backlog, a person whose lead sales had ended comes back, and does not join it.
         handlers={
-            INQUIRIES: handlers.on_inquiries,
             ACTIVITIES: handlers.on_activities,
+            INQUIRIES: handlers.on_inquiries,
             ESCALATIONS: handlers.on_escalations,
         },
         copies={INQUIRIES: handlers.on_copies},

@@ -1,6 +1,7 @@
 """Migrations make exactly the tables that the code uses, on both databases, once, and can be undone."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,30 @@ async def test_every_migration_can_be_undone(empty: Database) -> None:
 
     async with empty.begin() as tx:
         assert await tx.run_sync(down) == ["alembic_version"]
+
+
+async def test_the_monitor_knows_the_people_whose_leads_were_merged_before_it_did(empty: Database) -> None:
+    await schema.migrate(empty)
+    merged = {"link": ("lead", None), "other": ("lead", "inq_1"), "lead": (None, "inq_2")}
+
+    def again(connection: sa.Connection) -> list[tuple[str, str, bool]]:
+        config = Config()
+        config.set_main_option("script_location", str(schema.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        at = datetime(2026, 11, 1, tzinfo=UTC)
+        rows = [
+            {"lead_id": lead_id, "merged_into": into, "inquiry_id": inquiry_id, "settled_at": at}
+            for lead_id, (into, inquiry_id) in merged.items()
+        ]
+        connection.execute(sa.insert(metadata.tables["scoreboard_leads"]), rows)
+        command.upgrade(config, "head")
+        table = metadata.tables["sla_monitor_merged"]
+        query = sa.select(table.c.lead_id, table.c.into, table.c.was_lead).order_by(table.c.lead_id)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    async with empty.begin() as tx:
+        assert await tx.run_sync(again) == [("link", "lead", False), ("other", "lead", True)]
 
 
 def test_every_service_with_state_has_its_tables_in_the_migrations() -> None:

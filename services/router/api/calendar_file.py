@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import islice
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Component
@@ -15,6 +16,8 @@ MAX_DAYS = 366
 MAX_EVENTS = 500
 MAX_LINES = 10_000
 """Twenty for each event. The library takes much longer for a line than for its length."""
+LONGEST_S = 5.0
+"""How long following the events may take. One whose rule never matches takes the library a second or two."""
 _NOT_AWAY = {
     ("STATUS", "CANCELLED"),
     ("STATUS", "TENTATIVE"),
@@ -36,7 +39,10 @@ def days_off(data: bytes, zone: ZoneInfo, today: date) -> tuple[Leave, ...]:
     events = _events(data)
     replaced = {start for event in events if (start := replaced_start(event, zone)) is not None}
     found: list[Leave] = []
+    began_s = monotonic()
     for event in events:
+        if monotonic() - began_s > LONGEST_S:
+            raise refused(event, "was not reached in time: events before it repeat on dates that there are not")
         if not any(str(event.get(name, "")).strip().upper() == value for name, value in _NOT_AWAY):
             found += islice(_leaves(event, zone, today, replaced), MAX_EVENTS + 1 - len(found))
     if len(found) > MAX_EVENTS:

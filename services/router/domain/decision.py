@@ -155,7 +155,6 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         pilot=pilot,
         intents=judgement.intents,
         signals=inquiry.signals,
-        number_shared=len(asked.maybe) >= MAX_SHARING,
         **_about_person(asked),
     )
     if before is None:
@@ -168,7 +167,6 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         other_keys=other_keys(contact, inquiry, (before, *asked.others)),
         company=filled(inquiry.company, before.company),
         signals=remembered_signals(before.signals, inquiry.signals),
-        number_shared=before.number_shared,
         generation=before.generation,
         last_rep=before.last_rep,
         earlier_rep=before.last_rep,
@@ -178,8 +176,10 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
 
 
 def _about_person(asked: Asked) -> dict[str, Any]:
+    shared_before = asked.before is not None and asked.before.number_shared
     return {
         "maybe_same_person": maybe_same_person(asked),
+        "number_shared": shared_before or len(asked.maybe) >= MAX_SHARING,
         "consent_at": asked.consent_at,
         "withdrawn_at": asked.withdrawn_at,
     }

@@ -18,6 +18,12 @@ HELD = ("assigned", "parked")
 MAX_SIGNALS = 100
 MAX_KEYS = 20
 
+NO_CONSENT = frozenset(
+    {"", "none", "no", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interest",
+     "legitimate_interests"}
+)  # fmt: skip
+"""Bases that are not the person's consent: the others of article 6 GDPR, and none. They do not end a withdrawal."""
+
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     """A lead in the router; `version` counts its changes, `generation` its owners, `cycle` how often it became a lead.
@@ -128,8 +134,8 @@ def _end(fact: ActivityRecorded) -> dict[str, object]:
 
 
 def consent_given_at(inquiry: InquiryReceived) -> datetime | None:
-    """When the person gave the consent that the inquiry carries; None if it carries none."""
-    if inquiry.consent is None:
+    """When the person gave the consent that the inquiry carries; None if it carries none, or another basis."""
+    if inquiry.consent is None or inquiry.consent.basis.strip().casefold() in NO_CONSENT:
         return None
     return min(inquiry.accepted_at, inquiry.consent.given_at or inquiry.accepted_at)
 

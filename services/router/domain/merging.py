@@ -32,7 +32,7 @@ def absorb(
     for before in ending:
         lead = _ceased(before, into, verdict.proof.decided_at)
         routing.save(lead)
-        was = before.state if before.version and not before.test else None
+        was = before.state if before.version and not before.test and before.into is None else None
         if lead.lead_id == inquiry.lead_id and isinstance(event, LeadMerged):
             event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id, was=was)
         else:

@@ -65,7 +65,7 @@ def _lead(lead: Lead) -> dict[str, Any]:
         "rep": lead.rep,
         "pool": lead.pool,
         "email": lead.contact.email,
-        "phone": lead.contact.phone if not lead.number_shared else None,
+        "phone": lead.contact.phone_key if not lead.number_shared else None,
         "campaign": lead.campaign,
         "stage": lead.stage,
         "outcome": lead.outcome,

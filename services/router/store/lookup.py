@@ -57,7 +57,7 @@ class DatabaseLookup:
     def leads_of_persons(self, contacts: Sequence[Contact]) -> Iterable[Lead]:
         """Read leads by address and number, and by the other keys that people are known by."""
         emails = {contact.email for contact in contacts if contact.email}
-        phones = {contact.phone for contact in contacts if contact.phone}
+        phones = {contact.phone_key for contact in contacts if contact.phone_key}
         same = [
             any_of(self._connection, column, keys)
             for column, keys in ((leads.c.email, emails), (leads.c.phone, phones))

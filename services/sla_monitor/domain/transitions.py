@@ -149,7 +149,7 @@ def _counting(state: WindowState, facts: Iterable[Fact]) -> WindowState:
 def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> WindowState:
     """A breached window after applying facts; follow-ups take precedence over the end of the lead."""
     state = _concluded(state, verdict_on_counted(state.window), now)
-    for fact in facts:
+    for fact in sorted(facts, key=window.in_time_order):
         state = apply_fact(state, fact, now)
     return state
 

@@ -275,6 +275,15 @@ def test_a_number_that_many_people_have_finds_no_more_of_them() -> None:
     assert asked_by(routing, 16, person("p15@example.com", None)).lead.lead_id == "ld_15"
 
 
+def test_a_number_that_is_filled_in_at_a_crowded_switchboard_finds_nobody_either() -> None:
+    routing = RoutingState()
+    for number in range(1, 11):
+        asked_by(routing, number, person(f"p{number}@example.com", f"Name{number}"))
+    asked_by(routing, 11, person("p11@example.com", "Name11", phone=None))
+    assert asked_by(routing, 11, person("p11@example.com", "Name11")).lead.number_shared
+    assert len(routing.persons[f"p:{SWITCHBOARD}"]) == 10
+
+
 def test_an_inquiry_that_joins_announces_what_the_person_gave() -> None:
     routing = RoutingState()
     asked_by(routing, 1, person("ann@example.com", "Ann"))

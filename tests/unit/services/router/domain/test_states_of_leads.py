@@ -72,7 +72,7 @@ def test_without_a_new_consent_a_person_is_never_routed_again() -> None:
     decided(agreed, inquiry(1), routing)
     followed(routing, "consent_withdrawn")
     old = Consent(basis="opt_in", given_at=NOW - timedelta(days=30))
-    for number, consent in ((2, None), (3, old)):
+    for number, consent in ((2, None), (3, old), (6, Consent(basis="legitimate_interest")), (7, Consent(basis="None"))):
         verdict = decided(agreed, inquiry(number, accepted_at=events.after(9), consent=consent), routing)
         assert verdict.proof.reason == "consent: withdrawn, and none has been given since"
         assert explained(verdict.proof, agreed)["qualification"][-1]["part"] == "consent: withdrawn"
