@@ -2,144 +2,37 @@
 name. Without any service."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.torture.checker import check
 from tests.torture.ledger import (
     Activity,
-    Evidence,
     Holding,
-    Inquiry,
-    Ledger,
-    Record,
     Rotation,
-    Rules,
     Verdict,
     Webhook,
 )
-
-RULES = Rules({"benelux": {"ann": 2, "bob": 1}}, tolerance_s=1.0)
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-INQUIRIES, ACTIVITIES = "baton.inquiries.v1", "baton.activities.v1"
-ASSIGNMENTS, ESCALATIONS = "baton.assignments.v1", "baton.escalations.v1"
-
-
-def at(seconds: float) -> datetime:
-    return NOON + timedelta(seconds=seconds)
-
-
-@dataclass
-class World:
-    """Ann was called about `called` in time. Bob never called about `missed`, which Ann then got and called about."""
-
-    ledger: Ledger
-    evidence: Evidence
-
-    def record(self, event_id: str) -> Record:
-        return next(record for record in self.evidence.records if record.event_id == event_id)
-
-    def drop(self, event_id: str) -> None:
-        self.evidence.records = [record for record in self.evidence.records if record.event_id != event_id]
-        self.ledger.webhooks = [webhook for webhook in self.ledger.webhooks if webhook.webhook_id != event_id]
-
-    def add(self, topic: str, event_id: str, kind: str, lead_id: str, /, **data: Any) -> None:
-        record = Record(topic, 0, len(self.evidence.records), event_id, f"baton.{kind}.v1", lead_id, data)
-        self.evidence.records = [*self.evidence.records, record]
-        if topic in (ASSIGNMENTS, ESCALATIONS):
-            event = {"id": event_id, "type": record.type, "subject": lead_id, "data": data}
-            self.ledger.webhooks.append(Webhook(event_id, event, verified=True))
-
-    def change(self, event_id: str, /, **changes: Any) -> None:
-        """As if it had been announced and delivered otherwise from the start."""
-        record = self.record(event_id)
-        self.drop(event_id)
-        self.add(
-            record.topic,
-            event_id,
-            record.type.removeprefix("baton.").removesuffix(".v1"),
-            record.lead_id,
-            **{**record.data, **changes},
-        )
-
-
-def inquire(world: World, lead_id: str) -> None:
-    world.ledger.inquiries[lead_id] = Inquiry(lead_id, at(0), at(0.1), {(f"inq-{lead_id}", lead_id)})
-    world.add(
-        INQUIRIES,
-        f"in-{lead_id}",
-        "inquiry.received",
-        lead_id,
-        inquiry_id=f"inq-{lead_id}",
-        accepted_at=at(0).isoformat(),
-    )
-
-
-def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: float) -> None:
-    kind = "lead.assigned" if generation == 1 else "lead.reassigned"
-    world.add(
-        ASSIGNMENTS,
-        f"as-{lead_id}-{generation}",
-        kind,
-        lead_id,
-        lead_version=generation,
-        assignment_id=f"{lead_id}-{generation}",
-        generation=generation,
-        inquiry_id=f"inq-{lead_id}",
-        rep={"id": rep},
-        pool="benelux",
-        assigned_at=at(seconds).isoformat(),
-        received_at=at(0).isoformat(),
-        respond_by=at(seconds + 6).isoformat(),
-    )
-    world.add(ESCALATIONS, f"op-{lead_id}-{generation}", "window.opened", lead_id, generation=generation)
-
-
-def end(world: World, lead_id: str, generation: int, how: str, /, **data: Any) -> None:
-    world.add(ESCALATIONS, f"{how}-{lead_id}-{generation}", f"window.{how}", lead_id, generation=generation, **data)
-
-
-def call(world: World, lead_id: str, seconds: float) -> None:
-    name = f"call-{lead_id}"
-    world.ledger.activities[name] = Activity(name, lead_id, "call", at(seconds - 0.1), at(seconds + 0.1))
-    data = {"activity_id": name, "kind": "call", "accepted_at": at(seconds).isoformat()}
-    world.add(ACTIVITIES, name, "activity.recorded", lead_id, **data)
+from tests.torture.world import (
+    ACTIVITIES,
+    ASSIGNMENTS,
+    ESCALATIONS,
+    INQUIRIES,
+    RULES,
+    World,
+    all_well,
+    assign,
+    at,
+    end,
+    inquire,
+)
 
 
 @pytest.fixture
 def world() -> World:
-    made = World(Ledger(), Evidence())
-    inquire(made, "called")
-    assign(made, "called", "ann", generation=1, seconds=1)
-    call(made, "called", 4)
-    end(made, "called", 1, "met", met_by="call-called")
-    inquire(made, "missed")
-    assign(made, "missed", "bob", generation=1, seconds=1)
-    end(made, "missed", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8.5).isoformat())
-    assign(made, "missed", "ann", generation=2, seconds=10)
-    call(made, "missed", 12)
-    end(made, "missed", 2, "met", met_by="call-missed")
-    made.evidence = replace(
-        made.evidence,
-        verdicts=[
-            Verdict("called", 1, "assigned", "inq-called"),
-            Verdict("missed", 1, "assigned", "inq-missed"),
-            Verdict("missed", 2, "reassigned", "inq-missed"),
-        ],
-        holdings=[
-            Holding("called-1", "called", 1, "ann", "benelux", active=True),
-            Holding("missed-1", "missed", 1, "bob", "benelux", active=False),
-            Holding("missed-2", "missed", 2, "ann", "benelux", active=True),
-        ],
-        rotations={"benelux": Rotation(3, {"ann": 2, "bob": 1})},
-        windows={("called", 1): "met", ("missed", 1): "breached", ("missed", 2): "met"},
-        conservation={"balanced": True, "in_flight": 0, "received": 2},
-        unfinished={"events in an outbox": 0},
-    )
-    return made
+    return all_well()
 
 
 def found(world: World) -> set[str]:
@@ -384,6 +277,23 @@ def test_a_follow_up_that_a_clock_ahead_dated_late_counts_or_not_unless_it_was_a
     end(world, "called", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8).isoformat())
     world.evidence.windows = {**world.evidence.windows, ("called", 1): "breached"}
     assert not found(world) & {"false breach", "missed breach"}
+
+
+@pytest.mark.parametrize(("previous_ended_s", "findings"), [(None, set()), (9, {"missed breach"})])
+def test_an_end_from_before_the_move_excuses_the_next_owner_unless_it_ended_the_cycle_before(
+    world: World, previous_ended_s: float | None, findings: set[str]
+) -> None:
+    for event_id in ("call-missed", "met-missed-2"):
+        world.drop(event_id)
+    del world.ledger.activities["call-missed"]
+    world.ledger.activities["lost"] = Activity("lost", "missed", "lost", at(9), at(9.1))
+    data = {"activity_id": "lost", "kind": "lost", "accepted_at": at(9).isoformat()}
+    world.add(ACTIVITIES, "lost", "activity.recorded", "missed", **data)
+    ended_at = at(previous_ended_s).isoformat() if previous_ended_s is not None else None
+    world.change("as-missed-2", previous_ended_at=ended_at)
+    end(world, "missed", 2, "cancelled")
+    world.evidence.windows = {("called", 1): "met", ("missed", 1): "breached", ("missed", 2): "cancelled"}
+    assert found(world) == findings
 
 
 def test_a_move_or_an_end_before_the_deadline_excuses_the_owner(world: World) -> None:

@@ -25,10 +25,18 @@ class Promise:
     generation: int
     starts_at: datetime
     due_at: datetime
+    received_at: datetime
+    previous_ended_at: datetime | None = None
     next_owner_at: datetime | None = None
     opened: bool = False
     ended: list[str] = field(default_factory=list)
     breached: list[Record] = field(default_factory=list)
+
+    def cycle_from(self, came_at: datetime | None) -> datetime:
+        """From when an end of the lead is about its present cycle; `came_at` is when the person first asked."""
+        if self.previous_ended_at is None:
+            return min(self.received_at, came_at or self.received_at)
+        return max(self.received_at, self.previous_ended_at + timedelta(microseconds=1))
 
     @property
     def name(self) -> str:
@@ -60,8 +68,11 @@ def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
         starts_at = min(promise.starts_at, first_at)
         earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f.earliest_at < starts_at]
         if promise.generation > 1:
-            # What ended it just before may be from the owner before.
+            # What ended its cycle counts, no matter who had the lead then; what ended the cycle before does not.
+            ends_from = promise.cycle_from(came_at.get(promise.lead_id))
+            ended = [f for f in facts[promise.lead_id] if f.kind in rules.ended_by and f.latest_at >= ends_from]
             earlier = [f for f in earlier if f.kind not in rules.ended_by]
+            earlier += [f for f in ended if f.earliest_at < starts_at]
         counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f.earliest_at <= decide_at]
         # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all.
         late_inquiry = all(f.earliest_at < promise.starts_at - tolerance for f in counting)
@@ -89,7 +100,11 @@ def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
         starts = [data["assigned_at"], *([data["received_at"]] if data["generation"] == 1 else [])]
         due_at = datetime.fromisoformat(data["respond_by"])
         starts_at = min(map(datetime.fromisoformat, starts))
-        promises[record.lead_id, data["generation"]] = Promise(record.lead_id, data["generation"], starts_at, due_at)
+        received_at = datetime.fromisoformat(data["received_at"])
+        made = Promise(record.lead_id, data["generation"], starts_at, due_at, received_at)
+        if data.get("previous_ended_at") is not None:
+            made.previous_ended_at = datetime.fromisoformat(data["previous_ended_at"])
+        promises[made.lead_id, made.generation] = made
     for record in owned:
         before = promises.get((record.lead_id, record.data["generation"] - 1))
         if before is not None:
