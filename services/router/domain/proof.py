@@ -24,9 +24,9 @@ FORMAT = 3
 """The format of new proofs, which are made by the present rules."""
 OLDEST_FORMAT = 2
 """The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
-lead, a test was judged as an inquiry of the person and could join their lead, points faded to the decision, whoever
-shared a number was the same person, balances of a rotation were not rounded, and leave, holds and closed time next to
-each other were not one absence.
+lead, a test was judged as an inquiry of the person and could join their lead, points faded to the decision, people with
+the same number were one person, balances of a rotation were not rounded, and leave, holds and closed time next to each
+other were not one absence.
 """
 
 CONSENT_WITHDRAWN = "consent: withdrawn"

@@ -33,9 +33,9 @@ def person_keys(lead: Lead) -> tuple[str, ...]:
 def apart(contact: Contact, own: Lead | None, found: Sequence[Lead]) -> tuple[list[Lead], list[Lead]]:
     """Of the leads that share a key with a person, those that are theirs, and those that may be.
 
-    `own` is the lead with the person's own id. Whoever shares an address is the same person. Whoever shares only a
-    number is somebody else if both have another address and another name. If several different people have the number,
-    it is the one of the same name.
+    `own` is the lead with the person's own id. A lead with the same address is theirs. A lead with only the same number
+    is another person's if both the address and the name differ. If several people have the number, theirs is the lead
+    with the same name.
     """
     given = {f"e:{contact.email}"} if contact.email else set()
     sure = [lead for lead in found if not given.isdisjoint(_addresses(lead))]
