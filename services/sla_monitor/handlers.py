@@ -11,7 +11,7 @@ import msgspec
 
 from services.sla_monitor.domain import opening, transitions
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
-from services.sla_monitor.domain.opening import Watch
+from services.sla_monitor.domain.opening import REOPENED, Watch
 from services.sla_monitor.domain.persons import Merge, Persons
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.transitions import WindowState
@@ -157,7 +157,9 @@ class MonitorHandlers:
         if any(window.generation >= event.generation for window in context.windows(event.lead_id)):
             return
         spared = (opening.TRIAGE, opening.DISPUTES)
-        context.move_on(event.lead_id, event.assigned_at, "reassigned", cycle=event.cycle, spared=spared)
+        # What a reopened lead's owners owed before has ended with its rejection, whether that is read yet or not.
+        if event.because != REOPENED:
+            context.move_on(event.lead_id, event.assigned_at, "reassigned", cycle=event.cycle, spared=spared)
         context.apply_assignment(event)
         agreement = await agreement_of(tx, event.agreement.hash)
         facts = context.facts_for(event.lead_id)

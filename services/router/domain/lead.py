@@ -1,7 +1,7 @@
 """A lead as the router knows it, and what sales' own words change about it."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +31,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
+    `reopened_at` is since when it is open again in this cycle, after sales had rejected it.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
@@ -68,6 +69,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     earlier_rep: str | None = None
     outcome: str | None = None
     ended_at: datetime | None = None
+    reopened_at: datetime | None = None
     consent_at: datetime | None = None
     withdrawn_at: datetime | None = None
     parked_at: datetime | None = None
@@ -78,6 +80,15 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     test: bool = False
     maybe_same_person: tuple[str, ...] = ()
     number_shared: bool = False
+
+    @property
+    def previous_ended_at(self) -> datetime | None:
+        """The last instant at which facts that end a lead were about the time before this one: when they ended the
+        cycle before, or just before the lead was reopened. None if there was no such time.
+        """
+        if self.reopened_at is not None:
+            return self.reopened_at - timedelta(microseconds=1)
+        return self.ended_at if self.state in HELD else None
 
 
 class InquiryCopy(msgspec.Struct, frozen=True):
@@ -105,12 +116,27 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
     """
     if fact.kind == WITHDRAWN:
         return _withdrawn(lead, fact, now)
-    if lead.state not in HELD or fact.accepted_at < cycle_starts_at(lead.received_at, lead.ended_at):
+    if lead.state not in HELD or fact.accepted_at < cycle_starts_at(lead.received_at, lead.previous_ended_at):
         return None
     stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
     if fact.kind in CLOSING:
         return _changed(lead, now, stage=stage, **_end(fact))
     return _changed(lead, now, stage=stage) if stage != lead.stage else None
+
+
+def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
+    """Since when the lead is open again because sales accepted it after rejecting it, as at the end of a dispute. None
+    if the fact does not do that: it came before the rejection, or the person has withdrawn consent.
+    """
+    if fact.kind != "accepted" or lead.outcome != "rejected" or lead.state != "closed" or lead.ended_at is None:
+        return None
+    if fact.accepted_at < lead.ended_at or not _may_be_contacted(lead):
+        return None
+    return cycle_starts_at(fact.accepted_at, lead.ended_at)
+
+
+def _may_be_contacted(lead: Lead) -> bool:
+    return lead.withdrawn_at is None or (lead.consent_at is not None and lead.consent_at >= lead.withdrawn_at)
 
 
 def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:

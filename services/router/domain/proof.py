@@ -35,8 +35,8 @@ CONSENT_WITHDRAWN = "consent: withdrawn"
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
 
-ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person"]
-"""Why someone else gets a lead, or why it goes on as another."""
+ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person", "reopened"]
+"""Why a lead that was decided on is given to someone, or why it goes on as another."""
 
 
 class TurnRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,8 +67,9 @@ class Skipped(msgspec.Struct, frozen=True):
 
 class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
-    (`manual`), the owner left the team (`left`), or a parked lead's time has come (`drained`). A person may also have
-    decided that two leads are of one person (`same_person`).
+    (`manual`), the owner left the team (`left`), a parked lead's time has come (`drained`), or sales accepted what it
+    had rejected (`reopened`, `at` which instant). A person may also have decided that two leads are of one person
+    (`same_person`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """
@@ -78,6 +79,7 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     to_rep: str | None = None
     to_pool: str | None = None
+    at: datetime | None = None
 
 
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True):

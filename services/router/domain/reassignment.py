@@ -1,5 +1,5 @@
 """A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left the
-team, or a parked lead's time has come.
+team, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its owner.
 """
 
 from datetime import datetime
@@ -7,14 +7,15 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.availability import absence
-from services.router.domain.lead import Lead
+from services.router.domain.lead import Lead, reopened_at
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
 from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, known_facts
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
-from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadReassigned
+from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadAssigned, LeadReassigned
+from shared.domain.lead import highest
 
 MANUAL_RULE_PREFIX = "moved by "
 """The rule's name if a person decided; a lead parked by that keeps waiting for that pool."""
@@ -33,7 +34,8 @@ def reassign(
     turn is taken.
 
     A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
-    was given back, or whose owner left, waits in the queue instead. `inquiry` is the one that made it a lead, `account`
+    was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, unless
+    they have left. `inquiry` is the one that made it a lead, `account`
     the owner of the person's company. Raises Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
@@ -42,6 +44,16 @@ def reassign(
         return None
     verdict = _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
     return replace(verdict, proof=replace(verdict.proof, account=account))
+
+
+def reason_in(lead: Lead, fact: ActivityRecorded) -> ReassignReason | None:
+    """Why the fact gives the lead to someone: its rep gave it back, or sales accepted it after rejecting it. None if
+    it does not.
+    """
+    if fact.kind == "declined" and lead.state == "assigned" and fact.by in (None, lead.rep):
+        return ReassignReason("declined", by=fact.by, reason=fact.reason or fact.text)
+    at = reopened_at(lead, fact)
+    return ReassignReason("reopened", by=fact.by, at=at) if at is not None else None
 
 
 def _stays(cause: ReassignReason, lead: Lead, placed: Placement) -> bool:
@@ -78,6 +90,10 @@ def _place_again(
         return _place_as_asked(routing, agreement, cause, lead, now), lead
     if cause.kind == "missed":
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
+    if cause.kind == "reopened":
+        lead = reopened(lead, cause)
+        if lead.rep is not None and _can_own(agreement, lead.rep):
+            return _given_to(routing, agreement, lead, lead.rep, str(lead.rule), f"{lead.rep} had it", now), lead
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
     facts = known_facts(inquiry, lead, account, now, again=True)
@@ -95,10 +111,22 @@ def _place_again(
     return in_pool(routing, agreement, pool, now, wanted=wanted, rule=lead.rule or "", without=without), lead
 
 
+def reopened(lead: Lead, cause: ReassignReason) -> Lead:
+    """The lead since it is open again. Its next owner is never the first one, for whom what came before would count."""
+    stage = highest(lead.stage, "sal")
+    generation = max(lead.generation, 1)
+    reason = _cause(cause, lead)
+    return replace(lead, stage=stage, outcome=None, reason=reason, reopened_at=cause.at, generation=generation)
+
+
+def _can_own(agreement: Agreement, rep: str) -> bool:
+    return any(each.id == rep and each.active for each in agreement.owners)
+
+
 def _without(cause: ReassignReason, lead: Lead) -> dict[str, str]:
     out = dict.fromkeys(lead.declined_by, "gave the lead back")
     out |= dict.fromkeys(lead.missed_by, "had the lead and missed the promise")
-    if cause.kind == "left" and lead.rep is not None:
+    if cause.kind in ("left", "reopened") and lead.rep is not None:
         out[lead.rep] = "is no longer in the team"
     return out
 
@@ -115,19 +143,24 @@ def _place_as_asked(
             raise Refused(f"The agreement has no pool {cause.to_pool!r}. It has: {known}.", pointer="/to/pool")
         without = {lead.rep: "had the lead until now"} if lead.rep is not None else None
         return in_pool(routing, agreement, pool, now, wanted={}, rule=rule, without=without)
-    able = {each.id: each for each in agreement.owners if each.active}
-    person = able.get(cause.to_rep or "")
-    if person is None:
-        raise Refused(f"{cause.to_rep!r} can't own leads. Those who can: {', '.join(able)}.", pointer="/to/rep")
-    if person.id == lead.rep:
-        raise Refused(f"{person.id} has the lead already.", pointer="/to/rep")
-    pool_name = pool_of(agreement, person.id, lead.pool)
-    state = routing.state(person.id)
-    away = absence(person, state, now)
-    gave = f"{cause.by or 'somebody'} gave it to {person.id}"
+    rep = cause.to_rep or ""
+    if not _can_own(agreement, rep):
+        able = ", ".join(each.id for each in agreement.owners if each.active)
+        raise Refused(f"{cause.to_rep!r} can't own leads. Those who can: {able}.", pointer="/to/rep")
+    if rep == lead.rep:
+        raise Refused(f"{rep} has the lead already.", pointer="/to/rep")
+    return _given_to(routing, agreement, lead, rep, rule, f"{cause.by or 'somebody'} gave it to {rep}", now)
+
+
+def _given_to(
+    routing: RoutingState, agreement: Agreement, lead: Lead, rep: str, rule: str, why: str, now: datetime
+) -> Placement:
+    """The rep gets the lead, no matter whether they are away or how many they have."""
+    pool_name, state = pool_of(agreement, rep, lead.pool), routing.state(rep)
+    away = absence(agreement.people[rep], state, now)
     if away is None:
-        return Placement(rule, pool_name, person.id, gave)
-    return Placement(rule, pool_name, person.id, f"{gave}, who is {away.why}", states={person.id: state}, away=away.why)
+        return Placement(rule, pool_name, rep, why)
+    return Placement(rule, pool_name, rep, f"{why}, who is {away.why}", states={rep: state}, away=away.why)
 
 
 def _reassigned(
@@ -154,7 +187,7 @@ def _reassigned(
         waited = lead.state == "parked"
         kind = "assigned" if waited else "reassigned"
         person = agreement.people[placed.rep]
-        after = with_owner(agreement, replace(base, parked_at=None), person, placed.pool, placed.rule, now)
+        after = with_owner(agreement, replace(base, parked_at=None), person, placed.pool, placed.rule, cause.at or now)
         event_type = LeadAssigned if waited else LeadReassigned
         event = assigned_event(
             event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away
@@ -198,5 +231,6 @@ def _cause(cause: ReassignReason, lead: Lead) -> str:
         "declined": f"{lead.rep} gave the lead back{why}",
         "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
+        "reopened": f"accepted by {cause.by or 'sales'} after it had been rejected",
         "drained": f"it waited for {lead.pool}",
     }[cause.kind]

@@ -20,7 +20,7 @@ from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import FORMAT, ReassignReason
-from services.router.domain.reassignment import departed_reps, reassign
+from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.verdict import Verdict, closed_event
@@ -230,16 +230,20 @@ class Routing:
             lead = self.state.lead(fact.lead_id)
             if lead is None:
                 continue
-            if fact.kind == "declined":
-                if lead.state == "assigned" and fact.by in (None, lead.rep):
-                    reason = ReassignReason("declined", by=fact.by, reason=fact.reason or fact.text)
-                    self._reassign(lead, reason)
+            reason = reason_in(lead, fact)
+            if reason is not None and self._has_inquiry(lead):
+                self._reassign(lead, reason)
                 continue
             after = followed_by(lead, fact, self.now)
             if after is not None:
                 self.state.save(after)
                 if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
                     self.closed.append(closed_event(after))
+
+    def _has_inquiry(self, lead: Lead) -> bool:
+        """Whether the inquiry is still there on which the lead was judged: those of ended leads may be trimmed."""
+        copy = InquiryCopy(lead.lead_id, lead.inquiry_id, lead.received_at)
+        return lead.state in HELD or lead.lead_id in self._inquiries or bool(self._lookup.accepted_at([copy]))
 
     def _drain_pool(self, pool: str) -> None:
         """Longest-waiting first. A rule without an available rep does not hold up leads of other rules."""

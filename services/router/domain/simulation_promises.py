@@ -102,7 +102,7 @@ def _moving(agreement: Agreement, promise: Promise) -> list[Step]:
 def _terms(promise: Promise, lead: Lead, tolerance: timedelta, decide_at: datetime | None) -> Terms:
     assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
     start = starts_at(received_at=lead.received_at, assigned_at=lead.assigned_at, generation=lead.generation)
-    ends_from_at = cycle_starts_at(lead.received_at, None if lead.state == "closed" else lead.ended_at)
+    ends_from_at = cycle_starts_at(lead.received_at, lead.previous_ended_at)
     return Terms(
         promise.met_by,
         promise.at_least,

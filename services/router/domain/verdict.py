@@ -70,7 +70,7 @@ def assigned_event(
         previous_rep=previous,
         pool=str(lead.pool),
         rule=str(lead.rule),
-        assigned_at=lead.updated_at,
+        assigned_at=lead.assigned_at or lead.updated_at,
         received_at=lead.received_at,
         respond_by=lead.respond_by,
         stage=lead.stage,
@@ -83,7 +83,7 @@ def assigned_event(
         agreement=agreement.ref,
         cycle=lead.cycle,
         because=because,
-        previous_ended_at=lead.ended_at,
+        previous_ended_at=lead.previous_ended_at,
         owner_away=owner_away,
         maybe_same_person=lead.maybe_same_person,
     )
@@ -97,7 +97,7 @@ def parked_event(lead: Lead, queue: str) -> LeadParked:
         queue=queue,
         cycle=lead.cycle,
         received_at=lead.received_at,
-        previous_ended_at=lead.ended_at,
+        previous_ended_at=lead.previous_ended_at,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from services.router.domain.lead import InquiryCopy, Lead, consent_given_at, first_received_at, followed_by, latest
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import OLDEST_FORMAT
+from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import with_owner
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
@@ -148,7 +149,10 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     afresh: dict[str, Any] = {}
     if verdict.ask is None and inquiry is not None:
         afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
+        afresh |= {"reopened_at": None}
     before = before or _first(lead_id, verdict, afresh)
+    if verdict.ask is not None and verdict.ask.kind == "reopened":
+        before = reopened(before, verdict.ask)
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
     # A person requested it: the rule by which it waits stays that of its last owner.
@@ -165,7 +169,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         pool=pool,
         rule=rule if verdict.verdict != "rejected" else None,
         generation=before.generation + owned,
-        assigned_at=verdict.decided_at if owned else None if verdict.ask is None else before.assigned_at,
+        assigned_at=_assigned_at(verdict) if owned else None if verdict.ask is None else before.assigned_at,
         parked_at=_parked_at(verdict, before),
         updated_at=verdict.decided_at,
         agreement=verdict.agreement,
@@ -174,6 +178,10 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         test=inquiry is not None and inquiry.test and verdict.format > OLDEST_FORMAT,
         **afresh,
     )
+
+
+def _assigned_at(verdict: RecordedVerdict) -> datetime:
+    return (verdict.ask.at if verdict.ask is not None else None) or verdict.decided_at
 
 
 def _parked_at(verdict: RecordedVerdict, before: Lead) -> datetime | None:

@@ -189,5 +189,6 @@ ASKED = {
     "manual": "someone moved it",
     "left": "its owner left the team",
     "drained": "it had waited",
+    "reopened": "sales accepted it after rejecting it",
 }
 """Why a lead changed hands, by the kind of `ReassignReason`."""

@@ -23,6 +23,7 @@ from shared.domain.events import (
     LeadRejected,
 )
 from shared.domain.lead import STAGES, Company, Contact, LeadStage, LeadState
+from shared.domain.settlement import cycle_starts_at
 
 HELD = ("assigned", "parked")
 
@@ -230,12 +231,24 @@ def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     had read the end before it judged again.
     """
     if event.inquiry_id == lead.inquiry_id:
-        return lead
+        return _reopened(lead, event)
     if isinstance(event, LeadAssigned):
         began_at = event.received_at if event.cycle == 1 else event.assigned_at
     else:
         began_at = event.decided_at
-    changes: dict[str, Any] = {"inquiry_id": event.inquiry_id, "began_at": began_at}
+    return _since(msgspec.structs.replace(lead, inquiry_id=event.inquiry_id), began_at)
+
+
+def _reopened(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
+    """The lead in the same cycle: if sales reopened it, what it recorded before no longer counts."""
+    ended_at = event.previous_ended_at if isinstance(event, LeadAssigned | LeadParked) else None
+    if ended_at is None or lead.began_at is None or ended_at < lead.began_at:
+        return lead
+    return _since(lead, cycle_starts_at(lead.began_at, ended_at))
+
+
+def _since(lead: LeadRow, began_at: datetime) -> LeadRow:
+    changes: dict[str, Any] = {"began_at": began_at}
     if lead.sales_at is not None and lead.sales_at < began_at:
         changes |= {"sales_stage": None, "sales_at": None}
     if lead.ended_at is not None and lead.ended_at < began_at:

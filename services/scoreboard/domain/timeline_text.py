@@ -125,6 +125,7 @@ def handed_over(event: LeadAssigned) -> str:
         "manual": waited if event.previous_rep is None else by_hand,
         "declined": f"{before} gave it back, so it moved to {now}{pool}.",
         "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
+        "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")

@@ -17,6 +17,7 @@ from shared.domain.promises import owed, owed_by
 TRIAGE = "triage"
 DISPUTES = "disputes"
 DISPUTED = "disputed"
+REOPENED = "reopened"
 ANSWERS = ("accepted", "rejected")
 
 
@@ -64,6 +65,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             opened_at=assigned.assigned_at,
             counts_from_at=starts_at,
             cycle=assigned.cycle,
+            reopened=_reopened(assigned),
             ends_from_at=settlement.cycle_starts_at(assigned.received_at, assigned.previous_ended_at),
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
@@ -99,7 +101,11 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
     if event.received_at is None:
         return window
     ends_from_at = settlement.cycle_starts_at(event.received_at, event.previous_ended_at)
-    return msgspec.structs.replace(window, cycle=event.cycle, ends_from_at=ends_from_at)
+    return msgspec.structs.replace(window, cycle=event.cycle, ends_from_at=ends_from_at, reopened=_reopened(event))
+
+
+def _reopened(event: LeadAssigned | LeadParked) -> bool:
+    return event.cycle == 1 and event.previous_ended_at is not None
 
 
 def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:

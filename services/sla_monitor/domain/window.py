@@ -56,7 +56,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inquiry the first owner was to have the lead, if that is promised. `steps_done` levels of the ladder are done;
     `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
     now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder. The lead of `moved`
-    ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move.
+    ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move. `reopened`
+    ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
     """
 
     window_id: str
@@ -91,6 +92,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hold: str | None = None
     superseded: bool = False
     moved: bool = False
+    reopened: bool = False
 
     @property
     def terms(self) -> Terms:
@@ -128,10 +130,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def starting(window: Window, facts: Iterable[Fact]) -> Window:
     """The window starting at the person's first inquiry, if one of the facts is an earlier inquiry. For operations and
-    later owners, only facts that end the lead count from there. Unchanged if none is earlier, or if the lead came back.
+    later owners, only facts that end the lead count from there. Unchanged if none is earlier, or if the lead came back
+    or was reopened.
     """
     first_at = min((fact.accepted_at for fact in facts if fact.kind == INQUIRY), default=None)
-    if first_at is None or window.cycle > 1:
+    if first_at is None or window.cycle > 1 or window.reopened:
         return window
     if window.ends_from_at is not None and first_at < window.ends_from_at:
         window = msgspec.structs.replace(window, ends_from_at=first_at)

@@ -128,7 +128,7 @@ class Story:
         lead = self._held(what[0])
         if lead is None:
             return
-        to = {"to_pool": what[1]} if what[1] in POOLS else {"to_rep": what[1]}
+        to: dict[str, Any] = {"to_pool": what[1]} if what[1] in POOLS else {"to_rep": what[1]}
         try:
             self._hand_on(lead, ReassignReason("manual", by="mia", reason="because", **to))
         except Refused:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from services.scoreboard.domain.counters import ALL
 from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, inherit, join, settle
-from shared.domain.events import ActivityRecorded
+from shared.domain.events import ActivityRecorded, RepRef
 from tests.kit.events import activity, after, assigned, merged, parked, reassigned, rejected
 
 LEAD = LeadRow(lead_id="ld_1")
@@ -167,3 +168,31 @@ def test_what_is_reported_about_a_rejected_lead_gives_it_no_stage() -> None:
     for story in permutations([rejected(), activity(kind="opportunity", accepted_at=after(9))]):
         assert after_events(story).reached == "inquiry"
     assert after_events([assigned(), activity(kind="stage", stage="closedwon")]).reached == "mql"
+
+
+REOPENED = reassigned(
+    lead_version=3, because="reopened", rep=RepRef("ann", "ann@acme.example"), stage="sal",
+    assigned_at=after(9), previous_ended_at=after(9) - timedelta(microseconds=1),
+)  # fmt: skip
+
+
+def test_a_lead_that_was_accepted_after_its_rejection_is_open_again_in_any_order() -> None:
+    accepted = activity(kind="accepted", activity_id="yes", outcome=None, accepted_at=after(9))
+    between = activity(kind="lost", activity_id="lost", outcome=None, accepted_at=after(7))
+    for story in permutations([assigned(), REFUSED, between, accepted, REOPENED]):
+        if story.index(assigned()) < story.index(REOPENED):
+            lead = after_events(story)
+            assert (lead.state, lead.owner, lead.ended_as, lead.reached, counts(lead)) == (
+                "assigned", "ann", None, "sal", [],
+            )  # fmt: skip
+            assert after_events([REOPENED, REFUSED], lead) == lead
+
+
+def test_a_reopened_lead_that_moves_or_waits_stays_open_and_ends_by_what_comes_later() -> None:
+    since: dict[str, Any] = {"lead_version": 4, "previous_ended_at": REOPENED.previous_ended_at}
+    for event in (parked(decided_at=after(9.1), **since), reassigned(assigned_at=after(20), **since)):
+        for story in permutations([REFUSED, REOPENED, event]):
+            if story.index(REOPENED) < story.index(event):
+                assert after_events([assigned(), *story]).state == event.TYPE.split(".")[2].removeprefix("re")
+        lost = activity(kind="lost", activity_id="lost", outcome=None, accepted_at=after(30))
+        assert after_events([assigned(), REOPENED, event, REFUSED, lost]).ended_as == "lost"

@@ -41,6 +41,10 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (reassigned(), "Moved from ann to bob in the pool benelux, by the rule “everyone else”."),
         (reassigned(because="declined"), "ann gave it back, so it moved to bob in the pool benelux."),
         (reassigned(because="missed"), "ann missed the promise, so it moved to bob in the pool benelux."),
+        (
+            reassigned(because="reopened"),
+            "Accepted after it had been rejected: it is open again, and bob in the pool benelux has it.",
+        ),
         (reassigned(because="left"), "ann is no longer in the team, so it moved to bob in the pool benelux."),
         (
             reassigned(because="manual", rule="moved by mia"),

@@ -1,8 +1,11 @@
 """What news about a lead does to all its windows together."""
 
+from datetime import timedelta
+from itertools import permutations
+
 from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
-from services.sla_monitor.domain.window import Fact
+from services.sla_monitor.domain.window import INQUIRY, Fact, starting
 from tests.unit.services.sla_monitor.window_states import T0, agreement, assigned, at, fact, parked, waiting, window
 
 
@@ -45,3 +48,32 @@ def test_an_assignment_behind_the_wait_in_the_log_is_no_older_than_it() -> None:
     found.apply_assignment(assigned(assigned_at=T0))
     [triage] = found.windows("ld_1")
     assert (triage.state, triage.ended_at) == ("met", at(1))
+
+
+def test_nothing_from_before_a_lead_was_reopened_concerns_its_windows() -> None:
+    reopened = assigned(
+        generation=2,
+        lead_version=3,
+        because="reopened",
+        assigned_at=at(600),
+        previous_ended_at=at(600) - timedelta(microseconds=1),
+    )
+    before = [fact("call", 60), fact("rejected", 100), fact("lost", 300), fact(INQUIRY, -900)]
+    for facts in permutations(before):
+        found = known(*facts)
+        found.open(starting(window(reopened), facts), agreement())
+        assert states(found) == [("first_response", "open", None)]
+        found.move_start("ld_1")
+        assert states(found) == [("first_response", "open", None)]
+        assert found.windows("ld_1")[0].due_at == at(1500)
+    found = known(*before, fact("rejected", 700))
+    found.open(window(reopened), agreement())
+    assert states(found) == [("first_response", "cancelled", "rejected")]
+
+
+def test_a_reopened_lead_that_waits_waits_until_it_is_assigned() -> None:
+    event = parked(lead_version=3, received_at=at(-1), previous_ended_at=at(600), decided_at=at(601))
+    found = known(fact("rejected", 100), fact(INQUIRY, -900))
+    found.open(waiting(event), agreement())
+    found.move_start("ld_1")
+    assert states(found) == [("triage", "open", None)]
