@@ -11,7 +11,7 @@ import msgspec
 
 from services.sla_monitor.domain import opening, transitions
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
-from services.sla_monitor.domain.opening import REOPENED, Watch
+from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
 from services.sla_monitor.domain.persons import Merge, Persons
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.transitions import WindowState
@@ -78,6 +78,7 @@ class MonitorHandlers:
                 _move_start(event, context)
         for merge in merges:
             context.join(merge.lead_id)
+        await self._open_following(tx, context)
         await save(tx, before, context.states, context.now)
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
@@ -125,11 +126,13 @@ class MonitorHandlers:
         holds = await hold_store.holds_of(tx, persons.ids)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
         disputed = {persons.lead_of(lead_id) for lead_id, fact in facts if fact.kind == opening.DISPUTED}
-        if disputed:
-            states = await states_of(tx, await window_store.windows_of(tx, persons.ids_of(disputed)))
+        followed = {state.window.lead_id for state in states.values() if opening.following(state.window)}
+        if disputed or followed:
+            states = await states_of(tx, await window_store.windows_of(tx, persons.ids_of(disputed | followed)))
             before, context = dict(states), await self._context(tx, persons, states)
             for lead_id in disputed:
                 await self._open_disputes(tx, lead_id, context)
+            await self._open_following(tx, context)
             await save(tx, before, context.states, context.now)
 
     def _fact(self, record: Record, event: ActivityRecorded, now: datetime) -> tuple[str, Fact]:
@@ -154,16 +157,19 @@ class MonitorHandlers:
         return LeadContext(states, persons, facts, holds, await self._database.now(tx))
 
     async def _assign(self, tx: Tx, event: LeadAssigned, context: LeadContext) -> None:
-        if any(window.generation >= event.generation for window in context.windows(event.lead_id)):
+        if any(window.owner_number >= event.generation for window in context.windows(event.lead_id)):
             return
         spared = (opening.TRIAGE, opening.DISPUTES)
-        # What a reopened lead's owners owed before has ended with its rejection, whether that is read yet or not.
-        if event.because != REOPENED:
+        agreement = await agreement_of(tx, event.agreement.hash)
+        opened = opening.opened(event, agreement, self._watch(event.lead_id, context))
+        if event.because == RESCORED and event.previous_rep == event.rep.id:
+            opened = context.renew(event.lead_id, event.generation, opened)
+        elif event.because != REOPENED:
+            # What a reopened lead's owners owed before has ended with its rejection, whether that is read yet or not.
             context.move_on(event.lead_id, event.assigned_at, "reassigned", cycle=event.cycle, spared=spared)
         context.apply_assignment(event)
-        agreement = await agreement_of(tx, event.agreement.hash)
         facts = context.facts_for(event.lead_id)
-        for window in opening.opened(event, agreement, self._watch(event.lead_id, context)):
+        for window in opened:
             context.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, context)
 
@@ -188,6 +194,10 @@ class MonitorHandlers:
             window = opening.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
             if window is not None and window.window_id not in context.states:
                 context.open(window, agreement)
+
+    async def _open_following(self, tx: Tx, context: LeadContext) -> None:
+        for window in context.following():
+            context.open(window, await agreement_of(tx, window.agreement.hash))
 
     def _watch(self, lead_id: str, context: LeadContext) -> Watch:
         return Watch(self._partition(lead_id), context.now, self._tolerance, context.hold_on(lead_id))

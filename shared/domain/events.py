@@ -161,10 +161,10 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked before) or `reopened` (sales
-    accepted it after rejecting it). `previous_ended_at` is when the fact was accepted that ended the lead before, or
-    just before it was reopened: what ends this cycle comes later. `owner_away` says why the new owner is away, if they
-    are.
+    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked before), `reopened` (sales accepted
+    it after rejecting it) or `rescored` (another inquiry raised its score). `previous_ended_at` is when the fact was
+    accepted that ended the lead before, or just before it was reopened: what ends this cycle comes later. `owner_away`
+    says why the new owner is away, if they are.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -197,7 +197,9 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
-    """A lead moved to another rep, or was reopened; `previous_rep` had it until now, or until it was rejected."""
+    """A lead moved to another rep, or its promises start again with the rep who has it: it was reopened, or another
+    inquiry raised its score. `previous_rep` had it until now, or until it was rejected.
+    """
 
     TYPE = "baton.lead.reassigned.v1"
 

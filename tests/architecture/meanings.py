@@ -62,7 +62,7 @@ MEANINGS = {
     "respond_by": "the earliest deadline of the owner's promises; null if nothing is promised",
     "cycle": "how often this person became a lead: 2 if they came back after sales had ended the first one",
     "owner_away": "why the new owner is away: `on leave until 2026-12-01 00:00`; null if they are not",
-    "because": "why it moved or waited: `missed`, `declined`, `manual`, `left`, `drained`, `reopened`; else null",
+    "because": "why: `missed`, `declined`, `manual`, `left`, `drained`, `reopened` or `rescored`; null for a new lead",
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",
     "into": "the lead that continues, if two ids turn out to be one person; else null",

@@ -2,19 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
-from services.router.domain.lead import MAX_KEYS, Lead, consent_given_at, latest
-from services.router.domain.proof import Proof, VerdictKind, consent_missing, counting
+from services.router.domain.lead import HELD, MAX_KEYS, Lead, consent_given_at, latest
+from services.router.domain.proof import (
+    WHOLE_PERSON,
+    Proof,
+    VerdictKind,
+    consent_missing,
+    counting,
+    judging_instant,
+    known_facts,
+)
+from services.router.domain.qualification import judge
 from services.router.domain.routing_state import Owner
 from services.router.domain.same_person import MAX_SHARING, contact_keys, person_keys
+from shared.domain.agreement import Agreement
+from shared.domain.conditions import DecisionFacts
 from shared.domain.events import AgreementRef, InquiryReceived
-from shared.domain.lead import Company, Contact
-
-Party = TypeVar("Party", Contact, Company)
+from shared.domain.lead import Contact
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -36,6 +44,12 @@ class Asked(msgspec.Struct, frozen=True):
     def known(self) -> Lead | None:
         """The person's lead that counts in the judgement."""
         return counting(self.before, self.inquiry, self.proof_format)
+
+    @property
+    def facts(self) -> DecisionFacts:
+        """What the inquiry is judged on."""
+        at = judging_instant(self.inquiry, self.now, self.proof_format)
+        return known_facts(self.inquiry, self.known, self.account, at, proof_format=self.proof_format)
 
     @property
     def consent_at(self) -> datetime | None:
@@ -93,7 +107,15 @@ def known_by(contact: Contact, persons: Sequence[Lead], given: Sequence[str] = (
     return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
 
 
-def filled(first: Party, other: Party) -> Party:
-    """`first`, with missing values taken from `other`."""
-    missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
-    return replace(first, **missing)
+def scored_again(asked: Asked, lead: Lead, agreement: Agreement) -> dict[str, Any]:
+    """What the inquiry, judged on all that is known of the person, changes about the score of the lead it joins. It
+    can only raise the score, and is remembered. One that the agreement excludes raises nothing.
+    """
+    if asked.proof_format < WHOLE_PERSON or lead.state not in HELD:
+        return {}
+    facts = asked.facts
+    judgement = judge(agreement, asked.inquiry, facts, lead.intents)
+    excluded = any(each.when.test(facts) for each in agreement.mql.exclude)
+    if excluded or judgement.score <= lead.score:
+        return {"intents": judgement.intents}
+    return {"intents": judgement.intents, "score": judgement.score, "reasons": judgement.reasons}

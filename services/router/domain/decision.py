@@ -12,21 +12,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, filled, maybe_same_person, other_keys
+from services.router.domain.asked import Asked, maybe_same_person, other_keys, scored_again
 from services.router.domain.availability import RepState
-from services.router.domain.lead import HELD, Lead, first_received_at, remembered_signals
+from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
 from services.router.domain.proof import (
     CONSENT_WITHDRAWN,
     FORMAT,
     OLDEST_FORMAT,
+    WHOLE_PERSON,
     Proof,
     VerdictKind,
-    judging_instant,
-    known_facts,
 )
 from services.router.domain.qualification import Judgement, judge
+from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, parked_event, with_owner
@@ -62,7 +62,7 @@ def decide(
     asked = Asked(inquiry, now, lead, others, links, maybe, account, proof_format)
     joins = lead is not None and (lead.state in HELD or _ended_since(lead, inquiry))
     if lead is not None and joins and not (asked.withdrawn and lead.state in HELD):
-        verdict = _join(asked, lead, agreement.ref)
+        verdict = _join(asked, lead, agreement)
         routing.save(verdict.lead)
     else:
         verdict = _judge(routing, agreement, asked)
@@ -100,7 +100,7 @@ def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:
 def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
     inquiry, known = asked.inquiry, asked.known
-    facts = known_facts(inquiry, known, asked.account, judging_instant(inquiry, asked.now, asked.proof_format))
+    facts = asked.facts
     pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
     if pilot is not None:
         agreement = pilot.agreement
@@ -261,9 +261,10 @@ def _judged(verdict: VerdictKind, reason: str, asked: Asked, lead: Lead) -> Proo
     return replace(asked.proof(verdict, reason, lead, lead.agreement), score_parts=lead.reasons, pilot=lead.pilot)
 
 
-def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
+def _join(asked: Asked, lead: Lead, agreement: Agreement) -> Verdict:
     """The verdict that the inquiry joins a lead that someone has, or that waits."""
     inquiry = asked.inquiry
+    ruling = agreement_for(agreement, lead) if asked.proof_format >= WHOLE_PERSON else agreement
     if lead.state == "closed":
         holder = "sales has ended it since"
     else:
@@ -281,8 +282,11 @@ def _join(asked: Asked, lead: Lead, agreement: AgreementRef) -> Verdict:
         signals=remembered_signals(lead.signals, inquiry.signals),
         **_about_person(asked),
         received_at=received_at,
+        **scored_again(asked, lead, ruling),
     )
-    proof = replace(asked.proof("merged", reason, joined, agreement), rep=lead.rep, joined=lead.inquiry_id)
+    proof = replace(asked.proof("merged", reason, joined, ruling.ref), rep=lead.rep, joined=lead.inquiry_id)
+    if ruling is not agreement:
+        proof = replace(proof, pilot=lead.pilot)
     event = decided_event(
         LeadMerged,
         joined,

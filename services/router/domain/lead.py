@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +15,8 @@ from shared.domain.settlement import cycle_starts_at
 
 HELD = ("assigned", "parked")
 """States in which a further inquiry of the same person joins the lead."""
+
+Party = TypeVar("Party", Contact, Company)
 
 MAX_SIGNALS = 100
 MAX_KEYS = 20
@@ -195,6 +198,12 @@ def backdated(lead: Lead, copy: InquiryCopy, judged: datetime, now: datetime) ->
     if lead.cycle > 1 or never_owed or not copy.accepted_at < lead.received_at <= judged:
         return None
     return _changed(lead, now, received_at=copy.accepted_at)
+
+
+def filled(first: Party, other: Party) -> Party:
+    """`first`, with missing values taken from `other`."""
+    missing = {name: getattr(other, name) for name in first.__struct_fields__ if getattr(first, name) is None}
+    return replace(first, **missing)
 
 
 def remembered_signals(before: tuple[Signal, ...], new: tuple[Signal, ...]) -> tuple[Signal, ...]:

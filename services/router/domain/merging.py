@@ -7,8 +7,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import filled, known_by
-from services.router.domain.lead import Lead, remembered_signals
+from services.router.domain.asked import known_by
+from services.router.domain.lead import Lead, filled, remembered_signals
 from services.router.domain.proof import FORMAT, Proof, ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event

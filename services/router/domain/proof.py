@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
-from services.router.domain.lead import Lead, consent_given_at, latest
+from services.router.domain.lead import Lead, consent_given_at, filled, latest
 from services.router.domain.qualification import Check, checks, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.agreement import Agreement
@@ -20,13 +21,17 @@ from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.events import AgreementRef, InquiryReceived
 from shared.domain.lead import LeadStage, LeadState
 
-FORMAT = 3
+FORMAT = 4
 """The format of new proofs, which are made by the present rules."""
 OLDEST_FORMAT = 2
 """The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
 lead, a test was judged as an inquiry of the person and could join their lead, points faded to the decision, people with
 the same number were one person, balances of a rotation were not rounded, and leave, holds and closed time next to each
 other were not one absence.
+"""
+WHOLE_PERSON = 4
+"""The first format in which an inquiry is judged on the contact and company that all inquiries of the person gave, and
+in which one that joins a lead can raise its score.
 """
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
@@ -35,7 +40,7 @@ CONSENT_WITHDRAWN = "consent: withdrawn"
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
 
-ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person", "reopened"]
+ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person", "reopened", "rescored"]
 """Why a lead that was decided on is given to someone, or why it goes on as another."""
 
 
@@ -67,9 +72,9 @@ class Skipped(msgspec.Struct, frozen=True):
 
 class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
-    (`manual`), the owner left the team (`left`), a parked lead's time has come (`drained`), or sales accepted what it
-    had rejected (`reopened`, `at` which instant). A person may also have decided that two leads are of one person
-    (`same_person`).
+    (`manual`), the owner left the team (`left`), a parked lead's time has come (`drained`), sales accepted what it had
+    rejected (`reopened`, `at` which instant), or another inquiry raised its score (`rescored`). A person may also have
+    decided that two leads are of one person (`same_person`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """
@@ -169,9 +174,16 @@ def consent_missing(persons: Collection[Lead], inquiry: InquiryReceived) -> bool
 
 
 def known_facts(
-    inquiry: InquiryReceived, before: Lead | None, account: Owner | None, at: datetime, *, again: bool = False
+    inquiry: InquiryReceived,
+    before: Lead | None,
+    account: Owner | None,
+    at: datetime,
+    *,
+    again: bool = False,
+    proof_format: int = FORMAT,
 ) -> DecisionFacts:
-    """The facts that rules compare: those of the inquiry, the signals of all of them, and who owns what.
+    """The facts that rules compare: those of the inquiry, contact, company and signals also from those before, and who
+    owns what.
 
     `before` is the lead as it was; a lead or a company counts as owned when it has, or had, someone. When the lead is
     routed `again`, those who had it in this cycle do not count.
@@ -181,12 +193,18 @@ def known_facts(
         had_by = before.earlier_rep if again else before.last_rep
     signals = (*before.signals, *inquiry.signals) if before is not None else inquiry.signals
     return DecisionFacts(
-        facts_of(inquiry),
+        facts_of(inquiry if before is None or proof_format < WHOLE_PERSON else _with_known(inquiry, before)),
         at,
         tuple(dict.fromkeys(signals)),
         account_owned=account is not None,
         lead_owned=had_by is not None,
     )
+
+
+def _with_known(inquiry: InquiryReceived, before: Lead) -> InquiryReceived:
+    """The inquiry with what the person gave earlier; what they gave this time counts more."""
+    contact, company = filled(inquiry.contact, before.contact), filled(inquiry.company, before.company)
+    return replace(inquiry, contact=contact, company=company)
 
 
 def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
@@ -202,7 +220,9 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         shown["maybe_same_person"] = [lead.lead_id for lead in proof.maybe_same_person]
     if proof.inquiry is not None and proof.verdict != "merged":
         again = proof.ask is not None
-        facts = known_facts(proof.inquiry, proof.known, proof.account, proof.judged_at, again=again)
+        facts = known_facts(
+            proof.inquiry, proof.known, proof.account, proof.judged_at, again=again, proof_format=proof.format
+        )
         if proof.ask is None:
             remembered = proof.known.intents if proof.known is not None else ()
             tried = checks(agreement, proof.inquiry, facts, remembered)

@@ -1,5 +1,6 @@
 """A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left the
-team, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its owner.
+team, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its owner, and one
+whose score another inquiry raised stays with them.
 """
 
 from datetime import datetime
@@ -13,12 +14,16 @@ from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictK
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
 from shared.domain.agreement import Agreement
+from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Refused
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadAssigned, LeadReassigned
 from shared.domain.lead import highest
 
 MANUAL_RULE_PREFIX = "moved by "
 """The rule's name if a person decided; a lead parked by that keeps waiting for that pool."""
+
+STAYS_WITH_OWNER = ("reopened", "rescored")
+"""Kinds of reasons for which a lead's promises start again with the owner it has, unless they have left the team."""
 
 
 def reassign(
@@ -29,17 +34,20 @@ def reassign(
     inquiry: InquiryReceived,
     now: datetime,
     account: Owner | None = None,
+    *,
+    proof_format: int = FORMAT,
 ) -> Verdict | None:
     """The verdict that moves the lead to someone else; None if it stays. Changes `routing`: the lead is saved, and a
     turn is taken.
 
     A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
-    was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, unless
-    they have left. `inquiry` is the one that made it a lead, `account`
-    the owner of the person's company. Raises Refused if a person asks for something impossible.
+    was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, and
+    a rescored one stays with them, unless they have left. `inquiry` is the one that made it a lead, or raised its
+    score, `account` the owner of the person's company. Raises Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
-    placed, lead = _place_again(routing, agreement, cause, lead, inquiry, now, account)
+    facts = known_facts(inquiry, lead, account, now, again=True, proof_format=proof_format)
+    placed, lead = _place_again(routing, agreement, cause, lead, facts, now, account)
     if placed is None or (placed.rep is None and _stays(cause, lead, placed)):
         return None
     verdict = _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
@@ -81,7 +89,7 @@ def _place_again(
     agreement: Agreement,
     cause: ReassignReason,
     lead: Lead,
-    inquiry: InquiryReceived,
+    facts: DecisionFacts,
     now: datetime,
     account: Owner | None,
 ) -> tuple[Placement | None, Lead]:
@@ -92,11 +100,10 @@ def _place_again(
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
     if cause.kind == "reopened":
         lead = reopened(lead, cause)
-        if lead.rep is not None and _can_own(agreement, lead.rep):
-            return _given_to(routing, agreement, lead, lead.rep, str(lead.rule), f"{lead.rep} had it", now), lead
+    if cause.kind in STAYS_WITH_OWNER and lead.rep is not None and _can_own(agreement, lead.rep):
+        return _given_to(routing, agreement, lead, lead.rep, str(lead.rule), f"{lead.rep} has it", now), lead
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
-    facts = known_facts(inquiry, lead, account, now, again=True)
     without = _without(cause, lead)
     pool = agreement.pools.get(lead.pool or "")
     rule = next((each for each in agreement.routing if each.name == lead.rule), None)
@@ -126,7 +133,7 @@ def _can_own(agreement: Agreement, rep: str) -> bool:
 def _without(cause: ReassignReason, lead: Lead) -> dict[str, str]:
     out = dict.fromkeys(lead.declined_by, "gave the lead back")
     out |= dict.fromkeys(lead.missed_by, "had the lead and missed the promise")
-    if cause.kind in ("left", "reopened") and lead.rep is not None:
+    if cause.kind in ("left", *STAYS_WITH_OWNER) and lead.rep is not None:
         out[lead.rep] = "is no longer in the team"
     return out
 
@@ -232,5 +239,6 @@ def _cause(cause: ReassignReason, lead: Lead) -> str:
         "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
         "reopened": f"accepted by {cause.by or 'sales'} after it had been rejected",
+        "rescored": f"another inquiry raised the score to {lead.score}",
         "drained": f"it waited for {lead.pool}",
     }[cause.kind]

@@ -80,7 +80,9 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     if proof.ask is not None and proof.ask.kind == "same_person" and before is not None:
         verdict = merge(routing, proof.same_person[0], before, proof.ask, proof.decided_at)
     elif proof.ask is not None and before is not None and inquiry is not None:
-        verdict = reassign(routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
+        verdict = reassign(
+            routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account, proof_format=proof.format
+        )
     elif proof.ask is None and inquiry is not None:
         verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account, proof_format=proof.format)
     return verdict.proof if verdict is not None else None

@@ -62,7 +62,10 @@ class Routing:
         self.drain()
         for inquiry in inquiries:
             owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-            self._add(decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format))
+            verdict = decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format)
+            self._add(verdict)
+            if verdict.raises_score:
+                self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)
         self._give_to_owners()
         self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
         if self.state.ended:
@@ -275,9 +278,9 @@ class Routing:
             yield from (lead for lead in page if lead.lead_id not in ids)
         yield from sorted(changed, key=lambda lead: lead.lead_id)
 
-    def _reassign(self, lead: Lead, reason: ReassignReason) -> Verdict | None:
-        inquiry = self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
-        account = self._owners.of_lead(lead) if reason.kind not in ("missed", "manual") else None
+    def _reassign(self, lead: Lead, reason: ReassignReason, inquiry: InquiryReceived | None = None) -> Verdict | None:
+        inquiry = inquiry or self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
+        account = self._owners.of_lead(lead) if reason.kind in ("declined", "left", "drained") else None
         verdict = reassign(self.state, self.agreement, reason, lead, inquiry, self.now, account)
         if verdict is not None:
             self._add(verdict)

@@ -118,10 +118,14 @@ class RoutingState:
         self.load([lead])
 
     def assign_to(self, person: Person, lead: Lead, now: datetime) -> None:
-        """Save a lead that the person gets, and count it."""
+        """Save a lead that the person gets, and count it: as new today, unless they have it already."""
+        before = self.leads.get(lead.lead_id)
+        had_it = before is not None and before.state == "assigned" and before.rep == person.id
         self.save(lead)
         self.newly_assigned.append(lead)
-        self._set_rep(person.id, with_one_more(person, self.state(person.id), now))
+        state = self.state(person.id)
+        state = msgspec.structs.replace(state, open=state.open + 1) if had_it else with_one_more(person, state, now)
+        self._set_rep(person.id, state)
 
     def state(self, rep: str) -> RepState:
         """The state of a rep; empty for a new one."""

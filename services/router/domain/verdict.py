@@ -30,6 +30,13 @@ class Verdict(msgspec.Struct, frozen=True):
     further_events: tuple[Event, ...] = ()
     errors: tuple[str, ...] = ()
 
+    @property
+    def raises_score(self) -> bool:
+        """Whether an inquiry joined a lead that someone has, and raised its score."""
+        before = self.proof.before
+        joined = self.proof.verdict == "merged" and self.lead.state == "assigned"
+        return joined and before is not None and self.lead.score > before.score
+
 
 def with_owner(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str, now: datetime) -> Lead:
     """The lead in the hands of a person from `now` on."""

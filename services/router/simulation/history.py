@@ -136,7 +136,10 @@ class History:
 
 def _joined(lead: Lead, verdict: RecordedVerdict) -> Lead:
     assert verdict.inquiry is not None and verdict.before is not None, "an inquiry joined a lead"  # noqa: S101, PT018
-    return replace(lead, received_at=first_received_at(replace(lead, cycle=verdict.before.cycle), verdict.inquiry))
+    received_at = first_received_at(replace(lead, cycle=verdict.before.cycle), verdict.inquiry)
+    # The score of a lead that someone has changes with their promises, by a verdict of its own.
+    score = verdict.score if lead.state == "parked" else lead.score
+    return replace(lead, received_at=received_at, score=score)
 
 
 def _merged_into(lead: Lead, into: str) -> Lead:

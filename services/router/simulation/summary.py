@@ -189,6 +189,7 @@ ASKED = {
     "manual": "someone moved it",
     "left": "its owner left the team",
     "drained": "it had waited",
+    "rescored": "another inquiry raised its score",
     "reopened": "sales accepted it after rejecting it",
 }
 """Why a lead changed hands, by the kind of `ReassignReason`."""

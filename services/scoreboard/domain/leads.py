@@ -262,7 +262,8 @@ def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     state = lead.state
     if state == "received":
         state = "assigned" if event.rep else "merged"
-    return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=event.rep or lead.owner)
+    owner, score = event.rep or lead.owner, event.score if state in HELD else lead.score
+    return msgspec.structs.replace(lead, version=event.lead_version, state=state, owner=owner, score=score)
 
 
 def _raises(lead: LeadRow, stage: LeadStage, at: datetime | None) -> bool:

@@ -126,6 +126,7 @@ def handed_over(event: LeadAssigned) -> str:
         "declined": f"{before} gave it back, so it moved to {now}{pool}.",
         "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
         "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
+        "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")

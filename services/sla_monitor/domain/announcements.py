@@ -106,7 +106,7 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         lead_id=window.lead_id,
         window_id=window.window_id,
         owner=window.owner,
-        generation=window.generation,
+        generation=window.owner_number,
         within=within,
         at=now,
     )

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.sla_monitor.domain import ladder, transitions
+import msgspec
+
+from services.sla_monitor.domain import ladder, opening, transitions
 from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
@@ -65,6 +67,25 @@ class LeadContext:
             if state.window.promise not in spared:
                 change = transitions.move_on if state.window.cycle == cycle else transitions.supersede
                 self.states[window_id] = change(state, at, self.now, why)
+
+    def renew(self, lead_id: str, generation: int, opened: Sequence[Window]) -> list[Window]:
+        """The lead's score has risen and its owner keeps it, as the given generation: which of their new windows open.
+        What runs goes on; a promise that runs with an earlier deadline does not start again.
+        """
+        for window_id in self._by_lead[lead_id]:
+            state = self.states[window_id]
+            watched = state.window
+            if watched.side == "sales" and not watched.moved and watched.state in ("open", "breached"):
+                then = tuple([new for new in opened if opening.covers(watched, new)])
+                watched = msgspec.structs.replace(watched, held_as=generation, then=(*watched.then, *then))
+                self.states[window_id] = replace(state, window=watched)
+        known = self.windows(lead_id)
+        return [new for new in opened if not any(opening.covers(each, new) for each in known)]
+
+    def following(self) -> list[Window]:
+        """Windows that are to open now, because the one that ran instead had been kept before."""
+        found = [new for state in self.states.values() for new in opening.following(state.window)]
+        return [new for new in found if new.window_id not in self.states]
 
     def move_start(self, lead_id: str) -> None:
         """The person's first inquiry turned up late and is among the facts: the lead's windows start there."""

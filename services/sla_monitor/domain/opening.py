@@ -18,6 +18,7 @@ TRIAGE = "triage"
 DISPUTES = "disputes"
 DISPUTED = "disputed"
 REOPENED = "reopened"
+RESCORED = "rescored"
 ANSWERS = ("accepted", "rejected")
 
 
@@ -77,6 +78,24 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
         )
         for one in found
     ]
+
+
+def covers(running: Window, new: Window) -> bool:
+    """Whether the promise of a new window runs already, with an earlier deadline that is still ahead: it has not been
+    kept since before the score rose.
+    """
+    same = (running.promise, running.owner, running.cycle) == (new.promise, new.owner, new.cycle)
+    ahead = running.state != "cancelled" and new.opened_at < running.decide_at and running.due_at <= new.due_at
+    return same and ahead and not _kept_before(running, new)
+
+
+def following(window: Window) -> list[Window]:
+    """The windows that were not to open while this one ran, as it turns out that it had been kept before."""
+    return [new for new in window.then if _kept_before(window, new)]
+
+
+def _kept_before(running: Window, new: Window) -> bool:
+    return running.done >= running.needed and not settlement.counts(new.terms, running.counted[-1])
 
 
 def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | None:

@@ -58,6 +58,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder. The lead of `moved`
     ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move. `reopened`
     ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
+    `held_as` is the generation since which the same owner has the lead once its score has risen, and `then` are windows
+    of that generation that do not open as long as this one runs.
     """
 
     window_id: str
@@ -93,6 +95,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     superseded: bool = False
     moved: bool = False
     reopened: bool = False
+    held_as: int = 0
+    then: tuple["Window", ...] = ()
+
+    @property
+    def owner_number(self) -> int:
+        """The lead's generation as long as the window's owner has it."""
+        return max(self.generation, self.held_as)
 
     @property
     def terms(self) -> Terms:

@@ -196,3 +196,11 @@ def test_a_reopened_lead_that_moves_or_waits_stays_open_and_ends_by_what_comes_l
                 assert after_events([assigned(), *story]).state == event.TYPE.split(".")[2].removeprefix("re")
         lost = activity(kind="lost", activity_id="lost", outcome=None, accepted_at=after(30))
         assert after_events([assigned(), REOPENED, event, REFUSED, lost]).ended_as == "lost"
+
+
+def test_an_inquiry_that_joins_a_lead_shows_the_score_that_it_has_then() -> None:
+    waits = after_events([parked(score=0), merged(lead_version=2, rep=None, score=40)])
+    assert (waits.state, waits.score) == ("parked", 40)
+    rescored = reassigned(lead_version=3, because="rescored", score=40, respond_by=after(75), assigned_at=after(60))
+    lead = after_events([assigned(score=0), merged(lead_version=2, rep="ann", score=40), rescored])
+    assert (lead.state, lead.score, lead.respond_by) == ("assigned", 40, after(75))

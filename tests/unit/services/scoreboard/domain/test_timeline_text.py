@@ -45,6 +45,10 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             reassigned(because="reopened"),
             "Accepted after it had been rejected: it is open again, and bob in the pool benelux has it.",
         ),
+        (
+            reassigned(because="rescored"),
+            "Another inquiry raised the score to 65. bob in the pool benelux has it; promises start again.",
+        ),
         (reassigned(because="left"), "ann is no longer in the team, so it moved to bob in the pool benelux."),
         (
             reassigned(because="manual", rule="moved by mia"),

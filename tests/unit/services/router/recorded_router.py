@@ -1,0 +1,101 @@
+"""The router's core, and its record as a simulation follows it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from services.router.domain.lead import Lead
+from services.router.domain.rederivation import differences
+from services.router.domain.routing import Routing
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.verdict import Verdict
+from services.router.simulation.history import History
+from services.router.simulation.lookup import ReplayLookup
+from services.router.simulation.record_reader import RecordedVerdict, RecordRow
+from services.router.simulation.replay_state import ReplayState
+from services.router.simulation.storage import DiskDict, ReplayedLead
+from shared.domain.events import ActivityRecorded, InquiryReceived
+from tests.kit.events import after
+from tests.unit.services.router.domain.test_decision import AGREED
+
+
+class RecordedRouter:
+    """Decides in memory. Each verdict has to follow from its proof, and the record has to lead to the same lead."""
+
+    def __init__(self, folder: Path) -> None:
+        self.leads = [_leads(folder / name) for name in ("live.db", "past.db")]
+        self.inquiries = DiskDict(folder / "inquiries.db", msgspec.msgpack.Decoder(InquiryReceived))
+        self.state = RoutingState()
+        self.live, self.past = (ReplayState(leads, timedelta(seconds=2)) for leads in self.leads)
+        self.history = History(self.past)
+        self.lookup = ReplayLookup(self.live, None, self.inquiries)
+        self.agreed = AGREED
+
+    def ask(self, *asked: InquiryReceived, minutes: float = 1) -> list[Verdict]:
+        """The verdicts on inquiries."""
+        for each in asked:
+            self.inquiries.put(each.inquiry_id, each)
+        return self._run(minutes, asked=asked)
+
+    def act(self, *facts: ActivityRecorded, minutes: float = 60) -> list[Verdict]:
+        """The verdicts on what sales did, all of it in one transaction."""
+        for fact in facts:
+            self.live.add_fact(fact)
+        return self._run(minutes, facts=facts)
+
+    def _run(
+        self,
+        minutes: float,
+        asked: tuple[InquiryReceived, ...] = (),
+        facts: tuple[ActivityRecorded, ...] = (),
+    ) -> list[Verdict]:
+        self.live.agreements[self.agreed.hash] = self.past.agreements[self.agreed.hash] = self.agreed
+        self.state.begin()
+        routing = Routing(self.state, self.lookup, self.agreed, after(minutes))
+        if asked:
+            routing.judge(asked)
+        if facts:
+            routing.apply(facts)
+        self.lookup.save(routing)
+        self.history.follow(sorted(_rows(routing), key=lambda row: row.seq))
+        for verdict in routing.verdicts:
+            assert differences(verdict.proof, self.agreed) == ()
+        assert _known(self.past.lead("ld_1")) == _known(self.live.lead("ld_1"))
+        return routing.verdicts
+
+    def close(self) -> None:
+        """Close the files."""
+        for each in self.leads:
+            each.close()
+        self.inquiries.close()
+
+
+def _leads(file: Path) -> DiskDict[ReplayedLead]:
+    return DiskDict(file, msgspec.msgpack.Decoder(ReplayedLead))
+
+
+def _rows(routing: Routing) -> Iterator[RecordRow]:
+    for verdict in routing.verdicts:
+        recorded = msgspec.convert(msgspec.to_builtins(verdict.proof), RecordedVerdict)
+        yield RecordRow(verdict.proof.seq, routing.now, verdict.lead.lead_id, recorded)
+    for entry in routing.journal:
+        assert isinstance(entry.body, ActivityRecorded)
+        yield RecordRow(entry.seq, entry.at, fact=entry.body)
+
+
+def _known(lead: Lead | None) -> object:
+    assert lead is not None
+    return (
+        lead.state,
+        lead.stage,
+        lead.score,
+        lead.rep,
+        lead.pool,
+        lead.rule,
+        lead.generation,
+        lead.assigned_at if lead.state == "assigned" else None,
+        lead.reopened_at,
+        lead.previous_ended_at,
+    )
