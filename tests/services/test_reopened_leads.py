@@ -60,7 +60,7 @@ async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def _windows(lived: Past) -> list[tuple[int, str, str]]:
+async def windows_of(lived: Past) -> list[tuple[int, str, str]]:
     async with lived.database.read() as tx:
         bodies = (await tx.execute(sa.text("SELECT body FROM sla_monitor_windows"))).scalars().all()
     found = [msgspec.json.decode(body, type=Window) for body in bodies]
@@ -76,7 +76,7 @@ async def test_the_promises_of_a_reopened_lead_run_again_and_a_simulation_gives_
         await lived.act("p1", "rejected", by="ann", reason="no_budget")
         await lived.later(minutes=30)
         await lived.act("p1", "accepted", by="cleo")
-        assert await _windows(lived) == [
+        assert await windows_of(lived) == [
             (1, "disposition", "met"),
             (1, "first_response", "cancelled"),
             (2, "disposition", "met"),
@@ -86,7 +86,7 @@ async def test_the_promises_of_a_reopened_lead_run_again_and_a_simulation_gives_
         await lived.later(minutes=40)
         await lived.settled()
         after: Lead = (await lived.leads())["p1"]
-        assert (2, "first_response", "breached") in await _windows(lived)
+        assert (2, "first_response", "breached") in await windows_of(lived)
         assert (after.generation, after.rep != owner.rep, after.missed_by) == (3, True, (owner.rep,))
         await lived.act("p1", "rejected", by=after.rep, reason="no_budget")
         await lived.act("p1", "accepted", by=after.rep)

@@ -14,7 +14,7 @@ from shared.domain.agreement import Agreement, Promise, Step
 from shared.domain.events import ActivityRecorded
 from shared.domain.follow_up import is_warning, step_at
 from shared.domain.promises import Owed, owed
-from shared.domain.settlement import Terms, cycle_starts_at, settled_at, starts_at
+from shared.domain.settlement import Terms, counted, counts, cycle_starts_at, done, settled_at, starts_at
 
 
 class SalesFact(msgspec.Struct, frozen=True):
@@ -38,9 +38,18 @@ class LadderMove(msgspec.Struct, frozen=True):
     promise: str
 
 
+class _Running(msgspec.Struct, frozen=True):
+    """A promise from when it is owed."""
+
+    promise: str
+    since_at: datetime
+    due_at: datetime
+    decide_at: datetime
+    terms: Terms
+
+
 def missed_promises(
-    agreement: Agreement,
-    lead: Lead,
+    held: Sequence[tuple[Agreement, Lead]],
     facts: Sequence[SalesFact],
     *,
     tolerance: timedelta,
@@ -49,18 +58,41 @@ def missed_promises(
 ) -> tuple[str, ...]:
     """The promises that the lead's owner missed, in the agreement's order, as far as that is known at `now`.
 
-    `agreement` is the one that the lead was assigned under; `ended_at` is when it went to someone else. A lead
-    without an owner has none.
+    `held` is the lead as the owner got it, and as it was each time when its score rose, with the agreement of that
+    time; `ended_at` is when it went to someone else. A lead without an owner has none.
     """
     found = []
-    for one in _owed(agreement, lead):
-        decide_at = one.due_at + tolerance
-        if decide_at >= now or (ended_at is not None and ended_at <= decide_at):
+    for each in _running(held, facts, tolerance):
+        if each.decide_at >= now or (ended_at is not None and ended_at <= each.decide_at):
             continue
-        answered_at = settled_at(_terms(one.promise, lead, tolerance, decide_at), facts)
-        if answered_at is None or answered_at > decide_at:
-            found.append(one.promise.name)
+        answered_at = settled_at(each.terms, facts)
+        if answered_at is None or answered_at > each.decide_at:
+            found.append(each.promise)
     return tuple(found)
+
+
+def _running(
+    held: Sequence[tuple[Agreement, Lead]], facts: Sequence[SalesFact], tolerance: timedelta
+) -> list[_Running]:
+    """What the owner owes. A promise that runs with an earlier deadline does not start again when the score rises."""
+    found: list[_Running] = []
+    for agreement, lead in held:
+        for one in _owed(agreement, lead):
+            assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
+            decide_at = one.due_at + tolerance
+            terms = _terms(one.promise, lead, tolerance, decide_at)
+            new = _Running(one.promise.name, lead.assigned_at, one.due_at, decide_at, terms)
+            if not any(_covers(each, new, facts) for each in found):
+                found.append(new)
+    return found
+
+
+def _covers(running: _Running, new: _Running, facts: Sequence[SalesFact]) -> bool:
+    """As the monitor's `covers`."""
+    if running.promise != new.promise or new.since_at >= running.decide_at or running.due_at > new.due_at:
+        return False
+    those = counted(running.terms, sorted(facts, key=lambda fact: fact.accepted_at))
+    return done(running.terms, those) < running.terms.needed or counts(new.terms, those[-1])
 
 
 def ladder_moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list[LadderMove]:

@@ -46,8 +46,11 @@ class ReplayState:
         if known is None:
             early = self._early.pop(lead.lead_id, ())
             known = ReplayedLead(lead, facts=tuple([sales_fact(fact) for fact in early]))
+        elif _renewed(known.lead, lead):
+            known.renewed = (*known.renewed, known.lead)
         elif _over(known.lead, lead):
             known.breached += self._missed(known, ended_at=now, now=now)
+            known.renewed = ()
         known.lead = lead
         known.why = reason or known.why
         if asked:
@@ -109,8 +112,14 @@ class ReplayState:
         lead = replayed.lead
         if lead.rep is None or lead.state not in ("assigned", "closed"):
             return ()
-        agreement = self.agreements[lead.agreement.hash]
-        return missed_promises(agreement, lead, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
+        held = [(self.agreements[each.agreement.hash], each) for each in (*replayed.renewed, lead)]
+        return missed_promises(held, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
+
+
+def _renewed(before: Lead, after: Lead) -> bool:
+    """Whether the owner before has it still, and owes more since its score has risen."""
+    both_held = before.state == after.state == "assigned" and before.reopened_at == after.reopened_at
+    return both_held and before.rep == after.rep and after.generation == before.generation + 1
 
 
 def _over(before: Lead, after: Lead) -> bool:

@@ -46,7 +46,8 @@ class BloomFilter:
 
 class ReplayedLead(msgspec.Struct):
     """A lead in a replay, mutable. `facts` count for its promises, `breached` are those that previous owners missed,
-    `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged.
+    `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged. `renewed` is the lead as it
+    was each time before its score rose while the present owner had it.
     """
 
     lead: Lead
@@ -54,6 +55,7 @@ class ReplayedLead(msgspec.Struct):
     breached: tuple[str, ...] = ()
     why: str = ""
     asked_at: datetime | None = None
+    renewed: tuple[Lead, ...] = ()
 
 
 class PrivateFile:

@@ -153,7 +153,7 @@ def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None 
     """What the same lead's owner missed according to the replay."""
     found = [SalesFact(each.kind, each.accepted_at, each.outcome, each.by) for each in facts]
     lead = msgspec.structs.replace(LEAD, generation=generation)
-    return set(missed_promises(DEAL, lead, found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
+    return set(missed_promises([(DEAL, lead)], found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
 
 
 @settings(max_examples=150)

@@ -44,7 +44,7 @@ def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
 def found(
     *facts: SalesFact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)
 ) -> tuple[str, ...]:
-    return missed_promises(AGREED, assigned()[0], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
+    return missed_promises([(AGREED, assigned()[0])], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
 
 
 def call(after: timedelta, kind: str = "call") -> SalesFact:
@@ -81,7 +81,9 @@ def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
     lead = replace(assigned()[0], generation=2)
     answered = [SalesFact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
     later = NOW + timedelta(days=1)
-    assert missed_promises(AGREED, lead, answered, tolerance=TOLERANCE, ended_at=None, now=later) == ("first_response",)
+    assert missed_promises([(AGREED, lead)], answered, tolerance=TOLERANCE, ended_at=None, now=later) == (
+        "first_response",
+    )
 
 
 @pytest.mark.parametrize("move", ["15 minutes", "2 business hours", "3 days"])
@@ -166,3 +168,21 @@ def test_a_page_escapes_what_comes_from_outside() -> None:
     assert "<b>bob</b>" in text(summary)
     assert "<b>bob</b>" not in page(summary)
     assert "&lt;b&gt;bob&lt;/b&gt;" in page(summary)
+
+
+@pytest.mark.parametrize(
+    ("called_after", "breached"), [(4, ()), (None, ("first_response",)), (12, ()), (17, ("first_response",))]
+)
+def test_when_the_score_rises_no_clock_moves_later_and_what_was_kept_is_owed_again(
+    called_after: int | None, breached: tuple[str, ...]
+) -> None:
+    before, _ = assigned()
+    risen = replace(before, score=90, generation=2, assigned_at=NOW + timedelta(minutes=10))
+    facts = [call(timedelta(minutes=called_after))] if called_after is not None else []
+    if called_after == 4:
+        facts.append(call(timedelta(minutes=24)))
+    late = NOW + timedelta(days=9)
+    held = [(AGREED, before), (AGREED, risen)]
+    assert missed_promises(held, facts, tolerance=TOLERANCE, ended_at=None, now=late) == breached
+    if called_after == 4:
+        assert missed_promises(held, facts[:1], tolerance=TOLERANCE, ended_at=None, now=late) == ("first_response",)
