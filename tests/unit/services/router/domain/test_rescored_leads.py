@@ -15,7 +15,7 @@ from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadMerged, LeadReassigned
 from shared.domain.lead import Company, Contact
-from tests.kit.events import after
+from tests.kit.events import activity, after
 from tests.unit.services.router.domain.test_decision import AGREED, NUMBERS, inquiry
 from tests.unit.services.router.recorded_router import RecordedRouter
 
@@ -132,11 +132,27 @@ def test_a_promise_for_hot_leads_is_owed_from_when_the_lead_becomes_one(router: 
     router.agreed = dataclasses.replace(AGREED, promises={"first_response": promise})
     [first] = router.ask(asks(1, 0, "newsletter"))
     assert first.lead.respond_by is None
-    _, again = router.ask(asks(2, 10), minutes=10)
-    assert again.lead.respond_by == after(25)
-    replayed = router.past.leads.get("ld_1")
+    _, again = router.ask(asks(2, 60), minutes=60)
+    assert again.lead.respond_by == after(75)
+    assert _missed(router, 70) == ()
+    assert _missed(router, 80) == ("first_response",)
+
+
+@pytest.mark.parametrize(("called_at", "missed"), [(12, ()), (17, ("first_response",))])
+def test_an_earlier_deadline_that_runs_stays_the_deadline(
+    router: RecordedRouter, called_at: int, missed: tuple[str, ...]
+) -> None:
+    router.ask(asks(1, 0, "newsletter"), minutes=0)
+    router.ask(asks(2, 10), minutes=10)
+    router.act(activity(accepted_at=after(called_at)), minutes=called_at)
+    assert _missed(router, 80) == missed
+
+
+def _missed(router: RecordedRouter, minutes: float) -> tuple[str, ...]:
+    """The missed promises, as the record and the replay have them."""
+    known, replayed = router.past.leads.get("ld_1"), router.live.leads.get("ld_1")
+    assert known is not None
     assert replayed is not None
-    assert (router.history.outcome(replayed, after(70)).breached, replayed.lead.respond_by) == (
-        ("first_response",),
-        after(25),
-    )
+    found = router.history.outcome(known, after(minutes))
+    assert found == router.live.outcome(replayed, after(minutes))
+    return found.breached
