@@ -34,7 +34,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
-    `reopened_at` is since when it is open again in this cycle, after sales had rejected it.
+    In this cycle, `accepted_at` is when sales accepted it last, and `reopened_at` since when it is open again after
+    sales had rejected it.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
@@ -72,6 +73,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     earlier_rep: str | None = None
     outcome: str | None = None
     ended_at: datetime | None = None
+    accepted_at: datetime | None = None
     reopened_at: datetime | None = None
     consent_at: datetime | None = None
     withdrawn_at: datetime | None = None
@@ -124,18 +126,22 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
     stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
     if fact.kind in CLOSING:
         return _changed(lead, now, stage=stage, **_end(fact))
+    if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
+        return _changed(lead, now, stage=stage, accepted_at=fact.accepted_at)
     return _changed(lead, now, stage=stage) if stage != lead.stage else None
 
 
 def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
     """Since when the lead is open again because sales accepted it after rejecting it, as at the end of a dispute. None
-    if the fact does not do that: it came before the rejection, or the person has withdrawn consent.
+    if the fact does not do that: it came before the rejection, or the person has withdrawn consent. Either fact may be
+    read first.
     """
-    if fact.kind != "accepted" or lead.outcome != "rejected" or lead.state != "closed" or lead.ended_at is None:
+    if lead.state != "closed" or lead.outcome != "rejected" or lead.ended_at is None or not _may_be_contacted(lead):
         return None
-    if fact.accepted_at < lead.ended_at or not _may_be_contacted(lead):
-        return None
-    return cycle_starts_at(fact.accepted_at, lead.ended_at)
+    if fact.kind == "accepted" and fact.accepted_at >= lead.ended_at:
+        return cycle_starts_at(fact.accepted_at, lead.ended_at)
+    overruled = lead.accepted_at is not None and lead.accepted_at > lead.ended_at
+    return lead.accepted_at if fact.kind == "rejected" and overruled else None
 
 
 def _may_be_contacted(lead: Lead) -> bool:

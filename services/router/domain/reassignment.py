@@ -61,7 +61,8 @@ def reason_in(lead: Lead, fact: ActivityRecorded) -> ReassignReason | None:
     if fact.kind == "declined" and lead.state == "assigned" and fact.by in (None, lead.rep):
         return ReassignReason("declined", by=fact.by, reason=fact.reason or fact.text)
     at = reopened_at(lead, fact)
-    return ReassignReason("reopened", by=fact.by, at=at) if at is not None else None
+    by = fact.by if fact.kind == "accepted" else None
+    return ReassignReason("reopened", by=by, at=at) if at is not None else None
 
 
 def _stays(cause: ReassignReason, lead: Lead, placed: Placement) -> bool:

@@ -5,7 +5,7 @@ Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingSt
 result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -67,7 +67,7 @@ class Routing:
             if verdict.raises_score:
                 self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)
         self._give_to_owners()
-        self._follow(self._lookup.take_early_facts(starts_of(inquiries, self.state)))
+        self._follow(self._lookup.take_early_facts(self.state.starts_of(inquiries)))
         if self.state.ended:
             self.drain()
 
@@ -78,7 +78,7 @@ class Routing:
         judged = self._lookup.accepted_at(early) if early else {}
         moved = [copy for copy in early if copy.inquiry_id in judged and self._backdate(copy, judged[copy.inquiry_id])]
         if moved:
-            self._follow(self._lookup.take_early_facts(starts_of(moved, self.state)))
+            self._follow(self._lookup.take_early_facts(self.state.starts_of(moved)))
             self.drain()
         return bool(moved)
 
@@ -233,15 +233,22 @@ class Routing:
             lead = self.state.lead(fact.lead_id)
             if lead is None:
                 continue
-            reason = reason_in(lead, fact)
-            if reason is not None and self._has_inquiry(lead):
-                self._reassign(lead, reason)
+            if self._given_by(fact, lead):
                 continue
             after = followed_by(lead, fact, self.now)
             if after is not None:
                 self.state.save(after)
                 if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
                     self.closed.append(closed_event(after))
+                self._given_by(fact, after)
+
+    def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
+        """Give the lead to someone if that is what the fact means; whether it is."""
+        reason = reason_in(lead, fact)
+        if reason is None or not self._has_inquiry(lead):
+            return False
+        self._reassign(lead, reason)
+        return True
 
     def _has_inquiry(self, lead: Lead) -> bool:
         """Whether the inquiry is still there on which the lead was judged: those of ended leads may be trimmed."""
@@ -295,13 +302,3 @@ class Routing:
         if self.agreement.pilots:
             self.shadows += shadows(self.state, self.agreement, verdict)
         self._owners.add(lead)
-
-
-def starts_of(inquiries: Sequence[InquiryReceived | InquiryCopy], state: RoutingState) -> Mapping[str, datetime]:
-    """From when facts count for the leads of these inquiries, also under an id that has become part of another lead."""
-    starts: dict[str, datetime] = {}
-    for inquiry in inquiries:
-        lead = state.lead(inquiry.lead_id)
-        if lead is not None:
-            starts |= {inquiry.lead_id: lead.received_at, lead.lead_id: lead.received_at}
-    return starts

@@ -2,16 +2,17 @@
 next verdict of a batch sees the changes of the previous one; changes are saved at the end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from services.router.domain.assignment import Turns
 from services.router.domain.availability import RepState, why_not, with_one_less, with_one_more
-from services.router.domain.lead import Lead
+from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.same_person import contact_keys, person_keys
 from shared.domain.agreement import Agreement, Person, Pool
+from shared.domain.events import InquiryReceived
 from shared.domain.lead import Contact
 
 
@@ -96,6 +97,15 @@ class RoutingState:
         ids = (lead_id for key in contact_keys(contact) for lead_id in self.persons.get(key, ()))
         found = (self.lead(lead_id) for lead_id in ids)
         return list({lead.lead_id: lead for lead in found if lead is not None}.values())
+
+    def starts_of(self, inquiries: Sequence[InquiryReceived | InquiryCopy]) -> dict[str, datetime]:
+        """From when facts count for the leads of these inquiries, also under an id that has become part of another."""
+        starts: dict[str, datetime] = {}
+        for inquiry in inquiries:
+            lead = self.lead(inquiry.lead_id)
+            if lead is not None:
+                starts |= {inquiry.lead_id: lead.received_at, lead.lead_id: lead.received_at}
+        return starts
 
     def load(self, leads: Iterable[Lead]) -> None:
         """Load leads as they are."""

@@ -74,6 +74,18 @@ def test_what_ends_a_reopened_lead_comes_after_it_was_reopened(router: RecordedR
     assert (lead.state, lead.stage) == ("closed", "customer")
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_an_acceptance_that_is_read_before_the_rejection_it_overrules_reopens_the_lead_too(
+    router: RecordedRouter, together: bool
+) -> None:
+    router.ask(inquiry())
+    batches = [[ACCEPTED, REJECTED]] if together else [[ACCEPTED], [REJECTED]]
+    [verdict] = [found for batch in batches for found in router.act(*batch)]
+    assert verdict.lead.state == "assigned"
+    assert (verdict.lead.assigned_at, verdict.lead.reopened_at) == (after(40), after(40))
+    assert verdict.proof.reason == "accepted by sales after it had been rejected; ann has it"
+
+
 def test_a_rejection_and_an_acceptance_at_one_instant_count_in_their_order(router: RecordedRouter) -> None:
     router.ask(inquiry())
     [verdict] = router.act(fact("accepted", 10), REJECTED, fact("accepted", 10, text="again"))
