@@ -87,9 +87,11 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
         await lived.later(minutes=1)
         for lead_id in [k for k, lead in (await lived.leads()).items() if lead.state in ("assigned", "parked")][:4]:
             await lived.order("POST", f"/v1/leads/{lead_id}/move", {"to": {"rep": "bob"}, "reason": "for a while"})
+        for lead_id in [k for k, lead in (await lived.leads()).items() if lead.outcome == "rejected"][:3]:
+            await lived.act(lead_id, "accepted", by="cleo")
         await lived.later(hours=1, minutes=5)
         await lively(lived, steps=40, seed=6)
-        assert await kinds_of_asks(lived) >= {*KINDS, "left"}
+        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored"}
         summary, found = await differences(lived)
         assert summary.leads > 30
         assert found == {}
