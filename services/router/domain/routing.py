@@ -245,15 +245,13 @@ class Routing:
     def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
         """Give the lead to someone if that is what the fact means; whether it is."""
         reason = reason_in(lead, fact)
-        if reason is None or not self._has_inquiry(lead):
+        if reason is None:
             return False
-        self._reassign(lead, reason)
-        return True
-
-    def _has_inquiry(self, lead: Lead) -> bool:
-        """Whether the inquiry is still there on which the lead was judged: those of ended leads may be trimmed."""
+        # The inquiry on which an ended lead was judged may have been trimmed.
         copy = InquiryCopy(lead.lead_id, lead.inquiry_id, lead.received_at)
-        return lead.state in HELD or lead.lead_id in self._inquiries or bool(self._lookup.accepted_at([copy]))
+        if lead.state in HELD or lead.lead_id in self._inquiries or self._lookup.accepted_at([copy]):
+            self._reassign(lead, reason)
+        return True
 
     def _drain_pool(self, pool: str) -> None:
         """Longest-waiting first. A rule without an available rep does not hold up leads of other rules."""
@@ -271,9 +269,7 @@ class Routing:
                 stuck.add(key)
 
     def _parked(self, pool: str) -> Iterator[Lead]:
-        """A bounded number of leads parked for the pool: first those parked before the transaction, then those that it
-        parked itself.
-        """
+        """Leads parked for the pool, a bounded number: first those from before the transaction, then its own."""
         changed = [lead for lead in self.state.changed.values() if lead.state == "parked" and lead.pool == pool]
         ids = {lead.lead_id for lead in changed}
         after, seen = None, 0
