@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from shared.domain.activities import DECISIVE, ENDING, FAILED, LETTING_GO, REACHED
+from shared.domain.activities import CLOSING, DECISIVE, ENDING, FAILED, LETTING_GO, REACHED
 
 
 class PromiseFact(Protocol):
@@ -95,6 +95,20 @@ def ends(terms: Terms, fact: PromiseFact) -> bool:
     if fact.kind not in ENDING:
         return False
     return counts(terms, fact) or (terms.ends_from_at is not None and fact.accepted_at >= terms.ends_from_at)
+
+
+def passes_on(kind: str, accepted_at: datetime, merged_at: datetime | None) -> bool:
+    """Whether what was reported under one id of a person counts for another lead of theirs. `merged_at` is when both
+    turned out to be one person; None if one id had never been a lead.
+
+    Everything does, except for how sales had ended one lead before: that is not about the other.
+    """
+    return kind not in CLOSING or since_merge(accepted_at, merged_at)
+
+
+def since_merge(at: datetime, merged_at: datetime | None) -> bool:
+    """Whether something happened when two ids were known as one person, or one of them had never been a lead."""
+    return merged_at is None or at >= merged_at
 
 
 def worth(terms: Terms, fact: PromiseFact) -> int:

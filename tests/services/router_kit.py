@@ -1,11 +1,11 @@
 """Routers on a log and a database: what goes in, what they publish."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import sqlalchemy as sa
@@ -19,6 +19,40 @@ from shared.domain.lead import Company, Contact
 from shared.ports import Clock, GroupMember
 from tests.kit import events, services
 from tests.kit.services import client_of, from_start, platform_on
+
+T = TypeVar("T", bound=Event)
+TEAM = """\
+agreement: team
+version: 1
+effective_from: 2026-01-01T00:00:00+01:00
+approved_by: {marketing: {name: Mara, on: 2026-01-01}, sales: {name: Sal, on: 2026-01-01}}
+timezone: Europe/Brussels
+calendars:
+  always: {hours: {mon-sun: [00:00-24:00]}}
+definitions: {mql: {minimum_data: []}}
+people:
+  - {id: ann, email: ann@acme.example, calendar: always, languages: [nl], reports_to: mia, max_open: 2}
+  - {id: bob, email: bob@acme.example, calendar: always, languages: [fr], reports_to: mia, max_open: 2}
+  - {id: cleo, email: cleo@acme.example, calendar: always, reports_to: mia}
+  - {id: mia, email: mia@acme.example, calendar: always, role: manager}
+pools:
+  field: {members: {ann: 1, bob: 1}, when_nobody_available: {park_in: triage}}
+  inside: {members: {cleo: 1}, strategy: least_open}
+queues:
+  triage: {owner: mia}
+routing:
+  - {name: known account, when: {account: owned}, to: {owner: account}}
+  - {name: returning lead, when: {lead: owned}, to: {owner: lead}, unless_away_for: 2 days}
+  - {name: inside sales, when: {field: inquiry.kind, op: is, value: newsletter}, to: {pool: inside}}
+  - name: language
+    when: {field: contact.language, op: exists}
+    to: {pool: field, only: {languages: {field: contact.language}}}
+  - {name: everyone else, to: {pool: field}}
+promises:
+  sales: {first_response: {within: 15 minutes, met_by: [call], ladder: one}}
+ladders:
+  one: [{at: 0 minutes, tell: [rep]}, {at: 15 minutes, move: {within: pool}}]
+"""
 
 
 class Router:
@@ -84,3 +118,15 @@ def inquiry(person: int, number: int = 1, **changes: Any) -> InquiryReceived:
 def activity(person: int, kind: str, **changes: Any) -> ActivityRecorded:
     ordinary: dict[str, Any] = {"activity_id": f"act_{person}_{kind}", "accepted_at": datetime.now(UTC), "by": None}
     return events.activity(f"ld_{person}", kind, **ordinary | changes)
+
+
+def stranger(person: int, number: int = 1, **changes: object) -> InquiryReceived:
+    """Someone who writes for no company that anyone could own."""
+    return inquiry(
+        person, number, **{"company": Company(), "contact": Contact(email=f"p{person}@gmail.com"), **changes}
+    )
+
+
+def ones(events: Sequence[Event], kind: type[T]) -> list[T]:
+    """Those of a kind."""
+    return [event for event in events if isinstance(event, kind)]

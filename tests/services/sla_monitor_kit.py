@@ -17,6 +17,7 @@ from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
     ACTIVITIES,
+    ESCALATIONS,
     ActivityRecorded,
     Event,
     LeadAssigned,
@@ -31,7 +32,7 @@ from shared.domain.ids import event_id
 from shared.ports import GroupMember
 from tests.kit import events, services
 from tests.kit.agreements import agreement
-from tests.kit.services import client_of, platform_on, running
+from tests.kit.services import client_of, from_start, platform_on, running
 
 KIND = TypeVar("KIND", bound=Event)
 # The first level to fire is the one at the deadline; the others come long after the test.
@@ -139,6 +140,16 @@ class Stage:
         for lead in leads.values():
             await self.publish(activity(lead), assigned(lead))
         return await self.wait_for(WindowMet, known + count)
+
+
+@asynccontextmanager
+async def stage_on(database: Database, bus: EmbeddedBus, *deals: Agreement) -> AsyncIterator[Stage]:
+    """A stage with these agreements; without any, with two that differ in their ladders."""
+    for deal in deals or (DEAL, QUICK):
+        await store(database, deal)
+    announcements = await bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
+    yield Stage(bus, database, announcements)
+    await announcements.close()
 
 
 async def store(database: Database, deal: Agreement) -> None:

@@ -9,8 +9,7 @@ import pytest
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadReassigned
-from tests.services.router_kit import Router, running
-from tests.services.test_router_team import TEAM, stranger
+from tests.services.router_kit import TEAM, Router, running, stranger
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import InquiryReceived, LeadAssigned
 from shared.domain.lead import Company, Contact
-from tests.services.router_kit import Router, activity, inquiry, running
-from tests.services.test_router_team import TEAM, ones, stranger
+from tests.services.router_kit import TEAM, Router, activity, inquiry, ones, running, stranger
 
 
 @pytest.fixture

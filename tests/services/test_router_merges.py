@@ -9,8 +9,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import LeadMerged
 from shared.domain.lead import Contact
-from tests.services.router_kit import Router, activity, inquiry, running
-from tests.services.test_router_team import TEAM, ones
+from tests.services.router_kit import TEAM, Router, activity, inquiry, ones, running
 
 
 @pytest.fixture

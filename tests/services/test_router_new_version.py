@@ -8,8 +8,7 @@ import pytest
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadParked
-from tests.services.router_kit import Router, running
-from tests.services.test_router_team import TEAM, ones, stranger
+from tests.services.router_kit import TEAM, Router, ones, running, stranger
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import pytest
@@ -17,8 +16,6 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db.bulk import upsert_rows
 from shared.db.engine import Database
 from shared.domain.events import (
-    Event,
-    InquiryReceived,
     LeadAssigned,
     LeadMerged,
     LeadParked,
@@ -26,41 +23,7 @@ from shared.domain.events import (
     MoveRequested,
 )
 from shared.domain.lead import Company, Contact
-from tests.services.router_kit import Router, activity, inquiry, running
-
-T = TypeVar("T", bound=Event)
-TEAM = """\
-agreement: team
-version: 1
-effective_from: 2026-01-01T00:00:00+01:00
-approved_by: {marketing: {name: Mara, on: 2026-01-01}, sales: {name: Sal, on: 2026-01-01}}
-timezone: Europe/Brussels
-calendars:
-  always: {hours: {mon-sun: [00:00-24:00]}}
-definitions: {mql: {minimum_data: []}}
-people:
-  - {id: ann, email: ann@acme.example, calendar: always, languages: [nl], reports_to: mia, max_open: 2}
-  - {id: bob, email: bob@acme.example, calendar: always, languages: [fr], reports_to: mia, max_open: 2}
-  - {id: cleo, email: cleo@acme.example, calendar: always, reports_to: mia}
-  - {id: mia, email: mia@acme.example, calendar: always, role: manager}
-pools:
-  field: {members: {ann: 1, bob: 1}, when_nobody_available: {park_in: triage}}
-  inside: {members: {cleo: 1}, strategy: least_open}
-queues:
-  triage: {owner: mia}
-routing:
-  - {name: known account, when: {account: owned}, to: {owner: account}}
-  - {name: returning lead, when: {lead: owned}, to: {owner: lead}, unless_away_for: 2 days}
-  - {name: inside sales, when: {field: inquiry.kind, op: is, value: newsletter}, to: {pool: inside}}
-  - name: language
-    when: {field: contact.language, op: exists}
-    to: {pool: field, only: {languages: {field: contact.language}}}
-  - {name: everyone else, to: {pool: field}}
-promises:
-  sales: {first_response: {within: 15 minutes, met_by: [call], ladder: one}}
-ladders:
-  one: [{at: 0 minutes, tell: [rep]}, {at: 15 minutes, move: {within: pool}}]
-"""
+from tests.services.router_kit import TEAM, Router, activity, inquiry, ones, running, stranger
 
 
 @pytest.fixture
@@ -74,18 +37,6 @@ def file(tmp_path: Path) -> Path:
 async def router(database: Database, embedded_bus: EmbeddedBus, file: Path) -> AsyncIterator[Router]:
     async with running(file, database, embedded_bus) as router:
         yield router
-
-
-def stranger(person: int, number: int = 1, **changes: object) -> InquiryReceived:
-    """Someone who writes for no company that anyone could own."""
-    return inquiry(
-        person, number, **{"company": Company(), "contact": Contact(email=f"p{person}@gmail.com"), **changes}
-    )
-
-
-def ones(events: Sequence[Event], kind: type[T]) -> list[T]:
-    """Those of a kind."""
-    return [event for event in events if isinstance(event, kind)]
 
 
 async def test_leads_wait_at_capacity_and_the_longest_waiting_goes_first_when_one_is_closed(router: Router) -> None:

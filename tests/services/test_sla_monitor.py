@@ -15,7 +15,6 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.domain.events import (
     ACTIVITIES,
-    ESCALATIONS,
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
@@ -29,18 +28,14 @@ from shared.domain.events import (
 )
 from shared.ports import Message
 from tests.kit.agreements import agreement
-from tests.kit.services import from_start
 from tests.kit.waiting import until
-from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, merged, now, store
+from tests.services.sla_monitor_kit import QUICK, Stage, activity, assigned, merged, now, stage_on, store
 
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
-    for deal in (DEAL, QUICK):
-        await store(database, deal)
-    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
-    yield Stage(embedded_bus, database, announcements)
-    await announcements.close()
+    async with stage_on(database, embedded_bus) as stage:
+        yield stage
 
 
 async def test_a_call_in_time_meets_the_window(stage: Stage) -> None:

@@ -12,7 +12,6 @@ from shared.bus.envelope import Envelope, encode
 from shared.db.engine import Database
 from shared.domain.events import (
     ACTIVITIES,
-    ESCALATIONS,
     BreachRetracted,
     Event,
     WatermarkAdvanced,
@@ -22,19 +21,15 @@ from shared.domain.events import (
     WindowOpened,
 )
 from shared.domain.ids import event_id
-from tests.kit.services import from_start
-from tests.services.sla_monitor_kit import DEAL, QUICK, Stage, activity, assigned, merged, now, store
+from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, stage_on
 
 ORDERS = list(permutations(("assigned", "merged", "reported")))
 
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
-    for deal in (DEAL, QUICK):
-        await store(database, deal)
-    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
-    yield Stage(embedded_bus, database, announcements)
-    await announcements.close()
+    async with stage_on(database, embedded_bus) as stage:
+        yield stage
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=" ".join)

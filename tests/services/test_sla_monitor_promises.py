@@ -13,7 +13,6 @@ from shared.db.engine import Database
 from shared.domain.agreement import Agreement
 from shared.domain.business_time import business_days_after
 from shared.domain.events import (
-    ESCALATIONS,
     BreachRetracted,
     EscalationClosed,
     EscalationRaised,
@@ -24,7 +23,6 @@ from shared.domain.events import (
 )
 from tests.kit.agreements import agreement_text
 from tests.kit.events import activated
-from tests.kit.services import from_start
 from tests.services.sla_monitor_kit import DEAL as PROBES
 from tests.services.sla_monitor_kit import (
     Stage,
@@ -34,7 +32,7 @@ from tests.services.sla_monitor_kit import (
     now,
     parked,
     rejected,
-    store,
+    stage_on,
 )
 
 PROMISES = """\
@@ -68,11 +66,8 @@ LONG_AGO = timedelta(minutes=1)
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
-    for deal in (DEAL, OWNERS, PROBES):
-        await store(database, deal)
-    announcements = await embedded_bus.subscribe(group="test", topics=[ESCALATIONS], positions=from_start)
-    yield Stage(embedded_bus, database, announcements)
-    await announcements.close()
+    async with stage_on(database, embedded_bus, DEAL, OWNERS, PROBES) as stage:
+        yield stage
 
 
 async def listed(client: httpx.AsyncClient, lead: str = "ld_1") -> dict[tuple[str, str], dict[str, Any]]:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from services.router.domain.lead import HELD, MAX_KEYS, Lead, consent_given_at, latest
+from services.router.domain.lead import HELD, MAX_KEYS, Lead, consent_given_at, filled, latest, remembered_signals
 from services.router.domain.proof import (
     WHOLE_PERSON,
     Proof,
@@ -15,6 +16,7 @@ from services.router.domain.proof import (
     counting,
     judging_instant,
     known_facts,
+    proof_on,
 )
 from services.router.domain.qualification import judge
 from services.router.domain.routing_state import Owner
@@ -72,15 +74,13 @@ class Asked(msgspec.Struct, frozen=True):
 
     def proof(self, verdict: VerdictKind, reason: str, lead: Lead, agreement: AgreementRef) -> Proof:
         """The proof of a verdict on the inquiry, without what placing the lead adds to it."""
-        return Proof(
-            verdict=verdict,
-            reason=reason,
-            lead_version=lead.version,
+        return proof_on(
+            lead,
+            verdict,
+            reason,
             agreement=agreement,
-            decided_at=self.now,
+            now=self.now,
             inquiry=self.inquiry,
-            stage=lead.stage,
-            score=lead.score,
             before=self.before,
             same_person=(*self.links, *self.others),
             maybe_same_person=self.maybe,
@@ -93,6 +93,22 @@ def maybe_same_person(asked: Asked) -> tuple[str, ...]:
     """The leads that may be of the same person, as far as known before and now."""
     before = asked.before.maybe_same_person if asked.before is not None else ()
     return tuple(dict.fromkeys((*before, *(lead.lead_id for lead in asked.maybe))))[:MAX_SHARING]
+
+
+def joined(lead: Lead, given: InquiryReceived | Lead, others: Sequence[Lead], now: datetime) -> Lead:
+    """The lead with what an inquiry, or another lead of the person, adds to it. `others` are all their other leads."""
+    contact = filled(lead.contact, given.contact)
+    return replace(
+        lead,
+        version=lead.version + 1,
+        updated_at=now,
+        contact=contact,
+        other_keys=known_by(
+            contact, (lead, *others), contact_keys(given.contact) if isinstance(given, InquiryReceived) else ()
+        ),
+        company=filled(lead.company, given.company),
+        signals=remembered_signals(lead.signals, given.signals),
+    )
 
 
 def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, maybe_same_person, other_keys, scored_again
+from services.router.domain.asked import Asked, joined, maybe_same_person, other_keys, scored_again
 from services.router.domain.availability import RepState
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
@@ -270,30 +270,23 @@ def _join(asked: Asked, lead: Lead, agreement: Agreement) -> Verdict:
     else:
         holder = f"{lead.rep} keeps it" if lead.rep else "it still waits for an owner"
     reason = f"the same person is lead {lead.lead_id} already; {holder}"
-    contact = filled(lead.contact, inquiry.contact)
     received_at = first_received_at(lead, inquiry)
-    joined = replace(
-        lead,
-        version=lead.version + 1,
-        updated_at=asked.now,
-        contact=contact,
-        other_keys=other_keys(contact, inquiry, (lead, *asked.others)),
-        company=filled(lead.company, inquiry.company),
-        signals=remembered_signals(lead.signals, inquiry.signals),
+    after = replace(
+        joined(lead, inquiry, asked.others, asked.now),
         **_about_person(asked),
         received_at=received_at,
         **scored_again(asked, lead, ruling),
     )
-    proof = replace(asked.proof("merged", reason, joined, ruling.ref), rep=lead.rep, joined=lead.inquiry_id)
+    proof = replace(asked.proof("merged", reason, after, ruling.ref), rep=lead.rep, joined=lead.inquiry_id)
     if ruling is not agreement:
         proof = replace(proof, pilot=lead.pilot)
     event = decided_event(
         LeadMerged,
-        joined,
+        after,
         reason=reason,
         inquiry_id=inquiry.inquiry_id,
         rep=lead.rep,
         received_at=received_at if received_at < lead.received_at else None,
     )
     event = replace(event, **{name: getattr(inquiry, name) for name in _GIVEN})
-    return Verdict(joined, event, proof, inquiry.inquiry_id)
+    return Verdict(after, event, proof, inquiry.inquiry_id)

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import known_by
-from services.router.domain.lead import Lead, filled, remembered_signals
-from services.router.domain.proof import FORMAT, Proof, ReassignReason
+from services.router.domain.asked import joined
+from services.router.domain.lead import Lead
+from services.router.domain.proof import ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
 from shared.domain.events import InquiryReceived, LeadMerged
@@ -44,40 +44,30 @@ def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, 
     """The verdict that `lead` goes on as `into`, because a person said that both are of one person. Changes `routing`:
     both are saved.
     """
-    contact = filled(into.contact, lead.contact)
-    joined = replace(
-        into,
-        version=into.version + 1,
-        updated_at=now,
-        contact=contact,
-        other_keys=known_by(contact, (into, lead)),
-        company=filled(into.company, lead.company),
-        signals=remembered_signals(into.signals, lead.signals),
+    after = replace(
+        joined(into, lead, (lead,), now),
         maybe_same_person=tuple([each for each in into.maybe_same_person if each != lead.lead_id]),
     )
     said = f"{cause.by} says that it is the same person as lead"
     reason = f"{said} {lead.lead_id}: {cause.reason}"
-    ended = _ceased(lead, joined, now)
+    ended = _ceased(lead, after, now)
     routing.save(ended)
-    routing.save(joined)
-    proof = Proof(
-        verdict="merged",
-        reason=reason,
-        lead_version=joined.version,
+    routing.save(after)
+    proof = proof_on(
+        after,
+        "merged",
+        reason,
         agreement=into.agreement,
-        decided_at=now,
-        stage=into.stage,
-        score=into.score,
+        now=now,
         rep=into.rep,
         joined=into.inquiry_id,
         ask=cause,
         before=into,
         same_person=(lead,),
-        format=FORMAT,
     )
     announced = f"{said} {into.lead_id}: {cause.reason}"
     event = decided_event(LeadMerged, ended, reason=announced, rep=into.rep, into=into.lead_id, was=lead.state)
-    return Verdict(joined, event, proof, into.inquiry_id)
+    return Verdict(after, event, proof, into.inquiry_id)
 
 
 def _link(inquiry: InquiryReceived, into: Lead) -> Lead:

@@ -135,6 +135,22 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
         return counting(self.before, self.inquiry, self.format)
 
 
+def proof_on(
+    lead: Lead, verdict: VerdictKind, reason: str, *, agreement: AgreementRef, now: datetime, **inputs: Any
+) -> Proof:
+    """The proof of a verdict that leaves `lead`, with the `inputs` that it rests on."""
+    return Proof(
+        verdict=verdict,
+        reason=reason,
+        lead_version=lead.version,
+        agreement=agreement,
+        decided_at=now,
+        stage=lead.stage,
+        score=lead.score,
+        **{"format": FORMAT, **inputs},
+    )
+
+
 def turn_record(turn: Turn, pool: str, candidates: Candidates, held: Mapping[str, int] | None) -> TurnRecord:
     """A turn among `candidates` in the form of the record."""
     before = turn.before

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from services.router.domain.availability import absence
 from services.router.domain.lead import Lead, reopened_at
 from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
-from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, known_facts
+from services.router.domain.proof import FORMAT, ReassignReason, VerdictKind, known_facts, proof_on
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
 from shared.domain.agreement import Agreement
@@ -201,20 +201,17 @@ def _reassigned(
             event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away
         )
         routing.assign_to(person, after, now)
-    proof = Proof(
-        verdict=kind,
-        reason=reason,
-        lead_version=base.version,
+    proof = proof_on(
+        base,
+        kind,
+        reason,
         agreement=agreement.ref,
-        decided_at=now,
+        now=now,
         inquiry=inquiry,
-        stage=lead.stage,
-        score=lead.score,
         moved_from=lead.rep,
         ask=cause,
         before=before,
         pilot=lead.pilot,
-        format=FORMAT,
     )
     return Verdict(after, event, recorded(proof, placed), lead.inquiry_id)
 

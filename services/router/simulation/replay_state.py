@@ -7,9 +7,9 @@ from services.router.domain.lead import Lead
 from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, sales_fact
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
-from shared.domain.activities import CLOSING
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
+from shared.domain.settlement import passes_on
 
 
 class ReplayState:
@@ -40,7 +40,7 @@ class ReplayState:
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         """Save the changed lead. Promises of the previous owner are settled. What was recorded under an id that becomes
-        part of another lead counts for that one, but for how sales had ended a lead before.
+        part of another lead counts for that one, as far as it passes on.
         """
         before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
         if known is None:
@@ -57,8 +57,9 @@ class ReplayState:
             known.asked_at = now
         self.leads.put(lead.lead_id, known)
         if lead.into is not None and (before is None or before.into is None):
-            about_it = () if before is None else CLOSING
-            self._add_facts(lead.into, tuple([fact for fact in known.facts if fact.kind not in about_it]))
+            merged_at = None if before is None else now
+            passed_on = [fact for fact in known.facts if passes_on(fact.kind, fact.accepted_at, merged_at)]
+            self._add_facts(lead.into, tuple(passed_on))
 
     def add_fact(self, fact: ActivityRecorded) -> bool:
         """Add a fact for the promises to the person; whether there is a lead. Otherwise promises on it wait for it."""

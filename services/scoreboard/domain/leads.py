@@ -23,7 +23,7 @@ from shared.domain.events import (
     LeadRejected,
 )
 from shared.domain.lead import STAGES, Company, Contact, LeadStage, LeadState
-from shared.domain.settlement import cycle_starts_at
+from shared.domain.settlement import cycle_starts_at, passes_on, since_merge
 
 HELD = ("assigned", "parked")
 
@@ -153,17 +153,17 @@ def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
 
 
 def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
-    """Let what sales recorded under an id that became part of the lead count for it.
-
-    If the id had been a lead of its own, only what came after it ended: what was decided on one lead of a person before
-    is not about the other. Until that is known, nothing from before counts.
+    """Let what sales recorded under an id that became part of the lead count for it, as far as it passes on; a stage
+    does so as an end does. Until it is known whether the id had been a lead, nothing from before the merge counts.
     """
     known_as_id_only = ended.version >= 0 and ended.inquiry_id is None
-    since = lead.began_at if known_as_id_only else max(filter(None, (lead.began_at, ended.settled_at)), default=None)
-    raised = ended.sales_stage in STAGES and _raises(lead, ended.sales_stage, ended.sales_at)
-    if raised and _later(ended.sales_at, since, lead.ended_at if ended.sales_stage == "customer" else None):
-        lead = msgspec.structs.replace(lead, sales_stage=ended.sales_stage, sales_at=ended.sales_at)
-    if _later(ended.ended_at, since, lead.ended_at):
+    merged_at = None if known_as_id_only else ended.settled_at
+    stage, at = ended.sales_stage, ended.sales_at
+    if at is not None and stage in STAGES and since_merge(at, merged_at) and _raises(lead, stage, at):
+        later = _later(at, lead.began_at, lead.ended_at if stage == "customer" else None)
+        lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=at) if later else lead
+    at = ended.ended_at
+    if at is not None and passes_on(str(ended.ended_as), at, merged_at) and _later(at, lead.began_at, lead.ended_at):
         how = {name: getattr(ended, name) for name in _HOW_IT_ENDED}
         lead = msgspec.structs.replace(lead, **how)
     return _ended(lead)

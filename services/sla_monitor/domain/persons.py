@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.sla_monitor.domain.window import INQUIRY, Fact
-from shared.domain.activities import CLOSING
+from shared.domain.settlement import passes_on
 
 
 class Merge(msgspec.Struct, frozen=True):
@@ -57,16 +57,13 @@ class Persons:
     def counts(self, lead_id: str, reported_under: str, fact: Fact) -> bool:
         """Whether a fact reported under one id of the person counts for a lead of theirs.
 
-        Everything does, but for two things that only concern the lead under whose id they came: where it started, and
-        how sales had ended it before it turned out to be the same person.
+        Where a lead started concerns that lead only.
         """
         if reported_under == lead_id:
             return True
-        if fact.kind == INQUIRY:
-            return False
-        if fact.kind not in CLOSING:
-            return True
         merge = self._merges.get(reported_under)
         if merge is None:
-            return fact.accepted_at >= self._merges[lead_id].merged_at
-        return not merge.was_lead or fact.accepted_at >= merge.merged_at
+            merged_at: datetime | None = self._merges[lead_id].merged_at
+        else:
+            merged_at = merge.merged_at if merge.was_lead else None
+        return fact.kind != INQUIRY and passes_on(fact.kind, fact.accepted_at, merged_at)
