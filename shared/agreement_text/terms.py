@@ -23,6 +23,7 @@ STRATEGIES = {
     "weighted_turns": "by turns, in proportion to the weights",
     "least_open": "whoever has the fewest open leads for their weight",
 }
+ON_LEAVE = {"pause": "they wait", "move": "others get them"}
 ATTRIBUTES = {"languages": "language", "skills": "skill", "territories": "territory"}
 CHANNELS = {"email": "e-mail", "slack": "Slack", "pagerduty": "PagerDuty", "teams": "Microsoft Teams"}
 PROMISES = {
@@ -58,6 +59,11 @@ def activity(name: str) -> str:
 def strategy(name: str) -> str:
     """How a pool chooses the next member."""
     return STRATEGIES.get(name, spaced(name))
+
+
+def on_leave(name: str) -> str:
+    """What happens to the leads of someone on leave."""
+    return ON_LEAVE.get(name, spaced(name))
 
 
 def channel(kind: str) -> str:

@@ -21,6 +21,8 @@ Side = Literal["sales", "operations"]
 """Who owes a promise."""
 PromisedBy = Literal["anyone", "owner"]
 """Whose activities keep a promise."""
+OnLeave = Literal["pause", "move"]
+"""What happens to the leads of someone on leave: their clocks wait, or others get them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Person:
 
     `max_open` limits how many leads they hold, `max_new_per_day` how many they get on one date of their calendar's
     zone; None is no limit. A person who is not `active` gets no leads, and the leads they hold are reassigned.
+    `on_leave` says what happens to their leads meanwhile; with `move` these go to the `deputy` first, if there is one.
     """
 
     id: str
@@ -114,6 +117,8 @@ class Person:
     max_open: int | None = None
     max_new_per_day: int | None = None
     active: bool = True
+    deputy: str | None = None
+    on_leave: OnLeave = "pause"
 
 
 @dataclass(frozen=True, slots=True)

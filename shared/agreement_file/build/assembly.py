@@ -46,7 +46,7 @@ def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) 
     effective_from = _instant(blocks.effective_from, zone)
     reader = _reader(blocks, source, findings)
     calendars = calendars_of(blocks.calendars or {}, zone, effective_from, findings)
-    people = people_of(blocks.people or [], blocks.calendars, calendars, findings)
+    people = people_of(blocks.people or [], blocks.calendars, calendars, findings, on_leave=blocks.on_leave or "pause")
     pools = pools_of(blocks.pools or {}, blocks.people, blocks.queues or {}, findings)
     agreement = Agreement(
         name=blocks.agreement or "",

@@ -5,16 +5,23 @@ from collections.abc import Collection, Mapping, Sequence
 from shared.agreement_file.schema.agreement_schema import PersonBlock, PoolBlock, QueueBlock
 from shared.agreement_file.text.block import MAX_WEIGHT
 from shared.agreement_file.text.findings import Findings, Path
-from shared.domain.agreement import Person, Pool, Queue
+from shared.domain.agreement import OnLeave, Person, Pool, Queue
 from shared.domain.calendar import Calendar
 
 
 def people_of(
-    blocks: Sequence[PersonBlock], known: Collection[str] | None, calendars: Mapping[str, Calendar], findings: Findings
+    blocks: Sequence[PersonBlock],
+    known: Collection[str] | None,
+    calendars: Mapping[str, Calendar],
+    findings: Findings,
+    *,
+    on_leave: OnLeave = "pause",
 ) -> dict[str, Person]:
-    """All people by id. Refuses duplicate ids and addresses, unknown calendars and managers, and reporting cycles.
+    """All people by id. Refuses duplicate ids and addresses, unknown calendars and managers, reporting cycles, and
+    deputies who can't have leads.
 
-    `known` are the names of all calendars, including invalid ones; None if they could not be read.
+    `known` are the names of all calendars, including invalid ones; None if they could not be read. `on_leave` is for
+    people who have none of their own.
     """
     people: dict[str, Person] = {}
     emails: set[str] = set()
@@ -43,9 +50,32 @@ def people_of(
             max_open=block.max_open,
             max_new_per_day=block.max_new_per_day,
             active=block.active,
+            deputy=block.deputy,
+            on_leave=block.on_leave or on_leave,
         )
     _check_circles(blocks, findings)
+    _check_deputies(blocks, people, findings)
     return people
+
+
+def _check_deputies(blocks: Sequence[PersonBlock], people: Mapping[str, Person], findings: Findings) -> None:
+    by_id = {block.id: block for block in blocks}
+    for index, block in enumerate(blocks):
+        path: Path = ("people", index, "deputy")
+        if block.deputy is None:
+            continue
+        deputy = by_id.get(block.deputy)
+        if deputy is None:
+            findings.refuse_unknown(path, "person", block.deputy, by_id)
+        elif deputy.id == block.id:
+            findings.refuse(path, "wrong_value", f"`{block.id}` can't be their own deputy")
+        elif deputy.calendar is None:
+            findings.refuse(path, "no_calendar", f"`{deputy.id}` has no calendar and can't get leads: give them one")
+        elif not deputy.active:
+            findings.refuse(path, "inactive", f"`{deputy.id}` is not active and gets no leads: name someone else")
+        elif people[block.id].on_leave == "pause":
+            unused = "a deputy gets leads only with `on_leave: move`; with `pause` they wait for their owner"
+            findings.warn(path, "unused", unused, key=True)
 
 
 def _check_circles(blocks: Sequence[PersonBlock], findings: Findings) -> None:

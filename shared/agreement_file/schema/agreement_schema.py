@@ -31,7 +31,7 @@ from shared.agreement_file.text.block import (
     When,
     Zone,
 )
-from shared.domain.agreement import PilotMode, Review
+from shared.domain.agreement import OnLeave, PilotMode, Review
 
 
 def _one_of(*names: str) -> pydantic.ConfigDict:
@@ -137,6 +137,8 @@ class PersonBlock(Block):
     skills: Annotated[list[Text], Empty]
     territories: Annotated[list[Text], Empty]
     reports_to: Text | None = None
+    deputy: Text | None = None
+    on_leave: OnLeave | None = None
     role: Literal["rep", "manager"] = "rep"
     max_open: Count | None = None
     max_new_per_day: Count | None = None
@@ -230,6 +232,7 @@ class AgreementBlocks(Block):
     timezone: Zone | None = None
     currency: Currency | None = None
     review: ReviewBlock | None = None
+    on_leave: OnLeave | None = None
     fields: dict[Text, FactKind] | None = None
     calendars: dict[Name, CalendarBlock] | None = None
     definitions: Definitions | None = None

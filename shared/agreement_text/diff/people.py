@@ -15,7 +15,7 @@ from shared.agreement_text.diff.comparison import (
 )
 from shared.agreement_text.phrases import listed, quoted, spaced, whole_percent
 from shared.agreement_text.sentences import destination, limits, route_in_words
-from shared.agreement_text.terms import strategy
+from shared.agreement_text.terms import on_leave, strategy
 from shared.domain.agreement import Agreement, Person, Pool, Queue, Route
 
 
@@ -81,6 +81,8 @@ def _person(was: Person, now: Person) -> Iterator[str]:
     yield from membership("skills", was.skills, now.skills)
     yield from membership("territories", was.territories, now.territories)
     yield from reads("who they report to", was.reports_to, now.reports_to, nothing="nobody")
+    yield from reads("the deputy", was.deputy, now.deputy, nothing="nobody")
+    yield from reads("what happens to their leads during leave", was.on_leave, now.on_leave, on_leave)
     yield from reads("the role", was.role, now.role, spaced)
     yield from reads("the most open leads at once", was.max_open, now.max_open, nothing="without a limit")
     yield from reads("the most new leads a day", was.max_new_per_day, now.max_new_per_day, nothing="without a limit")

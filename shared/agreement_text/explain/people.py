@@ -9,6 +9,8 @@ from shared.agreement_text.terms import strategy
 from shared.domain.agreement import Agreement, Person, Pool
 from shared.domain.not_watched import MARK
 
+_COLUMNS = ("Person", "Role", "Working hours", "Languages, skills, territories", "Limits", "Reports to")
+
 
 def sections(agreement: Agreement) -> Iterator[Section]:
     """The sections from people to routing."""
@@ -52,6 +54,7 @@ def _people(agreement: Agreement) -> Section:
             _knows(person),
             limits(person),
             person.reports_to or "–",
+            _during_leave(person),
         )
         for person in everyone
     )
@@ -62,8 +65,14 @@ def _people(agreement: Agreement) -> Section:
     return Section(
         "People and their limits",
         (*unwatched, *inactive),
-        Table(("Person", "Role", "Working hours", "Languages, skills, territories", "Limits", "Reports to"), rows),
+        Table((*_COLUMNS, "Leads during leave"), rows),
     )
+
+
+def _during_leave(person: Person) -> str:
+    if person.on_leave == "pause":
+        return "wait, and so do their clocks"
+    return f"go to {person.deputy}, or else to others" if person.deputy else "go to others"
 
 
 def _hours(person: Person, *, takes_leads: bool) -> str:

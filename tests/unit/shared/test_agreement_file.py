@@ -125,8 +125,8 @@ def test_one_wrong_block_does_not_make_the_others_look_wrong() -> None:
     undeclared = changed("amount: money", "amount: mony").replace('op: "<", value: 10', "op: is, value: 1")
     assert len(findings_of(undeclared.replace("company.employees, op: is", "budget.amount, op: is"))) == 1
     assert findings_of(changed("id: mia,", "id: mia, age: 3,")) == [
-        "28:15: unknown key `age`; known: id, email, calendar, languages, skills, territories, reports_to, role, "
-        "max_open, max_new_per_day, active"
+        "28:15: unknown key `age`; known: id, email, calendar, languages, skills, territories, reports_to, "
+        "deputy, on_leave, role, max_open, max_new_per_day, active"
     ]
 
 

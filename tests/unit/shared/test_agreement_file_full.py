@@ -112,6 +112,35 @@ def test_skills_and_availability_of_people_are_read() -> None:
     assert not found.pools["strategic"].only_in_hours
 
 
+def test_people_may_have_a_deputy_and_their_own_word_on_leave() -> None:
+    ann = "languages: [nl, en], reports_to: mia"
+    text = changed(ann, f"{ann}, deputy: bob, on_leave: move")
+    found = [(person.deputy, person.on_leave) for person in read(text).people.values()]
+    assert found == [("bob", "move"), (None, "pause"), (None, "pause")]
+    every = read(changed("currency: EUR", "currency: EUR\non_leave: move", changed(ann, f"{ann}, on_leave: pause")))
+    assert [person.on_leave for person in every.people.values()] == ["pause", "move", "move"]
+    unused = "44:98: a deputy gets leads only with `on_leave: move`; with `pause` they wait for their owner"
+    assert unused in warnings_of(changed(ann, f"{ann}, deputy: bob"))
+
+
+@pytest.mark.parametrize(
+    ("deputy", "why"),
+    [
+        ("bbo", "unknown person `bbo`; did you mean `bob`?"),
+        ("ann", "`ann` can't be their own deputy"),
+        ("mia", "`mia` has no calendar and can't get leads: give them one"),
+    ],
+)
+def test_a_deputy_is_someone_else_who_can_get_leads(deputy: str, why: str) -> None:
+    [found] = findings_of(changed("languages: [nl, en]", f"languages: [nl, en], deputy: {deputy}, on_leave: move"))
+    assert found.endswith(why)
+
+
+def test_deputies_may_stand_in_for_each_other() -> None:
+    text = changed("languages: [nl, en]", "languages: [nl, en], deputy: bob")
+    assert read(changed("languages: [fr, en]", "languages: [fr, en], deputy: ann", text)).people["bob"].deputy == "ann"
+
+
 def test_a_queue_may_name_its_owner_and_else_belongs_to_a_manager_or_the_first_member() -> None:
     assert read(changed("routing:", "queues: {triage: {owner: bob}}\nrouting:")).queues["triage"].owner == "bob"
     assert read(changed("routing:", "queues: {triage: {}}\nrouting:")).queues["triage"].owner == "mia"

@@ -41,6 +41,8 @@ def whole() -> Agreement:
         territories=("BE",),
         max_open=30,
         max_new_per_day=12,
+        deputy="ann",
+        on_leave="move",
     )
     people["eve"] = Person("eve", "eve@acme.example", active=False)
     ladders = dict(SMALL.ladders)
