@@ -30,8 +30,9 @@ class Calendar:
     `zone` is an IANA name. `weekly` maps `date.weekday()` (0 is Monday) to that day's spans; a missing day is
     closed. `holidays` close whole local dates and win over everything. `shifts` replace the hours listed for
     their date, and what runs over into it from the evening before; an empty shift closes the date. `breaks`
-    are taken away. Spans may overlap and touch; one that passes midnight is split there, and each part obeys
-    the date it falls on. `version` digests everything but the name; `always` is true when it never closes.
+    are taken away, and so is `away`, the leave of one person. Spans may overlap and touch; one that passes
+    midnight is split there, and each part obeys the date it falls on. `version` digests everything but the
+    name; `always` is true when it never closes.
     Raises Refused when the zone is unknown, a weekday is not 0 to 6, or a span is not inside one day.
 
     >>> office = Calendar("office", "Europe/Brussels", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
@@ -45,6 +46,7 @@ class Calendar:
     holidays: AbstractSet[date] = frozenset()
     breaks: Mapping[date, Sequence[Span]] = field(default_factory=dict)
     shifts: Mapping[date, Sequence[Span]] = field(default_factory=dict)
+    away: tuple[Interval, ...] = ()
     version: str = field(init=False)
     always: bool = field(init=False, repr=False, compare=False)
     tz: ZoneInfo = field(init=False, repr=False, compare=False)
@@ -58,6 +60,7 @@ class Calendar:
         shifts = {day: self._checked(spans, f"shift on {day}") for day, spans in sorted(self.shifts.items())}
         holidays = frozenset(self.holidays)
         content = repr((self.zone, weekly, sorted(map(str, holidays)), _dated(breaks), _dated(shifts)))
+        content += repr(self.away) if self.away else ""
         version = hashlib.sha256(content.encode()).hexdigest()
         whole_week = all(merged(_own_parts(spans)) == [(0, DAY_S)] for spans in weekly.values())
         settled = {
@@ -66,7 +69,7 @@ class Calendar:
             "breaks": breaks,
             "shifts": shifts,
             "version": version,
-            "always": whole_week and not (holidays or breaks or shifts),
+            "always": whole_week and not (holidays or breaks or shifts or self.away),
             "tz": self._known_zone(),
             # Taken from the content, not from hash(str), so that it is the same in every process.
             "_hash": int(version[:15], 16),
@@ -114,6 +117,7 @@ def open_on(calendar: Calendar, day: date) -> list[Interval]:
     if not _placed(calendar.tz, day, [(0, DAY_S)]):
         return []
     opened = merged(_placed(calendar.tz, day, _listed_on(calendar, day)))
+    opened = _without(opened, calendar.away)
     if not (calendar.holidays or calendar.breaks):
         return opened
     # A time skipped just before midnight lands on the next date, and has to obey that one's closures as well.

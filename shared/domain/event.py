@@ -1,5 +1,6 @@
 """The base of all events, the topics they travel on, and the references that several of them have."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -34,3 +35,10 @@ class RepRef(msgspec.Struct, frozen=True):
 
     id: str
     email: str
+
+
+class LeaveInterval(msgspec.Struct, frozen=True):
+    """A time from `starts_at` until just before `ends_at` during which a rep is on leave."""
+
+    starts_at: datetime
+    ends_at: datetime

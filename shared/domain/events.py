@@ -19,6 +19,7 @@ from shared.domain.event import (
     TOPICS,
     AgreementRef,
     Event,
+    LeaveInterval,
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
@@ -63,6 +64,7 @@ __all__ = [
     "LeadParked",
     "LeadReassigned",
     "LeadRejected",
+    "LeaveInterval",
     "MoveRequested",
     "RecordQuarantined",
     "RepRef",
@@ -161,10 +163,11 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked before), `reopened` (sales accepted
-    it after rejecting it) or `rescored` (another inquiry raised its score). `previous_ended_at` is when the fact was
-    accepted that ended the lead before, or just before it was reopened: what ends this cycle comes later. `owner_away`
-    says why the new owner is away, if they are.
+    `declined`, `manual`, `left` (the owner left the team), `on_leave` (they went on leave), `drained` (it was parked
+    before), `reopened` (sales accepted it after rejecting it) or `rescored` (another inquiry raised its score).
+    `previous_ended_at` is when the fact was accepted that ended the lead before, or just before it was reopened: what
+    ends this cycle comes later. `owner_away` says why the new owner is away, if they are. `owner_leave` is their leave
+    that is not over: no working time.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -193,6 +196,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     because: str | None = None
     previous_ended_at: datetime | None = None
     owner_away: str | None = None
+    owner_leave: tuple[LeaveInterval, ...] = ()
     maybe_same_person: tuple[str, ...] = ()
 
 

@@ -1,15 +1,17 @@
 """What is owed on a lead, and by when. The router publishes it with the assignment and the monitor enforces it: one
 rule for both, so that the deadline that a rep sees is the one that counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from shared.domain.agreement import Agreement, Duration, Promise
-from shared.domain.business_time import business_days_after, deadline
+from shared.domain.business_time import NeverOpens, business_days_after, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
+from shared.domain.event import LeaveInterval
+from shared.domain.leave import without_leave
 
 WindowStatus = Literal["open", "met", "breached", "cancelled"]
 """How a promise on a lead stands."""
@@ -36,30 +38,34 @@ class Owed:
     calendar: Calendar
 
 
-def owed(agreement: Agreement, *, rep: str, score: int, assigned_at: datetime) -> tuple[Owed, ...]:
+def owed(
+    agreement: Agreement, *, rep: str, score: int, assigned_at: datetime, leave: Sequence[LeaveInterval] = ()
+) -> tuple[Owed, ...]:
     """What `rep` owes on a lead with `score` from `assigned_at` on: every promise of sales, in the agreement's order.
 
     A promise with `at_least_score` above the lead's score is owed within `otherwise`, and not at all without one.
     Under `clock: rep_calendar` every duration counts working time, also one written as plain minutes; under
     `clock: wall` only one written as business time does. Business days are whole dates with hours, as
-    `business_days_after` counts them. Raises Refused when the agreement does not know `rep`, and NeverOpens when the
-    calendar has no such time to come.
+    `business_days_after` counts them. During the rep's `leave` every clock waits. Raises Refused when the agreement
+    does not know `rep`, and NeverOpens when the calendar has no such time to come.
     """
     calendar = calendar_of(agreement, rep)
     found = []
     for promise in agreement.promises.values():
         within = _within(promise, score)
         if within is not None:
-            found.append(Owed(promise, _due_at(promise, within, calendar, assigned_at), within, calendar))
+            found.append(Owed(promise, _due_at(promise, within, calendar, assigned_at, leave), within, calendar))
     return tuple(found)
 
 
-def owed_by(agreement: Agreement, promise: Promise, *, owner: str, since_at: datetime) -> Owed:
+def owed_by(
+    agreement: Agreement, promise: Promise, *, owner: str, since_at: datetime, leave: Sequence[LeaveInterval] = ()
+) -> Owed:
     """A promise that does not depend on a lead's score, such as those of operations: what `owner` owes from `since_at`,
     in their calendar. Raises as `owed`.
     """
     calendar = calendar_of(agreement, owner)
-    return Owed(promise, _due_at(promise, promise.within, calendar, since_at), promise.within, calendar)
+    return Owed(promise, _due_at(promise, promise.within, calendar, since_at, leave), promise.within, calendar)
 
 
 def respond_by(found: Iterable[Owed]) -> datetime | None:
@@ -82,9 +88,21 @@ def _within(promise: Promise, score: int) -> Duration | None:
     return promise.within if wanted is None or score >= wanted else promise.otherwise
 
 
-def _due_at(promise: Promise, within: Duration, calendar: Calendar, since_at: datetime) -> datetime:
+def _due_at(
+    promise: Promise, within: Duration, calendar: Calendar, since_at: datetime, leave: Sequence[LeaveInterval]
+) -> datetime:
+    if promise.clock == "wall" and not within.business:
+        calendar = ALWAYS
+    if leave:
+        try:
+            return _after(without_leave(calendar, leave, since_at), since_at, within)
+        except NeverOpens:
+            # Closed for months next to the leave: a deadline that is too early is better than none.
+            pass
+    return _after(calendar, since_at, within)
+
+
+def _after(calendar: Calendar, since_at: datetime, within: Duration) -> datetime:
     if within.days:
         return business_days_after(calendar, since_at, within.days)
-    if promise.clock == "wall" and not within.business:
-        return since_at + timedelta(seconds=within.seconds)
     return deadline(calendar, since_at, within.seconds)

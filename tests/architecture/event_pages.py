@@ -11,10 +11,20 @@ import yaml
 
 from shared.bus.topics import read_topics
 from shared.domain import lead
-from shared.domain.events import ASSIGNMENTS, ESCALATIONS, PUBLIC, TOPICS, TYPES, AgreementRef, Event, RepRef
+from shared.domain.events import (
+    ASSIGNMENTS,
+    ESCALATIONS,
+    PUBLIC,
+    TOPICS,
+    TYPES,
+    AgreementRef,
+    Event,
+    LeaveInterval,
+    RepRef,
+)
 from tests.architecture.meanings import meaning
 
-SHAPES = (lead.Contact, lead.Company, lead.Consent, lead.Signal, lead.Touch, RepRef, AgreementRef)
+SHAPES = (lead.Contact, lead.Company, lead.Consent, lead.Signal, lead.Touch, RepRef, LeaveInterval, AgreementRef)
 PUBLIC_TOPICS = (ASSIGNMENTS, ESCALATIONS)
 _WORDS = {
     str: "text",

@@ -20,7 +20,9 @@ from shared.domain.business_time import (
     next_open,
 )
 from shared.domain.calendar import ALWAYS
+from shared.domain.event import LeaveInterval
 from shared.domain.instants import clamped, clamped_day
+from shared.domain.leave import ahead
 
 NOON = time(12)
 
@@ -91,6 +93,19 @@ def absence(person: Person, state: RepState, now: datetime) -> Absence | None:
     return max(found, key=lambda each: (each.until is None, each.until or now), default=None)
 
 
+def on_leave(person: Person, state: RepState, now: datetime) -> bool:
+    """Whether the person is on leave. A hold is not leave: it only keeps new leads away."""
+    return bool(state.leave) and _back_at(person, state.leave, now) is not None
+
+
+def leave_ahead(person: Person, state: RepState, now: datetime) -> tuple[LeaveInterval, ...]:
+    """The person's leave that is not over."""
+    if not state.leave:
+        return ()
+    zone = zone_of(person)
+    return ahead((LeaveInterval(*_span(leave, zone)) for leave in state.leave), now)
+
+
 def whole_absence(person: Person, state: RepState, now: datetime) -> Absence | None:
     """The absence from now until the person works again: holds, leave, and the nights, weekends and holidays next to
     them are one. None if no hold or leave is part of it.
@@ -140,6 +155,11 @@ def why_not(person: Person, state: RepState, pool: Pool, now: datetime) -> str |
         return away.why
     if pool.only_in_hours and not is_open(person.calendar or ALWAYS, now):
         return "out of hours"
+    return full(person, state, now)
+
+
+def full(person: Person, state: RepState, now: datetime) -> str | None:
+    """Why the person has too many leads to get another one; None when they don't."""
     if person.max_open is not None and state.open >= person.max_open:
         return f"at capacity: holds {state.open} of at most {person.max_open} leads"
     limit = person.max_new_per_day

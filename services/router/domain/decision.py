@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.asked import Asked, joined, maybe_same_person, other_keys, scored_again
-from services.router.domain.availability import RepState
+from services.router.domain.availability import RepState, leave_ahead
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
@@ -113,7 +113,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
         verdict = _not_qualified(asked, base, judgement.reason)
     elif inquiry.test:
         # On a copy of its own, since nobody gets the lead and no turn is to be taken.
-        placed = _place(RoutingState(routing.turns, routing.reps, old_rules=routing.old_rules), agreement, asked, facts)
+        placed = _place(routing.copy(), agreement, asked, facts)
         would = f"rule '{placed.rule}' would send it to {placed.pool or placed.rep}"
         verdict = _rejected(asked, base, f"a test: valid, {would}", placed.states)
     else:
@@ -189,7 +189,8 @@ def _assigned(
     routing: RoutingState, agreement: Agreement, asked: Asked, base: Lead, placed: Placement, person: Person
 ) -> Verdict:
     """The verdict that a person gets the lead. Changes `routing`: the lead is saved, and counted as theirs."""
-    lead = with_owner(agreement, base, person, placed.pool, placed.rule, asked.now)
+    leave = leave_ahead(person, routing.state(person.id), asked.now)
+    lead = with_owner(agreement, base, person, placed.pool, placed.rule, asked.now, leave)
     routing.assign_to(person, lead, asked.now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
     proof = recorded(_judged("assigned", reason, asked, base), placed)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
 from shared.domain.activities import CLOSING, WITHDRAWN, reported_stage
-from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
 
@@ -34,6 +34,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
+    `owner_leave` is the owner's leave since they got it, as far as it was known by then, and what is known ahead.
     In this cycle, `accepted_at` is when sales accepted it last, and `reopened_at` since when it is open again after
     sales had rejected it.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
@@ -65,6 +66,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     assignment_id: str | None = None
     assigned_at: datetime | None = None
     respond_by: datetime | None = None
+    owner_leave: tuple[LeaveInterval, ...] = ()
     missed_by: tuple[str, ...] = ()
     declined_by: tuple[str, ...] = ()
     cycle: int = 1

@@ -1,7 +1,7 @@
 """Where a qualified lead goes: the first routing rule that can decide, and the new owner.
 
-Owner rules pass a lead on if there is no owner, or if the owner is away for too long. A pool rule always decides: a
-member's turn, or the pool's queue.
+Owner rules pass a lead on if there is no owner, if the owner is away for too long, or if they are on leave, others
+are to get their leads and no deputy can. A pool rule always decides: a member's turn, or the pool's queue.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from datetime import datetime
 import msgspec
 
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
-from services.router.domain.availability import RepState, absence, away_for, whole_absence
+from services.router.domain.availability import RepState, absence, away_for, full, on_leave, whole_absence
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof, Skipped, TurnRecord, turn_record
 from services.router.domain.qualification import routes
 from services.router.domain.routing_state import Candidates, Owner, RoutingState
-from shared.domain.agreement import Agreement, Only, Pool, Route
+from shared.domain.agreement import Agreement, Only, Person, Pool, Route
 from shared.domain.conditions import DecisionFacts
 
 
@@ -34,6 +34,13 @@ class Placement(msgspec.Struct, frozen=True):
     states: Mapping[str, RepState] = {}
     passed_over: Mapping[str, str] = {}
     away: str | None = None
+
+
+class NobodyInstead(msgspec.Struct, frozen=True):
+    """Why a rule with an owner gives the lead to no one, and the states of people that this hangs on."""
+
+    why: str
+    states: Mapping[str, RepState]
 
 
 def place(
@@ -58,17 +65,12 @@ def place(
             placed = in_pool(routing, agreement, pool, now, wanted=wanted, rule=rule.name, without=without)
         else:
             owner = last if rule.owner == "lead" else account
-            if owner is not None:
-                states[owner.rep] = routing.state(owner.rep)
-            why = _passes_on(agreement, rule, owner, routing, now)
-            if owner is None or why is not None:
-                skipped.append(Skipped(rule.name, why or ""))
+            found = _with_owner(routing, agreement, rule, owner, now, without or {})
+            states |= found.states
+            if isinstance(found, NobodyInstead):
+                skipped.append(Skipped(rule.name, found.why))
                 continue
-            shared = pool_of(agreement, owner.rep, owner.pool)
-            away = absence(agreement.people[owner.rep], states[owner.rep], now)
-            placed = Placement(
-                rule.name, shared, owner.rep, f"{owner.rep} {owner.how}", away=away.why if away is not None else None
-            )
+            placed = found
         if skipped or states:
             return msgspec.structs.replace(placed, skipped=tuple(skipped), states={**states, **placed.states})
         return placed
@@ -159,20 +161,81 @@ def _narrowed(candidates: Candidates, pool: Pool, without: Mapping[str, str]) ->
     return Candidates(left, {**candidates.passed_over, **out}, candidates.states)
 
 
-def _passes_on(
-    agreement: Agreement, rule: Route, owner: Owner | None, routing: RoutingState, now: datetime
-) -> str | None:
-    """Why a rule with an owner does not decide; None when it does."""
+def instead_of(
+    routing: RoutingState,
+    agreement: Agreement,
+    person: Person,
+    rule: str,
+    pool: str,
+    now: datetime,
+    without: Mapping[str, str],
+) -> Placement | NobodyInstead:
+    """Who gets a lead instead of its owner, who is on leave: their deputy, or the deputy's deputy, the first who is
+    there and not at capacity. `without` are people who can't have it, with the reason.
+    """
+    why = _why_away(person, routing.state(person.id), now)
+    states, asked, deputy = {person.id: routing.state(person.id)}, {person.id}, person.deputy
+    while deputy is not None and deputy not in asked:
+        asked.add(deputy)
+        stand_in, state = agreement.people[deputy], routing.state(deputy)
+        states[deputy] = state
+        if deputy not in without and _is_there(stand_in, state, now):
+            whose = f"{deputy} is the deputy of {person.id}, who is {why}"
+            return Placement(rule, pool_of(agreement, deputy, pool), deputy, whose, states=states)
+        deputy = stand_in.deputy
+    nobody = f"{person.id} is {why}" + (", and no deputy can have it" if person.deputy is not None else "")
+    return NobodyInstead(nobody, states)
+
+
+def moves(person: Person, state: RepState, now: datetime) -> bool:
+    """Whether others get the person's leads now, because they are on leave."""
+    return person.on_leave == "move" and on_leave(person, state, now)
+
+
+def _with_owner(
+    routing: RoutingState,
+    agreement: Agreement,
+    rule: Route,
+    owner: Owner | None,
+    now: datetime,
+    without: Mapping[str, str],
+) -> Placement | NobodyInstead:
+    """Who gets the lead by a rule with an owner, or why the rule does not decide."""
     if owner is None:
-        return "nobody owns the company" if rule.owner == "account" else "nobody had the lead before"
-    person = agreement.people.get(owner.rep)
+        return NobodyInstead("nobody owns the company" if rule.owner == "account" else "nobody had the lead before", {})
+    state, person = routing.state(owner.rep), agreement.people.get(owner.rep)
+    states = {owner.rep: state}
     if person is None or not person.active:
-        return f"{owner.rep} is no longer in the team"
+        return NobodyInstead(f"{owner.rep} is no longer in the team", states)
+    too_long = _too_long_away(routing, rule, person, now)
+    if (too_long is not None or rule.unless_away_for is None) and moves(person, state, now):
+        return instead_of(routing, agreement, person, rule.name, owner.pool, now, without)
+    if too_long is not None:
+        return NobodyInstead(too_long, states)
+    away = absence(person, state, now)
+    why = f"{owner.rep} {owner.how}"
+    if away is not None and routing.says_that_leave_waits and on_leave(person, state, now):
+        why = f"{why}; they are {_why_away(person, state, now)}, and the clock waits"
+    shared = pool_of(agreement, owner.rep, owner.pool)
+    return Placement(rule.name, shared, owner.rep, why, states=states, away=away.why if away is not None else None)
+
+
+def _too_long_away(routing: RoutingState, rule: Route, person: Person, now: datetime) -> str | None:
+    """Why the owner is away for too long to get the lead by this rule; None when they are not."""
     limit = rule.unless_away_for
     if limit is None:
         return None
-    state, old_rules = routing.state(owner.rep), routing.old_rules
+    state, old_rules = routing.state(person.id), routing.old_rules
     away = absence(person, state, now) if old_rules else whole_absence(person, state, now)
     if away is not None and away_for(person, away, limit, now, old_rules=old_rules):
-        return f"{owner.rep} is away for {limit.text} or longer ({away.why})"
+        return f"{person.id} is away for {limit.text} or longer ({away.why})"
     return None
+
+
+def _is_there(person: Person, state: RepState, now: datetime) -> bool:
+    return person.active and absence(person, state, now) is None and full(person, state, now) is None
+
+
+def _why_away(person: Person, state: RepState, now: datetime) -> str:
+    away = absence(person, msgspec.structs.replace(state, hold=None), now)
+    return away.why if away is not None else "not on leave"

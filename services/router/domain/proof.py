@@ -33,6 +33,8 @@ WHOLE_PERSON = 4
 """The first format in which an inquiry is judged on the contact and company that all inquiries of the person gave, and
 in which one that joins a lead can raise its score.
 """
+LEAVE_WAITS = 4
+"""The first format that says that the clock waits for an owner who is on leave."""
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
 """The part of a judgement that fails until the person gives a new consent."""
@@ -40,8 +42,16 @@ CONSENT_WITHDRAWN = "consent: withdrawn"
 VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
 
-ReassignKind = Literal["missed", "declined", "manual", "left", "drained", "same_person", "reopened", "rescored"]
+ReassignKind = Literal[
+    "missed", "declined", "manual", "left", "on_leave", "drained", "same_person", "reopened", "rescored"
+]
 """Why a lead that was decided on is given to someone, or why it goes on as another."""
+
+ON_LEAVE: Literal["on_leave"] = "on_leave"
+STAYS_WITH_OWNER = ("reopened", "rescored")
+"""Kinds of reasons for which a lead's promises start again with the owner it has, unless they have left the team."""
+OTHERS_GET_IT = ("declined", "left", ON_LEAVE, "drained")
+"""Kinds of reasons for which the owner of the person's company may get a lead."""
 
 
 class TurnRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,9 +82,9 @@ class Skipped(msgspec.Struct, frozen=True):
 
 class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
-    (`manual`), the owner left the team (`left`), a parked lead's time has come (`drained`), sales accepted what it had
-    rejected (`reopened`, `at` which instant), or another inquiry raised its score (`rescored`). A person may also have
-    decided that two leads are of one person (`same_person`).
+    (`manual`), the owner left the team (`left`) or went on leave (`on_leave`), a parked lead's time has come
+    (`drained`), sales accepted what it had rejected (`reopened`, `at` which instant), or another inquiry raised its
+    score (`rescored`). A person may also have decided that two leads are of one person (`same_person`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """

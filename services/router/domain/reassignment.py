@@ -1,16 +1,36 @@
 """A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left the
-team, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its owner, and one
-whose score another inquiry raised stays with them.
+team or went on leave, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its
+owner, and one whose score another inquiry raised stays with them.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.router.domain.availability import absence
+from services.router.domain.availability import absence, leave_ahead
 from services.router.domain.lead import Lead, reopened_at
-from services.router.domain.placement import Placement, in_pool, last_owner, place, pool_of, recorded, wanted_of
-from services.router.domain.proof import FORMAT, ReassignReason, VerdictKind, known_facts, proof_on
+from services.router.domain.placement import (
+    NobodyInstead,
+    Placement,
+    in_pool,
+    instead_of,
+    last_owner,
+    moves,
+    place,
+    pool_of,
+    recorded,
+    wanted_of,
+)
+from services.router.domain.proof import (
+    FORMAT,
+    ON_LEAVE,
+    STAYS_WITH_OWNER,
+    ReassignReason,
+    VerdictKind,
+    known_facts,
+    proof_on,
+)
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
 from shared.domain.agreement import Agreement
@@ -21,9 +41,6 @@ from shared.domain.lead import highest
 
 MANUAL_RULE_PREFIX = "moved by "
 """The rule's name if a person decided; a lead parked by that keeps waiting for that pool."""
-
-STAYS_WITH_OWNER = ("reopened", "rescored")
-"""Kinds of reasons for which a lead's promises start again with the owner it has, unless they have left the team."""
 
 
 def reassign(
@@ -41,9 +58,10 @@ def reassign(
     turn is taken.
 
     A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
-    was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, and
-    a rescored one stays with them, unless they have left. `inquiry` is the one that made it a lead, or raised its
-    score, `account` the owner of the person's company. Raises Refused if a person asks for something impossible.
+    was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, and a
+    rescored one stays with them, unless they have left, or are on leave and others are to get their leads: then, as if
+    they went on leave, a deputy comes first. `inquiry` is the one that made it a lead, or raised its score, `account`
+    the owner of the person's company. Raises Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
     facts = known_facts(inquiry, lead, account, now, again=True, proof_format=proof_format)
@@ -101,22 +119,58 @@ def _place_again(
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
     if cause.kind == "reopened":
         lead = reopened(lead, cause)
-    if cause.kind in STAYS_WITH_OWNER and lead.rep is not None and _can_own(agreement, lead.rep):
-        return _given_to(routing, agreement, lead, lead.rep, str(lead.rule), f"{lead.rep} has it", now), lead
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
     without = _without(cause, lead)
+    if cause.kind not in (*STAYS_WITH_OWNER, ON_LEAVE) or lead.rep is None or not _can_own(agreement, lead.rep):
+        return _place_elsewhere(routing, agreement, cause, lead, facts, now, account, without), lead
+    found = _given_to_owner_or_deputy(routing, agreement, cause, lead, now, without)
+    if isinstance(found, Placement):
+        return found, lead
+    without[lead.rep] = found.why
+    placed = _place_elsewhere(routing, agreement, cause, lead, facts, now, account, without)
+    if placed is not None:
+        placed = replace(placed, states={**found.states, **placed.states})
+    return placed, lead
+
+
+def _place_elsewhere(
+    routing: RoutingState,
+    agreement: Agreement,
+    cause: ReassignReason,
+    lead: Lead,
+    facts: DecisionFacts,
+    now: datetime,
+    account: Owner | None,
+    without: Mapping[str, str],
+) -> Placement | None:
+    """Who gets the lead of those who can have it; None if it stays. Changes `routing`: a turn is taken."""
     pool = agreement.pools.get(lead.pool or "")
     rule = next((each for each in agreement.routing if each.name == lead.rule), None)
     by_hand = rule is None and pool is not None and str(lead.rule).startswith(MANUAL_RULE_PREFIX)
     if (cause.kind == "drained" and not by_hand) or (pool is None and cause.kind != "missed"):
         last = last_owner(lead, lead.earlier_rep) if lead.earlier_rep not in without else None
         account = account if account is None or account.rep not in without else None
-        return place(routing, agreement, facts, now, last=last, account=account, without=without), lead
+        return place(routing, agreement, facts, now, last=last, account=account, without=without)
     if pool is None:
-        return None, lead
+        return None
     wanted = wanted_of(rule.only, facts) if rule is not None else {}
-    return in_pool(routing, agreement, pool, now, wanted=wanted, rule=lead.rule or "", without=without), lead
+    return in_pool(routing, agreement, pool, now, wanted=wanted, rule=lead.rule or "", without=without)
+
+
+def _given_to_owner_or_deputy(
+    routing: RoutingState,
+    agreement: Agreement,
+    cause: ReassignReason,
+    lead: Lead,
+    now: datetime,
+    without: Mapping[str, str],
+) -> Placement | NobodyInstead:
+    """The owner goes on with the lead, unless they are on leave and the agreement gives their leads to others."""
+    rep, rule = str(lead.rep), str(lead.rule)
+    if cause.kind == ON_LEAVE or moves(agreement.people[rep], routing.state(rep), now):
+        return instead_of(routing, agreement, agreement.people[rep], rule, lead.pool or "", now, without)
+    return _given_to(routing, agreement, lead, rep, rule, f"{rep} has it", now)
 
 
 def reopened(lead: Lead, cause: ReassignReason) -> Lead:
@@ -195,7 +249,9 @@ def _reassigned(
         waited = lead.state == "parked"
         kind = "assigned" if waited else "reassigned"
         person = agreement.people[placed.rep]
-        after = with_owner(agreement, replace(base, parked_at=None), person, placed.pool, placed.rule, cause.at or now)
+        since_at, leave = cause.at or now, leave_ahead(person, routing.state(person.id), now)
+        base = replace(base, parked_at=None)
+        after = with_owner(agreement, base, person, placed.pool, placed.rule, since_at, leave)
         event_type = LeadAssigned if waited else LeadReassigned
         event = assigned_event(
             event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away
@@ -226,6 +282,7 @@ def _parked(lead: Lead, pool: str, reason: str) -> Lead:
         rep=None,
         assignment_id=None,
         respond_by=None,
+        owner_leave=(),
     )
 
 
@@ -236,6 +293,7 @@ def _cause(cause: ReassignReason, lead: Lead) -> str:
         "declined": f"{lead.rep} gave the lead back{why}",
         "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
+        "on_leave": f"{lead.rep} went on leave",
         "reopened": f"accepted by {cause.by or 'sales'} after it had been rejected",
         "rescored": f"another inquiry raised the score to {lead.score}",
         "drained": f"it waited for {lead.pool}",

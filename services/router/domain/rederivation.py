@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
 from services.router.domain.merging import merge
-from services.router.domain.proof import OLDEST_FORMAT, Proof
+from services.router.domain.proof import LEAVE_WAITS, OLDEST_FORMAT, Proof
 from services.router.domain.reassignment import reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
@@ -94,7 +94,12 @@ def _recorded_state(proof: Proof) -> RoutingState:
         turn = proof.turn
         before = Turns(turn.number - 1, turn.denominator, turn.balances_before, turn.taken_before)
         turns[turn.pool] = before
-    routing = RoutingState(turns, proof.states, old_rules=proof.format == OLDEST_FORMAT)
+    routing = RoutingState(
+        turns,
+        proof.states,
+        old_rules=proof.format == OLDEST_FORMAT,
+        says_that_leave_waits=proof.format >= LEAVE_WAITS,
+    )
     known = (proof.before,) if proof.before is not None else ()
     routing.load((*known, *proof.same_person, *proof.maybe_same_person))
     return routing

@@ -19,7 +19,7 @@ from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, come
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import FORMAT, ReassignReason
+from services.router.domain.proof import FORMAT, OTHERS_GET_IT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
@@ -283,7 +283,7 @@ class Routing:
 
     def _reassign(self, lead: Lead, reason: ReassignReason, inquiry: InquiryReceived | None = None) -> Verdict | None:
         inquiry = inquiry or self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)
-        account = self._owners.of_lead(lead) if reason.kind in ("declined", "left", "drained") else None
+        account = self._owners.of_lead(lead) if reason.kind in OTHERS_GET_IT else None
         verdict = reassign(self.state, self.agreement, reason, lead, inquiry, self.now, account)
         if verdict is not None:
             self._add(verdict)

@@ -40,7 +40,7 @@ class RoutingState:
     (by id) and `persons` (ids of leads by contact key) are for one transaction.
 
     `old_rules`: a verdict of an older format is derived again. Then balances were not rounded, and a leave
-    began and ended alone.
+    began and ended alone. `says_that_leave_waits` is false for a verdict of a format that did not say so yet.
 
     `changed`, `ended`, `newly_assigned` and `touched_*` are what to save: changed leads, leads that lost their owner,
     leads in the order in which they got one, pools and reps.
@@ -54,13 +54,21 @@ class RoutingState:
         seq: int = 0,
         *,
         old_rules: bool = False,
+        says_that_leave_waits: bool = True,
     ) -> None:
         self.turns = dict(turns or {})
         self.reps = dict(reps or {})
         self.waiting = dict(waiting or {})
         self.seq = seq
         self.old_rules = old_rules
+        self.says_that_leave_waits = says_that_leave_waits and not old_rules
         self.begin()
+
+    def copy(self) -> "RoutingState":
+        """Turns and reps on their own, by the same rules, to try out what would be decided."""
+        return RoutingState(
+            self.turns, self.reps, old_rules=self.old_rules, says_that_leave_waits=self.says_that_leave_waits
+        )
 
     def begin(self) -> None:
         """Clear what belongs to one transaction: another instant, other leads."""

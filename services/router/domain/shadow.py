@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from services.router.domain.assignment import Turns
+from services.router.domain.availability import leave_ahead
 from services.router.domain.placement import Placement, last_owner, place
 from services.router.domain.proof import Proof, VerdictKind, known_facts
 from services.router.domain.qualification import judge
@@ -74,7 +75,8 @@ def _shadow(routing: RoutingState, pilot: Pilot, verdict: Verdict, facts: Decisi
     placed = _placed(routing, pilot, facts, proof) if judgement.qualified else None
     deadline = None
     if placed is not None and placed.rep is not None:
-        deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now))
+        leave = leave_ahead(draft.people[placed.rep], routing.state(placed.rep), now)
+        deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now, leave=leave))
     real = proof.verdict == "assigned"
     return Shadow(
         pilot=pilot.name,

@@ -122,7 +122,7 @@ def still_due(
 def _owed(agreement: Agreement, lead: Lead) -> Sequence[Owed]:
     if lead.rep is None or lead.assigned_at is None or lead.rep not in agreement.people:
         return ()
-    return owed(agreement, rep=lead.rep, score=lead.score, assigned_at=lead.assigned_at)
+    return owed(agreement, rep=lead.rep, score=lead.score, assigned_at=lead.assigned_at, leave=lead.owner_leave)
 
 
 def _moving(agreement: Agreement, promise: Promise) -> list[Step]:

@@ -1,5 +1,6 @@
 """What was decided on a lead, and the events that say so."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,8 +10,9 @@ from msgspec.structs import replace
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
-from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadDecided, LeadParked, RepRef
+from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadDecided, LeadParked, LeaveInterval, RepRef
 from shared.domain.ids import assignment_id
+from shared.domain.leave import changed
 from shared.domain.promises import owed, respond_by
 
 Decided = TypeVar("Decided", bound=LeadDecided)
@@ -38,10 +40,20 @@ class Verdict(msgspec.Struct, frozen=True):
         return joined and before is not None and self.lead.score > before.score
 
 
-def with_owner(agreement: Agreement, lead: Lead, person: Person, pool: str, rule: str, now: datetime) -> Lead:
-    """The lead in the hands of a person from `now` on."""
+def with_owner(
+    agreement: Agreement,
+    lead: Lead,
+    person: Person,
+    pool: str,
+    rule: str,
+    now: datetime,
+    leave: Sequence[LeaveInterval] = (),
+) -> Lead:
+    """The lead in the hands of a person from `now` on; `leave` is theirs that is not over."""
     generation = lead.generation + 1
-    promised = owed(agreement, rep=person.id, score=lead.score, assigned_at=now)
+    known = lead.owner_leave if had_it(lead, person.id) else leave
+    owner_leave = changed(known, leave, now)
+    promised = owed(agreement, rep=person.id, score=lead.score, assigned_at=now, leave=owner_leave)
     return replace(
         lead,
         state="assigned",
@@ -53,7 +65,13 @@ def with_owner(agreement: Agreement, lead: Lead, person: Person, pool: str, rule
         assignment_id=assignment_id(lead.lead_id, generation),
         assigned_at=now,
         respond_by=respond_by(promised),
+        owner_leave=owner_leave,
     )
+
+
+def had_it(lead: Lead, rep: str) -> bool:
+    """Whether the rep has the lead already, so that only their promises start again."""
+    return lead.state == "assigned" and lead.rep == rep
 
 
 def assigned_event(
@@ -92,6 +110,7 @@ def assigned_event(
         because=because,
         previous_ended_at=lead.previous_ended_at,
         owner_away=owner_away,
+        owner_leave=lead.owner_leave,
         maybe_same_person=lead.maybe_same_person,
     )
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from services.router.domain.availability import Leave, RepState, leave_ahead
 from services.router.domain.lead import InquiryCopy, Lead, consent_given_at, first_received_at, followed_by, latest
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import OLDEST_FORMAT
 from services.router.domain.reassignment import reopened
-from services.router.domain.verdict import with_owner
+from services.router.domain.verdict import had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead
@@ -22,6 +23,8 @@ from services.router.simulation.summary import LeadOutcome, reason_text
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
 from shared.domain.lead import Company, Contact
+from shared.domain.leave import changed
+from shared.domain.promises import owed, respond_by
 
 NO_CONTACT, NO_COMPANY = Contact(), Company()
 
@@ -35,6 +38,7 @@ class History:
         self.state = state
         self.in_force: Agreement | None = None
         self.waiting: dict[str, int] = {}
+        self._leave: dict[str, tuple[Leave, ...]] = {}
 
     def learn_agreement(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
         """Learn from verdicts which agreement was in force. Verdicts on leads of a pilot do not say."""
@@ -52,6 +56,8 @@ class History:
                 if row.verdict.inquiry is not None and row.verdict.ask is None:
                     asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
                 self._apply_verdict(str(row.lead_id), row.verdict)
+            elif row.absence is not None:
+                self._leave[row.absence.rep] = row.absence.leave
             elif row.copy is not None:
                 asked += [row.copy.lead_id, *row.copy.backdated]
                 self._backdate(row.copy, row.at)
@@ -72,9 +78,10 @@ class History:
         lead = replayed.lead
         if lead.rep is not None and lead.assigned_at is not None:
             agreement = self.state.agreements[lead.agreement.hash]
-            person = agreement.people[lead.rep]
-            again = with_owner(agreement, lead, person, lead.pool or "", lead.rule or "", lead.assigned_at)
-            replayed.lead = replace(lead, respond_by=again.respond_by)
+            found = owed(
+                agreement, rep=lead.rep, score=lead.score, assigned_at=lead.assigned_at, leave=lead.owner_leave
+            )
+            replayed.lead = replace(lead, respond_by=respond_by(found))
         return self.state.outcome(replayed, now)
 
     def _goes_on(self, lead_id: str) -> Lead | None:
@@ -90,10 +97,19 @@ class History:
         elif verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
-            lead = _lead(lead_id, verdict, before, self.state.agreements[verdict.agreement.hash])
+            agreement = self.state.agreements[verdict.agreement.hash]
+            lead = self._with_leave(_lead(lead_id, verdict, before, agreement), before, agreement, verdict.decided_at)
             self._change(lead, verdict.decided_at, reason_text(verdict), asked=verdict.ask is None)
         self._add_consent(lead_id, verdict)
         self._merge_others(lead_id, verdict)
+
+    def _with_leave(self, lead: Lead, before: Lead | None, agreement: Agreement, now: datetime) -> Lead:
+        """The lead with the leave of its owner, as the router knew it then."""
+        if lead.state != "assigned" or lead.rep is None or lead.assigned_at is None:
+            return replace(lead, owner_leave=())
+        leave = leave_ahead(agreement.people[lead.rep], RepState(leave=self._leave.get(lead.rep, ())), now)
+        known = before.owner_leave if before is not None and had_it(before, lead.rep) else leave
+        return replace(lead, owner_leave=changed(known, leave, lead.assigned_at))
 
     def _add_consent(self, lead_id: str, verdict: RecordedVerdict) -> None:
         """The consent that the inquiry, or another lead of the person, gave or withdrew."""

@@ -128,12 +128,16 @@ def handed_over(event: LeadAssigned) -> str:
         "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
         "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
+        "on_leave": f"{before} went on leave, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
 
 
 def _away(event: LeadAssigned) -> str:
-    return f" Warning: {event.rep.id} is {event.owner_away}." if event.owner_away is not None else ""
+    if event.owner_away is None:
+        return ""
+    waits = any(each.starts_at <= event.assigned_at < each.ends_at for each in event.owner_leave)
+    return f" Warning: {event.rep.id} is {event.owner_away}{'; the clock waits' if waits else ''}."
 
 
 def _maybe(leads: tuple[str, ...]) -> str:

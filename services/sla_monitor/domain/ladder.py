@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Step
 from shared.domain.calendar import ALWAYS, Calendar
-from shared.domain.follow_up import is_warning, step_at
+from shared.domain.follow_up import is_warning, step_at, warning_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Level:
 def levels(agreement: Agreement, window: Window) -> list[Level]:
     """All levels of the window's ladder, first due first; empty without a ladder.
 
-    Business offsets count in the owner's calendar. A warning that was due before the window opened is left out. Repeats
-    fire the last level again, but never move the lead again. A promise of operations moves no lead, because there is no
-    owner. Raises NeverOpens as `deadline`.
+    Business offsets count in the owner's calendar, and nobody is warned during leave. A warning that was due before the
+    window opened is left out. Repeats fire the last level again, but never move the lead again. A promise of operations
+    moves no lead, because there is no owner. Raises NeverOpens as `deadline`.
     """
     of_sales = window.side == "sales"
     promise = (agreement.promises if of_sales else agreement.operations).get(window.promise)
@@ -42,7 +42,7 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     owner = agreement.people.get(window.owner)
     calendar = (owner.calendar if owner else None) or ALWAYS
     steps = ladder.steps if of_sales else _without_moves(ladder.steps)
-    found = [_level(step, window.due_at, calendar) for step in steps]
+    found = [_level(step, window, calendar) for step in steps]
     last = steps[-1] if steps else None
     if last is not None and not is_warning(last) and (last.tell or last.page):
         for loop in range(1, ladder.repeats + 1):
@@ -53,9 +53,12 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     return sorted(due, key=lambda level: (level.due_at, level.loop, level.level))
 
 
-def _level(step: Step, due_at: datetime, calendar: Calendar) -> Level:
-    instant = step_at(step, due_at, calendar)
-    return Level(0, step.level, instant, is_warning(step), step.tell, step.page, step.move_within, step.if_unanswered)
+def _level(step: Step, window: Window, calendar: Calendar) -> Level:
+    warning = is_warning(step)
+    instant = (
+        warning_at(step, window.due_at, calendar, window.leave) if warning else step_at(step, window.due_at, calendar)
+    )
+    return Level(0, step.level, instant, warning, step.tell, step.page, step.move_within, step.if_unanswered)
 
 
 def _without_moves(steps: Sequence[Step]) -> list[Step]:

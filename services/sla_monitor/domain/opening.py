@@ -10,7 +10,7 @@ import msgspec
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
-from shared.domain.events import LeadAssigned, LeadParked
+from shared.domain.events import LeadAssigned, LeadParked, LeaveInterval
 from shared.domain.ids import event_id
 from shared.domain.promises import owed, owed_by
 
@@ -48,7 +48,8 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
     straight = assigned.generation == 1 and assigned.because is None
     hand_off_s = promised.seconds if promised is not None and straight else None
     late = handed_off_late(assigned.received_at, assigned.assigned_at, hand_off_s)
-    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=assigned.assigned_at)
+    since_at, leave = assigned.assigned_at, assigned.owner_leave
+    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=since_at, leave=leave)
     return [
         Window(
             window_id=event_id("window", assigned.lead_id, one.promise.name, assigned.generation),
@@ -75,6 +76,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             hand_off_s=hand_off_s,
             look_at=None,
             hold=watch.hold,
+            leave=leave,
         )
         for one in found
     ]
@@ -150,6 +152,7 @@ def dispute(holder: Window, fact: Fact, agreement: Agreement, watch: Watch) -> W
         owner=holder.owner,
         since_at=fact.accepted_at,
         kinds=ANSWERS,
+        leave=holder.leave,
     )
 
 
@@ -163,8 +166,9 @@ def _of_operations(
     owner: str,
     since_at: datetime,
     kinds: tuple[str, ...],
+    leave: tuple[LeaveInterval, ...] = (),
 ) -> Window:
-    due_at = owed_by(agreement, promise, owner=owner, since_at=since_at).due_at
+    due_at = owed_by(agreement, promise, owner=owner, since_at=since_at, leave=leave).due_at
     return Window(
         window_id=window_id,
         lead_id=lead_id,
@@ -183,4 +187,5 @@ def _of_operations(
         fault="pipeline" if watch.known_at >= due_at else "rep",
         look_at=None,
         hold=watch.hold,
+        leave=leave,
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from shared.domain import settlement
 from shared.domain.agreement import Side
-from shared.domain.events import AgreementRef
+from shared.domain.events import AgreementRef, LeaveInterval
 from shared.domain.promises import WindowStatus
 from shared.domain.settlement import Terms
 
@@ -59,7 +59,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move. `reopened`
     ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
     `held_as` is the generation since which the same owner has the lead once its score has risen, and `then` are windows
-    of that generation that do not open as long as this one runs.
+    of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
     """
 
     window_id: str
@@ -97,6 +97,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened: bool = False
     held_as: int = 0
     then: tuple["Window", ...] = ()
+    leave: tuple[LeaveInterval, ...] = ()
 
     @property
     def owner_number(self) -> int:
