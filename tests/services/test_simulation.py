@@ -143,11 +143,12 @@ async def test_a_first_inquiry_or_copy_that_was_read_late_gives_no_difference(
         leads, breached = await lived.leads(), await missed(lived)
         assert {lead_id: lead.state for lead_id, lead in leads.items()} == {
             "p0": "assigned",
-            "p1": "closed",
+            # A second inquiry came after the end of the lead, a copy was there before it.
+            "p1": "closed" if copies else "assigned",
             "p2": "assigned",
             "p3": "assigned",
         }
-        assert breached.keys() == {"p2"}
+        assert breached.keys() == {"p2"} | (set() if copies else {"p1"})
         assert (await differences(lived))[1] == {}
         _, found = await differences(lived, draft=parsed(version(7, score=75)))
         assert {k for k, each in found.items() if not same(leads[k], breached.get(k, []), each.before)} == set()

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.lead import HELD, MAX_KEYS, Lead, consent_given_at, filled, latest, remembered_signals
+from services.router.domain.lead import (
+    HELD,
+    MAX_KEYS,
+    Lead,
+    consent_given_at,
+    filled,
+    joined_later,
+    latest,
+    remembered_signals,
+)
 from services.router.domain.proof import (
     WHOLE_PERSON,
     Proof,
@@ -121,6 +130,13 @@ def known_by(contact: Contact, persons: Sequence[Lead], given: Sequence[str] = (
     shown = contact_keys(contact)
     found = [*(key for lead in persons for key in person_keys(lead)), *given]
     return tuple(dict.fromkeys([key for key in found if key not in shown]))[-MAX_KEYS:]
+
+
+def remembered(asked: Asked, lead: Lead) -> dict[str, Any]:
+    """What the lead that the inquiry joins remembers of it, should sales have ended the lead before."""
+    if asked.proof_format < WHOLE_PERSON or lead.state not in HELD:
+        return {}
+    return {"later": joined_later(lead, asked.inquiry)}
 
 
 def scored_again(asked: Asked, lead: Lead, agreement: Agreement) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, joined, maybe_same_person, other_keys, scored_again
+from services.router.domain.asked import Asked, joined, maybe_same_person, other_keys, remembered, scored_again
 from services.router.domain.availability import RepState, leave_ahead
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
@@ -277,6 +277,7 @@ def _join(asked: Asked, lead: Lead, agreement: Agreement) -> Verdict:
         **_about_person(asked),
         received_at=received_at,
         **scored_again(asked, lead, ruling),
+        **remembered(asked, lead),
     )
     proof = replace(asked.proof("merged", reason, after, ruling.ref), rep=lead.rep, joined=lead.inquiry_id)
     if ruling is not agreement:

@@ -20,12 +20,20 @@ Party = TypeVar("Party", Contact, Company)
 
 MAX_SIGNALS = 100
 MAX_KEYS = 20
+MAX_LATER = 20
 
 NO_CONSENT = frozenset(
     {"", "none", "no", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interest",
      "legitimate_interests"}
 )  # fmt: skip
 """Bases that are not the person's consent: the others of article 6 GDPR, and none. They do not end a withdrawal."""
+
+
+class JoinedInquiry(msgspec.Struct, frozen=True):
+    """An inquiry that joined a lead."""
+
+    inquiry_id: str
+    accepted_at: datetime
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +45,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `owner_leave` is the owner's leave since they got it, as far as it was known by then, and what is known ahead.
     In this cycle, `accepted_at` is when sales accepted it last, and `reopened_at` since when it is open again after
     sales had rejected it.
+    `later` are the newest inquiries of this cycle after its first: sales may turn out to have ended it before them.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
@@ -87,6 +96,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     test: bool = False
     maybe_same_person: tuple[str, ...] = ()
     number_shared: bool = False
+    later: tuple[JoinedInquiry, ...] = ()
 
     @property
     def previous_ended_at(self) -> datetime | None:
@@ -96,6 +106,13 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.reopened_at is not None:
             return self.reopened_at - timedelta(microseconds=1)
         return self.ended_at if self.state in HELD else None
+
+    @property
+    def after_end(self) -> tuple[JoinedInquiry, ...]:
+        """The inquiries that joined the lead although sales had ended it before they were accepted."""
+        if self.state != "closed" or self.ended_at is None:
+            return ()
+        return tuple([each for each in self.later if each.accepted_at > self.ended_at])
 
 
 class InquiryCopy(msgspec.Struct, frozen=True):
@@ -151,9 +168,15 @@ def _may_be_contacted(lead: Lead) -> bool:
 
 
 def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
-    """The lead without consent: closed, if it was not. A consent that was given later stays."""
-    known = [at for at in (lead.consent_at, lead.withdrawn_at) if at is not None]
-    if lead.test or any(fact.accepted_at <= at for at in known):
+    """The lead without consent: closed, if it was not. A consent that was given later stays, and opens the lead again
+    when the inquiry that gave it is judged again.
+    """
+    if lead.test or (lead.withdrawn_at is not None and fact.accepted_at <= lead.withdrawn_at):
+        return None
+    starts_at = cycle_starts_at(lead.received_at, lead.previous_ended_at)
+    asked_since = fact.accepted_at >= starts_at and any(each.accepted_at > fact.accepted_at for each in lead.later)
+    consented_since = lead.consent_at is not None and fact.accepted_at <= lead.consent_at
+    if consented_since and not (asked_since and lead.state in HELD):
         return None
     end = _end(fact) if lead.state in HELD else {}
     return _changed(lead, now, withdrawn_at=fact.accepted_at, **end)
@@ -193,6 +216,16 @@ def first_received_at(lead: Lead, inquiry: InquiryReceived) -> datetime:
     if inquiry.test or lead.cycle > 1:
         return lead.received_at
     return min(lead.received_at, inquiry.accepted_at)
+
+
+def joined_later(lead: Lead, inquiry: InquiryReceived) -> tuple[JoinedInquiry, ...]:
+    """The newest inquiries of the lead's cycle after its first, with `inquiry`, which joins it: an earlier one may be
+    read later.
+    """
+    new = JoinedInquiry(inquiry.inquiry_id, inquiry.accepted_at)
+    if inquiry.accepted_at < lead.received_at:
+        new = JoinedInquiry(lead.inquiry_id, lead.received_at)
+    return tuple(sorted({*lead.later, new}, key=lambda each: (each.accepted_at, each.inquiry_id))[-MAX_LATER:])
 
 
 def backdated(lead: Lead, copy: InquiryCopy, judged: datetime, now: datetime) -> Lead | None:

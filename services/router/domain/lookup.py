@@ -32,6 +32,9 @@ class Lookup(Protocol):
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """The inquiry on which the lead was judged last."""
 
+    def joined(self, lead: Lead, inquiry_ids: Collection[str]) -> Iterable[InquiryReceived]:
+        """Those of these inquiries that joined the lead; one whose verdict was trimmed is missing."""
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """When these inquiries were accepted, by inquiry id, as they were judged. One that was not judged, or whose
         verdict was trimmed, is missing.

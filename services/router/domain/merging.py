@@ -82,6 +82,7 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
         intents=(),
         other_keys=(),
         maybe_same_person=(),
+        later=(),
     )
 
 

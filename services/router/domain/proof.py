@@ -103,7 +103,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     `before` is the lead before the verdict, `same_person` other leads of the person, `maybe_same_person` leads of
     people with the same number, `account` the owner of the company. `states` are those of reps whose limits or absences
     mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
-    it was: only the inquiry was rejected.
+    it was: only the inquiry was rejected. `again`: it had joined the lead, which turned out to have ended before.
     """
 
     verdict: VerdictKind
@@ -131,6 +131,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     pilot: str | None = None
     seq: int = 0
     stays: LeadState | None = None
+    again: bool = False
     # Stored proofs of this format do not name it.
     format: int = OLDEST_FORMAT
 

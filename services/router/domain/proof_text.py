@@ -70,6 +70,8 @@ def _inquiry(proof: Proof, lead_id: str) -> Iterator[Piece]:
         yield ", under the id "
         yield {"lead": inquiry["lead_id"]}
     yield ". "
+    if proof.get("again"):
+        yield "It had joined the lead until it turned out that sales had ended that before. "
 
 
 def _agreement(proof: Proof) -> str:

@@ -63,7 +63,7 @@ def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
     again = _decide_again(proof, agreement)
     if again is None:
         return ("verdict: none follows from the record",)
-    again = replace(again, seq=proof.seq, pilot=proof.pilot, format=proof.format)
+    again = replace(again, seq=proof.seq, pilot=proof.pilot, again=proof.again, format=proof.format)
     stated, derived = (msgspec.to_builtins(each) for each in (proof, again))
     names = sorted({*stated, *derived})
     return tuple(

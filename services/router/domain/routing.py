@@ -15,7 +15,15 @@ from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
 from services.router.domain.journal import JournalEntry, JournalKind
-from services.router.domain.lead import HELD, InquiryCopy, Lead, backdated, comes_before, followed_by
+from services.router.domain.lead import (
+    HELD,
+    InquiryCopy,
+    Lead,
+    backdated,
+    comes_before,
+    consent_given_at,
+    followed_by,
+)
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
@@ -27,7 +35,7 @@ from services.router.domain.verdict import Verdict, closed_event
 from shared.domain.activities import CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound
-from shared.domain.events import ActivityRecorded, InquiryReceived, LeadBackdated, LeadClosed
+from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadBackdated
 
 PAGE = 200
 MAX_LEADS = 1000
@@ -38,8 +46,8 @@ class Routing:
     """The router's decisions at one instant, `now`, under the agreement in force. Every method changes `state`.
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
-    have decided; `early_facts` are from before their lead, and wait for it. `backdated` are to be announced before the
-    verdicts, `closed` after them.
+    have decided; `early_facts` are from before their lead, and wait for it. `events` announce what was decided, in
+    order, and `backdated` come before them.
     """
 
     def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
@@ -51,21 +59,18 @@ class Routing:
         self.shadows: list[Shadow] = []
         self.early_facts: list[ActivityRecorded] = []
         self.backdated: list[LeadBackdated] = []
-        self.closed: list[LeadClosed] = []
+        self.events: list[Event] = []
         self._lookup = lookup
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
+        self._asked: dict[str, InquiryReceived] = {}
 
     def judge(self, inquiries: Sequence[InquiryReceived], *, proof_format: int = FORMAT) -> None:
         """Decide on each inquiry in order, after the parked leads; `proof_format` says by which rules."""
         self._load_persons(inquiries)
         self.drain()
         for inquiry in inquiries:
-            owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-            verdict = decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format)
-            self._add(verdict)
-            if verdict.raises_score:
-                self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)
+            self._judge(inquiry, proof_format)
         self._give_to_owners()
         self._follow(self._lookup.take_early_facts(self.state.starts_of(inquiries)))
         if self.state.ended:
@@ -228,19 +233,42 @@ class Routing:
             self.record("copy", replace(copy, backdated=tuple([lead.lead_id for lead in leads])))
         return bool(leads)
 
+    def _judge(self, inquiry: InquiryReceived, proof_format: int, *, again: bool = False) -> None:
+        self._asked[inquiry.inquiry_id] = inquiry
+        owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
+        verdict = decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format)
+        self._add(replace(verdict, proof=replace(verdict.proof, again=again)) if again else verdict)
+        if verdict.raises_score:
+            self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)
+
     def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:
             lead = self.state.lead(fact.lead_id)
-            if lead is None:
-                continue
-            if self._given_by(fact, lead):
+            if lead is None or self._given_by(fact, lead):
                 continue
             after = followed_by(lead, fact, self.now)
-            if after is not None:
-                self.state.save(after)
-                if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
-                    self.closed.append(closed_event(after))
-                self._given_by(fact, after)
+            if after is None:
+                continue
+            self.state.save(after)
+            if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
+                self.events.append(closed_event(after))
+            if not self._given_by(fact, after) and lead.state in HELD and after.after_end:
+                self._judge_again(after)
+
+    def _judge_again(self, lead: Lead) -> None:
+        """Judge the inquiries that joined the lead although sales had ended it before, as if that had been known. What
+        was read of it after the first of them stays with the cycle before.
+        """
+        ids = [each.inquiry_id for each in lead.after_end]
+        read = {each.inquiry_id: each for each in self._lookup.joined(lead, ids)} | self._asked
+        inquiries = [read[inquiry_id] for inquiry_id in ids if inquiry_id in read]
+        if lead.consent_at is not None and lead.consent_at in map(consent_given_at, inquiries):
+            self.state.save(replace(lead, consent_at=None))
+        self._load_persons(inquiries)
+        self.drain()
+        for inquiry in inquiries:
+            self._judge(inquiry, FORMAT, again=True)
+        self._give_to_owners()
 
     def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
         """Give the lead to someone if that is what the fact means; whether it is."""
@@ -292,6 +320,7 @@ class Routing:
     def _add(self, verdict: Verdict) -> None:
         verdict = replace(verdict, proof=replace(verdict.proof, seq=self.state.next_seq()))
         self.verdicts.append(verdict)
+        self.events += (verdict.event, *verdict.further_events)
         lead, proof = verdict.lead, verdict.proof
         if proof.ask is None and proof.inquiry is not None and lead.inquiry_id == proof.inquiry.inquiry_id:
             self._inquiries[lead.lead_id] = proof.inquiry

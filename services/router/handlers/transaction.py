@@ -79,12 +79,11 @@ async def _save(tx: Tx, routing: Routing) -> None:
     await leads.save(tx, routing.state)
     await leads.save_early_facts(tx, routing.early_facts)
     await record.save_entries(tx, routing.journal)
-    if not routing.verdicts and not routing.backdated and not routing.closed:
+    if not routing.events and not routing.backdated:
         return
     await record.save_verdicts(tx, routing.verdicts)
     await pilots.save(tx, routing.shadows)
-    decided = [event for verdict in routing.verdicts for event in (verdict.event, *verdict.further_events)]
-    events = [*routing.backdated, *decided, *routing.closed]
+    events = [*routing.backdated, *routing.events]
     await outbox.announce(tx, tables, [_envelope(event, routing.now) for event in events])
     for kind, number in Counter(verdict.proof.verdict for verdict in routing.verdicts).items():
         metrics.verdicts.labels(kind).inc(number)

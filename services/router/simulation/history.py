@@ -11,9 +11,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.availability import Leave, RepState, leave_ahead
-from services.router.domain.lead import InquiryCopy, Lead, consent_given_at, first_received_at, followed_by, latest
+from services.router.domain.lead import (
+    InquiryCopy,
+    Lead,
+    comes_before,
+    consent_given_at,
+    first_received_at,
+    followed_by,
+    joined_later,
+    latest,
+)
 from services.router.domain.placement import pool_of
-from services.router.domain.proof import OLDEST_FORMAT
+from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
@@ -53,6 +62,9 @@ class History:
         asked: list[str] = []
         for row in rows:
             if row.verdict is not None:
+                if row.verdict.again:
+                    self._apply_facts(facts, asked, row.at)
+                    facts, asked = [], []
                 if row.verdict.inquiry is not None and row.verdict.ask is None:
                     asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
                 self._apply_verdict(str(row.lead_id), row.verdict)
@@ -66,12 +78,7 @@ class History:
                     facts.append(row.fact)
                 else:
                     self.state.add_early(row.fact)
-        starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
-        for fact in (*facts, *self.state.take_early(starts)):
-            lead = self._goes_on(fact.lead_id)
-            after = followed_by(lead, fact, rows[0].at) if lead is not None and fact.kind != "declined" else None
-            if after is not None:
-                self._change(after, rows[0].at)
+        self._apply_facts(facts, asked, rows[0].at)
 
     def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
         """The outcome of the lead at `now`; its deadline, which is not in the proof, is computed again."""
@@ -83,6 +90,18 @@ class History:
             )
             replayed.lead = replace(lead, respond_by=respond_by(found))
         return self.state.outcome(replayed, now)
+
+    def _apply_facts(self, facts: Sequence[ActivityRecorded], asked: Sequence[str], now: datetime) -> None:
+        """Apply the facts, and those that waited for the leads under which someone `asked`."""
+        starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
+        for fact in (*facts, *self.state.take_early(starts)):
+            lead = self._goes_on(fact.lead_id)
+            if lead is None or fact.kind == "declined":
+                continue
+            if comes_before(lead, fact):
+                self.state.add_early(fact)
+            elif (after := followed_by(lead, fact, now)) is not None:
+                self._change(after, now)
 
     def _goes_on(self, lead_id: str) -> Lead | None:
         """The lead with this id, or the one that it became part of."""
@@ -155,7 +174,8 @@ def _joined(lead: Lead, verdict: RecordedVerdict) -> Lead:
     received_at = first_received_at(replace(lead, cycle=verdict.before.cycle), verdict.inquiry)
     # The score of a lead that someone has changes with their promises, by a verdict of its own.
     score = verdict.score if lead.state == "parked" else lead.score
-    return replace(lead, received_at=received_at, score=score)
+    later = joined_later(lead, verdict.inquiry) if verdict.format >= WHOLE_PERSON else ()
+    return replace(lead, received_at=received_at, score=score, later=later)
 
 
 def _merged_into(lead: Lead, into: str) -> Lead:
@@ -168,7 +188,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     afresh: dict[str, Any] = {}
     if verdict.ask is None and inquiry is not None:
         afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
-        afresh |= {"reopened_at": None}
+        afresh |= {"reopened_at": None, "later": ()}
     before = before or _first(lead_id, verdict, afresh)
     if verdict.ask is not None and verdict.ask.kind == "reopened":
         before = reopened(before, verdict.ask)

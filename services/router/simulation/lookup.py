@@ -57,6 +57,11 @@ class ReplayLookup:
         assert inquiry is not None, "every inquiry of the record is stored"  # noqa: S101
         return inquiry
 
+    def joined(self, lead: Lead, inquiry_ids: Collection[str]) -> Iterable[InquiryReceived]:
+        """From the record."""
+        found = (self._inquiries.get(inquiry_id) for inquiry_id in inquiry_ids)
+        return [inquiry for inquiry in found if inquiry is not None]
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """From the record."""
         found = {copy.inquiry_id: self._inquiries.get(copy.inquiry_id) for copy in copies}

@@ -58,6 +58,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     account: RecordedAccount | None = None
     pilot: str | None = None
     stays: LeadState | None = None
+    again: bool = False
     format: int = OLDEST_FORMAT
 
 

@@ -261,4 +261,6 @@ def _pools_with_capacity_at(at: datetime, agreement: Agreement | None, state: Ro
 
 
 def _inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:
-    return [row.verdict.inquiry for row in rows if row.verdict and row.verdict.inquiry and row.verdict.ask is None]
+    """The inquiries that were new then: what was judged again follows from a fact."""
+    judged = [row.verdict for row in rows if row.verdict is not None and row.verdict.ask is None]
+    return [each.inquiry for each in judged if each.inquiry is not None and not each.again]

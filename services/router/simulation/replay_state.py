@@ -119,8 +119,13 @@ class ReplayState:
 
 def _renewed(before: Lead, after: Lead) -> bool:
     """Whether the owner before has it still, and owes more since its score has risen."""
-    both_held = before.state == after.state == "assigned" and before.reopened_at == after.reopened_at
-    return both_held and before.rep == after.rep and after.generation == before.generation + 1
+    since = [(lead.state, lead.cycle, lead.reopened_at) for lead in (before, after)]
+    return (
+        after.state == "assigned"
+        and since[0] == since[1]
+        and before.rep == after.rep
+        and after.generation == before.generation + 1
+    )
 
 
 def _over(before: Lead, after: Lead) -> bool:

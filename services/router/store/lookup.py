@@ -94,6 +94,13 @@ class DatabaseLookup:
             self._read_inquiries([lead])
         return self._inquiries[key]
 
+    def joined(self, lead: Lead, inquiry_ids: Collection[str]) -> Iterable[InquiryReceived]:
+        """Read them from the proofs of the verdicts."""
+        same = any_of(self._connection, verdicts.c.inquiry_id, inquiry_ids) & verdicts.c.source.is_not(None)
+        query = sa.select(verdicts.c.proof).where(verdicts.c.lead_id == lead.lead_id, same)
+        found = [_decode_proof(proof).inquiry for proof in self._connection.execute(query).scalars()]
+        return [inquiry for inquiry in found if inquiry is not None]
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """Read it from the verdicts on their leads."""
         theirs = [lead.lead_id for lead in self.leads([copy.lead_id for copy in copies])]

@@ -35,7 +35,8 @@ async def inquiries_of(tx: Tx, lead_id: str) -> list[dict[str, Any]]:
     mine = (verdicts.c.lead_id == lead_id) & verdicts.c.source.is_not(None)
     query = sa.select(verdicts.c.inquiry_id, verdicts.c.source, verdicts.c.received_at).where(mine)
     rows = await tx.execute(query.order_by(verdicts.c.lead_version.desc()).limit(200))
-    return [dict(row._mapping) for row in rows][::-1]
+    # One that was judged again has its place by the first verdict on it.
+    return list({row.inquiry_id: dict(row._mapping) for row in [*rows][::-1]}.values())
 
 
 async def proofs_of(tx: Tx, lead_id: str, *, limit: int, before: int | None = None) -> list[Proof]:
