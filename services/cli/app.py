@@ -263,6 +263,33 @@ def accept_missing(url: Url = None) -> None:
     show("\n".join(accepted(os.environ, url)) or "Nothing is missing.")
 
 
+@app.command(name="re-judge")
+def rejudge(
+    since: Annotated[str | None, typer.Option("--from", help="The first date, in UTC, or an instant.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="The last date, in UTC, or an instant. Default: today.")
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="'rejected' or 'parked'; can be repeated. Default: both.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; each proof shows it. Default: only simulate.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who decided it: a person of the agreement.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before applying.")] = False,
+    url: Url = None,
+) -> None:
+    """Judge leads of a period again that were rejected or wait: show what would change, and apply it if confirmed."""
+    from services.cli.rejudge import RejudgeOptions, applied, lines, simulated  # noqa: PLC0415
+
+    looked = simulated(os.environ, RejudgeOptions(since, until, tuple(status or ())), url)
+    show("\n".join(lines(looked, "simulated")))
+    if reason is None:
+        show("Nothing was changed. Give --reason to apply it.")
+    elif yes or typer.confirm("Apply it?"):
+        show("\n".join(["Applied.", *lines(applied(os.environ, looked["id"], reason, by, url), "applied")]))
+    else:
+        raise typer.Exit(1)
+
+
 @app.command()
 def declare_lost(
     instance: Annotated[str, typer.Argument(help="The ingest instance whose disk is gone.")],

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import typer
 
 from services.cli.agreement import load_file
 from services.cli.database import open_database
+from services.cli.dates import instant
 from services.router.simulation.report import DifferenceFile, page, text
 from services.router.simulation.runner import Each, Plan, Progress, simulate
 from services.router.simulation.summary import Summary
@@ -21,8 +21,7 @@ from shared.agreements import store as agreements
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Misconfigured, NotFound, Refused
-from shared.domain.instants import bounded
+from shared.domain.errors import Misconfigured, NotFound
 from shared.settings import Settings, read
 
 
@@ -85,26 +84,10 @@ async def _plan(
     return Plan(
         draft=draft,
         against=against,
-        since=_instant("--since", options.since, zone),
-        until=_instant("--until", options.until, zone, days=1) or now,
+        since=instant("--since", options.since, zone),
+        until=instant("--until", options.until, zone, days=1) or now,
         tolerance=timedelta(seconds=read(MonitorSettings, environ).tolerance_s),
     )
-
-
-def _instant(option: str, text: str | None, zone: str, *, days: int = 0) -> datetime | None:
-    """An instant, or the beginning of a date in the agreement's zone, `days` later."""
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-11-23"):
-            day = date.fromisoformat(text) + timedelta(days=days)
-            return bounded(datetime.combine(day, time(0), ZoneInfo(zone)))
-        at = datetime.fromisoformat(text)
-        return bounded(at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(zone)))
-    except (ValueError, OverflowError) as wrong:
-        raise Misconfigured(f"{option} {text!r} is not a date. Use the form 2026-11-23.") from wrong
-    except Refused as wrong:
-        raise Misconfigured(f"{option} {text!r}: {wrong.detail}") from wrong
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """Puts the router together."""
 
-from services.router.api import commands, leads, pilots, proofs, simulations
+from services.router.api import commands, leads, pilots, proofs, rejudging, simulations
 from services.router.handlers.commands import Commands
 from services.router.handlers.events import RouterHandlers
 from services.router.handlers.parked import ParkedTimer
+from services.router.handlers.rejudging import Rejudgings
 from services.router.handlers.transaction import RoutingTransactions
 from services.router.settings import RouterSettings
 from services.router.store.tables import tables
@@ -29,14 +30,16 @@ def build(platform: Platform) -> Service:
     relay = OutboxRelay.on(platform, tables, wake=decided)
     waiting = ParkedTimer(transactions, platform.clock, waits, decided)
     command_handlers = Commands(transactions, (decided, waits))
+    rejudgings = Rejudgings(platform.db, transactions, (decided, waits))
     return Service(
         name="router",
-        viewers_may_post=(simulations.PATH,),
+        viewers_may_post=(simulations.PATH, rejudging.PATH),
         routers=[
             leads.router(platform, in_force.at),
             proofs.router(platform, in_force.state),
             pilots.router(platform, in_force.at),
             simulations.router(platform, in_force.at),
+            rejudging.router(platform, rejudgings),
             commands.router(command_handlers, platform.keys),
         ],
         starts=(in_force.start,),
@@ -45,6 +48,7 @@ def build(platform: Platform) -> Service:
             "relay": relay.run,
             "agreement": in_force.run,
             "waiting": waiting.run,
+            "re-judge": rejudgings.run,
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},

@@ -164,10 +164,10 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
     `declined`, `manual`, `left` (the owner left the team), `on_leave` (they went on leave), `drained` (it was parked
-    before), `reopened` (sales accepted it after rejecting it) or `rescored` (another inquiry raised its score).
-    `previous_ended_at` is when the fact was accepted that ended the lead before, or just before it was reopened: what
-    ends this cycle comes later. `owner_away` says why the new owner is away, if they are. `owner_leave` is their leave
-    that is not over: no working time.
+    before), `reopened` (sales accepted it after rejecting it), `rescored` (another inquiry raised its score) or
+    `rejudged` (someone let it be judged again under another version). `previous_ended_at` is when the fact was accepted
+    that ended the lead before, or just before it was reopened: what ends this cycle comes later. `owner_away` says why
+    the new owner is away, if they are. `owner_leave` is their leave that is not over: no working time.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -225,7 +225,8 @@ class LeadDecided(Event, frozen=True, kw_only=True):
 
 class LeadParked(LeadDecided, frozen=True, kw_only=True):
     """No rep can take this qualified lead now; it waits in `queue`. `cycle`, `received_at` and `previous_ended_at` are
-    as in `LeadAssigned`; `received_at` is null in records of an earlier release.
+    as in `LeadAssigned`; `received_at` is null in records of an earlier release. `because` is `rejudged` if it was
+    judged again.
     """
 
     TYPE = "baton.lead.parked.v1"
@@ -234,18 +235,21 @@ class LeadParked(LeadDecided, frozen=True, kw_only=True):
     cycle: int = 1
     received_at: datetime | None = None
     previous_ended_at: datetime | None = None
+    because: str | None = None
 
 
 class LeadRejected(LeadDecided, frozen=True, kw_only=True):
     """The inquiry does not qualify under the agreement; `reason` names the clause.
 
     `stays` is set when the lead does not change: only a further inquiry of a closed lead, or a test, is rejected. It is
-    the state in which the lead stays, and `stage` and `score` are the inquiry's.
+    the state in which the lead stays, and `stage` and `score` are the inquiry's. `because` is `rejudged` if a parked
+    lead was judged again.
     """
 
     TYPE = "baton.lead.rejected.v1"
 
     stays: str | None = None
+    because: str | None = None
 
 
 class LeadMerged(LeadDecided, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ LONGER_FOR_A_REASON = {
     "deploy/layout.py": "the order in which the parts of one layout start, wait and end",
     "shared/domain/events.py": "the whole vocabulary on one page",
     "shared/domain/agreement.py": "the agreement as one value, block by block, on one page",
+    "services/cli/app.py": "all commands with their options, on one page",
     "services/router/domain/routing.py": "all that a router decides in one transaction, call by call",
     "services/ingest/spool/file.py": "one file on disk with all its statements",
     "services/ingest/spool/writer.py": "all that may touch the file goes through its one thread",

@@ -201,6 +201,18 @@ class Past:
         await self.rest()
         return answer.status_code
 
+    async def judge_again(self) -> None:
+        """Judge all leads again that were rejected or wait, and wait until that is done."""
+        looked = (await self.client.post("/v1/re-judge", json={})).json()
+        found = looked | {"state": "applying"}
+        await self.client.post("/v1/re-judge", json={"simulation": looked["id"], "reason": "another threshold"})
+        async with asyncio.timeout(60):
+            while found["state"] == "applying":
+                await asyncio.sleep(0.02)
+                found = (await self.client.get(f"/v1/re-judge/{looked['id']}")).json()
+        assert (found["state"], found["applied"]["leads"] > 0) == ("applied", True)
+        await self.rest()
+
     async def leads(self) -> dict[str, Lead]:
         async with self.database.read() as tx:
             bodies = (await tx.execute(sa.select(lead_table.c.body))).scalars().all()

@@ -79,7 +79,7 @@ def same(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
 async def test_versions_in_force_over_their_own_history_give_no_difference(
     moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
 ) -> None:
-    second = version(2, effective_from=SECOND_VERSION, bob=False, within="10 minutes")
+    second = version(2, effective_from=SECOND_VERSION, bob=False, within="10 minutes", score=5)
     async with past(tmp_path, moved, embedded_bus, clock, version(), second) as lived:
         await lively(lived, steps=90, seed=5)
         assert clock.at < SECOND_VERSION
@@ -90,8 +90,9 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
         for lead_id in [k for k, lead in (await lived.leads()).items() if lead.outcome == "rejected"][:3]:
             await lived.act(lead_id, "accepted", by="cleo")
         await lived.later(hours=1, minutes=5)
+        await lived.judge_again()
         await lively(lived, steps=40, seed=6)
-        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored"}
+        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged"}
         summary, found = await differences(lived)
         assert summary.leads > 30
         assert found == {}

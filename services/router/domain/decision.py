@@ -25,7 +25,7 @@ from services.router.domain.proof import (
     Proof,
     VerdictKind,
 )
-from services.router.domain.qualification import Judgement, judge
+from services.router.domain.qualification import Judgement, judge, pilot_for
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart
@@ -101,7 +101,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
     inquiry, known = asked.inquiry, asked.known
     facts = asked.facts
-    pilot = next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
+    pilot = pilot_for(agreement, facts)
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judge(agreement, inquiry, facts, known.intents if known is not None else ())

@@ -6,19 +6,19 @@ from typing import Literal
 import msgspec
 
 from services.router.domain.availability import AvailabilityChange
-from services.router.domain.lead import InquiryCopy
+from services.router.domain.lead import InquiryCopy, LeadsRejudged
 from shared.domain.events import ActivityRecorded
 
-JournalKind = Literal["activity", "availability", "copy", "tick"]
+JournalKind = Literal["activity", "availability", "copy", "tick", "rejudged"]
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
     """An entry of the router's record that is no verdict: an `activity`, an `availability`, a `copy` of an inquiry that
-    backdated leads, or a `tick` (parked leads were tried because time has passed). `seq` is its place between the
-    verdicts.
+    backdated leads, leads that were `rejudged` (also those for which nothing changed), or a `tick` (parked leads were
+    tried because time has passed). `seq` is its place between the verdicts.
     """
 
     seq: int
     at: datetime
     kind: JournalKind
-    body: ActivityRecorded | AvailabilityChange | InquiryCopy | None
+    body: ActivityRecorded | AvailabilityChange | InquiryCopy | LeadsRejudged | None

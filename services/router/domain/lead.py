@@ -127,6 +127,17 @@ class InquiryCopy(msgspec.Struct, frozen=True):
     backdated: tuple[str, ...] = ()
 
 
+class LeadsRejudged(msgspec.Struct, frozen=True):
+    """Leads that were judged again, in this order, if they were in one of `states` and nobody had acted on them: by
+    whom, and why.
+    """
+
+    lead_ids: tuple[str, ...]
+    states: tuple[LeadState, ...]
+    by: str
+    reason: str
+
+
 def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
     """Whether a fact waits, because there is no lead yet or it began later: an earlier inquiry may still turn up."""
     return lead is None or (lead.cycle == 1 and fact.accepted_at < lead.received_at)
@@ -155,7 +166,7 @@ def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
     if the fact does not do that: it came before the rejection, or the person has withdrawn consent. Either fact may be
     read first.
     """
-    if lead.state != "closed" or lead.outcome != "rejected" or lead.ended_at is None or not _may_be_contacted(lead):
+    if lead.state != "closed" or lead.outcome != "rejected" or lead.ended_at is None or not may_be_contacted(lead):
         return None
     if fact.kind == "accepted" and fact.accepted_at >= lead.ended_at:
         return cycle_starts_at(fact.accepted_at, lead.ended_at)
@@ -163,7 +174,8 @@ def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
     return lead.accepted_at if fact.kind == "rejected" and overruled else None
 
 
-def _may_be_contacted(lead: Lead) -> bool:
+def may_be_contacted(lead: Lead) -> bool:
+    """Whether the person has not withdrawn consent, or has given it again since."""
     return lead.withdrawn_at is None or (lead.consent_at is not None and lead.consent_at >= lead.withdrawn_at)
 
 

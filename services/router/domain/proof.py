@@ -43,9 +43,9 @@ VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
 """What a verdict comes to."""
 
 ReassignKind = Literal[
-    "missed", "declined", "manual", "left", "on_leave", "drained", "same_person", "reopened", "rescored"
+    "missed", "declined", "manual", "left", "on_leave", "drained", "same_person", "reopened", "rescored", "rejudged"
 ]
-"""Why a lead that was decided on is given to someone, or why it goes on as another."""
+"""Why a lead that was decided on is given to someone, is judged again, or goes on as another."""
 
 ON_LEAVE: Literal["on_leave"] = "on_leave"
 STAYS_WITH_OWNER = ("reopened", "rescored")
@@ -84,7 +84,8 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
     (`manual`), the owner left the team (`left`) or went on leave (`on_leave`), a parked lead's time has come
     (`drained`), sales accepted what it had rejected (`reopened`, `at` which instant), or another inquiry raised its
-    score (`rescored`). A person may also have decided that two leads are of one person (`same_person`).
+    score (`rescored`). A person may also have decided that two leads are of one person (`same_person`), or that leads
+    are judged again (`rejudged`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """
@@ -136,9 +137,14 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     format: int = OLDEST_FORMAT
 
     @property
+    def judges(self) -> bool:
+        """Whether the inquiry was judged, for the first time or again."""
+        return self.ask is None or self.ask.kind == "rejudged"
+
+    @property
     def judged_at(self) -> datetime:
         """The instant to which points fade and signals count: points do not fade while an inquiry waits to be read."""
-        return judging_instant(self.inquiry, self.decided_at, self.format) if self.ask is None else self.decided_at
+        return judging_instant(self.inquiry, self.decided_at, self.format) if self.judges else self.decided_at
 
     @property
     def known(self) -> Lead | None:
@@ -250,7 +256,7 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         facts = known_facts(
             proof.inquiry, proof.known, proof.account, proof.judged_at, again=again, proof_format=proof.format
         )
-        if proof.ask is None:
+        if proof.judges:
             remembered = proof.known.intents if proof.known is not None else ()
             tried = checks(agreement, proof.inquiry, facts, remembered)
             if proof.known is not None and consent_missing((proof.known, *proof.same_person), proof.inquiry):

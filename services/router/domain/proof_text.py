@@ -112,7 +112,7 @@ def _rules(proof: Proof) -> dict[str, Any] | None:
     rules = proof.get("routing")
     skipped = {each["rule"]: each["why"] for each in proof.get("skipped", ())}
     asked = proof.get("ask", {}).get("kind", "drained")
-    if not rules or (asked != "drained" and not skipped):
+    if not rules or (asked not in ("drained", "rejudged") and not skipped):
         return None
     items = []
     for rule in rules:

@@ -10,7 +10,7 @@ from math import floor
 
 import msgspec
 
-from shared.domain.agreement import Agreement, Mql, Route, ScoreRule
+from shared.domain.agreement import Agreement, Mql, Pilot, Route, ScoreRule
 from shared.domain.conditions import Checked, Condition, DecisionFacts, explain, last_done_at
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import LeadStage
@@ -88,6 +88,11 @@ def judge(
 def routes(agreement: Agreement, facts: DecisionFacts) -> Iterator[Route]:
     """The routing rules whose condition holds, in order; the last rule of an agreement always does."""
     return (rule for rule in agreement.routing if rule.when is None or rule.when.test(facts))
+
+
+def pilot_for(agreement: Agreement, facts: DecisionFacts) -> Pilot | None:
+    """The pilot that decides on an inquiry with these facts, if there is one."""
+    return next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
 
 
 def checks(

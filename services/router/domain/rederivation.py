@@ -15,6 +15,7 @@ from services.router.domain.decision import decide
 from services.router.domain.merging import merge
 from services.router.domain.proof import LEAVE_WAITS, OLDEST_FORMAT, Proof
 from services.router.domain.reassignment import reassign
+from services.router.domain.rejudgement import REJUDGED, judge_again
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
@@ -80,7 +81,8 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     if proof.ask is not None and proof.ask.kind == "same_person" and before is not None:
         verdict = merge(routing, proof.same_person[0], before, proof.ask, proof.decided_at)
     elif proof.ask is not None and before is not None and inquiry is not None:
-        verdict = reassign(
+        decide_again = judge_again if proof.ask.kind == REJUDGED else reassign
+        verdict = decide_again(
             routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account, proof_format=proof.format
         )
     elif proof.ask is None and inquiry is not None:

@@ -19,6 +19,7 @@ from services.router.domain.lead import (
     HELD,
     InquiryCopy,
     Lead,
+    LeadsRejudged,
     backdated,
     comes_before,
     consent_given_at,
@@ -29,6 +30,7 @@ from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import FORMAT, OTHERS_GET_IT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
+from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.verdict import Verdict, closed_event
@@ -182,8 +184,38 @@ class Routing:
         for pool in sorted(name for name, waiting in self.state.waiting.items() if waiting > 0):
             self._drain_pool(pool)
 
+    def judge_again(self, batch: LeadsRejudged) -> list[tuple[Lead, Verdict | None]]:
+        """Judge leads again, after the parked leads; returns what `judge_each_again` does."""
+        self.record("rejudged", batch)
+        self.drain()
+        judged = self.judge_each_again(batch)
+        self._give_to_owners()
+        return judged
+
+    def judge_each_again(self, batch: LeadsRejudged) -> list[tuple[Lead, Verdict | None]]:
+        """Judge leads again; returns each as it was with its verdict, None if nothing changes. Leads that may not be
+        judged again, or whose inquiry was trimmed, are left out.
+        """
+        self._load(batch.lead_ids)
+        found = [lead for lead_id in batch.lead_ids if (lead := self.state.leads.get(lead_id)) is not None]
+        leads = [lead for lead in found if may_be_judged_again(lead, batch)]
+        inquiries = self._lookup.inquiries(leads)
+        self._owners.load([keys_of(lead.company, lead.contact) for lead in leads])
+        cause = ReassignReason("rejudged", by=batch.by, reason=batch.reason)
+        judged: list[tuple[Lead, Verdict | None]] = []
+        for lead in leads:
+            inquiry = inquiries.get(lead.lead_id)
+            if inquiry is None or inquiry.test:
+                continue
+            owner = self._owners.of_lead(lead)
+            verdict = judge_again(self.state, self.agreement, cause, lead, inquiry, self.now, owner)
+            if verdict is not None:
+                self._add(verdict)
+            judged.append((lead, verdict))
+        return judged
+
     def record(
-        self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | InquiryCopy | None = None
+        self, kind: JournalKind, body: ActivityRecorded | AvailabilityChange | InquiryCopy | LeadsRejudged | None = None
     ) -> None:
         """Add an entry other than a verdict to the record."""
         self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))

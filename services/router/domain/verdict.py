@@ -115,12 +115,13 @@ def assigned_event(
     )
 
 
-def parked_event(lead: Lead, queue: str) -> LeadParked:
+def parked_event(lead: Lead, queue: str, *, because: str | None = None) -> LeadParked:
     """The event that says in which queue the lead waits."""
     return decided_event(
         LeadParked,
         lead,
         queue=queue,
+        because=because,
         cycle=lead.cycle,
         received_at=lead.received_at,
         previous_ended_at=lead.previous_ended_at,

@@ -36,6 +36,8 @@ from shared.domain.leave import changed
 from shared.domain.promises import owed, respond_by
 
 NO_CONTACT, NO_COMPANY = Contact(), Company()
+ROUTED_AGAIN = ("drained", "rejudged")
+"""Kinds of reasons for which a lead goes where the rules of the agreement send it."""
 
 
 class History:
@@ -195,7 +197,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
     # A person requested it: the rule by which it waits stays that of its last owner.
-    by_request = verdict.ask is not None and not owned and verdict.ask.kind != "drained"
+    by_request = verdict.ask is not None and not owned and verdict.ask.kind not in ROUTED_AGAIN
     rule = before.rule if by_request else verdict.rule
     return replace(
         before,
@@ -254,7 +256,7 @@ def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
     if verdict.turn is not None:
         return verdict.turn.pool
     if verdict.verdict == "parked":
-        rerouted = verdict.ask is not None and verdict.ask.kind == "drained"
+        rerouted = verdict.ask is not None and verdict.ask.kind in ROUTED_AGAIN
         if verdict.ask is not None and not rerouted and (verdict.ask.to_pool or before.pool in agreement.pools):
             return verdict.ask.to_pool or str(before.pool)
         return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))

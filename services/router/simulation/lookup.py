@@ -62,6 +62,10 @@ class ReplayLookup:
         found = (self._inquiries.get(inquiry_id) for inquiry_id in inquiry_ids)
         return [inquiry for inquiry in found if inquiry is not None]
 
+    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, InquiryReceived]:
+        """From the record."""
+        return {lead.lead_id: self.inquiry(lead) for lead in leads}
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """From the record."""
         found = {copy.inquiry_id: self._inquiries.get(copy.inquiry_id) for copy in copies}

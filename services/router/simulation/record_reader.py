@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.availability import AvailabilityChange
-from services.router.domain.lead import InquiryCopy
+from services.router.domain.lead import InquiryCopy, LeadsRejudged
 from services.router.domain.proof import OLDEST_FORMAT, ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
@@ -64,7 +64,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
 
 class RecordRow(msgspec.Struct, frozen=True):
     """One entry of the record, made at `at`: a verdict on `lead_id`, a fact, an absence, a copy of an inquiry that
-    backdated leads, or a tick.
+    backdated leads, leads that were judged again, or a tick.
     """
 
     seq: int
@@ -74,6 +74,7 @@ class RecordRow(msgspec.Struct, frozen=True):
     fact: ActivityRecorded | None = None
     absence: AvailabilityChange | None = None
     copy: InquiryCopy | None = None
+    rejudged: LeadsRejudged | None = None
     tick: bool = False
 
     @property
@@ -86,6 +87,7 @@ _verdict = msgspec.json.Decoder(RecordedVerdict).decode
 _fact = msgspec.json.Decoder(ActivityRecorded).decode
 _absence = msgspec.json.Decoder(AvailabilityChange).decode
 _copy = msgspec.json.Decoder(InquiryCopy).decode
+_rejudged = msgspec.json.Decoder(LeadsRejudged).decode
 
 
 async def last_seq(database: Database) -> int:
@@ -145,6 +147,8 @@ def _row(row: Any) -> RecordRow:
         return RecordRow(row.seq, row.at, absence=_absence(row.body))
     if row.kind == "copy":
         return RecordRow(row.seq, row.at, copy=_copy(row.body))
+    if row.kind == "rejudged":
+        return RecordRow(row.seq, row.at, rejudged=_rejudged(row.body))
     return RecordRow(row.seq, row.at, tick=row.kind == "tick")
 
 

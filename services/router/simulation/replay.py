@@ -155,13 +155,16 @@ class Replay:
         for absence in absences:
             routing.set_absence(absence.rep, absence.hold, absence.leave)
         moved = self._move_as_asked(routing, rows)
+        rejudged = [row.rejudged for row in rows if row.rejudged is not None]
+        for batch in rejudged:
+            routing.judge_again(batch)
         settled = any(row.tick or (row.cause is not None and row.cause.kind == "left") for row in rows)
         if settled:
             if self._leaving:
                 self._leaving = routing.reassign_departed()
                 routing.reroute_parked()
             routing.drain()
-        return bool(inquiries or backdated or facts or missed or absences or moved or settled)
+        return bool(inquiries or backdated or facts or missed or absences or moved or rejudged or settled)
 
     def _missed_then(self, rows: Sequence[RecordRow]) -> list[tuple[str, int]]:
         """Leads that a ladder moved then, and that it moves now, since they stand the same and were to be moved at the

@@ -176,6 +176,8 @@ def reason_text(proof: Proof | RecordedVerdict) -> str:
         return proof.reason
     if proof.verdict == "merged":
         return "joined the lead that the same person was already"
+    if proof.verdict == "rejected":
+        return f"{ASKED['rejudged']}; the agreement does not accept it"
     moved = f"{ASKED[proof.ask.kind]}; " if proof.ask is not None else ""
     if proof.verdict == "parked":
         return f"{moved}nobody was available"
@@ -190,6 +192,7 @@ ASKED = {
     "left": "its owner left the team",
     "drained": "it had waited",
     "rescored": "another inquiry raised its score",
+    "rejudged": "it was judged again",
     "reopened": "sales accepted it after rejecting it",
 }
 """Why a lead changed hands, by the kind of `ReassignReason`."""

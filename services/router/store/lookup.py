@@ -101,6 +101,12 @@ class DatabaseLookup:
         found = [_decode_proof(proof).inquiry for proof in self._connection.execute(query).scalars()]
         return [inquiry for inquiry in found if inquiry is not None]
 
+    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, InquiryReceived]:
+        """Read them from the proofs of their verdicts."""
+        self._read_inquiries([lead for lead in leads if (lead.lead_id, lead.inquiry_id) not in self._inquiries])
+        found = {lead.lead_id: self._inquiries.get((lead.lead_id, lead.inquiry_id)) for lead in leads}
+        return {lead_id: inquiry for lead_id, inquiry in found.items() if inquiry is not None}
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """Read it from the verdicts on their leads."""
         theirs = [lead.lead_id for lead in self.leads([copy.lead_id for copy in copies])]
@@ -142,7 +148,7 @@ class DatabaseLookup:
         self._read_inquiries(page)
         return page
 
-    def _read_inquiries(self, page: Sequence[Lead]) -> None:
+    def _read_inquiries(self, page: Collection[Lead]) -> None:
         if not page:
             return
         mine = any_of(self._connection, verdicts.c.lead_id, [lead.lead_id for lead in page])

@@ -50,6 +50,9 @@ leads = sa.Table(
     sa.Index("ix_router_leads_rep_state", "rep", "state"),
     partial_index("ix_router_leads_domain", "domain", where=sa.text("owns")),
     partial_index("ix_router_leads_block", "block", where=sa.text("owns")),
+    partial_index(
+        "ix_router_leads_rejudge", "received_at", "lead_id", where=sa.text("state IN ('parked', 'rejected')")
+    ),
     partial_index("ix_router_leads_parked", "pool", "parked_at", "lead_id", where=sa.text("state = 'parked'")),
 )
 assignments = sa.Table(
@@ -83,6 +86,14 @@ journal = sa.Table(
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("kind", Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+rejudgings = sa.Table(
+    "router_rejudgings",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("state", Key, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 other_keys = sa.Table(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from services.router.store.tables import early_facts, journal, leads, shadows, verdicts
+from services.router.store.tables import early_facts, journal, leads, rejudgings, shadows, verdicts
 from shared.db.trimming import Rule
 
 _OPEN = ("assigned", "parked")
@@ -21,5 +21,6 @@ EXPIRED = (
     Rule(journal, lambda before: journal.c.at < before),
     Rule(shadows, lambda before: shadows.c.at < before),
     Rule(verdicts, _of_ended_leads),
+    Rule(rejudgings, lambda before: (rejudgings.c.changed_at < before) & (rejudgings.c.state != "applying")),
     Rule(early_facts, lambda before: early_facts.c.accepted_at < before),
 )

@@ -30,6 +30,8 @@ from shared.domain.events import (
     WindowWarned,
 )
 
+REJUDGED = "rejudged"
+
 
 def describe(event: Event) -> str:
     """What happened, in a sentence. An event type without a sentence is shown by its name."""
@@ -127,6 +129,7 @@ def handed_over(event: LeadAssigned) -> str:
         "missed": f"{before} missed the promise, so it moved to {now}{pool}.",
         "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
         "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
+        "rejudged": f"Judged again: assigned to {now}{pool}, by the rule “{event.rule}”, with score {event.score}.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
         "on_leave": f"{before} went on leave, so it moved to {now}{pool}.",
     }
@@ -153,12 +156,14 @@ def _again(event: LeadAssigned) -> str:
 
 
 def _parked(event: LeadParked) -> str:
-    return f"Parked in {event.queue}: no rep can take this lead now. {_sentence(event.reason)}"
+    again = "Judged again: " if event.because == REJUDGED else ""
+    return f"{again}Parked in {event.queue}: no rep can take this lead now. {_sentence(event.reason)}"
 
 
 def _rejected(event: LeadRejected) -> str:
     stays = f" The lead stays {event.stays}." if event.stays is not None else ""
-    return f"Not a lead for sales under the agreement: {plain(event.reason)}.{stays}"
+    again = "Judged again: " if event.because == REJUDGED else ""
+    return f"{again}Not a lead for sales under the agreement: {plain(event.reason)}.{stays}"
 
 
 def _merged(event: LeadMerged) -> str:

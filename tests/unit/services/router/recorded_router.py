@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.router.domain.lead import Lead
+from services.router.domain.lead import Lead, LeadsRejudged
 from services.router.domain.rederivation import differences
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -17,6 +17,7 @@ from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived
+from shared.domain.lead import LeadState
 from tests.kit.events import after
 from tests.unit.services.router.domain.test_decision import AGREED
 
@@ -46,11 +47,18 @@ class RecordedRouter:
             self.live.add_fact(fact)
         return self._run(minutes, facts=facts)
 
+    def judge_again(self, *states: LeadState, minutes: float = 90) -> list[Verdict]:
+        """The verdicts on the leads in one of these states, in the order of their ids."""
+        found = sorted(lead_id for lead_id, replayed in self.live.leads.items() if replayed.lead.state in states)
+        batch = LeadsRejudged(tuple(found), states, "ops", "too strict")
+        return self._run(minutes, rejudged=batch)
+
     def _run(
         self,
         minutes: float,
         asked: tuple[InquiryReceived, ...] = (),
         facts: tuple[ActivityRecorded, ...] = (),
+        rejudged: LeadsRejudged | None = None,
     ) -> list[Verdict]:
         self.live.agreements[self.agreed.hash] = self.past.agreements[self.agreed.hash] = self.agreed
         self.state.begin()
@@ -59,6 +67,8 @@ class RecordedRouter:
             routing.judge(asked)
         if facts:
             routing.apply(facts)
+        if rejudged:
+            routing.judge_again(rejudged)
         self.announced = routing.events
         self.lookup.save(routing)
         self.history.follow(sorted(_rows(routing), key=lambda row: row.seq))
@@ -84,8 +94,11 @@ def _rows(routing: Routing) -> Iterator[RecordRow]:
         recorded = msgspec.convert(msgspec.to_builtins(verdict.proof), RecordedVerdict)
         yield RecordRow(verdict.proof.seq, routing.now, verdict.lead.lead_id, recorded)
     for entry in routing.journal:
-        assert isinstance(entry.body, ActivityRecorded)
-        yield RecordRow(entry.seq, entry.at, fact=entry.body)
+        if isinstance(entry.body, LeadsRejudged):
+            yield RecordRow(entry.seq, entry.at, rejudged=entry.body)
+        else:
+            assert isinstance(entry.body, ActivityRecorded)
+            yield RecordRow(entry.seq, entry.at, fact=entry.body)
 
 
 def _known(lead: Lead | None) -> object:

@@ -1,0 +1,131 @@
+"""Leads that the agreement rejected, or that wait, are judged again under another version. Each verdict follows from
+its proof, and a simulation follows the record to the same lead.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from services.router.domain.proof import explained
+from services.router.domain.proof_text import proof_text
+from shared.domain.agreement import Agreement
+from shared.domain.events import LeadAssigned, LeadParked, LeadRejected
+from shared.domain.lead import Consent, Contact
+from tests.kit.agreements import agreement
+from tests.kit.events import activity, after
+from tests.unit.services.router.domain.test_decision import AGREED, inquiry
+from tests.unit.services.router.recorded_router import RecordedRouter
+
+STRICT = agreement(score=60)
+WEAK = Contact(email="jo@example.com", seniority="manager")
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[RecordedRouter]:
+    with closing(RecordedRouter(tmp_path)) as router:
+        yield router
+
+
+def without_reps(agreed: Agreement) -> Agreement:
+    gone = {name: dataclasses.replace(person, active=False) for name, person in agreed.people.items()}
+    return dataclasses.replace(agreed, people=gone)
+
+
+def test_a_rejected_lead_that_qualifies_now_is_assigned_and_its_clock_starts_then(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    [rejected] = router.ask(inquiry(contact=WEAK))
+    assert rejected.lead.state == "rejected"
+    router.agreed = AGREED
+    [verdict] = router.judge_again("rejected", "parked")
+    event = verdict.event
+    assert isinstance(event, LeadAssigned)
+    assert (event.rep.id, event.because, event.generation, event.cycle) == ("ann", "rejudged", 1, 1)
+    assert (event.assigned_at, event.respond_by, event.received_at) == (after(90), after(105), after(0))
+    assert (event.agreement, event.stage, event.score) == (AGREED.ref, "mql", 40)
+    assert router.state.reps["ann"].open == 1
+    assert verdict.proof.reason.startswith(
+        "judged again under test version 1 by ops, because of “too strict”: rule 'everyone else' sends it to benelux; "
+    )
+    shown = proof_text(explained(verdict.proof, AGREED), "ld_1", ())
+    assert [part["name"] for part in shown["parts"]] == ["checks", "rules", "score", "turn"]
+
+
+def test_a_rejected_lead_that_qualifies_while_no_rep_is_there_waits_from_then_on(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    router.ask(inquiry(contact=WEAK))
+    router.agreed = without_reps(AGREED)
+    [verdict] = router.judge_again("rejected")
+    assert isinstance(verdict.event, LeadParked)
+    assert (verdict.event.because, verdict.event.queue, verdict.event.decided_at) == ("rejudged", "benelux", after(90))
+    assert verdict.lead.parked_at == after(90)
+    assert router.state.waiting["benelux"] == 1
+    assert router.judge_again("rejected", "parked", minutes=95) == []
+
+
+def test_a_lead_that_is_still_rejected_gets_no_verdict(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    [before] = router.ask(inquiry(contact=WEAK))
+    router.agreed = agreement(score=50)
+    assert router.judge_again("rejected") == []
+    assert router.live.lead("ld_1") == before.lead
+
+
+def test_a_waiting_lead_that_no_longer_qualifies_is_rejected_and_waits_no_more(router: RecordedRouter) -> None:
+    router.agreed = without_reps(AGREED)
+    router.ask(inquiry(contact=WEAK))
+    router.agreed = without_reps(STRICT)
+    assert router.judge_again("rejected") == []
+    [verdict] = router.judge_again("parked", minutes=91)
+    assert isinstance(verdict.event, LeadRejected)
+    assert (verdict.event.because, verdict.event.stays) == ("rejudged", None)
+    assert verdict.event.reason == "score: 40 points, the agreement asks for 60"
+    assert (verdict.lead.pool, verdict.lead.rule, verdict.lead.parked_at) == (None, None, None)
+    assert router.state.waiting["benelux"] == 0
+
+
+def test_a_lead_on_which_someone_has_acted_stays_as_it_is(router: RecordedRouter) -> None:
+    router.agreed = without_reps(AGREED)
+    router.ask(inquiry(contact=WEAK))
+    router.act(activity(kind="accepted", activity_id="a", accepted_at=after(10), outcome=None), minutes=10)
+    router.agreed = without_reps(STRICT)
+    assert router.judge_again("rejected", "parked") == []
+
+
+def test_what_sales_rejected_and_what_has_an_owner_is_not_judged_again(router: RecordedRouter) -> None:
+    router.ask(inquiry(contact=WEAK))
+    router.agreed = STRICT
+    assert router.judge_again("assigned", "closed") == []
+    rejected = activity(kind="rejected", activity_id="r", accepted_at=after(10), outcome=None, reason="no_budget")
+    router.act(rejected)
+    router.agreed = AGREED
+    assert router.judge_again("rejected", "parked") == []
+
+
+def test_a_lead_without_consent_is_not_judged_again_until_there_is_a_new_one(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    router.ask(inquiry(contact=WEAK))
+    router.act(activity(kind="consent_withdrawn", activity_id="w", accepted_at=after(10), outcome=None), minutes=10)
+    router.agreed = AGREED
+    assert router.judge_again("rejected") == []
+    router.agreed = STRICT
+    router.ask(inquiry(2, contact=WEAK, accepted_at=after(95), consent=Consent(basis="opt_in")), minutes=95)
+    router.agreed = AGREED
+    assert len(router.judge_again("rejected", minutes=99)) == 1
+
+
+def test_a_test_stays_a_test(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    router.ask(inquiry(contact=WEAK, test=True))
+    router.agreed = AGREED
+    assert router.judge_again("rejected") == []
+
+
+def test_points_fade_to_when_the_inquiry_was_accepted_not_to_the_second_judgement(router: RecordedRouter) -> None:
+    router.agreed = dataclasses.replace(STRICT, half_life_s=24 * 60 * 60)
+    [before] = router.ask(inquiry(contact=WEAK))
+    router.agreed = dataclasses.replace(AGREED, half_life_s=24 * 60 * 60)
+    [verdict] = router.judge_again("rejected", minutes=60 * 24 * 30)
+    assert verdict.lead.score == before.lead.score == 40
