@@ -63,12 +63,15 @@ class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
 
 
 class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
-    """A fact that arrived after a breach was announced disproves it."""
+    """What arrived after a breach was announced disproves it: the promise was kept by `met_by`. Or it no longer applied
+    by its deadline, and `reason` says why; then `met_by` is what ended the lead, and empty if another event did.
+    """
 
     TYPE = "baton.breach.retracted.v1"
 
     breach_id: str
     met_by: str
+    reason: str | None = None
 
 
 class EscalationEvent(Event, frozen=True, kw_only=True):

@@ -144,8 +144,7 @@ async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
 
 async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_cancelled(stage: Stage) -> None:
     async with stage.monitor():
-        first, second = assigned(), assigned(rep="bob", generation=2)
-        await stage.publish(first, second, assigned(rep="cleo", generation=1, lead_version=9))
+        await stage.publish(assigned(), assigned(rep="bob", generation=2), assigned(rep="cleo", lead_version=9))
         [cancelled] = await stage.wait_for(WindowCancelled)
         assert (cancelled.owner, cancelled.reason) == ("ann", "reassigned")
         opened = await stage.wait_for(WindowOpened, 2)
@@ -153,6 +152,17 @@ async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_can
         await stage.publish(activity(kind="rejected"))
         cancelled = (await stage.wait_for(WindowCancelled, 2))[1]
         assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
+
+
+async def test_a_move_by_the_deadline_that_is_read_after_the_breach_takes_it_back(stage: Stage) -> None:
+    async with stage.monitor():
+        moved_at = now() - timedelta(minutes=1)
+        stage.mark_from_now_on()
+        await stage.publish(assigned(deal=QUICK, assigned_at=moved_at - timedelta(seconds=1)))
+        [breached] = await stage.wait_for(WindowBreached)
+        await stage.publish(assigned(deal=QUICK, rep="bob", generation=2, assigned_at=moved_at))
+        [back] = await stage.wait_for(BreachRetracted)
+        assert (back.breach_id, back.at, back.reason) == (breached.breach_id, moved_at, "reassigned")
 
 
 @pytest.mark.parametrize("first", ["moved", "rejected"])

@@ -75,6 +75,8 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         due_at=event.due_at,
         state="open",
     )
+    if isinstance(event, BreachRetracted) and event.reason is not None:
+        return msgspec.structs.replace(window, state="cancelled", ended_at=event.at, fault=None)
     if isinstance(event, WindowMet | BreachRetracted):
         return msgspec.structs.replace(window, state="met", ended_at=event.at, fault=None)
     if isinstance(event, WindowBreached):

@@ -223,7 +223,8 @@ def _cancelled(event: WindowCancelled) -> str:
 
 
 def _retracted(event: BreachRetracted) -> str:
-    return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise was kept."
+    why = "was kept" if event.reason is None else f"no longer applied: {plain(event.reason)}"
+    return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise {why}."
 
 
 def _raised(event: EscalationRaised) -> str:

@@ -60,7 +60,8 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
         case "breached":
             event = _of_window(WindowBreached, window, at=at, breach_id=breach_id, fault=window.fault, detected_at=now)
         case "retracted":
-            event = _of_window(BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by)
+            why = verdict.why if window.state == "cancelled" else None
+            event = _of_window(BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by, reason=why)
         case _:
             return []
     return [_announcement(event, f"window.{verdict.outcome}", window.window_id)]

@@ -90,11 +90,12 @@ def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datet
 
 
 def move_on(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
-    """The lead went to another rep or queue at `at`. That cancels a promise that is not due yet. A breach goes on,
-    because the buyer still waits: only an answer or an end of the lead stops its ladder, counted from its deadline.
+    """The lead went to another rep or queue at `at`. That cancels a promise that was not due yet, even if the move is
+    read after its breach. A breach goes on, because the buyer still waits: only an answer or an end of the lead stops
+    its ladder, counted from its deadline.
     """
     watched = state.window
-    if watched.state == "open" and at <= watched.decide_at:
+    if at <= watched.decide_at:
         return supersede(state, at, now, why)
     if watched.state not in ("open", "breached") or watched.look_at is None or watched.moved:
         return state

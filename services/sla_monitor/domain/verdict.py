@@ -86,11 +86,13 @@ def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, waterma
 def superseded(window: Window, at: datetime, why: str = "reassigned") -> WindowVerdict:
     """What it means for a window that its promise no longer applies from `at` on, because the lead has ended or moved.
 
-    Before the deadline that cancels it. Later it changes nothing about the promise that was missed by then.
+    Before the deadline that cancels it, and disproves a breach that was announced before this was read. Later it
+    changes nothing about the promise that was missed by then.
     """
+    in_time = at <= window.decide_at
     if window.state == "breached":
-        return WindowVerdict("closed", why, at)
-    if window.state == "open" and at <= window.decide_at:
+        return WindowVerdict("retracted" if in_time else "closed", why, at)
+    if window.state == "open" and in_time:
         return WindowVerdict("cancelled", why, at)
     return WindowVerdict("waits", f"{why} after the deadline" if window.state == "open" else "ended already")
 
@@ -100,11 +102,11 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     replace = msgspec.structs.replace
     fact = verdict.fact
     kept = fact is not None and settlement.keeps(window.terms, fact)
-    ended_lead = verdict.outcome == "retracted" and fact is not None and not kept
-    if verdict.outcome in ("met", "retracted") and not ended_lead:
+    no_longer_applied = verdict.outcome == "retracted" and not kept
+    if verdict.outcome in ("met", "retracted") and not no_longer_applied:
         met_by = activity_id_of(fact.activity_id) if fact else None
         return replace(window, state="met", ended_at=verdict.at, met_by=met_by, look_at=None, hold=None)
-    if verdict.outcome == "cancelled" or ended_lead:
+    if verdict.outcome == "cancelled" or no_longer_applied:
         return replace(window, state="cancelled", ended_at=verdict.at, reason=verdict.why, look_at=None, hold=None)
     if verdict.outcome == "breached":
         breach_id = event_id("breach", window.window_id)

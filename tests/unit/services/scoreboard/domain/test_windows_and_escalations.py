@@ -37,6 +37,7 @@ def test_a_warning_keeps_the_window_open() -> None:
 def test_a_breach_says_whose_fault_it_is_and_can_be_taken_back() -> None:
     assert window(opened(), breached(fault="pipeline")).fault == "pipeline"
     assert window(opened(), breached(), retracted()).state == "met"
+    assert window(opened(), breached(), retracted(reason="reassigned")).state == "cancelled"
 
 
 def test_a_cancelled_window_counts_neither_as_answered_nor_as_missed() -> None:

@@ -1,6 +1,6 @@
 """What is announced, and when, as facts, owners and time come along."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -181,6 +181,18 @@ def test_a_level_that_asks_for_an_answer_is_not_silenced_and_leaves_the_escalati
 def test_a_new_owner_cancels_what_is_not_due_yet() -> None:
     assert types(move_on(fresh(start()), at(500), at(501))) == [WindowCancelled]
     assert types(move_on(fresh(start()), at(902), at(903))) == [WindowCancelled]
+
+
+@pytest.mark.parametrize("change", [move_on, supersede])
+def test_a_move_or_end_by_the_deadline_that_is_read_after_the_breach_takes_it_back(
+    change: Callable[..., WindowState],
+) -> None:
+    state = change(fresh(breached()), at(902), at(2000))
+    assert types(state) == [BreachRetracted, EscalationClosed]
+    [event] = [each.event for each in state.announced if isinstance(each.event, BreachRetracted)]
+    assert (event.reason, event.met_by, event.at) == ("reassigned", "", at(902))
+    assert (state.window.state, state.window.look_at) == ("cancelled", None)
+    assert types(settled(fresh(state), 99_999)) == []
 
 
 def moving(state: WindowState, *seconds: float) -> WindowState:

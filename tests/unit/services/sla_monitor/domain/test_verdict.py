@@ -161,6 +161,7 @@ def test_a_new_owner_before_the_deadline_cancels_and_later_only_closes() -> None
     assert superseded(window(), at(DECIDED)) == WindowVerdict("cancelled", "reassigned", at(DECIDED))
     assert superseded(window(), at(DECIDED + 1)).outcome == "waits"
     assert superseded(breached(), at(2000)) == WindowVerdict("closed", "reassigned", at(2000))
+    assert superseded(breached(), at(DECIDED)) == WindowVerdict("retracted", "reassigned", at(DECIDED))
     assert superseded(window(), at(5), "it is lead ld_2 now").why == "it is lead ld_2 now"
 
 
