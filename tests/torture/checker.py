@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 
-from tests.torture.ledger import Evidence, Finding, Ledger, Record, Rules
+from tests.torture.ledger import MOVES_BY_NAME, Evidence, Finding, Ledger, Record, Rules
+from tests.torture.persons import MERGED, after_an_end, judges, person_findings
 from tests.torture.windows import window_findings
 
 INQUIRIES = "baton.inquiries.v1"
@@ -28,7 +29,7 @@ _OUTCOMES = {
     "baton.lead.assigned.v1": "assigned",
     "baton.lead.parked.v1": "parked",
     "baton.lead.rejected.v1": "rejected",
-    "baton.lead.merged.v1": "merged",
+    MERGED: "merged",
 }
 _OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
 _INTERNAL = ("baton.move.requested.v1",)
@@ -49,6 +50,8 @@ def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:
         *_shares(evidence, records, rules),
         *_versions(records),
         *_conservation(ledger, evidence, records),
+        *_moves(ledger, records),
+        *person_findings(ledger, evidence, records),
         *window_findings(ledger, evidence, records, rules),
         *_deliveries(ledger, records),
     ]
@@ -110,19 +113,22 @@ def _verdicts(ledger: Ledger, evidence: Evidence, records: Sequence[Record]) -> 
     announcements: defaultdict[str, list[str]] = defaultdict(list)
     verdicts: defaultdict[str, list[str]] = defaultdict(list)
     for record in records:
-        if record.type in _OUTCOMES:
+        if record.type in _OUTCOMES and judges(record):
             announcements[record.data["inquiry_id"]].append(_OUTCOMES[record.type])
     for row in evidence.verdicts:
         if row.outcome != "reassigned":
             verdicts[row.inquiry_id].append(row.outcome)
+    may_be_judged_again = after_an_end(ledger, records)
     for inquiry_id in sorted(_accepted(ledger) | announcements.keys() | verdicts.keys()):
-        announced, stored = announcements.get(inquiry_id, []), verdicts.get(inquiry_id, [])
+        announced, stored = sorted(announcements.get(inquiry_id, [])), sorted(verdicts.get(inquiry_id, []))
+        again = inquiry_id in may_be_judged_again
         for where, found in (("announced", announced), ("stored", stored)):
             if not found:
                 yield Finding("loss", f"inquiry {inquiry_id} has no verdict {where}")
-            if len(found) > 1:
+            # It joined a lead, of which it was read later that sales had ended it before.
+            if len(found) > 1 and not (again and len(found) == 2 and "merged" in found):
                 yield Finding("two verdicts", f"inquiry {inquiry_id} has {found} {where}")
-        if len(announced) == len(stored) == 1 and announced != stored:
+        if announced and stored and announced != stored:
             yield Finding("two verdicts", f"inquiry {inquiry_id} is announced {announced} and stored {stored}")
 
 
@@ -166,9 +172,11 @@ def _shares(evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iter
     for record in records:
         if record.type in _OWNED:
             pool, rep = record.data["pool"], record.data["rep"]["id"]
-            turns[pool][rep] += 1
-            # Moves pass over the member who had the lead, so shares are promised for first owners only.
-            if record.type == _OWNED[0]:
+            if not _without_turn(record):
+                turns[pool][rep] += 1
+            # A move within a pool passes over the member who had the lead, so shares are promised for the others only.
+            by_hand = record.data.get("because") == "manual"
+            if record.type == _OWNED[0] or (by_hand and record.data["previous_rep"] not in rules.pools[pool]):
                 first[pool][rep] += 1
     for pool, members in rules.pools.items():
         count, weights = first[pool].total(), sum(members.values())
@@ -180,6 +188,19 @@ def _shares(evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iter
         counted = (rotation.number, dict(rotation.taken)) if rotation else (0, {})
         if counted != (turns[pool].total(), dict(turns[pool])):
             yield Finding("turns differ", f"{pool}: announced {dict(turns[pool])}, counted {counted}")
+
+
+def _without_turn(record: Record) -> bool:
+    """Whether nobody's turn decided who has the lead: they had it before, or were named."""
+    because, rule = record.data.get("because"), record.data.get("rule")
+    return because in ("reopened", "rescored") or (because == "manual" and rule == f"moved by {MOVES_BY_NAME}")
+
+
+def _moves(ledger: Ledger, records: Sequence[Record]) -> Iterator[Finding]:
+    by_hand = {(r.lead_id, r.data["generation"]) for r in records if r.data.get("because") == "manual"}
+    for move in ledger.moves:
+        if (move.lead_id, move.generation) not in by_hand:
+            yield Finding("loss", f"{move.lead_id} was moved by hand, as generation {move.generation}, unannounced")
 
 
 def _versions(records: Sequence[Record]) -> Iterator[Finding]:

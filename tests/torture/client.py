@@ -29,19 +29,23 @@ class Sender:
 
     async def until_accepted(self, path: str, item: dict[str, Any]) -> dict[str, Any]:
         """Send the same bytes until a 2xx comes; its first result. Raises `Refused`."""
+        status, answer = await self.until_answered(path, item)
+        if not 200 <= status < 300:
+            raise Refused(f"{path} answered {status}: {answer.decode()}")
+        result: dict[str, Any] = json.loads(answer)["results"][0]
+        return result
+
+    async def until_answered(self, path: str, item: dict[str, Any]) -> tuple[int, bytes]:
+        """Send the same bytes until the service answers with what repeating would not change; status and body."""
         body = json.dumps(item).encode()
         while True:
             async with self._slots:
                 status, answer = await self._tried(path, body)
-                if status in _TRY_AGAIN:
-                    # With its slot in hand: when the service is away, few ask for it at a time.
-                    self.repeats += 1
-                    await asyncio.sleep(random.uniform(*_PAUSE_S))
-                    continue
-            if not 200 <= status < 300:
-                raise Refused(f"{path} answered {status}: {answer.decode()}")
-            result: dict[str, Any] = json.loads(answer)["results"][0]
-            return result
+                if status not in _TRY_AGAIN:
+                    return status, answer
+                # With its slot in hand: when the service is away, few ask for it at a time.
+                self.repeats += 1
+                await asyncio.sleep(random.uniform(*_PAUSE_S))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from tests.torture.ledger import Evidence, Holding, Record, Rotation, Verdict
+from tests.torture.ledger import Evidence, Holding, Record, Rotation, Standing, Verdict
 from tests.torture.records import all_records, ends
 from tests.torture.rig import KEY, Rig
 
@@ -76,6 +76,8 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         )
         pools = await connection.fetch("SELECT pool, turns FROM router_pools")
         windows = [json.loads(row[0]) for row in await connection.fetch("SELECT body FROM sla_monitor_windows")]
+        leads = [json.loads(row[0]) for row in await connection.fetch("SELECT body FROM router_leads")]
+        shown = await connection.fetch("SELECT lead_id, state, owner, ended_as, merged_into FROM scoreboard_leads")
     finally:
         await connection.close()
     turns = {row["pool"]: json.loads(row["turns"]) for row in pools}
@@ -85,6 +87,11 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         holdings=[Holding(*row) for row in holdings],
         rotations={pool: Rotation(each["number"], each["taken"]) for pool, each in turns.items()},
         windows={(each["lead_id"], each["generation"]): each.get("state", "open") for each in windows},
+        decided={
+            each["lead_id"]: Standing(each["state"], each.get("rep"), each.get("outcome"), each.get("into"))
+            for each in leads
+        },
+        shown={lead_id: Standing(*row) for lead_id, *row in shown},
         conservation=await _conservation(rig),
         unfinished=left,
     )

@@ -6,26 +6,40 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+MOVES_BY_NAME, MOVES_BY_TURN = "mia", "cleo"
+"""Who moves leads by hand: one names the new owner, the other lets the pool's turn decide."""
+
 
 @dataclass
 class Inquiry:
-    """A lead as its sender sees it. `answers` are all pairs of ids that its posts were answered with."""
+    """A lead as its sender sees it. `answers` are all pairs of ids that its posts were answered with. `person` is who
+    sent it; empty for a stranger.
+    """
 
     external_id: str
     first_tried_at: datetime
     accepted_at: datetime | None = None
     answers: set[tuple[str, str]] = field(default_factory=set)
+    person: str = ""
 
 
 @dataclass
 class Activity:
-    """A follow-up as its sender sees it."""
+    """A follow-up as its sender sees it: on a person, under whichever id or address of theirs."""
 
     activity_id: str
-    lead_id: str
+    person: str
     kind: str
     first_tried_at: datetime
     accepted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """A move by hand that was answered with 200: the lead has its owner as this generation."""
+
+    lead_id: str
+    generation: int
 
 
 @dataclass(frozen=True)
@@ -44,9 +58,16 @@ class Ledger:
 
     inquiries: dict[str, Inquiry] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)
     set_aside: set[str] = field(default_factory=set)
     bad_records: set[tuple[str, str]] = field(default_factory=set)
+
+    def persons(self) -> dict[str, str]:
+        """Who each lead id is of; a stranger is known by the id itself."""
+        return {
+            lead_id: inquiry.person or lead_id for inquiry in self.inquiries.values() for _, lead_id in inquiry.answers
+        }
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,18 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What a service stores about a lead id at the end. `into` is the id under which the person goes on, if it is
+    another; `outcome` is how sales ended the lead.
+    """
+
+    state: str
+    owner: str | None = None
+    outcome: str | None = None
+    into: str | None = None
+
+
+@dataclass(frozen=True)
 class Rotation:
     """How often whose turn it was in a pool, as the router counts."""
 
@@ -94,14 +127,16 @@ class Rotation:
 
 @dataclass
 class Evidence:
-    """What Baton left behind. `windows` are states by lead and generation; `unfinished` counts what never came to
-    rest, by its name."""
+    """What Baton left behind. `windows` are states by lead and generation; `decided` and `shown` are the leads as the
+    router and the scoreboard store them; `unfinished` counts what never came to rest, by its name."""
 
     records: Sequence[Record] = ()
     verdicts: Sequence[Verdict] = ()
     holdings: Sequence[Holding] = ()
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
     windows: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    decided: Mapping[str, Standing] = field(default_factory=dict)
+    shown: Mapping[str, Standing] = field(default_factory=dict)
     conservation: Mapping[str, Any] = field(default_factory=dict)
     unfinished: Mapping[str, int] = field(default_factory=dict)
 

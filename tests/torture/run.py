@@ -20,10 +20,12 @@ from tests.torture.checker import check, without_repeats
 from tests.torture.client import Sender
 from tests.torture.evidence import gather, until_at_rest, until_read
 from tests.torture.ledger import Evidence, Finding, Ledger, Record
-from tests.torture.load import Crowd, Habits
+from tests.torture.load import Crowd
 from tests.torture.missing import lose_records
 from tests.torture.nemesis import Listener, hang_kafka, kill, kill_times
 from tests.torture.outages import kafka_full, postgres_full, postgres_gone, postgres_read_only, step_clocks
+from tests.torture.people import Habits
+from tests.torture.persons import MERGED
 from tests.torture.receiver import Receiver, receiver
 from tests.torture.rig import KEY, RULES, Rig
 from tests.torture.strangers import Strangers
@@ -39,7 +41,7 @@ class Faults:
     share of records that are written twice; the broker hangs for `hangs_s` after `hangs_after_s`. With
     `strangers` there is hostile input all the while. With `outage_s` each part is out of order for that long:
     PostgreSQL read-only, full and gone, Kafka's disk full. With `clocks` those of the services are stepped after that,
-    and with `missing` records are lost at last, before they were read. `sabotage` names a way for a service.
+    and with `missing` records are lost at last, before they were read. `sabotage` names ways for a service.
     """
 
     copies: int = 1
@@ -64,7 +66,7 @@ class Run:
     rest_within_s: float = 150.0
 
 
-_MANY = Habits(leads=2000, per_s=45)
+_MANY = Habits(leads=1800, per_s=40)
 _KILLS = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
 _FEWER = Habits(leads=500, per_s=10)
 _OUTAGES = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
@@ -101,7 +103,8 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
     ):
         await _subscribe(rig, subscriber)
         started = time.monotonic()
-        crowd = Crowd(Sender(rig.ports("ingest"), KEY), ledger, run.habits, seed)
+        sender, mover = (Sender(rig.ports(service), KEY) for service in ("ingest", "router"))
+        crowd = Crowd(sender, mover, ledger, run.habits, seed)
         strangers = Strangers(rig.ports("ingest"), broker.bootstrap, ledger)
         async with _listening(rig, faults, crowd, seed) as listener:
             scenes = _scenes(rig, postgres, faults, seed)
@@ -216,7 +219,10 @@ def _counted(ledger: Ledger, evidence: Evidence) -> dict[str, Any]:
     return {
         "inquiries": len(ledger.inquiries),
         "activities": len(ledger.activities),
+        "moves_by_hand": len(ledger.moves),
         "events": dict(kinds),
+        "because": dict(Counter(record.data["because"] for record in records if record.data.get("because"))),
+        "ids_ended": len({record.lead_id for record in records if record.type == MERGED and record.data.get("into")}),
         "records_twice": len(evidence.records) - len(records),
         "webhooks": len(deliveries),
         "webhooks_twice": deliveries.total() - len(deliveries),

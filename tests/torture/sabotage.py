@@ -1,5 +1,5 @@
-"""`python -m tests.torture.sabotage WAY services.NAME` runs a service with one discipline broken, in a way that it
-could be broken by mistake. The torture test has to fail on each."""
+"""`python -m tests.torture.sabotage WAY+WAY services.NAME` runs a service with disciplines broken, each in a way that
+could happen by mistake. The torture test has to fail on each."""
 
 import os
 import runpy
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from services.sla_monitor import handlers
 from services.sla_monitor.workers import timer
 from shared.db import inbox, position
 from shared.domain.events import INQUIRIES
@@ -58,13 +59,24 @@ def no_watermark() -> None:
     setattr(timer, "watermarks", watermarks)  # noqa: B010 (it is not exported there)
 
 
+def no_merges() -> None:
+    """A promise is judged by what was reported under its lead's own id, as if nobody had two."""
+
+    def nothing(_event: object) -> list[Any]:
+        return []
+
+    setattr(handlers, "_merge", nothing)  # noqa: B010 (it is not exported there)
+
+
 WAYS: Mapping[str, Callable[[], None]] = {
     "offset-before-commit": offset_before_commit,
     "no-inbox": no_inbox,
     "no-watermark": no_watermark,
+    "no-merges": no_merges,
 }
 
 if __name__ == "__main__":
-    way, module = sys.argv[1:]
-    WAYS[way]()
+    ways, module = sys.argv[1:]
+    for way in ways.split("+"):
+        WAYS[way]()
     runpy.run_module(module, run_name="__main__")

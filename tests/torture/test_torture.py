@@ -14,7 +14,8 @@ import pytest
 
 from deploy.local.kafka import KafkaBroker
 from deploy.local.postgres import PostgresCluster
-from tests.torture.load import Habits
+from deploy.local.proxy import Service
+from tests.torture.people import Habits
 from tests.torture.rig import SERVICES, names_of
 from tests.torture.run import RUNS, Faults, Outcome, Run, torture
 
@@ -45,6 +46,10 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     events = outcome.figures["events"]
     assert min(events[kind] for kind in ("window.met", "window.breached", "lead.merged", "lead.rejected")) > 50
     assert outcome.figures["records_twice"] > 50, described(outcome)
+    because = outcome.figures["because"]
+    assert because["missed"] > 50, described(outcome)
+    assert min(because[why] for why in ("manual", "reopened", "rescored")) > 10, described(outcome)
+    assert outcome.figures["ids_ended"] > 100, described(outcome)
 
 
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
@@ -64,17 +69,13 @@ async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
     assert outcome.kinds["loss"], described(outcome)
 
 
-async def test_the_checker_finds_a_router_that_forgets_what_it_has_decided(
+async def test_the_checker_finds_a_forgetful_router_and_a_monitor_that_neither_waits_for_facts_nor_knows_second_ids(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    faults = Faults(resent=0.3, sabotage={"router": "no-inbox"})
+    sabotage: dict[Service, str] = {"router": "no-inbox", "sla_monitor": "no-watermark+no-merges"}
+    faults = Faults(resent=0.3, hangs_after_s=7, hangs_s=6, sabotage=sabotage)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults), seed=seed())
+    # Each of the three is found by a kind of its own.
     assert outcome.kinds["two verdicts"], described(outcome)
-
-
-async def test_the_checker_finds_a_monitor_that_does_not_wait_for_facts_on_their_way(
-    own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
-) -> None:
-    faults = Faults(hangs_after_s=7, hangs_s=6, sabotage={"sla_monitor": "no-watermark"})
-    outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults), seed=seed())
     assert outcome.kinds["false breach"], described(outcome)
+    assert outcome.kinds["overlooked id"], described(outcome)

@@ -1,12 +1,13 @@
 """Which promises were kept, from the facts alone, and where the verdicts on the topics say otherwise."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tests.torture.ledger import Activity, Evidence, Finding, Ledger, Record, Rules
+from tests.torture.persons import ENDS, MERGED, judges
 
 _OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
 _ENDS = {
@@ -19,15 +20,20 @@ _ENDS = {
 
 @dataclass
 class Promise:
-    """One promise to answer one lead, of the owner of one generation."""
+    """One promise to answer one lead, of the owner of one generation. `rescored` ones are of an owner who had the lead
+    before, when another inquiry raised its score.
+    """
 
     lead_id: str
     generation: int
+    assigned_at: datetime
     starts_at: datetime
     due_at: datetime
     received_at: datetime
     previous_ended_at: datetime | None = None
-    next_owner_at: datetime | None = None
+    rescored: bool = False
+    reopened: bool = False
+    moved_at: datetime | None = None
     opened: bool = False
     ended: list[str] = field(default_factory=list)
     breached: list[Record] = field(default_factory=list)
@@ -45,80 +51,160 @@ class Promise:
 
 
 class _Fact(NamedTuple):
-    """An activity. A clock that was ahead dated it `latest_at`, though it had been answered at `earliest_at`: then the
-    product may take it for either, since it knows when it learned of it."""
+    """An activity, reported under an id of the person. A clock that was ahead dated it `latest_at`, though it had been
+    answered at `earliest_at`: then the product may take it for either, since it knows when it learned of it.
+    """
 
+    reported_under: str
     kind: str
     earliest_at: datetime
     latest_at: datetime
 
 
+class _Merge(NamedTuple):
+    """An id of a person that ended. `was_lead` says whether it had been a lead."""
+
+    at: datetime
+    was_lead: bool
+
+
+@dataclass
+class Facts:
+    """Everything that was reported about everybody."""
+
+    persons: Mapping[str, str]
+    merges: Mapping[str, _Merge]
+    came_at: Mapping[str, datetime]
+    by_person: Mapping[str, Sequence[_Fact]]
+
+    def on(self, lead_id: str) -> list[_Fact]:
+        """What counts for a lead, under whichever id of the person it was reported."""
+        found = self.by_person.get(self.persons.get(lead_id, lead_id), ())
+        return [fact for fact in found if fact.reported_under == lead_id or self._concerns(lead_id, fact)]
+
+    def _concerns(self, lead_id: str, fact: _Fact) -> bool:
+        """Whether what was reported under another id is about this lead too. How sales ended one of a person's leads,
+        before anyone knew that they are one person, is about that lead only.
+        """
+        ended = self.merges.get(fact.reported_under) or self.merges.get(lead_id)
+        if fact.kind not in ENDS or ended is None:
+            return True
+        was_lead = ended.was_lead or fact.reported_under not in self.merges
+        return not was_lead or fact.latest_at >= ended.at
+
+
 def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
     """Everything that is wrong with promises."""
-    promises = promises_of(records)
     facts = _facts(evidence.records, ledger)
-    came_at = _came_at(evidence.records)
+    promises = promises_of(records)
     sent = defaultdict(list)
     for activity in ledger.activities.values():
-        sent[activity.lead_id].append(activity)
+        sent[activity.person].append(activity)
+    running: dict[str, Promise] = {}
+    for _, promise in sorted(promises.items()):
+        before = running.get(promise.lead_id)
+        if promise.rescored and before is not None:
+            yield from _goes_on(before, promise, facts, rules)
+        if promise.opened or not promise.rescored:
+            running[promise.lead_id] = promise
+            mine = sent[facts.persons.get(promise.lead_id, promise.lead_id)]
+            yield from _findings(promise, facts, mine, evidence, rules)
+
+
+def _findings(
+    promise: Promise, facts: Facts, sent: Sequence[Activity], evidence: Evidence, rules: Rules
+) -> Iterator[Finding]:
+    decide_at = promise.due_at + timedelta(seconds=rules.tolerance_s)
+    counting = _counting(promise, facts, rules)
+    ends = [f for f in counting if f.kind in rules.met_by | rules.ended_by]
+    in_time = [f for f in ends if f.latest_at <= decide_at]
+    moved = promise.moved_at is not None and promise.moved_at <= decide_at
+    # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all, and
+    # so may the news that an id under which it was reported is the same person's. A move may be read late, too.
+    late_inquiry = all(f.earliest_at < promise.starts_at - timedelta(seconds=rules.tolerance_s) for f in counting)
+    elsewhere = bool(in_time) and all(f.reported_under != promise.lead_id for f in in_time)
+    may_retract = moved or (bool(counting) and (late_inquiry or elsewhere))
+    retracted = "retracted" in promise.ended and may_retract
+    breached = bool(promise.breached) and not retracted
+    yield from _once(promise, evidence, may_retract=may_retract)
+    if breached and elsewhere and "retracted" not in promise.ended:
+        yield Finding("overlooked id", f"{promise.name}: a follow-up or end came by {decide_at} under another id")
+    elif breached and (in_time or moved):
+        yield Finding("false breach", f"{promise.name}: a follow-up, end or move came by {decide_at}")
+    if not breached and not (ends or moved):
+        yield Finding("missed breach", f"{promise.name}: nothing came by {decide_at}")
+    if "met" in promise.ended and not any(f.kind in rules.met_by for f in counting):
+        yield Finding("false meeting", f"{promise.name} is met, but by nothing that came by {decide_at}")
+    yield from _by_own_clock(promise, sent, decide_at, rules, moved=moved, breached=breached)
+
+
+def _counting(promise: Promise, facts: Facts, rules: Rules) -> list[_Fact]:
+    """What counts for a promise: since it starts, or just before that, until just after it is due."""
     tolerance = timedelta(seconds=rules.tolerance_s)
-    for promise in promises.values():
-        decide_at = promise.due_at + tolerance
-        first_at = came_at.get(promise.lead_id, promise.starts_at) if promise.generation == 1 else promise.starts_at
-        starts_at = min(promise.starts_at, first_at)
-        earlier = [f for f in facts[promise.lead_id] if starts_at - tolerance <= f.earliest_at < starts_at]
-        if promise.generation > 1:
-            # What ended its cycle counts, no matter who had the lead then; what ended the cycle before does not.
-            ends_from = promise.cycle_from(came_at.get(promise.lead_id))
-            ended = [f for f in facts[promise.lead_id] if f.kind in rules.ended_by and f.latest_at >= ends_from]
-            earlier = [f for f in earlier if f.kind not in rules.ended_by]
-            earlier += [f for f in ended if f.earliest_at < starts_at]
-        counting = earlier + [f for f in facts[promise.lead_id] if starts_at <= f.earliest_at <= decide_at]
-        # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all.
-        late_inquiry = all(f.earliest_at < promise.starts_at - tolerance for f in counting)
-        yield from _once(promise, evidence, may_retract=bool(counting) and late_inquiry)
-        ends = rules.met_by | rules.ended_by
-        came = any(f.kind in ends and f.latest_at <= decide_at for f in counting)
-        may_have_come = any(f.kind in ends for f in counting)
-        moved = promise.next_owner_at is not None and promise.next_owner_at <= decide_at
-        breached = bool(promise.breached)
-        if breached and (came or moved):
-            yield Finding("false breach", f"{promise.name}: a follow-up, end or move came by {decide_at}")
-        if not breached and not (may_have_come or moved):
-            yield Finding("missed breach", f"{promise.name}: nothing came by {decide_at}")
-        if "met" in promise.ended and not any(f.kind in rules.met_by for f in counting):
-            yield Finding("false meeting", f"{promise.name} is met, but by nothing that came by {decide_at}")
-        yield from _by_own_clock(promise, sent[promise.lead_id], decide_at, rules, moved=moved)
+    known, came_at = facts.on(promise.lead_id), facts.came_at.get(promise.lead_id)
+    first_at = came_at or promise.starts_at if promise.generation == 1 else promise.starts_at
+    starts_at = min(promise.starts_at, first_at)
+    earlier = [f for f in known if starts_at - tolerance <= f.earliest_at < starts_at]
+    if promise.generation > 1:
+        # What ended its cycle counts, no matter who had the lead then; what ended the cycle before does not.
+        ends_from = promise.cycle_from(came_at)
+        ended = [f for f in known if f.kind in rules.ended_by and f.latest_at >= ends_from]
+        earlier = [f for f in earlier if f.kind not in rules.ended_by]
+        earlier += [f for f in ended if f.earliest_at < starts_at]
+    return earlier + [f for f in known if starts_at <= f.earliest_at <= promise.due_at + tolerance]
+
+
+def _goes_on(before: Promise, after: Promise, facts: Facts, rules: Rules) -> Iterator[Finding]:
+    """When the score rises, the promise that runs goes on instead of a new one, unless it was kept or ended before."""
+    tolerance = timedelta(seconds=rules.tolerance_s)
+    over, counting = before.due_at + tolerance <= after.assigned_at, _counting(before, facts, rules)
+    kept = [f for f in counting if f.kind in rules.met_by and f.latest_at < after.assigned_at - tolerance]
+    if not after.opened and (over or kept):
+        yield Finding("missed window", f"{after.name} was never watched, and {before.name} was over")
+    may_be_over = over or any(f.earliest_at <= after.assigned_at + tolerance for f in counting)
+    if after.opened and not may_be_over:
+        yield Finding("second window", f"{after.name} was opened while {before.name} still ran")
 
 
 def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
     """A promise for each time that a lead got an owner, with what was announced about it."""
     promises: dict[tuple[str, int], Promise] = {}
-    owned = [record for record in records if record.type in _OWNED]
-    for record in owned:
-        data = record.data
-        starts = [data["assigned_at"], *([data["received_at"]] if data["generation"] == 1 else [])]
-        due_at = datetime.fromisoformat(data["respond_by"])
-        starts_at = min(map(datetime.fromisoformat, starts))
-        received_at = datetime.fromisoformat(data["received_at"])
-        made = Promise(record.lead_id, data["generation"], starts_at, due_at, received_at)
-        if data.get("previous_ended_at") is not None:
-            made.previous_ended_at = datetime.fromisoformat(data["previous_ended_at"])
-        promises[made.lead_id, made.generation] = made
-    for record in owned:
-        before = promises.get((record.lead_id, record.data["generation"] - 1))
-        if before is not None:
-            before.next_owner_at = datetime.fromisoformat(record.data["assigned_at"])
     for record in records:
-        promise = promises.get((record.lead_id, record.data.get("generation", 0)))
-        if promise is None:
+        if record.type in _OWNED:
+            made = _promise(record)
+            promises[made.lead_id, made.generation] = made
+    next_at: dict[str, datetime] = {lead_id: each.at for lead_id, each in _merges(records).items()}
+    for (lead_id, _), promise in sorted(promises.items(), reverse=True):
+        promise.moved_at = next_at.get(lead_id)
+        if not promise.rescored and not promise.reopened:
+            next_at[lead_id] = promise.assigned_at
+    for record in records:
+        found = promises.get((record.lead_id, record.data.get("generation", 0)))
+        if found is None:
             continue
-        promise.opened |= record.type == "baton.window.opened.v1"
+        found.opened |= record.type == "baton.window.opened.v1"
         if record.type in _ENDS:
-            promise.ended.append(_ENDS[record.type])
+            found.ended.append(_ENDS[record.type])
         if record.type == "baton.window.breached.v1":
-            promise.breached.append(record)
+            found.breached.append(record)
     return promises
+
+
+def _promise(record: Record) -> Promise:
+    data = record.data
+    starts = [data["assigned_at"], *([data["received_at"]] if data["generation"] == 1 else [])]
+    ended_at, because = data.get("previous_ended_at"), data.get("because")
+    return Promise(
+        record.lead_id,
+        data["generation"],
+        assigned_at=datetime.fromisoformat(data["assigned_at"]),
+        starts_at=min(map(datetime.fromisoformat, starts)),
+        due_at=datetime.fromisoformat(data["respond_by"]),
+        received_at=datetime.fromisoformat(data["received_at"]),
+        previous_ended_at=datetime.fromisoformat(ended_at) if ended_at is not None else None,
+        rescored=because == "rescored" and data["previous_rep"] == data["rep"]["id"],
+        reopened=because == "reopened",
+    )
 
 
 def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
@@ -131,25 +217,43 @@ def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
     )
 
 
-def _facts(records: Sequence[Record], ledger: Ledger) -> defaultdict[str, list[_Fact]]:
-    """When each activity of each lead was accepted; several processes may have accepted it."""
+def _facts(records: Sequence[Record], ledger: Ledger) -> Facts:
+    """When each activity on each person was accepted; several processes may have accepted it."""
+    persons = ledger.persons()
     found: defaultdict[str, list[_Fact]] = defaultdict(list)
     for record in records:
         if record.type == "baton.activity.recorded.v1":
             at = datetime.fromisoformat(record.data["accepted_at"])
             sent = ledger.activities.get(record.data["activity_id"])
             answered_at = sent.accepted_at if sent is not None and sent.accepted_at is not None else at
-            found[record.lead_id].append(_Fact(record.data["kind"], min(at, answered_at), at))
+            person = persons.get(record.lead_id, record.lead_id)
+            found[person].append(_Fact(record.lead_id, record.data["kind"], min(at, answered_at), at))
+    return Facts(persons, _merges(records), _came_at(records), found)
+
+
+def _merges(records: Sequence[Record]) -> dict[str, _Merge]:
+    found: dict[str, _Merge] = {}
+    for record in records:
+        if record.type == MERGED and record.data.get("into") is not None:
+            at, was_lead = datetime.fromisoformat(record.data["decided_at"]), record.data.get("was") is not None
+            known = found.get(record.lead_id, _Merge(at, was_lead))
+            found[record.lead_id] = _Merge(min(at, known.at), was_lead or known.was_lead)
     return found
 
 
 def _came_at(records: Sequence[Record]) -> dict[str, datetime]:
-    """When the first inquiry of each person was accepted."""
+    """When the first inquiry that was judged under each lead was accepted."""
+    judged = {
+        record.data["inquiry_id"]: record.data.get("into") or record.lead_id
+        for record in records
+        if record.topic == "baton.assignments.v1" and "inquiry_id" in record.data and judges(record)
+    }
     found: dict[str, datetime] = {}
     for record in records:
         if record.type == "baton.inquiry.received.v1":
             at = datetime.fromisoformat(record.data["accepted_at"])
-            found[record.lead_id] = min(found.get(record.lead_id, at), at)
+            lead_id = judged.get(record.data["inquiry_id"], record.lead_id)
+            found[lead_id] = min(found.get(lead_id, at), at)
     return found
 
 
@@ -168,14 +272,14 @@ def _once(promise: Promise, evidence: Evidence, *, may_retract: bool) -> Iterato
 
 
 def _by_own_clock(
-    promise: Promise, sent: Sequence[Activity], decide_at: datetime, rules: Rules, *, moved: bool
+    promise: Promise, sent: Sequence[Activity], decide_at: datetime, rules: Rules, *, moved: bool, breached: bool
 ) -> Iterator[Finding]:
     """The same without believing the product about when it accepted what: only what was sent, and answered when."""
     for activity in sent:
         answered_at = activity.accepted_at
         in_time = answered_at is not None and answered_at < promise.due_at
         counts = activity.first_tried_at > promise.starts_at and activity.kind in rules.met_by
-        if promise.breached and in_time and counts:
+        if breached and in_time and counts:
             yield Finding("false breach", f"{promise.name}: {activity.activity_id} was answered at {answered_at}")
     if not promise.breached and not moved and all(activity.first_tried_at > decide_at for activity in sent):
         yield Finding("missed breach", f"{promise.name}: nobody even tried before {decide_at}")

@@ -13,6 +13,7 @@ from tests.torture.ledger import (
     Record,
     Rotation,
     Rules,
+    Standing,
     Verdict,
     Webhook,
 )
@@ -29,7 +30,9 @@ def at(seconds: float) -> datetime:
 
 @dataclass
 class World:
-    """Ann was called about `called` in time. Bob never called about `missed`, which Ann then got and called about."""
+    """Ann called about `called` in time. Bob never called about `missed`, which Ann then got and called about. Ann got
+    `phone`, who turned out to be the same person as `mail`, and has called about them and sold under that id.
+    """
 
     ledger: Ledger
     evidence: Evidence
@@ -61,8 +64,8 @@ class World:
         )
 
 
-def inquire(world: World, lead_id: str) -> None:
-    world.ledger.inquiries[lead_id] = Inquiry(lead_id, at(0), at(0.1), {(f"inq-{lead_id}", lead_id)})
+def inquire(world: World, lead_id: str, person: str = "") -> None:
+    world.ledger.inquiries[lead_id] = Inquiry(lead_id, at(0), at(0.1), {(f"inq-{lead_id}", lead_id)}, person or lead_id)
     world.add(
         INQUIRIES,
         f"in-{lead_id}",
@@ -73,7 +76,21 @@ def inquire(world: World, lead_id: str) -> None:
     )
 
 
-def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: float) -> None:
+def merge(world: World, lead_id: str, into: str, *, seconds: float) -> None:
+    world.add(
+        ASSIGNMENTS,
+        f"merged-{lead_id}",
+        "lead.merged",
+        lead_id,
+        lead_version=1,
+        inquiry_id=f"inq-{lead_id}",
+        decided_at=at(seconds).isoformat(),
+        into=into,
+        contact={},
+    )
+
+
+def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: float, **more: Any) -> None:
     kind = "lead.assigned" if generation == 1 else "lead.reassigned"
     world.add(
         ASSIGNMENTS,
@@ -89,6 +106,7 @@ def assign(world: World, lead_id: str, rep: str, *, generation: int, seconds: fl
         assigned_at=at(seconds).isoformat(),
         received_at=at(0).isoformat(),
         respond_by=at(seconds + 6).isoformat(),
+        **more,
     )
     world.add(ESCALATIONS, f"op-{lead_id}-{generation}", "window.opened", lead_id, generation=generation)
 
@@ -97,10 +115,10 @@ def end(world: World, lead_id: str, generation: int, how: str, /, **data: Any) -
     world.add(ESCALATIONS, f"{how}-{lead_id}-{generation}", f"window.{how}", lead_id, generation=generation, **data)
 
 
-def call(world: World, lead_id: str, seconds: float) -> None:
-    name = f"call-{lead_id}"
-    world.ledger.activities[name] = Activity(name, lead_id, "call", at(seconds - 0.1), at(seconds + 0.1))
-    data = {"activity_id": name, "kind": "call", "accepted_at": at(seconds).isoformat()}
+def report(world: World, kind: str, lead_id: str, seconds: float, person: str = "") -> None:
+    name = f"{kind}-{lead_id}"
+    world.ledger.activities[name] = Activity(name, person or lead_id, kind, at(seconds - 0.1), at(seconds + 0.1))
+    data = {"activity_id": name, "kind": kind, "accepted_at": at(seconds).isoformat()}
     world.add(ACTIVITIES, name, "activity.recorded", lead_id, **data)
 
 
@@ -109,29 +127,43 @@ def all_well() -> World:
     made = World(Ledger(), Evidence())
     inquire(made, "called")
     assign(made, "called", "ann", generation=1, seconds=1)
-    call(made, "called", 4)
+    report(made, "call", "called", 4)
     end(made, "called", 1, "met", met_by="call-called")
     inquire(made, "missed")
     assign(made, "missed", "bob", generation=1, seconds=1)
     end(made, "missed", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8.5).isoformat())
     assign(made, "missed", "ann", generation=2, seconds=10)
-    call(made, "missed", 12)
+    report(made, "call", "missed", 12)
     end(made, "missed", 2, "met", met_by="call-missed")
+    inquire(made, "phone", "pat")
+    inquire(made, "mail", "pat")
+    assign(made, "phone", "ann", generation=1, seconds=1)
+    merge(made, "mail", "phone", seconds=2)
+    report(made, "call", "mail", 5, "pat")
+    report(made, "won", "mail", 20, "pat")
+    end(made, "phone", 1, "met", met_by="call-mail")
+    leads = {"called": Standing("assigned", "ann"), "missed": Standing("assigned", "ann")}
+    leads |= {"phone": Standing("closed", "ann", "won"), "mail": Standing("merged", into="phone")}
     made.evidence = replace(
         made.evidence,
         verdicts=[
             Verdict("called", 1, "assigned", "inq-called"),
             Verdict("missed", 1, "assigned", "inq-missed"),
             Verdict("missed", 2, "reassigned", "inq-missed"),
+            Verdict("phone", 1, "assigned", "inq-phone"),
+            Verdict("phone", 2, "merged", "inq-mail"),
         ],
         holdings=[
             Holding("called-1", "called", 1, "ann", "benelux", active=True),
             Holding("missed-1", "missed", 1, "bob", "benelux", active=False),
             Holding("missed-2", "missed", 2, "ann", "benelux", active=True),
+            Holding("phone-1", "phone", 1, "ann", "benelux", active=True),
         ],
-        rotations={"benelux": Rotation(3, {"ann": 2, "bob": 1})},
-        windows={("called", 1): "met", ("missed", 1): "breached", ("missed", 2): "met"},
-        conservation={"balanced": True, "in_flight": 0, "received": 2},
+        rotations={"benelux": Rotation(4, {"ann": 3, "bob": 1})},
+        windows={("called", 1): "met", ("missed", 1): "breached", ("missed", 2): "met", ("phone", 1): "met"},
+        decided=leads,
+        shown=leads,
+        conservation={"balanced": True, "in_flight": 0, "received": 4},
         unfinished={"events in an outbox": 0},
     )
     return made
