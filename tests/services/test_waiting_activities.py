@@ -1,5 +1,6 @@
 """An activity whose lead is unknown is stored, answered as waiting and listed with its age, until its inquiry comes."""
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -82,6 +83,27 @@ async def test_a_spool_from_before_leads_were_listed_calls_nobody_unknown(tmp_pa
     before.close()
     async with running(tmp_path) as ingest:
         assert await status(ingest, "al@example.com") == "accepted"
+
+
+async def test_a_page_shows_waiting_activities_newest_first_with_who_sent_them(
+    database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock
+) -> None:
+    async with scoreboard_kit.running(database, embedded_bus, manual_clock) as board:
+        assert "Every activity names a lead that is known." in await board.page("/orphans")
+        assert '<a href="/orphans">' in await board.page("/")
+        many = [
+            activity(f"ld_{n}", activity_id=f"a{n}", accepted_at=after(n), sender="crm <b>one</b>") for n in range(51)
+        ]
+        await board.publish(inquiry("ld_known"), activity("ld_known", activity_id="known"), *many)
+        await board.timeline("ld_50", 1)
+        page = await board.page("/orphans")
+        assert page.index("ld_50<") < page.index("ld_49<") < page.index("ld_1<")
+        assert "crm &lt;b&gt;one&lt;/b&gt;" in page
+        assert ("<b>one" in page, "ld_known" in page, "ld_0<" in page) == (False, False, False)
+        [following] = re.findall(r'href="(/orphans\?[^"]+)">The next activities', page)
+        rest = await board.page(following)
+        assert ("ld_0<" in rest, "ld_1<" in rest, "The next activities" in rest) == (True, False, False)
+        assert (await board.client.get("/orphans?after=nonsense")).status_code == 422
 
 
 async def test_orphans_are_listed_with_their_age_until_their_inquiry_comes(

@@ -16,6 +16,7 @@ from services.scoreboard.pages import formats, view
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.live import Live
+from services.scoreboard.pages.orphans import OrphansPage, orphans_page
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from shared.agreements import store as agreements
 from shared.bus.envelope import instant
@@ -63,6 +64,8 @@ class Pages:
         router.get("/parked/panels", dependencies=viewers)(self._parked_panels)
         router.get("/rejected", dependencies=viewers)(self._rejected)
         router.get("/rejected/panels", dependencies=viewers)(self._rejected_panels)
+        router.get("/orphans", dependencies=viewers)(self._orphans)
+        router.get("/orphans/panels", dependencies=viewers)(self._orphans_panels)
         router.get("/agreement", dependencies=viewers)(self._agreement)
         router.get("/agreement/diff", dependencies=viewers)(self._difference)
         router.get("/live", dependencies=viewers)(self._stream)
@@ -102,6 +105,12 @@ class Pages:
     async def _rejected_panels(self, chosen: Annotated[Rejections, Query()]) -> Response:
         return self._page("rejected_panels.html", await self._turned_down(chosen))
 
+    async def _orphans(self, after: Cursor | None = None) -> Response:
+        return self._page("orphans.html", await self._without_lead(after))
+
+    async def _orphans_panels(self, after: Cursor | None = None) -> Response:
+        return self._page("orphans_panels.html", await self._without_lead(after))
+
     async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:
             page = await agreement_page(tx, version, *await self._local_now(tx))
@@ -140,6 +149,10 @@ class Pages:
     async def _turned_down(self, chosen: Rejections) -> RejectedPage:
         async with self._platform.db.read() as tx:
             return await rejected_page(tx, chosen, (await self._local_now(tx))[0])
+
+    async def _without_lead(self, after: str | None) -> OrphansPage:
+        async with self._platform.db.read() as tx:
+            return await orphans_page(tx, after, (await self._local_now(tx))[0])
 
     async def _of_lead(self, template: str, lead_id: str) -> Response:
         async with self._platform.db.read() as tx:

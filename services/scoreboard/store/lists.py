@@ -1,4 +1,4 @@
-"""Lists of parked and rejected leads, a page at a time."""
+"""Lists of parked and rejected leads, and of activities without a lead, a page at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,13 +49,35 @@ class Orphan(msgspec.Struct, frozen=True):
     since: datetime
 
 
+class WaitingActivity(msgspec.Struct, frozen=True):
+    """An activity that waits for its lead since `at`."""
+
+    event_id: str
+    at: datetime
+    activity: ActivityRecorded
+
+
+_decode = msgspec.json.Decoder(ActivityRecorded).decode
+_unknown = sa.select(leads.c.lead_id).where(leads.c.received_at.is_(None), leads.c.version < 0)
+"""Lead ids without an inquiry or a verdict."""
+
+
+async def waiting_activities(tx: Tx, *, after: After | None, limit: int) -> list[WaitingActivity]:
+    """Activities whose lead has no inquiry and no verdict, newest first."""
+    waiting = (timeline.c.type == ActivityRecorded.TYPE) & timeline.c.lead_id.in_(_unknown)
+    query = sa.select(timeline.c.event_id, timeline.c.at, timeline.c.data).where(waiting)
+    if after is not None:
+        query = query.where(sa.tuple_(timeline.c.at, timeline.c.event_id) < _literal(after))
+    rows = await tx.execute(query.order_by(timeline.c.at.desc(), timeline.c.event_id.desc()).limit(limit))
+    return [WaitingActivity(row.event_id, row.at, _decode(row.data)) for row in rows]
+
+
 async def orphans(tx: Tx, *, after: After | None, limit: int) -> list[Orphan]:
     """Lead ids with activities and without an inquiry or a verdict, longest-waiting first."""
-    unknown = sa.select(leads.c.lead_id).where(leads.c.received_at.is_(None), leads.c.version < 0)
     since = sa.func.min(timeline.c.at).label("since")
     named = (
         sa.select(timeline.c.lead_id, sa.func.count().label("activities"), since)
-        .where(timeline.c.lead_id.in_(unknown), timeline.c.type == ActivityRecorded.TYPE)
+        .where(timeline.c.lead_id.in_(_unknown), timeline.c.type == ActivityRecorded.TYPE)
         .group_by(timeline.c.lead_id)
         .subquery()
     )
