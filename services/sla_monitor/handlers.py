@@ -175,12 +175,16 @@ class MonitorHandlers:
 
     async def _park(self, tx: Tx, event: LeadParked, context: LeadContext) -> None:
         agreement = await agreement_of(tx, event.agreement.hash)
-        window = opening.parked(event, agreement, self._watch(event.lead_id, context))
+        earlier = context.windows(event.lead_id)
+        window = opening.parked(event, agreement, self._watch(event.lead_id, context), earlier)
         if window is not None and window.window_id in context.states:
+            return
+        theirs = [each for each in opening.of_wait(event, earlier) if window is not None and each.owner == window.owner]
+        if any(each.runs for each in theirs):
             return
         why, spared = f"parked in {event.queue}", (opening.DISPUTES,)
         context.move_on(event.lead_id, event.decided_at, why, cycle=event.cycle, spared=spared)
-        if window is not None:
+        if window is not None and not any(each.state == "breached" for each in theirs):
             context.open(starting(window, context.facts_for(event.lead_id)), agreement)
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:

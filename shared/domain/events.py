@@ -224,9 +224,9 @@ class LeadDecided(Event, frozen=True, kw_only=True):
 
 
 class LeadParked(LeadDecided, frozen=True, kw_only=True):
-    """No rep can take this qualified lead now; it waits in `queue`. `cycle`, `received_at` and `previous_ended_at` are
-    as in `LeadAssigned`; `received_at` is null in records of an earlier release. `because` is `rejudged` if it was
-    judged again.
+    """No rep can take this qualified lead now; it waits in `queue`, and has waited since `parked_at` if it was only
+    routed elsewhere. `cycle`, `received_at` and `previous_ended_at` are as in `LeadAssigned`; `received_at` and
+    `parked_at` are null in records of an earlier release. `because` is `rejudged` if it was judged again.
     """
 
     TYPE = "baton.lead.parked.v1"
@@ -236,6 +236,7 @@ class LeadParked(LeadDecided, frozen=True, kw_only=True):
     received_at: datetime | None = None
     previous_ended_at: datetime | None = None
     because: str | None = None
+    parked_at: datetime | None = None
 
 
 class LeadRejected(LeadDecided, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ MEANINGS = {
     "LeadMerged.received_at": "when ingest accepted the inquiry, if it is the first but was read late; else null",
     "LeadClosed.rep": "the owner until now; null if it had none",
     "LeadClosed.outcome": "`consent_withdrawn`",
+    "parked_at": "since when the lead waits without an owner",
     "closed_at": "when the fact that ended it was accepted",
     "respond_by": "the earliest deadline of the owner's promises; null if nothing is promised",
     "cycle": "how often this person became a lead: 2 if they came back after sales had ended the first one",

@@ -196,6 +196,17 @@ async def test_an_owner_who_loses_a_lead_to_a_queue_owes_nothing_more(stage: Sta
         assert stage.copies == 0
 
 
+async def test_a_lead_that_is_routed_elsewhere_while_it_waits_does_not_restart_the_promise(stage: Stage) -> None:
+    async with stage.monitor():
+        since = now()
+        for version, waits_since, decided in ((1, 0, 0), (2, 0, 1), (3, 2, 2)):
+            parked_at, decided_at = (since + timedelta(seconds=each) for each in (waits_since, decided))
+            await stage.publish(parked(deal=DEAL, version=version, parked_at=parked_at, decided_at=decided_at))
+        opened = await stage.wait_for(WindowOpened, 2)
+        assert [event.due_at - since for event in opened] == [timedelta(seconds=5), timedelta(seconds=7)]
+        assert [event.window_id for event in await stage.wait_for(WindowCancelled)] == [opened[0].window_id]
+
+
 async def test_a_lead_that_ends_without_an_owner_leaves_no_promise_running(stage: Stage) -> None:
     async with stage.monitor() as client:
         await stage.publish(parked(deal=DEAL), assigned("two", DEAL), parked("three", DEAL), parked("four", DEAL))

@@ -125,6 +125,7 @@ def parked_event(lead: Lead, queue: str, *, because: str | None = None) -> LeadP
         cycle=lead.cycle,
         received_at=lead.received_at,
         previous_ended_at=lead.previous_ended_at,
+        parked_at=lead.parked_at,
     )
 
 

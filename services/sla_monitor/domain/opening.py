@@ -100,8 +100,9 @@ def _kept_before(running: Window, new: Window) -> bool:
     return running.done >= running.needed and not settlement.counts(new.terms, running.counted[-1])
 
 
-def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | None:
-    """The window of the owner of the queue in which the lead waits; kept by assigning the lead.
+def parked(event: LeadParked, agreement: Agreement, watch: Watch, earlier: Iterable[Window] = ()) -> Window | None:
+    """The window of the owner of the queue in which the lead waits; kept by assigning the lead. If one of the `earlier`
+    windows of the lead was theirs while it waited, the time since then counts.
 
     None if the agreement promises no triage, or does not define the queue. Raises as `owed`.
     """
@@ -109,6 +110,7 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
     if promise is None or queue is None:
         return None
     window_id = event_id("window", event.lead_id, TRIAGE, "version", event.lead_version)
+    theirs = (each.opened_at for each in of_wait(event, earlier) if each.owner == queue.owner)
     window = _of_operations(
         promise,
         agreement,
@@ -116,13 +118,19 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch) -> Window | No
         window_id=window_id,
         lead_id=event.lead_id,
         owner=queue.owner,
-        since_at=event.decided_at,
+        since_at=min(theirs, default=event.decided_at),
         kinds=(ASSIGNED,),
     )
     if event.received_at is None:
         return window
     ends_from_at = settlement.cycle_starts_at(event.received_at, event.previous_ended_at)
     return msgspec.structs.replace(window, cycle=event.cycle, ends_from_at=ends_from_at, reopened=_reopened(event))
+
+
+def of_wait(event: LeadParked, windows: Iterable[Window]) -> list[Window]:
+    """The windows of owners of queues since the lead waits: it may have been routed elsewhere meanwhile."""
+    since_at = event.parked_at or event.decided_at
+    return [each for each in windows if each.promise == TRIAGE and each.opened_at >= since_at]
 
 
 def _reopened(event: LeadAssigned | LeadParked) -> bool:

@@ -105,6 +105,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return max(self.generation, self.held_as)
 
     @property
+    def runs(self) -> bool:
+        """Whether it is watched, for the owner that the lead or its queue has now."""
+        return self.state in ("open", "breached") and not self.moved and not self.superseded
+
+    @property
     def terms(self) -> Terms:
         """What keeps the promise."""
         return Terms(

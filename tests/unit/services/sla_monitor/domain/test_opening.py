@@ -6,7 +6,7 @@ import msgspec
 
 from services.sla_monitor.domain.opening import dispute, disputed, opened, parked
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
-from shared.domain.agreement import Agreement
+from shared.domain.agreement import Agreement, Queue
 from shared.domain.events import RepRef
 from tests.unit.services.sla_monitor import window_states
 from tests.unit.services.sla_monitor.window_states import (
@@ -57,6 +57,21 @@ def test_the_owner_of_a_queue_has_to_find_someone_for_a_lead_that_waits_in_it() 
     assert (waits.opened_at, waits.due_at, waits.fault) == (at(0), at(900), "rep")
     assert window_states.waiting(window_states.parked(lead_version=2)).window_id != waits.window_id
     assert window_states.waiting(known_at=at(5)).window_id == waits.window_id
+
+
+def test_an_owner_of_a_queue_to_which_a_lead_returns_had_the_time_since_it_was_first_in_it() -> None:
+    deal = replace(DEAL, queues={**DEAL.queues, "other": Queue("other", "bob")})
+    earlier: list[Window] = []
+    for seconds, queue in ((0, "triage"), (600, "other"), (800, "triage")):
+        event = window_states.parked(queue=queue, lead_version=seconds, decided_at=at(seconds), parked_at=at(0))
+        found = parked(event, deal, window_states.watch(), earlier)
+        assert found is not None
+        earlier.append(found)
+    assert [(each.owner, each.due_at) for each in earlier] == [("mia", at(900)), ("bob", at(1500)), ("mia", at(900))]
+    later = window_states.parked(lead_version=9, decided_at=at(850), parked_at=at(850))
+    found = parked(later, deal, window_states.watch(), earlier)
+    assert found is not None
+    assert found.due_at == at(1750)
 
 
 def test_without_a_promised_triage_or_a_known_queue_nobody_owes_it() -> None:
