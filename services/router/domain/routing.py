@@ -28,7 +28,7 @@ from services.router.domain.lead import (
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import FORMAT, OTHERS_GET_IT, ReassignReason
+from services.router.domain.proof import FORMAT, LEAVE_WAITS, OLDEST_FORMAT, OTHERS_GET_IT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
@@ -71,8 +71,10 @@ class Routing:
         """Decide on each inquiry in order, after the parked leads; `proof_format` says by which rules."""
         self._load_persons(inquiries)
         self.drain()
+        self._follow_rules(proof_format)
         for inquiry in inquiries:
             self._judge(inquiry, proof_format)
+        self._follow_rules(FORMAT)
         self._give_to_owners()
         self._follow(self._lookup.take_early_facts(self.state.starts_of(inquiries)))
         if self.state.ended:
@@ -264,6 +266,11 @@ class Routing:
         if leads:
             self.record("copy", replace(copy, backdated=tuple([lead.lead_id for lead in leads])))
         return bool(leads)
+
+    def _follow_rules(self, proof_format: int) -> None:
+        self.state.follow_rules(
+            old_rules=proof_format == OLDEST_FORMAT, says_that_leave_waits=proof_format >= LEAVE_WAITS
+        )
 
     def _judge(self, inquiry: InquiryReceived, proof_format: int, *, again: bool = False) -> None:
         self._asked[inquiry.inquiry_id] = inquiry

@@ -60,9 +60,13 @@ class RoutingState:
         self.reps = dict(reps or {})
         self.waiting = dict(waiting or {})
         self.seq = seq
+        self.follow_rules(old_rules=old_rules, says_that_leave_waits=says_that_leave_waits)
+        self.begin()
+
+    def follow_rules(self, *, old_rules: bool, says_that_leave_waits: bool) -> None:
+        """Decide by these rules from now on."""
         self.old_rules = old_rules
         self.says_that_leave_waits = says_that_leave_waits and not old_rules
-        self.begin()
 
     def copy(self) -> "RoutingState":
         """Turns and reps on their own, by the same rules, to try out what would be decided."""

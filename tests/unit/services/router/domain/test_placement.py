@@ -1,9 +1,11 @@
 """Where a lead goes: owners, absences in business time, members who fit, the one who holds the least."""
 
 import doctest
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,6 +21,7 @@ from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, place
 from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof
 from services.router.domain.rederivation import differences
+from services.router.domain.routing import Routing
 from services.router.domain.routing_state import Owner, RoutingState
 from shared.domain.agreement import Agreement, Duration, Only, Person, Pool, Route
 from shared.domain.calendar import Calendar
@@ -26,6 +29,7 @@ from shared.domain.conditions import DecisionFacts
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Consent, Contact
 from tests.kit.agreements import agreement
+from tests.unit.services.router.recorded_router import RecordedRouter
 
 FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OFFICE = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
@@ -129,6 +133,21 @@ def test_a_verdict_of_an_older_format_follows_by_the_rules_of_its_time() -> None
         assert differences(proof, agreed) == ()
         if before:
             assert differences(changed_proof(proof), agreed)
+
+
+def test_inquiries_of_an_earlier_release_are_judged_again_by_the_rules_of_its_time(tmp_path: Path) -> None:
+    agreed = team(Route("returning", owner="lead", unless_away_for=TWO_DAYS))
+    first = changed(decide(RoutingState(), agreed, asked("ld_1"), FRIDAY).lead, state="closed", outcome="lost")
+    monday = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    with closing(RecordedRouter(tmp_path)) as router:
+        for proof_format, rule in ((OLDEST_FORMAT, "returning"), (FORMAT, "everyone")):
+            router.live.change(first, FRIDAY)
+            state = RoutingState(reps={"ann": RepState(leave=(leave("11-23", "11-24"),))})
+            routing = Routing(state, router.lookup, agreed, monday)
+            routing.judge([asked("ld_1")], proof_format=proof_format)
+            [verdict] = routing.verdicts
+            assert verdict.proof.rule == rule
+            assert differences(verdict.proof, agreed) == ()
 
 
 def changed_proof(proof: Proof) -> Proof:
