@@ -291,8 +291,9 @@ class LeadBackdated(Event, frozen=True, kw_only=True):
 
 
 class LeadClosed(Event, frozen=True, kw_only=True):
-    """A lead ended because the person withdrew consent (`outcome` is `consent_withdrawn`): do not contact them. It is
-    not routed again until they give a new consent. `rep` had it, if anyone. How sales ends a lead is not published.
+    """The person withdrew consent (`outcome` is `consent_withdrawn`): do not contact them. The lead has ended, now or
+    before, and is not routed again until they give a new consent. `rep` had it last, if anyone. How sales ends a lead
+    is not published.
     """
 
     TYPE = "baton.lead.closed.v1"

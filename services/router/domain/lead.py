@@ -194,13 +194,17 @@ def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None
     return _changed(lead, now, withdrawn_at=fact.accepted_at, **end)
 
 
+def end_reason(fact: ActivityRecorded) -> str:
+    """Why the lead ended, by the fact that ended it."""
+    return f"{fact.kind.replace('_', ' ')} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
+
+
 def _end(fact: ActivityRecorded) -> dict[str, object]:
-    reason = f"{fact.kind.replace('_', ' ')} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
     return {
         "state": "closed",
         "outcome": fact.kind,
         "ended_at": fact.accepted_at,
-        "reason": reason,
+        "reason": end_reason(fact),
         "parked_at": None,
     }
 

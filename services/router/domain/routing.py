@@ -289,8 +289,8 @@ class Routing:
             if after is None:
                 continue
             self.state.save(after)
-            if fact.kind == WITHDRAWN and after.state == "closed" and lead.state in HELD:
-                self.events.append(closed_event(after))
+            if fact.kind == WITHDRAWN:
+                self.events.append(closed_event(after, fact))
             if not self._given_by(fact, after) and lead.state in HELD and after.after_end:
                 self._judge_again(after)
 

@@ -7,10 +7,19 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.lead import Lead
+from services.router.domain.lead import Lead, end_reason
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
-from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadDecided, LeadParked, LeaveInterval, RepRef
+from shared.domain.events import (
+    ActivityRecorded,
+    Event,
+    LeadAssigned,
+    LeadClosed,
+    LeadDecided,
+    LeadParked,
+    LeaveInterval,
+    RepRef,
+)
 from shared.domain.ids import assignment_id
 from shared.domain.leave import changed
 from shared.domain.promises import owed, respond_by
@@ -149,14 +158,14 @@ def decided_event(
     )
 
 
-def closed_event(lead: Lead) -> LeadClosed:
-    """The event that says that a lead has ended."""
+def closed_event(lead: Lead, fact: ActivityRecorded) -> LeadClosed:
+    """The event that says that the person withdrew consent, by `fact`, also if the lead had ended before."""
     return LeadClosed(
         lead_id=lead.lead_id,
         lead_version=lead.version,
         inquiry_id=lead.inquiry_id,
         rep=lead.rep,
-        outcome=str(lead.outcome),
-        reason=lead.reason,
-        closed_at=lead.ended_at or lead.updated_at,
+        outcome=fact.kind,
+        reason=end_reason(fact),
+        closed_at=fact.accepted_at,
     )

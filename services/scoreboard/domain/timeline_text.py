@@ -174,7 +174,7 @@ def _merged(event: LeadMerged) -> str:
 
 
 def _closed_lead(event: LeadClosed) -> str:
-    return f"The lead is closed: {plain(event.reason)}. Do not contact the person."
+    return f"The lead has ended: {plain(event.reason)}. Do not contact the person."
 
 
 def _backdated(_: LeadBackdated) -> str:

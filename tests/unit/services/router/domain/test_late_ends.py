@@ -87,6 +87,23 @@ def test_an_inquiry_without_a_new_consent_is_rejected_once_the_withdrawal_is_rea
     assert (rejected, assigned) == (first.event, second.event)
 
 
+@pytest.mark.parametrize("kind", CLOSING)
+def test_a_person_whose_lead_has_ended_withdraws_consent_for_everyone_to_know(
+    router: RecordedRouter, kind: str
+) -> None:
+    lead = read(router, asks(1, 0), fact(kind, 5), fact(WITHDRAWN, 10))
+    assert (lead.outcome, lead.ended_at, lead.withdrawn_at) == (kind, after(5), after(10))
+    [event] = router.announced
+    assert isinstance(event, LeadClosed)
+    assert (event.outcome, event.reason, event.closed_at, event.rep, event.lead_version) == (
+        WITHDRAWN,
+        "consent withdrawn by ann",
+        after(10),
+        "ann",
+        lead.version,
+    )
+
+
 def test_what_came_before_the_end_or_with_it_stays_with_the_lead_that_ended(router: RecordedRouter) -> None:
     lead = read(router, asks(1, 0), asks(2, 9), asks(3, 10), fact("won", 10))
     assert (lead.state, lead.cycle, lead.outcome) == ("closed", 1, "won")
