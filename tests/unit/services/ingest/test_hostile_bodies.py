@@ -165,8 +165,7 @@ ALLOWED_S = 0.02
 
 @pytest.fixture
 def no_collection() -> Iterator[None]:
-    """The garbage collector's time depends on what other tests left behind."""
-    gc.collect()
+    """The garbage collector's time is not the reader's: it depends on what other tests left behind."""
     gc.disable()
     yield
     gc.enable()
