@@ -41,14 +41,17 @@ def judge_again(
     proof_format: int = FORMAT,
 ) -> Verdict | None:
     """The verdict on the lead, from the inquiry on which it was judged last and all that is known of the person; None
-    if it comes to the same. Points fade to when the inquiry was accepted, as they did the first time. `account` is the
-    owner of the person's company. Changes `routing`: the lead is saved, and a turn is taken.
+    if it comes to the same. Points fade to when the inquiry was accepted, as they did the first time. Further inquiries
+    that joined a lead that waits may have raised its score: it is not lowered then, and the lead not rejected.
+    `account` is the owner of the person's company. Changes `routing`: the lead is saved, and a turn is taken.
     """
     judged_at = judging_instant(inquiry, now, proof_format)
     facts = known_facts(inquiry, lead, account, judged_at, again=True, proof_format=proof_format)
     pilot = pilot_for(agreement, facts)
     ruling = pilot.agreement if pilot is not None else agreement
     judgement = judge(ruling, inquiry, facts, lead.intents)
+    if lead.later and judgement.score < lead.score:
+        judgement = replace(judgement, score=lead.score, reasons=lead.reasons)
     base = replace(
         lead,
         version=lead.version + 1,
@@ -64,7 +67,7 @@ def judge_again(
     if judgement.qualified:
         placed = place(routing, ruling, facts, now, last=last_owner(lead, lead.earlier_rep), account=account)
         verdict = _placed(routing, ruling, cause, lead, base, placed)
-    elif lead.state == "rejected":
+    elif lead.state == "rejected" or lead.later:
         return None
     else:
         verdict = _rejected(routing, cause, lead, base)

@@ -94,6 +94,16 @@ def test_a_lead_on_which_someone_has_acted_stays_as_it_is(router: RecordedRouter
     assert router.judge_again("rejected", "parked") == []
 
 
+def test_a_waiting_lead_that_a_hotter_inquiry_joined_is_not_judged_down(router: RecordedRouter) -> None:
+    router.agreed = without_reps(AGREED)
+    router.ask(inquiry(contact=WEAK))
+    [joined] = router.ask(inquiry(2, accepted_at=after(5)), minutes=5)
+    assert (joined.lead.state, joined.lead.score) == ("parked", 65)
+    assert router.judge_again("parked") == []
+    router.agreed = without_reps(STRICT)
+    assert router.judge_again("parked", minutes=95) == []
+
+
 def test_what_sales_rejected_and_what_has_an_owner_is_not_judged_again(router: RecordedRouter) -> None:
     router.ask(inquiry(contact=WEAK))
     router.agreed = STRICT
