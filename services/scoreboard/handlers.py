@@ -24,6 +24,7 @@ from shared.domain.events import (
     InquiryReceived,
     LeadAssigned,
     LeadDecided,
+    LeadRescheduled,
     RecordQuarantined,
     WatermarkAdvanced,
     WindowEvent,
@@ -90,6 +91,14 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
             _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
     await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
+    await _reschedule(tx, [r.event for r in batch if isinstance(r.event, LeadRescheduled)])
+
+
+async def _reschedule(tx: Tx, events: Sequence[LeadRescheduled]) -> None:
+    people = await rows.locked(tx, LeadRow, (event.lead_id for event in events))
+    for event in events:
+        people[event.lead_id] = leads.reschedule(people[event.lead_id], event)
+    await rows.save(tx, list(people.values()))
 
 
 async def on_escalations(tx: Tx, batch: Sequence[Received]) -> None:

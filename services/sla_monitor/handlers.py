@@ -36,6 +36,7 @@ from shared.domain.events import (
     LeadMerged,
     LeadParked,
     LeadRejected,
+    LeadRescheduled,
     RecordQuarantined,
     WatermarkAdvanced,
 )
@@ -74,6 +75,8 @@ class MonitorHandlers:
                 await self._park(tx, event, context)
             elif isinstance(event, LeadRejected) and event.stays is None:
                 context.end(event.lead_id, event.decided_at, "rejected")
+            elif isinstance(event, LeadRescheduled):
+                await self._reschedule(tx, event, context)
             elif isinstance(event, LeadMerged | LeadBackdated):
                 _move_start(event, context)
         for merge in merges:
@@ -173,6 +176,11 @@ class MonitorHandlers:
             context.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, context)
 
+    async def _reschedule(self, tx: Tx, event: LeadRescheduled, context: LeadContext) -> None:
+        for window in context.windows(event.lead_id):
+            if opening.waits_for(window, event):
+                context.reschedule(event, window, await agreement_of(tx, window.agreement.hash))
+
     async def _park(self, tx: Tx, event: LeadParked, context: LeadContext) -> None:
         agreement = await agreement_of(tx, event.agreement.hash)
         earlier = context.windows(event.lead_id)
@@ -231,7 +239,7 @@ def _digest(body: bytes) -> str:
 def _concerns_promises(event: Event) -> bool:
     if isinstance(event, LeadMerged):
         return event.into is not None or event.received_at is not None
-    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadBackdated)
+    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadBackdated | LeadRescheduled)
 
 
 def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:

@@ -71,10 +71,16 @@ async def activate(tx: Tx, digest: str, now: datetime) -> bool:
 async def by_hash(tx: Tx, digest: str) -> Agreement:
     """The version with this hash, parsed once per process. Raises `NotFound` if it is not stored."""
     known = _loaded.get(digest)
+    return known if known is not None else await tx.run_sync(by_hash_on, digest)
+
+
+def by_hash_on(connection: sa.Connection, digest: str) -> Agreement:
+    """The same under `tx.run_sync`."""
+    known = _loaded.get(digest)
     if known is not None:
         return known
     query = sa.select(table.c.text, table.c.drafts).where(table.c.hash == digest)
-    row = (await tx.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"no agreement with the hash {digest} is stored")
     agreement: Agreement = agreement_file.parse(row.text, digest, json.loads(row.drafts)).agreement

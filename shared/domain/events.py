@@ -35,6 +35,7 @@ from shared.domain.promise_events import (
     WindowEvent,
     WindowMet,
     WindowOpened,
+    WindowRescheduled,
     WindowWarned,
 )
 
@@ -64,6 +65,7 @@ __all__ = [
     "LeadParked",
     "LeadReassigned",
     "LeadRejected",
+    "LeadRescheduled",
     "LeaveInterval",
     "MoveRequested",
     "RecordQuarantined",
@@ -74,6 +76,7 @@ __all__ = [
     "WindowEvent",
     "WindowMet",
     "WindowOpened",
+    "WindowRescheduled",
     "WindowWarned",
     "activity_id_of",
 ]  # fmt: skip
@@ -206,6 +209,23 @@ class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
     """
 
     TYPE = "baton.lead.reassigned.v1"
+
+
+class LeadRescheduled(Event, frozen=True, kw_only=True):
+    """The leave of a lead's owner changed, and with it the deadlines of their promises. `owner_leave` is their leave
+    since they got the lead, as far as it was known by then, and what is ahead. `respond_by` is as in `LeadAssigned`.
+    """
+
+    TYPE = "baton.lead.rescheduled.v1"
+    TOPIC = ASSIGNMENTS
+
+    lead_version: int
+    generation: int
+    rep: RepRef
+    score: int
+    owner_leave: tuple[LeaveInterval, ...]
+    respond_by: datetime | None
+    changed_at: datetime
 
 
 class LeadDecided(Event, frozen=True, kw_only=True):

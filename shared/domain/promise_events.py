@@ -26,6 +26,12 @@ class WindowOpened(WindowEvent, frozen=True, kw_only=True):
     TYPE = "baton.window.opened.v1"
 
 
+class WindowRescheduled(WindowEvent, frozen=True, kw_only=True):
+    """The promise is due at another time, `due_at`, because the owner's leave changed at `at`."""
+
+    TYPE = "baton.window.rescheduled.v1"
+
+
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
     """The promise is due soon and not kept yet: a warning to the roles in `notify` is due."""
 

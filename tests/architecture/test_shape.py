@@ -13,6 +13,8 @@ LONGER_FOR_A_REASON = {
     "shared/domain/agreement.py": "the agreement as one value, block by block, on one page",
     "services/cli/app.py": "all commands with their options, on one page",
     "services/router/domain/routing.py": "all that a router decides in one transaction, call by call",
+    "services/scoreboard/domain/leads.py": "all that an event can change about a lead that is shown",
+    "services/scoreboard/domain/timeline_text.py": "the sentences of all events on one page",
     "services/ingest/spool/file.py": "one file on disk with all its statements",
     "services/ingest/spool/writer.py": "all that may touch the file goes through its one thread",
 }

@@ -27,6 +27,8 @@ from shared.domain.events import (
     LeadParked,
     LeadReassigned,
     LeadRejected,
+    LeadRescheduled,
+    LeaveInterval,
     MoveRequested,
     RecordQuarantined,
     RepRef,
@@ -35,6 +37,7 @@ from shared.domain.events import (
     WindowCancelled,
     WindowMet,
     WindowOpened,
+    WindowRescheduled,
     WindowWarned,
 )
 from shared.domain.ids import event_id
@@ -148,6 +151,24 @@ def lead_closed(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadClos
         closed_at=after(5),
     )
     return replace(ordinary, **changes)
+
+
+def lead_rescheduled(lead: str = "ld_1", **changes: Any) -> LeadRescheduled:
+    ordinary = LeadRescheduled(
+        lead_id=lead,
+        lead_version=2,
+        generation=1,
+        rep=RepRef("ann", "ann@acme.example"),
+        score=65,
+        owner_leave=(LeaveInterval(after(0), after(1440)),),
+        respond_by=after(1455),
+        changed_at=after(5),
+    )
+    return replace(ordinary, **changes)
+
+
+def window_rescheduled(lead: str = "ld_1", **changes: Any) -> WindowRescheduled:
+    return WindowRescheduled(**_window(lead) | {"at": after(5), "due_at": after(1455)} | changes)
 
 
 def opened(lead: str = "ld_1", **changes: Any) -> WindowOpened:

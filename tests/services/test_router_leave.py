@@ -11,7 +11,8 @@ import pytest
 
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import LeadAssigned
+from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled
+from shared.domain.lead import Company, Contact
 from tests.services.router_kit import Router, activity, inquiry, running
 
 DEAL = """\
@@ -122,3 +123,37 @@ async def test_a_lead_of_a_deputy_on_leave_goes_to_the_deputys_deputy(start: Sta
         for rep in ("ann", "bob"):
             await goes_on_leave(router, rep)
         assert (await returned(router)).rep.id == "cleo"
+
+
+async def test_leave_that_begins_changes_or_is_taken_back_moves_the_deadline_of_an_open_lead(start: Starts) -> None:
+    async with start("pause") as router:
+        await router.publish(inquiry(1))
+        [assigned] = await router.wait_for(1)
+        assert isinstance(assigned, LeadAssigned)
+        assert assigned.respond_by is not None
+        back = await goes_on_leave(router, "ann")
+        [moved] = await router.wait_for(1)
+        assert isinstance(moved, LeadRescheduled)
+        assert (moved.lead_id, moved.generation, moved.rep.id) == ("ld_1", 1, "ann")
+        assert moved.respond_by == back + (assigned.respond_by - moved.changed_at)
+        lead = (await router.client.get("/v1/leads/ld_1")).json()
+        assert datetime.fromisoformat(lead["owner"]["respond_by"]) == moved.respond_by
+        await router.client.put("/v1/reps/ann/leave", json={"leave": []})
+        [there] = await router.wait_for(1)
+        assert isinstance(there, LeadRescheduled)
+        assert there.respond_by == assigned.respond_by + (there.changed_at - moved.changed_at)
+        await goes_on_leave(router, "ann", first=3)
+        await goes_on_leave(router, "bob")
+        [ahead] = await router.wait_for(1)
+        assert isinstance(ahead, LeadRescheduled)
+        assert ahead.respond_by == there.respond_by
+
+
+async def test_a_hold_moves_no_deadline_and_leave_of_an_ended_lead_says_nothing(start: Starts) -> None:
+    async with start("pause") as router:
+        await was_anns(router)
+        await goes_on_leave(router, "ann")
+        await router.client.put("/v1/reps/ann/availability", json={"state": "hold"})
+        await router.publish(inquiry(2, contact=Contact(email="p2@gmail.com"), company=Company()))
+        [event] = await router.wait_for(1)
+        assert isinstance(event, LeadParked)

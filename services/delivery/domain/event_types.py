@@ -9,7 +9,7 @@ from shared.domain.events import PUBLIC
 def types_of(patterns: Iterable[str]) -> frozenset[str]:
     """The public types that any of the patterns means.
 
-    >>> sorted(types_of(["baton.lead.re*"]))
+    >>> sorted(types_of(["baton.lead.rea*", "baton.lead.rej*"]))
     ['baton.lead.reassigned.v1', 'baton.lead.rejected.v1']
     """
     return frozenset(name for pattern in patterns for name in PUBLIC if _means(pattern, name))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.router.domain.accounts import AccountKeys, Owned
 from services.router.domain.lead import InquiryCopy, Lead
+from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived
 from shared.domain.lead import Contact
 
@@ -28,6 +29,9 @@ class Lookup(Protocol):
 
     def parked_of(self, companies: Collection[AccountKeys]) -> Sequence[str]:
         """The ids of leads that wait, of companies with one of these domains or a name like one of these, by id."""
+
+    def agreement(self, digest: str) -> Agreement:
+        """The agreement with this hash, under which a lead was assigned."""
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """The inquiry on which the lead was judged last."""

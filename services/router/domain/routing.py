@@ -27,6 +27,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
+from services.router.domain.owner_leave import held_by, rescheduled
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import FORMAT, LEAVE_WAITS, OLDEST_FORMAT, OTHERS_GET_IT, ReassignReason
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
@@ -158,6 +159,11 @@ class Routing:
         before = self.state.state(rep)
         self.state.set_state(rep, replace(before, hold=hold, leave=leave))
         self.record("availability", AvailabilityChange(rep, hold, leave))
+        if leave != before.leave and before.open:
+            held = held_by(rep, self.state, self._lookup)
+            for lead, event in rescheduled(held, self.state.state(rep), self.agreement, self._lookup, self.now):
+                self.state.save(lead)
+                self.events.append(event)
         if hold is None or hold == before.hold:
             self.drain()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.availability import Leave, RepState, leave_ahead
+from services.router.domain.availability import AvailabilityChange, Leave, RepState, leave_ahead
 from services.router.domain.lead import (
     InquiryCopy,
     Lead,
@@ -21,6 +21,7 @@ from services.router.domain.lead import (
     joined_later,
     latest,
 )
+from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.reassignment import reopened
@@ -71,7 +72,7 @@ class History:
                     asked += [str(row.lead_id), row.verdict.inquiry.lead_id]
                 self._apply_verdict(str(row.lead_id), row.verdict)
             elif row.absence is not None:
-                self._leave[row.absence.rep] = row.absence.leave
+                self._take_leave(row.absence, row.at)
             elif row.copy is not None:
                 asked += [row.copy.lead_id, *row.copy.backdated]
                 self._backdate(row.copy, row.at)
@@ -123,6 +124,19 @@ class History:
             self._change(lead, verdict.decided_at, reason_text(verdict), asked=verdict.ask is None)
         self._add_consent(lead_id, verdict)
         self._merge_others(lead_id, verdict)
+
+    def _take_leave(self, absence: AvailabilityChange, now: datetime) -> None:
+        """The rep's leave changed, and with it the deadlines of the leads that they have."""
+        self._leave[absence.rep] = absence.leave
+        if self.in_force is None:
+            return
+        for lead_id in self.state.assigned_to([absence.rep]):
+            lead = self.state.lead(lead_id)
+            if lead is not None:
+                agreement = self.state.agreements[lead.agreement.hash]
+                after = with_leave(lead, RepState(leave=absence.leave), self.in_force, agreement, now)
+                if after is not lead:
+                    self._change(after, now)
 
     def _with_leave(self, lead: Lead, before: Lead | None, agreement: Agreement, now: datetime) -> Lead:
         """The lead with the leave of its owner, as the router knew it then."""

@@ -12,6 +12,7 @@ from services.router.domain.verdict import Verdict
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ParkedIndex
 from services.router.simulation.summary import reason_text
+from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived
 from shared.domain.lead import Contact
 
@@ -51,6 +52,10 @@ class ReplayLookup:
         """As the index has them."""
         return self._parked_index.of_companies(companies)
 
+    def agreement(self, digest: str) -> Agreement:
+        """As the replay has it."""
+        return self._state.agreements[digest]
+
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """From the record."""
         inquiry = self._inquiries.get(lead.inquiry_id)
@@ -76,12 +81,8 @@ class ReplayLookup:
         return self._parked_index.page(pool, after, limit)
 
     def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
-        """Search all leads: it is rare that someone leaves the team."""
-        theirs = (
-            (replayed.lead.updated_at, lead_id)
-            for lead_id, replayed in self._state.leads.items()
-            if replayed.lead.state == "assigned" and replayed.lead.rep in reps
-        )
+        """As the replay's state has them."""
+        theirs = [(lead.updated_at, lead.lead_id) for lead in self.leads(self._state.assigned_to(reps))]
         return list(self.leads([lead_id for _, lead_id in heapq.nsmallest(limit, theirs)]))
 
     def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:

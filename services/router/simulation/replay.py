@@ -101,7 +101,9 @@ class Replay:
             self._stale = True
 
     def _schedule_moves(self, before: Lead | None, lead: Lead) -> None:
-        if lead.state == "assigned" and (before is None or before.generation != lead.generation):
+        if lead.state == "assigned" and (
+            before is None or (before.generation, before.owner_leave) != (lead.generation, lead.owner_leave)
+        ):
             for move in self.state.moves_of(lead):
                 heapq.heappush(self._moves, (move.at, lead.lead_id, lead.generation, move.promise))
 
@@ -204,8 +206,10 @@ class Replay:
         known, then = self._both(lead_id)
         if known is None or known.lead.state != "assigned" or known.lead.generation != generation:
             return
-        promised = self.state.agreements[known.lead.agreement.hash]
-        if not still_due(promised, known.lead, known.facts, LadderMove(at, promise), self.state.tolerance):
+        promised, move = self.state.agreements[known.lead.agreement.hash], LadderMove(at, promise)
+        if move not in self.state.moves_of(known.lead):
+            return  # The owner's leave has changed since.
+        if not still_due(promised, known.lead, known.facts, move, self.state.tolerance):
             return
         if then is not None and self._same_ownership(known, then):
             return

@@ -1,6 +1,7 @@
 """Leads in a replay or in the recorded past, with sales activities and missed promises."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
@@ -19,6 +20,7 @@ class ReplayState:
         self.leads = leads
         self.agreements: dict[str, Agreement] = {}
         self.tolerance = tolerance
+        self._held: defaultdict[str, set[str]] = defaultdict(set)
         self._early: dict[str, list[ActivityRecorded]] = {}
         self._not_followed: dict[str, list[ActivityRecorded]] = {}
 
@@ -26,6 +28,10 @@ class ReplayState:
         """The lead with this id, if there is one."""
         known = self.leads.get(lead_id)
         return known.lead if known is not None else None
+
+    def assigned_to(self, reps: Iterable[str]) -> list[str]:
+        """The ids of the leads that these reps have."""
+        return sorted(lead_id for rep in reps for lead_id in self._held.get(rep, ()))
 
     def moves_of(self, lead: Lead) -> list[LadderMove]:
         """When the ladders of the lead's promises ask for another owner, in order of time."""
@@ -43,6 +49,10 @@ class ReplayState:
         part of another lead counts for that one, as far as it passes on.
         """
         before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
+        if before is not None and before.rep is not None:
+            self._held[before.rep].discard(lead.lead_id)
+        if lead.rep is not None and lead.state == "assigned":
+            self._held[lead.rep].add(lead.lead_id)
         if known is None:
             early = self._early.pop(lead.lead_id, ())
             known = ReplayedLead(lead, facts=tuple([sales_fact(fact) for fact in early]))

@@ -17,8 +17,10 @@ from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.proof import Proof
 from services.router.domain.same_person import contact_keys
 from services.router.store.tables import early_facts, leads, other_keys, verdicts
+from shared.agreements import store as agreements
 from shared.db.bulk import any_of
 from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, InquiryReceived
 from shared.domain.lead import Contact
 
@@ -86,6 +88,10 @@ class DatabaseLookup:
         blocks = any_of(self._connection, leads.c.block, {each.block for each in companies if each.block})
         query = sa.select(leads.c.lead_id).where(sa.text("state = 'parked'"), domains | blocks)
         return self._connection.execute(query.order_by(leads.c.lead_id).limit(MAX_WAITING)).scalars().all()
+
+    def agreement(self, digest: str) -> Agreement:
+        """Read it, once per process."""
+        return agreements.by_hash_on(self._connection, digest)
 
     def inquiry(self, lead: Lead) -> InquiryReceived:
         """Read it from the proof of the verdict, unless it came with a page."""

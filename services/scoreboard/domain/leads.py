@@ -21,6 +21,7 @@ from shared.domain.events import (
     LeadMerged,
     LeadParked,
     LeadRejected,
+    LeadRescheduled,
 )
 from shared.domain.lead import STAGES, Company, Contact, LeadStage, LeadState
 from shared.domain.settlement import cycle_starts_at, passes_on, since_merge
@@ -77,6 +78,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_text: str | None = None
     merged_into: str | None = None
     version: int = -1
+    respond_version: int = -1
 
     @property
     def reached(self) -> str | None:
@@ -121,7 +123,8 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     if isinstance(event, LeadRejected) and event.stays is not None:
         return msgspec.structs.replace(lead, version=event.lead_version)
     lead = _judged(lead, event)
-    changes: dict[str, Any] = {"version": event.lead_version, "stage": event.stage, "score": event.score}
+    version = {"version": event.lead_version, "respond_version": event.lead_version}
+    changes: dict[str, Any] = {**version, "stage": event.stage, "score": event.score}
     if isinstance(event, LeadAssigned):
         changes |= _who(event.contact, event.company) if lead.received_at is None else {}
         changes |= {
@@ -141,7 +144,18 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
             "queue": event.queue if isinstance(event, LeadParked) else None,
             "clause": None if parked else _label(clause_of(event.reason)),
         }
+    if event.lead_version < lead.respond_version:
+        changes |= {"respond_by": lead.respond_by, "respond_version": lead.respond_version}
     return _ended(msgspec.structs.replace(lead, **{**_NOTHING, **changes}))
+
+
+def reschedule(lead: LeadRow, event: LeadRescheduled) -> LeadRow:
+    """Apply a deadline that follows from the owner's leave; an older one changes nothing, nor does one of a lead that
+    has gone to someone else or ended.
+    """
+    if event.lead_version <= lead.respond_version or lead.state == "closed":
+        return lead
+    return msgspec.structs.replace(lead, respond_by=event.respond_by, respond_version=event.lead_version)
 
 
 def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:

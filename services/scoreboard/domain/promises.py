@@ -18,6 +18,7 @@ from shared.domain.events import (
     WindowEvent,
     WindowMet,
     WindowOpened,
+    WindowRescheduled,
 )
 from shared.domain.promises import EscalationStatus, WindowStatus, escalation_status
 
@@ -27,7 +28,9 @@ OPEN = "windows_open"
 
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One promise on one lead: `open`, then `met`, `breached` or `cancelled`."""
+    """One promise on one lead: `open`, then `met`, `breached` or `cancelled`. It is due at `due_at` since `due_since`;
+    None: since it opened.
+    """
 
     window_id: str
     lead_id: str | None = None
@@ -40,6 +43,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     state: WindowStatus | None = None
     ended_at: datetime | None = None
     fault: str | None = None
+    due_since: datetime | None = None
 
 
 class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +76,11 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         side=event.side,
         owner=event.owner,
         generation=event.generation,
-        due_at=event.due_at,
+        due_at=event.due_at if window.due_since is None else window.due_at,
         state="open",
     )
+    if isinstance(event, WindowRescheduled) and (window.due_since is None or window.due_since < event.at):
+        window = msgspec.structs.replace(window, due_at=event.due_at, due_since=event.at)
     if isinstance(event, BreachRetracted) and event.reason is not None:
         return msgspec.structs.replace(window, state="cancelled", ended_at=event.at, fault=None)
     if isinstance(event, WindowMet | BreachRetracted):

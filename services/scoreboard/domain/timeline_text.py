@@ -1,6 +1,7 @@
 """Each event as a sentence, for the timeline of a lead."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared.domain.events import (
     LeadParked,
     LeadReassigned,
     LeadRejected,
+    LeadRescheduled,
     MoveRequested,
     RecordQuarantined,
     WatermarkAdvanced,
@@ -27,6 +29,7 @@ from shared.domain.events import (
     WindowCancelled,
     WindowMet,
     WindowOpened,
+    WindowRescheduled,
     WindowWarned,
 )
 
@@ -202,6 +205,24 @@ def _opened(event: WindowOpened) -> str:
     return f"The promise “{words(event.promise)}” started{owed}."
 
 
+def _rescheduled(event: LeadRescheduled) -> str:
+    away = next((each for each in event.owner_leave if each.ends_at > event.changed_at), None)
+    if away is None:
+        return f"{event.rep.id} has no more leave ahead; no clock waits for it."
+    if away.starts_at <= event.changed_at:
+        return f"{event.rep.id} is on leave until {_moment(away.ends_at)}; the clock waits."
+    return f"{event.rep.id} has leave from {_moment(away.starts_at)} to {_moment(away.ends_at)}; the clock waits then."
+
+
+def _due_again(event: WindowRescheduled) -> str:
+    promise = words(event.promise)
+    return f"The promise “{promise}” is due at {_moment(event.due_at)} now, since leave is no working time."
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def _warned(event: WindowWarned) -> str:
     roles = listed(event.notify or event.told) or "no one"
     return f"The promise “{words(event.promise)}” is due soon: a warning is due to {roles}."
@@ -271,9 +292,11 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadMerged: _merged,
         LeadBackdated: _backdated,
         LeadClosed: _closed_lead,
+        LeadRescheduled: _rescheduled,
         AgreementActivated: _activated,
         WindowCancelled: _cancelled,
         WindowOpened: _opened,
+        WindowRescheduled: _due_again,
         WindowWarned: _warned,
         WindowMet: _met,
         WindowBreached: _breached,

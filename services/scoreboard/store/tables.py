@@ -102,6 +102,7 @@ leads = sa.Table(
     sa.Column("ended_text", Text),
     sa.Column("merged_into", Key),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
+    sa.Column("respond_version", sa.BigInteger, nullable=False, server_default="-1"),
 )
 leads_parked = leads.c.state == sa.literal_column("'parked'")
 leads_rejected = leads.c.state == sa.literal_column("'rejected'")
@@ -129,6 +130,7 @@ windows = sa.Table(
     sa.Column("state", Text),
     sa.Column("ended_at", Instant),
     sa.Column("fault", Text),
+    sa.Column("due_since", Instant),
 )
 windows_running = windows.c.state == sa.literal_column("'open'")
 partial_index("ix_scoreboard_windows_running", windows.c.due_at, where=windows_running)

@@ -23,6 +23,7 @@ from shared.domain.events import (
     WindowEvent,
     WindowMet,
     WindowOpened,
+    WindowRescheduled,
     WindowWarned,
     activity_id_of,
 )
@@ -44,6 +45,12 @@ def opened(window: Window) -> Announcement:
     """The promise began to run."""
     event = _of_window(WindowOpened, window, at=window.opened_at)
     return _announcement(event, "window.opened", window.window_id)
+
+
+def rescheduled(window: Window, lead_version: int, changed_at: datetime) -> Announcement:
+    """The deadline is another one since the owner's leave changed."""
+    event = _of_window(WindowRescheduled, window, at=changed_at)
+    return _announcement(event, "window.rescheduled", window.window_id, lead_version)
 
 
 def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Announcement]:

@@ -49,8 +49,13 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
             again = timedelta(seconds=loop * ladder.repeat_every_s)
             due_at = step_at(last, window.due_at, calendar, again)
             found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
-    due = [level for level in found if not (level.warning and level.due_at < window.opened_at)]
-    return sorted(due, key=lambda level: (level.due_at, level.loop, level.level))
+    due = [level for level in found if not (level.warning and level.due_at < window.opened_at) or _done(level, window)]
+    return sorted(due, key=lambda level: (not _done(level, window), level.due_at, level.loop, level.level))
+
+
+def _done(level: Level, window: Window) -> bool:
+    """Whether the level had fired before the deadline changed: no level fires twice."""
+    return level.loop == 0 and level.level in window.warned
 
 
 def _level(step: Step, window: Window, calendar: Calendar) -> Level:

@@ -12,7 +12,7 @@ from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
 from shared.domain.agreement import Agreement
-from shared.domain.events import LeadAssigned
+from shared.domain.events import LeadAssigned, LeadRescheduled
 
 
 @dataclass(slots=True)
@@ -81,6 +81,16 @@ class LeadContext:
                 self.states[window_id] = replace(state, window=watched)
         known = self.windows(lead_id)
         return [new for new in opened if not any(opening.covers(each, new) for each in known)]
+
+    def reschedule(self, event: LeadRescheduled, window: Window, agreement: Agreement) -> None:
+        """The owner's leave changed, which moves the deadline of their window. Raises as `ladder.levels`."""
+        done = ladder.levels(agreement, window)[: window.steps_done]
+        moved = opening.rescheduled(window, event, agreement)
+        moved = msgspec.structs.replace(moved, warned=tuple([level.level for level in done]))
+        levels = ladder.levels(agreement, moved)
+        state = self.states[window.window_id]
+        after = transitions.reschedule(state, moved, levels, event.lead_version, event.changed_at)
+        self.states[window.window_id] = after
 
     def following(self) -> list[Window]:
         """Windows that are to open now, because the one that ran instead had been kept before."""

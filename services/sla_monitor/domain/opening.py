@@ -10,7 +10,7 @@ import msgspec
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
-from shared.domain.events import LeadAssigned, LeadParked, LeaveInterval
+from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
 from shared.domain.promises import owed, owed_by
 
@@ -43,10 +43,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
     starts_at = settlement.starts_at(
         received_at=assigned.received_at, assigned_at=assigned.assigned_at, generation=assigned.generation
     )
-    promised = agreement.mql.hand_off_within
-    # A later owner, or one of a parked lead, gets it long after the inquiry; that is no fault of the pipeline.
-    straight = assigned.generation == 1 and assigned.because is None
-    hand_off_s = promised.seconds if promised is not None and straight else None
+    hand_off_s = _hand_off_s(assigned, agreement)
     late = handed_off_late(assigned.received_at, assigned.assigned_at, hand_off_s)
     since_at, leave = assigned.assigned_at, assigned.owner_leave
     found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=since_at, leave=leave)
@@ -77,9 +74,38 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             look_at=None,
             hold=watch.hold,
             leave=leave,
+            score=assigned.score,
         )
         for one in found
     ]
+
+
+def _hand_off_s(assigned: LeadAssigned, agreement: Agreement) -> int | None:
+    # A later owner, or one of a parked lead, gets it long after the inquiry; that is no fault of the pipeline.
+    straight = assigned.generation == 1 and assigned.because is None
+    promised = agreement.mql.hand_off_within
+    return promised.seconds if promised is not None and straight else None
+
+
+def waits_for(window: Window, event: LeadRescheduled) -> bool:
+    """Whether the leave of this owner moves the deadline of the window."""
+    if window.state != "open" or window.superseded or window.moved or window.owner != event.rep.id:
+        return False
+    return window.promise == DISPUTES or (window.side == "sales" and window.owner_number == event.generation)
+
+
+def rescheduled(window: Window, event: LeadRescheduled, agreement: Agreement) -> Window:
+    """The window with the owner's leave and the deadline that follows. Raises as `owed`."""
+    leave, since_at = event.owner_leave, window.opened_at
+    if window.side == "operations":
+        promise = agreement.operations[window.promise]
+        due_at = owed_by(agreement, promise, owner=window.owner, since_at=since_at, leave=leave).due_at
+    else:
+        score = event.score if window.score is None else window.score
+        found = owed(agreement, rep=window.owner, score=score, assigned_at=since_at, leave=leave)
+        due_at = next((one.due_at for one in found if one.promise.name == window.promise), window.due_at)
+    then = tuple([rescheduled(each, event, agreement) for each in window.then])
+    return msgspec.structs.replace(window, leave=leave, due_at=due_at, decide_at=due_at + window.tolerance, then=then)
 
 
 def covers(running: Window, new: Window) -> bool:

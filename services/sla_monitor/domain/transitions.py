@@ -75,6 +75,18 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
+def reschedule(
+    state: WindowState, moved: Window, levels: Sequence[Level], lead_version: int, changed_at: datetime
+) -> WindowState:
+    """The owner's leave changed at `changed_at`, with this version of the lead: `moved` is the window with what
+    follows, `levels` are those of its ladder. What has fired stays so.
+    """
+    announced = state.announced
+    if moved.due_at != state.window.due_at:
+        announced = (*announced, announcements.rescheduled(moved, lead_version, changed_at))
+    return replace(state, window=_looking_ahead(moved, levels), announced=announced)
+
+
 def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datetime) -> WindowState:
     """The person turned out to have another id: `facts` are those under all ids, and `hold` says why promises of the
     person are on hold.

@@ -60,6 +60,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
     `held_as` is the generation since which the same owner has the lead once its score has risen, and `then` are windows
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
+    `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
+    before the deadline changed.
     """
 
     window_id: str
@@ -98,6 +100,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     held_as: int = 0
     then: tuple["Window", ...] = ()
     leave: tuple[LeaveInterval, ...] = ()
+    score: int | None = None
+    warned: tuple[int, ...] = ()
 
     @property
     def owner_number(self) -> int:

@@ -2,13 +2,15 @@
 
 from msgspec.structs import replace
 
-from services.scoreboard.domain.leads import LeadRow, act, inquire, settle
+from services.scoreboard.domain.leads import LeadRow, act, inquire, reschedule, settle
+from shared.domain.events import LeadRescheduled
 from shared.domain.lead import Contact
 from tests.kit.events import (
     activity,
     after,
     assigned,
     inquiry,
+    lead_rescheduled,
     merged,
     parked,
     reassigned,
@@ -33,6 +35,17 @@ def test_an_assignment_sets_the_owner_and_an_older_one_does_not() -> None:
     moved = settle(settle(LEAD, assigned()), reassigned())
     assert (moved.state, moved.owner, moved.respond_by) == ("assigned", "bob", after(15))
     assert settle(moved, assigned()).owner == "bob"
+
+
+def test_the_deadline_follows_the_owners_leave_in_any_order() -> None:
+    moved = lead_rescheduled()
+    for events in ((assigned(), moved), (moved, assigned())):
+        found = LEAD
+        for event in events:
+            found = reschedule(found, event) if isinstance(event, LeadRescheduled) else settle(found, event)
+        assert (found.owner, found.respond_by) == ("ann", after(1455))
+    assert reschedule(settle(found, reassigned(lead_version=3)), moved).respond_by == after(15)
+    assert reschedule(settle(found, parked(lead_version=3)), moved).respond_by is None
 
 
 def test_a_verdict_without_an_owner_takes_the_owner_away() -> None:

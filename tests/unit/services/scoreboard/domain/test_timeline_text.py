@@ -7,15 +7,18 @@ from services.scoreboard.domain.timeline_text import SENTENCES, describe
 from shared.domain.events import TYPES, Event
 from tests.kit.events import (
     activity,
+    after,
     assigned,
     breached,
     inquiry,
+    lead_rescheduled,
     merged,
     met,
     opened,
     parked,
     reassigned,
     rejected,
+    window_rescheduled,
 )
 
 
@@ -48,6 +51,22 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (
             reassigned(because="rescored"),
             "Another inquiry raised the score to 65. bob in the pool benelux has it; promises start again.",
+        ),
+        (reassigned(because="on_leave"), "ann went on leave, so it moved to bob in the pool benelux."),
+        (lead_rescheduled(), "ann is on leave until 2026-11-24 09:00 UTC; the clock waits."),
+        (lead_rescheduled(owner_leave=()), "ann has no more leave ahead; no clock waits for it."),
+        (
+            lead_rescheduled(changed_at=after(-60)),
+            "ann has leave from 2026-11-23 09:00 UTC to 2026-11-24 09:00 UTC; the clock waits then.",
+        ),
+        (
+            window_rescheduled(),
+            "The promise “first response” is due at 2026-11-24 09:15 UTC now, since leave is no working time.",
+        ),
+        (
+            assigned(owner_away="on leave until 2026-11-24 09:00", owner_leave=lead_rescheduled().owner_leave),
+            "Assigned to ann from the pool benelux, by the rule “everyone else”, with score 65. "
+            "Warning: ann is on leave until 2026-11-24 09:00; the clock waits.",
         ),
         (reassigned(because="left"), "ann is no longer in the team, so it moved to bob in the pool benelux."),
         (

@@ -1,9 +1,22 @@
 """Windows and escalations: what ended stays ended."""
 
+from itertools import permutations
 from typing import Any
 
 from services.scoreboard.domain.promises import EscalationRow, WindowRow, climb, counts_for, run, standing
-from tests.kit.events import acknowledged, after, breached, cancelled, closed, met, opened, raised, retracted, warned
+from tests.kit.events import (
+    acknowledged,
+    after,
+    breached,
+    cancelled,
+    closed,
+    met,
+    opened,
+    raised,
+    retracted,
+    warned,
+    window_rescheduled,
+)
 
 
 def window(*events: Any) -> WindowRow:
@@ -18,6 +31,14 @@ def escalation(*events: Any) -> EscalationRow:
     for event in events:
         found = climb(found, event)
     return found
+
+
+def test_a_deadline_that_leave_moves_is_the_latest_word_in_any_order() -> None:
+    events = (opened(), window_rescheduled(), window_rescheduled(at=after(7), due_at=after(99)))
+    for order in permutations(events):
+        found = window(*order)
+        assert (found.due_at, found.state) == (after(99), "open")
+    assert window(*events, met()).state == "met"
 
 
 def test_a_window_opens_and_is_met() -> None:
