@@ -166,7 +166,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team), `on_leave` (they went on leave), `drained` (it was parked
+    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked
     before), `reopened` (sales accepted it after rejecting it), `rescored` (another inquiry raised its score) or
     `rejudged` (someone let it be judged again under another version). `previous_ended_at` is when the fact was accepted
     that ended the lead before, or just before it was reopened: what ends this cycle comes later. `owner_away` says why

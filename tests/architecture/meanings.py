@@ -69,8 +69,7 @@ MEANINGS = {
     "owner_leave": "the new owner's leave that is not over: no working time, so that no clock runs",
     "LeaveInterval.starts_at": "when the leave begins",
     "LeaveInterval.ends_at": "when the rep is back",
-    "because": "`missed`, `declined`, `manual`, `left`, `on_leave`, `drained`, `reopened`, `rescored` or `rejudged`; "
-    "else null",
+    "because": "`missed`, `declined`, `manual`, `left`, `drained`, `reopened`, `rescored` or `rejudged`; else null",
     "LeadParked.because": "`rejudged` if it was judged again under another version; null for a new lead",
     "LeadRejected.because": "`rejudged` if a lead that waited was judged again under another version; else null",
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",

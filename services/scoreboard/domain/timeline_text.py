@@ -134,7 +134,6 @@ def handed_over(event: LeadAssigned) -> str:
         "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
         "rejudged": f"Judged again: assigned to {now}{pool}, by the rule “{event.rule}”, with score {event.score}.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
-        "on_leave": f"{before} went on leave, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
 

@@ -52,7 +52,6 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             reassigned(because="rescored"),
             "Another inquiry raised the score to 65. bob in the pool benelux has it; promises start again.",
         ),
-        (reassigned(because="on_leave"), "ann went on leave, so it moved to bob in the pool benelux."),
         (lead_rescheduled(), "ann is on leave until 2026-11-24 09:00 UTC; the clock waits."),
         (lead_rescheduled(owner_leave=()), "ann has no more leave ahead; no clock waits for it."),
         (
