@@ -14,6 +14,7 @@ from services.ingest.domain.identity import (
     digest_of_content,
     known_lead_id,
     lead_of_inquiry,
+    with_format,
 )
 from services.ingest.domain.intake import Instant
 from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
@@ -126,7 +127,7 @@ def recorded(
         timed=not key_name,
         head=_head if own_id is None else _head_with_own_id,
         body=body if own_id is None else b'{"sender":' + _encode(sender) + b"," + body[1:],
-        content=content,
+        content=with_format(content),
         key_name=key_name,
         shown_id=own_id or "",
     )

@@ -10,6 +10,8 @@ from hashlib import sha256
 
 from shared.domain.errors import Refused
 
+_CONTENT_FORMAT = "2"
+"""Changes whenever the same item is normalized to another content. Digests of the first format have no mark."""
 _BLOCK = 64
 _INQUIRY = re.compile(r"inq_([0-9a-f]{32})_[0-9a-f]{24}")
 _LEAD = re.compile(r"ld_[0-9a-f]{32}")
@@ -82,6 +84,19 @@ def digest(*parts: str) -> str:
 def digest_of_bytes(kind: str, source: str, raw: bytes) -> str:
     """As `digest`, of what a sender sent; neither text may contain NUL."""
     return sha256(f"{kind}\0bytes\0{source}\0".encode() + raw).hexdigest()[:48]
+
+
+def with_format(content: str) -> str:
+    """The digest of a content, marked with how this release normalizes contents; "" stays as it is."""
+    return f"{_CONTENT_FORMAT}:{content}" if content else ""
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two marked digests are of different contents. Those of different releases count as equal, because an
+    earlier one may have normalized the same content otherwise.
+    """
+    formats = {content.rpartition(":")[0] for content in (one, other)}
+    return len(formats) == 1 and one != other
 
 
 def digest_of_content(body: bytes) -> str:

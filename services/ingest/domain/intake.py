@@ -11,7 +11,14 @@ import msgspec
 from msgspec import Meta, structs
 
 from services.ingest.domain.contact_keys import Phone, normal_email, normal_phone
-from services.ingest.domain.identity import Identity, digest, digest_of_bytes, digest_of_content, inquiry_stem
+from services.ingest.domain.identity import (
+    Identity,
+    digest,
+    digest_of_bytes,
+    digest_of_content,
+    inquiry_stem,
+    with_format,
+)
 from services.ingest.domain.pending_event import DAY_S, DEDUPE_S, PendingEvent, within_limit
 from services.ingest.domain.strict_json import check_bounds
 from shared.domain.errors import Refused
@@ -166,7 +173,7 @@ def inquiry(
         timed=not own_key,
         head=_head_of_test if test else _head,
         body=body,
-        content=content,
+        content=with_format(content),
         key_name=key_name,
     )
 

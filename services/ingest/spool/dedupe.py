@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from services.ingest.domain.identity import differ
 from services.ingest.domain.pending_event import KeyReused, PendingEvent
 
 _EXPIRED_AT_ONCE = 2000
@@ -94,6 +95,6 @@ def reused_key(pending_events: Sequence[PendingEvent], known: Mapping[str, First
             first = known.get(pending_event.repeat_key) or here.get(pending_event.repeat_key)
             if first is None:
                 here[pending_event.repeat_key] = First(pending_event.id, pending_event.lead_id, pending_event.content)
-            elif first.content != pending_event.content:
+            elif differ(first.content, pending_event.content):
                 return KeyReused(pending_event, first.id, first.lead_id)
     return None

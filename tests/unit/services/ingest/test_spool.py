@@ -282,6 +282,18 @@ INSERT INTO seen VALUES ('older', 'id', 'lead', 1, 4000000000000000);
 """
 
 
+async def test_a_repeat_of_what_an_earlier_release_normalized_otherwise_is_no_other_content(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        now, other = draft(1, key="k"), draft(1, key="k", message="other")
+        _, digest = now.content.split(":")
+        [first] = await spool.append([msgspec.structs.replace(other, content=digest[::-1])])
+        [again] = await spool.append([now])
+        assert (again.id, again.duplicate) == (first.id, True)
+        await spool.append([draft(2, key="l")])
+        with pytest.raises(KeyReused):
+            await spool.append([draft(2, key="l", message="other")])
+
+
 async def test_a_spool_of_an_earlier_release_is_taken_over_with_what_it_holds(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "spool-0.db") as sql:
         sql.executescript(EARLIER)
