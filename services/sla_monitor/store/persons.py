@@ -19,10 +19,11 @@ async def lock_persons(tx: Tx, lead_ids: Collection[str], partition_of: Callable
 
     Two processes may read the assignments and the activities of one person. Without the lock, each could miss what the
     other is storing, and a window would stay open despite the fact that meets it. Merges stored while this waited for
-    the lock are seen.
+    the lock are seen. Locks that are known to be needed are taken at once, in order: no two processes wait for each
+    other.
     """
     locked: set[int] = set()
-    persons = Persons(lead_ids, [])
+    persons = await persons_of(tx, lead_ids)
     while missing := {partition_of(each) for each in persons.ids} - locked:
         await _lock(tx, missing)
         locked |= missing

@@ -1,5 +1,5 @@
 """What the monitor no longer needs, if a time was set: facts, windows and escalations that have ended. A lead with a
-window that may still change keeps everything.
+window that may still change keeps everything, and under which ids a person is known is always needed.
 """
 
 import sqlalchemy as sa
@@ -14,7 +14,6 @@ _ENDED = escalations.c.state.not_in(["firing", "acknowledged"])
 
 EXPIRED = (
     Rule(facts, lambda before: (facts.c.accepted_at < before) & facts.c.lead_id.not_in(_LIVE.union(_LIVE_AS))),
-    Rule(merged, lambda before: (merged.c.merged_at < before) & merged.c.into.not_in(_LIVE)),
     Rule(windows, lambda before: (windows.c.due_at < before) & windows.c.lead_id.not_in(_LIVE)),
     Rule(steps, lambda before: (steps.c.fired_at < before) & steps.c.window_id.not_in(_WINDOWS)),
     Rule(escalations, lambda before: (escalations.c.raised_at < before) & _ENDED),

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from services.sla_monitor.domain.persons import Merge, Persons
 from services.sla_monitor.domain.window import INQUIRY
+from services.sla_monitor.store.tables import merged
+from services.sla_monitor.store.trimming import EXPIRED
 from tests.unit.services.sla_monitor.window_states import at, fact
 
 CHAIN = [Merge("a", "b", at(10), was_lead=True), Merge("b", "c", at(20), was_lead=True), Merge("x", "c", at(5), False)]
@@ -50,3 +52,7 @@ def test_an_end_under_an_id_that_never_was_a_lead_counts_whenever_it_was_reporte
 def test_where_a_lead_started_concerns_that_lead_only() -> None:
     persons = Persons(["a"], CHAIN)
     assert [persons.counts("c", under, fact(INQUIRY, 0)) for under in "abcx"] == [False, False, True, False]
+
+
+def test_under_which_ids_a_person_is_known_is_stored_for_good() -> None:
+    assert merged not in [rule.table for rule in EXPIRED]
