@@ -169,7 +169,8 @@ class MonitorHandlers:
             opened = context.renew(event.lead_id, event.generation, opened)
         elif event.because != REOPENED:
             # What a reopened lead's owners owed before has ended with its rejection, whether that is read yet or not.
-            context.move_on(event.lead_id, event.assigned_at, "reassigned", cycle=event.cycle, spared=spared)
+            at, missed = event.assigned_at, event.because == opening.MISSED
+            context.move_on(event.lead_id, at, "reassigned", cycle=event.cycle, spared=spared, missed=missed)
         context.apply_assignment(event)
         facts = context.facts_for(event.lead_id)
         for window in opened:

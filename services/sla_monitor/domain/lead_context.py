@@ -58,15 +58,21 @@ class LeadContext:
         for window_id in self._by_lead[lead_id]:
             self.states[window_id] = transitions.supersede(self.states[window_id], at, self.now, why)
 
-    def move_on(self, lead_id: str, at: datetime, why: str, *, cycle: int, spared: Collection[str]) -> None:
-        """The lead went to another rep or queue at `at`, and its promises, but for the `spared` ones, with it. Those of
-        an earlier `cycle` no longer apply.
+    def move_on(
+        self, lead_id: str, at: datetime, why: str, *, cycle: int, spared: Collection[str], missed: bool = False
+    ) -> None:
+        """The lead went to another rep or queue at `at`, and its promises, but for the `spared` ones, with it: because
+        one was `missed`, or for another reason. Those of an earlier `cycle` no longer apply.
         """
         for window_id in self._by_lead[lead_id]:
             state = self.states[window_id]
-            if state.window.promise not in spared:
-                change = transitions.move_on if state.window.cycle == cycle else transitions.supersede
-                self.states[window_id] = change(state, at, self.now, why)
+            if state.window.promise in spared:
+                continue
+            if state.window.cycle == cycle:
+                state = transitions.move_on(state, at, self.now, why, missed=missed)
+            else:
+                state = transitions.supersede(state, at, self.now, why)
+            self.states[window_id] = state
 
     def renew(self, lead_id: str, generation: int, opened: Sequence[Window]) -> list[Window]:
         """The lead's score has risen and its owner keeps it, as the given generation: which of their new windows open.

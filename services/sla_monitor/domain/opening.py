@@ -17,6 +17,7 @@ from shared.domain.promises import owed, owed_by
 TRIAGE = "triage"
 DISPUTES = "disputes"
 DISPUTED = "disputed"
+MISSED = "missed"
 REOPENED = "reopened"
 RESCORED = "rescored"
 ANSWERS = ("accepted", "rejected")

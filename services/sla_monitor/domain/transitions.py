@@ -101,13 +101,16 @@ def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datet
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def move_on(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
+def move_on(
+    state: WindowState, at: datetime, now: datetime, why: str = "reassigned", *, missed: bool = False
+) -> WindowState:
     """The lead went to another rep or queue at `at`. That cancels a promise that was not due yet, even if the move is
     read after its breach. A breach goes on, because the buyer still waits: only an answer or an end of the lead stops
-    its ladder, counted from its deadline.
+    its ladder, counted from its deadline. A breach that caused the move (`missed`) came before it, whatever the
+    router's clock says.
     """
     watched = state.window
-    if at <= watched.decide_at:
+    if at <= watched.decide_at and not (missed and watched.state == "breached"):
         return supersede(state, at, now, why)
     if watched.state not in ("open", "breached") or watched.look_at is None or watched.moved:
         return state

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from itertools import permutations
 
+from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
+from services.sla_monitor.domain.transitions import settle
 from services.sla_monitor.domain.window import INQUIRY, Fact, starting
 from tests.unit.services.sla_monitor.window_states import T0, agreement, assigned, at, fact, parked, waiting, window
 
@@ -31,6 +33,18 @@ def test_a_move_spares_the_promises_that_it_is_not_about_and_an_end_none() -> No
     assert states(found) == [("first_response", "cancelled", "reassigned"), ("triage", "open", None)]
     found.end("ld_1", at(6), "it is lead ld_2 now")
     assert states(found)[1] == ("triage", "cancelled", "it is lead ld_2 now")
+
+
+def test_the_breach_for_which_a_lead_moves_stays_however_far_the_routers_clock_is_behind() -> None:
+    found = known()
+    found.open(window(), agreement())
+    [(window_id, opened)] = found.states.items()
+    found.states[window_id] = settle(opened, (), levels(agreement(), window()), now=at(1803), watermark=at(1803))
+    found.move_on("ld_1", at(899), "reassigned", cycle=1, spared=(), missed=True)
+    assert states(found) == [("first_response", "breached", None)]
+    [moved] = found.windows("ld_1")
+    assert moved.moved
+    assert moved.look_at is not None
 
 
 def test_an_assignment_keeps_the_promise_of_triage_and_no_other() -> None:
