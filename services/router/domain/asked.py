@@ -27,7 +27,7 @@ from services.router.domain.proof import (
     known_facts,
     proof_on,
 )
-from services.router.domain.qualification import judge
+from services.router.domain.qualification import Intent, Judgement, excluded, judge
 from services.router.domain.routing_state import Owner
 from services.router.domain.same_person import MAX_SHARING, contact_keys, person_keys
 from shared.domain.agreement import Agreement
@@ -141,13 +141,20 @@ def remembered(asked: Asked, lead: Lead) -> dict[str, Any]:
 
 def scored_again(asked: Asked, lead: Lead, agreement: Agreement) -> dict[str, Any]:
     """What the inquiry, judged on all that is known of the person, changes about the score of the lead it joins. It
-    can only raise the score, and is remembered. One that the agreement excludes raises nothing.
+    can only raise the score, and is remembered. One that the agreement excludes does neither.
     """
     if asked.proof_format < WHOLE_PERSON or lead.state not in HELD:
         return {}
     facts = asked.facts
     judgement = judge(agreement, asked.inquiry, facts, lead.intents)
-    excluded = any(each.when.test(facts) for each in agreement.mql.exclude)
-    if excluded or judgement.score <= lead.score:
-        return {"intents": judgement.intents}
-    return {"intents": judgement.intents, "score": judgement.score, "reasons": judgement.reasons}
+    intents = intents_after(asked, lead, agreement, judgement)
+    if excluded(agreement, facts) or judgement.score <= lead.score:
+        return {"intents": intents}
+    return {"intents": intents, "score": judgement.score, "reasons": judgement.reasons}
+
+
+def intents_after(asked: Asked, lead: Lead | None, agreement: Agreement, judgement: Judgement) -> tuple[Intent, ...]:
+    """What is remembered after the inquiry was judged. One that the agreement excludes adds nothing."""
+    if asked.proof_format < WHOLE_PERSON or not excluded(agreement, asked.facts):
+        return judgement.intents
+    return lead.intents if lead is not None else ()

@@ -12,7 +12,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, joined, maybe_same_person, other_keys, remembered, scored_again
+from services.router.domain.asked import (
+    Asked,
+    intents_after,
+    joined,
+    maybe_same_person,
+    other_keys,
+    remembered,
+    scored_again,
+)
 from services.router.domain.availability import RepState, leave_ahead
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
@@ -105,6 +113,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judge(agreement, inquiry, facts, known.intents if known is not None else ())
+    judgement = replace(judgement, intents=intents_after(asked, known, agreement, judgement))
     if asked.withdrawn:
         reason = f"{CONSENT_WITHDRAWN}, and none has been given since"
         judgement = replace(judgement, qualified=False, stage="inquiry", reason=reason)

@@ -85,6 +85,11 @@ def judge(
     return Judgement(True, "mql", f"meets the definition of an MQL with {score} points", score, reasons, intents, parts)
 
 
+def excluded(agreement: Agreement, facts: DecisionFacts) -> bool:
+    """Whether the agreement excludes an inquiry with these facts."""
+    return any(each.when.test(facts) for each in agreement.mql.exclude)
+
+
 def routes(agreement: Agreement, facts: DecisionFacts) -> Iterator[Route]:
     """The routing rules whose condition holds, in order; the last rule of an agreement always does."""
     return (rule for rule in agreement.routing if rule.when is None or rule.when.test(facts))

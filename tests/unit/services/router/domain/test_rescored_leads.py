@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from services.router.domain.decision import decide
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
+from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived, LeadMerged, LeadReassigned
 from shared.domain.lead import Company, Contact
+from tests.kit.agreements import agreement_text
 from tests.kit.events import activity, after
 from tests.unit.services.router.domain.test_decision import AGREED, NUMBERS, inquiry
 from tests.unit.services.router.recorded_router import RecordedRouter
@@ -74,6 +76,21 @@ def test_with_a_half_life_the_points_of_all_inquiries_add_up(router: RecordedRou
     director = Contact(email="jo@example.com", seniority="director")
     _, again = router.ask(asks(2, 60, "newsletter", contact=director), minutes=60)
     assert (again.lead.score, again.lead.reasons) == (45, ("asked for a demo", "decision maker"))
+
+
+@pytest.mark.parametrize("kinds", [("newsletter", "demo_request"), ("demo_request", "newsletter")])
+def test_the_points_of_an_inquiry_that_the_agreement_excludes_are_not_remembered(
+    router: RecordedRouter, kinds: tuple[str, str]
+) -> None:
+    text = agreement_text().replace(
+        "contact.seniority, op: is, value: student", "inquiry.kind, op: is, value: demo_request"
+    )
+    router.agreed = dataclasses.replace(agreement_file.parse(text, "test.yaml").agreement, half_life_s=3600)
+    for number, kind in enumerate((*kinds, "newsletter"), start=1):
+        router.ask(asks(number, number, kind), minutes=number)
+    lead = router.live.lead("ld_1")
+    assert lead is not None
+    assert (lead.state, lead.score, lead.generation, lead.intents) == ("assigned", 0, 1, ())
 
 
 def test_the_score_of_a_lead_that_waits_rises_and_its_next_owner_owes_what_it_asks_for(
