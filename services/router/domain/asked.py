@@ -27,7 +27,7 @@ from services.router.domain.proof import (
     known_facts,
     proof_on,
 )
-from services.router.domain.qualification import Intent, Judgement, excluded, judge
+from services.router.domain.qualification import Judgement, excluded, judge
 from services.router.domain.routing_state import Owner
 from services.router.domain.same_person import MAX_SHARING, contact_keys, person_keys
 from shared.domain.agreement import Agreement
@@ -146,15 +146,16 @@ def scored_again(asked: Asked, lead: Lead, agreement: Agreement) -> dict[str, An
     if asked.proof_format < WHOLE_PERSON or lead.state not in HELD:
         return {}
     facts = asked.facts
-    judgement = judge(agreement, asked.inquiry, facts, lead.intents)
-    intents = intents_after(asked, lead, agreement, judgement)
+    judgement = judged(asked, lead, agreement, facts)
     if excluded(agreement, facts) or judgement.score <= lead.score:
-        return {"intents": intents}
-    return {"intents": intents, "score": judgement.score, "reasons": judgement.reasons}
+        return {"intents": judgement.intents}
+    return {"intents": judgement.intents, "score": judgement.score, "reasons": judgement.reasons}
 
 
-def intents_after(asked: Asked, lead: Lead | None, agreement: Agreement, judgement: Judgement) -> tuple[Intent, ...]:
-    """What is remembered after the inquiry was judged. One that the agreement excludes adds nothing."""
-    if asked.proof_format < WHOLE_PERSON or not excluded(agreement, asked.facts):
-        return judgement.intents
-    return lead.intents if lead is not None else ()
+def judged(asked: Asked, lead: Lead | None, agreement: Agreement, facts: DecisionFacts) -> Judgement:
+    """The inquiry judged with what is remembered of `lead`. One that the agreement excludes adds nothing to that."""
+    before = lead.intents if lead is not None else ()
+    judgement = judge(agreement, asked.inquiry, facts, before)
+    if asked.proof_format < WHOLE_PERSON or judgement.intents == before or not excluded(agreement, facts):
+        return judgement
+    return replace(judgement, intents=before)

@@ -12,28 +12,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import (
-    Asked,
-    intents_after,
-    joined,
-    maybe_same_person,
-    other_keys,
-    remembered,
-    scored_again,
-)
+from services.router.domain.asked import Asked, joined, judged, maybe_same_person, other_keys, remembered, scored_again
 from services.router.domain.availability import RepState, leave_ahead
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import (
-    CONSENT_WITHDRAWN,
-    FORMAT,
-    OLDEST_FORMAT,
-    WHOLE_PERSON,
-    Proof,
-    VerdictKind,
-)
-from services.router.domain.qualification import Judgement, judge, pilot_for
+from services.router.domain.proof import CONSENT_WITHDRAWN, FORMAT, OLDEST_FORMAT, WHOLE_PERSON, Proof, VerdictKind
+from services.router.domain.qualification import Judgement, pilot_for
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart
@@ -107,13 +92,11 @@ def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:
 
 def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict:
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
-    inquiry, known = asked.inquiry, asked.known
-    facts = asked.facts
+    inquiry, facts = asked.inquiry, asked.facts
     pilot = pilot_for(agreement, facts)
     if pilot is not None:
         agreement = pilot.agreement
-    judgement = judge(agreement, inquiry, facts, known.intents if known is not None else ())
-    judgement = replace(judgement, intents=intents_after(asked, known, agreement, judgement))
+    judgement = judged(asked, asked.known, agreement, facts)
     if asked.withdrawn:
         reason = f"{CONSENT_WITHDRAWN}, and none has been given since"
         judgement = replace(judgement, qualified=False, stage="inquiry", reason=reason)

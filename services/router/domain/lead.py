@@ -43,8 +43,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
     `owner_leave` is the owner's leave since they got it, as far as it was known by then, and what is known ahead.
-    In this cycle, `accepted_at` is when sales accepted it last, and `reopened_at` since when it is open again after
-    sales had rejected it.
+    In this cycle, `accepted_at` is when sales accepted it last, `sales_rejected` whether sales ever rejected it, and
+    `reopened_at` since when it is open again after that.
     `later` are the newest inquiries of this cycle after its first: sales may turn out to have ended it before them.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
@@ -85,6 +85,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str | None = None
     ended_at: datetime | None = None
     accepted_at: datetime | None = None
+    sales_rejected: bool = False
     reopened_at: datetime | None = None
     consent_at: datetime | None = None
     withdrawn_at: datetime | None = None
@@ -146,32 +147,55 @@ def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or the person
     withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an owner can be
-    ended too, and so can one that has moved on since. The highest stage of a cycle stays; what was reported about the
-    cycle before changes nothing about this one.
+    ended too, and so can one that has moved on since. The highest stage of a cycle stays, and its last end; what was
+    reported about the cycle before changes nothing about this one.
     """
     if fact.kind == WITHDRAWN:
         return _withdrawn(lead, fact, now)
-    if lead.state not in HELD or fact.accepted_at < cycle_starts_at(lead.received_at, lead.previous_ended_at):
+    starts_at = cycle_starts_at(lead.received_at, lead.previous_ended_at)
+    if lead.state not in (*HELD, "closed") or fact.accepted_at < starts_at:
         return None
+    if lead.state == "closed":
+        return _followed_after_end(lead, fact, now)
     stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
     if fact.kind in CLOSING:
-        return _changed(lead, now, stage=stage, **_end(fact))
+        return _changed(lead, now, stage=stage, sales_rejected=_sales_rejected(lead, fact), **_end(fact))
     if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
         return _changed(lead, now, stage=stage, accepted_at=fact.accepted_at)
     return _changed(lead, now, stage=stage) if stage != lead.stage else None
 
 
+def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
+    """The lead that had ended when the fact was read; None when it changes nothing. Its last end counts, and an
+    acceptance is remembered: the rejection that it overrules may be read later.
+    """
+    if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
+        return _changed(lead, now, accepted_at=fact.accepted_at)
+    if fact.kind not in CLOSING:
+        return None
+    rejected = _sales_rejected(lead, fact)
+    if lead.ended_at is None or lead.ended_at < fact.accepted_at:
+        stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
+        return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(fact))
+    return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None
+
+
+def _sales_rejected(lead: Lead, fact: ActivityRecorded) -> bool:
+    return lead.sales_rejected or "rejected" in (lead.outcome, fact.kind)
+
+
 def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
     """Since when the lead is open again because sales accepted it after rejecting it, as at the end of a dispute. None
-    if the fact does not do that: it came before the rejection, or the person has withdrawn consent. Either fact may be
-    read first.
+    if the fact does not do that: the lead ended later, or the person has withdrawn consent. The facts may be read in
+    any order.
     """
-    if lead.state != "closed" or lead.outcome != "rejected" or lead.ended_at is None or not may_be_contacted(lead):
+    rejected = lead.sales_rejected or lead.outcome == "rejected"
+    if lead.state != "closed" or not rejected or lead.ended_at is None or not may_be_contacted(lead):
         return None
     if fact.kind == "accepted" and fact.accepted_at >= lead.ended_at:
         return cycle_starts_at(fact.accepted_at, lead.ended_at)
     overruled = lead.accepted_at is not None and lead.accepted_at > lead.ended_at
-    return lead.accepted_at if fact.kind == "rejected" and overruled else None
+    return lead.accepted_at if fact.kind in CLOSING and overruled else None
 
 
 def may_be_contacted(lead: Lead) -> bool:

@@ -31,7 +31,7 @@ from services.router.domain.proof import (
     proof_on,
 )
 from services.router.domain.routing_state import Owner, RoutingState
-from services.router.domain.verdict import Verdict, assigned_event, parked_event, with_owner
+from services.router.domain.verdict import Verdict, assigned_event, assigned_since, parked_event, with_owner
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Refused
@@ -174,10 +174,8 @@ def _given_to_owner_or_deputy(
 
 def reopened(lead: Lead, cause: ReassignReason) -> Lead:
     """The lead since it is open again. Its next owner is never the first one, for whom what came before would count."""
-    stage = highest(lead.stage, "sal")
-    generation = max(lead.generation, 1)
-    reason = _cause(cause, lead)
-    return replace(lead, stage=stage, outcome=None, reason=reason, reopened_at=cause.at, generation=generation)
+    lead = replace(lead, stage=highest(lead.stage, "sal"), generation=max(lead.generation, 1), sales_rejected=True)
+    return replace(lead, outcome=None, reason=_cause(cause, lead), reopened_at=cause.at)
 
 
 def _can_own(agreement: Agreement, rep: str) -> bool:
@@ -248,7 +246,8 @@ def _reassigned(
         waited = lead.state == "parked"
         kind = "assigned" if waited else "reassigned"
         person = agreement.people[placed.rep]
-        since_at, leave = cause.at or now, leave_ahead(person, routing.state(person.id), now)
+        since_at = assigned_since(lead, person.id, cause.at, now)
+        leave = leave_ahead(person, routing.state(person.id), now)
         base = replace(base, parked_at=None)
         after = with_owner(agreement, base, person, placed.pool, placed.rule, since_at, leave)
         event_type = LeadAssigned if waited else LeadReassigned

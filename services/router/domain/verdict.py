@@ -78,6 +78,11 @@ def with_owner(
     )
 
 
+def assigned_since(lead: Lead, rep: str, reopened_at: datetime | None, now: datetime) -> datetime:
+    """Since when the rep has the lead: one who had it before it was reopened, since then; anyone else, since `now`."""
+    return reopened_at if reopened_at is not None and rep == lead.rep else now
+
+
 def had_it(lead: Lead, rep: str) -> bool:
     """Whether the rep has the lead already, so that only their promises start again."""
     return lead.state == "assigned" and lead.rep == rep

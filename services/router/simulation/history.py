@@ -25,7 +25,7 @@ from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.reassignment import reopened
-from services.router.domain.verdict import had_it
+from services.router.domain.verdict import assigned_since, had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead
@@ -204,12 +204,16 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     afresh: dict[str, Any] = {}
     if verdict.ask is None and inquiry is not None:
         afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
-        afresh |= {"reopened_at": None, "later": ()}
+        afresh |= {"reopened_at": None, "accepted_at": None, "sales_rejected": False, "later": ()}
     before = before or _first(lead_id, verdict, afresh)
     if verdict.ask is not None and verdict.ask.kind == "reopened":
         before = reopened(before, verdict.ask)
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
+    assigned_at = before.assigned_at if verdict.ask is not None else None
+    if owned:
+        reopened_at = verdict.ask.at if verdict.ask is not None else None
+        assigned_at = assigned_since(before, str(verdict.rep), reopened_at, verdict.decided_at)
     # A person requested it: the rule by which it waits stays that of its last owner.
     by_request = verdict.ask is not None and not owned and verdict.ask.kind not in ROUTED_AGAIN
     rule = before.rule if by_request else verdict.rule
@@ -224,7 +228,7 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         pool=pool,
         rule=rule if verdict.verdict != "rejected" else None,
         generation=before.generation + owned,
-        assigned_at=_assigned_at(verdict) if owned else None if verdict.ask is None else before.assigned_at,
+        assigned_at=assigned_at,
         parked_at=_parked_at(verdict, before),
         updated_at=verdict.decided_at,
         agreement=verdict.agreement,
@@ -233,10 +237,6 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
         test=inquiry is not None and inquiry.test and verdict.format > OLDEST_FORMAT,
         **afresh,
     )
-
-
-def _assigned_at(verdict: RecordedVerdict) -> datetime:
-    return (verdict.ask.at if verdict.ask is not None else None) or verdict.decided_at
 
 
 def _parked_at(verdict: RecordedVerdict, before: Lead) -> datetime | None:

@@ -113,4 +113,5 @@ def _known(lead: Lead | None) -> object:
         lead.assigned_at if lead.state == "assigned" else None,
         lead.reopened_at,
         lead.previous_ended_at,
+        (lead.outcome, lead.ended_at) if lead.state == "closed" else None,
     )

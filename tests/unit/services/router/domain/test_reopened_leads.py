@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,38 @@ def test_a_lead_can_be_rejected_and_reopened_again(router: RecordedRouter) -> No
     assert router.state.reps["ann"].open == 1
 
 
+ENDS_AND_ACCEPTANCES = [
+    [fact("rejected", 10), fact("accepted", 20), fact("lost", 22)],
+    [fact("rejected", 10), fact("accepted", 20), fact("rejected", 30)],
+    [fact("rejected", 10), fact("accepted", 20), fact("won", 22), fact("lost", 24)],
+    [fact("rejected", 10), fact("lost", 15), fact("accepted", 20)],
+    [fact("lost", 5), fact("rejected", 10), fact("accepted", 20)],
+    [fact("rejected", 10), fact("accepted", 20), fact("rejected", 30), fact("accepted", 40)],
+    [fact("rejected", 10), fact("accepted", 20), fact("lost", 30), fact("accepted", 40)],
+    [fact("lost", 10), fact("accepted", 20), fact("won", 30)],
+]
+
+
+@pytest.mark.parametrize("facts", ENDS_AND_ACCEPTANCES, ids=lambda facts: ", ".join(each.activity_id for each in facts))
+def test_in_any_order_sales_last_word_counts(tmp_path: Path, facts: list[ActivityRecorded]) -> None:
+    found = set()
+    for number, (order, together) in enumerate(product(permutations(facts), [True, False])):
+        (tmp_path / str(number)).mkdir()
+        with closing(RecordedRouter(tmp_path / str(number))) as router:
+            router.ask(inquiry())
+            for batch in [order] if together else [[each] for each in order]:
+                router.act(*batch)
+            lead = router.live.lead("ld_1")
+            assert lead is not None
+            ended_at = lead.ended_at if lead.state == "closed" else None
+            found.add((lead.state, lead.outcome, ended_at, lead.cycle, lead.rep, router.state.reps["ann"].open))
+    last = facts[-1]
+    if last.kind == "accepted":
+        assert found == {("assigned", None, None, 1, "ann", 1)}
+    else:
+        assert found == {("closed", last.kind, last.accepted_at, 1, "ann", 0)}
+
+
 def _without(rep: str, agreed: Agreement) -> Agreement:
     gone = dataclasses.replace(agreed.people[rep], active=False)
     return dataclasses.replace(agreed, people={**agreed.people, rep: gone})
@@ -113,6 +146,7 @@ def test_a_reopened_lead_whose_owner_has_left_is_routed_again_and_waits_if_nobod
     [verdict] = router.act(ACCEPTED)
     assert isinstance(verdict.event, LeadReassigned)
     assert (verdict.event.rep.id, verdict.event.previous_rep) == ("bob", "ann")
+    assert (verdict.event.assigned_at, verdict.event.respond_by) == (after(60), after(75))
     router.act(fact("rejected", 61), minutes=61)
     router.agreed = _without("bob", router.agreed)
     [verdict] = router.act(fact("accepted", 62), minutes=62)
