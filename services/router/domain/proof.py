@@ -16,9 +16,10 @@ from services.router.domain.availability import RepState
 from services.router.domain.lead import Lead, consent_given_at, filled, latest
 from services.router.domain.qualification import Check, checks, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
+from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
-from shared.domain.events import AgreementRef, InquiryReceived
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
 from shared.domain.lead import LeadStage, LeadState
 
 FORMAT = 4
@@ -32,6 +33,10 @@ other were not one absence.
 WHOLE_PERSON = 4
 """The first format in which an inquiry is judged on the contact and company that all inquiries of the person gave, and
 in which one that joins a lead can raise its score.
+"""
+LAST_WORD = 4
+"""The first format of releases in which what sales reports about a lead that has ended counts: an acceptance after a
+rejection opens it again, and its last end is its end.
 """
 LEAVE_WAITS = 4
 """The first format that says that the clock waits for an owner who is on leave."""
@@ -149,6 +154,11 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     def known(self) -> Lead | None:
         """The person's lead that counted in the judgement."""
         return counting(self.before, self.inquiry, self.format)
+
+
+def comes_too_late(lead: Lead, fact: ActivityRecorded, proof_format: int) -> bool:
+    """Whether the fact changes nothing because the lead has ended, by the rules of an earlier release."""
+    return lead.state == "closed" and fact.kind != WITHDRAWN and proof_format < LAST_WORD
 
 
 def proof_on(

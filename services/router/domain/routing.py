@@ -29,7 +29,15 @@ from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.owner_leave import held_by, rescheduled
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import FORMAT, LEAVE_WAITS, OLDEST_FORMAT, OTHERS_GET_IT, ReassignReason
+from services.router.domain.proof import (
+    FORMAT,
+    LAST_WORD,
+    LEAVE_WAITS,
+    OLDEST_FORMAT,
+    OTHERS_GET_IT,
+    ReassignReason,
+    comes_too_late,
+)
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
@@ -50,10 +58,12 @@ class Routing:
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
     have decided; `early_facts` are from before their lead, and wait for it. `events` announce what was decided, in
-    order, and `backdated` come before them.
+    order, and `backdated` come before them. `proof_format` says by which rules facts change leads.
     """
 
-    def __init__(self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime) -> None:
+    def __init__(
+        self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime, *, proof_format: int = FORMAT
+    ) -> None:
         self.state = state
         self.agreement = agreement
         self.now = now
@@ -64,6 +74,7 @@ class Routing:
         self.backdated: list[LeadBackdated] = []
         self.events: list[Event] = []
         self._lookup = lookup
+        self._proof_format = proof_format
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
         self._asked: dict[str, InquiryReceived] = {}
@@ -289,7 +300,7 @@ class Routing:
     def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:
             lead = self.state.lead(fact.lead_id)
-            if lead is None or self._given_by(fact, lead):
+            if lead is None or comes_too_late(lead, fact, self._proof_format) or self._given_by(fact, lead):
                 continue
             after = followed_by(lead, fact, self.now)
             if after is None:
@@ -318,7 +329,7 @@ class Routing:
     def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
         """Give the lead to someone if that is what the fact means; whether it is."""
         reason = reason_in(lead, fact)
-        if reason is None:
+        if reason is None or (reason.kind == "reopened" and self._proof_format < LAST_WORD):
             return False
         # The inquiry on which an ended lead was judged may have been trimmed.
         copy = InquiryCopy(lead.lead_id, lead.inquiry_id, lead.received_at)

@@ -23,7 +23,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
-from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON
+from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON, comes_too_late
 from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import assigned_since, had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
@@ -42,20 +42,25 @@ ROUTED_AGAIN = ("drained", "rejudged")
 
 
 class History:
-    """Follows the record. `in_force` is the agreement that its last verdicts were made under, `waiting` counts the
-    leads that waited for each pool.
+    """Follows the record. `in_force` is the agreement that its last verdicts were made under, `proof_format` the newest
+    format of its verdicts; `waiting` counts the leads that waited for each pool.
     """
 
     def __init__(self, state: ReplayState) -> None:
         self.state = state
         self.in_force: Agreement | None = None
+        self.proof_format = OLDEST_FORMAT
         self.waiting: dict[str, int] = {}
         self._leave: dict[str, tuple[Leave, ...]] = {}
 
-    def learn_agreement(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
-        """Learn from verdicts which agreement was in force. Verdicts on leads of a pilot do not say."""
+    def learn_rules(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
+        """Learn from verdicts which agreement was in force, and the format. Verdicts on leads of a pilot do not name
+        the agreement.
+        """
         self.state.agreements.update(agreements)
         for row in rows:
+            if row.verdict is not None:
+                self.proof_format = max(self.proof_format, row.verdict.format)
             if row.verdict is not None and row.verdict.pilot is None:
                 self.in_force = self.state.agreements[row.verdict.agreement.hash]
 
@@ -99,7 +104,7 @@ class History:
         starts = {lead_id: lead.received_at for lead_id in asked if (lead := self._goes_on(lead_id)) is not None}
         for fact in (*facts, *self.state.take_early(starts)):
             lead = self._goes_on(fact.lead_id)
-            if lead is None or fact.kind == "declined":
+            if lead is None or fact.kind == "declined" or comes_too_late(lead, fact, self.proof_format):
                 continue
             if comes_before(lead, fact):
                 self.state.add_early(fact)

@@ -92,7 +92,9 @@ class Replay:
         self._now = now
         self._untried = False
         self._routing_state.begin()
-        return Routing(self._routing_state, self._lookup, agreement, now)
+        # By the rules of the record, as for inquiries.
+        proof_format = min(FORMAT, self._history.proof_format)
+        return Routing(self._routing_state, self._lookup, agreement, now, proof_format=proof_format)
 
     def _end(self, routing: Routing) -> None:
         for before, lead in self._lookup.save(routing):

@@ -92,7 +92,7 @@ class _Replays:
                 judged += 1
         for each in self.simulated:
             each.pass_time(rows[0].at)
-        self.recorded.learn_agreement(rows, known)
+        self.recorded.learn_rules(rows, known)
         for each in self.simulated:
             each.replay(rows, sorted(candidates))
         self.recorded.follow(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from services.router.domain.lead import Lead, LeadsRejudged
+from services.router.domain.proof import FORMAT
 from services.router.domain.rederivation import differences
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -33,6 +34,7 @@ class RecordedRouter:
         self.history = History(self.past)
         self.lookup = ReplayLookup(self.live, None, self.inquiries)
         self.agreed = AGREED
+        self.proof_format = FORMAT
         self.announced: list[Event] = []
 
     def ask(self, *asked: InquiryReceived, minutes: float = 1) -> list[Verdict]:
@@ -62,16 +64,18 @@ class RecordedRouter:
     ) -> list[Verdict]:
         self.live.agreements[self.agreed.hash] = self.past.agreements[self.agreed.hash] = self.agreed
         self.state.begin()
-        routing = Routing(self.state, self.lookup, self.agreed, after(minutes))
+        routing = Routing(self.state, self.lookup, self.agreed, after(minutes), proof_format=self.proof_format)
         if asked:
-            routing.judge(asked)
+            routing.judge(asked, proof_format=self.proof_format)
         if facts:
             routing.apply(facts)
         if rejudged:
             routing.judge_again(rejudged)
         self.announced = routing.events
         self.lookup.save(routing)
-        self.history.follow(sorted(_rows(routing), key=lambda row: row.seq))
+        rows = sorted(_rows(routing), key=lambda row: row.seq)
+        self.history.learn_rules(rows, {})
+        self.history.follow(rows)
         for verdict in routing.verdicts:
             assert differences(verdict.proof, self.agreed) == ()
         past, live = (_known(each.lead("ld_1")) for each in (self.past, self.live))

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.router.domain.lead import InquiryCopy, backdated
+from services.router.domain.proof import FORMAT, LAST_WORD
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, LeadAssigned, LeadParked, LeadReassigned
 from tests.kit.events import activity, after
@@ -130,6 +131,21 @@ def test_in_any_order_sales_last_word_counts(tmp_path: Path, facts: list[Activit
         assert found == {("assigned", None, None, 1, "ann", 1)}
     else:
         assert found == {("closed", last.kind, last.accepted_at, 1, "ann", 0)}
+
+
+def test_what_came_after_the_end_of_a_lead_changes_nothing_in_the_history_of_an_earlier_release(
+    router: RecordedRouter,
+) -> None:
+    router.proof_format = LAST_WORD - 1
+    router.ask(inquiry())
+    assert router.act(REJECTED, ACCEPTED, fact("won", 50)) == []
+    for each in (router.live, router.past):
+        lead = each.lead("ld_1")
+        assert lead is not None
+        assert (lead.state, lead.outcome, lead.ended_at, lead.stage) == ("closed", "rejected", after(10), "mql")
+    router.proof_format = FORMAT
+    router.ask(inquiry(2, accepted_at=after(61)), minutes=61)
+    assert len(router.act(fact("rejected", 62), fact("accepted", 63), minutes=63)) == 1
 
 
 def _without(rep: str, agreed: Agreement) -> Agreement:
