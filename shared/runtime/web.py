@@ -13,8 +13,7 @@ from fastapi.responses import Response
 from shared import log
 from shared.domain.errors import Problem, Unavailable
 from shared.http.asgi import ASGIApp, Endpoint, Receive, Scope, Send
-from shared.http.auth import may_view
-from shared.http.origin import SAFE_METHODS, header, refuse_cross_site, refuse_foreign_host
+from shared.http.origin import SAFE_METHODS, header, refuse_cross_site, refuse_foreign_host, why_not_local
 from shared.http.probes import OPEN_TO_ALL, Readiness
 from shared.http.probes import router as probes
 from shared.http.problems import send_problem
@@ -82,9 +81,7 @@ class Web:
 
     def _refuse_strangers(self, scope: Scope) -> None:
         """A framework route reads the body before it asks for the key."""
-        if scope["path"] in self._viewers:
-            may_view(scope, self._platform.settings, self._platform.keys)
-        else:
+        if scope["path"] not in self._viewers or why_not_local(scope, self._platform.settings) is not None:
             self._platform.keys.recognise(header(scope, b"authorization"))
 
     def _framework(self, platform: Platform, services: Sequence[Service]) -> FastAPI:
