@@ -12,6 +12,8 @@ LONGER_FOR_A_REASON = {
     "shared/domain/events.py": "the whole vocabulary on one page",
     "shared/domain/agreement.py": "the agreement as one value, block by block, on one page",
     "services/cli/app.py": "all commands with their options, on one page",
+    "services/router/domain/lead.py": "a lead with all that is remembered of it, and what changes it",
+    "services/router/domain/proof.py": "what a proof has, what its verdict rests on, and how it reads",
     "services/router/domain/routing.py": "all that a router decides in one transaction, call by call",
     "services/scoreboard/domain/leads.py": "all that an event can change about a lead that is shown",
     "services/scoreboard/domain/timeline_text.py": "the sentences of all events on one page",

@@ -14,7 +14,7 @@ from services.router.simulation.runner import Plan, simulate
 from shared import agreement_file
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import LeadAssigned, LeadRejected
+from shared.domain.events import LeadAssigned, LeadReassigned, LeadRejected
 from tests.kit.agreements import agreement_text
 from tests.services.router_kit import Router, activity, inquiry, ones, running
 
@@ -100,6 +100,24 @@ async def test_rejected_leads_are_judged_again_after_a_simulation_with_proofs_th
     )
     for untouched in ("ld_3", "ld_4"):
         assert (await router.client.get(f"/v1/leads/{untouched}")).json()["state"] == "rejected"
+    await nothing_differs(router)
+
+
+async def test_a_lead_is_judged_again_on_its_earlier_inquiry_too(router: Router, file: Path) -> None:
+    for each in (inquiry(1), inquiry(1, 2, kind="newsletter")):
+        await router.publish(each)
+        await router.wait_for(1)
+    file.write_text(LENIENT)  # noqa: ASYNC240
+    looked = await simulated(router)
+    assert looked["simulated"]["changes"] == {"rejected": {"assigned": 1}}
+    await router.client.post("/v1/re-judge", json={"simulation": looked["id"], "reason": "too strict"})
+    [event] = ones(await router.wait_for(1), LeadAssigned)
+    assert (event.inquiry_id, event.score) == ("inq_1_1", 40)
+    await router.publish(activity(1, "declined", by=event.rep.id))
+    [moved] = ones(await router.wait_for(1), LeadReassigned)
+    assert moved.inquiry_id == "inq_1_1"
+    verdicts = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert [verdict["follows"] for verdict in verdicts] == [True] * 4
     await nothing_differs(router)
 
 

@@ -15,6 +15,7 @@ from services.router.domain.lead import (
     filled,
     joined_later,
     latest,
+    other_inquiries,
     remembered_signals,
 )
 from services.router.domain.proof import (
@@ -104,6 +105,17 @@ def maybe_same_person(asked: Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*before, *(lead.lead_id for lead in asked.maybe))))[:MAX_SHARING]
 
 
+def about_person(asked: Asked) -> dict[str, Any]:
+    """What the lead has of the person after the inquiry."""
+    shared_before = asked.before is not None and asked.before.number_shared
+    return {
+        "maybe_same_person": maybe_same_person(asked),
+        "number_shared": shared_before or len(asked.maybe) >= MAX_SHARING,
+        "consent_at": asked.consent_at,
+        "withdrawn_at": asked.withdrawn_at,
+    }
+
+
 def joined(lead: Lead, given: InquiryReceived | Lead, others: Sequence[Lead], now: datetime) -> Lead:
     """The lead with what an inquiry, or another lead of the person, adds to it. `others` are all their other leads."""
     contact = filled(lead.contact, given.contact)
@@ -136,7 +148,17 @@ def remembered(asked: Asked, lead: Lead) -> dict[str, Any]:
     """What the lead that the inquiry joins remembers of it, should sales have ended the lead before."""
     if asked.proof_format < WHOLE_PERSON or lead.state not in HELD:
         return {}
-    return {"later": joined_later(lead, asked.inquiry)}
+    read_late = (asked.inquiry.inquiry_id,) if asked.inquiry.accepted_at < lead.received_at else ()
+    return {"later": joined_later(lead, asked.inquiry), "others": other_inquiries(lead, *read_late)}
+
+
+def rejected_before(asked: Asked, before: Lead) -> tuple[str, ...]:
+    """The inquiries that made nobody a lead in this cycle; those from before a consent was withdrawn do not count."""
+    if asked.proof_format < WHOLE_PERSON or before.state != "rejected":
+        return ()
+    if before.withdrawn_at is not None and before.withdrawn_at >= before.received_at:
+        return ()
+    return other_inquiries(before, *before.inquiry_ids)
 
 
 def scored_again(asked: Asked, lead: Lead, agreement: Agreement) -> dict[str, Any]:

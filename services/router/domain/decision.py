@@ -8,11 +8,19 @@ if from someone new, and changes nothing but a lead of tests.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.asked import Asked, joined, judged, maybe_same_person, other_keys, remembered, scored_again
+from services.router.domain.asked import (
+    Asked,
+    about_person,
+    joined,
+    judged,
+    other_keys,
+    rejected_before,
+    remembered,
+    scored_again,
+)
 from services.router.domain.availability import RepState, leave_ahead
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
@@ -147,7 +155,7 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         pilot=pilot,
         intents=judgement.intents,
         signals=inquiry.signals,
-        **_about_person(asked),
+        **about_person(asked),
     )
     if before is None:
         return lead
@@ -164,17 +172,8 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         earlier_rep=before.last_rep,
         cycle=before.cycle + int(judgement.qualified and before.state == "closed"),
         ended_at=before.ended_at,
+        others=rejected_before(asked, before),
     )
-
-
-def _about_person(asked: Asked) -> dict[str, Any]:
-    shared_before = asked.before is not None and asked.before.number_shared
-    return {
-        "maybe_same_person": maybe_same_person(asked),
-        "number_shared": shared_before or len(asked.maybe) >= MAX_SHARING,
-        "consent_at": asked.consent_at,
-        "withdrawn_at": asked.withdrawn_at,
-    }
 
 
 def _assigned(
@@ -266,7 +265,7 @@ def _join(asked: Asked, lead: Lead, agreement: Agreement) -> Verdict:
     received_at = first_received_at(lead, inquiry)
     after = replace(
         joined(lead, inquiry, asked.others, asked.now),
-        **_about_person(asked),
+        **about_person(asked),
         received_at=received_at,
         **scored_again(asked, lead, ruling),
         **remembered(asked, lead),

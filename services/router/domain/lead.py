@@ -46,6 +46,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     In this cycle, `accepted_at` is when sales accepted it last, `sales_rejected` whether sales ever rejected it, and
     `reopened_at` since when it is open again after that.
     `later` are the newest inquiries of this cycle after its first: sales may turn out to have ended it before them.
+    `others` are the ids of the newest inquiries of this cycle that are neither in `later` nor the one that made it a
+    lead: they were rejected, or read late.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
@@ -98,6 +100,13 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     maybe_same_person: tuple[str, ...] = ()
     number_shared: bool = False
     later: tuple[JoinedInquiry, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def inquiry_ids(self) -> tuple[str, ...]:
+        """The inquiries of this cycle, first the one on which it was judged last."""
+        later = [each.inquiry_id for each in self.later]
+        return tuple(dict.fromkeys((self.inquiry_id, *self.others, *later)))
 
     @property
     def previous_ended_at(self) -> datetime | None:
@@ -266,6 +275,11 @@ def joined_later(lead: Lead, inquiry: InquiryReceived) -> tuple[JoinedInquiry, .
     if inquiry.accepted_at < lead.received_at:
         new = JoinedInquiry(lead.inquiry_id, lead.received_at)
     return tuple(sorted({*lead.later, new}, key=lambda each: (each.accepted_at, each.inquiry_id))[-MAX_LATER:])
+
+
+def other_inquiries(lead: Lead, *inquiry_ids: str) -> tuple[str, ...]:
+    """The newest of the lead's other inquiries, with these."""
+    return tuple(dict.fromkeys((*lead.others, *inquiry_ids)))[-MAX_LATER:]
 
 
 def backdated(lead: Lead, copy: InquiryCopy, judged: datetime, now: datetime) -> Lead | None:

@@ -39,8 +39,10 @@ class Lookup(Protocol):
     def joined(self, lead: Lead, inquiry_ids: Collection[str]) -> Iterable[InquiryReceived]:
         """Those of these inquiries that joined the lead; one whose verdict was trimmed is missing."""
 
-    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, InquiryReceived]:
-        """The inquiries on which these leads were judged last, by lead id. Those that were trimmed are missing."""
+    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, Sequence[InquiryReceived]]:
+        """The inquiries of these leads in this cycle, by lead id, the one on which it was judged last first. Others
+        that were trimmed are missing, and so is a lead whose own was.
+        """
 
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """When these inquiries were accepted, by inquiry id, as they were judged. One that was not judged, or whose

@@ -83,6 +83,7 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
         other_keys=(),
         maybe_same_person=(),
         later=(),
+        others=(),
     )
 
 

@@ -4,7 +4,7 @@ It stores the complete inputs and the outcome. The steps between are re-derived 
 `services.router.domain.rederivation`), so that writing a proof is cheap and reading one checks it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
 from services.router.domain.lead import Lead, consent_given_at, filled, latest
-from services.router.domain.qualification import Check, checks, judge, rules_tried
+from services.router.domain.qualification import Check, Intent, Judgement, checks, excluded, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
@@ -109,6 +109,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     people with the same number, `account` the owner of the company. `states` are those of reps whose limits or absences
     mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
     it was: only the inquiry was rejected. `again`: it had joined the lead, which turned out to have ended before.
+    `other_inquiries` of the lead were judged again with `inquiry`, the one that counts.
     """
 
     verdict: VerdictKind
@@ -117,6 +118,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     agreement: AgreementRef
     decided_at: datetime
     inquiry: InquiryReceived | None = None
+    other_inquiries: tuple[InquiryReceived, ...] = ()
     stage: LeadStage = ""
     score: int = 0
     score_parts: tuple[str, ...] = ()
@@ -159,6 +161,50 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 def comes_too_late(lead: Lead, fact: ActivityRecorded, proof_format: int) -> bool:
     """Whether the fact changes nothing because the lead has ended, by the rules of an earlier release."""
     return lead.state == "closed" and fact.kind != WITHDRAWN and proof_format < LAST_WORD
+
+
+def in_order(inquiries: Iterable[InquiryReceived]) -> list[InquiryReceived]:
+    """In the order in which they were accepted, by id among equals."""
+    return sorted(inquiries, key=lambda each: (each.accepted_at, each.inquiry_id))
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """An inquiry with the facts and the `remembered` intents that it was judged on, and the judgement."""
+
+    inquiry: InquiryReceived
+    facts: DecisionFacts
+    remembered: tuple[Intent, ...]
+    judgement: Judgement
+
+
+def judged_together(
+    agreement: Agreement,
+    lead: Lead,
+    inquiries: Collection[InquiryReceived],
+    account: Owner | None,
+    decided_at: datetime,
+    proof_format: int = FORMAT,
+) -> Judged:
+    """All inquiries of a lead judged again, in the order in which they were accepted: the first that qualifies makes it
+    a lead, and later ones can raise its score, unless the agreement excludes them. If none qualifies, the one with the
+    highest score counts.
+    """
+    tried, intents = [], lead.intents
+    for inquiry in inquiries:
+        at = judging_instant(inquiry, decided_at, proof_format)
+        facts = known_facts(inquiry, lead, account, at, again=True, proof_format=proof_format)
+        remembered = tuple([each for each in intents if each.at <= at])
+        judged = Judged(inquiry, facts, remembered, judge(agreement, inquiry, facts, remembered))
+        if not excluded(agreement, facts):
+            intents = tuple(dict.fromkeys((*intents, *judged.judgement.intents)))
+        tried.append(judged)
+    valid = [each for each in tried if not excluded(agreement, each.facts)] or tried
+    chosen = next((each for each in valid if each.judgement.qualified), None)
+    counting = valid[valid.index(chosen) :] if chosen is not None else valid
+    best = max(counting, key=lambda each: each.judgement.score)
+    scored = {name: getattr(best.judgement, name) for name in ("score", "reasons", "parts")}
+    chosen = chosen or best
+    return replace(chosen, judgement=replace(chosen.judgement, **scored, intents=valid[-1].judgement.intents))
 
 
 def proof_on(
@@ -256,22 +302,19 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
     numbers hold.
     """
     shown: dict[str, Any] = msgspec.to_builtins(proof)
-    for inner in ("before", "same_person", "states"):
+    for inner in ("before", "same_person", "states", "other_inquiries"):
         shown.pop(inner, None)
     if proof.maybe_same_person:
         shown["maybe_same_person"] = [lead.lead_id for lead in proof.maybe_same_person]
     if proof.inquiry is not None and proof.verdict != "merged":
-        again = proof.ask is not None
-        facts = known_facts(
-            proof.inquiry, proof.known, proof.account, proof.judged_at, again=again, proof_format=proof.format
-        )
+        judged = _judged(proof, proof.inquiry, agreement)
+        facts = judged.facts
         if proof.judges:
-            remembered = proof.known.intents if proof.known is not None else ()
-            tried = checks(agreement, proof.inquiry, facts, remembered)
+            tried = checks(agreement, proof.inquiry, facts, judged.remembered)
             if proof.known is not None and consent_missing((proof.known, *proof.same_person), proof.inquiry):
                 tried = (Check(CONSENT_WITHDRAWN, passed=False),)
             shown["qualification"] = _shown(tried)
-            shown["scoring"] = msgspec.to_builtins(judge(agreement, proof.inquiry, facts, remembered).parts)
+            shown["scoring"] = msgspec.to_builtins(judged.judgement.parts)
         if proof.rule is not None:
             shown["routing"] = _shown(rules_tried(agreement, facts, proof.rule))
     if proof.turn is not None:
@@ -283,6 +326,16 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
             "passed_over": {**waiting, **turn.passed_over},
         }
     return shown
+
+
+def _judged(proof: Proof, inquiry: InquiryReceived, agreement: Agreement) -> Judged:
+    known, again = proof.known, proof.ask is not None
+    if again and proof.judges and known is not None:
+        every = in_order((inquiry, *proof.other_inquiries))
+        return judged_together(agreement, known, every, proof.account, proof.decided_at, proof.format)
+    facts = known_facts(inquiry, known, proof.account, proof.judged_at, again=again, proof_format=proof.format)
+    remembered = known.intents if known is not None else ()
+    return Judged(inquiry, facts, remembered, judge(agreement, inquiry, facts, remembered))
 
 
 def _shown(tried: tuple[Check, ...]) -> list[dict[str, Any]]:

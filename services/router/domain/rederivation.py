@@ -81,10 +81,11 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     if proof.ask is not None and proof.ask.kind == "same_person" and before is not None:
         verdict = merge(routing, proof.same_person[0], before, proof.ask, proof.decided_at)
     elif proof.ask is not None and before is not None and inquiry is not None:
-        decide_again = judge_again if proof.ask.kind == REJUDGED else reassign
-        verdict = decide_again(
-            routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account, proof_format=proof.format
-        )
+        inputs = (routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
+        if proof.ask.kind == REJUDGED:
+            verdict = judge_again(*inputs, others=proof.other_inquiries, proof_format=proof.format)
+        else:
+            verdict = reassign(*inputs, proof_format=proof.format)
     elif proof.ask is None and inquiry is not None:
         verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account, proof_format=proof.format)
     return verdict.proof if verdict is not None else None

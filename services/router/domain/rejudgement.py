@@ -2,15 +2,25 @@
 it. A lead on which someone has acted since stays as it is.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from services.router.domain.availability import leave_ahead
-from services.router.domain.lead import Lead, LeadsRejudged, may_be_contacted
+from services.router.domain.lead import Lead, LeadsRejudged, may_be_contacted, other_inquiries
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import FORMAT, Proof, ReassignReason, VerdictKind, judging_instant, known_facts
-from services.router.domain.qualification import judge, pilot_for
+from services.router.domain.proof import (
+    FORMAT,
+    Proof,
+    ReassignReason,
+    VerdictKind,
+    in_order,
+    judged_together,
+    judging_instant,
+    known_facts,
+)
+from services.router.domain.qualification import pilot_for
 from services.router.domain.reassignment import MANUAL_RULE_PREFIX
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, parked_event, with_owner
@@ -38,22 +48,24 @@ def judge_again(
     now: datetime,
     account: Owner | None = None,
     *,
+    others: Sequence[InquiryReceived] = (),
     proof_format: int = FORMAT,
 ) -> Verdict | None:
-    """The verdict on the lead, from the inquiry on which it was judged last and all that is known of the person; None
-    if it comes to the same. Points fade to when the inquiry was accepted, as they did the first time. Further inquiries
-    that joined a lead that waits may have raised its score: it is not lowered then, and the lead not rejected.
-    `account` is the owner of the person's company. Changes `routing`: the lead is saved, and a turn is taken.
+    """The verdict on the lead, from its inquiries and all that is known of the person; None if it comes to the same.
+    `inquiry` is the one on which it was judged last: a pilot goes by it. Points fade to when an inquiry was accepted,
+    as they did the first time. `account` is the owner of the person's company. Changes `routing`: the lead is saved,
+    and a turn is taken.
     """
-    judged_at = judging_instant(inquiry, now, proof_format)
-    facts = known_facts(inquiry, lead, account, judged_at, again=True, proof_format=proof_format)
-    pilot = pilot_for(agreement, facts)
+    at = judging_instant(inquiry, now, proof_format)
+    pilot = pilot_for(agreement, known_facts(inquiry, lead, account, at, again=True, proof_format=proof_format))
     ruling = pilot.agreement if pilot is not None else agreement
-    judgement = judge(ruling, inquiry, facts, lead.intents)
-    if lead.later and judgement.score < lead.score:
-        judgement = replace(judgement, score=lead.score, reasons=lead.reasons)
+    every = in_order((inquiry, *others))
+    judged = judged_together(ruling, lead, every, account, now, proof_format)
+    facts, judgement = judged.facts, judged.judgement
     base = replace(
         lead,
+        inquiry_id=judged.inquiry.inquiry_id,
+        others=other_inquiries(lead, lead.inquiry_id) if judged.inquiry.inquiry_id != lead.inquiry_id else lead.others,
         version=lead.version + 1,
         stage=judgement.stage,
         score=judgement.score,
@@ -67,13 +79,14 @@ def judge_again(
     if judgement.qualified:
         placed = place(routing, ruling, facts, now, last=last_owner(lead, lead.earlier_rep), account=account)
         verdict = _placed(routing, ruling, cause, lead, base, placed)
-    elif lead.state == "rejected" or lead.later:
+    elif lead.state == "rejected":
         return None
     else:
         verdict = _rejected(routing, cause, lead, base)
     if verdict is None:
         return None
-    proof = replace(verdict.proof, inquiry=inquiry, account=account, format=proof_format)
+    rest = tuple([each for each in every if each is not judged.inquiry])
+    proof = replace(verdict.proof, inquiry=judged.inquiry, other_inquiries=rest, account=account, format=proof_format)
     return replace(verdict, proof=proof, errors=tuple(facts.errors))
 
 

@@ -216,18 +216,18 @@ class Routing:
         judged again, or whose inquiry was trimmed, are left out.
         """
         self._load(batch.lead_ids)
-        found = [lead for lead_id in batch.lead_ids if (lead := self.state.leads.get(lead_id)) is not None]
-        leads = [lead for lead in found if may_be_judged_again(lead, batch)]
+        known = [lead for lead_id in batch.lead_ids if (lead := self.state.leads.get(lead_id)) is not None]
+        leads = [lead for lead in known if may_be_judged_again(lead, batch)]
         inquiries = self._lookup.inquiries(leads)
         self._owners.load([keys_of(lead.company, lead.contact) for lead in leads])
         cause = ReassignReason("rejudged", by=batch.by, reason=batch.reason)
         judged: list[tuple[Lead, Verdict | None]] = []
         for lead in leads:
-            inquiry = inquiries.get(lead.lead_id)
-            if inquiry is None or inquiry.test:
+            found = inquiries.get(lead.lead_id)
+            if not found or found[0].test:
                 continue
-            owner = self._owners.of_lead(lead)
-            verdict = judge_again(self.state, self.agreement, cause, lead, inquiry, self.now, owner)
+            own, others, owner = found[0], found[1:], self._owners.of_lead(lead)
+            verdict = judge_again(self.state, self.agreement, cause, lead, own, self.now, owner, others=others)
             if verdict is not None:
                 self._add(verdict)
             judged.append((lead, verdict))

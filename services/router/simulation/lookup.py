@@ -67,9 +67,9 @@ class ReplayLookup:
         found = (self._inquiries.get(inquiry_id) for inquiry_id in inquiry_ids)
         return [inquiry for inquiry in found if inquiry is not None]
 
-    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, InquiryReceived]:
+    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, Sequence[InquiryReceived]]:
         """From the record."""
-        return {lead.lead_id: self.inquiry(lead) for lead in leads}
+        return {lead.lead_id: list(self.joined(lead, lead.inquiry_ids)) for lead in leads}
 
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """From the record."""

@@ -97,7 +97,7 @@ class DatabaseLookup:
         """Read it from the proof of the verdict, unless it came with a page."""
         key = (lead.lead_id, lead.inquiry_id)
         if key not in self._inquiries:
-            self._read_inquiries([lead])
+            self._read_inquiries([key])
         return self._inquiries[key]
 
     def joined(self, lead: Lead, inquiry_ids: Collection[str]) -> Iterable[InquiryReceived]:
@@ -107,11 +107,16 @@ class DatabaseLookup:
         found = [_decode_proof(proof).inquiry for proof in self._connection.execute(query).scalars()]
         return [inquiry for inquiry in found if inquiry is not None]
 
-    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, InquiryReceived]:
+    def inquiries(self, leads: Collection[Lead]) -> Mapping[str, Sequence[InquiryReceived]]:
         """Read them from the proofs of their verdicts."""
-        self._read_inquiries([lead for lead in leads if (lead.lead_id, lead.inquiry_id) not in self._inquiries])
-        found = {lead.lead_id: self._inquiries.get((lead.lead_id, lead.inquiry_id)) for lead in leads}
-        return {lead_id: inquiry for lead_id, inquiry in found.items() if inquiry is not None}
+        keys = {lead.lead_id: [(lead.lead_id, inquiry_id) for inquiry_id in lead.inquiry_ids] for lead in leads}
+        self._read_inquiries([key for theirs in keys.values() for key in theirs])
+        known = self._inquiries
+        return {
+            lead_id: [known[key] for key in theirs if key in known]
+            for lead_id, theirs in keys.items()
+            if theirs[0] in known
+        }
 
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """Read it from the verdicts on their leads."""
@@ -151,15 +156,16 @@ class DatabaseLookup:
         query = sa.select(leads.c.body).where(*conditions).order_by(by, leads.c.lead_id).limit(limit)
         page = [_decode(body) for body in self._connection.execute(query).scalars()]
         self._leads |= {lead.lead_id: lead for lead in page}
-        self._read_inquiries(page)
+        self._read_inquiries([(lead.lead_id, lead.inquiry_id) for lead in page])
         return page
 
-    def _read_inquiries(self, page: Collection[Lead]) -> None:
-        if not page:
+    def _read_inquiries(self, keys: Collection[tuple[str, str]]) -> None:
+        """Those with these ids of leads and of their inquiries."""
+        if not keys:
             return
-        mine = any_of(self._connection, verdicts.c.lead_id, [lead.lead_id for lead in page])
-        judged = verdicts.c.source.is_not(None) & (verdicts.c.verdict != "merged")
-        query = sa.select(verdicts.c.lead_id, verdicts.c.proof).where(mine & judged)
+        mine = any_of(self._connection, verdicts.c.lead_id, {lead_id for lead_id, _ in keys})
+        wanted = any_of(self._connection, verdicts.c.inquiry_id, {inquiry_id for _, inquiry_id in keys})
+        query = sa.select(verdicts.c.lead_id, verdicts.c.proof).where(mine & wanted & verdicts.c.source.is_not(None))
         for row in self._connection.execute(query):
             inquiry = _decode_proof(row.proof).inquiry
             if inquiry is not None:

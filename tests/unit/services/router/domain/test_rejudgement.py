@@ -17,6 +17,7 @@ from shared.domain.lead import Consent, Contact
 from tests.kit.agreements import agreement
 from tests.kit.events import activity, after
 from tests.unit.services.router.domain.test_decision import AGREED, inquiry
+from tests.unit.services.router.domain.test_rescored_leads import asks
 from tests.unit.services.router.recorded_router import RecordedRouter
 
 STRICT = agreement(score=60)
@@ -32,6 +33,12 @@ def router(tmp_path: Path) -> Iterator[RecordedRouter]:
 def without_reps(agreed: Agreement) -> Agreement:
     gone = {name: dataclasses.replace(person, active=False) for name, person in agreed.people.items()}
     return dataclasses.replace(agreed, people=gone)
+
+
+def with_points(points: int) -> Agreement:
+    """Asks for 30 points, and gives these for a demo; nobody is there."""
+    agreed = without_reps(agreement(score=30))
+    return dataclasses.replace(agreed, scoring=tuple([dataclasses.replace(r, add=points) for r in agreed.scoring]))
 
 
 def test_a_rejected_lead_that_qualifies_now_is_assigned_and_its_clock_starts_then(router: RecordedRouter) -> None:
@@ -81,7 +88,7 @@ def test_a_waiting_lead_that_no_longer_qualifies_is_rejected_and_waits_no_more(r
     [verdict] = router.judge_again("parked", minutes=91)
     assert isinstance(verdict.event, LeadRejected)
     assert (verdict.event.because, verdict.event.stays) == ("rejudged", None)
-    assert verdict.event.reason == "score: 40 points, the agreement asks for 60"
+    assert verdict.lead.reason == "score: 40 points, the agreement asks for 60"
     assert (verdict.lead.pool, verdict.lead.rule, verdict.lead.parked_at) == (None, None, None)
     assert router.state.waiting["benelux"] == 0
 
@@ -102,6 +109,79 @@ def test_a_waiting_lead_that_a_hotter_inquiry_joined_is_not_judged_down(router: 
     assert router.judge_again("parked") == []
     router.agreed = without_reps(STRICT)
     assert router.judge_again("parked", minutes=95) == []
+
+
+def test_a_waiting_lead_is_judged_again_on_the_hotter_inquiry_that_joined_it(router: RecordedRouter) -> None:
+    router.agreed = without_reps(AGREED)
+    router.ask(asks(1, 0, "newsletter"))
+    router.ask(asks(2, 10), minutes=10)
+    assert router.judge_again("parked", minutes=20) == []
+    router.agreed = without_reps(agreement(score=30))
+    assert router.judge_again("parked", minutes=30) == []
+    router.agreed = with_points(50)
+    [verdict] = router.judge_again("parked", minutes=40)
+    assert isinstance(verdict.event, LeadParked)
+    assert (verdict.event.score, verdict.event.inquiry_id, verdict.event.received_at) == (50, "inq_2", after(0))
+    assert [part["points"] for part in explained(verdict.proof, router.agreed)["scoring"]] == [50]
+    router.agreed = with_points(20)
+    [verdict] = router.judge_again("parked", minutes=50)
+    assert isinstance(verdict.event, LeadRejected)
+    assert verdict.event.reason == "score: 20 points, the agreement asks for 30"
+
+
+def test_the_first_inquiry_routes_a_waiting_lead_and_a_hotter_one_raises_its_score(router: RecordedRouter) -> None:
+    router.agreed = without_reps(STRICT)
+    router.ask(asks(1, 0, "newsletter"))
+    router.ask(asks(2, 10), minutes=10)
+    router.agreed = without_reps(AGREED)
+    [verdict] = router.judge_again("rejected", minutes=20)
+    assert (verdict.lead.state, verdict.lead.score, verdict.lead.inquiry_id) == ("parked", 40, "inq_1")
+    router.agreed = without_reps(STRICT)
+    [verdict] = router.judge_again("parked", minutes=30)
+    assert verdict.lead.reason == "score: 40 points, the agreement asks for 60"
+    router.agreed = AGREED
+    [verdict] = router.judge_again("rejected", minutes=40)
+    assert (verdict.lead.state, verdict.lead.score, verdict.lead.inquiry_id) == ("assigned", 40, "inq_1")
+
+
+@pytest.mark.parametrize("half_life_s", [None, 24 * 60 * 60])
+def test_a_rejected_lead_is_judged_again_on_its_earlier_inquiry_too(
+    router: RecordedRouter, half_life_s: int | None
+) -> None:
+    router.agreed = dataclasses.replace(STRICT, half_life_s=half_life_s)
+    router.ask(asks(1, 0))
+    router.ask(asks(2, 10, "newsletter"), minutes=10)
+    router.agreed = dataclasses.replace(agreement(score=30), half_life_s=half_life_s)
+    [verdict] = router.judge_again("rejected", minutes=20)
+    assert (verdict.lead.state, verdict.lead.score, verdict.lead.inquiry_id) == ("assigned", 40, "inq_1")
+
+
+def test_an_inquiry_from_before_a_withdrawal_of_consent_is_not_judged_again(router: RecordedRouter) -> None:
+    router.agreed = STRICT
+    router.ask(asks(1, 0))
+    router.act(activity(kind="consent_withdrawn", activity_id="w", accepted_at=after(10), outcome=None), minutes=10)
+    router.ask(asks(2, 20, "newsletter", consent=Consent(basis="opt_in")), minutes=20)
+    router.agreed = agreement(score=30)
+    assert router.judge_again("rejected", minutes=30) == []
+
+
+def test_an_inquiry_that_was_read_late_is_judged_again(router: RecordedRouter) -> None:
+    router.agreed = without_reps(AGREED)
+    router.ask(asks(1, 10, "newsletter"), minutes=10)
+    router.ask(asks(2, 5), minutes=11)
+    router.agreed = with_points(50)
+    [verdict] = router.judge_again("parked", minutes=30)
+    assert (verdict.lead.state, verdict.lead.score, verdict.lead.inquiry_id) == ("parked", 50, "inq_2")
+
+
+def test_points_do_not_rise_because_a_later_inquiry_is_remembered(router: RecordedRouter) -> None:
+    day = 24 * 60
+    rules = tuple([dataclasses.replace(rule, intent=True) for rule in AGREED.scoring])
+    router.agreed = without_reps(dataclasses.replace(AGREED, half_life_s=60 * day, scoring=rules))
+    router.ask(inquiry(contact=WEAK))
+    [joined] = router.ask(inquiry(2, accepted_at=after(day)), minutes=day)
+    assert router.judge_again("parked", minutes=2 * day) == []
+    assert router.live.lead("ld_1") == joined.lead
 
 
 def test_what_sales_rejected_and_what_has_an_owner_is_not_judged_again(router: RecordedRouter) -> None:
