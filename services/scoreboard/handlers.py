@@ -23,6 +23,7 @@ from shared.domain.events import (
     EscalationEvent,
     InquiryReceived,
     LeadAssigned,
+    LeadClosed,
     LeadDecided,
     LeadRescheduled,
     RecordQuarantined,
@@ -89,9 +90,17 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
         if was.lead_id is not None and was.lead_id != now.lead_id:
             at = now.decided_at or received.envelope.time
             _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
+    await _close(tx, people, deltas, batch)
     await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
     await _reschedule(tx, [r.event for r in batch if isinstance(r.event, LeadRescheduled)])
+
+
+async def _close(tx: Tx, people: dict[str, LeadRow], deltas: CounterDelta, batch: Sequence[Received]) -> None:
+    pairs = [(r, r.event) for r in batch if isinstance(r.event, LeadClosed)]
+    people |= await rows.locked(tx, LeadRow, {event.lead_id for _, event in pairs} - people.keys())
+    for received, event in pairs:
+        _set(people, leads.close(people[event.lead_id], event), deltas, received)
 
 
 async def _reschedule(tx: Tx, events: Sequence[LeadRescheduled]) -> None:

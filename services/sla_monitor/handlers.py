@@ -33,6 +33,7 @@ from shared.domain.events import (
     Event,
     LeadAssigned,
     LeadBackdated,
+    LeadClosed,
     LeadMerged,
     LeadParked,
     LeadRejected,
@@ -75,6 +76,8 @@ class MonitorHandlers:
                 await self._park(tx, event, context)
             elif isinstance(event, LeadRejected) and event.stays is None:
                 context.end(event.lead_id, event.decided_at, "rejected")
+            elif isinstance(event, LeadClosed):
+                context.withdraw(event)
             elif isinstance(event, LeadRescheduled):
                 await self._reschedule(tx, event, context)
             elif isinstance(event, LeadMerged | LeadBackdated):
@@ -240,7 +243,7 @@ def _digest(body: bytes) -> str:
 def _concerns_promises(event: Event) -> bool:
     if isinstance(event, LeadMerged):
         return event.into is not None or event.received_at is not None
-    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadBackdated | LeadRescheduled)
+    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadClosed | LeadBackdated | LeadRescheduled)
 
 
 def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:

@@ -12,7 +12,8 @@ import pytest
 from shared.bus.embedded import EmbeddedBus
 from shared.db import schema
 from shared.db.engine import Database
-from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, WindowCancelled, WindowOpened
+from shared.domain.events import InquiryReceived, LeadAssigned, LeadMerged, LeadRejected, WindowCancelled, WindowOpened
+from shared.domain.lead import Consent
 from tests.kit import services
 from tests.kit.waiting import until_right
 from tests.services.baton_kit import Baton, run_baton
@@ -57,6 +58,29 @@ async def test_an_inquiry_after_an_end_has_an_owner_and_promises_whichever_is_re
     await until_right(shown)
 
 
+async def test_a_withdrawal_from_before_the_first_inquiry_ends_the_lead_everywhere_whichever_is_read_first(
+    baton: Baton, database: Database
+) -> None:
+    at = datetime.now(UTC)
+    agreed = Consent(basis="opt_in", given_at=at - timedelta(days=1))
+    asked = [inquiry(each, accepted_at=at + timedelta(seconds=3), consent=agreed) for each in (1, 2)]
+    withdrawn = [activity(each, "consent_withdrawn", accepted_at=at) for each in (1, 2)]
+    for record in (withdrawn[0], asked[0], asked[1], withdrawn[1]):
+        await (baton.accept(record) if isinstance(record, InquiryReceived) else services.publish(baton.bus, record))
+        await baton.caught_up()
+    [rejected] = await baton.wait_for(LeadRejected)
+    assert (rejected.lead_id, rejected.reason) == ("ld_1", "consent: withdrawn, and none has been given since")
+    [cancelled] = await baton.wait_for(WindowCancelled)
+    assert (cancelled.lead_id, cancelled.reason) == ("ld_2", "consent withdrawn")
+
+    async def shown() -> str | None:
+        found = [await row(database, f"ld_{each}") for each in (1, 2)]
+        right = [(each.state, each.ended_as) for each in found] == [("rejected", None), ("closed", "consent_withdrawn")]
+        return None if right else f"{found}"
+
+    await until_right(shown)
+
+
 async def test_a_simulation_over_an_end_that_was_read_late_gives_no_difference(
     embedded_bus: EmbeddedBus, tmp_path: Path
 ) -> None:
@@ -64,8 +88,14 @@ async def test_a_simulation_over_an_end_that_was_read_late_gives_no_difference(
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
     await schema.migrate(database)
     async with past(tmp_path, database, embedded_bus, clock, version()) as lived:
+        agreed = Consent(basis="opt_in", given_at=clock.at - timedelta(days=1))
+        await lived.act("p4", "consent_withdrawn")
+        await lived.later(minutes=1)
         for lead_id in ("p1", "p2", "p3"):
             await lived.inquire(lead_id)
+        for lead_id in ("p4", "p5"):
+            await lived.inquire(lead_id, consent=agreed)
+        await lived.act("p5", "consent_withdrawn", accepted_at=clock.at - timedelta(minutes=1))
         await lived.later(minutes=5)
         ended_at = clock.at
         await lived.later(minutes=1)
@@ -81,6 +111,8 @@ async def test_a_simulation_over_an_end_that_was_read_late_gives_no_difference(
             "p1": ("assigned", 2),
             "p2": ("closed", 1),
             "p3": ("closed", 1),
+            "p4": ("rejected", 1),
+            "p5": ("closed", 1),
         }
         assert (await differences(lived))[1] == {}
         assert (await differences(lived, draft=parsed(version(7))))[1] == {}

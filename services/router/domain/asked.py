@@ -40,7 +40,7 @@ from shared.domain.lead import Contact
 class Asked(msgspec.Struct, frozen=True):
     """An inquiry with what is known of the person at `now`: their lead, other leads of theirs that it goes on for
     (`others`), ids that lead to it (`links`), leads that may be theirs (`maybe`), and who owns their company
-    (`account`).
+    (`account`). `withdrew_at` is when they withdrew consent before they had a lead.
     """
 
     inquiry: InquiryReceived
@@ -51,6 +51,7 @@ class Asked(msgspec.Struct, frozen=True):
     maybe: tuple[Lead, ...]
     account: Owner | None
     proof_format: int
+    withdrew_at: datetime | None = None
 
     @property
     def known(self) -> Lead | None:
@@ -71,12 +72,12 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def withdrawn_at(self) -> datetime | None:
         """When the person last withdrew consent."""
-        return latest(lead.withdrawn_at for lead in self._persons)
+        return latest((self.withdrew_at, *(lead.withdrawn_at for lead in self._persons)))
 
     @property
     def withdrawn(self) -> bool:
         """Whether consent was withdrawn, and none has been given since."""
-        return consent_missing(self._persons, self.inquiry)
+        return consent_missing(self._persons, self.inquiry, self.withdrew_at)
 
     @property
     def _persons(self) -> tuple[Lead, ...]:
@@ -95,6 +96,7 @@ class Asked(msgspec.Struct, frozen=True):
             same_person=(*self.links, *self.others),
             maybe_same_person=self.maybe,
             account=self.account,
+            withdrawn_at=self.withdrew_at,
             format=self.proof_format,
         )
 

@@ -46,10 +46,12 @@ def decide(
     now: datetime,
     account: Owner | None = None,
     *,
+    withdrawn_at: datetime | None = None,
     proof_format: int = FORMAT,
 ) -> Verdict:
-    """The verdict on one inquiry; `account` is the owner of the person's company, `proof_format` says by which rules to
-    decide. Changes `routing`: the lead is saved, and other leads of the person that become part of it.
+    """The verdict on one inquiry; `account` is the owner of the person's company, `withdrawn_at` when they withdrew
+    consent before they had a lead, and `proof_format` says by which rules to decide. Changes `routing`: the lead is
+    saved, and other leads of the person that become part of it.
     """
     if inquiry.test and proof_format > OLDEST_FORMAT:
         return _try_out(routing, agreement, inquiry, now, account)
@@ -60,7 +62,7 @@ def decide(
     if lead is None and own is not None and own.test:
         lead = own
     links = tuple([each for each in routing.chain(inquiry.lead_id) if each is not lead and each not in others])
-    asked = Asked(inquiry, now, lead, others, links, maybe, account, proof_format)
+    asked = Asked(inquiry, now, lead, others, links, maybe, account, proof_format, withdrawn_at)
     joins = lead is not None and (lead.state in HELD or _ended_since(lead, inquiry))
     if lead is not None and joins and not (asked.withdrawn and lead.state in HELD):
         verdict = _join(asked, lead, agreement)

@@ -153,6 +153,20 @@ def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
     return lead is None or (lead.cycle == 1 and fact.accepted_at < lead.received_at)
 
 
+def withdrawals_before(inquiries: Iterable[InquiryReceived], facts: Iterable[ActivityRecorded]) -> dict[str, datetime]:
+    """When each person last withdrew consent before their inquiry, by inquiry id, if that is among the facts."""
+    withdrawn = [fact for fact in facts if fact.kind == WITHDRAWN]
+    if not withdrawn:
+        return {}
+    found = {}
+    for inquiry in inquiries:
+        theirs = (fact.accepted_at for fact in withdrawn if fact.lead_id == inquiry.lead_id)
+        at = latest(each for each in theirs if each < inquiry.accepted_at)
+        if at is not None:
+            found[inquiry.inquiry_id] = at
+    return found
+
+
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or the person
     withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an owner can be
@@ -214,17 +228,18 @@ def may_be_contacted(lead: Lead) -> bool:
 
 def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
     """The lead without consent: closed, if it was not. A consent that was given later stays, and opens the lead again
-    when the inquiry that gave it is judged again.
+    when the inquiry that gave it is judged again. So does a withdrawal that was known before the first inquiry of the
+    lead was read.
     """
-    if lead.test or (lead.withdrawn_at is not None and fact.accepted_at <= lead.withdrawn_at):
+    if lead.test:
         return None
     starts_at = cycle_starts_at(lead.received_at, lead.previous_ended_at)
     asked_since = fact.accepted_at >= starts_at and any(each.accepted_at > fact.accepted_at for each in lead.later)
-    consented_since = lead.consent_at is not None and fact.accepted_at <= lead.consent_at
-    if consented_since and not (asked_since and lead.state in HELD):
+    known_since = any(at is not None and fact.accepted_at <= at for at in (lead.consent_at, lead.withdrawn_at))
+    if known_since and not (asked_since and lead.state in HELD):
         return None
     end = _end(fact) if lead.state in HELD else {}
-    return _changed(lead, now, withdrawn_at=fact.accepted_at, **end)
+    return _changed(lead, now, withdrawn_at=latest((lead.withdrawn_at, fact.accepted_at)), **end)
 
 
 def end_reason(fact: ActivityRecorded) -> str:

@@ -57,6 +57,11 @@ class Lookup(Protocol):
     def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
         """Up to `limit` leads that these reps have, the oldest change first, by id among equals."""
 
+    def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
+        """When the people last withdrew consent before these inquiries, by inquiry id, as far as that was reported
+        before their lead. The facts stay where they are.
+        """
+
     def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
         """Facts that arrived before their lead, in the order of their acceptance; each is returned once. `starts` says
         from when facts count, by lead id: earlier ones stay, since an earlier inquiry may still be on its way.

@@ -38,6 +38,8 @@ LAST_WORD = 4
 """The first format of releases in which what sales reports about a lead that has ended counts: an acceptance after a
 rejection opens it again, and its last end is its end.
 """
+EARLY_WITHDRAWALS = 4
+"""The first format in which consent that was withdrawn before the person's first inquiry counts."""
 LEAVE_WAITS = 4
 """The first format that says that the clock waits for an owner who is on leave."""
 
@@ -109,7 +111,8 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     people with the same number, `account` the owner of the company. `states` are those of reps whose limits or absences
     mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
     it was: only the inquiry was rejected. `again`: it had joined the lead, which turned out to have ended before.
-    `other_inquiries` of the lead were judged again with `inquiry`, the one that counts.
+    `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when the
+    person withdrew consent before they had a lead.
     """
 
     verdict: VerdictKind
@@ -139,6 +142,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
     stays: LeadState | None = None
     again: bool = False
+    withdrawn_at: datetime | None = None
     # Stored proofs of this format do not name it.
     format: int = OLDEST_FORMAT
 
@@ -166,6 +170,11 @@ def comes_too_late(lead: Lead, fact: ActivityRecorded, proof_format: int) -> boo
 def in_order(inquiries: Iterable[InquiryReceived]) -> list[InquiryReceived]:
     """In the order in which they were accepted, by id among equals."""
     return sorted(inquiries, key=lambda each: (each.accepted_at, each.inquiry_id))
+
+
+def withdraws_early(fact: ActivityRecorded, proof_format: int) -> bool:
+    """Whether the fact ends a lead although it is older: a withdrawal of consent waits for an earlier inquiry too."""
+    return fact.kind == WITHDRAWN and proof_format >= EARLY_WITHDRAWALS
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -254,9 +263,9 @@ def counting(before: Lead | None, inquiry: InquiryReceived | None, proof_format:
     return before
 
 
-def consent_missing(persons: Collection[Lead], inquiry: InquiryReceived) -> bool:
-    """Whether the person withdrew consent under any of their leads, and has given none since."""
-    withdrawn_at = latest(lead.withdrawn_at for lead in persons)
+def consent_missing(persons: Collection[Lead], inquiry: InquiryReceived, withdrawn_at: datetime | None = None) -> bool:
+    """Whether the person withdrew consent under any of their leads, or before that, and has given none since."""
+    withdrawn_at = latest((withdrawn_at, *(lead.withdrawn_at for lead in persons)))
     given_at = latest((consent_given_at(inquiry), *(lead.consent_at for lead in persons)))
     return withdrawn_at is not None and (given_at is None or given_at < withdrawn_at)
 
@@ -311,7 +320,8 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
         facts = judged.facts
         if proof.judges:
             tried = checks(agreement, proof.inquiry, facts, judged.remembered)
-            if proof.known is not None and consent_missing((proof.known, *proof.same_person), proof.inquiry):
+            persons = (proof.known, *proof.same_person) if proof.known is not None else ()
+            if consent_missing(persons, proof.inquiry, proof.withdrawn_at):
                 tried = (Check(CONSENT_WITHDRAWN, passed=False),)
             shown["qualification"] = _shown(tried)
             shown["scoring"] = msgspec.to_builtins(judged.judgement.parts)

@@ -87,7 +87,15 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
         else:
             verdict = reassign(*inputs, proof_format=proof.format)
     elif proof.ask is None and inquiry is not None:
-        verdict = decide(routing, agreement, inquiry, proof.decided_at, proof.account, proof_format=proof.format)
+        verdict = decide(
+            routing,
+            agreement,
+            inquiry,
+            proof.decided_at,
+            proof.account,
+            withdrawn_at=proof.withdrawn_at,
+            proof_format=proof.format,
+        )
     return verdict.proof if verdict is not None else None
 
 

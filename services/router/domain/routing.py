@@ -5,7 +5,7 @@ Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingSt
 result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from services.router.domain.merging import merge
 from services.router.domain.owner_leave import held_by, rescheduled
 from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import (
+    EARLY_WITHDRAWALS,
     FORMAT,
     LAST_WORD,
     LEAVE_WAITS,
@@ -37,6 +38,7 @@ from services.router.domain.proof import (
     OTHERS_GET_IT,
     ReassignReason,
     comes_too_late,
+    withdraws_early,
 )
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
@@ -78,10 +80,13 @@ class Routing:
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
         self._asked: dict[str, InquiryReceived] = {}
+        self._withdrawn_at: Mapping[str, datetime] = {}
 
     def judge(self, inquiries: Sequence[InquiryReceived], *, proof_format: int = FORMAT) -> None:
         """Decide on each inquiry in order, after the parked leads; `proof_format` says by which rules."""
         self._load_persons(inquiries)
+        if proof_format >= EARLY_WITHDRAWALS:
+            self._load_withdrawals(inquiries)
         self.drain()
         self._follow_rules(proof_format)
         for inquiry in inquiries:
@@ -113,7 +118,7 @@ class Routing:
         self._load({fact.lead_id for fact in facts})
         early = [fact for fact in facts if comes_before(self.state.lead(fact.lead_id), fact)]
         self.early_facts += early
-        self._follow([fact for fact in facts if fact not in early] if early else facts)
+        self._follow([fact for fact in facts if fact not in early or withdraws_early(fact, self._proof_format)])
         self.drain()
 
     def move_missed(self, missed: Sequence[tuple[str, int]]) -> None:
@@ -253,6 +258,13 @@ class Routing:
         self._load_new(self._lookup.leads_of_persons([inquiry.contact for inquiry in inquiries]))
         self._owners.load([keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries])
 
+    def _load_withdrawals(self, inquiries: Sequence[InquiryReceived]) -> None:
+        """Load when people without a lead withdrew consent before they asked."""
+        leads = {each.lead_id: self.state.lead(each.lead_id) for each in inquiries}
+        new = {lead_id for lead_id, lead in leads.items() if lead is None or lead.test}
+        if new:
+            self._withdrawn_at = self._lookup.early_withdrawals([each for each in inquiries if each.lead_id in new])
+
     def _give_to_owners(self) -> None:
         """Try leads that wait, of companies that got an owner: they need not wait for someone of their pool."""
         while (companies := self._owners.take_new()) and any(self.state.waiting.values()):
@@ -292,7 +304,15 @@ class Routing:
     def _judge(self, inquiry: InquiryReceived, proof_format: int, *, again: bool = False) -> None:
         self._asked[inquiry.inquiry_id] = inquiry
         owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-        verdict = decide(self.state, self.agreement, inquiry, self.now, owner, proof_format=proof_format)
+        verdict = decide(
+            self.state,
+            self.agreement,
+            inquiry,
+            self.now,
+            owner,
+            withdrawn_at=self._withdrawn_at.get(inquiry.inquiry_id),
+            proof_format=proof_format,
+        )
         self._add(replace(verdict, proof=replace(verdict.proof, again=again)) if again else verdict)
         if verdict.raises_score:
             self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)

@@ -23,7 +23,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
-from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON, comes_too_late
+from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON, comes_too_late, withdraws_early
 from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import assigned_since, had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
@@ -106,9 +106,12 @@ class History:
             lead = self._goes_on(fact.lead_id)
             if lead is None or fact.kind == "declined" or comes_too_late(lead, fact, self.proof_format):
                 continue
-            if comes_before(lead, fact):
+            early = comes_before(lead, fact)
+            if early:
                 self.state.add_early(fact)
-            elif (after := followed_by(lead, fact, now)) is not None:
+            if early and not withdraws_early(fact, self.proof_format):
+                continue
+            if (after := followed_by(lead, fact, now)) is not None:
                 self._change(after, now)
 
     def _goes_on(self, lead_id: str) -> Lead | None:
@@ -159,7 +162,7 @@ class History:
         others = [self.state.lead(other.lead_id) for other in verdict.same_person]
         persons = [lead, *(other for other in others if other is not None)]
         given_at = latest((consent_given_at(verdict.inquiry), *(each.consent_at for each in persons)))
-        withdrawn_at = latest(each.withdrawn_at for each in persons)
+        withdrawn_at = latest((verdict.withdrawn_at, *(each.withdrawn_at for each in persons)))
         if (given_at, withdrawn_at) != (lead.consent_at, lead.withdrawn_at):
             self._change(replace(lead, consent_at=given_at, withdrawn_at=withdrawn_at), verdict.decided_at)
 

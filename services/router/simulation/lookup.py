@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from services.router.domain.accounts import AccountKeys, Owned, owns
-from services.router.domain.lead import InquiryCopy, Lead
+from services.router.domain.lead import InquiryCopy, Lead, withdrawals_before
 from services.router.domain.routing import Routing
 from services.router.domain.same_person import contact_keys
 from services.router.domain.verdict import Verdict
@@ -84,6 +84,10 @@ class ReplayLookup:
         """As the replay's state has them."""
         theirs = [(lead.updated_at, lead.lead_id) for lead in self.leads(self._state.assigned_to(reps))]
         return list(self.leads([lead_id for _, lead_id in heapq.nsmallest(limit, theirs)]))
+
+    def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
+        """From the waiting facts."""
+        return withdrawals_before(inquiries, self._state.early({each.lead_id for each in inquiries}))
 
     def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
         """From the waiting facts."""

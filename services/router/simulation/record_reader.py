@@ -59,6 +59,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     pilot: str | None = None
     stays: LeadState | None = None
     again: bool = False
+    withdrawn_at: datetime | None = None
     format: int = OLDEST_FORMAT
 
 

@@ -6,7 +6,7 @@ however late; otherwise as soon as it is due.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from services.router.domain.lead import Lead
@@ -20,6 +20,7 @@ from services.router.simulation.lookup import ReplayLookup
 from services.router.simulation.record_reader import RecordRow
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ReplayedLead
+from shared.domain.activities import CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound, Refused
 from shared.domain.events import InquiryReceived
@@ -63,11 +64,20 @@ class Replay:
         now = rows[0].at
         self._follow_agreement(now)
         if self._agreement is None:
+            self._wait_for_leads(rows)
             return
         self._lookup.candidates = candidates
-        routing = self._begin(now, self._agreement)
-        self._untried = not self._decide(routing, rows)
-        self._end(routing)
+        for part in _in_order(rows):
+            routing = self._begin(now, self._agreement)
+            self._untried = not self._decide(routing, part)
+            self._end(routing)
+
+    def _wait_for_leads(self, rows: Sequence[RecordRow]) -> None:
+        """Store what sales reported before the first verdict of the record."""
+        for fact in [row.fact for row in rows if row.fact is not None]:
+            self.state.add_fact(fact)
+            if fact.kind in CHANGES_LEAD:
+                self.state.add_early(fact)
 
     def pass_time(self, upto: datetime) -> None:
         """Do what falls due before `upto` by itself: ladders move leads, waiting leads get their chance, the draft
@@ -267,6 +277,12 @@ def _pools_with_capacity_at(at: datetime, agreement: Agreement | None, state: Ro
     if at == now:
         return set(pools_with_capacity(agreement, state, now))
     return {name for name, available_at in available_times(agreement, state, now) if available_at == at}
+
+
+def _in_order(rows: Sequence[RecordRow]) -> Iterator[Sequence[RecordRow]]:
+    """What was recorded at one instant, facts that were read before the inquiries by themselves."""
+    first = next((number for number, row in enumerate(rows) if row.fact is None), len(rows))
+    yield from (part for part in (rows[:first], rows[first:]) if part)
 
 
 def _inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:

@@ -8,6 +8,7 @@ from services.router.domain.lead import Lead
 from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, sales_fact
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
+from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
 from shared.domain.settlement import passes_on
@@ -83,6 +84,10 @@ class ReplayState:
         """Store a fact that is to be followed once its lead exists."""
         self._not_followed.setdefault(fact.lead_id, []).append(fact)
 
+    def early(self, lead_ids: Iterable[str]) -> list[ActivityRecorded]:
+        """Facts that are to be followed once these leads exist."""
+        return [fact for lead_id in lead_ids for fact in self._not_followed.get(lead_id, ())]
+
     def take_early(self, starts: Mapping[str, datetime]) -> list[ActivityRecorded]:
         """Facts that came before these leads did, in order, each once. Those from before the start of their lead stay,
         as they do in the router.
@@ -123,6 +128,8 @@ class ReplayState:
         lead = replayed.lead
         if lead.rep is None or lead.state not in ("assigned", "closed"):
             return ()
+        if ended_at is None and lead.outcome == WITHDRAWN:
+            ended_at = lead.ended_at  # It may be older than the lead, and no fact that counts for its promises.
         held = [(self.agreements[each.agreement.hash], each) for each in (*replayed.renewed, lead)]
         return missed_promises(held, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
 

@@ -5,6 +5,7 @@ database without holding up the event loop. What was read once in a transaction 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.accounts import AccountKeys, Owned
-from services.router.domain.lead import InquiryCopy, Lead
+from services.router.domain.lead import InquiryCopy, Lead, withdrawals_before
 from services.router.domain.proof import Proof
 from services.router.domain.same_person import contact_keys
 from services.router.store.tables import early_facts, leads, other_keys, verdicts
@@ -42,6 +43,7 @@ class DatabaseLookup:
         self._connection = tx.sync_connection
         self._leads: dict[str, Lead] = {}
         self._inquiries: dict[tuple[str, str], InquiryReceived] = {}
+        self._early: dict[str, list[ActivityRecorded]] = {}
 
     def leads(self, lead_ids: Collection[str]) -> Iterable[Lead]:
         """Read those that no page had."""
@@ -138,15 +140,30 @@ class DatabaseLookup:
         theirs = [leads.c.state == "assigned", any_of(self._connection, leads.c.rep, reps)]
         return self._page(theirs, by=leads.c.updated_at, limit=limit)
 
+    def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
+        """Read them with the other facts that wait for these leads."""
+        return withdrawals_before(inquiries, self._read_early_facts({each.lead_id for each in inquiries}))
+
     def take_early_facts(self, starts: Mapping[str, datetime]) -> Sequence[ActivityRecorded]:
         """Read and delete them."""
-        mine = any_of(self._connection, early_facts.c.lead_id, starts)
-        bodies = self._connection.execute(sa.select(early_facts.c.body).where(mine)).scalars()
-        found = [fact for fact in map(_decode_fact, bodies) if fact.accepted_at >= starts[fact.lead_id]]
+        waiting = self._read_early_facts(starts.keys())
+        found = [fact for fact in waiting if fact.accepted_at >= starts[fact.lead_id]]
         if found:
+            mine = any_of(self._connection, early_facts.c.lead_id, starts)
             taken = any_of(self._connection, early_facts.c.activity_id, [fact.key for fact in found])
             self._connection.execute(sa.delete(early_facts).where(mine & taken))
+            self._early = {}
         return sorted(found, key=lambda fact: (fact.accepted_at, fact.activity_id))
+
+    def _read_early_facts(self, lead_ids: AbstractSet[str]) -> list[ActivityRecorded]:
+        """Those that wait for these leads; what was read before is not read again."""
+        unread = lead_ids - self._early.keys()
+        if unread:
+            self._early |= {lead_id: [] for lead_id in unread}
+            query = sa.select(early_facts.c.body).where(any_of(self._connection, early_facts.c.lead_id, unread))
+            for fact in map(_decode_fact, self._connection.execute(query).scalars()):
+                self._early[fact.lead_id].append(fact)
+        return [fact for lead_id in lead_ids for fact in self._early[lead_id]]
 
     def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Lead]:
         rows = self._connection.execute(sa.select(leads.c.body).where(*conditions))

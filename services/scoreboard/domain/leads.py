@@ -17,6 +17,7 @@ from shared.domain.events import (
     ActivityRecorded,
     InquiryReceived,
     LeadAssigned,
+    LeadClosed,
     LeadDecided,
     LeadMerged,
     LeadParked,
@@ -156,6 +157,17 @@ def reschedule(lead: LeadRow, event: LeadRescheduled) -> LeadRow:
     if event.lead_version <= lead.respond_version or lead.state == "closed":
         return lead
     return msgspec.structs.replace(lead, respond_by=event.respond_by, respond_version=event.lead_version)
+
+
+def close(lead: LeadRow, event: LeadClosed) -> LeadRow:
+    """The person withdrew consent, and may have done so before the lead began, where it does not count as a fact; an
+    older event changes nothing, nor does one about a lead that has ended.
+    """
+    if event.lead_version < lead.version or lead.state not in HELD:
+        return lead
+    nothing = dict.fromkeys(_HOW_IT_ENDED)
+    how = {**nothing, "ended_at": event.closed_at, "ended_as": event.outcome}
+    return _ended(msgspec.structs.replace(lead, **how))
 
 
 def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:

@@ -11,8 +11,9 @@ from services.sla_monitor.domain import ladder, opening, transitions
 from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
+from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
-from shared.domain.events import LeadAssigned, LeadRescheduled
+from shared.domain.events import LeadAssigned, LeadClosed, LeadRescheduled
 
 
 @dataclass(slots=True)
@@ -57,6 +58,14 @@ class LeadContext:
         """The lead's promises no longer apply from `at` on."""
         for window_id in self._by_lead[lead_id]:
             self.states[window_id] = transitions.supersede(self.states[window_id], at, self.now, why)
+
+    def withdraw(self, event: LeadClosed) -> None:
+        """The person withdrew consent, and may have done so before the lead began: then nothing is owed on it, although
+        no fact that counts says so.
+        """
+        fact = Fact(event.inquiry_id, WITHDRAWN, event.closed_at)
+        for window_id in self._by_lead[event.lead_id]:
+            self.states[window_id] = transitions.withdraw(self.states[window_id], fact, self.now)
 
     def move_on(
         self, lead_id: str, at: datetime, why: str, *, cycle: int, spared: Collection[str], missed: bool = False

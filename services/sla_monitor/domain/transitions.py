@@ -15,12 +15,14 @@ from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.verdict import (
     WindowVerdict,
     after,
+    ended,
     superseded,
     verdict_now,
     verdict_on_counted,
     verdict_on_fact,
 )
 from services.sla_monitor.domain.window import Fact, Window
+from shared.domain import settlement
 
 StepOutcome = Literal["warned", "raised", "silenced"]
 
@@ -126,6 +128,13 @@ def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reass
     return _concluded(state, superseded(state.window, at, why), now)
 
 
+def withdraw(state: WindowState, fact: Fact, now: datetime) -> WindowState:
+    """The router ended the lead by a withdrawal of consent that is older than the promise."""
+    if state.window.state not in ("open", "breached") or settlement.ends(state.window.terms, fact):
+        return state
+    return _concluded(state, ended(state.window, fact), now)
+
+
 def settle(
     state: WindowState, facts: Sequence[Fact], levels: Sequence[Level], *, now: datetime, watermark: datetime | None
 ) -> WindowState:
@@ -173,9 +182,9 @@ def _judged_again(state: WindowState, facts: Iterable[Fact], now: datetime) -> W
 def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> WindowState:
     if verdict.outcome == "waits":
         return state
-    ended = after(state.window, verdict)
-    announced = announcements.verdict(ended, verdict, now)
-    state = WindowState(ended, state.escalation, (*state.announced, *announced), state.fired)
+    concluded = after(state.window, verdict)
+    announced = announcements.verdict(concluded, verdict, now)
+    state = WindowState(concluded, state.escalation, (*state.announced, *announced), state.fired)
     raised = state.escalation
     if verdict.outcome in ("closed", "retracted") and raised is not None and raised.state != "closed":
         why = verdict.why if verdict.outcome == "closed" else "breach retracted"

@@ -54,7 +54,7 @@ def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:
     if settlement.keeps(window.terms, fact):
         return verdict_on_counted(counting(window, (fact,)))
     if settlement.ends(window.terms, fact):
-        return _ended(window, fact)
+        return ended(window, fact)
     if settlement.counts(window.terms, fact):
         return WindowVerdict("waits", f"this {fact.kind} is not what {window.promise} asks for")
     return WindowVerdict("waits", "the fact is older than the promise")
@@ -81,6 +81,18 @@ def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, waterma
     if watermark is None or watermark < window.verdict_at:
         return WindowVerdict("waits", "facts from before the deadline may be on their way")
     return WindowVerdict("breached", f"nobody did any of {', '.join(window.kinds)} in time", window.due_at)
+
+
+def ended(window: Window, fact: Fact) -> WindowVerdict:
+    """What the end of the lead by `fact`, which may be older than the promise, means for a window."""
+    in_time = fact.accepted_at <= window.decide_at
+    # The lead may have ended before its new owner got it.
+    at = fact.accepted_at if settlement.counts(window.terms, fact) else window.opened_at
+    if window.state == "breached":
+        return WindowVerdict("retracted" if in_time else "closed", ENDING[fact.kind], at, fact)
+    if not in_time:
+        return WindowVerdict("waits", "the fact came after the deadline")
+    return WindowVerdict("cancelled", ENDING[fact.kind], at, fact)
 
 
 def superseded(window: Window, at: datetime, why: str = "reassigned") -> WindowVerdict:
@@ -114,14 +126,3 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     if verdict.outcome == "closed":
         return replace(window, look_at=None, hold=None)
     return window
-
-
-def _ended(window: Window, fact: Fact) -> WindowVerdict:
-    in_time = fact.accepted_at <= window.decide_at
-    # The lead may have ended before its new owner got it.
-    at = fact.accepted_at if settlement.counts(window.terms, fact) else window.opened_at
-    if window.state == "breached":
-        return WindowVerdict("retracted" if in_time else "closed", ENDING[fact.kind], at, fact)
-    if not in_time:
-        return WindowVerdict("waits", "the fact came after the deadline")
-    return WindowVerdict("cancelled", ENDING[fact.kind], at, fact)

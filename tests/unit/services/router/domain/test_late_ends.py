@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from services.router.domain.lead import Lead
+from services.router.domain.proof import explained
 from shared.domain.activities import CLOSING, WITHDRAWN
 from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned, LeadClosed, LeadRejected
 from shared.domain.lead import Consent
 from tests.kit.events import activity, after
 from tests.unit.services.router.domain.test_decision import inquiry
 from tests.unit.services.router.recorded_router import RecordedRouter
+
+OLD_CONSENT = Consent(basis="opt_in", given_at=after(5))
 
 
 @pytest.fixture
@@ -102,6 +105,38 @@ def test_a_person_whose_lead_has_ended_withdraws_consent_for_everyone_to_know(
         "ann",
         lead.version,
     )
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("new", [True, False])
+def test_in_any_order_a_withdrawal_from_before_the_first_inquiry_counts_until_a_new_consent(
+    tmp_path: Path, order: tuple[int, ...], *, new: bool
+) -> None:
+    consent = Consent(basis="opt_in") if new else OLD_CONSENT
+    records = (fact(WITHDRAWN, 10), asks(1, 15, consent=OLD_CONSENT), asks(2, 20, consent=consent))
+    with closing(RecordedRouter(tmp_path)) as router:
+        lead = read(router, *[records[each] for each in order])
+        assert lead.withdrawn_at == after(10) or lead.consent_at == after(20)
+        assert (lead.state == "assigned") == new
+        assert sum(rep.open for rep in router.state.reps.values()) == int(new)
+
+
+def test_a_withdrawal_is_in_the_proof_of_the_first_verdict_after_it(router: RecordedRouter) -> None:
+    router.act(fact(WITHDRAWN, 10), fact(WITHDRAWN, 12), fact(WITHDRAWN, 16))
+    [verdict] = router.ask(asks(1, 15, consent=OLD_CONSENT))
+    assert (verdict.proof.verdict, verdict.proof.withdrawn_at) == ("rejected", after(12))
+    assert verdict.proof.reason == "consent: withdrawn, and none has been given since"
+    tried = explained(verdict.proof, router.agreed)["qualification"]
+    assert [(each["part"], each["passed"]) for each in tried] == [("consent: withdrawn", False)]
+    lead = router.live.lead("ld_1")
+    assert lead is not None and (lead.state, lead.withdrawn_at) == ("rejected", after(16))  # noqa: PT018
+
+
+def test_a_withdrawal_that_is_read_after_the_first_inquiry_ends_its_lead(router: RecordedRouter) -> None:
+    lead = read(router, asks(1, 15, consent=OLD_CONSENT), fact(WITHDRAWN, 10))
+    assert (lead.state, lead.outcome, lead.ended_at, lead.withdrawn_at) == ("closed", WITHDRAWN, after(10), after(10))
+    [event] = router.announced
+    assert isinstance(event, LeadClosed)
 
 
 def test_what_came_before_the_end_or_with_it_stays_with_the_lead_that_ended(router: RecordedRouter) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.scoreboard.domain.counters import ALL
-from services.scoreboard.domain.leads import LeadRow, act, clause_of, counts_for, inherit, join, settle
-from shared.domain.events import ActivityRecorded, RepRef
+from services.scoreboard.domain.leads import LeadRow, act, clause_of, close, counts_for, inherit, join, settle
+from shared.domain.events import ActivityRecorded, LeadClosed, RepRef
 from tests.kit.events import activity, after, assigned, merged, parked, reassigned, rejected
 
 LEAD = LeadRow(lead_id="ld_1")
@@ -148,6 +148,27 @@ def test_a_lead_whose_consent_was_withdrawn_is_closed_in_either_order() -> None:
     for story in permutations([parked(), activity(kind="consent_withdrawn", outcome=None)]):
         lead = after_events(story)
         assert (lead.state, lead.ended_as, lead.queue, counts(lead)) == ("closed", "consent_withdrawn", None, [])
+
+
+def test_a_withdrawal_from_before_the_lead_closes_it_when_the_router_says_so() -> None:
+    early = activity(kind="consent_withdrawn", outcome=None, accepted_at=after(-10))
+    closed = LeadClosed(
+        lead_id="ld_1",
+        lead_version=2,
+        inquiry_id="inq_1",
+        rep="ann",
+        outcome="consent_withdrawn",
+        reason="consent withdrawn by ann",
+        closed_at=after(-10),
+    )
+    for story in permutations([assigned(), early]):
+        lead = close(after_events(story), closed)
+        assert (lead.state, lead.ended_as, lead.ended_at, lead.owner) == (
+            "closed",
+            "consent_withdrawn",
+            after(-10),
+            "ann",
+        )
 
 
 def test_the_highest_stage_of_a_cycle_stays_in_any_order() -> None:

@@ -8,6 +8,7 @@ from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.transitions import settle
 from services.sla_monitor.domain.window import INQUIRY, Fact, starting
+from shared.domain.events import LeadClosed
 from tests.unit.services.sla_monitor.window_states import T0, agreement, assigned, at, fact, parked, waiting, window
 
 
@@ -45,6 +46,26 @@ def test_the_breach_for_which_a_lead_moves_stays_however_far_the_routers_clock_i
     [moved] = found.windows("ld_1")
     assert moved.moved
     assert moved.look_at is not None
+
+
+def test_a_withdrawal_from_before_the_lead_ends_what_is_owed_when_the_router_says_so() -> None:
+    withdrawn = LeadClosed(
+        lead_id="ld_1",
+        lead_version=2,
+        inquiry_id="inq_1",
+        rep="ann",
+        outcome="consent_withdrawn",
+        reason="consent withdrawn by ann",
+        closed_at=at(-60),
+    )
+    found = known(fact("consent_withdrawn", -60))
+    found.open(window(), agreement())
+    found.open(waiting(), agreement())
+    [(window_id, opened), _] = found.states.items()
+    found.states[window_id] = settle(opened, (), levels(agreement(), window()), now=at(1803), watermark=at(1803))
+    assert [state for _, state, _ in states(found)] == ["breached", "open"]
+    found.withdraw(withdrawn)
+    assert [(state, why) for _, state, why in states(found)] == [("cancelled", "consent withdrawn")] * 2
 
 
 def test_an_assignment_keeps_the_promise_of_triage_and_no_other() -> None:
