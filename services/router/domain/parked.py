@@ -5,6 +5,8 @@ and which leads wait for the same.
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
+
 from services.router.domain.availability import free_at
 from services.router.domain.lead import Lead
 from services.router.domain.reassignment import agreement_for
@@ -39,6 +41,15 @@ def available_times(agreement: Agreement, routing: RoutingState, now: datetime) 
                 available_at = free_at(each.people[rep], routing.state(rep), pool, now)
                 if available_at is not None and available_at > now:
                     yield name, available_at
+
+
+class Rerouted(msgspec.Struct, frozen=True):
+    """How far the parked leads have been routed again under another version: all of the pools before this one by name,
+    and those of this pool up to `last`.
+    """
+
+    pool: str
+    last: Lead
 
 
 RoutingKey = tuple[str | None, str | None]

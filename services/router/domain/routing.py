@@ -5,7 +5,7 @@ Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingSt
 result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -28,7 +28,7 @@ from services.router.domain.lead import (
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.owner_leave import held_by, rescheduled
-from services.router.domain.parked import RoutingKey, pools_with_capacity, routing_key
+from services.router.domain.parked import Rerouted, RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import (
     EARLY_WITHDRAWALS,
     FORMAT,
@@ -203,10 +203,16 @@ class Routing:
                 self._drain_pool(pool)
         self._give_to_owners()
 
-    def reroute_parked(self) -> None:
-        """Try every parked lead, because another version of the agreement may route it elsewhere."""
+    def reroute_parked(self, after: Rerouted | None = None) -> Rerouted | None:
+        """Try the parked leads, those behind `after`, because another version of the agreement may route them
+        elsewhere; returns how far it came, None at the end.
+        """
         for pool in sorted(name for name, waiting in self.state.waiting.items() if waiting > 0):
-            self._drain_pool(pool)
+            if after is None or pool >= after.pool:
+                last = self._drain_pool(pool, after.last if after is not None and after.pool == pool else None)
+                if last is not None:
+                    return Rerouted(pool, last)
+        return None
 
     def judge_again(self, batch: LeadsRejudged) -> list[tuple[Lead, Verdict | None]]:
         """Judge leads again, after the parked leads; returns what `judge_each_again` does."""
@@ -357,10 +363,24 @@ class Routing:
             self._reassign(lead, reason)
         return True
 
-    def _drain_pool(self, pool: str) -> None:
-        """Longest-waiting first. A rule without an available rep does not hold up leads of other rules."""
+    def _drain_pool(self, pool: str, after: Lead | None = None) -> Lead | None:
+        """Try a bounded number of leads that wait for the pool, the longest waiting behind `after` first, then those
+        that this transaction changed; returns the last one if there may be more.
+        """
+        changed = [lead for lead in self.state.changed.values() if lead.state == "parked" and lead.pool == pool]
+        ids = {lead.lead_id for lead in changed}
         stuck: set[RoutingKey] = set()
-        for waiting in self._parked(pool):
+        seen = 0
+        while seen < MAX_LEADS and self.state.waiting.get(pool, 0) > 0:
+            page = self._lookup.parked(pool, after, PAGE)
+            self._drain_leads(pool, [lead for lead in page if lead.lead_id not in ids], stuck)
+            after, seen = (page[-1], seen + len(page)) if len(page) == PAGE else (None, MAX_LEADS)
+        self._drain_leads(pool, sorted(changed, key=lambda lead: lead.lead_id), stuck)
+        return after if seen >= MAX_LEADS else None
+
+    def _drain_leads(self, pool: str, leads: Sequence[Lead], stuck: set[RoutingKey]) -> None:
+        """A rule without an available rep does not hold up leads of other rules; it is added to the `stuck` ones."""
+        for waiting in leads:
             key = routing_key(self.agreement, waiting)
             if key is not None and key in stuck:
                 continue
@@ -371,19 +391,6 @@ class Routing:
             verdict = self._reassign(lead, ReassignReason("drained"))
             if verdict is None and key is not None:
                 stuck.add(key)
-
-    def _parked(self, pool: str) -> Iterator[Lead]:
-        """Leads parked for the pool, a bounded number: first those from before the transaction, then its own."""
-        changed = [lead for lead in self.state.changed.values() if lead.state == "parked" and lead.pool == pool]
-        ids = {lead.lead_id for lead in changed}
-        after, seen = None, 0
-        while seen < MAX_LEADS and self.state.waiting.get(pool, 0) > 0:
-            page = self._lookup.parked(pool, after, PAGE)
-            if not page:
-                break
-            after, seen = page[-1], seen + len(page)
-            yield from (lead for lead in page if lead.lead_id not in ids)
-        yield from sorted(changed, key=lambda lead: lead.lead_id)
 
     def _reassign(self, lead: Lead, reason: ReassignReason, inquiry: InquiryReceived | None = None) -> Verdict | None:
         inquiry = inquiry or self._inquiries.get(lead.lead_id) or self._lookup.inquiry(lead)

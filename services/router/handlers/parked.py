@@ -7,7 +7,7 @@ and a new version of the agreement routes all parked leads again at once.
 
 from datetime import datetime, timedelta
 
-from services.router.domain.parked import next_available_at
+from services.router.domain.parked import Rerouted, next_available_at
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
 from shared.ports import Clock
@@ -28,6 +28,8 @@ class ParkedTimer:
         self._wake = wake
         self._done = done
         self._agreement = ""
+        # How far the leads that wait have been tried under which version that has come into force since.
+        self._rerouted: tuple[str, Rerouted | None] = ("", None)
 
     async def run(self) -> None:
         """Until cancelled; an outage of the database is waited out."""
@@ -51,19 +53,25 @@ class ParkedTimer:
 
     async def _settle(self) -> bool:
         """Whether there may be more to do, because one transaction is bounded."""
-        agreement, decided = await self._transactions.run(self._decide)
+        agreement, rerouted, decided = await self._transactions.run(self._decide)
+        self._rerouted = (agreement, rerouted)
         if decided:
             self._done.set()
+        if decided or rerouted is not None:
             return True
         self._agreement = agreement
         return False
 
-    def _decide(self, routing: Routing) -> tuple[str, bool]:
-        """The hash of the agreement that it was decided under, and whether there was anything to decide."""
-        if routing.agreement.hash != self._agreement:
+    def _decide(self, routing: Routing) -> tuple[str, Rerouted | None, bool]:
+        """The hash of the agreement that it was decided under, how far the leads that wait were tried under it if there
+        are more, and whether there was anything to decide.
+        """
+        digest, rerouted = routing.agreement.hash, None
+        if digest != self._agreement:
+            under, after = self._rerouted
             routing.reassign_departed()
-            routing.reroute_parked()
+            rerouted = routing.reroute_parked(after if under == digest else None)
         routing.drain()
         if routing.verdicts:
             routing.record("tick")
-        return routing.agreement.hash, bool(routing.verdicts)
+        return digest, rerouted, bool(routing.verdicts)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from services.router.domain.lead import Lead
-from services.router.domain.parked import available_times, next_available_at, pools_with_capacity
+from services.router.domain.parked import Rerouted, available_times, next_available_at, pools_with_capacity
 from services.router.domain.proof import FORMAT
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -51,7 +51,9 @@ class Replay:
         self._agreement: Agreement | None = None
         self._now: datetime | None = None
         self._moves: list[tuple[datetime, str, int, str]] = []
+        # Whether leads of departed reps and leads that wait are still tried under a version that came into force.
         self._leaving = False
+        self._rerouted: Rerouted | None = None
         # Someone may be there for a lead that waits, and the router has not looked since.
         self._untried = False
         self._available_at: datetime | None = None
@@ -127,10 +129,20 @@ class Replay:
         self._leaving = True
         while self._leaving:
             routing = self._begin(at, draft)
-            self._leaving = routing.reassign_departed()
-            routing.reroute_parked()
+            self._follow_version(routing)
             routing.drain()
             self._end(routing)
+
+    def _follow_version(self, routing: Routing) -> None:
+        """Reassign leads under the version that came into force, as many as one transaction of the router does. Those
+        that decided nothing are not in the record.
+        """
+        made = len(routing.verdicts)
+        departed = routing.reassign_departed()
+        self._rerouted = routing.reroute_parked(self._rerouted)
+        while self._rerouted is not None and len(routing.verdicts) == made:
+            self._rerouted = routing.reroute_parked(self._rerouted)
+        self._leaving = departed or self._rerouted is not None
 
     def _follow_agreement(self, now: datetime) -> None:
         if self._draft is not None and (self._since is None or self._since <= now):
@@ -141,7 +153,7 @@ class Replay:
     def _use_agreement(self, agreement: Agreement) -> None:
         if self._agreement is not None and self._agreement.hash == agreement.hash:
             return
-        self._leaving = self._agreement is not None
+        self._leaving, self._rerouted = self._agreement is not None, None
         self._agreement = agreement
         self._stale = True
         for each in agreement.with_drafts:
@@ -175,8 +187,7 @@ class Replay:
         settled = any(row.tick or (row.cause is not None and row.cause.kind == "left") for row in rows)
         if settled:
             if self._leaving:
-                self._leaving = routing.reassign_departed()
-                routing.reroute_parked()
+                self._follow_version(routing)
             routing.drain()
         return bool(inquiries or backdated or facts or missed or absences or moved or rejudged or settled)
 
