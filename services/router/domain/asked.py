@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from services.router.domain.formats import WHOLE_PERSON
 from services.router.domain.lead import (
     HELD,
     MAX_KEYS,
@@ -19,7 +20,6 @@ from services.router.domain.lead import (
     remembered_signals,
 )
 from services.router.domain.proof import (
-    WHOLE_PERSON,
     Proof,
     VerdictKind,
     consent_missing,

@@ -22,10 +22,11 @@ from services.router.domain.asked import (
     scored_again,
 )
 from services.router.domain.availability import RepState, leave_ahead
+from services.router.domain.formats import FORMAT, OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
-from services.router.domain.proof import CONSENT_WITHDRAWN, FORMAT, OLDEST_FORMAT, WHOLE_PERSON, Proof, VerdictKind
+from services.router.domain.proof import CONSENT_WITHDRAWN, Proof, VerdictKind
 from services.router.domain.qualification import Judgement, pilot_for
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
@@ -47,16 +48,16 @@ def decide(
     account: Owner | None = None,
     *,
     withdrawn_at: datetime | None = None,
-    proof_format: int = FORMAT,
 ) -> Verdict:
     """The verdict on one inquiry; `account` is the owner of the person's company, `withdrawn_at` when they withdrew
-    consent before they had a lead, and `proof_format` says by which rules to decide. Changes `routing`: the lead is
-    saved, and other leads of the person that become part of it.
+    consent before they had a lead. Changes `routing`: the lead is saved, and other leads of the person that become part
+    of it.
     """
+    proof_format = routing.proof_format
     if inquiry.test and proof_format > OLDEST_FORMAT:
         return _try_out(routing, agreement, inquiry, now, account)
     own = routing.leads.get(inquiry.lead_id)
-    persons, maybe = _persons(inquiry, routing, proof_format)
+    persons, maybe = _persons(inquiry, routing)
     lead = _surviving(persons)
     others = tuple([each for each in persons if each is not lead])
     if lead is None and own is not None and own.test:
@@ -72,7 +73,7 @@ def decide(
     return absorb(routing, verdict, inquiry, others, own)
 
 
-def _persons(inquiry: InquiryReceived, routing: RoutingState, proof_format: int) -> tuple[list[Lead], tuple[Lead, ...]]:
+def _persons(inquiry: InquiryReceived, routing: RoutingState) -> tuple[list[Lead], tuple[Lead, ...]]:
     """The leads of this person, the one with the inquiry's id first, and those with the same address or number; and
     leads that may be theirs.
     """
@@ -81,7 +82,7 @@ def _persons(inquiry: InquiryReceived, routing: RoutingState, proof_format: int)
         own = None
     others = [lead for lead in routing.same_person(inquiry.contact) if own is None or lead.lead_id != own.lead_id]
     maybe: list[Lead] = []
-    if others and proof_format > OLDEST_FORMAT:
+    if others and routing.proof_format > OLDEST_FORMAT:
         others, maybe = apart(inquiry.contact, own, others)
     shown = tuple(sorted(maybe, key=lambda lead: lead.lead_id)[:MAX_SHARING])
     return ([own, *others] if own is not None else others), shown

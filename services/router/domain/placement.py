@@ -11,6 +11,7 @@ import msgspec
 
 from services.router.domain.assignment import Turn, Turns, take_least_open, take_turn
 from services.router.domain.availability import RepState, absence, away_for, full, on_leave, whole_absence
+from services.router.domain.formats import LEAVE_WAITS, OLDEST_FORMAT
 from services.router.domain.lead import Lead
 from services.router.domain.proof import Proof, Skipped, TurnRecord, turn_record
 from services.router.domain.qualification import routes
@@ -152,7 +153,7 @@ def _turn(pool: Pool, routing: RoutingState, candidates: Candidates) -> tuple[Tu
     if pool.strategy == "least_open":
         held = {rep: routing.state(rep).open for rep in candidates.available}
         return take_least_open(turns, candidates.available, held), held
-    return take_turn(turns, candidates.available, bounded=not routing.old_rules), None
+    return take_turn(turns, candidates.available, bounded=routing.proof_format > OLDEST_FORMAT), None
 
 
 def _narrowed(candidates: Candidates, pool: Pool, without: Mapping[str, str]) -> Candidates:
@@ -214,7 +215,7 @@ def _with_owner(
         return NobodyInstead(too_long, states)
     away = absence(person, state, now)
     why = f"{owner.rep} {owner.how}"
-    if away is not None and routing.says_that_leave_waits and on_leave(person, state, now):
+    if away is not None and routing.proof_format >= LEAVE_WAITS and on_leave(person, state, now):
         why = f"{why}; they are {_why_away(person, state, now)}, and the clock waits"
     shared = pool_of(agreement, owner.rep, owner.pool)
     return Placement(rule.name, shared, owner.rep, why, states=states, away=away.why if away is not None else None)
@@ -225,7 +226,7 @@ def _too_long_away(routing: RoutingState, rule: Route, person: Person, now: date
     limit = rule.unless_away_for
     if limit is None:
         return None
-    state, old_rules = routing.state(person.id), routing.old_rules
+    state, old_rules = routing.state(person.id), routing.proof_format == OLDEST_FORMAT
     away = absence(person, state, now) if old_rules else whole_absence(person, state, now)
     if away is not None and away_for(person, away, limit, now, old_rules=old_rules):
         return f"{person.id} is away for {limit.text} or longer ({away.why})"

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
+from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD, OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import Lead, consent_given_at, filled, latest
 from services.router.domain.qualification import Check, Intent, Judgement, checks, excluded, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
@@ -21,27 +22,6 @@ from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
 from shared.domain.lead import LeadStage, LeadState
-
-FORMAT = 4
-"""The format of new proofs, which are made by the present rules."""
-OLDEST_FORMAT = 2
-"""The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
-lead, a test was judged as an inquiry of the person and could join their lead, points faded to the decision, people with
-the same number were one person, balances of a rotation were not rounded, and leave, holds and closed time next to each
-other were not one absence.
-"""
-WHOLE_PERSON = 4
-"""The first format in which an inquiry is judged on the contact and company that all inquiries of the person gave, and
-in which one that joins a lead can raise its score.
-"""
-LAST_WORD = 4
-"""The first format of releases in which what sales reports about a lead that has ended counts: an acceptance after a
-rejection opens it again, and its last end is its end.
-"""
-EARLY_WITHDRAWALS = 4
-"""The first format in which consent that was withdrawn before the person's first inquiry counts."""
-LEAVE_WAITS = 4
-"""The first format that says that the clock waits for an owner who is on leave."""
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
 """The part of a judgement that fails until the person gives a new consent."""

@@ -22,14 +22,7 @@ from services.router.domain.placement import (
     recorded,
     wanted_of,
 )
-from services.router.domain.proof import (
-    FORMAT,
-    STAYS_WITH_OWNER,
-    ReassignReason,
-    VerdictKind,
-    known_facts,
-    proof_on,
-)
+from services.router.domain.proof import STAYS_WITH_OWNER, ReassignReason, VerdictKind, known_facts, proof_on
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, assigned_since, parked_event, with_owner
 from shared.domain.agreement import Agreement
@@ -50,8 +43,6 @@ def reassign(
     inquiry: InquiryReceived,
     now: datetime,
     account: Owner | None = None,
-    *,
-    proof_format: int = FORMAT,
 ) -> Verdict | None:
     """The verdict that moves the lead to someone else; None if it stays. Changes `routing`: the lead is saved, and a
     turn is taken.
@@ -63,7 +54,7 @@ def reassign(
     person's company. Raises Refused if a person asks for something impossible.
     """
     agreement = agreement_for(agreement, lead)
-    facts = known_facts(inquiry, lead, account, now, again=True, proof_format=proof_format)
+    facts = known_facts(inquiry, lead, account, now, again=True, proof_format=routing.proof_format)
     placed, lead = _place_again(routing, agreement, cause, lead, facts, now, account)
     if placed is None or (placed.rep is None and _stays(cause, lead, placed)):
         return None

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turns
 from services.router.domain.decision import decide
+from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.merging import merge
-from services.router.domain.proof import LEAVE_WAITS, OLDEST_FORMAT, Proof
+from services.router.domain.proof import Proof
 from services.router.domain.reassignment import reassign
 from services.router.domain.rejudgement import REJUDGED, judge_again
 from services.router.domain.routing_state import RoutingState
@@ -83,9 +84,9 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     elif proof.ask is not None and before is not None and inquiry is not None:
         inputs = (routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
         if proof.ask.kind == REJUDGED:
-            verdict = judge_again(*inputs, others=proof.other_inquiries, proof_format=proof.format)
+            verdict = judge_again(*inputs, others=proof.other_inquiries)
         else:
-            verdict = reassign(*inputs, proof_format=proof.format)
+            verdict = reassign(*inputs)
     elif proof.ask is None and inquiry is not None:
         verdict = decide(
             routing,
@@ -94,7 +95,6 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
             proof.decided_at,
             proof.account,
             withdrawn_at=proof.withdrawn_at,
-            proof_format=proof.format,
         )
     return verdict.proof if verdict is not None else None
 
@@ -108,8 +108,7 @@ def _recorded_state(proof: Proof) -> RoutingState:
     routing = RoutingState(
         turns,
         proof.states,
-        old_rules=proof.format == OLDEST_FORMAT,
-        says_that_leave_waits=proof.format >= LEAVE_WAITS,
+        proof_format=proof.format,
     )
     known = (proof.before,) if proof.before is not None else ()
     routing.load((*known, *proof.same_person, *proof.maybe_same_person))

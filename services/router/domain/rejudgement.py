@@ -11,7 +11,6 @@ from services.router.domain.availability import leave_ahead
 from services.router.domain.lead import Lead, LeadsRejudged, may_be_contacted, other_inquiries
 from services.router.domain.placement import Placement, last_owner, place, recorded
 from services.router.domain.proof import (
-    FORMAT,
     Proof,
     ReassignReason,
     VerdictKind,
@@ -49,13 +48,13 @@ def judge_again(
     account: Owner | None = None,
     *,
     others: Sequence[InquiryReceived] = (),
-    proof_format: int = FORMAT,
 ) -> Verdict | None:
     """The verdict on the lead, from its inquiries and all that is known of the person; None if it comes to the same.
     `inquiry` is the one on which it was judged last: a pilot goes by it. Points fade to when an inquiry was accepted,
     as they did the first time. `account` is the owner of the person's company. Changes `routing`: the lead is saved,
     and a turn is taken.
     """
+    proof_format = routing.proof_format
     at = judging_instant(inquiry, now, proof_format)
     pilot = pilot_for(agreement, known_facts(inquiry, lead, account, at, again=True, proof_format=proof_format))
     ruling = pilot.agreement if pilot is not None else agreement

@@ -14,6 +14,7 @@ from services.router.domain.accounts import keys_of
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
+from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD
 from services.router.domain.journal import JournalEntry, JournalKind
 from services.router.domain.lead import (
     HELD,
@@ -29,17 +30,7 @@ from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.owner_leave import held_by, rescheduled
 from services.router.domain.parked import Rerouted, RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import (
-    EARLY_WITHDRAWALS,
-    FORMAT,
-    LAST_WORD,
-    LEAVE_WAITS,
-    OLDEST_FORMAT,
-    OTHERS_GET_IT,
-    ReassignReason,
-    comes_too_late,
-    withdraws_early,
-)
+from services.router.domain.proof import OTHERS_GET_IT, ReassignReason, comes_too_late, withdraws_early
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
@@ -60,13 +51,14 @@ class Routing:
 
     `verdicts` and `journal` are what was decided and received, in the order of the record; `shadows` what drafts would
     have decided; `early_facts` are from before their lead, and wait for it. `events` announce what was decided, in
-    order, and `backdated` come before them. `proof_format` says by which rules facts change leads.
+    order, and `backdated` come before them. `proof_format` says by which rules to decide.
     """
 
     def __init__(
         self, state: RoutingState, lookup: Lookup, agreement: Agreement, now: datetime, *, proof_format: int = FORMAT
     ) -> None:
         self.state = state
+        state.proof_format = proof_format
         self.agreement = agreement
         self.now = now
         self.verdicts: list[Verdict] = []
@@ -76,22 +68,19 @@ class Routing:
         self.backdated: list[LeadBackdated] = []
         self.events: list[Event] = []
         self._lookup = lookup
-        self._proof_format = proof_format
         self._owners = CompanyOwners(state, lookup, agreement)
         self._inquiries: dict[str, InquiryReceived] = {}
         self._asked: dict[str, InquiryReceived] = {}
         self._withdrawn_at: Mapping[str, datetime] = {}
 
-    def judge(self, inquiries: Sequence[InquiryReceived], *, proof_format: int = FORMAT) -> None:
-        """Decide on each inquiry in order, after the parked leads; `proof_format` says by which rules."""
+    def judge(self, inquiries: Sequence[InquiryReceived]) -> None:
+        """Decide on each inquiry in order, after the parked leads."""
         self._load_persons(inquiries)
-        if proof_format >= EARLY_WITHDRAWALS:
+        if self.state.proof_format >= EARLY_WITHDRAWALS:
             self._load_withdrawals(inquiries)
         self.drain()
-        self._follow_rules(proof_format)
         for inquiry in inquiries:
-            self._judge(inquiry, proof_format)
-        self._follow_rules(FORMAT)
+            self._judge(inquiry)
         self._give_to_owners()
         self._follow(self._lookup.take_early_facts(self.state.starts_of(inquiries)))
         if self.state.ended:
@@ -118,7 +107,7 @@ class Routing:
         self._load({fact.lead_id for fact in facts})
         early = [fact for fact in facts if comes_before(self.state.lead(fact.lead_id), fact)]
         self.early_facts += early
-        self._follow([fact for fact in facts if fact not in early or withdraws_early(fact, self._proof_format)])
+        self._follow([fact for fact in facts if fact not in early or withdraws_early(fact, self.state.proof_format)])
         self.drain()
 
     def move_missed(self, missed: Sequence[tuple[str, int]]) -> None:
@@ -302,12 +291,7 @@ class Routing:
             self.record("copy", replace(copy, backdated=tuple([lead.lead_id for lead in leads])))
         return bool(leads)
 
-    def _follow_rules(self, proof_format: int) -> None:
-        self.state.follow_rules(
-            old_rules=proof_format == OLDEST_FORMAT, says_that_leave_waits=proof_format >= LEAVE_WAITS
-        )
-
-    def _judge(self, inquiry: InquiryReceived, proof_format: int, *, again: bool = False) -> None:
+    def _judge(self, inquiry: InquiryReceived, *, again: bool = False) -> None:
         self._asked[inquiry.inquiry_id] = inquiry
         owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
         verdict = decide(
@@ -317,7 +301,6 @@ class Routing:
             self.now,
             owner,
             withdrawn_at=self._withdrawn_at.get(inquiry.inquiry_id),
-            proof_format=proof_format,
         )
         self._add(replace(verdict, proof=replace(verdict.proof, again=again)) if again else verdict)
         if verdict.raises_score:
@@ -326,7 +309,7 @@ class Routing:
     def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
         for fact in facts:
             lead = self.state.lead(fact.lead_id)
-            if lead is None or comes_too_late(lead, fact, self._proof_format) or self._given_by(fact, lead):
+            if lead is None or comes_too_late(lead, fact, self.state.proof_format) or self._given_by(fact, lead):
                 continue
             after = followed_by(lead, fact, self.now)
             if after is None:
@@ -349,13 +332,13 @@ class Routing:
         self._load_persons(inquiries)
         self.drain()
         for inquiry in inquiries:
-            self._judge(inquiry, FORMAT, again=True)
+            self._judge(inquiry, again=True)
         self._give_to_owners()
 
     def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
         """Give the lead to someone if that is what the fact means; whether it is."""
         reason = reason_in(lead, fact)
-        if reason is None or (reason.kind == "reopened" and self._proof_format < LAST_WORD):
+        if reason is None or (reason.kind == "reopened" and self.state.proof_format < LAST_WORD):
             return False
         # The inquiry on which an ended lead was judged may have been trimmed.
         copy = InquiryCopy(lead.lead_id, lead.inquiry_id, lead.received_at)

@@ -9,6 +9,7 @@ import msgspec
 
 from services.router.domain.assignment import Turns
 from services.router.domain.availability import RepState, why_not, with_one_less, with_one_more
+from services.router.domain.formats import FORMAT
 from services.router.domain.lead import InquiryCopy, Lead
 from services.router.domain.same_person import contact_keys, person_keys
 from shared.domain.agreement import Agreement, Person, Pool
@@ -39,8 +40,7 @@ class RoutingState:
     """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) carry over between transactions; `leads`
     (by id) and `persons` (ids of leads by contact key) are for one transaction.
 
-    `old_rules`: a verdict of an older format is derived again. Then balances were not rounded, and a leave
-    began and ended alone. `says_that_leave_waits` is false for a verdict of a format that did not say so yet.
+    `proof_format` says by which rules to decide: an older one if a verdict is derived again, or its past replayed.
 
     `changed`, `ended`, `newly_assigned` and `touched_*` are what to save: changed leads, leads that lost their owner,
     leads in the order in which they got one, pools and reps.
@@ -53,26 +53,18 @@ class RoutingState:
         waiting: Mapping[str, int] | None = None,
         seq: int = 0,
         *,
-        old_rules: bool = False,
-        says_that_leave_waits: bool = True,
+        proof_format: int = FORMAT,
     ) -> None:
         self.turns = dict(turns or {})
         self.reps = dict(reps or {})
         self.waiting = dict(waiting or {})
         self.seq = seq
-        self.follow_rules(old_rules=old_rules, says_that_leave_waits=says_that_leave_waits)
+        self.proof_format = proof_format
         self.begin()
-
-    def follow_rules(self, *, old_rules: bool, says_that_leave_waits: bool) -> None:
-        """Decide by these rules from now on."""
-        self.old_rules = old_rules
-        self.says_that_leave_waits = says_that_leave_waits and not old_rules
 
     def copy(self) -> "RoutingState":
         """Turns and reps on their own, by the same rules, to try out what would be decided."""
-        return RoutingState(
-            self.turns, self.reps, old_rules=self.old_rules, says_that_leave_waits=self.says_that_leave_waits
-        )
+        return RoutingState(self.turns, self.reps, proof_format=self.proof_format)
 
     def begin(self) -> None:
         """Clear what belongs to one transaction: another instant, other leads."""

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.availability import AvailabilityChange, Leave, RepState, leave_ahead
+from services.router.domain.formats import OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import (
     InquiryCopy,
     Lead,
@@ -23,7 +24,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
-from services.router.domain.proof import OLDEST_FORMAT, WHOLE_PERSON, comes_too_late, withdraws_early
+from services.router.domain.proof import comes_too_late, withdraws_early
 from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import assigned_since, had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow

@@ -8,8 +8,9 @@ import msgspec
 import sqlalchemy as sa
 
 from services.router.domain.availability import AvailabilityChange
+from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import InquiryCopy, LeadsRejudged
-from services.router.domain.proof import OLDEST_FORMAT, ReassignReason, VerdictKind
+from services.router.domain.proof import ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived

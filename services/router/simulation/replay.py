@@ -9,9 +9,9 @@ import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from services.router.domain.formats import FORMAT
 from services.router.domain.lead import Lead
 from services.router.domain.parked import Rerouted, available_times, next_available_at, pools_with_capacity
-from services.router.domain.proof import FORMAT
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, still_due
@@ -104,7 +104,7 @@ class Replay:
         self._now = now
         self._untried = False
         self._routing_state.begin()
-        # By the rules of the record, as for inquiries.
+        # By the rules of the record: what an upgrade of Baton changed is no difference between agreements.
         proof_format = min(FORMAT, self._history.proof_format)
         return Routing(self._routing_state, self._lookup, agreement, now, proof_format=proof_format)
 
@@ -165,9 +165,7 @@ class Replay:
         """Decide on what was recorded; returns whether parked leads were tried."""
         inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
         if inquiries:
-            # By the rules of the record: what an upgrade of Baton changed is no difference between agreements.
-            formats = [row.verdict.format for row in rows if row.verdict is not None and row.verdict.ask is None]
-            routing.judge(inquiries, proof_format=min(FORMAT, *formats))
+            routing.judge(inquiries)
         copies = [row.copy for row in rows if row.copy is not None]
         backdated = bool(copies) and routing.backdate(copies)
         if facts:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from services.router.domain.formats import FORMAT
 from services.router.domain.lead import Lead, LeadsRejudged
-from services.router.domain.proof import FORMAT
 from services.router.domain.rederivation import differences
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -66,7 +66,7 @@ class RecordedRouter:
         self.state.begin()
         routing = Routing(self.state, self.lookup, self.agreed, after(minutes), proof_format=self.proof_format)
         if asked:
-            routing.judge(asked, proof_format=self.proof_format)
+            routing.judge(asked)
         if facts:
             routing.apply(facts)
         if rejudged:

@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from services.router.domain.decision import decide
+from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import followed_by
-from services.router.domain.proof import OLDEST_FORMAT, Proof, ReassignReason, explained
+from services.router.domain.proof import Proof, ReassignReason, explained
 from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
@@ -176,11 +177,11 @@ def test_a_rejected_inquiry_leaves_a_closed_lead_as_it_was(outcome: str) -> None
 
 
 def test_a_verdict_made_before_these_rules_still_follows_from_its_record() -> None:
-    routing = RoutingState()
-    first = decide(routing, AGREED, inquiry(1), NOW, proof_format=OLDEST_FORMAT)
-    joined = decide(routing, AGREED, inquiry(2, test=True), NOW, proof_format=OLDEST_FORMAT)
+    routing = RoutingState(proof_format=OLDEST_FORMAT)
+    first = decide(routing, AGREED, inquiry(1), NOW)
+    joined = decide(routing, AGREED, inquiry(2, test=True), NOW)
     routing.save(replace(joined.lead, version=3, state="closed", outcome="won"))
-    rejected = decide(routing, AGREED, inquiry(3, consent=None), NOW, proof_format=OLDEST_FORMAT)
+    rejected = decide(routing, AGREED, inquiry(3, consent=None), NOW)
     assert [each.proof.verdict for each in (first, joined, rejected)] == ["assigned", "merged", "rejected"]
     assert rejected.lead.state == "rejected"
     for verdict in (first, joined, rejected):

@@ -17,9 +17,10 @@ from services.router.domain.accounts import AccountKeys, Accounts, Owned, keys_o
 from services.router.domain.assignment import Turns, take_least_open
 from services.router.domain.availability import Hold, Leave, RepState, free_at, why_not, with_one_less, with_one_more
 from services.router.domain.decision import decide
+from services.router.domain.formats import FORMAT, OLDEST_FORMAT
 from services.router.domain.lead import Lead
 from services.router.domain.placement import Placement, place
-from services.router.domain.proof import FORMAT, OLDEST_FORMAT, Proof
+from services.router.domain.proof import Proof
 from services.router.domain.rederivation import differences
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import Owner, RoutingState
@@ -123,12 +124,12 @@ def test_a_verdict_of_an_older_format_follows_by_the_rules_of_its_time() -> None
     off = RepState(leave=(leave("11-23", "11-24"),))
     long = Turns(7, 3**80, {"ann": 3**79, "bob": -(3**79)}, {"ann": 3, "bob": 4})
     for lead_id, before in (("ld_1", ("ann",)), ("ld_2", ())):
-        routing = RoutingState({"benelux": long}, {"ann": off}, old_rules=True)
+        routing = RoutingState({"benelux": long}, {"ann": off}, proof_format=OLDEST_FORMAT)
         if before:
             first = decide(RoutingState(), agreed, asked(lead_id), FRIDAY).lead
             routing.load([changed(first, state="closed", outcome="lost")])
         monday = datetime(2026, 11, 23, 8, tzinfo=UTC)
-        proof = decide(routing, agreed, asked(lead_id), monday, proof_format=OLDEST_FORMAT).proof
+        proof = decide(routing, agreed, asked(lead_id), monday).proof
         assert (proof.rule, proof.rep) == (("returning", "ann") if before else ("everyone", "bob"))
         assert differences(proof, agreed) == ()
         if before:
@@ -143,8 +144,8 @@ def test_inquiries_of_an_earlier_release_are_judged_again_by_the_rules_of_its_ti
         for proof_format, rule in ((OLDEST_FORMAT, "returning"), (FORMAT, "everyone")):
             router.live.change(first, FRIDAY)
             state = RoutingState(reps={"ann": RepState(leave=(leave("11-23", "11-24"),))})
-            routing = Routing(state, router.lookup, agreed, monday)
-            routing.judge([asked("ld_1")], proof_format=proof_format)
+            routing = Routing(state, router.lookup, agreed, monday, proof_format=proof_format)
+            routing.judge([asked("ld_1")])
             [verdict] = routing.verdicts
             assert verdict.proof.rule == rule
             assert differences(verdict.proof, agreed) == ()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.router.domain.formats import FORMAT, LAST_WORD
 from services.router.domain.lead import InquiryCopy, backdated
-from services.router.domain.proof import FORMAT, LAST_WORD
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded, LeadAssigned, LeadParked, LeadReassigned
 from tests.kit.events import activity, after

@@ -121,16 +121,16 @@ def test_minimum_data_may_come_from_several_inquiries(router: RecordedRouter) ->
 
 def test_a_verdict_of_an_earlier_format_follows_from_the_rules_of_its_time() -> None:
     for proof_format in (2, 3):
-        routing = RoutingState()
-        decide(routing, AGREED, asks(1, 0, "newsletter"), after(0), proof_format=proof_format)
-        joined = decide(routing, AGREED, asks(2, 10), after(10), proof_format=proof_format)
+        routing = RoutingState(proof_format=proof_format)
+        decide(routing, AGREED, asks(1, 0, "newsletter"), after(0))
+        joined = decide(routing, AGREED, asks(2, 10), after(10))
         assert (joined.lead.score, joined.raises_score) == (0, False)
         assert differences(joined.proof, AGREED) == ()
         wanting = _wanting("contact.email", "contact.job_title")
-        routing = RoutingState()
+        routing = RoutingState(proof_format=proof_format)
         titled = replace(NAMELESS, job_title="Head of IT")
         decide(routing, wanting, asks(1, 0, contact=replace(titled, email=None), lead_id="ld_1"), after(0))
-        rejected = decide(routing, wanting, asks(2, 10, lead_id="ld_1"), after(10), proof_format=proof_format)
+        rejected = decide(routing, wanting, asks(2, 10, lead_id="ld_1"), after(10))
         assert rejected.proof.reason == "minimum data: contact.job_title is missing"
         assert differences(rejected.proof, wanting) == ()
 

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from services.router.domain.availability import Hold
 from services.router.domain.decision import decide
+from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import Lead, followed_by
-from services.router.domain.proof import OLDEST_FORMAT, ReassignReason, explained
+from services.router.domain.proof import ReassignReason, explained
 from services.router.domain.reassignment import reassign
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
@@ -119,6 +120,6 @@ def test_points_fade_to_when_the_inquiry_was_accepted_however_late_it_is_read() 
     )
     on_time, late = decided(agreed, inquiry()), decided(agreed, inquiry(), now=NOW + timedelta(hours=6))
     assert (on_time.lead.score, on_time.lead.state) == (late.lead.score, late.lead.state) == (65, "assigned")
-    before = decide(RoutingState(), agreed, inquiry(), NOW + timedelta(hours=6), proof_format=OLDEST_FORMAT)
+    before = decide(RoutingState(proof_format=OLDEST_FORMAT), agreed, inquiry(), NOW + timedelta(hours=6))
     assert before.lead.state == "rejected"
     assert differences(before.proof, agreed) == ()
