@@ -189,15 +189,16 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
 
 
 def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
-    """The lead that had ended when the fact was read; None when it changes nothing. Its last end counts, and an
-    acceptance is remembered: the rejection that it overrules may be read later.
+    """The lead that had ended when the fact was read; None when it changes nothing. The last end by sales counts, a
+    withdrawal of consent only if there is none, and an acceptance is remembered: the rejection that it overrules may be
+    read later.
     """
     if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
         return _changed(lead, now, accepted_at=fact.accepted_at)
     if fact.kind not in CLOSING:
         return None
     rejected = _sales_rejected(lead, fact)
-    if lead.ended_at is None or lead.ended_at < fact.accepted_at:
+    if lead.ended_at is None or lead.ended_at < fact.accepted_at or lead.outcome == WITHDRAWN:
         stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
         return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(fact))
     return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None

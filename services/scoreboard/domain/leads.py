@@ -12,7 +12,7 @@ import msgspec
 
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
-from shared.domain.activities import ENDING, reported_stage
+from shared.domain.activities import ENDING, WITHDRAWN, reported_stage
 from shared.domain.events import (
     ActivityRecorded,
     InquiryReceived,
@@ -189,22 +189,24 @@ def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
         later = _later(at, lead.began_at, lead.ended_at if stage == "customer" else None)
         lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=at) if later else lead
     at = ended.ended_at
-    if at is not None and passes_on(str(ended.ended_as), at, merged_at) and _later(at, lead.began_at, lead.ended_at):
+    kind = str(ended.ended_as)
+    counts = at is not None and at != lead.ended_at and _later(at, lead.began_at, None) and _ends(lead, kind, at)
+    if at is not None and counts and passes_on(kind, at, merged_at):
         how = {name: getattr(ended, name) for name in _HOW_IT_ENDED}
         lead = msgspec.structs.replace(lead, **how)
     return _ended(lead)
 
 
 def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
-    """Sales did something that may raise the stage or end the lead; the last end counts, and nothing from before the
-    lead was what it is.
+    """Sales did something that may raise the stage or end the lead; nothing from before the lead was what it is
+    counts.
     """
     if lead.began_at is not None and event.accepted_at < lead.began_at:
         return lead
     stage = reported_stage(event.kind, event.stage)
     if stage is not None and _raises(lead, stage, event.accepted_at):
         lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=event.accepted_at)
-    if event.kind in ENDING and (lead.ended_at is None or event.accepted_at >= lead.ended_at):
+    if event.kind in ENDING and _ends(lead, event.kind, event.accepted_at):
         lead = msgspec.structs.replace(
             lead,
             ended_at=event.accepted_at,
@@ -299,6 +301,15 @@ def _raises(lead: LeadRow, stage: LeadStage, at: datetime | None) -> bool:
     if at is not None and lead.ended_at is not None and lead.sales_at <= lead.ended_at < at:
         return True
     return STAGES.index(stage) > STAGES.index(lead.sales_stage)
+
+
+def _ends(lead: LeadRow, kind: str, at: datetime) -> bool:
+    """Whether this is how the lead ended: the last end by sales, or a withdrawal of consent if there is none."""
+    if lead.ended_at is None or lead.ended_as is None:
+        return True
+    if WITHDRAWN in (kind, lead.ended_as) and kind != lead.ended_as:
+        return kind != WITHDRAWN
+    return at >= lead.ended_at
 
 
 def _later(at: datetime | None, since: datetime | None, known_at: datetime | None) -> bool:

@@ -121,6 +121,18 @@ def test_in_any_order_a_withdrawal_from_before_the_first_inquiry_counts_until_a_
         assert sum(rep.open for rep in router.state.reps.values()) == int(new)
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("minutes", [5, 15])
+def test_in_any_order_how_sales_ended_a_lead_stays_its_end_when_the_person_withdraws_consent(
+    tmp_path: Path, minutes: int, order: tuple[int, ...]
+) -> None:
+    records = (asks(1, 0), fact("won", 10), fact(WITHDRAWN, minutes))
+    with closing(RecordedRouter(tmp_path)) as router:
+        lead = read(router, *[records[each] for each in order])
+        assert (lead.state, lead.outcome, lead.ended_at) == ("closed", "won", after(10))
+        assert lead.withdrawn_at == after(minutes)
+
+
 def test_a_withdrawal_is_in_the_proof_of_the_first_verdict_after_it(router: RecordedRouter) -> None:
     router.act(fact(WITHDRAWN, 10), fact(WITHDRAWN, 12), fact(WITHDRAWN, 16))
     [verdict] = router.ask(asks(1, 15, consent=OLD_CONSENT))

@@ -150,6 +150,15 @@ def test_a_lead_whose_consent_was_withdrawn_is_closed_in_either_order() -> None:
         assert (lead.state, lead.ended_as, lead.queue, counts(lead)) == ("closed", "consent_withdrawn", None, [])
 
 
+@pytest.mark.parametrize("minutes", [6, 8])
+def test_how_sales_ended_a_lead_stays_its_end_when_the_person_withdraws_consent_in_any_order(minutes: int) -> None:
+    won = activity(kind="won", activity_id="won", outcome=None, accepted_at=after(7))
+    withdrawn = activity(kind="consent_withdrawn", activity_id="no", outcome=None, accepted_at=after(minutes))
+    for story in permutations([assigned(), won, withdrawn]):
+        lead = after_events(story)
+        assert (lead.state, lead.ended_as, lead.ended_at, lead.reached) == ("closed", "won", after(7), "customer")
+
+
 def test_a_withdrawal_from_before_the_lead_closes_it_when_the_router_says_so() -> None:
     early = activity(kind="consent_withdrawn", outcome=None, accepted_at=after(-10))
     closed = LeadClosed(
