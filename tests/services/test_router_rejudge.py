@@ -83,6 +83,7 @@ async def test_rejected_leads_are_judged_again_after_a_simulation_with_proofs_th
     wanted = {"simulation": looked["id"], "reason": "the threshold was too high", "by": "ANN@acme.example"}
     answer = await router.client.post("/v1/re-judge", json=wanted)
     assert (answer.status_code, answer.json()["state"], answer.json()["by"]) == (200, "applying", "ann")
+    assert not any("after" in each for each in (looked, answer.json(), await finished(router, looked["id"])))
     events = ones(await router.wait_for(2), LeadAssigned)
     assert sorted((event.lead_id, event.because, event.agreement.version) for event in events) == [
         ("ld_1", "rejudged", 2),

@@ -2,10 +2,12 @@
 
 from typing import Literal
 
+import msgspec
 import pydantic
 from fastapi import APIRouter, Request, Response
 
 from services.router.handlers.rejudging import Rejudgings, Wanted
+from services.router.store.rejudgings import Rejudging
 from shared.domain.errors import Refused
 from shared.http.auth import require_viewer
 from shared.http.fields import Body, Instant, Text
@@ -43,20 +45,24 @@ def router(platform: Platform, rejudgings: Rejudgings) -> APIRouter:
         statuses = tuple(dict.fromkeys(body.statuses)) if body.statuses is not None else None
         wanted = Wanted(body.since, body.until, statuses)
         if body.simulation is None:
-            return json_response(await rejudgings.simulate(wanted))
+            return _answer(await rejudgings.simulate(wanted))
         if body.reason is None:
             raise Refused("Give the reason: each proof shows it.", pointer="/reason")
         sender = _sender(request, platform.keys)
-        return json_response(
-            await rejudgings.apply(body.simulation, wanted, reason=body.reason, by=body.by, sender=sender)
-        )
+        return _answer(await rejudgings.apply(body.simulation, wanted, reason=body.reason, by=body.by, sender=sender))
 
     @routes.get(f"{PATH}/{{rejudging_id}}")
     async def rejudging(rejudging_id: Text) -> Response:
         """A re-judging: what was simulated, and what has been applied so far."""
-        return json_response(await rejudgings.find(rejudging_id))
+        return _answer(await rejudgings.find(rejudging_id))
 
     return routes
+
+
+def _answer(rejudging: Rejudging) -> Response:
+    shown: dict[str, object] = msgspec.to_builtins(rejudging)
+    del shown["after"]  # How far it is in its own order is of use to nobody else.
+    return json_response(shown)
 
 
 def _sender(request: Request, keys: Keys) -> str:
