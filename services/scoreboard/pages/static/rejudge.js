@@ -8,6 +8,7 @@
   const apply = field("apply");
   const result = field("result");
   let looked = null;
+  let changes = 0;
 
   const show = (words) => {
     result.textContent = printable(words);
@@ -50,6 +51,7 @@
 
   function forget() {
     looked = null;
+    changes += 1;
     apply.disabled = true;
   }
 
@@ -57,6 +59,7 @@
 
   look.addEventListener("click", () => {
     forget();
+    const shown = changes;
     attempt(look, async () => {
       const statuses = ["rejected", "parked"].filter((name) => field(name).checked);
       const start = (name, days) => {
@@ -67,6 +70,8 @@
       };
       show(part.dataset.running);
       const found = await ask("POST", "/v1/re-judge", { from: start("from", 0), to: start("to", 1), statuses });
+      // The simulation is of what was chosen when it began.
+      if (changes !== shown) throw new Error(part.dataset.changed);
       show(outcome(found, found.simulated));
       looked = found.id;
       apply.disabled = false;
