@@ -5,7 +5,7 @@ Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingSt
 result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from services.router.domain.lead import (
     consent_given_at,
     followed_by,
 )
+from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge
 from services.router.domain.owner_leave import held_by, rescheduled
@@ -38,7 +39,7 @@ from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.verdict import Verdict, closed_event
 from shared.domain.activities import CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import Conflict
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadBackdated
 
 PAGE = 200
@@ -69,15 +70,16 @@ class Routing:
         self.events: list[Event] = []
         self._lookup = lookup
         self._owners = CompanyOwners(state, lookup, agreement)
+        self._leads = LeadLoader(state, lookup, self._owners)
         self._inquiries: dict[str, InquiryReceived] = {}
         self._asked: dict[str, InquiryReceived] = {}
         self._withdrawn_at: Mapping[str, datetime] = {}
 
     def judge(self, inquiries: Sequence[InquiryReceived]) -> None:
         """Decide on each inquiry in order, after the parked leads."""
-        self._load_persons(inquiries)
+        self._leads.load_persons(inquiries)
         if self.state.proof_format >= EARLY_WITHDRAWALS:
-            self._load_withdrawals(inquiries)
+            self._withdrawn_at = self._leads.early_withdrawals(inquiries)
         self.drain()
         for inquiry in inquiries:
             self._judge(inquiry)
@@ -88,7 +90,7 @@ class Routing:
 
     def backdate(self, copies: Sequence[InquiryCopy]) -> bool:
         """Let leads start with copies that were accepted before those that were judged; whether any does."""
-        self._load({copy.lead_id for copy in copies})
+        self._leads.load({copy.lead_id for copy in copies})
         early = [copy for copy in copies if self._starts_later(copy)]
         judged = self._lookup.accepted_at(early) if early else {}
         moved = [copy for copy in early if copy.inquiry_id in judged and self._backdate(copy, judged[copy.inquiry_id])]
@@ -104,7 +106,7 @@ class Routing:
         facts = [fact for fact in facts if fact.kind in CHANGES_LEAD]
         if not facts:
             return
-        self._load({fact.lead_id for fact in facts})
+        self._leads.load({fact.lead_id for fact in facts})
         early = [fact for fact in facts if comes_before(self.state.lead(fact.lead_id), fact)]
         self.early_facts += early
         self._follow([fact for fact in facts if fact not in early or withdraws_early(fact, self.state.proof_format)])
@@ -114,7 +116,7 @@ class Routing:
         """Move leads whose owner missed the promise, each given with the generation that missed it: a lead that has
         moved on meanwhile stays.
         """
-        self._load({lead_id for lead_id, _ in missed})
+        self._leads.load({lead_id for lead_id, _ in missed})
         for lead_id, generation in missed:
             lead = self.state.lead(lead_id)
             if lead is not None and lead.state == "assigned" and lead.generation == generation:
@@ -127,8 +129,8 @@ class Routing:
         Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked, and `Refused` if the named rep
         cannot own it.
         """
-        self._load([lead_id])
-        lead = self._known(lead_id)
+        self._leads.load([lead_id])
+        lead = self._leads.known(lead_id)
         if lead.state not in HELD:
             raise Conflict(f"The lead is {lead.state}. Only assigned or parked leads can be moved.")
         verdict = self._reassign(lead, reason)
@@ -140,8 +142,8 @@ class Routing:
 
         Raises `NotFound`, and `Conflict` if they are one lead already or one is of tests only.
         """
-        self._load([lead_id, into_id])
-        lead, into = self._known(lead_id), self._known(into_id)
+        self._leads.load([lead_id, into_id])
+        lead, into = self._leads.known(lead_id), self._leads.known(into_id)
         if lead.lead_id == into.lead_id:
             raise Conflict(f"Both are lead {into.lead_id} already.")
         if lead.test or into.test:
@@ -152,12 +154,6 @@ class Routing:
         self._add(verdict)
         self.drain()
         return verdict.lead
-
-    def _known(self, lead_id: str) -> Lead:
-        lead = self.state.lead(lead_id)
-        if lead is None:
-            raise NotFound(f"There is no lead {lead_id!r}. Ids are returned by POST /v1/leads.")
-        return lead
 
     def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
         """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""
@@ -178,7 +174,7 @@ class Routing:
         if not departed:
             return False
         found = self._lookup.assigned_to(departed, MAX_LEADS)
-        self._load_new(found)
+        self._leads.add(found)
         for lead_id in [lead.lead_id for lead in found]:
             lead = self.state.lead(lead_id)
             if lead is not None and lead.state == "assigned" and lead.rep in departed:
@@ -215,7 +211,7 @@ class Routing:
         """Judge leads again; returns each as it was with its verdict, None if nothing changes. Leads that may not be
         judged again, or whose inquiry was trimmed, are left out.
         """
-        self._load(batch.lead_ids)
+        self._leads.load(batch.lead_ids)
         known = [lead for lead_id in batch.lead_ids if (lead := self.state.leads.get(lead_id)) is not None]
         leads = [lead for lead in known if may_be_judged_again(lead, batch)]
         inquiries = self._lookup.inquiries(leads)
@@ -239,31 +235,10 @@ class Routing:
         """Add an entry other than a verdict to the record."""
         self.journal.append(JournalEntry(self.state.next_seq(), self.now, kind, body))
 
-    def _load(self, lead_ids: Collection[str]) -> None:
-        missing = [lead_id for lead_id in lead_ids if self.state.lead(lead_id) is None]
-        if missing:
-            self._load_new(sorted(self._lookup.leads(missing), key=lambda lead: lead.lead_id))
-
-    def _load_new(self, leads: Iterable[Lead]) -> None:
-        self.state.load(lead for lead in leads if lead.lead_id not in self.state.leads)
-
-    def _load_persons(self, inquiries: Sequence[InquiryReceived]) -> None:
-        """Load all leads of the people who ask, and who owns their companies, if the agreement wants to know."""
-        self._load({inquiry.lead_id for inquiry in inquiries})
-        self._load_new(self._lookup.leads_of_persons([inquiry.contact for inquiry in inquiries]))
-        self._owners.load([keys_of(inquiry.company, inquiry.contact) for inquiry in inquiries])
-
-    def _load_withdrawals(self, inquiries: Sequence[InquiryReceived]) -> None:
-        """Load when people without a lead withdrew consent before they asked."""
-        leads = {each.lead_id: self.state.lead(each.lead_id) for each in inquiries}
-        new = {lead_id for lead_id, lead in leads.items() if lead is None or lead.test}
-        if new:
-            self._withdrawn_at = self._lookup.early_withdrawals([each for each in inquiries if each.lead_id in new])
-
     def _give_to_owners(self) -> None:
         """Try leads that wait, of companies that got an owner: they need not wait for someone of their pool."""
         while (companies := self._owners.take_new()) and any(self.state.waiting.values()):
-            self._load(self._lookup.parked_of(companies))
+            self._leads.load(self._lookup.parked_of(companies))
             waiting = [lead for _, lead in sorted(self.state.leads.items()) if lead.state == "parked"]
             self._owners.load([keys_of(lead.company, lead.contact) for lead in waiting])
             for lead in waiting:
@@ -329,7 +304,7 @@ class Routing:
         inquiries = [read[inquiry_id] for inquiry_id in ids if inquiry_id in read]
         if lead.consent_at is not None and lead.consent_at in map(consent_given_at, inquiries):
             self.state.save(replace(lead, consent_at=None))
-        self._load_persons(inquiries)
+        self._leads.load_persons(inquiries)
         self.drain()
         for inquiry in inquiries:
             self._judge(inquiry, again=True)
@@ -367,7 +342,7 @@ class Routing:
             key = routing_key(self.agreement, waiting)
             if key is not None and key in stuck:
                 continue
-            self._load([waiting.lead_id])
+            self._leads.load([waiting.lead_id])
             lead = self.state.lead(waiting.lead_id)
             if lead is None or lead.state != "parked" or lead.pool != pool:
                 continue
