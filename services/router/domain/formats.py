@@ -1,6 +1,6 @@
 """The formats of proofs: each says by which rules its verdict was made, so that it can be derived again."""
 
-FORMAT = 4
+FORMAT = 5
 """The format of new proofs, which are made by the present rules."""
 OLDEST_FORMAT = 2
 """The oldest format that holds all that its verdict rests on. Its rules differ: a rejected inquiry replaced a closed
@@ -16,7 +16,7 @@ LAST_WORD = 4
 """The first format of releases in which what sales reports about a lead that has ended counts: an acceptance after a
 rejection opens it again, and its last end is its end.
 """
-EARLY_WITHDRAWALS = 4
+EARLY_WITHDRAWALS = 5
 """The first format in which consent that was withdrawn before the person's first inquiry counts."""
 LEAVE_WAITS = 4
 """The first format that says that the clock waits for an owner who is on leave."""
