@@ -30,7 +30,7 @@ app = typer.Typer(
 agreement = typer.Typer(no_args_is_help=True, help="The agreement between marketing and sales.")
 keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 clock = typer.Typer(no_args_is_help=True, help="The clock that timestamps facts.")
-lead = typer.Typer(no_args_is_help=True, help="The verdicts on a lead, and why.")
+lead = typer.Typer(no_args_is_help=True, help="The verdicts on a lead, and why; merge and split leads.")
 topics = typer.Typer(no_args_is_help=True, help="Records that disappeared from the log before they were read.")
 app.add_typer(topics, name="topics")
 app.add_typer(agreement, name="agreement")
@@ -215,6 +215,37 @@ def orphan_leads(url: Url = None) -> None:
     from services.cli.lead import orphans  # noqa: PLC0415
 
     show("\n".join(orphans(os.environ, url)) or "Every activity names a lead that is known.")
+
+
+Reason = Annotated[str, typer.Option(help="Why; the proof and the event say so.")]
+By = Annotated[str | None, typer.Option(help="Who says so: a person of the agreement. Default: the administrator.")]
+
+
+@lead.command(name="merge")
+def merge_lead(
+    lead_id: Annotated[str, typer.Argument(help="The lead that goes on as the other one.")],
+    into: Annotated[str, typer.Argument(help="The lead that goes on.")],
+    reason: Reason,
+    by: By = None,
+    url: Url = None,
+) -> None:
+    """Let a lead go on as another one, because both are of one person."""
+    from services.cli.lead import merged  # noqa: PLC0415
+
+    show(merged(os.environ, lead_id, into, reason=reason, by=by, url=url))
+
+
+@lead.command(name="split")
+def split_lead(
+    lead_id: Annotated[str, typer.Argument(help="The id that became part of a lead.")],
+    reason: Reason,
+    by: By = None,
+    url: Url = None,
+) -> None:
+    """Let an id that became part of a lead be a lead of its own again, because it is another person's."""
+    from services.cli.lead import split  # noqa: PLC0415
+
+    show(split(os.environ, lead_id, reason=reason, by=by, url=url))
 
 
 @keys.command()

@@ -1,4 +1,6 @@
-"""`./baton lead explain`: re-derives every verdict on a lead from its record, in words."""
+"""`./baton lead`: re-derives every verdict on a lead from its record, in words; merges leads of one person, and splits
+wrong merges.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +35,24 @@ def orphans(environ: Mapping[str, str], url: str | None = None) -> list[str]:
         f"{item['lead_id']}: {item['activities']} activities since {item['since']} ({item['age_s']} s)"
         for item in items
     ]
+
+
+def merged(
+    environ: Mapping[str, str], lead_id: str, into: str, *, reason: str, by: str | None, url: str | None = None
+) -> str:
+    """Merge the lead into another one, and say what came of it. Raises as `send`."""
+    return _asked(environ, lead_id, "merge", {"into": into, "reason": reason, "by": by}, url)
+
+
+def split(environ: Mapping[str, str], lead_id: str, *, reason: str, by: str | None, url: str | None = None) -> str:
+    """Split the id from the lead that it became part of, and say what came of it. Raises as `send`."""
+    return _asked(environ, lead_id, "split", {"reason": reason, "by": by}, url)
+
+
+def _asked(environ: Mapping[str, str], lead_id: str, what: str, body: object, url: str | None) -> str:
+    lead = send(environ, "POST", f"/v1/leads/{quote(lead_id, safe='')}/{what}", url, body).json()
+    owner = f" to {lead['owner']['rep']}" if lead.get("owner") else ""
+    return f"{lead['lead_id']} is {lead['state']}{owner}."
 
 
 def explained(lead_id: str, source: bytes | Path) -> Story:

@@ -14,7 +14,7 @@ from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import RANKS
-from services.scoreboard.store import numbers, rows
+from services.scoreboard.store import lists, numbers, queries, rows
 from services.scoreboard.store.rows import TimelineEntry
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
@@ -26,6 +26,7 @@ from shared.domain.events import (
     LeadClosed,
     LeadDecided,
     LeadRescheduled,
+    LeadSplit,
     RecordQuarantined,
     WatermarkAdvanced,
     WindowEvent,
@@ -77,17 +78,22 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     """The router decided: the inquiry has its outcome, the lead its state and owner. An inquiry that was judged under
     another lead's id than it came under shows that both are one person.
     """
-    pairs = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided)]
+    pairs = [(r, r.event) for r in batch if isinstance(r.event, LeadAssigned | LeadDecided | LeadSplit)]
     deltas = _events(batch)
-    known = await rows.locked(tx, InquiryRow, (event.inquiry_id for _, event in pairs))
+    judged = [event.inquiry_id for _, event in pairs if not isinstance(event, LeadSplit)]
+    known = await rows.locked(tx, InquiryRow, judged)
     came_under = [inquiry.lead_id for inquiry in known.values() if inquiry.lead_id is not None]
-    people = await rows.locked(tx, LeadRow, (*(event.lead_id for _, event in pairs), *came_under))
+    others = [event.was_part_of for _, event in pairs if isinstance(event, LeadSplit) and event.was_part_of is not None]
+    people = await rows.locked(tx, LeadRow, (*(event.lead_id for _, event in pairs), *came_under, *others))
     for received, event in pairs:
+        if isinstance(event, LeadSplit):
+            await _split(tx, people, event, deltas, received)
+            continue
         was = known[event.inquiry_id]
         known[event.inquiry_id] = now = inquiries.decide(was, event)
         _count(deltas, received, difference(was, now, inquiries.counts_for))
         _set(people, leads.settle(people[event.lead_id], event), deltas, received)
-        if was.lead_id is not None and was.lead_id != now.lead_id:
+        if was.version <= 0 and was.lead_id is not None and was.lead_id != now.lead_id:
             at = now.decided_at or received.envelope.time
             _set(people, leads.join(people[was.lead_id], event.lead_id, at), deltas, received)
     await _close(tx, people, deltas, batch)
@@ -155,6 +161,25 @@ async def _quarantine(tx: Tx, batch: Sequence[Received], deltas: CounterDelta) -
         _count(deltas, received, difference(was, now, inquiries.counts_for))
     await rows.save(tx, list(known.values()))
     await numbers.save_read(tx, batch)
+
+
+async def _split(
+    tx: Tx, people: dict[str, LeadRow], event: LeadSplit, deltas: CounterDelta, received: Received
+) -> None:
+    """What sales recorded under an id that was split counts for it alone; the other lead is what it is without it."""
+    before = people[event.lead_id]
+    _set(people, leads.split(before, event), deltas, received)
+    into = before.merged_into if people[event.lead_id].merged_into is None else None
+    while into is not None:
+        joined = await lists.joined_to(tx, into, limit=queries.MOST_IDS)
+        people |= await rows.locked(tx, LeadRow, {into, *joined} - people.keys())
+        lead = people[into]
+        if leads.inherited(lead, before):
+            lead = leads.alone(lead, await rows.activities_of(tx, into))
+            for each in joined:
+                lead = leads.inherit(lead, people[each]) if people[each].merged_into == into else lead
+            _set(people, lead, deltas, received)
+        into = lead.merged_into
 
 
 async def _inherit(tx: Tx, people: dict[str, LeadRow], deltas: CounterDelta, batch: Sequence[Received]) -> None:

@@ -38,6 +38,7 @@ from shared.domain.events import (
     LeadParked,
     LeadRejected,
     LeadRescheduled,
+    LeadSplit,
     RecordQuarantined,
     WatermarkAdvanced,
 )
@@ -63,9 +64,10 @@ class MonitorHandlers:
         if not events:
             return
         inquiries = [each for event in events for each in _late_inquiry(event)]
-        merges = [merge for event in events for merge in _merge(event)]
-        await persons_store.save_merges(tx, merges)
-        persons = await persons_store.lock_persons(tx, {event.lead_id for event in events}, self._partition)
+        merges = await self._save_merges(tx, events)
+        persons = await persons_store.lock_persons(
+            tx, {each for event in events for each in _ids(event)}, self._partition
+        )
         await fact_store.save_facts(tx, inquiries)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
         before, context = dict(states), await self._context(tx, persons, states)
@@ -82,10 +84,26 @@ class MonitorHandlers:
                 await self._reschedule(tx, event, context)
             elif isinstance(event, LeadMerged | LeadBackdated):
                 _move_start(event, context)
+            elif isinstance(event, LeadSplit):
+                context.part(_ids(event))
         for merge in merges:
             context.join(merge.lead_id)
         await self._open_following(tx, context)
         await save(tx, before, context.states, context.now)
+
+    async def _save_merges(self, tx: Tx, events: Sequence[Event]) -> list[Merge]:
+        """Save which leads became part of another, without those that were split; returns the new ones."""
+        merges: dict[str, Merge] = {}
+        for event in events:
+            for merge in _merge(event):
+                merges.setdefault(merge.lead_id, merge)
+            if isinstance(event, LeadSplit):
+                lead_id = event.split_off or event.lead_id
+                if lead_id in merges and merges[lead_id].merged_at <= event.decided_at:
+                    del merges[lead_id]
+                await persons_store.delete_merge(tx, lead_id, event.decided_at)
+        await persons_store.save_merges(tx, merges.values())
+        return list(merges.values())
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Save and apply the facts, then advance the watermarks after them."""
@@ -243,7 +261,15 @@ def _digest(body: bytes) -> str:
 def _concerns_promises(event: Event) -> bool:
     if isinstance(event, LeadMerged):
         return event.into is not None or event.received_at is not None
-    return isinstance(event, LeadAssigned | LeadParked | LeadRejected | LeadClosed | LeadBackdated | LeadRescheduled)
+    return isinstance(
+        event, LeadAssigned | LeadParked | LeadRejected | LeadClosed | LeadBackdated | LeadRescheduled | LeadSplit
+    )
+
+
+def _ids(event: Event) -> list[str]:
+    """The leads that the event is about."""
+    other = (event.was_part_of or event.split_off) if isinstance(event, LeadSplit) else None
+    return [event.lead_id] if other is None else [event.lead_id, other]
 
 
 def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:

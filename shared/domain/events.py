@@ -23,6 +23,7 @@ from shared.domain.event import (
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+from shared.domain.person_events import LeadSplit
 from shared.domain.promise_events import (
     BreachRetracted,
     EscalationAcknowledged,
@@ -66,6 +67,7 @@ __all__ = [
     "LeadReassigned",
     "LeadRejected",
     "LeadRescheduled",
+    "LeadSplit",
     "LeaveInterval",
     "MoveRequested",
     "RecordQuarantined",
@@ -166,11 +168,12 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked
-    before), `reopened` (sales accepted it after rejecting it), `rescored` (another inquiry raised its score) or
-    `rejudged` (someone let it be judged again under another version). `previous_ended_at` is when the fact was accepted
-    that ended the lead before, or just before it was reopened: what ends this cycle comes later. `owner_away` says why
-    the new owner is away, if they are. `owner_leave` is their leave that is not over: no working time.
+    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked before), `reopened` (sales accepted
+    it after rejecting it), `rescored` (another inquiry raised its score), `rejudged` (someone let it be judged again
+    under another version) or `split` (it was part of another lead, or ended by what was reported under an id that was).
+    `previous_ended_at` is when the fact was accepted that ended the lead before, or just before it was reopened: what
+    ends this cycle comes later. `owner_away` says why the new owner is away, if they are. `owner_leave` is their leave
+    that is not over: no working time.
     """
 
     TYPE = "baton.lead.assigned.v1"

@@ -21,9 +21,13 @@ class WindowEvent(Event, frozen=True, kw_only=True):
 
 
 class WindowOpened(WindowEvent, frozen=True, kw_only=True):
-    """A promise started."""
+    """A promise started, or runs `again`: the verdict on it is taken back, since it rested on what was reported for
+    another person.
+    """
 
     TYPE = "baton.window.opened.v1"
+
+    again: int = 0
 
 
 class WindowRescheduled(WindowEvent, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from shared.domain.events import (
     LeadReassigned,
     LeadRejected,
     LeadRescheduled,
+    LeadSplit,
     LeaveInterval,
     MoveRequested,
     RecordQuarantined,
@@ -133,6 +134,24 @@ def rejected(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadRejecte
 
 def merged(lead: str = "ld_1", number: int = 2, **changes: Any) -> LeadMerged:
     return LeadMerged(**_decided(lead, number) | {"reason": "same_lead", "rep": "ann", "lead_version": 2} | changes)
+
+
+def split(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadSplit:
+    ordinary = LeadSplit(
+        lead_id=lead,
+        lead_version=4,
+        inquiry_id=f"{lead}_{number}",
+        decided_at=after(10),
+        reason="mia says that it is another person than lead ld_2: two people share the phone",
+        state="received",
+        stage="mql",
+        score=60,
+        rep=None,
+        contact=Contact(email="eva@example.com"),
+        company=Company(),
+        was_part_of="ld_2",
+    )
+    return replace(ordinary, **changes)
 
 
 def backdated(lead: str = "ld_1", number: int = 1, **changes: Any) -> LeadBackdated:

@@ -361,6 +361,10 @@ async def _people_order(past: Past, rng: random.Random) -> None:
         lead_id, into = rng.sample(real, 2) if len(real) > 1 else (real * 2)
         if lead_id != into:
             await past.order("POST", f"/v1/leads/{lead_id}/merge", {"into": into, "reason": "they are one person"})
+    elif what < 0.12:
+        merged = sorted(lead_id for lead_id, lead in (await past.leads()).items() if lead.into is not None)
+        if merged:
+            await past.order("POST", f"/v1/leads/{rng.choice(merged)}/split", {"reason": "they are two people"})
     elif what < 0.3:
         held = sorted(k for k, lead in (await past.leads()).items() if lead.state in ("assigned", "parked"))
         if held:

@@ -24,6 +24,7 @@ from shared.domain.events import (
     LeadMerged,
     LeadParked,
     LeadRejected,
+    LeadSplit,
     RepRef,
     WatermarkAdvanced,
     WindowMet,
@@ -167,6 +168,13 @@ def rejected(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 2) ->
 
 def merged(lead: str = "ld_1", deal: Agreement = DEAL, *, into: str | None, **more: Any) -> LeadMerged:
     return events.merged(lead, into=into, **{"rep": None, "decided_at": now(), "agreement": deal.ref} | more)
+
+
+def parted(lead: str, other: str) -> tuple[LeadSplit, LeadSplit]:
+    """The lead is no longer part of the other one: what is announced under each id."""
+    at = now()
+    alone = events.split(lead, was_part_of=other, lead_version=4, decided_at=at)
+    return alone, events.split(other, was_part_of=None, split_off=lead, lead_version=4, decided_at=at)
 
 
 def assigned(

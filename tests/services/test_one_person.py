@@ -13,7 +13,15 @@ from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.store import queries
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import ActivityRecorded, LeadAssigned, LeadMerged, WindowBreached, WindowCancelled, WindowMet
+from shared.domain.events import (
+    ActivityRecorded,
+    LeadAssigned,
+    LeadMerged,
+    LeadSplit,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+)
 from shared.domain.lead import Contact
 from tests.kit import services
 from tests.kit.waiting import until_right
@@ -92,3 +100,43 @@ async def test_an_end_under_the_second_id_ends_the_lead_everywhere_once(
         return None if right else f"{found}"
 
     await until_right(shown)
+
+
+SPLITS = [
+    order
+    for order in permutations(("first", "second", "reported", "split"))
+    if order.index("split") > max(order.index("first"), order.index("second"))
+]
+
+
+@pytest.mark.parametrize("order", SPLITS, ids=" ".join)
+async def test_a_deal_won_under_an_id_that_is_split_is_of_that_lead_alone(
+    baton: Baton, database: Database, order: tuple[str, ...]
+) -> None:
+    at = datetime.now(UTC)
+    for name in order:
+        if name == "reported":
+            won = activity(2, "won", accepted_at=at + timedelta(milliseconds=200))
+            await services.publish(baton.bus, won, won)
+        elif name == "split":
+            merged = next(event for event in await baton.wait_for(LeadMerged) if event.into is not None)
+            why = {"reason": "a switchboard"}
+            assert (await baton.client.post(f"/v1/leads/{merged.lead_id}/split", json=why)).status_code == 200
+        else:
+            person, contact = (1, PHONE) if name == "first" else (2, BOTH)
+            await baton.accept(inquiry(person, accepted_at=at, contact=contact))
+        await baton.caught_up()
+    leads = {each: await baton.lead(each) for each in ("ld_1", "ld_2")}
+    assert {each: lead["state"] for each, lead in leads.items()} == {"ld_1": "assigned", "ld_2": "closed"}
+    shown = {each: await row(database, each) for each in leads}
+    assert {each: (lead.state, lead.ended_as) for each, lead in shown.items()} == {
+        "ld_1": ("assigned", None),
+        "ld_2": ("closed", "won"),
+    }
+    assert (shown["ld_1"].email, shown["ld_2"].email) == (None, BOTH.email)
+    await baton.balanced(received=2)
+    for lead_id in leads:
+        story = (await baton.client.get(f"/v1/leads/{lead_id}/timeline")).json()["items"]
+        assert [item["type"] for item in story].count(LeadSplit.TYPE) == 1
+        proofs = (await baton.client.get(f"/v1/leads/{lead_id}/proof")).json()["verdicts"]
+        assert all(proof["follows"] for proof in proofs)

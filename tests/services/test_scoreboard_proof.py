@@ -197,6 +197,36 @@ async def test_one_person_under_two_ids_is_shown_on_both_pages(board: Board, bro
     assert watched.wrong == []
 
 
+async def test_a_person_merges_two_leads_on_a_page_and_splits_them_again(board: Board, browser: Browser) -> None:
+    number = "+32470000000"
+    first = await wrote(board, 1, contact=Contact(email="jo@one.example", phone=number, first_name="Jo"))
+    second = await wrote(board, 2, contact=Contact(email="al@two.example", phone=number, first_name="Al"))
+    watched = await watched_page(browser)
+    page = watched.page
+    dialog = page.get_by_role("dialog")
+    await page.goto(f"{board.client.base_url}/leads/{second}")
+    await page.get_by_role("button", name="Same person…").click()
+    await expect(dialog.get_by_label("The lead that goes on")).to_have_value(first)
+    await dialog.get_by_label("Why?").fill("Al is Jo’s other name")
+    await dialog.get_by_label("A key").fill("not the key that is wanted")
+    await dialog.get_by_role("button", name="Confirm").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("This key is not known here")
+    await dialog.get_by_label("A key").fill(ADMIN["Authorization"].removeprefix("Bearer "))
+    await dialog.get_by_role("button", name="Confirm").click()
+    await expect(page).to_have_url(f"{board.client.base_url}/leads/{first}")
+    await page.get_by_role("button", name="Split off…").click()
+    await dialog.get_by_label("Why?").fill("no, it is a colleague")
+    await dialog.get_by_label("A key").fill(ADMIN["Authorization"].removeprefix("Bearer "))
+    await dialog.get_by_role("button", name="Confirm").click()
+    await expect(page).to_have_url(f"{board.client.base_url}/leads/{second}")
+    story = page.get_by_role("region", name="Timeline")
+    await expect(story).to_contain_text(f"it is another person than lead {first}: no, it is a colleague.")
+    await expect(page.get_by_role("region", name="Now")).to_contain_text("al@two.example")
+    await page.goto(f"{board.client.base_url}/leads/{second}/why")
+    await expect(page.get_by_role("region", name="A lead of its own again")).to_contain_text("same result")
+    assert [each for each in watched.wrong if "401" not in each] == []
+
+
 async def test_what_strangers_wrote_is_text_in_the_proof_too(board: Board, browser: Browser) -> None:
     await wrote(board, 1, company=Company(name=MARKUP), source=MARKUP)
     watched = await proof(board, browser, await wrote(board, 2, company=Company(name=MARKUP), source=MARKUP))

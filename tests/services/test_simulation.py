@@ -91,8 +91,10 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
             await lived.act(lead_id, "accepted", by="cleo")
         await lived.later(hours=1, minutes=5)
         await lived.judge_again()
+        for lead_id in [k for k, lead in (await lived.leads()).items() if lead.into is not None][:4]:
+            await lived.order("POST", f"/v1/leads/{lead_id}/split", {"reason": "they are two people"})
         await lively(lived, steps=40, seed=6)
-        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged"}
+        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged", "split"}
         summary, found = await differences(lived)
         assert summary.leads > 30
         assert found == {}

@@ -21,9 +21,15 @@ from shared.domain.events import (
     WindowOpened,
 )
 from shared.domain.ids import event_id
-from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, stage_on
+from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, parted, stage_on
 
 ORDERS = list(permutations(("assigned", "merged", "reported")))
+PARTED = [
+    order
+    for order in permutations(("merged", "split", "announced", "reported"))
+    if order.index("merged") < order.index("split")
+]
+"""Each in the order of its partition: a lead is split after it was merged."""
 
 
 @pytest.fixture
@@ -106,3 +112,42 @@ async def _mark(stage: Stage, upto: datetime, *, without: int) -> None:
     message = encode(Envelope(event_id("ingest-1", upto), "baton/ingest", now(), event))
     partitions = [number for number in range(stage.bus.partitions(ACTIVITIES)) if number != without]
     await stage.bus.publish([replace(message, partition=number) for number in partitions])
+
+
+async def test_a_promise_kept_for_another_person_runs_again_after_a_split(stage: Stage) -> None:
+    async with stage.monitor():
+        call = activity("ld_2", at=now())
+        await stage.publish(assigned(), merged("ld_2", into="ld_1"), call)
+        await stage.settled()
+        await stage.publish(*parted("ld_2", "ld_1"))
+        await stage.settled()
+        stage.mark_from_now_on()
+        [breached] = await stage.wait_for(WindowBreached)
+        started = [event.again for event in await stage.wait_for(WindowOpened) if event.lead_id == "ld_1"]
+        assert (breached.lead_id, started) == ("ld_1", [0, 1])
+        await stage.publish(merged("ld_2", into="ld_1"))
+        [retracted] = await stage.wait_for(BreachRetracted)
+        assert (retracted.breach_id, retracted.met_by) == (breached.breach_id, call.activity_id)
+
+
+@pytest.mark.parametrize("order", PARTED, ids=" ".join)
+@pytest.mark.parametrize("kind", ["call", "rejected"])
+async def test_what_is_reported_under_an_id_that_was_split_counts_for_it_alone(
+    stage: Stage, order: tuple[str, ...], kind: str
+) -> None:
+    alone, goes_on = parted("ld_2", "ld_1")
+    events: dict[str, tuple[Event, ...]] = {
+        "merged": (merged("ld_2", into="ld_1", decided_at=alone.decided_at - timedelta(seconds=1)),),
+        "split": (alone,),
+        "announced": (goes_on,),
+        "reported": (activity("ld_2", kind, at=now()),),
+    }
+    async with stage.monitor() as client:
+        await stage.publish(assigned())
+        for name in order:
+            await stage.publish(*events[name], *events[name])
+            await stage.settled()
+        stage.mark_from_now_on()
+        await stage.wait_for(WindowBreached)
+        [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
+        assert (window["state"], window["met_by"]) == ("breached", None)

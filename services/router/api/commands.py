@@ -1,7 +1,9 @@
-"""Move a lead, merge two, put a rep on hold, set their days off. Everything needs a key with the scope `operate`."""
+"""Move a lead, merge two, split one, put a rep on hold, set their days off. Everything needs a key with the scope
+`operate`.
+"""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pydantic
@@ -44,6 +46,13 @@ class MergeCommand(Body):
     by: str | None = pydantic.Field(default=None, max_length=200)
 
 
+class SplitCommand(Body):
+    """Who says that the id is another person's, and why."""
+
+    reason: str = pydantic.Field(min_length=1, max_length=500)
+    by: str | None = pydantic.Field(default=None, max_length=200)
+
+
 class AvailabilityCommand(Body):
     """`hold` until an instant (or until further notice), or `available` again."""
 
@@ -71,7 +80,12 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
     """The routes."""
     operator = require(keys, "operate")
     routes = APIRouter(dependencies=[operator])
+    _add_leads(routes, commands, operator)
+    _add_reps(routes, commands, operator)
+    return routes
 
+
+def _add_leads(routes: APIRouter, commands: Commands, operator: Any) -> None:
     @routes.post("/v1/leads/{lead_id}/move")
     async def move(lead_id: Text, body: MoveCommand, key: Annotated[Key, operator]) -> Response:
         """Move the lead to a rep, regardless of load, or to the pool member whose turn it is."""
@@ -88,6 +102,14 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         cause = ReassignReason("same_person", by=body.by, reason=body.reason)
         return json_response(lead_view(await commands.merge(lead_id, body.into, cause, key.name)))
 
+    @routes.post("/v1/leads/{lead_id}/split")
+    async def split(lead_id: Text, body: SplitCommand, key: Annotated[Key, operator]) -> Response:
+        """Let an id that became part of a lead be a lead of its own again: it is another person's."""
+        cause = ReassignReason("split", by=body.by, reason=body.reason)
+        return json_response(lead_view(await commands.split(lead_id, cause, key.name)))
+
+
+def _add_reps(routes: APIRouter, commands: Commands, operator: Any) -> None:
     @routes.put("/v1/reps/{rep}/availability")
     async def availability(rep: Text, body: AvailabilityCommand, key: Annotated[Key, operator]) -> Response:
         """Put a rep on hold: they get no leads until the hold ends. Those they have stay with them."""
@@ -113,8 +135,6 @@ def router(commands: Commands, keys: Keys) -> APIRouter:
         else:
             taken = _listed(body)
         return json_response(LeaveView(await commands.take_leave(rep, taken), taken))
-
-    return routes
 
 
 def _listed(body: bytes) -> tuple[Leave, ...]:

@@ -70,6 +70,11 @@ class Asked(msgspec.Struct, frozen=True):
         return latest((consent_given_at(self.inquiry), *(lead.consent_at for lead in self._persons)))
 
     @property
+    def apart(self) -> tuple[str, ...]:
+        """The leads of other people, as someone said."""
+        return apart_from(self._persons)
+
+    @property
     def withdrawn_at(self) -> datetime | None:
         """When the person last withdrew consent."""
         return latest((self.withdrew_at, *(lead.withdrawn_at for lead in self._persons)))
@@ -112,6 +117,7 @@ def about_person(asked: Asked) -> dict[str, Any]:
     shared_before = asked.before is not None and asked.before.number_shared
     return {
         "maybe_same_person": maybe_same_person(asked),
+        "apart": asked.apart,
         "number_shared": shared_before or len(asked.maybe) >= MAX_SHARING,
         "consent_at": asked.consent_at,
         "withdrawn_at": asked.withdrawn_at,
@@ -131,7 +137,14 @@ def joined(lead: Lead, given: InquiryReceived | Lead, others: Sequence[Lead], no
         ),
         company=filled(lead.company, given.company),
         signals=remembered_signals(lead.signals, given.signals),
+        apart=apart_from((lead, *others)),
     )
+
+
+def apart_from(persons: Sequence[Lead]) -> tuple[str, ...]:
+    """The leads that are of other people than this one with these leads, as someone said."""
+    ids = {lead.lead_id for lead in persons}
+    return tuple(dict.fromkeys(each for lead in persons for each in lead.apart if each not in ids))[-MAX_SHARING:]
 
 
 def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:

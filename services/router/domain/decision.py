@@ -30,7 +30,7 @@ from services.router.domain.proof import CONSENT_WITHDRAWN, Proof, VerdictKind
 from services.router.domain.qualification import Judgement, pilot_for
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
-from services.router.domain.same_person import MAX_SHARING, apart
+from services.router.domain.same_person import MAX_SHARING, apart, one_person
 from services.router.domain.verdict import Verdict, assigned_event, decided_event, parked_event, with_owner
 from shared.domain.agreement import Agreement, Person
 from shared.domain.conditions import DecisionFacts
@@ -84,6 +84,8 @@ def _persons(inquiry: InquiryReceived, routing: RoutingState) -> tuple[list[Lead
     maybe: list[Lead] = []
     if others and routing.proof_format > OLDEST_FORMAT:
         others, maybe = apart(inquiry.contact, own, others)
+        others, strangers = one_person(inquiry.contact, own, others)
+        maybe += strangers
     shown = tuple(sorted(maybe, key=lambda lead: lead.lead_id)[:MAX_SHARING])
     return ([own, *others] if own is not None else others), shown
 

@@ -52,7 +52,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
     are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
-    consent.
+    consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are leads that someone split
+    from it: they are of other people. `ended_under` is the other id of the person under which the end was reported.
     """
 
     lead_id: str
@@ -101,12 +102,22 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     number_shared: bool = False
     later: tuple[JoinedInquiry, ...] = ()
     others: tuple[str, ...] = ()
+    was: LeadState | None = None
+    apart: tuple[str, ...] = ()
+    ended_under: str | None = None
 
     @property
     def inquiry_ids(self) -> tuple[str, ...]:
         """The inquiries of this cycle, first the one on which it was judged last."""
         later = [each.inquiry_id for each in self.later]
         return tuple(dict.fromkeys((self.inquiry_id, *self.others, *later)))
+
+    @property
+    def state_before(self) -> LeadState | None:
+        """The state that a merged lead had; None if its id had never been a lead. An earlier release did not note it:
+        there it is only known that sales had ended the lead.
+        """
+        return self.was or ("closed" if self.outcome is not None and self.generation > 0 else None)
 
     @property
     def previous_ended_at(self) -> datetime | None:
@@ -182,7 +193,7 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
         return _followed_after_end(lead, fact, now)
     stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
     if fact.kind in CLOSING:
-        return _changed(lead, now, stage=stage, sales_rejected=_sales_rejected(lead, fact), **_end(fact))
+        return _changed(lead, now, stage=stage, sales_rejected=_sales_rejected(lead, fact), **_end(lead, fact))
     if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
         return _changed(lead, now, stage=stage, accepted_at=fact.accepted_at)
     return _changed(lead, now, stage=stage) if stage != lead.stage else None
@@ -200,7 +211,7 @@ def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Le
     rejected = _sales_rejected(lead, fact)
     if lead.ended_at is None or lead.ended_at < fact.accepted_at or lead.outcome == WITHDRAWN:
         stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
-        return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(fact))
+        return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(lead, fact))
     return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None
 
 
@@ -222,6 +233,27 @@ def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
     return lead.accepted_at if fact.kind in CLOSING and overruled else None
 
 
+def released(lead: Lead) -> Lead:
+    """The lead of one of two people who were taken for one: an end that was reported is not about it. Its next owner is
+    never the first one, for whom what came before would count.
+    """
+    lead = replace(lead, generation=max(lead.generation, 1))
+    if lead.outcome is None:
+        return lead
+    stage: LeadStage = "sal" if lead.accepted_at is not None else "mql"
+    withdrawn_at = None if lead.withdrawn_at == lead.ended_at else lead.withdrawn_at
+    return replace(
+        lead,
+        stage=stage,
+        outcome=None,
+        ended_at=None,
+        ended_under=None,
+        sales_rejected=False,
+        reason="",
+        withdrawn_at=withdrawn_at,
+    )
+
+
 def may_be_contacted(lead: Lead) -> bool:
     """Whether the person has not withdrawn consent, or has given it again since."""
     return lead.withdrawn_at is None or (lead.consent_at is not None and lead.consent_at >= lead.withdrawn_at)
@@ -239,7 +271,7 @@ def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None
     known_since = any(at is not None and fact.accepted_at <= at for at in (lead.consent_at, lead.withdrawn_at))
     if known_since and not (asked_since and lead.state in HELD):
         return None
-    end = _end(fact) if lead.state in HELD else {}
+    end = _end(lead, fact) if lead.state in HELD else {}
     return _changed(lead, now, withdrawn_at=latest((lead.withdrawn_at, fact.accepted_at)), **end)
 
 
@@ -248,13 +280,14 @@ def end_reason(fact: ActivityRecorded) -> str:
     return f"{fact.kind.replace('_', ' ')} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
 
 
-def _end(fact: ActivityRecorded) -> dict[str, object]:
+def _end(lead: Lead, fact: ActivityRecorded) -> dict[str, object]:
     return {
         "state": "closed",
         "outcome": fact.kind,
         "ended_at": fact.accepted_at,
         "reason": end_reason(fact),
         "parked_at": None,
+        "ended_under": fact.lead_id if fact.lead_id != lead.lead_id else None,
     }
 
 

@@ -44,6 +44,11 @@ class Lookup(Protocol):
         that were trimmed are missing, and so is a lead whose own was.
         """
 
+    def all_inquiries(self, lead_ids: Collection[str]) -> Sequence[InquiryReceived]:
+        """The newest inquiries that were judged for these leads, or that joined them or leads that became part of them,
+        oldest first; some may have been trimmed.
+        """
+
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """When these inquiries were accepted, by inquiry id, as they were judged. One that was not judged, or whose
         verdict was trimmed, is missing.

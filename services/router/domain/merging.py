@@ -8,11 +8,13 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.asked import joined
-from services.router.domain.lead import Lead
+from services.router.domain.lead import HELD, Lead
 from services.router.domain.proof import ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
+from shared.domain.errors import Conflict
 from shared.domain.events import InquiryReceived, LeadMerged
+from shared.domain.lead import LeadState
 
 
 def absorb(
@@ -30,14 +32,24 @@ def absorb(
         return verdict
     events, event = [], verdict.event
     for before in ending:
-        lead = _ceased(before, into, verdict.proof.decided_at)
-        routing.save(lead)
         was = before.state if before.version and not before.test and before.into is None else None
+        lead = _ceased(before, into, verdict.proof.decided_at, was=was or before.was)
+        routing.save(lead)
         if lead.lead_id == inquiry.lead_id and isinstance(event, LeadMerged):
             event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id, was=was)
         else:
             events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id, was=was))
     return replace(verdict, event=event, further_events=tuple(events))
+
+
+def refuse_wrong_merge(lead: Lead, into: Lead) -> None:
+    """Raise `Conflict` if a person can't merge these: they are one, one is of tests, or only the first is open."""
+    if lead.lead_id == into.lead_id:
+        raise Conflict(f"Both are lead {into.lead_id} already.")
+    if lead.test or into.test:
+        raise Conflict("A lead of test inquiries is nobody's, so it can't be merged.")
+    if lead.state in HELD and into.state not in HELD:
+        raise Conflict(f"Lead {into.lead_id} is {into.state}. Merge it into {lead.lead_id} instead, which goes on.")
 
 
 def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, now: datetime) -> Verdict:
@@ -50,7 +62,7 @@ def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, 
     )
     said = f"{cause.by} says that it is the same person as lead"
     reason = f"{said} {lead.lead_id}: {cause.reason}"
-    ended = _ceased(lead, after, now)
+    ended = _ceased(lead, after, now, was=lead.state)
     routing.save(ended)
     routing.save(after)
     proof = proof_on(
@@ -84,13 +96,15 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
         maybe_same_person=(),
         later=(),
         others=(),
+        apart=(),
     )
 
 
-def _ceased(lead: Lead, into: Lead, now: datetime) -> Lead:
+def _ceased(lead: Lead, into: Lead, now: datetime, *, was: LeadState | None) -> Lead:
     return replace(
         lead,
         state="merged",
+        was=was,
         version=lead.version + 1,
         into=into.lead_id,
         reason=f"the same person is lead {into.lead_id}",

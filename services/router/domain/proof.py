@@ -26,15 +26,15 @@ from shared.domain.lead import LeadStage, LeadState
 CONSENT_WITHDRAWN = "consent: withdrawn"
 """The part of a judgement that fails until the person gives a new consent."""
 
-VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged"]
+VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged", "split"]
 """What a verdict comes to."""
 
 ReassignKind = Literal[
-    "missed", "declined", "manual", "left", "drained", "same_person", "reopened", "rescored", "rejudged"
+    "missed", "declined", "manual", "left", "drained", "same_person", "split", "reopened", "rescored", "rejudged"
 ]
 """Why a lead that was decided on is given to someone, is judged again, or goes on as another."""
 
-STAYS_WITH_OWNER = ("reopened", "rescored")
+STAYS_WITH_OWNER = ("reopened", "rescored", "split")
 """Kinds of reasons for which a lead's promises start again with the owner it has, unless they have left the team."""
 OTHERS_GET_IT = ("declined", "left", "drained")
 """Kinds of reasons for which the owner of the person's company may get a lead."""
@@ -70,8 +70,8 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
     (`manual`), the owner left the team (`left`), a parked lead's time has come
     (`drained`), sales accepted what it had rejected (`reopened`, `at` which instant), or another inquiry raised its
-    score (`rescored`). A person may also have decided that two leads are of one person (`same_person`), or that leads
-    are judged again (`rejudged`).
+    score (`rescored`). A person may also have decided that two leads are of one person (`same_person`), that one is of
+    another person after all (`split`), or that leads are judged again (`rejudged`).
 
     `to_rep` and `to_pool` are what a person asked for, with their `reason`.
     """
@@ -84,15 +84,23 @@ class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
+class Inquiries(msgspec.Struct, frozen=True):
+    """The inquiries of a lead that is split, oldest first; `theirs` came under the id that is split off."""
+
+    theirs: tuple[InquiryReceived, ...] = ()
+    others: tuple[InquiryReceived, ...] = ()
+
+
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     """A verdict with its inputs.
 
     `before` is the lead before the verdict, `same_person` other leads of the person, `maybe_same_person` leads of
     people with the same number, `account` the owner of the company. `states` are those of reps whose limits or absences
     mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
-    it was: only the inquiry was rejected. `again`: it had joined the lead, which turned out to have ended before.
-    `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when the
-    person withdrew consent before they had a lead.
+    it was: only the inquiry was rejected; after a split, `received` for one on which another verdict follows.
+    `inquiries` are those that a split shares out. `again`: it had joined the lead, which turned out to have ended
+    before. `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when
+    the person withdrew consent before they had a lead.
     """
 
     verdict: VerdictKind
@@ -123,6 +131,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     stays: LeadState | None = None
     again: bool = False
     withdrawn_at: datetime | None = None
+    inquiries: Inquiries | None = None
     # Stored proofs of this format do not name it.
     format: int = OLDEST_FORMAT
 
@@ -291,7 +300,7 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
     numbers hold.
     """
     shown: dict[str, Any] = msgspec.to_builtins(proof)
-    for inner in ("before", "same_person", "states", "other_inquiries"):
+    for inner in ("before", "same_person", "states", "inquiries", "other_inquiries"):
         shown.pop(inner, None)
     if proof.maybe_same_person:
         shown["maybe_same_person"] = [lead.lead_id for lead in proof.maybe_same_person]

@@ -56,6 +56,7 @@ def _title(proof: Proof) -> str:
         "parked": "Parked",
         "rejected": "Not a lead for sales",
         "merged": "Joined to this lead",
+        "split": "A lead of its own again",
     }
     return titles.get(proof["verdict"], _capital(proof["verdict"]))
 

@@ -1,6 +1,5 @@
-"""A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left the
-team, or a parked lead's time has come. A lead that sales rejected and then accepted goes back to its
-owner, and one whose score another inquiry raised stays with them.
+"""A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left
+the team, or a parked lead's time has come. A reopened or split lead goes back to its owner; a rescored one stays.
 """
 
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.availability import absence, leave_ahead
-from services.router.domain.lead import Lead, reopened_at
+from services.router.domain.lead import Lead, released, reopened_at
 from services.router.domain.placement import (
     NobodyInstead,
     Placement,
@@ -107,8 +106,8 @@ def _place_again(
         return _place_as_asked(routing, agreement, cause, lead, now), lead
     if cause.kind == "missed":
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
-    if cause.kind == "reopened":
-        lead = reopened(lead, cause)
+    if cause.kind in ("reopened", "split"):
+        lead = reopened(lead, cause) if cause.kind == "reopened" else released(lead)
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
     without = _without(cause, lead)
@@ -283,6 +282,7 @@ def _cause(cause: ReassignReason, lead: Lead) -> str:
         "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
         "reopened": f"accepted by {cause.by or 'sales'} after it had been rejected",
+        "split": f"split by {cause.by}{why}",
         "rescored": f"another inquiry raised the score to {lead.score}",
         "drained": f"it waited for {lead.pool}",
     }[cause.kind]

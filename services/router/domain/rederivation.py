@@ -18,6 +18,7 @@ from services.router.domain.proof import Proof
 from services.router.domain.reassignment import reassign
 from services.router.domain.rejudgement import REJUDGED, judge_again
 from services.router.domain.routing_state import RoutingState
+from services.router.domain.splitting import split
 from services.router.domain.verdict import Verdict
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
@@ -81,6 +82,9 @@ def _decide_again(proof: Proof, agreement: Agreement) -> Proof | None:
     inquiry, before = proof.inquiry, proof.before
     if proof.ask is not None and proof.ask.kind == "same_person" and before is not None:
         verdict = merge(routing, proof.same_person[0], before, proof.ask, proof.decided_at)
+    elif proof.verdict == "split" and proof.ask is not None and before is not None and proof.inquiries is not None:
+        other = proof.same_person[0]
+        verdict = split(routing, before, other, proof.inquiries, proof.ask, proof.decided_at)
     elif proof.ask is not None and before is not None and inquiry is not None:
         inputs = (routing, agreement, proof.ask, before, inquiry, proof.decided_at, proof.account)
         if proof.ask.kind == REJUDGED:

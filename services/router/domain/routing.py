@@ -28,7 +28,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
-from services.router.domain.merging import merge
+from services.router.domain.merging import merge, refuse_wrong_merge
 from services.router.domain.owner_leave import held_by, rescheduled
 from services.router.domain.parked import Rerouted, RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import OTHERS_GET_IT, ReassignReason, comes_too_late, withdraws_early
@@ -36,6 +36,7 @@ from services.router.domain.reassignment import departed_reps, reason_in, reassi
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
+from services.router.domain.splitting import shared_out, split
 from services.router.domain.verdict import Verdict, closed_event
 from shared.domain.activities import CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
@@ -144,16 +145,40 @@ class Routing:
         """
         self._leads.load([lead_id, into_id])
         lead, into = self._leads.known(lead_id), self._leads.known(into_id)
-        if lead.lead_id == into.lead_id:
-            raise Conflict(f"Both are lead {into.lead_id} already.")
-        if lead.test or into.test:
-            raise Conflict("A lead of test inquiries is nobody's, so it can't be merged.")
-        if lead.state in HELD and into.state not in HELD:
-            raise Conflict(f"Lead {into.lead_id} is {into.state}. Merge it into {lead.lead_id} instead, which goes on.")
+        refuse_wrong_merge(lead, into)
         verdict = merge(self.state, lead, into, reason, self.now)
         self._add(verdict)
         self.drain()
         return verdict.lead
+
+    def split(self, lead_id: str, reason: ReassignReason) -> Lead:
+        """Let an id that became part of a lead be a lead of its own again, because a person says so; returns it.
+        Raises `NotFound`, and `Conflict` if it is part of no lead or its inquiries are no longer stored.
+        """
+        self._leads.load([lead_id])
+        lead, other = self.state.leads.get(lead_id), self._leads.known(lead_id)
+        if lead is None or lead.into is None:
+            raise Conflict(f"Lead {lead_id} is part of no other lead, so there is nothing to split.")
+        found = self._lookup.all_inquiries([each.lead_id for each in self.state.chain(lead_id)])
+        self._leads.load({each.lead_id for each in found})
+        inquiries = shared_out(self.state, lead, found)
+        self._add(split(self.state, lead, other, inquiries, reason, self.now))
+        self._decide_again(lead, inquiries.theirs[-1], reason)
+        goes_on = self._leads.known(other.lead_id)
+        if goes_on.ended_under in (lead_id, *(each.lead_id for each in inquiries.theirs)):
+            self._reassign(goes_on, reason, inquiries.others[-1])
+        self.drain()
+        return self._leads.known(lead_id)
+
+    def _decide_again(self, was: Lead, inquiry: InquiryReceived, reason: ReassignReason) -> None:
+        """Decide who gets a lead that was split, unless it is closed."""
+        lead = self._leads.known(was.lead_id)
+        if was.state_before in HELD and lead.state != "closed":
+            self._reassign(lead, reason, inquiry)
+        elif lead.state != "closed":
+            self._leads.load_persons([inquiry])
+            owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
+            self._add(decide(self.state, self.agreement, replace(inquiry, lead_id=lead.lead_id), self.now, owner))
 
     def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
         """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""

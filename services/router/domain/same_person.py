@@ -49,6 +49,25 @@ def apart(contact: Contact, own: Lead | None, found: Sequence[Lead]) -> tuple[li
     return sure + same, [lead for lead in by_number if lead not in same]
 
 
+def one_person(contact: Contact, own: Lead | None, found: Sequence[Lead]) -> tuple[list[Lead], list[Lead]]:
+    """Of the leads that seem to be of one person, those that are, and those that someone split from one of them. Of two
+    such leads, the person's own counts, else the one with which they share more; if that is equal, neither.
+    """
+    keys = set(contact_keys(contact))
+    theirs: list[Lead] = []
+    strangers: list[Lead] = []
+    for lead in found:
+        shared = len(keys.intersection(person_keys(lead)))
+        rivals = [each for each in found if _split(each, lead)]
+        loses = any(len(keys.intersection(person_keys(each))) >= shared for each in rivals)
+        (strangers if loses or (own is not None and _split(own, lead)) else theirs).append(lead)
+    return theirs, strangers
+
+
+def _split(one: Lead, other: Lead) -> bool:
+    return one.lead_id in other.apart or other.lead_id in one.apart
+
+
 def _addresses(lead: Lead) -> set[str]:
     return {key for key in person_keys(lead) if key[0] == "e"}
 

@@ -17,6 +17,7 @@ from shared.domain.events import (
     LeadClosed,
     LeadDecided,
     LeadParked,
+    LeadSplit,
     LeaveInterval,
     RepRef,
 )
@@ -160,6 +161,25 @@ def decided_event(
         agreement=lead.agreement,
         maybe_same_person=lead.maybe_same_person,
         **more,
+    )
+
+
+def split_event(lead: Lead, reason: str, *, was_part_of: str | None = None, split_off: str | None = None) -> LeadSplit:
+    """The event that says that an id is of another person than the lead that it became part of."""
+    return LeadSplit(
+        lead_id=lead.lead_id,
+        lead_version=lead.version,
+        inquiry_id=lead.inquiry_id,
+        decided_at=lead.updated_at,
+        reason=reason,
+        state=lead.state,
+        stage=lead.stage,
+        score=lead.score,
+        rep=lead.rep,
+        contact=lead.contact,
+        company=lead.company,
+        was_part_of=was_part_of,
+        split_off=split_off,
     )
 
 

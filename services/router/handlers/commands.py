@@ -1,4 +1,4 @@
-"""Commands of people: move a lead, merge two, put a rep on hold, set their days off."""
+"""Commands of people: move a lead, merge two, split one, put a rep on hold, set their days off."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -49,6 +49,19 @@ class Commands:
         """
         lead = await self._transactions.run(
             lambda routing: routing.merge(lead_id, into, _with_ids(routing.agreement, reason, sender))
+        )
+        wake(self._done)
+        return lead
+
+    async def split(self, lead_id: str, reason: ReassignReason, sender: str) -> Lead:
+        """Let an id that became part of a lead be a lead of its own again; returns it. Who says so is named by id or
+        e-mail address, else it is the API key `sender`.
+
+        Raises `NotFound`, `Conflict` if it is part of no lead or its inquiries are no longer stored, and `Refused` for
+        an unknown person.
+        """
+        lead = await self._transactions.run(
+            lambda routing: routing.split(lead_id, _with_ids(routing.agreement, reason, sender))
         )
         wake(self._done)
         return lead

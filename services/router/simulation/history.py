@@ -1,7 +1,6 @@
-"""The recorded outcome of each lead, tracked verdict by verdict.
+"""The recorded outcome of each lead, tracked verdict by verdict. A change is compared with it.
 
-A change is compared with it. It also provides the clock for replays: if the same thing is about to happen in a replay,
-it happens at the recorded time.
+It also provides the clock for replays: if the same thing is about to happen in one, it happens at the recorded time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,14 @@ from services.router.domain.lead import (
     followed_by,
     joined_later,
     latest,
+    released,
 )
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import comes_too_late, withdraws_early
 from services.router.domain.reassignment import reopened
+from services.router.domain.routing_state import RoutingState
+from services.router.domain.splitting import split
 from services.router.domain.verdict import assigned_since, had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
 from services.router.simulation.replay_state import ReplayState
@@ -33,7 +35,7 @@ from services.router.simulation.storage import ReplayedLead
 from services.router.simulation.summary import LeadOutcome, reason_text
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
-from shared.domain.lead import Company, Contact
+from shared.domain.lead import Company, Contact, LeadState
 from shared.domain.leave import changed
 from shared.domain.promises import owed, respond_by
 
@@ -121,7 +123,9 @@ class History:
 
     def _apply_verdict(self, lead_id: str, verdict: RecordedVerdict) -> None:
         before = self.state.lead(lead_id)
-        if verdict.stays is not None and before is not None:
+        if verdict.verdict == "split" and before is not None:
+            self._split(before, verdict)
+        elif verdict.stays is not None and before is not None:
             self._change(before, verdict.decided_at, asked=True)
         elif verdict.verdict == "merged" and verdict.ask is not None and before is not None:
             self._change(before, verdict.decided_at)
@@ -155,6 +159,16 @@ class History:
         known = before.owner_leave if before is not None and had_it(before, lead.rep) else leave
         return replace(lead, owner_leave=changed(known, leave, lead.assigned_at))
 
+    def _split(self, lead: Lead, verdict: RecordedVerdict) -> None:
+        """An id is a lead of its own again; who gets it, unless it is closed, says a further verdict."""
+        other = self._goes_on(lead.lead_id)
+        assert other is not None and verdict.inquiries and verdict.ask, "it was split"  # noqa: S101, PT018
+        parted, why = RoutingState(), {lead.lead_id: reason_text(verdict)}
+        split(parted, lead, other, verdict.inquiries, verdict.ask, verdict.decided_at)
+        for each in parted.changed.values():
+            anonymous = replace(each, contact=NO_CONTACT, company=NO_COMPANY, signals=(), other_keys=())
+            self._change(anonymous, verdict.decided_at, why.get(each.lead_id, ""))
+
     def _add_consent(self, lead_id: str, verdict: RecordedVerdict) -> None:
         """The consent that the inquiry, or another lead of the person, gave or withdrew."""
         lead = self.state.lead(lead_id)
@@ -175,17 +189,18 @@ class History:
 
     def _merge_others(self, lead_id: str, verdict: RecordedVerdict) -> None:
         """Other ids of the person become part of this lead."""
-        others = {other.lead_id for other in verdict.same_person if other.state != "merged"}
+        joined = verdict.same_person if verdict.verdict != "split" else ()
+        others = {other.lead_id for other in joined if other.state != "merged"}
         inquiry = verdict.inquiry if verdict.ask is None else None
         if inquiry is not None and inquiry.lead_id != lead_id and self.state.lead(inquiry.lead_id) is None:
             survivor = self.state.lead(lead_id)
             assert survivor is not None, "it was just stored"  # noqa: S101
             link = replace(survivor, lead_id=inquiry.lead_id, generation=0, state="received")
-            self._change(_merged_into(link, lead_id), verdict.decided_at, asked=True)
+            self._change(_merged_into(link, lead_id, was=None), verdict.decided_at, asked=True)
         for other in others - {lead_id}:
             known = self.state.lead(other)
             if known is not None and known.state != "merged":
-                self._change(_merged_into(known, lead_id), verdict.decided_at)
+                self._change(_merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
 
     def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         for each, step in ((self.state.lead(lead.lead_id), -1), (lead, 1)):
@@ -203,8 +218,8 @@ def _joined(lead: Lead, verdict: RecordedVerdict) -> Lead:
     return replace(lead, received_at=received_at, score=score, later=later)
 
 
-def _merged_into(lead: Lead, into: str) -> Lead:
-    return replace(lead, state="merged", into=into, rep=None, parked_at=None, respond_by=None)
+def _merged_into(lead: Lead, into: str, *, was: LeadState | None) -> Lead:
+    return replace(lead, state="merged", was=was, into=into, rep=None, parked_at=None, respond_by=None)
 
 
 def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:
@@ -217,6 +232,8 @@ def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement
     before = before or _first(lead_id, verdict, afresh)
     if verdict.ask is not None and verdict.ask.kind == "reopened":
         before = reopened(before, verdict.ask)
+    if verdict.ask is not None and verdict.ask.kind == "split":
+        before = released(before)
     owned = verdict.verdict in ("assigned", "reassigned")
     pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
     assigned_at = before.assigned_at if verdict.ask is not None else None

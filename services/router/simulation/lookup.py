@@ -19,13 +19,14 @@ from shared.domain.lead import Contact
 
 class ReplayLookup:
     """The `Lookup` of one replay. `owner_index` is None if no agreement uses owners. `candidates` are the ids of
-    leads that may belong to the people of the current inquiries.
+    leads that may belong to the people of the current inquiries, `split_up` the inquiries of a lead that is split.
     """
 
     def __init__(
         self, state: ReplayState, owner_index: OwnerIndex | None, inquiries: DiskDict[InquiryReceived]
     ) -> None:
         self.candidates: Sequence[str] = ()
+        self.split_up: Sequence[InquiryReceived] = ()
         self._state = state
         self._owner_index = owner_index
         self._parked_index = ParkedIndex()
@@ -70,6 +71,10 @@ class ReplayLookup:
     def inquiries(self, leads: Collection[Lead]) -> Mapping[str, Sequence[InquiryReceived]]:
         """From the record."""
         return {lead.lead_id: list(self.joined(lead, lead.inquiry_ids)) for lead in leads}
+
+    def all_inquiries(self, lead_ids: Collection[str]) -> Sequence[InquiryReceived]:
+        """Those of the split that is replayed."""
+        return self.split_up
 
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """From the record."""

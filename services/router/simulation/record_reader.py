@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.router.domain.availability import AvailabilityChange
 from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import InquiryCopy, LeadsRejudged
-from services.router.domain.proof import ReassignReason, VerdictKind
+from services.router.domain.proof import Inquiries, ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
@@ -61,6 +61,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     stays: LeadState | None = None
     again: bool = False
     withdrawn_at: datetime | None = None
+    inquiries: Inquiries | None = None
     format: int = OLDEST_FORMAT
 
 

@@ -203,16 +203,20 @@ class Replay:
         return found
 
     def _move_as_asked(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
-        """Move and merge leads as people asked for it; whether any was."""
+        """Move, merge and split leads as people asked for it; whether any was."""
         moved = False
         for row in rows:
-            if row.cause is None or row.cause.kind not in ("manual", "same_person"):
+            if row.verdict is None or row.cause is None or row.cause.kind not in ("manual", "same_person", "split"):
                 continue
             try:
-                if row.verdict is not None and row.cause.kind == "same_person":
+                if row.cause.kind == "same_person":
                     routing.merge(row.verdict.same_person[0].lead_id, str(row.lead_id), row.cause)
-                else:
+                elif row.cause.kind == "manual":
                     routing.move(str(row.lead_id), row.cause)
+                elif row.verdict.inquiries is not None:
+                    shared = row.verdict.inquiries
+                    self._lookup.split_up = (*shared.theirs, *shared.others)
+                    routing.split(str(row.lead_id), row.cause)
             except Refused:
                 self.refused += 1
             except (NotFound, Conflict):
@@ -295,6 +299,8 @@ def _in_order(rows: Sequence[RecordRow]) -> Iterator[Sequence[RecordRow]]:
 
 
 def _inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:
-    """The inquiries that were new then: what was judged again follows from a fact."""
+    """The inquiries that were new then: what was judged again follows from a fact, or from a split."""
+    if any(row.verdict is not None and row.verdict.verdict == "split" for row in rows):
+        return []
     judged = [row.verdict for row in rows if row.verdict is not None and row.verdict.ask is None]
     return [each.inquiry for each in judged if each.inquiry is not None and not each.again]

@@ -174,6 +174,8 @@ def reason_text(proof: Proof | RecordedVerdict) -> str:
     """The reason of a verdict without text from a person or personal data."""
     if proof.ask is None and proof.verdict in ("rejected", "parked"):
         return proof.reason
+    if proof.verdict == "split":
+        return ASKED["split"]
     if proof.verdict == "merged":
         return "joined the lead that the same person was already"
     if proof.verdict == "rejected":
@@ -193,6 +195,7 @@ ASKED = {
     "drained": "it had waited",
     "rescored": "another inquiry raised its score",
     "rejudged": "it was judged again",
+    "split": "someone split it from another lead",
     "reopened": "sales accepted it after rejecting it",
 }
 """Why a lead changed hands, by the kind of `ReassignReason`."""

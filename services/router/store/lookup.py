@@ -28,6 +28,7 @@ from shared.domain.lead import Contact
 Column: TypeAlias = "sa.Column[Any]"
 
 MAX_WAITING = 1000
+MAX_INQUIRIES = 200
 
 _id_of = attrgetter("lead_id")
 _decode = msgspec.json.Decoder(Lead).decode
@@ -119,6 +120,21 @@ class DatabaseLookup:
             for lead_id, theirs in keys.items()
             if theirs[0] in known
         }
+
+    def all_inquiries(self, lead_ids: Collection[str]) -> Sequence[InquiryReceived]:
+        """Read them from the proofs of the verdicts."""
+        found: dict[str, InquiryReceived] = {}
+        looked: set[str] = set()
+        while new := set(lead_ids) - looked:
+            looked |= new
+            theirs = any_of(self._connection, verdicts.c.lead_id, new)
+            query = sa.select(verdicts.c.proof).where(theirs).order_by(verdicts.c.seq.desc()).limit(MAX_INQUIRIES)
+            proofs = [_decode_proof(body) for body in self._connection.execute(query).scalars()]
+            asked = [proof.inquiry for proof in proofs if proof.inquiry is not None and proof.ask is None]
+            found |= {inquiry.inquiry_id: inquiry for inquiry in asked}
+            lead_ids = {lead.lead_id for proof in proofs for lead in proof.same_person}
+        newest = sorted(found.values(), key=lambda each: (each.accepted_at, each.inquiry_id))[-MAX_INQUIRIES:]
+        return [inquiry for inquiry in newest if not inquiry.test]
 
     def accepted_at(self, copies: Sequence[InquiryCopy]) -> Mapping[str, datetime]:
         """Read it from the verdicts on their leads."""

@@ -4,7 +4,7 @@ The router publishes no event when sales ends a lead; the scoreboard derives it 
 for the verdict that they follow, so that the result does not depend on the order in which topics are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from shared.domain.events import (
     LeadParked,
     LeadRejected,
     LeadRescheduled,
+    LeadSplit,
 )
 from shared.domain.lead import STAGES, Company, Contact, LeadStage, LeadState
 from shared.domain.settlement import cycle_starts_at, passes_on, since_merge
@@ -44,7 +45,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `inquiry_id` is the one that was judged last, and sales activities count from `began_at`. `settled_at` is the time
     of the latest verdict: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` describe how sales
-    ended it. `merged_into` is the lead that continues.
+    ended it. `merged_into` is the lead that continues, and at `split_at` someone said that it is another person.
     """
 
     lead_id: str
@@ -78,6 +79,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_because: str | None = None
     ended_text: str | None = None
     merged_into: str | None = None
+    split_at: datetime | None = None
     version: int = -1
     respond_version: int = -1
 
@@ -172,10 +174,44 @@ def close(lead: LeadRow, event: LeadClosed) -> LeadRow:
 
 def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
     """The person's lead continues as `into`: an inquiry under this id was judged under that one at `at`."""
-    if lead.merged_into is not None:
+    if lead.merged_into is not None or (lead.split_at is not None and at <= lead.split_at):
         return lead
     gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into, "settled_at": at}
     return msgspec.structs.replace(lead, **{**_NOTHING, **gone})
+
+
+def split(lead: LeadRow, event: LeadSplit) -> LeadRow:
+    """The lead after it was split from another one, or another one from it; an older event changes nothing."""
+    if event.lead_version <= lead.version:
+        return lead
+    changes: dict[str, Any] = {
+        "version": event.lead_version,
+        **dict.fromkeys(_WHO),
+        **_who(event.contact, event.company),
+    }
+    if event.was_part_of is not None:
+        changes |= {**_NOTHING, "merged_into": None, "split_at": event.decided_at, "settled_at": event.decided_at}
+        changes |= {"state": event.state, "stage": event.stage, "score": event.score, "owner": event.rep}
+        if event.state == "closed":
+            changes["inquiry_id"] = event.inquiry_id
+    return msgspec.structs.replace(lead, **changes)
+
+
+def inherited(lead: LeadRow, ended: LeadRow) -> bool:
+    """Whether the lead shows something that sales recorded under the ended id."""
+    end, stage = ended.ended_at, ended.sales_at
+    return (end is not None and end == lead.ended_at) or (stage is not None and stage == lead.sales_at)
+
+
+def alone(lead: LeadRow, facts: Iterable[ActivityRecorded]) -> LeadRow:
+    """The lead with what sales recorded under its own id only: `facts`, in the order of their acceptance."""
+    nothing: dict[str, Any] = {**dict.fromkeys(_HOW_IT_ENDED), "sales_stage": None, "sales_at": None}
+    if lead.state == "closed":
+        nothing["state"] = "assigned" if lead.owner is not None else "parked"
+    after = msgspec.structs.replace(lead, **nothing)
+    for fact in facts:
+        after = act(after, fact)
+    return after
 
 
 def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
@@ -248,6 +284,7 @@ def clause_of(reason: str) -> str:
     return f"{part}: {asks}{asked}" if asks else reason
 
 
+_WHO = ("name", "email", "phone", "job_title", "company")
 _HOW_IT_ENDED = ("ended_at", "ended_as", "ended_by", "ended_because", "ended_text")
 _NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "queue": None, "clause": None}
 

@@ -63,11 +63,12 @@ class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(window: WindowRow, event: WindowEvent) -> WindowRow:
-    """The window after one more event. Only a retraction changes what has ended."""
+    """The window after one more event. Only a retraction changes what has ended, or that it runs again."""
     if isinstance(event, WindowOpened) and window.opened_at is None:
         window = msgspec.structs.replace(window, opened_at=event.at)
     ended = window.state not in (None, "open")
-    if ended and not isinstance(event, BreachRetracted):
+    again = isinstance(event, WindowOpened) and event.again > 0
+    if ended and not again and not isinstance(event, BreachRetracted):
         return window
     window = msgspec.structs.replace(
         window,
@@ -78,6 +79,8 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         generation=event.generation,
         due_at=event.due_at if window.due_since is None else window.due_at,
         state="open",
+        ended_at=None,
+        fault=None,
     )
     if isinstance(event, WindowRescheduled) and (window.due_since is None or window.due_since < event.at):
         window = msgspec.structs.replace(window, due_at=event.due_at, due_since=event.at)

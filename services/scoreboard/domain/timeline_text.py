@@ -22,6 +22,7 @@ from shared.domain.events import (
     LeadReassigned,
     LeadRejected,
     LeadRescheduled,
+    LeadSplit,
     MoveRequested,
     RecordQuarantined,
     WatermarkAdvanced,
@@ -133,6 +134,7 @@ def handed_over(event: LeadAssigned) -> str:
         "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
         "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
         "rejudged": f"Judged again: assigned to {now}{pool}, by the rule “{event.rule}”, with score {event.score}.",
+        "split": f"It is another person's lead after all: {now}{pool} has it.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
@@ -152,9 +154,8 @@ def _maybe(leads: tuple[str, ...]) -> str:
 
 
 def _again(event: LeadAssigned) -> str:
-    return (
-        f" This is cycle {event.cycle}: sales had closed the lead, and the person came back." if event.cycle > 1 else ""
-    )
+    came_back = f" This is cycle {event.cycle}: sales had closed the lead, and the person came back."
+    return came_back if event.cycle > 1 else ""
 
 
 def _parked(event: LeadParked) -> str:
@@ -173,6 +174,11 @@ def _merged(event: LeadMerged) -> str:
     if event.into is not None:
         return f"This id ends here: {plain(event.reason)}.{owner}"
     return f"Joined an existing lead: {plain(event.reason)}.{owner}"
+
+
+def _split(event: LeadSplit) -> str:
+    id_ = "This id" if event.split_off is None else f"The id {event.split_off}"
+    return f"{id_} is a lead of its own again: {plain(event.reason)}."
 
 
 def _closed_lead(event: LeadClosed) -> str:
@@ -200,6 +206,8 @@ _OWED = {
 
 
 def _opened(event: WindowOpened) -> str:
+    if event.again:
+        return f"The promise “{words(event.promise)}” runs again: what ended it was about another person."
     owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
     return f"The promise “{words(event.promise)}” started{owed}."
 
@@ -289,6 +297,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadParked: _parked,
         LeadRejected: _rejected,
         LeadMerged: _merged,
+        LeadSplit: _split,
         LeadBackdated: _backdated,
         LeadClosed: _closed_lead,
         LeadRescheduled: _rescheduled,

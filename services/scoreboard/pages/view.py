@@ -20,10 +20,19 @@ from shared.db import pauses
 from shared.db.engine import Tx
 from shared.db.gaps import Gap, open_gaps
 from shared.db.pauses import Pause
-from shared.domain.events import TYPES, InquiryReceived, LeadAssigned, LeadMerged, LeadReassigned
+from shared.domain.events import (
+    TYPES,
+    InquiryReceived,
+    LeadAssigned,
+    LeadMerged,
+    LeadParked,
+    LeadReassigned,
+    LeadRejected,
+)
 
 ROWS = 10
 STORY = 100
+_JUDGED = (LeadAssigned.TYPE, LeadReassigned.TYPE, LeadParked.TYPE, LeadRejected.TYPE, LeadMerged.TYPE)
 COUNT_TO = 1000
 
 
@@ -60,7 +69,7 @@ class TimelineRow:
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """A lead's page as of `now`. `story` is the latest events, oldest first; `more` is true if older ones are left out.
-    `joined` are other ids of the person.
+    `joined` are other ids of the person, `maybe` leads that may be theirs.
     """
 
     now: datetime
@@ -72,6 +81,11 @@ class LeadPage:
     story: Sequence[TimelineRow]
     more: bool
     joined: Sequence[str]
+    maybe: Sequence[str]
+
+
+class _Judged(msgspec.Struct):
+    maybe_same_person: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,7 @@ async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> Lead
     assigned = await queries.newest(tx, lead_id, limit=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
     asked = await queries.newest(tx, lead_id, limit=1, types=(InquiryReceived.TYPE,))
     lead = await queries.lead(tx, lead_id) or LeadRow(lead_id=lead_id)
+    joined = await lists.joined_to(tx, lead_id, limit=ROWS)
     return LeadPage(
         now=now,
         zone=zone,
@@ -121,8 +136,15 @@ async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> Lead
         asked=msgspec.json.decode(asked[0].data, type=InquiryReceived) if asked else None,
         story=[_timeline_row(entry) for entry in reversed(entries[:STORY])],
         more=len(entries) > STORY,
-        joined=await lists.joined_to(tx, lead_id, limit=ROWS),
+        joined=joined,
+        maybe=[each for each in await _maybe(tx, lead_id) if each not in joined],
     )
+
+
+async def _maybe(tx: Tx, lead_id: str) -> Sequence[str]:
+    """The leads that the latest verdict names as maybe the same person's."""
+    found = await queries.newest(tx, lead_id, limit=1, types=_JUDGED)
+    return msgspec.json.decode(found[0].data, type=_Judged).maybe_same_person if found else ()
 
 
 def _why(assigned: Sequence[TimelineEntry], lead: LeadRow) -> tuple[str, ...]:

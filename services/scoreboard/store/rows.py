@@ -19,8 +19,10 @@ from services.scoreboard.store.tables import counts, escalations, inquiries, lea
 from shared.db.bulk import insert_into, insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.db.text import indexable
+from shared.domain.events import ActivityRecorded
 
 Row = TypeVar("Row", bound=msgspec.Struct)
+_fact = msgspec.json.Decoder(ActivityRecorded).decode
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,13 @@ async def save(tx: Tx, rows: Sequence[InquiryRow | LeadRow | WindowRow | Escalat
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     statement = sa.update(table).where(key == sa.bindparam(f"new_{key.name}")).values(values)
     await tx.execute(statement, [{f"new_{n}": v for n, v in msgspec.structs.asdict(row).items()} for row in rows])
+
+
+async def activities_of(tx: Tx, lead_id: str) -> list[ActivityRecorded]:
+    """What sales recorded under this id, in the order of acceptance."""
+    mine = (timeline.c.lead_id == lead_id) & (timeline.c.type == ActivityRecorded.TYPE)
+    query = sa.select(timeline.c.data).where(mine).order_by(timeline.c.at, timeline.c.rank, timeline.c.event_id)
+    return [_fact(data) for data in (await tx.execute(query)).scalars()]
 
 
 async def add_entries(tx: Tx, entries: Sequence[TimelineEntry]) -> None:

@@ -101,6 +101,7 @@ leads = sa.Table(
     sa.Column("ended_because", Key),
     sa.Column("ended_text", Text),
     sa.Column("merged_into", Key),
+    sa.Column("split_at", Instant),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
     sa.Column("respond_version", sa.BigInteger, nullable=False, server_default="-1"),
 )

@@ -53,6 +53,12 @@ def rescheduled(window: Window, lead_version: int, changed_at: datetime) -> Anno
     return _announcement(event, "window.rescheduled", window.window_id, lead_version)
 
 
+def opened_again(window: Window, now: datetime) -> Announcement:
+    """The verdict on the promise was taken back: it runs again."""
+    event = _of_window(WindowOpened, window, at=now, again=window.again)
+    return _announcement(event, "window.opened", *window.key)
+
+
 def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Announcement]:
     """How the window ended; nothing when it did not."""
     at = verdict.at or now
@@ -71,7 +77,7 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
             event = _of_window(BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by, reason=why)
         case _:
             return []
-    return [_announcement(event, f"window.{verdict.outcome}", window.window_id)]
+    return [_announcement(event, f"window.{verdict.outcome}", *window.key)]
 
 
 def warned(window: Window, level: Level) -> Announcement:

@@ -33,16 +33,16 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
 
 
-def escalation_id(window_id: str) -> str:
+def escalation_id(window: Window) -> str:
     """The id of a window's escalation, whether there is one yet or not."""
-    return event_id("escalation", window_id)
+    return event_id("escalation", *window.key)
 
 
 def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
     """The escalation after a level has fired; an acknowledged one stays acknowledged."""
     if escalation is None:
         return Escalation(
-            escalation_id=escalation_id(window.window_id),
+            escalation_id=escalation_id(window),
             window_id=window.window_id,
             lead_id=window.lead_id,
             promise=window.promise,

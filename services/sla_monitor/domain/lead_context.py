@@ -128,6 +128,14 @@ class LeadContext:
             for window_id in self._by_lead[each]:
                 self.states[window_id] = transitions.join(self.states[window_id], facts, hold, self.now)
 
+    def part(self, lead_ids: Collection[str]) -> None:
+        """The leads turned out to be of two people: nothing that is reported for one counts for the other any more."""
+        for each in self.persons.ids_of(lead_ids):
+            facts = self.facts_for(each)
+            gone = [fact for reported in self.facts.values() for fact in reported if fact not in facts]
+            for window_id in self._by_lead[each]:
+                self.states[window_id] = transitions.part(self.states[window_id], facts, gone, self.now)
+
     def apply_assignment(self, event: LeadAssigned) -> None:
         """The lead was assigned, which keeps the promises that require it.
 

@@ -23,6 +23,8 @@ from services.sla_monitor.domain.verdict import (
 )
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain import settlement
+from shared.domain.activities import ENDING
+from shared.domain.events import activity_id_of
 
 StepOutcome = Literal["warned", "raised", "silenced"]
 
@@ -101,6 +103,43 @@ def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datet
     if hold is not None and state.window.look_at is not None:
         state = replace(state, window=msgspec.structs.replace(state.window, hold=hold))
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
+def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: datetime) -> WindowState:
+    """The person turned out to be two: `facts` count still, and `gone` are about the other one. A verdict that rests on
+    one of these is taken back, and the promise runs again.
+    """
+    watched, ids = state.window, {fact.activity_id for fact in gone}
+    counted = tuple([fact for fact in watched.counted if fact.activity_id not in ids])
+    if watched.state in ("open", "breached"):
+        return state if counted == watched.counted else _counting(_with(state, counted=counted), facts)
+    if not _rests_on(watched, gone) or _rests_on(watched, facts):
+        return state
+    state = _with(
+        state,
+        counted=counted,
+        state="open",
+        ended_at=None,
+        met_by=None,
+        reason=None,
+        breach_id=None,
+        look_at=watched.verdict_at,
+        again=watched.again + 1,
+    )
+    again = announcements.opened_again(state.window, now)
+    state = _counting(replace(state, escalation=None, announced=(*state.announced, again)), facts)
+    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
+def _rests_on(watched: Window, facts: Sequence[Fact]) -> bool:
+    """Whether one of the facts met the window, or cancelled it because the lead ended."""
+    if watched.state == "met":
+        return watched.met_by in {activity_id_of(fact.activity_id) for fact in facts}
+    return any(ENDING.get(fact.kind) == watched.reason and settlement.ends(watched.terms, fact) for fact in facts)
+
+
+def _with(state: WindowState, /, **changes: object) -> WindowState:
+    return replace(state, window=msgspec.structs.replace(state.window, **changes))
 
 
 def move_on(

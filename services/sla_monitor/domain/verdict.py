@@ -121,7 +121,7 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     if verdict.outcome == "cancelled" or no_longer_applied:
         return replace(window, state="cancelled", ended_at=verdict.at, reason=verdict.why, look_at=None, hold=None)
     if verdict.outcome == "breached":
-        breach_id = event_id("breach", window.window_id)
+        breach_id = event_id("breach", *window.key)
         return replace(window, state="breached", ended_at=verdict.at, breach_id=breach_id)
     if verdict.outcome == "closed":
         return replace(window, look_at=None, hold=None)

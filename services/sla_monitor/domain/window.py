@@ -62,6 +62,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
     `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
     before the deadline changed.
+    `again` counts how often a verdict on it was taken back, because it rested on a fact about another person.
     """
 
     window_id: str
@@ -102,6 +103,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     leave: tuple[LeaveInterval, ...] = ()
     score: int | None = None
     warned: tuple[int, ...] = ()
+    again: int = 0
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What the ids of its events are computed from: another once a verdict was taken back."""
+        return (self.window_id, self.again) if self.again else (self.window_id,)
 
     @property
     def owner_number(self) -> int:

@@ -43,7 +43,7 @@ async def agreement_of(tx: Tx, digest: str) -> Agreement:
 
 async def states_of(tx: Tx, windows: Sequence[Window]) -> dict[str, WindowState]:
     """The windows with their escalations, by the id of the window."""
-    breached = [escalation_id(window.window_id) for window in windows if window.breach_id is not None]
+    breached = [escalation_id(window) for window in windows if window.breach_id is not None]
     escalations = await escalation_store.escalations_of(tx, breached) if breached else {}
     return {window.window_id: WindowState(window, escalations.get(window.window_id)) for window in windows}
 
