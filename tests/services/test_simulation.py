@@ -63,7 +63,7 @@ async def missed(lived: Past) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     async with lived.database.read() as tx:
         for row in await tx.execute(sa.text("SELECT lead_id, promise, body FROM sla_monitor_windows")):
-            if msgspec.json.decode(row.body).get("breach_id"):
+            if msgspec.json.decode(row.body).get("state") == "breached":
                 found.setdefault(row.lead_id, []).append(row.promise)
     return found
 

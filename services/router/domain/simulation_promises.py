@@ -38,8 +38,8 @@ class LadderMove(msgspec.Struct, frozen=True):
     promise: str
 
 
-class _Running(msgspec.Struct, frozen=True):
-    """A promise from when it is owed."""
+class OwedPromise(msgspec.Struct, frozen=True):
+    """A promise of one owner, from when it is owed."""
 
     promise: str
     since_at: datetime
@@ -56,38 +56,54 @@ def missed_promises(
     ended_at: datetime | None,
     now: datetime,
 ) -> tuple[str, ...]:
-    """The promises that the lead's owner missed, in the agreement's order, as far as that is known at `now`.
+    """The promises that the lead's owner missed, as far as that is known at `now`. Arguments as for `due_promises`."""
+    return missed_of(due_promises(held, facts, tolerance=tolerance, ended_at=ended_at, now=now), facts)
 
-    `held` is the lead as the owner got it, and as it was each time when its score rose, with the agreement of that
-    time; `ended_at` is when it went to someone else. A lead without an owner has none.
-    """
+
+def missed_of(due: Sequence[OwedPromise], facts: Sequence[SalesFact]) -> tuple[str, ...]:
+    """Those of these promises that none of the facts kept or ended in time."""
     found = []
-    for each in _running(held, facts, tolerance):
-        if each.decide_at >= now or (ended_at is not None and ended_at <= each.decide_at):
-            continue
+    for each in due:
         answered_at = settled_at(each.terms, facts)
         if answered_at is None or answered_at > each.decide_at:
             found.append(each.promise)
     return tuple(found)
 
 
-def _running(
+def due_promises(
+    held: Sequence[tuple[Agreement, Lead]],
+    facts: Sequence[SalesFact],
+    *,
+    tolerance: timedelta,
+    ended_at: datetime | None,
+    now: datetime,
+) -> tuple[OwedPromise, ...]:
+    """The promises of the lead's owner, in the agreement's order, that had to be kept by `now`.
+
+    `held` is the lead as the owner got it, and as it was each time when its score rose, with the agreement of that
+    time; `ended_at` is when it went to someone else. A lead without an owner has none.
+    """
+    until = now if ended_at is None else min(now, ended_at)
+    return tuple([each for each in _owed_by_owner(held, facts, tolerance) if each.decide_at < until])
+
+
+def _owed_by_owner(
     held: Sequence[tuple[Agreement, Lead]], facts: Sequence[SalesFact], tolerance: timedelta
-) -> list[_Running]:
+) -> list[OwedPromise]:
     """What the owner owes. A promise that runs with an earlier deadline does not start again when the score rises."""
-    found: list[_Running] = []
+    found: list[OwedPromise] = []
     for agreement, lead in held:
         for one in _owed(agreement, lead):
             assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
             decide_at = one.due_at + tolerance
             terms = _terms(one.promise, lead, tolerance, decide_at)
-            new = _Running(one.promise.name, lead.assigned_at, one.due_at, decide_at, terms)
+            new = OwedPromise(one.promise.name, lead.assigned_at, one.due_at, decide_at, terms)
             if not any(_covers(each, new, facts) for each in found):
                 found.append(new)
     return found
 
 
-def _covers(running: _Running, new: _Running, facts: Sequence[SalesFact]) -> bool:
+def _covers(running: OwedPromise, new: OwedPromise, facts: Sequence[SalesFact]) -> bool:
     """As the monitor's `covers`."""
     if running.promise != new.promise or new.since_at >= running.decide_at or running.due_at > new.due_at:
         return False

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from services.router.domain.lead import Lead
-from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, sales_fact
+from services.router.domain.simulation_promises import (
+    LadderMove,
+    OwedPromise,
+    SalesFact,
+    due_promises,
+    ladder_moves,
+    missed_of,
+    sales_fact,
+)
 from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import LeadOutcome
 from shared.domain.activities import WITHDRAWN
@@ -46,8 +54,8 @@ class ReplayState:
             found = self.leads.get(found.lead.into) if found.lead.into is not None else None
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
-        """Save the changed lead. Promises of the previous owner are settled. What was recorded under an id that becomes
-        part of another lead counts for that one, as far as it passes on, until it is split from it.
+        """Save the changed lead. What was recorded under an id that becomes part of another lead counts for that one,
+        as far as it passes on, until it is split from it.
         """
         before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
         if before is not None and before.rep is not None:
@@ -60,7 +68,7 @@ class ReplayState:
         elif _renewed(known.lead, lead):
             known.renewed = (*known.renewed, known.lead)
         elif _over(known.lead, lead):
-            known.breached += self._missed(known, ended_at=now, now=now)
+            known.due += self._due(known, ended_at=now, now=now)
             known.renewed = ()
         known.lead = lead
         known.why = reason or known.why
@@ -114,7 +122,8 @@ class ReplayState:
     def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
         """What became of the lead by `now`."""
         lead = replayed.lead
-        breached = (*replayed.breached, *self._missed(replayed, ended_at=None, now=now))
+        # Of earlier owners too only now: a merge or a split may have changed which facts are about the person.
+        breached = missed_of((*replayed.due, *self._due(replayed, ended_at=None, now=now)), replayed.facts)
         return LeadOutcome(
             lead.state,
             lead.stage,
@@ -134,14 +143,14 @@ class ReplayState:
                 known.facts += facts
                 self.leads.put(lead.lead_id, known)
 
-    def _missed(self, replayed: ReplayedLead, *, ended_at: datetime | None, now: datetime) -> tuple[str, ...]:
+    def _due(self, replayed: ReplayedLead, *, ended_at: datetime | None, now: datetime) -> tuple[OwedPromise, ...]:
         lead = replayed.lead
         if lead.rep is None or lead.state not in ("assigned", "closed"):
             return ()
         if ended_at is None and lead.outcome == WITHDRAWN:
             ended_at = lead.ended_at  # It may be older than the lead, and no fact that counts for its promises.
         held = [(self.agreements[each.agreement.hash], each) for each in (*replayed.renewed, lead)]
-        return missed_promises(held, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
+        return due_promises(held, replayed.facts, tolerance=self.tolerance, ended_at=ended_at, now=now)
 
 
 def _renewed(before: Lead, after: Lead) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.router.domain.accounts import AccountKeys, Owned, keys_of, owns
 from services.router.domain.lead import Lead
 from services.router.domain.same_person import contact_keys
-from services.router.domain.simulation_promises import SalesFact
+from services.router.domain.simulation_promises import OwedPromise, SalesFact
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
 
@@ -45,14 +45,14 @@ class BloomFilter:
 
 
 class ReplayedLead(msgspec.Struct):
-    """A lead in a replay, mutable. `facts` count for its promises, `breached` are those that previous owners missed,
-    `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged. `renewed` is the lead as it
-    was each time before its score rose while the present owner had it.
+    """A lead in a replay, mutable. `facts` count for its promises, `due` are those that previous owners had to
+    keep, `why` is the reason of the last verdict. `asked_at` is when its last inquiry was judged. `renewed` is the lead
+    as it was each time before its score rose while the present owner had it.
     """
 
     lead: Lead
     facts: tuple[SalesFact, ...] = ()
-    breached: tuple[str, ...] = ()
+    due: tuple[OwedPromise, ...] = ()
     why: str = ""
     asked_at: datetime | None = None
     renewed: tuple[Lead, ...] = ()

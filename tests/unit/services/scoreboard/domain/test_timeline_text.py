@@ -18,6 +18,7 @@ from tests.kit.events import (
     parked,
     reassigned,
     rejected,
+    split,
     window_rescheduled,
 )
 
@@ -52,6 +53,22 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             reassigned(because="rescored"),
             "Another inquiry raised the score to 65. bob in the pool benelux has it; promises start again.",
         ),
+        (
+            reassigned(because="split"),
+            "It is another person's lead after all: bob in the pool benelux has it.",
+        ),
+        (
+            split(),
+            "This id is a lead of its own again: mia says that it is another person than lead ld_2: two people share"
+            " the phone.",
+        ),
+        (
+            split(
+                reason="mia says that it is another person than lead ld_9: wrong", was_part_of=None, split_off="ld_9"
+            ),
+            "The id ld_9 is a lead of its own again: mia says that it is another person than lead ld_9: wrong.",
+        ),
+        (opened(again=1), "The promise “first response” runs again: what ended it was about another person."),
         (lead_rescheduled(), "ann is on leave until 2026-11-24 09:00 UTC; the clock waits."),
         (lead_rescheduled(owner_leave=()), "ann has no more leave ahead; no clock waits for it."),
         (
