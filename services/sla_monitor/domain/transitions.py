@@ -112,7 +112,9 @@ def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: d
     watched, ids = state.window, {fact.activity_id for fact in gone}
     counted = tuple([fact for fact in watched.counted if fact.activity_id not in ids])
     if watched.state in ("open", "breached"):
-        return state if counted == watched.counted else _counting(_with(state, counted=counted), facts)
+        stopped = counted != watched.counted or any(settlement.ends(watched.terms, fact) for fact in gone)
+        state = state if counted == watched.counted else _counting(_with(state, counted=counted), facts)
+        return _resumed(state, facts, now) if stopped else state
     if not _rests_on(watched, gone) or _rests_on(watched, facts):
         return state
     state = _with(
@@ -129,6 +131,20 @@ def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: d
     again = announcements.opened_again(state.window, now)
     state = _counting(replace(state, escalation=None, announced=(*state.announced, again)), facts)
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
+def _resumed(state: WindowState, facts: Sequence[Fact], now: datetime) -> WindowState:
+    """A breach whose ladder an answer for another person had stopped: its further levels follow, with an escalation of
+    their own, unless something else stops them.
+    """
+    watched, raised = state.window, state.escalation
+    if watched.state != "breached" or watched.look_at is not None or watched.superseded:
+        return state
+    if raised is not None and raised.state != "closed":
+        return state
+    resumed = replace(_with(state, look_at=watched.verdict_at, again=watched.again + 1), escalation=None)
+    resumed = _judged_again(resumed, facts, now)
+    return state if resumed.window.look_at is None else resumed
 
 
 def _rests_on(watched: Window, facts: Sequence[Fact]) -> bool:
