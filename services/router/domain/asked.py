@@ -70,8 +70,8 @@ class Asked(msgspec.Struct, frozen=True):
         return latest((consent_given_at(self.inquiry), *(lead.consent_at for lead in self._persons)))
 
     @property
-    def apart(self) -> tuple[str, ...]:
-        """The leads of other people, as someone said."""
+    def apart(self) -> tuple[tuple[str, str], ...]:
+        """Ids of the person, each with one of another person, as someone said."""
         return apart_from(self._persons)
 
     @property
@@ -141,10 +141,12 @@ def joined(lead: Lead, given: InquiryReceived | Lead, others: Sequence[Lead], no
     )
 
 
-def apart_from(persons: Sequence[Lead]) -> tuple[str, ...]:
-    """The leads that are of other people than this one with these leads, as someone said."""
-    ids = {lead.lead_id for lead in persons}
-    return tuple(dict.fromkeys(each for lead in persons for each in lead.apart if each not in ids))[-MAX_SHARING:]
+def apart_from(persons: Sequence[Lead]) -> tuple[tuple[str, str], ...]:
+    """The ids of the person with these leads, each with one of another person, as someone said. Both ids of a pair are
+    the person's if they were split and are merged again.
+    """
+    pairs = dict.fromkeys(pair for lead in persons for pair in lead.apart)
+    return tuple([(ours, theirs) for ours, theirs in pairs if (theirs, ours) not in pairs])[-MAX_SHARING:]
 
 
 def other_keys(contact: Contact, inquiry: InquiryReceived, persons: Sequence[Lead]) -> tuple[str, ...]:

@@ -52,8 +52,9 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
     are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
-    consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are leads that someone split
-    from it: they are of other people. `ended_under` is the other id of the person under which the end was reported.
+    consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are ids of the person, each
+    with one of another person from which someone split it. `ended_under` is the other id of the person under which the
+    end was reported.
     """
 
     lead_id: str
@@ -103,7 +104,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     later: tuple[JoinedInquiry, ...] = ()
     others: tuple[str, ...] = ()
     was: LeadState | None = None
-    apart: tuple[str, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
     ended_under: str | None = None
 
     @property

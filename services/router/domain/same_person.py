@@ -65,7 +65,7 @@ def one_person(contact: Contact, own: Lead | None, found: Sequence[Lead]) -> tup
 
 
 def _split(one: Lead, other: Lead) -> bool:
-    return one.lead_id in other.apart or other.lead_id in one.apart
+    return any((theirs, ours) in other.apart for ours, theirs in one.apart)
 
 
 def _addresses(lead: Lead) -> set[str]:

@@ -22,6 +22,7 @@ from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
 
 Party = TypeVar("Party", Contact, Company)
+T = TypeVar("T")
 
 
 def shared_out(routing: RoutingState, lead: Lead, found: Sequence[InquiryReceived]) -> Inquiries:
@@ -99,7 +100,7 @@ def _own_again(
         signals=signals,
         other_keys=_other_keys(contact, (*lead.other_keys, *keys)),
         rep=lead.last_rep if lead.state_before in ("assigned", "closed") else None,
-        apart=_noted(lead.apart, other.lead_id),
+        apart=_noted(lead.apart, (lead.lead_id, other.lead_id)),
         maybe_same_person=_noted(lead.maybe_same_person, other.lead_id),
         **end,
     )
@@ -148,7 +149,7 @@ def _without(lead: Lead, other: Lead, inquiries: Inquiries, now: datetime) -> Le
         signals=_remaining(other.signals, gone, inquiries.others),
         later=tuple([each for each in other.later if each.inquiry_id not in left]),
         others=tuple([each for each in other.others if each not in left]),
-        apart=_noted(other.apart, lead.lead_id),
+        apart=_noted(other.apart, (other.lead_id, lead.lead_id)),
         maybe_same_person=_noted(other.maybe_same_person, lead.lead_id),
     )
 
@@ -178,5 +179,5 @@ def _other_keys(contact: Contact, keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([key for key in keys if key not in shown]))[-MAX_KEYS:]
 
 
-def _noted(ids: Collection[str], lead_id: str) -> tuple[str, ...]:
-    return (*(each for each in ids if each != lead_id), lead_id)[-MAX_SHARING:]
+def _noted(known: Collection[T], new: T) -> tuple[T, ...]:
+    return (*(each for each in known if each != new), new)[-MAX_SHARING:]
