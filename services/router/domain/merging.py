@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.asked import joined
-from services.router.domain.lead import HELD, Lead
+from services.router.domain.lead import HELD, Lead, latest, may_be_contacted
 from services.router.domain.proof import ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
@@ -43,13 +43,29 @@ def absorb(
 
 
 def refuse_wrong_merge(lead: Lead, into: Lead) -> None:
-    """Raise `Conflict` if a person can't merge these: they are one, one is of tests, or only the first is open."""
+    """Raise `Conflict` if a person can't merge these: they are one, one is of tests, only the first is open, or an open
+    lead would go on although its person has withdrawn consent.
+    """
     if lead.lead_id == into.lead_id:
         raise Conflict(f"Both are lead {into.lead_id} already.")
     if lead.test or into.test:
         raise Conflict("A lead of test inquiries is nobody's, so it can't be merged.")
     if lead.state in HELD and into.state not in HELD:
         raise Conflict(f"Lead {into.lead_id} is {into.state}. Merge it into {lead.lead_id} instead, which goes on.")
+    if into.state in HELD and not may_be_contacted(with_consent_of(into, lead)):
+        raise Conflict(
+            f"The person of lead {lead.lead_id} has withdrawn consent. Report that for lead {into.lead_id} first, which"
+            " ends it, if they are one person."
+        )
+
+
+def with_consent_of(lead: Lead, other: Lead) -> Lead:
+    """The lead with the consent that the person last gave or withdrew on either."""
+    return replace(
+        lead,
+        consent_at=latest((lead.consent_at, other.consent_at)),
+        withdrawn_at=latest((lead.withdrawn_at, other.withdrawn_at)),
+    )
 
 
 def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, now: datetime) -> Verdict:
@@ -57,7 +73,7 @@ def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, 
     both are saved.
     """
     after = replace(
-        joined(into, lead, (lead,), now),
+        with_consent_of(joined(into, lead, (lead,), now), lead),
         maybe_same_person=tuple([each for each in into.maybe_same_person if each != lead.lead_id]),
     )
     said = f"{cause.by} says that it is the same person as lead"

@@ -22,6 +22,7 @@ from services.router.domain.lead import (
     latest,
     released,
 )
+from services.router.domain.merging import with_consent_of
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import comes_too_late, withdraws_early
@@ -128,7 +129,8 @@ class History:
         elif verdict.stays is not None and before is not None:
             self._change(before, verdict.decided_at, asked=True)
         elif verdict.verdict == "merged" and verdict.ask is not None and before is not None:
-            self._change(before, verdict.decided_at)
+            merged = self.state.lead(verdict.same_person[0].lead_id)
+            self._change(before if merged is None else with_consent_of(before, merged), verdict.decided_at)
         elif verdict.verdict == "merged" and before is not None:
             self._change(_joined(before, verdict), verdict.decided_at, asked=True)
         else:
