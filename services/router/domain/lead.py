@@ -53,8 +53,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
     are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
     consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are ids of the person, each
-    with one of another person from which someone split it. `ended_under` is the other id of the person under which the
-    end was reported.
+    with one of another person from which someone split it. `ended_under` and `withdrawn_under` are
+    the other ids of the person under which the end, and the withdrawal of consent, were reported.
     """
 
     lead_id: str
@@ -106,6 +106,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     was: LeadState | None = None
     apart: tuple[tuple[str, str], ...] = ()
     ended_under: str | None = None
+    withdrawn_under: str | None = None
 
     @property
     def inquiry_ids(self) -> tuple[str, ...]:
@@ -273,7 +274,8 @@ def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None
     if known_since and not (asked_since and lead.state in HELD):
         return None
     end = _end(lead, fact) if lead.state in HELD else {}
-    return _changed(lead, now, withdrawn_at=latest((lead.withdrawn_at, fact.accepted_at)), **end)
+    at, under = latest((lead.withdrawn_at, fact.accepted_at)), _reported_under(lead, fact)
+    return _changed(lead, now, withdrawn_at=at, withdrawn_under=under, **end)
 
 
 def end_reason(fact: ActivityRecorded) -> str:
@@ -288,8 +290,12 @@ def _end(lead: Lead, fact: ActivityRecorded) -> dict[str, object]:
         "ended_at": fact.accepted_at,
         "reason": end_reason(fact),
         "parked_at": None,
-        "ended_under": fact.lead_id if fact.lead_id != lead.lead_id else None,
+        "ended_under": _reported_under(lead, fact),
     }
+
+
+def _reported_under(lead: Lead, fact: ActivityRecorded) -> str | None:
+    return fact.lead_id if fact.lead_id != lead.lead_id else None
 
 
 def consent_given_at(inquiry: InquiryReceived) -> datetime | None:

@@ -25,6 +25,7 @@ from services.router.domain.lead import (
     comes_before,
     consent_given_at,
     followed_by,
+    may_be_contacted,
 )
 from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
@@ -173,7 +174,7 @@ class Routing:
     def _decide_again(self, was: Lead, inquiry: InquiryReceived, reason: ReassignReason) -> None:
         """Decide who gets a lead that was split, unless it is closed."""
         lead = self._leads.known(was.lead_id)
-        if was.state_before in HELD and lead.state != "closed":
+        if was.state_before in HELD and lead.state != "closed" and may_be_contacted(lead):
             self._reassign(lead, reason, inquiry)
         elif lead.state != "closed":
             self._leads.load_persons([inquiry])

@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import MAX_KEYS, Lead, filled, remembered_signals
+from services.router.domain.lead import MAX_KEYS, Lead, consent_given_at, filled, latest, remembered_signals
 from services.router.domain.proof import Inquiries, ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.same_person import MAX_SHARING, contact_keys
 from services.router.domain.verdict import Verdict, split_event
-from shared.domain.activities import WITHDRAWN
 from shared.domain.errors import Conflict
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
@@ -44,8 +43,7 @@ def split(
     saved, and noted as apart, so that no inquiry merges them again.
     """
     theirs = (lead.lead_id, *(inquiry.lead_id for inquiry in inquiries.theirs))
-    takes_end = other.ended_under in theirs
-    after = _own_again(lead, other, inquiries.theirs, now, takes_end=takes_end)
+    after = _own_again(lead, other, inquiries.theirs, theirs, now)
     goes_on = _without(lead, other, inquiries, now)
     # In this order: a replay takes the facts of the lead from the other one before it looks at that.
     routing.save(after)
@@ -70,9 +68,11 @@ def split(
 
 
 def _own_again(
-    lead: Lead, other: Lead, inquiries: Sequence[InquiryReceived], now: datetime, *, takes_end: bool
+    lead: Lead, other: Lead, inquiries: Sequence[InquiryReceived], ids: Collection[str], now: datetime
 ) -> Lead:
-    """The lead with what its inquiries gave since; closed, if it was or if its end was reported under it."""
+    """The lead with what its inquiries gave since; closed, if it was or if its end was reported under one of its
+    `ids`.
+    """
     if lead.state_before is None and lead.generation == 0:
         lead = _as_never_a_lead(lead)
     contact, company, signals = lead.contact, lead.company, lead.signals
@@ -82,12 +82,11 @@ def _own_again(
     gave: tuple[Lead | InquiryReceived, ...] = (lead, *inquiries)
     keys = (key for each in gave for key in contact_keys(each.contact))
     end: dict[str, Any] = {"state": "received"}
-    if takes_end:
-        withdrawn_at = other.ended_at if other.outcome == WITHDRAWN else lead.withdrawn_at
-        end = {name: getattr(other, name) for name in ("state", "outcome", "ended_at", "reason")}
-        end |= {"withdrawn_at": withdrawn_at, "stage": other.stage}
+    if other.ended_under in ids:
+        end = {name: getattr(other, name) for name in ("state", "outcome", "ended_at", "reason", "stage")}
     elif lead.state_before == "closed":
         end = {"state": "closed"}
+    withdrawn_at = other.withdrawn_at if other.withdrawn_under in ids else None
     return replace(
         lead,
         # Above that of the other: an inquiry of the lead that is judged again has its latest verdict here.
@@ -100,6 +99,8 @@ def _own_again(
         signals=signals,
         other_keys=_other_keys(contact, (*lead.other_keys, *keys)),
         rep=lead.last_rep if lead.state_before in ("assigned", "closed") else None,
+        consent_at=latest((lead.consent_at, *map(consent_given_at, inquiries))),
+        withdrawn_at=latest((lead.withdrawn_at, withdrawn_at)),
         apart=_noted(lead.apart, (lead.lead_id, other.lead_id)),
         maybe_same_person=_noted(lead.maybe_same_person, other.lead_id),
         **end,
@@ -123,6 +124,7 @@ def _as_never_a_lead(lead: Lead) -> Lead:
         reopened_at=None,
         consent_at=None,
         withdrawn_at=None,
+        withdrawn_under=None,
         later=(),
         others=(),
     )
@@ -146,6 +148,7 @@ def _without(lead: Lead, other: Lead, inquiries: Inquiries, now: datetime) -> Le
         contact=contact,
         company=company,
         other_keys=_other_keys(contact, keys),
+        consent_at=latest(map(consent_given_at, inquiries.others)),
         signals=_remaining(other.signals, gone, inquiries.others),
         later=tuple([each for each in other.later if each.inquiry_id not in left]),
         others=tuple([each for each in other.others if each not in left]),

@@ -1,13 +1,18 @@
 """Leads that someone split stay of two people, also under the ids of leads that they become part of later."""
 
+from datetime import timedelta
+
+import pytest
 from msgspec.structs import replace
 
 from services.router.domain.asked import apart_from
 from services.router.domain.lead import Lead
-from services.router.domain.merging import merge
-from services.router.domain.proof import ReassignReason
+from services.router.domain.merging import merge, refuse_wrong_merge
+from services.router.domain.proof import Inquiries, ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.same_person import one_person
+from services.router.domain.splitting import split
+from shared.domain.errors import Conflict
 from shared.domain.lead import Contact
 from tests.unit.services.router.domain.test_decision import AGREED, NOW, SWITCHBOARD, decided, inquiry
 
@@ -29,3 +34,23 @@ def test_two_that_were_split_stay_apart_under_the_leads_that_they_become_part_of
     again = merge(routing, one, other, BY_HAND, NOW).lead
     assert again.apart == ()
     assert apart_from((one, other)) == ()
+
+
+def test_each_of_two_people_has_the_consent_that_they_gave_or_withdrew_themselves() -> None:
+    routing, later = RoutingState(), NOW + timedelta(hours=1)
+    mine, theirs = lead(1), lead(2)
+    into = merge(routing, theirs, mine, BY_HAND, NOW).lead
+    known = replace(into, consent_at=later, withdrawn_at=NOW, withdrawn_under="ld_2")
+    first, second = (inquiry(n, lead_id=f"ld_{n}", accepted_at=at) for n, at in ((1, NOW), (2, later)))
+    parted = split(routing, routing.leads["ld_2"], known, Inquiries((second,), (first,)), BY_HAND, later)
+    assert (parted.lead.consent_at, parted.lead.withdrawn_at) == (later, NOW)
+    assert (routing.leads["ld_1"].consent_at, routing.leads["ld_1"].withdrawn_at) == (NOW, NOW)
+
+
+def test_an_open_lead_does_not_go_on_when_the_person_has_withdrawn_consent_on_the_other() -> None:
+    withdrawn = replace(lead(1), state="closed", rep=None, withdrawn_at=NOW + timedelta(hours=1))
+    with pytest.raises(Conflict, match="Report that for lead ld_2 first"):
+        refuse_wrong_merge(withdrawn, lead(2))
+    ended = replace(lead(2), state="closed")
+    refuse_wrong_merge(withdrawn, ended)
+    assert merge(RoutingState(), withdrawn, ended, BY_HAND, NOW).lead.withdrawn_at == withdrawn.withdrawn_at
