@@ -72,24 +72,27 @@ class MonitorHandlers:
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
         before, context = dict(states), await self._context(tx, persons, states)
         for event in events:
-            if isinstance(event, LeadAssigned):
-                await self._assign(tx, event, context)
-            elif isinstance(event, LeadParked):
-                await self._park(tx, event, context)
-            elif isinstance(event, LeadRejected) and event.stays is None:
-                context.end(event.lead_id, event.decided_at, "rejected")
-            elif isinstance(event, LeadClosed):
-                context.withdraw(event)
-            elif isinstance(event, LeadRescheduled):
-                await self._reschedule(tx, event, context)
-            elif isinstance(event, LeadMerged | LeadBackdated):
-                _move_start(event, context)
-            elif isinstance(event, LeadSplit):
-                context.part(_ids(event))
+            await self._follow(tx, event, context)
         for merge in merges:
             context.join(merge.lead_id)
         await self._open_following(tx, context)
         await save(tx, before, context.states, context.now)
+
+    async def _follow(self, tx: Tx, event: Event, context: LeadContext) -> None:
+        if isinstance(event, LeadAssigned):
+            await self._assign(tx, event, context)
+        elif isinstance(event, LeadParked):
+            await self._park(tx, event, context)
+        elif isinstance(event, LeadRejected) and event.stays is None:
+            context.end(event.lead_id, event.decided_at, "rejected")
+        elif isinstance(event, LeadClosed):
+            context.withdraw(event)
+        elif isinstance(event, LeadRescheduled):
+            await self._reschedule(tx, event, context)
+        elif isinstance(event, LeadMerged | LeadBackdated):
+            _move_start(event, context)
+        elif isinstance(event, LeadSplit):
+            context.part(_ids(event))
 
     async def _save_merges(self, tx: Tx, events: Sequence[Event]) -> list[Merge]:
         """Save which leads became part of another, without those that were split; returns the new ones."""
