@@ -5,44 +5,34 @@ It also provides the clock for replays: if the same thing is about to happen in 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
 from services.router.domain.availability import AvailabilityChange, Leave, RepState, leave_ahead
-from services.router.domain.formats import OLDEST_FORMAT, WHOLE_PERSON
+from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import (
     InquiryCopy,
     Lead,
     comes_before,
     consent_given_at,
-    first_received_at,
     followed_by,
-    joined_later,
     latest,
-    released,
 )
 from services.router.domain.merging import with_consent_of
 from services.router.domain.owner_leave import with_leave
-from services.router.domain.placement import pool_of
 from services.router.domain.proof import comes_too_late, withdraws_early
-from services.router.domain.reassignment import reopened
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.splitting import split
-from services.router.domain.verdict import assigned_since, had_it
+from services.router.domain.verdict import had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
+from services.router.simulation.recorded_lead import NO_COMPANY, NO_CONTACT, after_joining, lead_after, merged_into
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead
 from services.router.simulation.summary import LeadOutcome, reason_text
 from shared.domain.agreement import Agreement
 from shared.domain.events import ActivityRecorded
-from shared.domain.lead import Company, Contact, LeadState
 from shared.domain.leave import changed
 from shared.domain.promises import owed, respond_by
-
-NO_CONTACT, NO_COMPANY = Contact(), Company()
-ROUTED_AGAIN = ("drained", "rejudged")
-"""Kinds of reasons for which a lead goes where the rules of the agreement send it."""
 
 
 class History:
@@ -132,10 +122,12 @@ class History:
             merged = self.state.lead(verdict.same_person[0].lead_id)
             self._change(before if merged is None else with_consent_of(before, merged), verdict.decided_at)
         elif verdict.verdict == "merged" and before is not None:
-            self._change(_joined(before, verdict), verdict.decided_at, asked=True)
+            self._change(after_joining(before, verdict), verdict.decided_at, asked=True)
         else:
             agreement = self.state.agreements[verdict.agreement.hash]
-            lead = self._with_leave(_lead(lead_id, verdict, before, agreement), before, agreement, verdict.decided_at)
+            lead = self._with_leave(
+                lead_after(lead_id, verdict, before, agreement), before, agreement, verdict.decided_at
+            )
             self._change(lead, verdict.decided_at, reason_text(verdict), asked=verdict.ask is None)
         self._add_consent(lead_id, verdict)
         self._merge_others(lead_id, verdict)
@@ -198,114 +190,14 @@ class History:
             survivor = self.state.lead(lead_id)
             assert survivor is not None, "it was just stored"  # noqa: S101
             link = replace(survivor, lead_id=inquiry.lead_id, generation=0, state="received")
-            self._change(_merged_into(link, lead_id, was=None), verdict.decided_at, asked=True)
+            self._change(merged_into(link, lead_id, was=None), verdict.decided_at, asked=True)
         for other in others - {lead_id}:
             known = self.state.lead(other)
             if known is not None and known.state != "merged":
-                self._change(_merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
+                self._change(merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
 
     def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         for each, step in ((self.state.lead(lead.lead_id), -1), (lead, 1)):
             if each is not None and each.state == "parked" and each.pool is not None:
                 self.waiting[each.pool] = self.waiting.get(each.pool, 0) + step
         self.state.change(lead, now, reason, asked=asked)
-
-
-def _joined(lead: Lead, verdict: RecordedVerdict) -> Lead:
-    assert verdict.inquiry is not None and verdict.before is not None, "an inquiry joined a lead"  # noqa: S101, PT018
-    received_at = first_received_at(replace(lead, cycle=verdict.before.cycle), verdict.inquiry)
-    # The score of a lead that someone has changes with their promises, by a verdict of its own.
-    score = verdict.score if lead.state == "parked" else lead.score
-    later = joined_later(lead, verdict.inquiry) if verdict.format >= WHOLE_PERSON else ()
-    return replace(lead, received_at=received_at, score=score, later=later)
-
-
-def _merged_into(lead: Lead, into: str, *, was: LeadState | None) -> Lead:
-    return replace(lead, state="merged", was=was, into=into, rep=None, parked_at=None, respond_by=None)
-
-
-def _lead(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:
-    """The lead after a verdict, without personal data."""
-    inquiry = verdict.inquiry
-    afresh: dict[str, Any] = {}
-    if verdict.ask is None and inquiry is not None:
-        afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
-        afresh |= {"reopened_at": None, "accepted_at": None, "sales_rejected": False, "later": ()}
-    before = before or _first(lead_id, verdict, afresh)
-    if verdict.ask is not None and verdict.ask.kind == "reopened":
-        before = reopened(before, verdict.ask)
-    if verdict.ask is not None and verdict.ask.kind == "split":
-        before = released(before)
-    owned = verdict.verdict in ("assigned", "reassigned")
-    pool = None if verdict.verdict == "rejected" else _pool(verdict, before, agreement)
-    assigned_at = before.assigned_at if verdict.ask is not None else None
-    if owned:
-        reopened_at = verdict.ask.at if verdict.ask is not None else None
-        assigned_at = assigned_since(before, str(verdict.rep), reopened_at, verdict.decided_at)
-    # A person requested it: the rule by which it waits stays that of its last owner.
-    by_request = verdict.ask is not None and not owned and verdict.ask.kind not in ROUTED_AGAIN
-    rule = before.rule if by_request else verdict.rule
-    return replace(
-        before,
-        version=before.version + 1,
-        state="assigned" if owned else verdict.verdict,
-        stage=verdict.stage,
-        score=verdict.score,
-        rep=verdict.rep if owned else None,
-        last_rep=verdict.rep if owned else before.last_rep,
-        pool=pool,
-        rule=rule if verdict.verdict != "rejected" else None,
-        generation=before.generation + owned,
-        assigned_at=assigned_at,
-        parked_at=_parked_at(verdict, before),
-        updated_at=verdict.decided_at,
-        agreement=verdict.agreement,
-        pilot=verdict.pilot,
-        outcome=None if verdict.ask is None else before.outcome,
-        test=inquiry is not None and inquiry.test and verdict.format > OLDEST_FORMAT,
-        **afresh,
-    )
-
-
-def _parked_at(verdict: RecordedVerdict, before: Lead) -> datetime | None:
-    """Since when the lead waits after the verdict; one that waited and was routed elsewhere keeps its place."""
-    if verdict.verdict != "parked":
-        return None
-    waited = verdict.ask is not None and before.state == "parked"
-    return (before.parked_at if waited else None) or verdict.decided_at
-
-
-def _first(lead_id: str, verdict: RecordedVerdict, afresh: dict[str, Any]) -> Lead:
-    assert verdict.inquiry is not None, "a lead begins with an inquiry"  # noqa: S101
-    return Lead(
-        lead_id=lead_id,
-        version=0,
-        state="received",
-        stage="",
-        score=0,
-        reason="",
-        inquiry_id=verdict.inquiry.inquiry_id,
-        contact=NO_CONTACT,
-        company=NO_COMPANY,
-        updated_at=verdict.decided_at,
-        agreement=verdict.agreement,
-        **afresh,
-    )
-
-
-def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
-    """The pool in which the lead is after the verdict; no proof names it unless someone took a turn."""
-    if verdict.turn is not None:
-        return verdict.turn.pool
-    if verdict.verdict == "parked":
-        rerouted = verdict.ask is not None and verdict.ask.kind in ROUTED_AGAIN
-        if verdict.ask is not None and not rerouted and (verdict.ask.to_pool or before.pool in agreement.pools):
-            return verdict.ask.to_pool or str(before.pool)
-        return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))
-    same = verdict.account.pool if verdict.account is not None and _asks_account(verdict, agreement) else before.pool
-    return pool_of(agreement, verdict.rep, same)
-
-
-def _asks_account(verdict: RecordedVerdict, agreement: Agreement) -> bool:
-    route = next((each for each in agreement.routing if each.name == verdict.rule), None)
-    return route is not None and route.owner == "account"

@@ -1,6 +1,6 @@
 """The router's record as a replay reads it: what belongs together, in order, a page at a time."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -158,3 +158,17 @@ def _row(row: Any) -> RecordRow:
 def agreements_named(rows: Iterable[RecordRow]) -> set[str]:
     """The hashes of the agreements that these verdicts were made under."""
     return {row.verdict.agreement.hash for row in rows if row.verdict is not None}
+
+
+def in_order(rows: Sequence[RecordRow]) -> Iterator[Sequence[RecordRow]]:
+    """What was recorded at one instant, facts that were read before the inquiries by themselves."""
+    first = next((number for number, row in enumerate(rows) if row.fact is None), len(rows))
+    yield from (part for part in (rows[:first], rows[first:]) if part)
+
+
+def new_inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:
+    """The inquiries that were new then: what was judged again follows from a fact, or from a split."""
+    if any(row.verdict is not None and row.verdict.verdict == "split" for row in rows):
+        return []
+    judged = [row.verdict for row in rows if row.verdict is not None and row.verdict.ask is None]
+    return [each.inquiry for each in judged if each.inquiry is not None and not each.again]

@@ -6,7 +6,7 @@ however late; otherwise as soon as it is due.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.router.domain.formats import FORMAT
@@ -17,7 +17,7 @@ from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, still_due
 from services.router.simulation.history import History
 from services.router.simulation.lookup import ReplayLookup
-from services.router.simulation.record_reader import RecordRow
+from services.router.simulation.record_reader import RecordRow, in_order, new_inquiries
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ReplayedLead
 from shared.domain.activities import CHANGES_LEAD
@@ -69,7 +69,7 @@ class Replay:
             self._wait_for_leads(rows)
             return
         self._lookup.candidates = candidates
-        for part in _in_order(rows):
+        for part in in_order(rows):
             routing = self._begin(now, self._agreement)
             self._untried = not self._decide(routing, part)
             self._end(routing)
@@ -163,7 +163,7 @@ class Replay:
 
     def _decide(self, routing: Routing, rows: Sequence[RecordRow]) -> bool:
         """Decide on what was recorded; returns whether parked leads were tried."""
-        inquiries, facts = _inquiries(rows), [row.fact for row in rows if row.fact is not None]
+        inquiries, facts = new_inquiries(rows), [row.fact for row in rows if row.fact is not None]
         if inquiries:
             routing.judge(inquiries)
         copies = [row.copy for row in rows if row.copy is not None]
@@ -290,17 +290,3 @@ def _pools_with_capacity_at(at: datetime, agreement: Agreement | None, state: Ro
     if at == now:
         return set(pools_with_capacity(agreement, state, now))
     return {name for name, available_at in available_times(agreement, state, now) if available_at == at}
-
-
-def _in_order(rows: Sequence[RecordRow]) -> Iterator[Sequence[RecordRow]]:
-    """What was recorded at one instant, facts that were read before the inquiries by themselves."""
-    first = next((number for number, row in enumerate(rows) if row.fact is None), len(rows))
-    yield from (part for part in (rows[:first], rows[first:]) if part)
-
-
-def _inquiries(rows: Sequence[RecordRow]) -> list[InquiryReceived]:
-    """The inquiries that were new then: what was judged again follows from a fact, or from a split."""
-    if any(row.verdict is not None and row.verdict.verdict == "split" for row in rows):
-        return []
-    judged = [row.verdict for row in rows if row.verdict is not None and row.verdict.ask is None]
-    return [each.inquiry for each in judged if each.inquiry is not None and not each.again]
