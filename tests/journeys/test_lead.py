@@ -118,6 +118,39 @@ async def test_a_duplicate_post_is_one_lead_with_one_assignment(
     assert [i["inquiry_id"] for i in lead["inquiries"]] == [first["inquiry_id"], other["inquiry_id"]]
 
 
+async def test_a_person_with_two_ids_is_one_lead_whatever_the_call_is_reported_under(
+    baton: Running, client: httpx.AsyncClient, subscriber: Crm
+) -> None:
+    people = [(by, first) for by in ("email", "lead_id", "inquiry_id") for first in ("number", "address")]
+    inquiries = [asked for number, (_, first) in enumerate(people) for asked in _twice(baton.kind, number, first)]
+    answer = await client.post("/v1/leads", json=inquiries)
+    posted = answer.json()["results"]
+    reports = []
+    for number, (by, _) in enumerate(people):
+        second = posted[2 * number + 1] | {"email": f"two-{number}-{baton.kind}@example.com"}
+        reports.append({"kind": "call", "outcome": "connected", by: second[by]})
+    answer = await client.post("/v1/activities", json=reports)
+    assert [each["status"] for each in answer.json()["results"]] == ["accepted"] * len(people), answer.text
+    control = await post_lead(client, f"two-control-{baton.kind}@example.com")
+    await subscriber.got("baton.window.breached.v1", control["lead_id"])
+    for number in range(len(people)):
+        ids = {posted[2 * number]["lead_id"], posted[2 * number + 1]["lead_id"]}
+        assert len(ids) == 2
+        about = [event for lead_id in ids for event in subscriber.about(lead_id)]
+        kinds = [event["type"] for event in about]
+        assert kinds.count("baton.lead.assigned.v1") == 1
+        assert {"baton.lead.merged.v1", "baton.window.met.v1"} <= set(kinds)
+        assert not {"baton.window.breached.v1", "baton.escalation.raised.v1"} & set(kinds), people[number]
+
+
+def _twice(kind: str, person: int, first: str) -> list[dict[str, object]]:
+    """Two inquiries of one person: the number alone, and the address with the number."""
+    number = f"+3247011{person:04}"
+    contacts: list[dict[str, str]] = [{"phone": number}, {"phone": number, "email": f"two-{person}-{kind}@example.com"}]
+    ordered = contacts if first == "number" else contacts[::-1]
+    return [{"source": "website", "kind": "demo_request", "contact": each, "consent": CONSENT} for each in ordered]
+
+
 async def test_what_came_in_is_accounted_for(client: httpx.AsyncClient, subscriber: Crm) -> None:
     lead = await post_lead(client, "counted@example.com")
     rejected = await post_lead(client, "no-consent@example.com", consent={"basis": "none"})
