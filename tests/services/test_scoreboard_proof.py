@@ -214,6 +214,8 @@ async def test_a_person_merges_two_leads_on_a_page_and_splits_them_again(board: 
     await dialog.get_by_label("A key").fill(ADMIN["Authorization"].removeprefix("Bearer "))
     await dialog.get_by_role("button", name="Confirm").click()
     await expect(page).to_have_url(f"{board.client.base_url}/leads/{first}")
+    await expect(page.get_by_role("button", name="Same person…")).to_have_count(0)
+    await expect(page.get_by_role("region", name="Why this rep")).to_contain_text("ann in the pool field got it")
     await page.get_by_role("button", name="Split off…").click()
     await dialog.get_by_label("Why?").fill("no, it is a colleague")
     await dialog.get_by_label("A key").fill(ADMIN["Authorization"].removeprefix("Bearer "))

@@ -123,7 +123,7 @@ async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> Lead
     entries = await queries.newest(tx, lead_id, limit=STORY + 1)
     if not entries:
         return None
-    assigned = await queries.newest(tx, lead_id, limit=1, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
+    assigned = await queries.newest(tx, lead_id, limit=ROWS, types=(LeadAssigned.TYPE, LeadReassigned.TYPE))
     asked = await queries.newest(tx, lead_id, limit=1, types=(InquiryReceived.TYPE,))
     lead = await queries.lead(tx, lead_id) or LeadRow(lead_id=lead_id)
     joined = await lists.joined_to(tx, lead_id, limit=ROWS)
@@ -137,7 +137,7 @@ async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> Lead
         story=[_timeline_row(entry) for entry in reversed(entries[:STORY])],
         more=len(entries) > STORY,
         joined=joined,
-        maybe=[each for each in await _maybe(tx, lead_id) if each not in joined],
+        maybe=[each for each in await _maybe(tx, lead_id) if each not in (lead_id, *joined)],
     )
 
 
@@ -148,9 +148,12 @@ async def _maybe(tx: Tx, lead_id: str) -> Sequence[str]:
 
 
 def _why(assigned: Sequence[TimelineEntry], lead: LeadRow) -> tuple[str, ...]:
-    if not assigned or lead.owner is None:
+    """Why the lead has its owner. Assignments of ids that became part of it since are about others."""
+    if lead.owner is None:
         return ()
-    return why_this_rep(msgspec.json.decode(assigned[0].data, type=LeadAssigned))
+    events = (msgspec.json.decode(each.data, type=LeadAssigned) for each in assigned)
+    latest = next((event for event in events if event.lead_id == lead.lead_id), None)
+    return why_this_rep(latest) if latest is not None else ()
 
 
 def _timeline_row(entry: TimelineEntry) -> TimelineRow:
