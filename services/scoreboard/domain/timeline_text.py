@@ -207,7 +207,7 @@ _OWED = {
 
 def _opened(event: WindowOpened) -> str:
     if event.again:
-        return f"The promise “{words(event.promise)}” runs again: what ended it was about another person."
+        return f"The promise “{words(event.promise)}” runs again: what ended it no longer counts."
     owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
     return f"The promise “{words(event.promise)}” started{owed}."
 

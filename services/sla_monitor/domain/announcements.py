@@ -98,7 +98,7 @@ def escalation_raised(window: Window, escalation: Escalation, level: Level, now:
         due_at=level.due_at,
         agreement=window.agreement,
     )
-    return _announcement(event, "escalation.raised", window.window_id, level.loop, level.level)
+    return _announcement(event, "escalation.raised", *window.key, level.loop, level.level)
 
 
 def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Announcement:
@@ -124,7 +124,7 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         within=within,
         at=now,
     )
-    return _announcement(event, "move.requested", window.window_id, level.loop, level.level)
+    return _announcement(event, "move.requested", *window.key, level.loop, level.level)
 
 
 def _announcement(event: WindowEvent | EscalationEvent | MoveRequested, *identity: object) -> Announcement:

@@ -99,12 +99,18 @@ class LeadContext:
 
     def reschedule(self, event: LeadRescheduled, window: Window, agreement: Agreement) -> None:
         """The owner's leave changed, which moves the deadline of their window. Raises as `ladder.levels`."""
-        done = ladder.levels(agreement, window)[: window.steps_done]
-        moved = opening.rescheduled(window, event, agreement)
-        moved = msgspec.structs.replace(moved, warned=tuple([level.level for level in done]))
+        state, late = self.states[window.window_id], window.state == "breached"
+        done = [level for level in ladder.levels(agreement, window)[: window.steps_done] if level.warning or not late]
+        moved = msgspec.structs.replace(
+            opening.rescheduled(window, event, agreement),
+            warned=tuple([level.level for level in done]),
+            steps_done=len(done),
+        )
         levels = ladder.levels(agreement, moved)
-        state = self.states[window.window_id]
-        after = transitions.reschedule(state, moved, levels, event.lead_version, event.changed_at)
+        if late:
+            after = transitions.take_back(state, moved, levels, self.facts_for(window.lead_id), event)
+        else:
+            after = transitions.reschedule(state, moved, levels, event)
         self.states[window.window_id] = after
 
     def following(self) -> list[Window]:

@@ -89,8 +89,9 @@ def _hand_off_s(assigned: LeadAssigned, agreement: Agreement) -> int | None:
 
 
 def waits_for(window: Window, event: LeadRescheduled) -> bool:
-    """Whether the leave of this owner moves the deadline of the window."""
-    if window.state != "open" or window.superseded or window.moved or window.owner != event.rep.id:
+    """Whether the leave of this owner moves the deadline of the window. It may be read after the breach."""
+    read_late = window.state == "breached" and event.changed_at <= window.decide_at
+    if not (window.state == "open" or read_late) or window.superseded or window.moved or window.owner != event.rep.id:
         return False
     return window.promise == DISPUTES or (window.side == "sales" and window.owner_number == event.generation)
 

@@ -24,7 +24,7 @@ from services.sla_monitor.domain.verdict import (
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain import settlement
 from shared.domain.activities import ENDING
-from shared.domain.events import activity_id_of
+from shared.domain.events import LeadRescheduled, activity_id_of
 
 StepOutcome = Literal["warned", "raised", "silenced"]
 
@@ -79,16 +79,32 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def reschedule(
-    state: WindowState, moved: Window, levels: Sequence[Level], lead_version: int, changed_at: datetime
-) -> WindowState:
-    """The owner's leave changed at `changed_at`, with this version of the lead: `moved` is the window with what
-    follows, `levels` are those of its ladder. What has fired stays so.
+def reschedule(state: WindowState, moved: Window, levels: Sequence[Level], event: LeadRescheduled) -> WindowState:
+    """The owner's leave changed: `moved` is the window with what follows, `levels` are those of its ladder. What has
+    fired stays so.
     """
     announced = state.announced
     if moved.due_at != state.window.due_at:
-        announced = (*announced, announcements.rescheduled(moved, lead_version, changed_at))
+        announced = (*announced, announcements.rescheduled(moved, event.lead_version, event.changed_at))
     return replace(state, window=_looking_ahead(moved, levels), announced=announced)
+
+
+def take_back(
+    state: WindowState, moved: Window, levels: Sequence[Level], facts: Sequence[Fact], event: LeadRescheduled
+) -> WindowState:
+    """The owner's leave changed before a breach, and that is read after it: the promise runs again until its later
+    deadline, with the levels that have not fired before the first one.
+    """
+    if moved.due_at <= state.window.due_at:
+        return state
+    taken = _concluded(state, superseded(state.window, event.changed_at, "on leave"), event.changed_at)
+    moved = _looking_ahead(_running_again(moved), levels)
+    news = (
+        announcements.opened_again(moved, event.changed_at),
+        announcements.rescheduled(moved, event.lead_version, event.changed_at),
+    )
+    state = _counting(replace(taken, window=moved, escalation=None, announced=(*taken.announced, *news)), facts)
+    return _concluded(state, verdict_now(state.window, facts, now=event.changed_at, watermark=None), event.changed_at)
 
 
 def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datetime) -> WindowState:
@@ -117,9 +133,15 @@ def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: d
         return _resumed(state, facts, now) if stopped else state
     if not _rests_on(watched, gone) or _rests_on(watched, facts):
         return state
-    state = _with(
-        state,
-        counted=counted,
+    state = replace(state, window=_running_again(msgspec.structs.replace(watched, counted=counted)))
+    again = announcements.opened_again(state.window, now)
+    state = _counting(replace(state, escalation=None, announced=(*state.announced, again)), facts)
+    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
+def _running_again(watched: Window) -> Window:
+    return msgspec.structs.replace(
+        watched,
         state="open",
         ended_at=None,
         met_by=None,
@@ -128,9 +150,6 @@ def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: d
         look_at=watched.verdict_at,
         again=watched.again + 1,
     )
-    again = announcements.opened_again(state.window, now)
-    state = _counting(replace(state, escalation=None, announced=(*state.announced, again)), facts)
-    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
 def _resumed(state: WindowState, facts: Sequence[Fact], now: datetime) -> WindowState:

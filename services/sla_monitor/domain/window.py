@@ -62,7 +62,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
     `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
     before the deadline changed.
-    `again` counts how often a verdict on it was taken back, because it rested on a fact about another person.
+    `again` counts how often a verdict on it was taken back and the promise ran again.
     """
 
     window_id: str

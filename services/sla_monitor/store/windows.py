@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.sla_monitor.domain.transitions import FiredStep
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.store import tables
-from shared.db.bulk import insert_rows, row_of, upsert_rows
+from shared.db.bulk import row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.promises import WindowStatus
 
@@ -33,12 +33,12 @@ async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:
 
 
 async def save_fired(tx: Tx, fired: Sequence[FiredStep]) -> None:
-    """Note the levels that are done; the key refuses one that is done twice."""
+    """Note the levels that are done; the latest time, if the breach before it was taken back."""
     rows = [
         row_of(tables.steps, each, loop=each.level.loop, level=each.level.level, due_at=each.level.due_at)
         for each in fired
     ]
-    await insert_rows(tx, tables.steps, rows)
+    await upsert_rows(tx, tables.steps, rows)
 
 
 async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:

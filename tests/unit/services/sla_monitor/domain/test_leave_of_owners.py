@@ -14,6 +14,9 @@ from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Duration, Ladder, Promise, Step
 from shared.domain.event import LeaveInterval
 from shared.domain.events import (
+    BreachRetracted,
+    EscalationClosed,
+    EscalationRaised,
     Event,
     LeadRescheduled,
     WindowBreached,
@@ -161,6 +164,32 @@ def test_leave_that_is_known_only_after_the_deadline_excuses_nothing(deal: Agree
         assert owned.events(WindowRescheduled) == []
         owned.pass_time(1001)
         assert len(owned.events(WindowBreached)) == 1
+
+
+def test_a_breach_is_taken_back_if_the_leave_was_recorded_before_the_deadline_and_read_after_it(
+    deal: Agreement,
+) -> None:
+    owned = Owned(deal)
+    owned.pass_time(963)
+    assert [len(owned.events(kind)) for kind in (WindowBreached, EscalationRaised)] == [1, 2]
+    owned.takes_leave(600, WEEKS)
+    assert [len(owned.events(kind)) for kind in (BreachRetracted, EscalationClosed, WindowRescheduled)] == [1, 1, 1]
+    assert (owned.window.state, owned.window.due_at) == ("open", first_due(deal) - timedelta(seconds=600))
+    owned.pass_time(BACK - 1)
+    assert len(owned.events(WindowBreached)) == 1
+    owned.pass_time((owned.window.due_at - T0).total_seconds() + 63)
+    assert len(owned.events(WindowBreached)) == 2
+    assert len(owned.events(EscalationRaised)) == 4
+    events = [each.id for state in owned.context.states.values() for each in state.announced]
+    assert len(events) == len(set(events))
+
+
+def test_an_answer_from_after_the_first_deadline_keeps_a_promise_whose_breach_is_taken_back(deal: Agreement) -> None:
+    owned = Owned(deal)
+    owned.pass_time(903)
+    owned.context.facts = {"ld_1": [fact("call", 930)]}
+    owned.takes_leave(600, WEEKS)
+    assert owned.window.state == "met"
 
 
 def test_a_ladder_goes_on_after_a_breach_although_the_rep_goes_on_leave(deal: Agreement) -> None:
