@@ -14,7 +14,7 @@ from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import RANKS
-from services.scoreboard.store import lists, numbers, queries, rows
+from services.scoreboard.store import lists, numbers, pilots, queries, rows
 from services.scoreboard.store.rows import TimelineEntry
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
@@ -99,6 +99,7 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     await _close(tx, people, deltas, batch)
     await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
+    await pilots.save(tx, [event for _, event in pairs if isinstance(event, LeadAssigned)])
     await _reschedule(tx, [r.event for r in batch if isinstance(r.event, LeadRescheduled)])
 
 

@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
-from services.scoreboard.api import conservation, gaps, orphans, timeline
+from services.scoreboard.api import conservation, gaps, orphans, pilots, timeline
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -49,6 +49,7 @@ def build(platform: Platform) -> Service:
             timeline.router(platform),
             gaps.router(platform),
             orphans.router(platform),
+            pilots.router(platform),
             Pages(platform, zone, live).router(),
         ),
         tasks={

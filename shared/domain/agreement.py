@@ -284,6 +284,10 @@ class Goal:
     celebrate_in: str | None = None
 
 
+PILOT_DAYS = 90
+"""Of how many days the arms of a pilot are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pilot:
     """Leads in `scope` are judged by another `agreement`: for real when `mode` is `live`, next to it when `shadow`."""

@@ -37,6 +37,13 @@ class RepRef(msgspec.Struct, frozen=True):
     email: str
 
 
+class PilotArm(msgspec.Struct, frozen=True):
+    """A pilot in whose scope a lead is, and what decided on the lead first: its draft, or the agreement in force."""
+
+    pilot: str
+    arm: str
+
+
 class LeaveInterval(msgspec.Struct, frozen=True):
     """A time from `starts_at` until just before `ends_at` during which a rep is on leave."""
 

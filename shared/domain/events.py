@@ -20,6 +20,7 @@ from shared.domain.event import (
     AgreementRef,
     Event,
     LeaveInterval,
+    PilotArm,
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
@@ -70,6 +71,7 @@ __all__ = [
     "LeadSplit",
     "LeaveInterval",
     "MoveRequested",
+    "PilotArm",
     "RecordQuarantined",
     "RepRef",
     "WatermarkAdvanced",
@@ -173,7 +175,8 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     under another version) or `split` (it was part of another lead, or ended by what was reported under an id that was).
     `previous_ended_at` is when the fact was accepted that ended the lead before, or just before it was reopened: what
     ends this cycle comes later. `owner_away` says why the new owner is away, if they are. `owner_leave` is their leave
-    that is not over: no working time.
+    that is not over: no working time. `pilot_arms` are the pilots in whose scope the lead was when it was judged first,
+    at most 20, if this is the first assignment of its cycle.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -204,6 +207,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     owner_away: str | None = None
     owner_leave: tuple[LeaveInterval, ...] = ()
     maybe_same_person: tuple[str, ...] = ()
+    pilot_arms: tuple[PilotArm, ...] = ()
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):

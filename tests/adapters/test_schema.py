@@ -88,6 +88,29 @@ async def test_the_monitor_knows_the_people_whose_leads_were_merged_before_it_di
         assert await tx.run_sync(again) == [("link", "lead", False), ("other", "lead", True)]
 
 
+async def test_leads_that_a_pilot_decided_on_are_in_the_arm_of_its_draft(empty: Database) -> None:
+    await schema.migrate(empty)
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    pilots = {"ld_1": 'the "trial"', "ld_2": None}
+
+    def again(connection: sa.Connection) -> list[tuple[str, str | None]]:
+        config = Config()
+        config.set_main_option("script_location", str(schema.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0014")
+        table = metadata.tables["router_leads"]
+        ordinary = {"version": 1, "state": "assigned", "updated_at": at, "body": b"{}"}
+        rows = [ordinary | {"lead_id": lead_id, "pilot": pilot} for lead_id, pilot in pilots.items()]
+        connection.execute(sa.insert(table), rows)
+        command.upgrade(config, "head")
+        return [
+            tuple(row) for row in connection.execute(sa.select(table.c.lead_id, table.c.pilot_arms).order_by("lead_id"))
+        ]
+
+    async with empty.begin() as tx:
+        assert await tx.run_sync(again) == [("ld_1", r'[{"pilot":"the \"trial\"","arm":"draft"}]'), ("ld_2", None)]
+
+
 def test_every_service_with_state_has_its_tables_in_the_migrations() -> None:
     owners = {name.rpartition("_")[0] for name in metadata.tables if name.endswith("_positions")}
     assert owners == {"router", "sla_monitor", "delivery", "scoreboard"}

@@ -20,11 +20,22 @@ from shared.domain.events import (
     AgreementRef,
     Event,
     LeaveInterval,
+    PilotArm,
     RepRef,
 )
 from tests.architecture.meanings import meaning
 
-SHAPES = (lead.Contact, lead.Company, lead.Consent, lead.Signal, lead.Touch, RepRef, LeaveInterval, AgreementRef)
+SHAPES = (
+    lead.Contact,
+    lead.Company,
+    lead.Consent,
+    lead.Signal,
+    lead.Touch,
+    RepRef,
+    LeaveInterval,
+    PilotArm,
+    AgreementRef,
+)
 PUBLIC_TOPICS = (ASSIGNMENTS, ESCALATIONS)
 _WORDS = {
     str: "text",

@@ -5,7 +5,7 @@ and what both of them did by themselves meanwhile.
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,8 +128,8 @@ def version(
     )
 
 
-def parsed(text: str) -> Agreement:
-    return agreement_file.parse(text, "test.yaml").agreement
+def parsed(text: str, drafts: Mapping[str, str] | None = None) -> Agreement:
+    return agreement_file.parse(text, "test.yaml", drafts).agreement
 
 
 class MovedClock:
@@ -264,14 +264,21 @@ def _event_id(event: Event) -> str:
 
 @asynccontextmanager
 async def past(
-    folder: Path, database: Database, bus: EmbeddedBus, clock: MovedClock, *texts: str
+    folder: Path,
+    database: Database,
+    bus: EmbeddedBus,
+    clock: MovedClock,
+    *texts: str,
+    drafts: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Past]:
-    """A router and a monitor under these versions, the first of them in their file."""
+    """A router and a monitor under these versions, the first of them in their file, next to `drafts`, by file name."""
     file = folder / "agreement.yaml"
     file.write_text(texts[0])
+    for name, draft in (drafts or {}).items():
+        (folder / name).write_text(draft)
     async with database.begin() as tx:
         for text in texts:
-            await agreements.save(tx, parsed(text), clock.now())
+            await agreements.save(tx, parsed(text, drafts), clock.now())
     environ = {**os.environ, "BATON_AGREEMENT": str(file), "BATON_ADMIN_KEY": "admin-key"}
     settings = read(Settings, environ)
     platform = Platform(settings, environ, clock, bus, database, Keys.load(settings))

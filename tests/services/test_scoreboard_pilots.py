@@ -1,7 +1,7 @@
 """Pilots on the agreement's page: both arms in the same figures, from a real router, in a real browser."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from tests.journeys.browser import chromium, watched_page
 from tests.kit.agreements import agreement_text
+from tests.kit.events import met, opened
 from tests.kit.tables import make_tables
 from tests.services.router_kit import inquiry
 from tests.services.scoreboard_kit import Board, running
@@ -55,10 +56,18 @@ async def test_both_arms_of_a_pilot_stand_side_by_side(board: Board, browser: Br
     await board.publish(inquiry(1, campaign="q4-demo"), inquiry(2), inquiry(3, accepted_at=datetime.now(UTC)))
     for lead_id in ("ld_1", "ld_2", "ld_3"):
         await board.timeline(lead_id, 2)
+    now = datetime.now(UTC)
+    await board.publish(opened("ld_1", at=now), met("ld_1", at=now + timedelta(minutes=2)))
+    await board.timeline("ld_1", 4)
     await watched.page.reload()
     await expect(pilots).to_contain_text("It only records what it would decide. It differs on 2 of 2 inquiries.")
     live, shadow = pilots.get_by_role("table").nth(0), pilots.get_by_role("table").nth(1)
-    await expect(live.get_by_role("row", name="share of leads qualified")).to_contain_text("100.0 %")
+    await expect(live.get_by_role("row", name="share of leads qualified")).to_contain_text("100.0 % (1 of 1)no data")
     await expect(live.get_by_role("row", name="win rate")).to_contain_text("no datano data")
+    await expect(live.get_by_role("row", name="attainment")).to_contain_text("100.0 % (1 of 1)no data")
+    await expect(live.get_by_role("row", name="half answered within")).to_contain_text("2 minno data")
     await expect(shadow.get_by_role("row", name="rejected")).to_contain_text("20")
+    await expect(pilots).to_contain_text("Nobody was given a lead by it, so nobody answered under its promises")
+    decided = pilots.get_by_role("table").nth(2)
+    await expect(decided.get_by_role("row", name="leads 0 2", exact=True)).to_be_visible()
     assert watched.wrong == []

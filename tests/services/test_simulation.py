@@ -22,9 +22,14 @@ from shared.bus.embedded import EmbeddedBus
 from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Refused, Unavailable
+from shared.domain.events import PilotArm
 from shared.domain.lead import Company, Contact
 from tests.services.simulation_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
 
+PILOT = """
+pilots:
+  - {name: trial, scope: {field: contact.language, op: is, value: fr}, agreement: draft.yaml, mode: live}
+"""
 KINDS = {"missed", "declined", "manual", "drained"}
 
 
@@ -79,8 +84,11 @@ def same(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
 async def test_versions_in_force_over_their_own_history_give_no_difference(
     moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path
 ) -> None:
+    first = version() + PILOT
     second = version(2, effective_from=SECOND_VERSION, bob=False, within="10 minutes", score=5)
-    async with past(tmp_path, moved, embedded_bus, clock, version(), second) as lived:
+    second += PILOT.replace("mode: live", "mode: shadow")
+    draft = version(score=25, large=20, within="5 minutes").replace("agreement: test", "agreement: trial")
+    async with past(tmp_path, moved, embedded_bus, clock, first, second, drafts={"draft.yaml": draft}) as lived:
         await lively(lived, steps=90, seed=5)
         assert clock.at < SECOND_VERSION
         clock.at = SECOND_VERSION - timedelta(hours=1)
@@ -95,6 +103,8 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
             await lived.order("POST", f"/v1/leads/{lead_id}/split", {"reason": "they are two people"})
         await lively(lived, steps=40, seed=6)
         assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged", "split"}
+        in_arms = {arm for lead in (await lived.leads()).values() for arm in lead.arms}
+        assert in_arms == {PilotArm("trial", "draft"), PilotArm("trial", "in_force")}
         summary, found = await differences(lived)
         assert summary.leads > 30
         assert found == {}

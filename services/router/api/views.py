@@ -107,24 +107,50 @@ class ProofsView(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class ArmView(msgspec.Struct, frozen=True):
+    """What became of the leads of an arm: counts, and the shares of leads that qualify, of leads judged by sales that
+    sales accepts, and of won or lost leads that are won. Without data a share is null, never 0. `first_at` and
+    `last_at` are when the first and the last of the leads were received.
+    """
+
+    leads: int
+    qualified: int
+    rejected: int
+    parked: int
+    accepted: int
+    won: int
+    lost: int
+    rejected_by_sales: int
+    qualified_share: Decimal | None
+    accepted_share: Decimal | None
+    win_rate: Decimal | None
+    first_at: datetime | None
+    last_at: datetime | None
+
+
 class LivePilotView(msgspec.Struct, frozen=True):
-    """A live pilot: the same figures for its leads and for the others. A share without data is null, never 0."""
+    """A live pilot: the same figures for the leads in its scope on which it decided first (`draft`), the first of
+    them received at `since`, and on which the agreement in force did (`in_force`), while the pilot was in shadow.
+    """
 
     pilot: str
     mode: PilotMode
     agreement: AgreementRef
     since: datetime | None
-    arms: Mapping[str, Mapping[str, int | Decimal | None]]
+    arms: Mapping[str, ArmView]
 
 
 class ShadowPilotView(msgspec.Struct, frozen=True):
-    """A pilot that decides nothing: counts of what it would have decided, and the latest differences."""
+    """A pilot that decides nothing: counts of what it would have decided, and the latest differences. `decided` has
+    the figures of a live pilot's arms: `draft` are leads from when it was live.
+    """
 
     pilot: str
     mode: PilotMode
     agreement: AgreementRef
     arms: Mapping[str, Any]
     differing: Sequence[Shadow]
+    decided: Mapping[str, ArmView]
 
 
 def lead_view(lead: Lead, inquiries: Sequence[Mapping[str, Any]] | msgspec.UnsetType = msgspec.UNSET) -> LeadView:

@@ -27,7 +27,7 @@ from services.router.domain.lead import HELD, Lead, filled, first_received_at, r
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
 from services.router.domain.proof import CONSENT_WITHDRAWN, Proof, VerdictKind
-from services.router.domain.qualification import Judgement, pilot_for
+from services.router.domain.qualification import Judgement, arms_for, pilot_for
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.same_person import MAX_SHARING, apart, one_person
@@ -107,6 +107,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     """Qualify the inquiry, and place it if it is a lead. Changes `routing`: the lead is saved, and a turn is taken."""
     inquiry, facts = asked.inquiry, asked.facts
     pilot = pilot_for(agreement, facts)
+    arms = arms_for(agreement, pilot, facts)
     if pilot is not None:
         agreement = pilot.agreement
     judgement = judged(asked, asked.known, agreement, facts)
@@ -114,6 +115,7 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
         reason = f"{CONSENT_WITHDRAWN}, and none has been given since"
         judgement = replace(judgement, qualified=False, stage="inquiry", reason=reason)
     base = _lead(asked, agreement.ref, judgement, pilot.name if pilot is not None else None)
+    base = replace(base, pilot_arms=arms) if arms else base
     if not judgement.qualified:
         verdict = _not_qualified(asked, base, judgement.reason)
     elif inquiry.test:
@@ -190,7 +192,7 @@ def _assigned(
     routing.assign_to(person, lead, asked.now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
     proof = recorded(_judged("assigned", reason, asked, base), placed)
-    event = assigned_event(LeadAssigned, agreement, lead, owner_away=placed.away)
+    event = assigned_event(LeadAssigned, agreement, lead, owner_away=placed.away, arms=lead.arms)
     return Verdict(lead, event, proof, asked.inquiry.inquiry_id)
 
 
@@ -243,7 +245,7 @@ def _try_out(
     if before is not None and not before.test:
         verdict = _only_inquiry(verdict, replace(before, version=verdict.lead.version))
     else:
-        verdict = replace(verdict, lead=replace(verdict.lead, pilot=None, test=True))
+        verdict = replace(verdict, lead=replace(verdict.lead, pilot=None, pilot_arms=None, test=True))
     routing.save(verdict.lead)
     return verdict
 

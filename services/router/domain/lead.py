@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
 from shared.domain.activities import CLOSING, WITHDRAWN, reported_stage
-from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval, PilotArm
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
 
@@ -48,6 +48,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     `later` are the newest inquiries of this cycle after its first: sales may turn out to have ended it before them.
     `others` are the ids of the newest inquiries of this cycle that are neither in `later` nor the one that made it a
     lead: they were rejected, or read late.
+    `pilot` is the pilot whose draft decided on it last. `pilot_arms` are the arms in which it is since it was judged
+    first, None if there are none or an earlier release judged it; read them as `arms`.
     `intents` and `signals` are remembered from all inquiries; `other_keys` are the person's addresses and numbers other
     than those of `contact`. `test` marks a lead of test inquiries only, which is nobody's. `maybe_same_person` are
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
@@ -95,6 +97,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     withdrawn_at: datetime | None = None
     parked_at: datetime | None = None
     pilot: str | None = None
+    pilot_arms: tuple[PilotArm, ...] | None = None
     intents: tuple[Intent, ...] = ()
     signals: tuple[Signal, ...] = ()
     other_keys: tuple[str, ...] = ()
@@ -120,6 +123,13 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
         there it is only known that sales had ended the lead.
         """
         return self.was or ("closed" if self.outcome is not None and self.generation > 0 else None)
+
+    @property
+    def arms(self) -> tuple[PilotArm, ...]:
+        """The arms of pilots in which it is. Of a lead from an earlier release only the draft that decided is known."""
+        if self.pilot_arms is not None:
+            return self.pilot_arms
+        return (PilotArm(self.pilot, "draft"),) if self.pilot is not None else ()
 
     @property
     def previous_ended_at(self) -> datetime | None:

@@ -106,6 +106,7 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
         generation=0,
         contact=inquiry.contact,
         pilot=None,
+        pilot_arms=None,
         signals=(),
         intents=(),
         other_keys=(),

@@ -12,11 +12,12 @@ import msgspec
 
 from shared.domain.agreement import Agreement, Mql, Pilot, Route, ScoreRule
 from shared.domain.conditions import Checked, Condition, DecisionFacts, explain, last_done_at
-from shared.domain.events import InquiryReceived
+from shared.domain.events import InquiryReceived, PilotArm
 from shared.domain.lead import LeadStage
 
 REMEMBERED = 50
 """The maximum number of intents remembered per lead: the newest."""
+MAX_ARMS = 20
 FORGOTTEN_BELOW = 0.5
 """Points: what has faded below this is worth nothing once it is rounded, and is forgotten."""
 
@@ -98,6 +99,16 @@ def routes(agreement: Agreement, facts: DecisionFacts) -> Iterator[Route]:
 def pilot_for(agreement: Agreement, facts: DecisionFacts) -> Pilot | None:
     """The pilot that decides on an inquiry with these facts, if there is one."""
     return next((each for each in agreement.pilots if each.mode == "live" and each.scope.test(facts)), None)
+
+
+def arms_for(agreement: Agreement, deciding: Pilot | None, facts: DecisionFacts) -> tuple[PilotArm, ...]:
+    """The arms for an inquiry with these facts: that of the draft that decides, else that of the agreement in force in
+    the first `MAX_ARMS` pilots with the inquiry in their scope.
+    """
+    if deciding is not None:
+        return (PilotArm(deciding.name, "draft"),)
+    in_scope = [each.name for each in agreement.pilots if each.scope.test(facts)]
+    return tuple([PilotArm(name, "in_force") for name in in_scope[:MAX_ARMS]])
 
 
 def checks(

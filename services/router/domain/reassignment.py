@@ -52,7 +52,10 @@ def reassign(
     deputy comes first. `inquiry` is the one that made it a lead, or raised its score, `account` the owner of the
     person's company. Raises Refused if a person asks for something impossible.
     """
-    agreement = agreement_for(agreement, lead)
+    ruling = agreement_for(agreement, lead)
+    if ruling is agreement and lead.pilot is not None:
+        lead = replace(lead, pilot=None, pilot_arms=lead.arms)
+    agreement = ruling
     facts = known_facts(inquiry, lead, account, now, again=True, proof_format=routing.proof_format)
     placed, lead = _place_again(routing, agreement, cause, lead, facts, now, account)
     if placed is None or (placed.rep is None and _stays(cause, lead, placed)):
@@ -241,8 +244,9 @@ def _reassigned(
         base = replace(base, parked_at=None)
         after = with_owner(agreement, base, person, placed.pool, placed.rule, since_at, leave)
         event_type = LeadAssigned if waited else LeadReassigned
+        arms = lead.arms if lead.assigned_at is None else ()
         event = assigned_event(
-            event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away
+            event_type, agreement, after, previous=lead.rep, because=cause.kind, owner_away=placed.away, arms=arms
         )
         routing.assign_to(person, after, now)
     proof = proof_on(

@@ -56,7 +56,8 @@ def judge_again(
     """
     proof_format = routing.proof_format
     at = judging_instant(inquiry, now, proof_format)
-    pilot = pilot_for(agreement, known_facts(inquiry, lead, account, at, again=True, proof_format=proof_format))
+    known = known_facts(inquiry, lead, account, at, again=True, proof_format=proof_format)
+    pilot = pilot_for(agreement, known)
     ruling = pilot.agreement if pilot is not None else agreement
     every = in_order((inquiry, *others))
     judged = judged_together(ruling, lead, every, account, now, proof_format)
@@ -74,6 +75,7 @@ def judge_again(
         updated_at=now,
         agreement=ruling.ref,
         pilot=pilot.name if pilot is not None else None,
+        pilot_arms=lead.arms,
     )
     if judgement.qualified:
         placed = place(routing, ruling, facts, now, last=last_owner(lead, lead.earlier_rep), account=account)
@@ -112,7 +114,7 @@ def _placed(
     now, waiting_no_more = base.updated_at, replace(base, parked_at=None)
     leave = leave_ahead(person, routing.state(person.id), now)
     after = with_owner(agreement, waiting_no_more, person, placed.pool, placed.rule, now, leave)
-    event = assigned_event(LeadAssigned, agreement, after, because=REJUDGED, owner_away=placed.away)
+    event = assigned_event(LeadAssigned, agreement, after, because=REJUDGED, owner_away=placed.away, arms=after.arms)
     routing.assign_to(person, after, now)
     reason = f"rule '{placed.rule}' sends it to {placed.pool or placed.rep}; {placed.why}"
     return _verdict("assigned", reason, cause, lead, after, event, placed)

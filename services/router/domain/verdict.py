@@ -19,6 +19,7 @@ from shared.domain.events import (
     LeadParked,
     LeadSplit,
     LeaveInterval,
+    PilotArm,
     RepRef,
 )
 from shared.domain.ids import assignment_id
@@ -97,8 +98,9 @@ def assigned_event(
     previous: str | None = None,
     because: str | None = None,
     owner_away: str | None = None,
+    arms: tuple[PilotArm, ...] = (),
 ) -> LeadAssigned:
-    """The event that says who has the lead now."""
+    """The event that says who has the lead now. `arms` are those of pilots, on the first assignment of a cycle."""
     person = agreement.people[str(lead.rep)]
     return kind(
         lead_id=lead.lead_id,
@@ -127,6 +129,7 @@ def assigned_event(
         owner_away=owner_away,
         owner_leave=lead.owner_leave,
         maybe_same_person=lead.maybe_same_person,
+        pilot_arms=arms,
     )
 
 

@@ -70,6 +70,7 @@ def _lead(lead: Lead) -> dict[str, Any]:
         "stage": lead.stage,
         "outcome": lead.outcome,
         "pilot": lead.pilot,
+        "pilot_arms": _encode(lead.arms).decode() if lead.arms else None,
         "test": lead.test,
         "received_at": lead.received_at,
         "domain": keys.domain,

@@ -1,8 +1,8 @@
-"""How pilots do: what drafts in shadow mode would have decided, and both arms of a pilot in the same figures."""
+"""How pilots do: what drafts in shadow mode would have decided, and the leads in the scopes of pilots."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -12,9 +12,24 @@ from services.router.store.tables import leads
 from services.router.store.tables import shadows as table
 from shared.db.bulk import insert_or_skip, row_of
 from shared.db.engine import Tx
+from shared.domain.events import PilotArm
+from shared.domain.lead import LeadState
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Shadow).decode
+_decode_arms = msgspec.json.Decoder(tuple[PilotArm, ...]).decode
+
+
+class LeadGroup(NamedTuple):
+    """How many leads are alike in these values, and when the first and the last of them were received."""
+
+    arms: tuple[PilotArm, ...]
+    state: LeadState
+    stage: str | None
+    outcome: str | None
+    leads: int
+    first_at: datetime
+    last_at: datetime
 
 
 async def save(tx: Tx, made: Sequence[Shadow]) -> None:
@@ -22,18 +37,18 @@ async def save(tx: Tx, made: Sequence[Shadow]) -> None:
     await insert_or_skip(tx, table, [row_of(table, each, body=_encode(each)) for each in made])
 
 
-async def differing(tx: Tx, pilot: str, limit: int) -> list[Shadow]:
-    """Inquiries on which the draft decides otherwise, latest first."""
-    query = sa.select(table.c.body).where(table.c.pilot == pilot, table.c.differs)
+async def differing(tx: Tx, pilot: str, since: datetime, limit: int) -> list[Shadow]:
+    """Inquiries since an instant on which the draft decides otherwise, latest first."""
+    query = sa.select(table.c.body).where(table.c.pilot == pilot, table.c.at >= since, table.c.differs)
     rows = await tx.execute(query.order_by(table.c.at.desc(), table.c.inquiry_id).limit(limit))
     return [_decode(body) for body in rows.scalars()]
 
 
-async def shadow_counts(tx: Tx, pilot: str) -> dict[str, Any]:
-    """How many inquiries were in scope, on how many the two differ, and the verdicts of each."""
+async def shadow_counts(tx: Tx, pilot: str, since: datetime) -> dict[str, Any]:
+    """How many inquiries were in scope since an instant, on how many the two differ, and the verdicts of each."""
     query = (
         sa.select(table.c.verdict, table.c.real_verdict, table.c.differs, sa.func.count().label("number"))
-        .where(table.c.pilot == pilot)
+        .where(table.c.pilot == pilot, table.c.at >= since)
         .group_by(table.c.verdict, table.c.real_verdict, table.c.differs)
     )
     found: dict[str, Any] = {"inquiries": 0, "differ": 0, "draft": {}, "in_force": {}}
@@ -45,28 +60,11 @@ async def shadow_counts(tx: Tx, pilot: str) -> dict[str, Any]:
     return found
 
 
-async def arm(tx: Tx, pilot: str, *, inside: bool, since: datetime) -> dict[str, int]:
-    """One arm of a live pilot, in leads received since an instant: how many by what became of them."""
-    mine = leads.c.pilot == pilot if inside else leads.c.pilot.is_distinct_from(pilot)
-    counted = sa.func.count().label("number")
-    query = sa.select(leads.c.state, leads.c.stage, leads.c.outcome, counted).where(
-        mine, leads.c.received_at >= since, leads.c.state != "merged", ~leads.c.test
+async def leads_in_arms(tx: Tx, since: datetime) -> list[LeadGroup]:
+    """The leads in an arm of any pilot that were received since an instant, in groups; tests are in none."""
+    columns = (leads.c.pilot_arms, leads.c.state, leads.c.stage, leads.c.outcome)
+    received_at = leads.c.received_at
+    query = sa.select(*columns, sa.func.count(), sa.func.min(received_at), sa.func.max(received_at)).where(
+        leads.c.pilot_arms.is_not(None), received_at >= since, leads.c.state != "merged", ~leads.c.test
     )
-    names = ("leads", "qualified", "rejected", "parked", "accepted", "won", "lost", "rejected_by_sales")
-    found = dict.fromkeys(names, 0)
-    for row in await tx.execute(query.group_by(leads.c.state, leads.c.stage, leads.c.outcome)):
-        found["leads"] += row.number
-        found["rejected" if row.state == "rejected" else "qualified"] += row.number
-        found["parked"] += row.number if row.state == "parked" else 0
-        found["accepted"] += row.number if row.stage in ("sal", "sql", "opportunity", "customer") else 0
-        if row.outcome in ("won", "lost"):
-            found[row.outcome] += row.number
-        found["rejected_by_sales"] += row.number if row.outcome == "rejected" else 0
-    return found
-
-
-async def first_lead_at(tx: Tx, pilot: str) -> datetime | None:
-    """When the pilot's first lead came in."""
-    query = sa.select(sa.func.min(leads.c.received_at)).where(leads.c.pilot == pilot)
-    found: datetime | None = (await tx.execute(query)).scalar_one_or_none()
-    return found
+    return [LeadGroup(_decode_arms(row[0]), *row[1:]) for row in await tx.execute(query.group_by(*columns))]

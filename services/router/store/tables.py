@@ -34,6 +34,7 @@ leads = sa.Table(
     sa.Column("stage", Text),
     sa.Column("outcome", Text),
     sa.Column("pilot", Text),
+    sa.Column("pilot_arms", Text),
     sa.Column("test", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("received_at", Instant),
     sa.Column("domain", Key),
@@ -53,6 +54,7 @@ leads = sa.Table(
     partial_index(
         "ix_router_leads_rejudge", "received_at", "lead_id", where=sa.text("state IN ('parked', 'rejected')")
     ),
+    partial_index("ix_router_leads_pilots", "received_at", where=sa.text("pilot_arms IS NOT NULL")),
     partial_index("ix_router_leads_parked", "pool", "parked_at", "lead_id", where=sa.text("state = 'parked'")),
 )
 assignments = sa.Table(

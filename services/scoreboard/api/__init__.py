@@ -1,1 +1,1 @@
-"""The JSON routes: the equation of all inquiries, the timeline of a lead, and gaps in the log."""
+"""The JSON routes: the equation of all inquiries, the timeline of a lead, promises in pilots, and gaps in the log."""

@@ -136,6 +136,17 @@ windows = sa.Table(
 windows_running = windows.c.state == sa.literal_column("'open'")
 partial_index("ix_scoreboard_windows_running", windows.c.due_at, where=windows_running)
 
+pilot_assignments = sa.Table(
+    "scoreboard_pilot_assignments",
+    metadata,
+    sa.Column("pilot", Key, primary_key=True),
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("cycle", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("arm", Key, nullable=False),
+    sa.Column("assigned_at", Instant, nullable=False, index=True),
+)
+
 escalations = sa.Table(
     "scoreboard_escalations",
     metadata,

@@ -1,13 +1,14 @@
-"""What the scoreboard no longer needs, if a time was set: the timelines of leads that have ended. Figures stay, and an
-open lead keeps its whole timeline.
+"""What the scoreboard no longer needs, if a time was set: the timelines of leads that have ended, and assignments
+that the arms of a pilot no longer count. Figures stay, and an open lead keeps its whole timeline.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.scoreboard.store.tables import leads, timeline
+from services.scoreboard.store.tables import leads, pilot_assignments, timeline
 from shared.db.trimming import Rule
+from shared.domain.agreement import PILOT_DAYS
 
 _OPEN = ("received", "assigned", "parked")
 
@@ -17,4 +18,8 @@ def _of_ended_leads(before: datetime) -> sa.ColumnElement[bool]:
     return (timeline.c.at < before) & timeline.c.lead_id.not_in(running)
 
 
-EXPIRED = (Rule(timeline, _of_ended_leads),)
+def _no_longer_compared(before: datetime) -> sa.ColumnElement[bool]:
+    return pilot_assignments.c.assigned_at < before - timedelta(days=PILOT_DAYS)
+
+
+EXPIRED = (Rule(timeline, _of_ended_leads), Rule(pilot_assignments, _no_longer_compared))

@@ -62,7 +62,9 @@ class RecordedRouter:
         facts: tuple[ActivityRecorded, ...] = (),
         rejudged: LeadsRejudged | None = None,
     ) -> list[Verdict]:
-        self.live.agreements[self.agreed.hash] = self.past.agreements[self.agreed.hash] = self.agreed
+        named = {each.hash: each for each in self.agreed.deciding}
+        self.live.agreements.update(named)
+        self.past.agreements.update(named)
         self.state.begin()
         routing = Routing(self.state, self.lookup, self.agreed, after(minutes), proof_format=self.proof_format)
         if asked:
@@ -77,7 +79,7 @@ class RecordedRouter:
         self.history.learn_rules(rows, {})
         self.history.follow(rows)
         for verdict in routing.verdicts:
-            assert differences(verdict.proof, self.agreed) == ()
+            assert differences(verdict.proof, named[verdict.proof.agreement.hash]) == ()
         past, live = (_known(each.lead("ld_1")) for each in (self.past, self.live))
         assert past == live
         return routing.verdicts
@@ -113,6 +115,7 @@ def _known(lead: Lead | None) -> object:
         lead.rep,
         lead.pool,
         lead.rule,
+        None if lead.test else lead.pilot,
         lead.generation,
         lead.assigned_at if lead.state == "assigned" else None,
         lead.reopened_at,
