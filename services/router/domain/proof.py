@@ -99,8 +99,9 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     mattered. If no rep was available, `passed_over` says why. `stays` is the state of a lead that the verdict leaves as
     it was: only the inquiry was rejected; after a split, `received` for one on which another verdict follows.
     `inquiries` are those that a split shares out. `again`: it had joined the lead, which turned out to have ended
-    before. `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when
-    the person withdrew consent before they had a lead.
+    before. `in_force` is the agreement in force, if the verdict is under another, like a pilot's draft.
+    `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when the
+    person withdrew consent before they had a lead.
     """
 
     verdict: VerdictKind
@@ -127,6 +128,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     states: Mapping[str, RepState] = {}
     passed_over: Mapping[str, str] = {}
     pilot: str | None = None
+    in_force: AgreementRef | None = None
     seq: int = 0
     stays: LeadState | None = None
     again: bool = False

@@ -66,7 +66,8 @@ def differences(proof: Proof, agreement: Agreement) -> tuple[str, ...]:
     again = _decide_again(proof, agreement)
     if again is None:
         return ("verdict: none follows from the record",)
-    again = replace(again, seq=proof.seq, pilot=proof.pilot, again=proof.again, format=proof.format)
+    again = replace(again, seq=proof.seq, pilot=proof.pilot, in_force=proof.in_force, again=proof.again)
+    again = replace(again, format=proof.format)
     stated, derived = (msgspec.to_builtins(each) for each in (proof, again))
     names = sorted({*stated, *derived})
     return tuple(

@@ -385,7 +385,8 @@ class Routing:
         return verdict
 
     def _add(self, verdict: Verdict) -> None:
-        verdict = replace(verdict, proof=replace(verdict.proof, seq=self.state.next_seq()))
+        in_force = self.agreement.ref if verdict.proof.agreement.hash != self.agreement.hash else None
+        verdict = replace(verdict, proof=replace(verdict.proof, seq=self.state.next_seq(), in_force=in_force))
         self.verdicts.append(verdict)
         self.events += (verdict.event, *verdict.further_events)
         lead, proof = verdict.lead, verdict.proof

@@ -48,15 +48,16 @@ class History:
         self._leave: dict[str, tuple[Leave, ...]] = {}
 
     def learn_rules(self, rows: Sequence[RecordRow], agreements: Mapping[str, Agreement]) -> None:
-        """Learn from verdicts which agreement was in force, and the format. Verdicts on leads of a pilot do not name
-        the agreement.
+        """Learn from verdicts which agreement was in force, and the format. Those that an earlier release made on leads
+        of a pilot do not name it.
         """
         self.state.agreements.update(agreements)
         for row in rows:
             if row.verdict is not None:
                 self.proof_format = max(self.proof_format, row.verdict.format)
-            if row.verdict is not None and row.verdict.pilot is None:
-                self.in_force = self.state.agreements[row.verdict.agreement.hash]
+                in_force = row.verdict.in_force or (row.verdict.agreement if row.verdict.pilot is None else None)
+                if in_force is not None:
+                    self.in_force = self.state.agreements[in_force.hash]
 
     def follow(self, rows: Sequence[RecordRow]) -> None:
         """Apply what was recorded at one instant."""

@@ -58,6 +58,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     same_person: tuple[RecordedLead, ...] = ()
     account: RecordedAccount | None = None
     pilot: str | None = None
+    in_force: AgreementRef | None = None
     stays: LeadState | None = None
     again: bool = False
     withdrawn_at: datetime | None = None
@@ -156,8 +157,9 @@ def _row(row: Any) -> RecordRow:
 
 
 def agreements_named(rows: Iterable[RecordRow]) -> set[str]:
-    """The hashes of the agreements that these verdicts were made under."""
-    return {row.verdict.agreement.hash for row in rows if row.verdict is not None}
+    """The hashes of the agreements that these verdicts were made under, and of those that were in force."""
+    named = [(row.verdict.agreement, row.verdict.in_force) for row in rows if row.verdict is not None]
+    return {each.hash for pair in named for each in pair if each is not None}
 
 
 def in_order(rows: Sequence[RecordRow]) -> Iterator[Sequence[RecordRow]]:

@@ -72,6 +72,7 @@ def lead_after(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agre
         rule=rule if verdict.verdict != "rejected" else None,
         generation=before.generation + owned,
         assigned_at=assigned_at,
+        respond_by=None,
         parked_at=_parked_at(verdict, before),
         updated_at=verdict.decided_at,
         agreement=verdict.agreement,

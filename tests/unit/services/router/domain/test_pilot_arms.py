@@ -67,6 +67,13 @@ def test_a_lead_is_announced_in_its_arm_once_and_stays_there_when_the_pilot_ends
     assert arms(moved) == (DRAFTED, ())
 
 
+def test_the_record_of_a_pilots_lead_says_which_agreement_was_in_force(router: RecordedRouter) -> None:
+    router.agreed = with_pilot("live")
+    [verdict] = router.ask(inquiry())
+    assert (verdict.proof.agreement.name, verdict.proof.in_force) == ("trial", router.agreed.ref)
+    assert router.history.in_force == router.agreed
+
+
 def test_an_inquiry_that_joins_a_lead_leaves_it_in_its_arm(router: RecordedRouter) -> None:
     router.agreed = with_pilot("shadow")
     router.ask(inquiry(1))
