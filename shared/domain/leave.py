@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from shared.domain.calendar import EPOCH, Calendar
+from shared.domain.calendar import EPOCH, Calendar, Interval
 from shared.domain.event import LeaveInterval
 
 MAX_INTERVALS = 50
@@ -14,6 +15,7 @@ MAX_WAIT = timedelta(days=300)
 """How long a clock waits at most: leave further ahead does not count, so that every promise has a deadline."""
 
 _US = timedelta(microseconds=1)
+_DAY = timedelta(days=1) // _US
 
 
 def ahead(leave: Iterable[LeaveInterval], now: datetime) -> tuple[LeaveInterval, ...]:
@@ -32,10 +34,21 @@ def changed(known: Iterable[LeaveInterval], new: Iterable[LeaveInterval], at: da
 
 
 def without_leave(calendar: Calendar, leave: Sequence[LeaveInterval], since_at: datetime) -> Calendar:
-    """The calendar closed during leave, up to `MAX_WAIT` after `since_at`."""
-    until_at = since_at + MAX_WAIT
-    away = [(_us(each.starts_at), _us(min(each.ends_at, until_at))) for each in leave if each.starts_at < until_at]
-    return replace(calendar, away=tuple(away)) if away else calendar
+    """The calendar closed during leave after `since_at`, up to `MAX_WAIT` later, rounded down to a whole UTC day."""
+    since, until = _us(since_at), _day(_us(since_at + MAX_WAIT))
+    away = []
+    for each in leave:
+        starts, ends = _us(each.starts_at), _us(each.ends_at)
+        if starts < until and ends > since:
+            # Time before `since_at` is no matter, so that leads given during one leave share a calendar.
+            away.append((starts if starts > since else _day(starts), min(ends, until)))
+    return _closed(calendar, tuple(away)) if away else calendar
+
+
+@lru_cache(maxsize=256)
+def _closed(calendar: Calendar, away: tuple[Interval, ...]) -> Calendar:
+    """One calendar for many leads: to make one takes long, and what it works out is stored with it."""
+    return replace(calendar, away=away)
 
 
 def _joined(leave: Iterable[LeaveInterval]) -> tuple[LeaveInterval, ...]:
@@ -46,6 +59,10 @@ def _joined(leave: Iterable[LeaveInterval]) -> tuple[LeaveInterval, ...]:
         else:
             joined.append(each)
     return tuple(joined[:MAX_INTERVALS])
+
+
+def _day(us: int) -> int:
+    return us - us % _DAY
 
 
 def _us(at: datetime) -> int:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.business_time import NeverOpens
-from shared.domain.calendar import Calendar
+from shared.domain.calendar import EPOCH, Calendar
 from shared.domain.event import LeaveInterval
 from shared.domain.leave import MAX_INTERVALS, ahead, changed, without_leave
 from shared.domain.promises import owed, owed_by
 from tests.unit.shared.domain.test_promises import OFFICE, agreement, respond
 
+US = timedelta(microseconds=1)
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 THREE_WEEKS = LeaveInterval(MONDAY, MONDAY + timedelta(days=21))
 WITHIN = st.one_of(
@@ -73,6 +74,27 @@ def test_with_more_leave_a_promise_is_never_due_earlier(
     promise = promised(within, clock)
     both = ahead([*leave, *more], datetime.min.replace(tzinfo=UTC))
     assert due(promise, since_at, ()) <= due(promise, since_at, leave) <= due(promise, since_at, both)
+
+
+@settings(database=None)
+@given(WITHIN, HOURS, LEAVE)
+def test_a_promise_is_due_as_in_a_calendar_without_the_leave(
+    within: Duration, since_at: datetime, leave: Sequence[LeaveInterval]
+) -> None:
+    away = tuple([((each.starts_at - EPOCH) // US, (each.ends_at - EPOCH) // US) for each in leave])
+    same = owed_by(
+        agreement_with(replace(OFFICE, away=away)), promised(within, "rep_calendar"), owner="ann", since_at=since_at
+    )
+    assert due(promised(within, "rep_calendar"), since_at, leave) == same.due_at
+
+
+def test_leads_that_are_given_to_someone_during_one_leave_share_a_calendar() -> None:
+    found = {
+        id(without_leave(OFFICE, [LeaveInterval(hour(1, at), hour(day, 0))], hour(1, at)))
+        for day in (21, 400)
+        for at in (9, 9.5, 10)
+    }
+    assert len(found) == 2
 
 
 @settings(database=None)
