@@ -30,6 +30,9 @@ WITHDRAWN = "consent_withdrawn"
 CHANGES_LEAD = ("accepted", "declined", "opportunity", "stage", WITHDRAWN, *CLOSING)
 """Kinds that may change a lead."""
 
+ANSWERS = ("call", "email", "meeting")
+"""Kinds by which sales gets in touch with the buyer."""
+
 SALES_STAGES: tuple[LeadStage, ...] = ("sal", "sql", "opportunity")
 """The stages that an activity of kind `stage` may report."""
 

@@ -170,13 +170,13 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     """A lead got its first owner (generation 1), or another one (`LeadReassigned`, higher generations).
 
     `cycle` counts how often this person became a lead. `because` says why a lead changed hands or waited: `missed`,
-    `declined`, `manual`, `left` (the owner left the team), `drained` (it was parked before), `reopened` (sales accepted
-    it after rejecting it), `rescored` (another inquiry raised its score), `rejudged` (someone let it be judged again
-    under another version) or `split` (it was part of another lead, or ended by what was reported under an id that was).
-    `previous_ended_at` is when the fact was accepted that ended the lead before, or just before it was reopened: what
-    ends this cycle comes later. `owner_away` says why the new owner is away, if they are. `owner_leave` is their leave
-    that is not over: no working time. `pilot_arms` are the pilots in whose scope the lead was when it was judged first,
-    at most 20, if this is the first assignment of its cycle.
+    `declined`, `manual`, `left` (the owner left the team), `on_leave` (they went on leave), `drained` (it was parked
+    before), `reopened` (sales accepted it after rejecting it), `rescored` (another inquiry raised its score),
+    `rejudged` (someone let it be judged again under another version) or `split` (it was part of another lead, or ended
+    by what was reported under an id that was). `previous_ended_at` is when the fact was accepted that ended the lead
+    before, or just before it was reopened: what ends this cycle comes later. `owner_away` says why the new owner is
+    away, if they are. `owner_leave` is their leave that is not over: no working time. `pilot_arms` are the pilots in
+    whose scope the lead was when it was judged first, at most 20, if this is the first assignment of its cycle.
     """
 
     TYPE = "baton.lead.assigned.v1"

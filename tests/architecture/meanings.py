@@ -78,7 +78,8 @@ MEANINGS = {
     "LeaveInterval.ends_at": "when the rep is back",
     "PilotArm.pilot": "the pilot's name",
     "PilotArm.arm": "`draft` if the pilot's draft decided on the lead first, `in_force` if the agreement in force did",
-    "because": "`missed`, `declined`, `manual`, `left`, `drained`, `reopened`, `rescored`, `rejudged`, `split` or null",
+    "because": "`missed`, `declined`, `manual`, `left`, `on_leave`, `drained`, `reopened`, `rescored`, `rejudged`, "
+    "`split` or null",
     "LeadParked.because": "`rejudged` if it was judged again under another version; null for a new lead",
     "LeadRejected.because": "`rejudged` if a lead that waited was judged again under another version; else null",
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",

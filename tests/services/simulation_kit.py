@@ -70,11 +70,12 @@ scoring:
   - {{add: 10, reason: read the prices, when: {{signal: page_view, matches: {{path: /pricing}}, within: 30 days}}}}
 decay: {{half_life: 14 days}}
 people:
-  - {{id: ann, email: ann@acme.example, calendar: office, languages: [nl], reports_to: mia, max_open: 12}}
+  - {{id: ann, email: ann@acme.example, calendar: office, languages: [nl], reports_to: mia, max_open: 12,
+     deputy: cleo, on_leave: move}}
   - {{id: bob, email: bob@acme.example, calendar: office, languages: [fr], reports_to: mia, max_new_per_day: 6,
      active: {bob}}}
   - {{id: cleo, email: cleo@acme.example, calendar: office, languages: [nl, fr], reports_to: mia, max_open: 9}}
-  - {{id: dirk, email: dirk@acme.example, calendar: always, reports_to: mia, max_open: {dirk}}}
+  - {{id: dirk, email: dirk@acme.example, calendar: always, reports_to: mia, max_open: {dirk}, on_leave: move}}
   - {{id: eve, email: eve@acme.example, calendar: always, reports_to: mia}}
   - {{id: mia, email: mia@acme.example, role: manager}}
 pools:

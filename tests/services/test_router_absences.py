@@ -44,7 +44,7 @@ async def test_moving_a_lead_to_a_rep_on_leave_is_done_with_a_warning(router: Ro
     to_bob = {"to": {"rep": "bob"}, "reason": "knows them", "by": "mia"}
     moved = await router.client.post("/v1/leads/ld_1/move", json=to_bob)
     away = f"on leave until {today + timedelta(days=21)} 00:00"
-    assert (moved.status_code, moved.json()["warning"]) == (200, f"bob is {away}.")
+    assert (moved.status_code, moved.json()["warning"]) == (200, f"bob is {away}; the clock waits.")
     [event] = await router.wait_for(1)
     assert isinstance(event, LeadReassigned)
     assert event.owner_away == away

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.bus.embedded import EmbeddedBus
+from shared.db import schema
 from shared.db.engine import Database
-from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled
+from shared.domain.events import LeadAssigned, LeadParked, LeadReassigned, LeadRescheduled
 from shared.domain.lead import Company, Contact
 from tests.services.router_kit import Router, activity, inquiry, running
+from tests.services.simulation_kit import MovedClock
 
 DEAL = """\
 agreement: leave
@@ -157,3 +159,53 @@ async def test_a_hold_moves_no_deadline_and_leave_of_an_ended_lead_says_nothing(
         await router.publish(inquiry(2, contact=Contact(email="p2@gmail.com"), company=Company()))
         [event] = await router.wait_for(1)
         assert isinstance(event, LeadParked)
+
+
+async def test_an_unanswered_lead_goes_to_the_deputy_when_its_owner_goes_on_leave(start: Starts) -> None:
+    async with start("move") as router:
+        await asked(router, 1, 2, 3, 4)
+        await router.publish(
+            activity(1, "call", outcome="no_answer"), activity(2, "email", outcome="bounced"), activity(3, "accepted")
+        )
+        await router.lead("ld_3", lambda lead: lead["stage"] == "sal")
+        back = await goes_on_leave(router, "ann")
+        events = await router.wait_for(6)
+        moved = {each.lead_id: each for each in events if isinstance(each, LeadReassigned)}
+        assert sorted(moved) == ["ld_2", "ld_4"]
+        for event in moved.values():
+            assert (event.because, event.previous_rep, event.rep.id, event.generation) == ("on_leave", "ann", "bob", 2)
+            assert (event.owner_away, event.respond_by) == (None, event.assigned_at + timedelta(minutes=15))
+            proof = (await router.client.get(f"/v1/leads/{event.lead_id}/proof")).json()["verdicts"][-1]
+            assert proof["follows"] is True
+            away = f"on leave until {back:%Y-%m-%d %H:%M}"
+            assert proof["reason"] == f"ann went on leave; bob is the deputy of ann, who is {away}"
+        by_hand = {"to": {"rep": "ann"}, "reason": "knows them"}
+        answer = await router.client.post("/v1/leads/ld_2/move", json=by_hand)
+        assert answer.json()["warning"] == f"ann is {away}; the clock waits. Their deputy is bob."
+
+
+async def test_leave_that_began_while_no_router_ran_moves_leads_when_one_starts(
+    embedded_bus: EmbeddedBus, tmp_path: Path
+) -> None:
+    file, clock = tmp_path / "agreement.yaml", MovedClock(datetime.now(UTC))
+    # Deadlines go by the database's clock, which only SQLite lets a test move.
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
+    await schema.migrate(database)
+    file.write_text(DEAL.format(on_leave="move"))
+    async with running(file, database, embedded_bus, clock) as router:
+        await asked(router, 1)
+        await goes_on_leave(router, "ann", first=1)
+        [planned] = await router.wait_for(1)
+        assert isinstance(planned, LeadRescheduled)
+    clock.at += timedelta(days=1)
+    async with running(file, database, embedded_bus, clock) as router:
+        await router.lead("ld_1", lambda lead: lead["owner"]["rep"] == "bob")  # type: ignore[index]
+    await database.close()
+
+
+async def asked(router: Router, *people: int) -> None:
+    """People ask, and ann gets them all."""
+    for person in people:
+        contact = Contact(email=f"p{person}@gmail.com")
+        await router.publish(inquiry(person, contact=contact, company=Company()))
+    assert {each.rep.id for each in await router.wait_for(len(people)) if isinstance(each, LeadAssigned)} == {"ann"}

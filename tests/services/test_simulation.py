@@ -101,8 +101,11 @@ async def test_versions_in_force_over_their_own_history_give_no_difference(
         await lived.judge_again()
         for lead_id in [k for k, lead in (await lived.leads()).items() if lead.into is not None][:4]:
             await lived.order("POST", f"/v1/leads/{lead_id}/split", {"reason": "they are two people"})
+        for rep in ("ann", "dirk"):
+            off = {"first": (clock.at + timedelta(days=1)).date().isoformat()}
+            await lived.order("PUT", f"/v1/reps/{rep}/leave", {"leave": [off]})
         await lively(lived, steps=40, seed=6)
-        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged", "split"}
+        assert await kinds_of_asks(lived) >= {*KINDS, "left", "reopened", "rescored", "rejudged", "split", "on_leave"}
         in_arms = {arm for lead in (await lived.leads()).values() for arm in lead.arms}
         assert in_arms == {PilotArm("trial", "draft"), PilotArm("trial", "in_force")}
         summary, found = await differences(lived)
@@ -204,6 +207,37 @@ async def test_a_higher_threshold_changes_exactly_the_leads_between_the_two(
         assert set(later) == {"p1", "p3"}
         _, none = await differences(lived, draft=draft, since=clock.at)
         assert none == {}
+
+
+@pytest.mark.parametrize("moves", [True, False])
+async def test_leads_that_others_got_during_leave_give_no_difference_unless_they_were_to_wait(
+    moved: Database, embedded_bus: EmbeddedBus, clock: MovedClock, tmp_path: Path, *, moves: bool
+) -> None:
+    texts = [version(2), version(2).replace("on_leave: move", "on_leave: pause")]
+    text, other = texts if moves else reversed(texts)
+    async with past(tmp_path, moved, embedded_bus, clock, text) as lived:
+        await lived.later(hours=3, minutes=25)
+        off = {"first": clock.at.date().isoformat()}
+        await lived.order("PUT", "/v1/reps/ann/leave", {"leave": [off | {"half": "afternoon"}]})
+        for number in range(6):
+            await lived.inquire(f"p{number}", company=Company(employees=5000) if number > 3 else Company())
+        anns = [lead_id for lead_id, lead in (await lived.leads()).items() if lead.rep == "ann"]
+        await lived.act(anns[0], "call", by="ann")
+        await lived.later(minutes=6)
+        await lived.order("PUT", "/v1/reps/dirk/leave", {"leave": [off]})
+        leads, during_leave = await lived.leads(), clock.at
+        assert leads[anns[0]].rep == "ann"
+        assert leads[anns[1]].rep == ("cleo" if moves else "ann")
+        assert ("dirk" in {lead.rep for lead in leads.values()}) is not moves
+        await lived.later(hours=40)
+        await lived.settled()
+        assert ("on_leave" in await kinds_of_asks(lived)) is moves
+        _, found = await differences(lived)
+        assert found == {}
+        _, found = await differences(lived, draft=parsed(other), until=during_leave)
+        assert anns[0] not in found
+        owners = (found[anns[1]].before.owner, found[anns[1]].after.owner)
+        assert owners == (("cleo", "ann") if moves else ("ann", "cleo"))
 
 
 async def test_a_rule_that_takes_more_moves_its_leads_and_the_turns_behind_them(

@@ -92,9 +92,8 @@ def _add_leads(routes: APIRouter, commands: Commands, operator: Any) -> None:
         if (body.to.rep is None) == (body.to.pool is None):
             raise Refused("Give exactly one of 'rep' and 'pool'.", pointer="/to")
         cause = ReassignReason("manual", by=body.by, reason=body.reason, to_rep=body.to.rep, to_pool=body.to.pool)
-        lead, away = await commands.move(lead_id, cause, key.name)
-        warning = f"{lead.rep} is {away}." if away is not None else msgspec.UNSET
-        return json_response(replace(lead_view(lead), warning=warning))
+        lead, warning = await commands.move(lead_id, cause, key.name)
+        return json_response(replace(lead_view(lead), warning=msgspec.UNSET if warning is None else warning))
 
     @routes.post("/v1/leads/{lead_id}/merge")
     async def merge(lead_id: Text, body: MergeCommand, key: Annotated[Key, operator]) -> Response:

@@ -137,6 +137,7 @@ def joined(lead: Lead, given: InquiryReceived | Lead, others: Sequence[Lead], no
         ),
         company=filled(lead.company, given.company),
         signals=remembered_signals(lead.signals, given.signals),
+        answered_at=latest(each.answered_at for each in (lead, *others)),
         apart=apart_from((lead, *others)),
     )
 

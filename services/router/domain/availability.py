@@ -5,6 +5,7 @@ Leave is in whole or half local dates of the rep's own calendar; a half day ends
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -209,6 +210,7 @@ def _back_at(person: Person, leaves: Iterable[Leave], now: datetime) -> datetime
     return back
 
 
+@lru_cache(maxsize=4096)
 def _span(leave: Leave, zone: ZoneInfo) -> tuple[datetime, datetime]:
     first, last = clamped_day(leave.first), clamped_day(leave.last)
     begins = _midnight(first, zone)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.router.domain.qualification import Intent
-from shared.domain.activities import CLOSING, WITHDRAWN, reported_stage
+from shared.domain.activities import ANSWERS, CLOSING, FAILED, WITHDRAWN, reported_stage
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval, PilotArm
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
@@ -43,6 +43,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
     `owner_leave` is the owner's leave since they got it, as far as it was known by then, and what is known ahead.
+    `answered_at` is when sales got in touch, accepted it or confirmed a stage last, as far as that may decide who
+    gets it.
     In this cycle, `accepted_at` is when sales accepted it last, `sales_rejected` whether sales ever rejected it, and
     `reopened_at` since when it is open again after that.
     `later` are the newest inquiries of this cycle after its first: sales may turn out to have ended it before them.
@@ -91,6 +93,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str | None = None
     ended_at: datetime | None = None
     accepted_at: datetime | None = None
+    answered_at: datetime | None = None
     sales_rejected: bool = False
     reopened_at: datetime | None = None
     consent_at: datetime | None = None
@@ -191,10 +194,10 @@ def withdrawals_before(inquiries: Iterable[InquiryReceived], facts: Iterable[Act
 
 
 def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
-    """The lead after sales accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or the person
-    withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an owner can be
-    ended too, and so can one that has moved on since. The highest stage of a cycle stays, and its last end; what was
-    reported about the cycle before changes nothing about this one.
+    """The lead after sales got in touch, accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or
+    the person withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an
+    owner can be ended too, and so can one that has moved on since. The highest stage of a cycle stays, and its last
+    end; what was reported about the cycle before changes nothing about this one.
     """
     if fact.kind == WITHDRAWN:
         return _withdrawn(lead, fact, now)
@@ -203,12 +206,16 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
         return None
     if lead.state == "closed":
         return _followed_after_end(lead, fact, now)
-    stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
+    reported = reported_stage(fact.kind, fact.stage)
+    stage = highest(lead.stage, reported or lead.stage)
     if fact.kind in CLOSING:
         return _changed(lead, now, stage=stage, sales_rejected=_sales_rejected(lead, fact), **_end(lead, fact))
-    if fact.kind == "accepted" and (lead.accepted_at is None or lead.accepted_at < fact.accepted_at):
-        return _changed(lead, now, stage=stage, accepted_at=fact.accepted_at)
-    return _changed(lead, now, stage=stage) if stage != lead.stage else None
+    after = {"stage": stage, "accepted_at": lead.accepted_at, "answered_at": lead.answered_at}
+    if fact.kind == "accepted":
+        after["accepted_at"] = latest((lead.accepted_at, fact.accepted_at))
+    if reported is not None or (fact.kind in ANSWERS and fact.outcome != FAILED):
+        after["answered_at"] = latest((lead.answered_at, fact.accepted_at))
+    return _changed(lead, now, **after) if any(getattr(lead, name) != value for name, value in after.items()) else None
 
 
 def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:

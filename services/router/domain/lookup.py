@@ -62,6 +62,9 @@ class Lookup(Protocol):
     def assigned_to(self, reps: Collection[str], limit: int) -> Sequence[Lead]:
         """Up to `limit` leads that these reps have, the oldest change first, by id among equals."""
 
+    def held_by(self, rep: str) -> Sequence[Lead]:
+        """All leads that the rep has, the oldest change first, by id among equals."""
+
     def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
         """When the people last withdrew consent before these inquiries, by inquiry id, as far as that was reported
         before their lead. The facts stay where they are.

@@ -30,13 +30,15 @@ VerdictKind = Literal["assigned", "reassigned", "parked", "rejected", "merged", 
 """What a verdict comes to."""
 
 ReassignKind = Literal[
-    "missed", "declined", "manual", "left", "drained", "same_person", "split", "reopened", "rescored", "rejudged"
-]
+    "missed", "declined", "manual", "left", "on_leave", "drained", "same_person", "split", "reopened", "rescored",
+    "rejudged",
+]  # fmt: skip
 """Why a lead that was decided on is given to someone, is judged again, or goes on as another."""
 
+ON_LEAVE: Literal["on_leave"] = "on_leave"
 STAYS_WITH_OWNER = ("reopened", "rescored", "split")
 """Kinds of reasons for which a lead's promises start again with the owner it has, unless they have left the team."""
-OTHERS_GET_IT = ("declined", "left", "drained")
+OTHERS_GET_IT = ("declined", "left", ON_LEAVE, "drained")
 """Kinds of reasons for which the owner of the person's company may get a lead."""
 
 
@@ -68,7 +70,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 class ReassignReason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why someone else gets a lead: the ladder asked (`missed`), the rep gave it back (`declined`), a person decided
-    (`manual`), the owner left the team (`left`), a parked lead's time has come
+    (`manual`), the owner left the team (`left`) or went on leave (`on_leave`), a parked lead's time has come
     (`drained`), sales accepted what it had rejected (`reopened`, `at` which instant), or another inquiry raised its
     score (`rescored`). A person may also have decided that two leads are of one person (`same_person`), that one is of
     another person after all (`split`), or that leads are judged again (`rejudged`).

@@ -1,5 +1,6 @@
-"""A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left
-the team, or a parked lead's time has come. A reopened or split lead goes back to its owner; a rescored one stays.
+"""A lead changes hands: because the promise was missed, the rep gave it back, a person decided, the owner left the team
+or went on leave, or a parked lead's time has come. A reopened or split lead goes back to its owner; a rescored one
+stays.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from services.router.domain.placement import (
     recorded,
     wanted_of,
 )
-from services.router.domain.proof import STAYS_WITH_OWNER, ReassignReason, VerdictKind, known_facts, proof_on
+from services.router.domain.proof import ON_LEAVE, STAYS_WITH_OWNER, ReassignReason, VerdictKind, known_facts, proof_on
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, assigned_since, parked_event, with_owner
 from shared.domain.agreement import Agreement
@@ -48,9 +49,9 @@ def reassign(
 
     A missed lead stays if every member of its pool has missed it, so that it does not circulate forever. A lead that
     was given back, or whose owner left, waits in the queue instead. A reopened lead goes to the owner it had, and a
-    rescored one stays with them, unless they have left, or are on leave and others are to get their leads: then a
-    deputy comes first. `inquiry` is the one that made it a lead, or raised its score, `account` the owner of the
-    person's company. Raises Refused if a person asks for something impossible.
+    rescored one stays with them, unless they have left, or are on leave and others are to get their leads: then, as if
+    they went on leave, a deputy comes first. `inquiry` is the one that made it a lead, or raised its score, `account`
+    the owner of the person's company. Raises Refused if a person asks for something impossible.
     """
     ruling = agreement_for(agreement, lead)
     if ruling is agreement and lead.pilot is not None:
@@ -114,7 +115,7 @@ def _place_again(
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
     without = _without(cause, lead)
-    if cause.kind not in STAYS_WITH_OWNER or lead.rep is None or not _can_own(agreement, lead.rep):
+    if cause.kind not in (*STAYS_WITH_OWNER, ON_LEAVE) or lead.rep is None or not _can_own(agreement, lead.rep):
         return _place_elsewhere(routing, agreement, cause, lead, facts, now, account, without), lead
     found = _given_to_owner_or_deputy(routing, agreement, cause, lead, now, without)
     if isinstance(found, Placement):
@@ -160,7 +161,7 @@ def _given_to_owner_or_deputy(
 ) -> Placement | NobodyInstead:
     """The owner goes on with the lead, unless they are on leave and the agreement gives their leads to others."""
     rep, rule = str(lead.rep), str(lead.rule)
-    if moves(agreement.people[rep], routing.state(rep), now):
+    if cause.kind == ON_LEAVE or moves(agreement.people[rep], routing.state(rep), now):
         return instead_of(routing, agreement, agreement.people[rep], rule, lead.pool or "", now, without)
     return _given_to(routing, agreement, lead, rep, rule, f"{rep} has it", now)
 
@@ -285,6 +286,7 @@ def _cause(cause: ReassignReason, lead: Lead) -> str:
         "declined": f"{lead.rep} gave the lead back{why}",
         "manual": f"moved by {cause.by or 'hand'}{why}",
         "left": f"{lead.rep} is no longer in the team",
+        "on_leave": f"{lead.rep} went on leave",
         "reopened": f"accepted by {cause.by or 'sales'} after it had been rejected",
         "split": f"split by {cause.by}{why}",
         "rescored": f"another inquiry raised the score to {lead.score}",

@@ -5,8 +5,9 @@ Each call looks up what it needs (`Lookup`), decides, and changes the `RoutingSt
 result. What must be saved at the end is in the state and in the lists of `Routing`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -30,16 +31,16 @@ from services.router.domain.lead import (
 from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
 from services.router.domain.merging import merge, refuse_wrong_merge
-from services.router.domain.owner_leave import held_by, rescheduled
+from services.router.domain.owner_leave import held_by, moves_on_leave, rescheduled, to_relieve
 from services.router.domain.parked import Rerouted, RoutingKey, pools_with_capacity, routing_key
-from services.router.domain.proof import OTHERS_GET_IT, ReassignReason, comes_too_late, withdraws_early
+from services.router.domain.proof import ON_LEAVE, OTHERS_GET_IT, ReassignReason, comes_too_late, withdraws_early
 from services.router.domain.reassignment import departed_reps, reason_in, reassign
 from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.splitting import shared_out, split
 from services.router.domain.verdict import Verdict, closed_event
-from shared.domain.activities import CHANGES_LEAD, WITHDRAWN
+from shared.domain.activities import ANSWERS, CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadBackdated
@@ -105,7 +106,8 @@ class Routing:
         """Record what sales did, and change the leads that it is about."""
         for fact in facts:
             self.record("activity", fact)
-        facts = [fact for fact in facts if fact.kind in CHANGES_LEAD]
+        kinds = (*CHANGES_LEAD, *ANSWERS) if moves_on_leave(self.agreement) else CHANGES_LEAD
+        facts = [fact for fact in facts if fact.kind in kinds]
         if not facts:
             return
         self._leads.load({fact.lead_id for fact in facts})
@@ -191,8 +193,14 @@ class Routing:
             for lead, event in rescheduled(held, self.state.state(rep), self.agreement, self._lookup, self.now):
                 self.state.save(lead)
                 self.events.append(event)
+        self.relieve()
         if hold is None or hold == before.hold:
             self.drain()
+
+    def relieve(self, spared: Callable[[str], bool] = lambda _: False) -> None:
+        """Move up to 200 leads that nobody answered before their owner went on leave, but for `spared` ones."""
+        for lead in list(islice(to_relieve(self.agreement, self.state, self._lookup, self.now, spared), PAGE)):
+            self._reassign(lead, ReassignReason(ON_LEAVE))
 
     def reassign_departed(self) -> bool:
         """Reassign leads of reps who left the team; whether there may be more than one call takes."""
@@ -295,14 +303,8 @@ class Routing:
     def _judge(self, inquiry: InquiryReceived, *, again: bool = False) -> None:
         self._asked[inquiry.inquiry_id] = inquiry
         owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-        verdict = decide(
-            self.state,
-            self.agreement,
-            inquiry,
-            self.now,
-            owner,
-            withdrawn_at=self._withdrawn_at.get(inquiry.inquiry_id),
-        )
+        withdrawn_at = self._withdrawn_at.get(inquiry.inquiry_id)
+        verdict = decide(self.state, self.agreement, inquiry, self.now, owner, withdrawn_at=withdrawn_at)
         self._add(replace(verdict, proof=replace(verdict.proof, again=again)) if again else verdict)
         if verdict.raises_score:
             self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)

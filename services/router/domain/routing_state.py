@@ -40,6 +40,7 @@ class RoutingState:
     """Mutable. `turns` (by pool), `reps` and `waiting` (parked leads by pool) carry over between transactions; `leads`
     (by id) and `persons` (ids of leads by contact key) are for one transaction.
 
+    `relieved` are reps on leave, with since when, who have no leads any more that others are to get.
     `proof_format` says by which rules to decide: an older one if a verdict is derived again, or its past replayed.
 
     `changed`, `ended`, `newly_assigned` and `touched_*` are what to save: changed leads, leads that lost their owner,
@@ -60,6 +61,7 @@ class RoutingState:
         self.waiting = dict(waiting or {})
         self.seq = seq
         self.proof_format = proof_format
+        self.relieved: dict[str, datetime] = {}
         self.begin()
 
     def copy(self) -> "RoutingState":

@@ -121,6 +121,7 @@ def _as_never_a_lead(lead: Lead) -> Lead:
         ended_at=None,
         ended_under=None,
         accepted_at=None,
+        answered_at=None,
         reopened_at=None,
         consent_at=None,
         withdrawn_at=None,

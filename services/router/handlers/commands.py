@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from services.router.domain.availability import Hold, Leave, RepState, zone_of
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
+from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing import Routing
+from services.router.domain.verdict import Verdict
 from services.router.handlers.transaction import RoutingTransactions
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound, Refused
@@ -25,20 +27,22 @@ class Commands:
         self._done = done
 
     async def move(self, lead_id: str, reason: ReassignReason, sender: str) -> tuple[Lead, str | None]:
-        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead, and why its new owner is away
-        if they are. People are named by id or e-mail address; if nobody is named, the API key `sender` decided.
+        """Move the lead to a rep, or to the next in a pool's rotation; returns the lead, and a warning if its new owner
+        is away. People are named by id or e-mail address; if nobody is named, the API key `sender` decided.
 
         Raises `NotFound`, `Conflict` if the lead is neither assigned nor parked or no rep is available, `Refused` if
         the named rep cannot own it, or for an unknown person.
         """
-        moved = await self._transactions.run(
-            lambda routing: routing.move(lead_id, _with_ids(routing.agreement, reason, sender))
-        )
+
+        def move(routing: Routing) -> tuple[Lead, str | None] | None:
+            moved = routing.move(lead_id, _with_ids(routing.agreement, reason, sender))
+            return (moved.lead, _warning(routing.agreement, moved)) if moved is not None else None
+
+        found = await self._transactions.run(move)
         wake(self._done)
-        if moved is None:
+        if found is None:
             raise Conflict(f"Nobody in {reason.to_pool} can have the lead now; it goes on waiting.")
-        away = moved.event.owner_away if isinstance(moved.event, LeadAssigned) else None
-        return moved.lead, away
+        return found
 
     async def merge(self, lead_id: str, into: str, reason: ReassignReason, sender: str) -> Lead:
         """Let the lead go on as `into`, since both are of one person; returns that one. Who says so is named by id or
@@ -122,6 +126,18 @@ def _known(agreement: Agreement, rep: str) -> str:
         known = ", ".join(agreement.people)
         raise NotFound(f"Unknown person {rep!r}. The agreement has: {known}.")
     return person
+
+
+def _warning(agreement: Agreement, moved: Verdict) -> str | None:
+    """That the new owner is away, and what that means; None if they are not."""
+    event = moved.event
+    if not isinstance(event, LeadAssigned) or event.owner_away is None:
+        return None
+    away = f"{event.rep.id} is {event.owner_away}"
+    if not any(each.starts_at <= event.assigned_at < each.ends_at for each in event.owner_leave):
+        return f"{away}."
+    deputy = agreement_for(agreement, moved.lead).people[event.rep.id].deputy
+    return f"{away}; the clock waits." + (f" Their deputy is {deputy}." if deputy is not None else "")
 
 
 def _with_ids(agreement: Agreement, reason: ReassignReason, sender: str) -> ReassignReason:

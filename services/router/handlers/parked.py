@@ -2,11 +2,12 @@
 
 They are tried whenever a lead ends or moves, before new inquiries are judged, and when time alone makes someone
 available: hours begin, leave or a hold ends, a new day begins. Leads whose owner left the team are reassigned likewise,
-and a new version of the agreement routes all parked leads again at once.
+and those of one who goes on leave, and a new version of the agreement routes all parked leads again at once.
 """
 
 from datetime import datetime, timedelta
 
+from services.router.domain.owner_leave import next_leave_at, not_relieved, on_leave_since
 from services.router.domain.parked import Rerouted, next_available_at
 from services.router.domain.routing import Routing
 from services.router.handlers.transaction import RoutingTransactions
@@ -48,8 +49,12 @@ class ParkedTimer:
         if agreement.hash != self._agreement:
             return now
         # While a transaction holds the state there is none to look at; its commit wakes us.
-        available_at = next_available_at(agreement, state, now) if state is not None else None
-        return min(available_at or latest, latest)
+        if state is None:
+            return latest
+        if not_relieved(on_leave_since(agreement, state, now), state):
+            return now
+        due = (next_available_at(agreement, state, now), next_leave_at(agreement, state, now))
+        return min(at for at in (latest, *due) if at is not None)
 
     async def _settle(self) -> bool:
         """Whether there may be more to do, because one transaction is bounded."""
@@ -71,6 +76,7 @@ class ParkedTimer:
             under, after = self._rerouted
             routing.reassign_departed()
             rerouted = routing.reroute_parked(after if under == digest else None)
+        routing.relieve()
         routing.drain()
         if routing.verdicts:
             routing.record("tick")

@@ -192,10 +192,14 @@ class History:
             assert survivor is not None, "it was just stored"  # noqa: S101
             link = replace(survivor, lead_id=inquiry.lead_id, generation=0, state="received")
             self._change(merged_into(link, lead_id, was=None), verdict.decided_at, asked=True)
-        for other in others - {lead_id}:
-            known = self.state.lead(other)
-            if known is not None and known.state != "merged":
-                self._change(merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
+        leads = [known for other in sorted(others - {lead_id}) if (known := self.state.lead(other)) is not None]
+        ended = [known for known in leads if known.state != "merged"]
+        for known in ended:
+            self._change(merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
+        survivor = self.state.lead(lead_id)
+        answered_at = latest(each.answered_at for each in (survivor, *ended) if each is not None)
+        if survivor is not None and answered_at != survivor.answered_at:
+            self._change(replace(survivor, answered_at=answered_at), verdict.decided_at)
 
     def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         for each, step in ((self.state.lead(lead.lead_id), -1), (lead, 1)):

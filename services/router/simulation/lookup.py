@@ -90,6 +90,10 @@ class ReplayLookup:
         theirs = [(lead.updated_at, lead.lead_id) for lead in self.leads(self._state.assigned_to(reps))]
         return list(self.leads([lead_id for _, lead_id in heapq.nsmallest(limit, theirs)]))
 
+    def held_by(self, rep: str) -> Sequence[Lead]:
+        """As the replay's state has them."""
+        return sorted(self.leads(self._state.assigned_to([rep])), key=lambda lead: (lead.updated_at, lead.lead_id))
+
     def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
         """From the waiting facts."""
         return withdrawals_before(inquiries, self._state.early({each.lead_id for each in inquiries}))

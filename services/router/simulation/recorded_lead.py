@@ -13,6 +13,7 @@ from services.router.domain.lead import (
     released,
 )
 from services.router.domain.placement import pool_of
+from services.router.domain.proof import ON_LEAVE
 from services.router.domain.reassignment import reopened
 from services.router.domain.verdict import assigned_since
 from services.router.simulation.record_reader import RecordedVerdict
@@ -118,7 +119,10 @@ def _pool(verdict: RecordedVerdict, before: Lead, agreement: Agreement) -> str:
         if verdict.ask is not None and not rerouted and (verdict.ask.to_pool or before.pool in agreement.pools):
             return verdict.ask.to_pool or str(before.pool)
         return str(next(route.pool for route in agreement.routing if route.name == verdict.rule))
-    same = verdict.account.pool if verdict.account is not None and _asks_account(verdict, agreement) else before.pool
+    same = before.pool
+    in_its_pool = verdict.ask is not None and verdict.ask.kind == ON_LEAVE and before.pool in agreement.pools
+    if verdict.account is not None and _asks_account(verdict, agreement) and not in_its_pool:
+        same = verdict.account.pool
     return pool_of(agreement, verdict.rep, same)
 
 

@@ -9,8 +9,10 @@ import heapq
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.router.domain.availability import RepState
 from services.router.domain.formats import FORMAT
 from services.router.domain.lead import Lead
+from services.router.domain.owner_leave import goes_to_others, next_leave_at
 from services.router.domain.parked import Rerouted, available_times, next_available_at, pools_with_capacity
 from services.router.domain.routing import Routing
 from services.router.domain.routing_state import RoutingState
@@ -20,7 +22,7 @@ from services.router.simulation.lookup import ReplayLookup
 from services.router.simulation.record_reader import RecordRow, in_order, new_inquiries
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import DiskDict, OwnerIndex, ReplayedLead
-from shared.domain.activities import CHANGES_LEAD
+from shared.domain.activities import ANSWERS, CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound, Refused
 from shared.domain.events import InquiryReceived
@@ -58,6 +60,8 @@ class Replay:
         self._untried = False
         self._available_at: datetime | None = None
         self._stale = True
+        self._leave_at: datetime | None = None
+        self._leave_changed = True
 
     def replay(self, rows: Sequence[RecordRow], candidates: Sequence[str]) -> None:
         """What was recorded at one instant, once time has passed until then. `candidates` are the ids of leads that may
@@ -75,10 +79,13 @@ class Replay:
             self._end(routing)
 
     def _wait_for_leads(self, rows: Sequence[RecordRow]) -> None:
-        """Store what sales reported before the first verdict of the record."""
+        """Store what sales reported, and who was away, before the first verdict of the record."""
+        self._leave_changed = True
+        for absence in [row.absence for row in rows if row.absence is not None]:
+            self._routing_state.set_state(absence.rep, RepState(hold=absence.hold, leave=absence.leave))
         for fact in [row.fact for row in rows if row.fact is not None]:
             self.state.add_fact(fact)
-            if fact.kind in CHANGES_LEAD:
+            if fact.kind in (*CHANGES_LEAD, *ANSWERS):
                 self.state.add_early(fact)
 
     def pass_time(self, upto: datetime) -> None:
@@ -90,7 +97,7 @@ class Replay:
             self.pass_time(since)
             self._take_effect(self._draft, since)
         while self._agreement is not None and self._now is not None:
-            chance = self._next_available_at(self._agreement, self._now)
+            chance = self._next_chance_at(self._agreement, self._now)
             move_at = self._moves[0][0] if self._moves else None
             if move_at is not None and move_at < upto and (chance is None or move_at <= chance):
                 self._move_as_due(self._agreement, *heapq.heappop(self._moves))
@@ -130,6 +137,7 @@ class Replay:
         while self._leaving:
             routing = self._begin(at, draft)
             self._follow_version(routing)
+            routing.relieve(self._relieved_then)
             routing.drain()
             self._end(routing)
 
@@ -155,7 +163,7 @@ class Replay:
             return
         self._leaving, self._rerouted = self._agreement is not None, None
         self._agreement = agreement
-        self._stale = True
+        self._stale = self._leave_changed = True
         for each in agreement.with_drafts:
             self.state.agreements[each.hash] = each
 
@@ -176,6 +184,7 @@ class Replay:
         if missed:
             routing.move_missed(missed)
         absences = [row.absence for row in rows if row.absence is not None]
+        self._leave_changed = self._leave_changed or bool(absences)
         for absence in absences:
             routing.set_absence(absence.rep, absence.hold, absence.leave)
         moved = self._move_as_asked(routing, rows)
@@ -186,6 +195,7 @@ class Replay:
         if settled:
             if self._leaving:
                 self._follow_version(routing)
+            routing.relieve()
             routing.drain()
         return bool(inquiries or backdated or facts or missed or absences or moved or rejudged or settled)
 
@@ -242,6 +252,14 @@ class Replay:
         routing.move_missed([(lead_id, generation)])
         self._end(routing)
 
+    def _relieved_then(self, lead_id: str) -> bool:
+        """Whether the lead stands as it stood then, and others got it then because its owner went on leave."""
+        known, then = self._both(lead_id)
+        in_force, now = self._history.in_force, self._now
+        if known is None or then is None or in_force is None or now is None or not self._same_ownership(known, then):
+            return False
+        return goes_to_others(then.lead, in_force, self._history.state.agreements[then.lead.agreement.hash], now)
+
     def _both(self, lead_id: str) -> tuple[ReplayedLead | None, ReplayedLead | None]:
         """The lead in the replay, and as recorded."""
         return self.state.leads.get(lead_id), self._history.state.leads.get(lead_id)
@@ -257,6 +275,13 @@ class Replay:
             return True
         ours, theirs = self.state.moves_of(one), self._history.state.moves_of(other)
         return [move.at for move in ours] == [move.at for move in theirs]
+
+    def _next_chance_at(self, agreement: Agreement, now: datetime) -> datetime | None:
+        """When a rep may become available for parked leads, or goes on leave, because time passes."""
+        if self._leave_changed or (self._leave_at is not None and self._leave_at <= now):
+            self._leave_at, self._leave_changed = next_leave_at(agreement, self._routing_state, now), False
+        chances = (self._next_available_at(agreement, now), self._leave_at)
+        return min((at for at in chances if at is not None), default=None)
 
     def _next_available_at(self, agreement: Agreement, now: datetime) -> datetime | None:
         """When a rep may become available for parked leads because time passes."""
@@ -277,6 +302,7 @@ class Replay:
         ours = _pools_with_capacity_at(at, agreement, self._routing_state, now)
         theirs = _pools_with_capacity_at(at, self._history.in_force, past, now)
         routing = self._begin(at, agreement)
+        routing.relieve(self._relieved_then)
         if ours - theirs:
             routing.drain(ours - theirs)
         self._end(routing)

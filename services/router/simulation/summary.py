@@ -192,6 +192,7 @@ ASKED = {
     "declined": "its owner gave it back",
     "manual": "someone moved it",
     "left": "its owner left the team",
+    "on_leave": "its owner went on leave",
     "drained": "it had waited",
     "rescored": "another inquiry raised its score",
     "rejudged": "it was judged again",

@@ -156,6 +156,11 @@ class DatabaseLookup:
         theirs = [leads.c.state == "assigned", any_of(self._connection, leads.c.rep, reps)]
         return self._page(theirs, by=leads.c.updated_at, limit=limit)
 
+    def held_by(self, rep: str) -> Sequence[Lead]:
+        """Read them without their inquiries, since few of them change."""
+        found = self._select(leads.c.state == "assigned", leads.c.rep == rep)
+        return sorted(found, key=lambda lead: (lead.updated_at, lead.lead_id))
+
     def early_withdrawals(self, inquiries: Collection[InquiryReceived]) -> Mapping[str, datetime]:
         """Read them with the other facts that wait for these leads."""
         return withdrawals_before(inquiries, self._read_early_facts({each.lead_id for each in inquiries}))

@@ -136,6 +136,7 @@ def handed_over(event: LeadAssigned) -> str:
         "rejudged": f"Judged again: assigned to {now}{pool}, by the rule “{event.rule}”, with score {event.score}.",
         "split": f"It is another person's lead after all: {now}{pool} has it.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
+        "on_leave": f"{before} went on leave, so it moved to {now}{pool}.",
     }
     return ways.get(event.because or "", f"Moved{origin} to {now}{pool}, by the rule “{event.rule}”.")
 

@@ -1,11 +1,12 @@
 """The router's core, and its record as a simulation follows it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from services.router.domain.availability import AvailabilityChange, Leave
 from services.router.domain.formats import FORMAT
 from services.router.domain.lead import Lead, LeadsRejudged
 from services.router.domain.rederivation import differences
@@ -55,12 +56,25 @@ class RecordedRouter:
         batch = LeadsRejudged(tuple(found), states, "ops", "too strict")
         return self._run(minutes, rejudged=batch)
 
+    def leave(self, rep: str, *leave: Leave, minutes: float) -> list[Verdict]:
+        """The verdicts once the rep's leave has changed."""
+        return self.then(lambda routing: routing.set_absence(rep, None, leave), minutes)
+
+    def relieve(self, minutes: float) -> list[Verdict]:
+        """The verdicts that others get leads of reps on leave because time has passed."""
+        return self.then(lambda routing: routing.relieve(), minutes)
+
+    def then(self, command: Callable[[Routing], object], minutes: float) -> list[Verdict]:
+        """The verdicts that a command comes to."""
+        return self._run(minutes, command=command)
+
     def _run(
         self,
         minutes: float,
         asked: tuple[InquiryReceived, ...] = (),
         facts: tuple[ActivityRecorded, ...] = (),
         rejudged: LeadsRejudged | None = None,
+        command: Callable[[Routing], object] | None = None,
     ) -> list[Verdict]:
         named = {each.hash: each for each in self.agreed.deciding}
         self.live.agreements.update(named)
@@ -73,11 +87,14 @@ class RecordedRouter:
             routing.apply(facts)
         if rejudged:
             routing.judge_again(rejudged)
+        if command:
+            command(routing)
         self.announced = routing.events
         self.lookup.save(routing)
         rows = sorted(_rows(routing), key=lambda row: row.seq)
-        self.history.learn_rules(rows, {})
-        self.history.follow(rows)
+        if rows:
+            self.history.learn_rules(rows, {})
+            self.history.follow(rows)
         for verdict in routing.verdicts:
             assert differences(verdict.proof, named[verdict.proof.agreement.hash]) == ()
         past, live = (_known(each.lead("ld_1")) for each in (self.past, self.live))
@@ -102,6 +119,8 @@ def _rows(routing: Routing) -> Iterator[RecordRow]:
     for entry in routing.journal:
         if isinstance(entry.body, LeadsRejudged):
             yield RecordRow(entry.seq, entry.at, rejudged=entry.body)
+        elif isinstance(entry.body, AvailabilityChange):
+            yield RecordRow(entry.seq, entry.at, absence=entry.body)
         else:
             assert isinstance(entry.body, ActivityRecorded)
             yield RecordRow(entry.seq, entry.at, fact=entry.body)
@@ -118,6 +137,8 @@ def _known(lead: Lead | None) -> object:
         None if lead.test else lead.pilot,
         lead.generation,
         lead.assigned_at if lead.state == "assigned" else None,
+        lead.owner_leave,
+        lead.respond_by if lead.state == "parked" else None,
         lead.reopened_at,
         lead.previous_ended_at,
         (lead.outcome, lead.ended_at) if lead.state == "closed" else None,

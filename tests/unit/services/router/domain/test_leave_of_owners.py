@@ -100,7 +100,7 @@ def test_such_a_verdict_follows_from_its_record(agreed: Agreement) -> None:
         assert verdict.event.respond_by == datetime(2026, 12, 11, 9, 15, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", ["reopened", "rescored"])
+@pytest.mark.parametrize("kind", ["on_leave", "reopened", "rescored"])
 @pytest.mark.parametrize(("agreed", "gets_it"), [(deal(ann="bob"), "bob"), (deal(ann="cleo"), "cleo"), (deal(), "bob")])
 def test_an_open_lead_of_someone_on_leave_goes_to_a_deputy_or_their_pool(
     kind: Any, agreed: Agreement, gets_it: str
@@ -126,7 +126,7 @@ def test_nobody_is_left_to_whom_an_open_lead_could_go_so_it_waits_in_the_queue()
     lead = decide(routing, agreed, asked("ld_1"), FRIDAY).lead
     routing.set_state("ann", replace_leave(routing))
     routing.set_state("bob", OFF)
-    verdict = reassign(routing, agreed, ReassignReason("rescored"), lead, asked("ld_1"), FRIDAY)
+    verdict = reassign(routing, agreed, ReassignReason("on_leave"), lead, asked("ld_1"), FRIDAY)
     assert verdict is not None
     assert (verdict.proof.verdict, verdict.lead.owner_leave) == ("parked", ())
     assert verdict.proof.passed_over["ann"] == f"ann is {AWAY}, and no deputy can have it"

@@ -69,6 +69,7 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             "The id ld_9 is a lead of its own again: mia says that it is another person than lead ld_9: wrong.",
         ),
         (opened(again=1), "The promise “first response” runs again: what ended it no longer counts."),
+        (reassigned(because="on_leave"), "ann went on leave, so it moved to bob in the pool benelux."),
         (lead_rescheduled(), "ann is on leave until 2026-11-24 09:00 UTC; the clock waits."),
         (lead_rescheduled(owner_leave=()), "ann has no more leave ahead; no clock waits for it."),
         (
