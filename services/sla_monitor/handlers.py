@@ -12,7 +12,7 @@ import msgspec
 from services.sla_monitor.domain import opening, transitions
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
-from services.sla_monitor.domain.persons import Merge, Persons
+from services.sla_monitor.domain.persons import Merge, Persons, merges_in
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.watermark import compared, newest, watermark_of
@@ -98,13 +98,12 @@ class MonitorHandlers:
         """Save which leads became part of another, without those that were split; returns the new ones."""
         merges: dict[str, Merge] = {}
         for event in events:
-            for merge in _merge(event):
+            for merge in merges_in(event):
                 merges.setdefault(merge.lead_id, merge)
-            if isinstance(event, LeadSplit):
-                lead_id = event.split_off or event.lead_id
-                if lead_id in merges and merges[lead_id].merged_at <= event.decided_at:
-                    del merges[lead_id]
-                await persons_store.delete_merge(tx, lead_id, event.decided_at)
+            # Its own announcement comes in the order of its merges, unlike the one for the other lead.
+            if isinstance(event, LeadSplit) and event.was_part_of is not None:
+                merges.pop(event.lead_id, None)
+                await persons_store.delete_merge(tx, event.lead_id)
         await persons_store.save_merges(tx, merges.values())
         return list(merges.values())
 
@@ -249,12 +248,6 @@ def _hold(received: Received) -> LeadHold | None:
         return None
     reason = f"the record {event.origin} could not be read ({event.code})"
     return LeadHold(event.quarantine_id, event.lead_id, _digest(received.record.value), reason)
-
-
-def _merge(event: Event) -> list[Merge]:
-    if not isinstance(event, LeadMerged) or event.into is None:
-        return []
-    return [Merge(event.lead_id, event.into, event.decided_at, event.was is not None)]
 
 
 def _digest(body: bytes) -> str:

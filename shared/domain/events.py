@@ -284,10 +284,10 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     """The inquiry joined an existing lead. The owner, if any, does not change.
 
     `into` is set when this id of the person ends: the lead continues under that other id, and nothing more is owed
-    under this one. `was` is the state that the lead had under this id, if there was one. `received_at` is set when the
-    inquiry was accepted before all others read so far: the lead then starts with it, which may disprove a breach.
-    `contact`, `company`, `kind`, `source` and `message` are what the person gave this time; they are null when another
-    id of theirs ends with it.
+    under this one. `was` is the state that the lead had under this id, if there was one; how sales ended one of the two
+    leads since `one_person_since` ends the other as well. `received_at` is set when the inquiry was accepted before all
+    others read so far: the lead then starts with it, which may disprove a breach. `contact`, `company`, `kind`,
+    `source` and `message` are what the person gave this time; they are null when another id of theirs ends with it.
     """
 
     TYPE = "baton.lead.merged.v1"
@@ -295,6 +295,7 @@ class LeadMerged(LeadDecided, frozen=True, kw_only=True):
     rep: str | None
     into: str | None = None
     was: str | None = None
+    one_person_since: datetime | None = None
     received_at: datetime | None = None
     contact: Contact | None = None
     company: Company | None = None

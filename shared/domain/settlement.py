@@ -99,7 +99,8 @@ def ends(terms: Terms, fact: PromiseFact) -> bool:
 
 def passes_on(kind: str, accepted_at: datetime, merged_at: datetime | None) -> bool:
     """Whether what was reported under one id of a person counts for another lead of theirs. `merged_at` is when both
-    turned out to be one person; None if one id had never been a lead.
+    turned out to be one person: when the inquiry that showed it was accepted, however late it is read. None if one id
+    had never been a lead.
 
     Everything does, except for how sales had ended one lead before: that is not about the other.
     """

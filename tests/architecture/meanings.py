@@ -84,6 +84,7 @@ MEANINGS = {
     "LeadRejected.because": "`rejudged` if a lead that waited was judged again under another version; else null",
     "stays": "the state in which the lead stays when only the inquiry is rejected; else null",
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",
+    "one_person_since": "when the inquiry that shows that both are one person was accepted; else null: `decided_at`",
     "into": "the lead that continues, if two ids turn out to be one person; else null",
     "pilot_arms": "on the first assignment of a cycle: the pilots in whose scope the lead was when it was judged first",
     "maybe_same_person": "leads with the same number, of people with another address and another name",

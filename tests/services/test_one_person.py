@@ -8,6 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.store import queries
@@ -29,6 +30,7 @@ from tests.services.baton_kit import Baton, run_baton
 from tests.services.router_kit import activity, inquiry
 
 PHONE = Contact(phone="+32470000000")
+EMAIL = Contact(email="p1@example.com")
 BOTH = Contact(phone=PHONE.phone, email="p1@example.com")
 ORDERS = list(permutations(("first", "second", "reported")))
 
@@ -140,3 +142,33 @@ async def test_a_deal_won_under_an_id_that_is_split_is_of_that_lead_alone(
         assert [item["type"] for item in story].count(LeadSplit.TYPE) == 1
         proofs = (await baton.client.get(f"/v1/leads/{lead_id}/proof")).json()["verdicts"]
         assert all(proof["follows"] for proof in proofs)
+
+
+@pytest.mark.parametrize("order", [("linked", "reported"), ("reported", "linked")], ids=" ".join)
+@pytest.mark.parametrize("under", [1, 2])
+async def test_how_one_of_two_leads_ended_since_they_are_one_person_ends_both_whatever_is_read_first(
+    baton: Baton, database: Database, order: tuple[str, ...], under: int
+) -> None:
+    linked_at = datetime.now(UTC) - timedelta(milliseconds=300)
+    for number, contact in ((1, PHONE), (2, EMAIL)):
+        early = linked_at - timedelta(milliseconds=300 - number)
+        await baton.accept(inquiry(number, accepted_at=early, contact=contact))
+        await baton.caught_up()
+    link = inquiry(2, inquiry_id="linked", accepted_at=linked_at, contact=BOTH)
+    end = activity(under, "won", accepted_at=linked_at + timedelta(milliseconds=100))
+    for name in order:
+        await (baton.accept(link) if name == "linked" else services.publish(baton.bus, end))
+        await baton.caught_up()
+    [merged] = [event for event in await baton.wait_for(LeadMerged) if event.into is not None]
+    assert merged.was is not None
+    assert merged.one_person_since == linked_at
+    assert (await baton.lead(str(merged.into)))["state"] == "closed"
+
+    async def shown() -> str | None:
+        found = await row(database, str(merged.into))
+        return None if (found.state, found.ended_as) == ("closed", "won") else f"{found}"
+
+    await until_right(shown)
+    async with database.read() as tx:
+        running = "SELECT count(*) FROM sla_monitor_windows WHERE state IN ('open', 'breached')"
+        assert (await tx.execute(sa.text(running))).scalar_one() == 0

@@ -151,3 +151,21 @@ async def test_what_is_reported_under_an_id_that_was_split_counts_for_it_alone(
         await stage.wait_for(WindowBreached)
         [window] = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
         assert (window["state"], window["met_by"]) == ("breached", None)
+
+
+async def test_what_a_split_lead_became_part_of_later_stays_when_the_other_lead_announces_the_split_late(
+    stage: Stage,
+) -> None:
+    alone, goes_on = parted("ld_2", "ld_1")
+    asked_before = alone.decided_at - timedelta(seconds=1)
+    call = activity("ld_2", at=now())
+    async with stage.monitor():
+        await stage.publish(assigned("ld_3"), merged("ld_2", into="ld_1", decided_at=asked_before))
+        await stage.publish(alone, merged("ld_2", into="ld_3", was="assigned", one_person_since=asked_before))
+        await stage.settled()
+        await stage.publish(goes_on)
+        await stage.settled()
+        await stage.publish(call)
+        await stage.settled()
+        met = {(event.lead_id, event.met_by) for event in await stage.wait_for(WindowMet)}
+        assert ("ld_3", call.activity_id) in met

@@ -42,7 +42,6 @@ def person_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
         if count > 1:
             yield Finding("two owners", f"person {person} has {count} owners")
     by_person = _by_person(ledger, records)
-    two_leads = {persons.get(record.lead_id) for record in ended if record.data.get("was") is not None}
     reopened = {persons.get(record.lead_id) for record in records if record.data.get("because") == "reopened"}
     for person, mine in ids.items():
         inquiries, sent = by_person[person]
@@ -50,10 +49,7 @@ def person_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
         yield from _customers(person, mine, evidence)
         if person in reopened and sent and not _disputed(sent):
             yield Finding("made up", f"the lead of {person} was reopened, and nobody disputed its rejection")
-        if person in two_leads:
-            # What sales did before they were known as one person may be about one of the leads only.
-            continue
-        yield from _shown(person, mine, evidence, sent)
+        yield from _shown(person, mine, evidence)
         if _ended_by("won", inquiries, sent) and not _is_customer(mine, evidence):
             yield Finding("lost customer", f"{person} has bought and is shown as no customer")
         # One that sales ended otherwise after that need not have been open in between: that may be read first.
@@ -93,12 +89,11 @@ def _one_lead(person: str, ids: Sequence[str], evidence: Evidence) -> Iterator[F
             yield Finding("split person", f"for the {who}, {person} goes on as {going_on}, of {list(ids)}")
 
 
-def _shown(person: str, ids: Sequence[str], evidence: Evidence, sent: Sequence[Activity]) -> Iterator[Finding]:
-    """The pages show what was decided. Of several ends of different kinds, each service may name another one."""
-    one_end = len({activity.kind for activity in sent if activity.kind in ENDS}) < 2
+def _shown(person: str, ids: Sequence[str], evidence: Evidence) -> Iterator[Finding]:
+    """The pages show what was decided."""
     for lead_id in ids:
         decided, shown = evidence.decided.get(lead_id), evidence.shown.get(lead_id)
-        if decided is None or decided.state not in ("assigned", "parked", "closed") or not one_end:
+        if decided is None or decided.state not in ("assigned", "parked", "closed"):
             continue
         if shown is None or (decided.state, decided.owner, decided.outcome) != (shown.state, shown.owner, _end(shown)):
             yield Finding("shown otherwise", f"{lead_id} of {person} is {decided} and shown as {shown}")

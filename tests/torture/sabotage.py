@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from services.sla_monitor import handlers
 from services.sla_monitor.workers import timer
 from shared.db import inbox, position
@@ -17,8 +19,11 @@ from shared.runtime.consume import Consumer
 
 _DIES_AT_BATCH = 2
 
+Put = Callable[[object, str, object], None]
+"""Puts something else in place of what is there; raises `AttributeError` if nothing is there."""
 
-def offset_before_commit() -> None:
+
+def offset_before_commit(put: Put) -> None:
     """The position is moved in a transaction of its own, before the one that has the effects; and the process dies
     between the two, now and then."""
     batches = 0
@@ -38,37 +43,37 @@ def offset_before_commit() -> None:
         for woken in self._committed:
             woken.set()
 
-    Consumer._commit = commit  # type: ignore[method-assign]
+    put(Consumer, "_commit", commit)
 
 
-def no_inbox() -> None:
+def no_inbox(put: Put) -> None:
     """Every record counts as new."""
 
     async def fresh(_tx: object, _tables: object, ids: Sequence[str], _now: datetime) -> set[str]:
         return set(ids)
 
-    inbox.fresh = fresh  # type: ignore[assignment]
+    put(inbox, "fresh", fresh)
 
 
-def no_watermark() -> None:
+def no_watermark(put: Put) -> None:
     """A breach waits for the clock only, whatever may still be on its way."""
 
     def watermarks(marks: Sequence[Any]) -> Mapping[int, datetime]:
         return {mark.partition: datetime.max.replace(tzinfo=UTC) for mark in marks}
 
-    setattr(timer, "watermarks", watermarks)  # noqa: B010 (it is not exported there)
+    put(timer, "watermarks", watermarks)
 
 
-def no_merges() -> None:
+def no_merges(put: Put) -> None:
     """A promise is judged by what was reported under its lead's own id, as if nobody had two."""
 
     def nothing(_event: object) -> list[Any]:
         return []
 
-    setattr(handlers, "_merge", nothing)  # noqa: B010 (it is not exported there)
+    put(handlers, "merges_in", nothing)
 
 
-WAYS: Mapping[str, Callable[[], None]] = {
+WAYS: Mapping[str, Callable[[Put], None]] = {
     "offset-before-commit": offset_before_commit,
     "no-inbox": no_inbox,
     "no-watermark": no_watermark,
@@ -78,5 +83,5 @@ WAYS: Mapping[str, Callable[[], None]] = {
 if __name__ == "__main__":
     ways, module = sys.argv[1:]
     for way in ways.split("+"):
-        WAYS[way]()
+        WAYS[way](pytest.MonkeyPatch().setattr)
     runpy.run_module(module, run_name="__main__")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.torture.checker import check
-from tests.torture.ledger import Holding, Move, Standing, Verdict
+from tests.torture.ledger import Holding, Move, Rotation, Standing, Verdict
 from tests.torture.world import ASSIGNMENTS, ESCALATIONS, RULES, World, all_well, assign, at, end, merge, report
 
 
@@ -121,6 +121,15 @@ def test_what_is_wrong_with_a_person_is_found_by_its_name(
     assert kind in found(world)
 
 
+def test_a_person_who_had_two_leads_is_judged_as_everyone_else(world: World) -> None:
+    world.change("merged-mail", was="assigned", one_person_since=at(0).isoformat())
+    assert found(world) == set()
+    lose_the_customer(world)
+    assert found(world) == {"lost customer"}
+    world.evidence.shown = {**world.evidence.shown, "phone": Standing("assigned", "bob")}
+    assert found(world) == {"lost customer", "shown otherwise"}
+
+
 def test_a_breach_that_the_merge_of_two_ids_disproves_may_be_taken_back_and_no_other(world: World) -> None:
     breach_what_was_answered_under_the_other_id(world)
     world.add(ESCALATIONS, "back", "breach.retracted", "phone", generation=1)
@@ -154,6 +163,26 @@ def test_how_sales_ended_one_lead_of_a_person_before_they_were_known_as_one_does
     lost = {**world.evidence.decided, "phone": Standing("assigned", "ann")}
     world.evidence = replace(world.evidence, decided=lost, shown=lost)
     assert found(world) == set()
+
+
+@pytest.mark.parametrize(("decided_s", "findings"), [(8, {"false breach"}), (9, set())])
+def test_a_lead_is_its_owners_until_it_is_decided_that_it_ends_since_whenever_both_are_one_person(
+    world: World, decided_s: float, findings: set[str]
+) -> None:
+    for event_id in ("call-mail", "met-phone-1"):
+        world.drop(event_id)
+    del world.ledger.activities["call-mail"]
+    assign(world, "mail", "bob", generation=1, seconds=1)
+    linked = {"lead_version": 2, "contact": None, "was": "assigned", "one_person_since": at(3).isoformat()}
+    world.change("merged-mail", decided_at=at(decided_s).isoformat(), **linked)
+    for lead_id in ("phone", "mail"):
+        end(world, lead_id, 1, "breached", due_at=at(7).isoformat(), detected_at=at(8.5).isoformat())
+        world.evidence.windows = {**world.evidence.windows, (lead_id, 1): "breached"}
+    world.evidence.verdicts = [*world.evidence.verdicts[:-1], Verdict("mail", 1, "assigned", "inq-mail")]
+    held = Holding("mail-1", "mail", 1, "bob", "benelux", active=False)
+    world.evidence.holdings = [*world.evidence.holdings, held]
+    world.evidence.rotations = {"benelux": Rotation(5, {"ann": 3, "bob": 2})}
+    assert found(world) == findings
 
 
 def test_a_promise_that_runs_when_the_score_rises_goes_on(world: World) -> None:

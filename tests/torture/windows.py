@@ -62,9 +62,12 @@ class _Fact(NamedTuple):
 
 
 class _Merge(NamedTuple):
-    """An id of a person that ended. `was_lead` says whether it had been a lead."""
+    """An id of a person that ended, which was decided at `decided_at`. `was_lead` says whether it had been a lead; both
+    leads are one person since `one_person_since`.
+    """
 
-    at: datetime
+    decided_at: datetime
+    one_person_since: datetime
     was_lead: bool
 
 
@@ -90,7 +93,7 @@ class Facts:
         if fact.kind not in ENDS or ended is None:
             return True
         was_lead = ended.was_lead or fact.reported_under not in self.merges
-        return not was_lead or fact.latest_at >= ended.at
+        return not was_lead or fact.latest_at >= ended.one_person_since
 
 
 def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
@@ -173,7 +176,8 @@ def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
         if record.type in _OWNED:
             made = _promise(record)
             promises[made.lead_id, made.generation] = made
-    next_at: dict[str, datetime] = {lead_id: each.at for lead_id, each in _merges(records).items()}
+    # Until its end is decided, the lead is its owner's: as with a move, they owe what is due by then.
+    next_at = {lead_id: each.decided_at for lead_id, each in _merges(records).items()}
     for (lead_id, _), promise in sorted(promises.items(), reverse=True):
         promise.moved_at = next_at.get(lead_id)
         if not promise.rescored and not promise.reopened:
@@ -235,9 +239,14 @@ def _merges(records: Sequence[Record]) -> dict[str, _Merge]:
     found: dict[str, _Merge] = {}
     for record in records:
         if record.type == MERGED and record.data.get("into") is not None:
-            at, was_lead = datetime.fromisoformat(record.data["decided_at"]), record.data.get("was") is not None
-            known = found.get(record.lead_id, _Merge(at, was_lead))
-            found[record.lead_id] = _Merge(min(at, known.at), was_lead or known.was_lead)
+            data = record.data
+            decided_at = datetime.fromisoformat(data["decided_at"])
+            since, was_lead = data.get("one_person_since"), data.get("was") is not None
+            at = datetime.fromisoformat(since) if since is not None else decided_at
+            known = found.get(record.lead_id, _Merge(decided_at, at, was_lead))
+            found[record.lead_id] = _Merge(
+                min(decided_at, known.decided_at), min(at, known.one_person_since), was_lead or known.was_lead
+            )
     return found
 
 

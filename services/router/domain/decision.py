@@ -22,7 +22,7 @@ from services.router.domain.asked import (
     scored_again,
 )
 from services.router.domain.availability import RepState, leave_ahead
-from services.router.domain.formats import FORMAT, OLDEST_FORMAT, WHOLE_PERSON
+from services.router.domain.formats import BOTH_LEADS_END, FORMAT, OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import HELD, Lead, filled, first_received_at, remembered_signals
 from services.router.domain.merging import absorb
 from services.router.domain.placement import Placement, last_owner, place, recorded
@@ -58,7 +58,7 @@ def decide(
         return _try_out(routing, agreement, inquiry, now, account)
     own = routing.leads.get(inquiry.lead_id)
     persons, maybe = _persons(inquiry, routing)
-    lead = _surviving(persons)
+    lead = _surviving(persons, inquiry, proof_format)
     others = tuple([each for each in persons if each is not lead])
     if lead is None and own is not None and own.test:
         lead = own
@@ -90,12 +90,19 @@ def _persons(inquiry: InquiryReceived, routing: RoutingState) -> tuple[list[Lead
     return ([own, *others] if own is not None else others), shown
 
 
-def _surviving(persons: Sequence[Lead]) -> Lead | None:
-    """Which of a person's leads continues: assigned before parked before ended; the first assigned; the inquiry's."""
+def _surviving(persons: Sequence[Lead], inquiry: InquiryReceived, proof_format: int) -> Lead | None:
+    """Which of a person's leads continues: assigned before parked before ended; the first assigned; the inquiry's. One
+    that sales ended after the inquiry counts as it was before.
+    """
     if len(persons) < 2:
         return persons[0] if persons else None
-    rank = {"assigned": 0, "parked": 1}
-    return min(persons, key=lambda lead: (rank.get(lead.state, 2), lead.assigned_at or lead.received_at))
+
+    def rank(lead: Lead) -> int:
+        if proof_format >= BOTH_LEADS_END and _ended_since(lead, inquiry):
+            return 0 if lead.rep is not None else 1
+        return {"assigned": 0, "parked": 1}.get(lead.state, 2)
+
+    return min(persons, key=lambda lead: (rank(lead), lead.assigned_at or lead.received_at))
 
 
 def _ended_since(lead: Lead, inquiry: InquiryReceived) -> bool:

@@ -18,5 +18,7 @@ rejection opens it again, and its last end is its end.
 """
 EARLY_WITHDRAWALS = 5
 """The first format in which consent that was withdrawn before the person's first inquiry counts."""
+BOTH_LEADS_END = 5
+"""The first format in which two leads of one person both end by what ends one, since the inquiry that shows it."""
 LEAVE_WAITS = 4
 """The first format that says that the clock waits for an owner who is on leave."""

@@ -36,11 +36,28 @@ class JoinedInquiry(msgspec.Struct, frozen=True):
     accepted_at: datetime
 
 
+class RememberedFact(msgspec.Struct, frozen=True):
+    """What sales did about a lead, as the lead remembers it: `reason` is the lead's."""
+
+    lead_id: str
+    kind: str
+    accepted_at: datetime
+    reason: str
+    by: str | None = None
+    text: str | None = None
+    stage: str | None = None
+    outcome: str | None = None
+
+
+Fact = ActivityRecorded | RememberedFact
+
+
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     """A lead in the router; `version` counts its changes, `generation` its owners, `cycle` how often it became a lead.
 
-    `into` is the lead that it was merged into. `last_rep` had it last, including earlier cycles; `earlier_rep` had it
-    last before this cycle. `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
+    `into` is the lead that it was merged into, and both are one person since `one_person_since`; None if there was no
+    lead under this id. `last_rep` had it last, including earlier cycles; `earlier_rep` had it last before this cycle.
+    `missed_by` had it in this cycle and missed the promise, `declined_by` gave it back.
     `outcome` is how sales ended it, by a fact that was accepted at `ended_at`, which a lead that came back keeps.
     `owner_leave` is the owner's leave since they got it, as far as it was known by then, and what is known ahead.
     `answered_at` is when sales got in touch, accepted it or confirmed a stage last, as far as that may decide who
@@ -88,6 +105,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     declined_by: tuple[str, ...] = ()
     cycle: int = 1
     into: str | None = None
+    one_person_since: datetime | None = None
     last_rep: str | None = None
     earlier_rep: str | None = None
     outcome: str | None = None
@@ -174,7 +192,7 @@ class LeadsRejudged(msgspec.Struct, frozen=True):
     reason: str
 
 
-def comes_before(lead: Lead | None, fact: ActivityRecorded) -> bool:
+def comes_before(lead: Lead | None, fact: Fact) -> bool:
     """Whether a fact waits, because there is no lead yet or it began later: an earlier inquiry may still turn up."""
     return lead is None or (lead.cycle == 1 and fact.accepted_at < lead.received_at)
 
@@ -193,7 +211,7 @@ def withdrawals_before(inquiries: Iterable[InquiryReceived], facts: Iterable[Act
     return found
 
 
-def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
+def followed_by(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     """The lead after sales got in touch, accepted it, confirmed a stage of it, or ended it (rejected, won, lost), or
     the person withdrew consent; None when the fact changes nothing. No matter who ends it: a lead that waits for an
     owner can be ended too, and so can one that has moved on since. The highest stage of a cycle stays, and its last
@@ -218,7 +236,7 @@ def followed_by(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | Non
     return _changed(lead, now, **after) if any(getattr(lead, name) != value for name, value in after.items()) else None
 
 
-def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
+def _followed_after_end(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     """The lead that had ended when the fact was read; None when it changes nothing. The last end by sales counts, a
     withdrawal of consent only if there is none, and an acceptance is remembered: the rejection that it overrules may be
     read later.
@@ -234,11 +252,11 @@ def _followed_after_end(lead: Lead, fact: ActivityRecorded, now: datetime) -> Le
     return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None
 
 
-def _sales_rejected(lead: Lead, fact: ActivityRecorded) -> bool:
+def _sales_rejected(lead: Lead, fact: Fact) -> bool:
     return lead.sales_rejected or "rejected" in (lead.outcome, fact.kind)
 
 
-def reopened_at(lead: Lead, fact: ActivityRecorded) -> datetime | None:
+def reopened_at(lead: Lead, fact: Fact) -> datetime | None:
     """Since when the lead is open again because sales accepted it after rejecting it, as at the end of a dispute. None
     if the fact does not do that: the lead ended later, or the person has withdrawn consent. The facts may be read in
     any order.
@@ -278,7 +296,7 @@ def may_be_contacted(lead: Lead) -> bool:
     return lead.withdrawn_at is None or (lead.consent_at is not None and lead.consent_at >= lead.withdrawn_at)
 
 
-def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None:
+def _withdrawn(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     """The lead without consent: closed, if it was not. A consent that was given later stays, and opens the lead again
     when the inquiry that gave it is judged again. So does a withdrawal that was known before the first inquiry of the
     lead was read.
@@ -295,12 +313,14 @@ def _withdrawn(lead: Lead, fact: ActivityRecorded, now: datetime) -> Lead | None
     return _changed(lead, now, withdrawn_at=at, withdrawn_under=under, **end)
 
 
-def end_reason(fact: ActivityRecorded) -> str:
+def end_reason(fact: Fact) -> str:
     """Why the lead ended, by the fact that ended it."""
+    if isinstance(fact, RememberedFact):
+        return fact.reason
     return f"{fact.kind.replace('_', ' ')} by {fact.by or 'sales'}" + (f": {fact.reason}" if fact.reason else "")
 
 
-def _end(lead: Lead, fact: ActivityRecorded) -> dict[str, object]:
+def _end(lead: Lead, fact: Fact) -> dict[str, object]:
     return {
         "state": "closed",
         "outcome": fact.kind,
@@ -311,7 +331,7 @@ def _end(lead: Lead, fact: ActivityRecorded) -> dict[str, object]:
     }
 
 
-def _reported_under(lead: Lead, fact: ActivityRecorded) -> str | None:
+def _reported_under(lead: Lead, fact: Fact) -> str | None:
     return fact.lead_id if fact.lead_id != lead.lead_id else None
 
 

@@ -2,19 +2,23 @@
 they gave, or someone says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
 from services.router.domain.asked import joined
-from services.router.domain.lead import HELD, Lead, latest, may_be_contacted
-from services.router.domain.proof import ReassignReason, proof_on
+from services.router.domain.formats import BOTH_LEADS_END
+from services.router.domain.lead import HELD, Fact, Lead, RememberedFact, latest, may_be_contacted
+from services.router.domain.proof import Proof, ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event
+from shared.domain.activities import CLOSING
 from shared.domain.errors import Conflict
 from shared.domain.events import InquiryReceived, LeadMerged
 from shared.domain.lead import LeadState
+from shared.domain.settlement import passes_on
 
 
 def absorb(
@@ -33,12 +37,15 @@ def absorb(
     events, event = [], verdict.event
     for before in ending:
         was = before.state if before.version and not before.test and before.into is None else None
-        lead = _ceased(before, into, verdict.proof.decided_at, was=was or before.was)
+        since = inquiry.accepted_at if was is not None and verdict.proof.format >= BOTH_LEADS_END else None
+        earlier = [each.one_person_since for each in routing.chain(before.lead_id)]
+        lead = _ceased(before, into, verdict.proof.decided_at, latest((since, *earlier)), was=was or before.was)
         routing.save(lead)
+        ends: dict[str, Any] = {"into": into.lead_id, "was": was, "one_person_since": since}
         if lead.lead_id == inquiry.lead_id and isinstance(event, LeadMerged):
-            event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, into=into.lead_id, was=was)
+            event = replace(event, lead_id=lead.lead_id, lead_version=lead.version, **ends)
         else:
-            events.append(decided_event(LeadMerged, lead, rep=into.rep, into=into.lead_id, was=was))
+            events.append(decided_event(LeadMerged, lead, rep=into.rep, **ends))
     return replace(verdict, event=event, further_events=tuple(events))
 
 
@@ -68,6 +75,34 @@ def with_consent_of(lead: Lead, other: Lead) -> Lead:
     )
 
 
+def concerns_heir(fact: Fact, chain: Iterable[Lead]) -> bool:
+    """Whether a fact counts for the lead under which the person goes on. `chain` are the lead with the id under which
+    it was reported, and those that it became part of.
+    """
+    return all(passes_on(fact.kind, fact.accepted_at, each.one_person_since) for each in chain if each.into is not None)
+
+
+def passed_on(lead: Lead, since: datetime | None) -> list[RememberedFact]:
+    """What sales did about a lead that ceases, as far as it concerns the lead that goes on: that they accepted it, and
+    how they ended it, `since` the two are one person. Nothing if that is None.
+    """
+    ended = lead.state == "closed" and lead.outcome in CLOSING
+    accepted_at = latest((lead.accepted_at, lead.reopened_at))
+    known = (("accepted", accepted_at), (lead.outcome, lead.ended_at if ended else None))
+    found = [(at, str(kind)) for kind, at in known if at is not None and since is not None and at >= since]
+    return [RememberedFact(lead.lead_id, kind, at, lead.reason) for at, kind in sorted(found)]
+
+
+def passed_on_by(proof: Proof, inquiry: InquiryReceived) -> list[RememberedFact]:
+    """What sales did about leads that ceased with a verdict on the inquiry, as far as it concerns the lead that goes
+    on: the inquiry showed that they are one person.
+    """
+    if proof.format < BOTH_LEADS_END:
+        return []
+    ceased = [lead for lead in proof.same_person if lead.into is None and not lead.test]
+    return [fact for lead in ceased for fact in passed_on(lead, inquiry.accepted_at)]
+
+
 def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, now: datetime) -> Verdict:
     """The verdict that `lead` goes on as `into`, because a person said that both are of one person. Changes `routing`:
     both are saved.
@@ -78,7 +113,7 @@ def merge(routing: RoutingState, lead: Lead, into: Lead, cause: ReassignReason, 
     )
     said = f"{cause.by} says that it is the same person as lead"
     reason = f"{said} {lead.lead_id}: {cause.reason}"
-    ended = _ceased(lead, after, now, was=lead.state)
+    ended = _ceased(lead, after, now, now, was=lead.state)
     routing.save(ended)
     routing.save(after)
     proof = proof_on(
@@ -117,13 +152,14 @@ def _link(inquiry: InquiryReceived, into: Lead) -> Lead:
     )
 
 
-def _ceased(lead: Lead, into: Lead, now: datetime, *, was: LeadState | None) -> Lead:
+def _ceased(lead: Lead, into: Lead, now: datetime, since: datetime | None, *, was: LeadState | None) -> Lead:
     return replace(
         lead,
         state="merged",
         was=was,
         version=lead.version + 1,
         into=into.lead_id,
+        one_person_since=since,
         reason=f"the same person is lead {into.lead_id}",
         updated_at=now,
         rep=None,

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
 from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD, OLDEST_FORMAT, WHOLE_PERSON
-from services.router.domain.lead import Lead, consent_given_at, filled, latest
+from services.router.domain.lead import Fact, Lead, consent_given_at, filled, latest
 from services.router.domain.qualification import Check, Intent, Judgement, checks, excluded, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
-from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+from shared.domain.events import AgreementRef, InquiryReceived
 from shared.domain.lead import LeadStage, LeadState
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
@@ -155,7 +155,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
         return counting(self.before, self.inquiry, self.format)
 
 
-def comes_too_late(lead: Lead, fact: ActivityRecorded, proof_format: int) -> bool:
+def comes_too_late(lead: Lead, fact: Fact, proof_format: int) -> bool:
     """Whether the fact changes nothing because the lead has ended, by the rules of an earlier release."""
     return lead.state == "closed" and fact.kind != WITHDRAWN and proof_format < LAST_WORD
 
@@ -165,7 +165,7 @@ def in_order(inquiries: Iterable[InquiryReceived]) -> list[InquiryReceived]:
     return sorted(inquiries, key=lambda each: (each.accepted_at, each.inquiry_id))
 
 
-def withdraws_early(fact: ActivityRecorded, proof_format: int) -> bool:
+def withdraws_early(fact: Fact, proof_format: int) -> bool:
     """Whether the fact ends a lead although it is older: a withdrawal of consent waits for an earlier inquiry too."""
     return fact.kind == WITHDRAWN and proof_format >= EARLY_WITHDRAWALS
 

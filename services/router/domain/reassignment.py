@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.availability import absence, leave_ahead
-from services.router.domain.lead import Lead, released, reopened_at
+from services.router.domain.lead import Fact, Lead, released, reopened_at
 from services.router.domain.placement import (
     NobodyInstead,
     Placement,
@@ -28,7 +28,7 @@ from services.router.domain.verdict import Verdict, assigned_event, assigned_sin
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Refused
-from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadAssigned, LeadReassigned
+from shared.domain.events import Event, InquiryReceived, LeadAssigned, LeadReassigned
 from shared.domain.lead import highest
 
 MANUAL_RULE_PREFIX = "moved by "
@@ -65,7 +65,7 @@ def reassign(
     return replace(verdict, proof=replace(verdict.proof, account=account))
 
 
-def reason_in(lead: Lead, fact: ActivityRecorded) -> ReassignReason | None:
+def reason_in(lead: Lead, fact: Fact) -> ReassignReason | None:
     """Why the fact gives the lead to someone: its rep gave it back, or sales accepted it after rejecting it. None if
     it does not.
     """

@@ -19,6 +19,7 @@ from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD
 from services.router.domain.journal import JournalEntry, JournalKind
 from services.router.domain.lead import (
     HELD,
+    Fact,
     InquiryCopy,
     Lead,
     LeadsRejudged,
@@ -30,7 +31,7 @@ from services.router.domain.lead import (
 )
 from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
-from services.router.domain.merging import merge, refuse_wrong_merge
+from services.router.domain.merging import concerns_heir, merge, passed_on_by, refuse_wrong_merge
 from services.router.domain.owner_leave import held_by, moves_on_leave, rescheduled, to_relieve
 from services.router.domain.parked import Rerouted, RoutingKey, pools_with_capacity, routing_key
 from services.router.domain.proof import ON_LEAVE, OTHERS_GET_IT, ReassignReason, comes_too_late, withdraws_early
@@ -306,13 +307,17 @@ class Routing:
         withdrawn_at = self._withdrawn_at.get(inquiry.inquiry_id)
         verdict = decide(self.state, self.agreement, inquiry, self.now, owner, withdrawn_at=withdrawn_at)
         self._add(replace(verdict, proof=replace(verdict.proof, again=again)) if again else verdict)
-        if verdict.raises_score:
-            self._reassign(verdict.lead, ReassignReason("rescored"), inquiry)
+        self._follow(passed_on_by(verdict.proof, inquiry))
+        lead = self.state.leads[verdict.lead.lead_id]
+        if verdict.raises_score and lead.state == "assigned":
+            self._reassign(lead, ReassignReason("rescored"), inquiry)
 
-    def _follow(self, facts: Sequence[ActivityRecorded]) -> None:
+    def _follow(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             lead = self.state.lead(fact.lead_id)
-            if lead is None or comes_too_late(lead, fact, self.state.proof_format) or self._given_by(fact, lead):
+            if lead is None or not concerns_heir(fact, self.state.chain(fact.lead_id)):
+                continue
+            if comes_too_late(lead, fact, self.state.proof_format) or self._given_by(fact, lead):
                 continue
             after = followed_by(lead, fact, self.now)
             if after is None:
@@ -338,7 +343,7 @@ class Routing:
             self._judge(inquiry, again=True)
         self._give_to_owners()
 
-    def _given_by(self, fact: ActivityRecorded, lead: Lead) -> bool:
+    def _given_by(self, fact: Fact, lead: Lead) -> bool:
         """Give the lead to someone if that is what the fact means; whether it is."""
         reason = reason_in(lead, fact)
         if reason is None or (reason.kind == "reopened" and self.state.proof_format < LAST_WORD):

@@ -92,6 +92,7 @@ def _own_again(
         # Above that of the other: an inquiry of the lead that is judged again has its latest verdict here.
         version=max(lead.version, other.version) + 1,
         into=None,
+        one_person_since=None,
         was=None,
         updated_at=now,
         contact=contact,

@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.lead import Lead, end_reason
+from services.router.domain.lead import Fact, Lead, end_reason
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
 from shared.domain.events import (
-    ActivityRecorded,
     Event,
     LeadAssigned,
     LeadClosed,
@@ -186,7 +185,7 @@ def split_event(lead: Lead, reason: str, *, was_part_of: str | None = None, spli
     )
 
 
-def closed_event(lead: Lead, fact: ActivityRecorded) -> LeadClosed:
+def closed_event(lead: Lead, fact: Fact) -> LeadClosed:
     """The event that says that the person withdrew consent, by `fact`, also if the lead had ended before."""
     return LeadClosed(
         lead_id=lead.lead_id,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.router.domain.availability import AvailabilityChange, Leave, RepState, leave_ahead
 from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import (
+    Fact,
     InquiryCopy,
     Lead,
     comes_before,
@@ -18,14 +19,21 @@ from services.router.domain.lead import (
     followed_by,
     latest,
 )
-from services.router.domain.merging import with_consent_of
+from services.router.domain.merging import concerns_heir, passed_on, with_consent_of
 from services.router.domain.owner_leave import with_leave
 from services.router.domain.proof import comes_too_late, withdraws_early
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.splitting import split
 from services.router.domain.verdict import had_it
 from services.router.simulation.record_reader import RecordedVerdict, RecordRow
-from services.router.simulation.recorded_lead import NO_COMPANY, NO_CONTACT, after_joining, lead_after, merged_into
+from services.router.simulation.recorded_lead import (
+    NO_COMPANY,
+    NO_CONTACT,
+    after_joining,
+    lead_after,
+    merged_into,
+    one_person_since,
+)
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.storage import ReplayedLead
 from services.router.simulation.summary import LeadOutcome, reason_text
@@ -101,13 +109,18 @@ class History:
             lead = self._goes_on(fact.lead_id)
             if lead is None or fact.kind == "declined" or comes_too_late(lead, fact, self.proof_format):
                 continue
+            if not concerns_heir(fact, self.state.chain(fact.lead_id)):
+                continue
             early = comes_before(lead, fact)
             if early:
                 self.state.add_early(fact)
-            if early and not withdraws_early(fact, self.proof_format):
-                continue
-            if (after := followed_by(lead, fact, now)) is not None:
-                self._change(after, now)
+            if not early or withdraws_early(fact, self.proof_format):
+                self._follow(lead, fact, now)
+
+    def _follow(self, lead: Lead | None, fact: Fact, now: datetime) -> None:
+        after = followed_by(lead, fact, now) if lead is not None else None
+        if after is not None:
+            self._change(after, now)
 
     def _goes_on(self, lead_id: str) -> Lead | None:
         """The lead with this id, or the one that it became part of."""
@@ -195,11 +208,15 @@ class History:
         leads = [known for other in sorted(others - {lead_id}) if (known := self.state.lead(other)) is not None]
         ended = [known for known in leads if known.state != "merged"]
         for known in ended:
-            self._change(merged_into(known, lead_id, was=None if known.test else known.state), verdict.decided_at)
+            was, since = (known.state, one_person_since(verdict)) if not known.test else (None, None)
+            self._change(merged_into(known, lead_id, was=was, since=since), verdict.decided_at)
         survivor = self.state.lead(lead_id)
         answered_at = latest(each.answered_at for each in (survivor, *ended) if each is not None)
         if survivor is not None and answered_at != survivor.answered_at:
             self._change(replace(survivor, answered_at=answered_at), verdict.decided_at)
+        for known in ended:
+            for fact in passed_on(known, None if known.test else one_person_since(verdict)):
+                self._follow(self.state.lead(lead_id), fact, verdict.decided_at)
 
     def _change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         for each, step in ((self.state.lead(lead.lead_id), -1), (lead, 1)):

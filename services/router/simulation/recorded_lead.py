@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.router.domain.formats import OLDEST_FORMAT, WHOLE_PERSON
+from services.router.domain.formats import BOTH_LEADS_END, OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import (
     Lead,
     first_received_at,
@@ -35,9 +35,17 @@ def after_joining(lead: Lead, verdict: RecordedVerdict) -> Lead:
     return replace(lead, received_at=received_at, score=score, later=later)
 
 
-def merged_into(lead: Lead, into: str, *, was: LeadState | None) -> Lead:
-    """The lead, which was in the state `was`, as a part of another."""
-    return replace(lead, state="merged", was=was, into=into, rep=None, parked_at=None, respond_by=None)
+def merged_into(lead: Lead, into: str, *, was: LeadState | None, since: datetime | None = None) -> Lead:
+    """The lead, which was in the state `was`, as a part of another; both are one person `since` then."""
+    lead = replace(lead, state="merged", was=was, into=into, one_person_since=since)
+    return replace(lead, rep=None, parked_at=None, respond_by=None)
+
+
+def one_person_since(verdict: RecordedVerdict) -> datetime | None:
+    """Since when the leads that the verdict merged are one person's; None by the rules of an earlier release."""
+    if verdict.format < BOTH_LEADS_END:
+        return None
+    return verdict.inquiry.accepted_at if verdict.ask is None and verdict.inquiry is not None else verdict.decided_at
 
 
 def lead_after(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:

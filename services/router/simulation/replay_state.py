@@ -78,7 +78,7 @@ class ReplayState:
         if before is not None and before.into is not None and lead.into is None:
             self._remove_facts(before.into, known.facts)
         if lead.into is not None and (before is None or before.into is None):
-            merged_at = None if before is None else now
+            merged_at = None if before is None else lead.one_person_since or now
             passed_on = [fact for fact in known.facts if passes_on(fact.kind, fact.accepted_at, merged_at)]
             self._add_facts(lead.into, tuple(passed_on))
 
@@ -136,12 +136,14 @@ class ReplayState:
         )
 
     def _add_facts(self, lead_id: str, facts: tuple[SalesFact, ...]) -> None:
-        """Add them to the lead with this id, and to those that it became part of."""
+        """Add them to the lead with this id, and to those that it became part of, as far as they pass on."""
         for lead in self.chain(lead_id):
             known = self.leads.get(lead.lead_id)
             if known is not None and facts:
                 known.facts += facts
                 self.leads.put(lead.lead_id, known)
+            if lead.into is not None:
+                facts = tuple([each for each in facts if passes_on(each.kind, each.accepted_at, lead.one_person_since)])
 
     def _due(self, replayed: ReplayedLead, *, ended_at: datetime | None, now: datetime) -> tuple[OwedPromise, ...]:
         lead = replayed.lead

@@ -45,7 +45,8 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `inquiry_id` is the one that was judged last, and sales activities count from `began_at`. `settled_at` is the time
     of the latest verdict: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` describe how sales
-    ended it. `merged_into` is the lead that continues, and at `split_at` someone said that it is another person.
+    ended it. `merged_into` is the lead that continues, and both are one person since `settled_at`; at `split_at`
+    someone said that it is another person.
     """
 
     lead_id: str
@@ -120,7 +121,9 @@ def settle(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     if lead.merged_into is not None:
         was_lead = not isinstance(event, LeadMerged)
         judged = event.inquiry_id if was_lead else lead.inquiry_id
-        return msgspec.structs.replace(lead, version=event.lead_version, inquiry_id=judged)
+        since = event.one_person_since if isinstance(event, LeadMerged) else None
+        settled_at = since or lead.settled_at
+        return msgspec.structs.replace(lead, version=event.lead_version, inquiry_id=judged, settled_at=settled_at)
     if isinstance(event, LeadMerged):
         return _merged(lead, event)
     if isinstance(event, LeadRejected) and event.stays is not None:
@@ -172,12 +175,12 @@ def close(lead: LeadRow, event: LeadClosed) -> LeadRow:
     return _ended(msgspec.structs.replace(lead, **how))
 
 
-def join(lead: LeadRow, into: str, at: datetime) -> LeadRow:
-    """The person's lead continues as `into`: an inquiry under this id was judged under that one at `at`."""
+def join(lead: LeadRow, into: str, at: datetime, since: datetime | None = None) -> LeadRow:
+    """The person's lead continues as `into`, as was decided at `at`; both are one person since then, or `since`."""
     if lead.merged_into is not None or (lead.split_at is not None and at <= lead.split_at):
         return lead
-    gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into, "settled_at": at}
-    return msgspec.structs.replace(lead, **{**_NOTHING, **gone})
+    gone = {"state": "merged", "reason": f"the same person is lead {into}", "merged_into": into}
+    return msgspec.structs.replace(lead, **{**_NOTHING, **gone, "settled_at": since or at})
 
 
 def split(lead: LeadRow, event: LeadSplit) -> LeadRow:
@@ -292,16 +295,21 @@ _NOTHING = {"reason": None, "owner": None, "pool": None, "respond_by": None, "qu
 def _judged(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
     """The lead as created by this inquiry; what sales recorded about an earlier one no longer counts.
 
-    In the first cycle a fact may overtake the verdict, so facts count from the inquiry on. In later cycles the router
-    had read the end before it judged again.
+    A fact may overtake the verdict, so facts count from the inquiry on, and in a later cycle after the end of the one
+    before.
     """
     if event.inquiry_id == lead.inquiry_id:
         return _reopened(lead, event)
-    if isinstance(event, LeadAssigned):
-        began_at = event.received_at if event.cycle == 1 else event.assigned_at
-    else:
-        began_at = event.decided_at
-    return _since(msgspec.structs.replace(lead, inquiry_id=event.inquiry_id), began_at)
+    return _since(msgspec.structs.replace(lead, inquiry_id=event.inquiry_id), _begins_at(event))
+
+
+def _begins_at(event: LeadAssigned | LeadDecided) -> datetime:
+    """From when facts are about the cycle that begins. Records of earlier releases may lack what it takes to know."""
+    decided_at = event.assigned_at if isinstance(event, LeadAssigned) else event.decided_at
+    if not isinstance(event, LeadAssigned | LeadParked) or event.received_at is None:
+        return decided_at
+    unknown = event.cycle > 1 and event.previous_ended_at is None
+    return decided_at if unknown else cycle_starts_at(event.received_at, event.previous_ended_at)
 
 
 def _reopened(lead: LeadRow, event: LeadAssigned | LeadDecided) -> LeadRow:
@@ -323,7 +331,8 @@ def _since(lead: LeadRow, began_at: datetime) -> LeadRow:
 
 def _merged(lead: LeadRow, event: LeadMerged) -> LeadRow:
     if event.into is not None:
-        return join(msgspec.structs.replace(lead, version=event.lead_version), event.into, event.decided_at)
+        merged = msgspec.structs.replace(lead, version=event.lead_version)
+        return join(merged, event.into, event.decided_at, event.one_person_since)
     state = lead.state
     if state == "received":
         state = "assigned" if event.rep else "merged"

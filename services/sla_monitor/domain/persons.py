@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.sla_monitor.domain.window import INQUIRY, Fact
+from shared.domain.events import Event, LeadMerged
 from shared.domain.settlement import passes_on
 
 
@@ -19,6 +20,16 @@ class Merge(msgspec.Struct, frozen=True):
     into: str
     merged_at: datetime
     was_lead: bool
+
+
+def merges_in(event: Event) -> list[Merge]:
+    """The merge that an event announces, if it does. Records of earlier releases, and merges by hand, have no instant
+    but that of the decision.
+    """
+    if not isinstance(event, LeadMerged) or event.into is None:
+        return []
+    merged_at = event.one_person_since or event.decided_at
+    return [Merge(event.lead_id, event.into, merged_at, event.was is not None)]
 
 
 class Persons:
@@ -61,9 +72,14 @@ class Persons:
         """
         if reported_under == lead_id:
             return True
-        merge = self._merges.get(reported_under)
-        if merge is None:
-            merged_at: datetime | None = self._merges[lead_id].merged_at
-        else:
-            merged_at = merge.merged_at if merge.was_lead else None
+        between = self._way(lead_id) ^ self._way(reported_under)
+        merged_at = max((each.merged_at for each in between if each.was_lead), default=None)
         return fact.kind != INQUIRY and passes_on(fact.kind, fact.accepted_at, merged_at)
+
+    def _way(self, lead_id: str) -> set[Merge]:
+        """The merges from this id to the lead under which the person goes on."""
+        found: set[Merge] = set()
+        while (merge := self._merges.get(lead_id)) is not None and merge not in found:
+            found.add(merge)
+            lead_id = merge.into
+        return found

@@ -1,7 +1,6 @@
 """Leads that became part of another, and the lock on all that is known of a person."""
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -49,10 +48,9 @@ async def save_merges(tx: Tx, merges: Iterable[Merge]) -> None:
     await insert_or_skip(tx, tables.merged, [msgspec.structs.asdict(merge) for merge in merges])
 
 
-async def delete_merge(tx: Tx, lead_id: str, at: datetime) -> None:
-    """Delete what was known at `at` about the lead's merge. One that came later stays: it was merged again."""
-    merged = tables.merged
-    await tx.execute(sa.delete(merged).where(merged.c.lead_id == lead_id, merged.c.merged_at <= at))
+async def delete_merge(tx: Tx, lead_id: str) -> None:
+    """Delete what is known about the lead's merge, since it was split."""
+    await tx.execute(sa.delete(tables.merged).where(tables.merged.c.lead_id == lead_id))
 
 
 async def _lock(tx: Tx, partitions: Iterable[int]) -> None:
