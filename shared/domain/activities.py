@@ -1,6 +1,7 @@
 """The kinds of activity: what sales can do about a lead, and what each means for leads and promises."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -21,8 +22,10 @@ REACHED = "connected"
 FAILED = "bounced"
 """An attempt that never got to the buyer: it keeps no promise unless the promise lists it."""
 
-CLOSING = ("rejected", "won", "lost")
-"""Kinds that end a lead; a later inquiry of the person begins a new cycle."""
+CLOSING = ("rejected", "lost", "won")
+"""Kinds that end a lead; a later inquiry of the person begins a new cycle. If it ended twice at the same instant, the
+later one here counts.
+"""
 
 WITHDRAWN = "consent_withdrawn"
 """The kind after which a lead is closed, and the person's inquiries are no leads until one gives a new consent."""
@@ -56,6 +59,17 @@ _STAGE_OF: Mapping[str, LeadStage] = MappingProxyType(
 def stage_named(text: str) -> LeadStage | None:
     """The stage that sales names, without case and space; None for what is none of `SALES_STAGES`."""
     return next((stage for stage in SALES_STAGES if stage == text.strip().casefold()), None)
+
+
+def ends_after(kind: str, at: datetime, known: str, known_at: datetime) -> bool:
+    """Whether sales ended a lead so after the `known` end. That is so for one of two ends at the same instant, in
+    whatever order they are read.
+    """
+    return (at, _rank(kind)) > (known_at, _rank(known))
+
+
+def _rank(kind: str) -> int:
+    return CLOSING.index(kind) if kind in CLOSING else -1
 
 
 def reported_stage(kind: str, stage: str | None) -> LeadStage | None:

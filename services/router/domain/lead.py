@@ -7,8 +7,9 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from services.router.domain.facts import Fact, RememberedFact
 from services.router.domain.qualification import Intent
-from shared.domain.activities import ANSWERS, CLOSING, FAILED, WITHDRAWN, reported_stage
+from shared.domain.activities import ANSWERS, CLOSING, FAILED, WITHDRAWN, ends_after, reported_stage
 from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval, PilotArm
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
@@ -34,22 +35,6 @@ class JoinedInquiry(msgspec.Struct, frozen=True):
 
     inquiry_id: str
     accepted_at: datetime
-
-
-class RememberedFact(msgspec.Struct, frozen=True):
-    """What sales did about a lead, as the lead remembers it: `reason` is the lead's."""
-
-    lead_id: str
-    kind: str
-    accepted_at: datetime
-    reason: str
-    by: str | None = None
-    text: str | None = None
-    stage: str | None = None
-    outcome: str | None = None
-
-
-Fact = ActivityRecorded | RememberedFact
 
 
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -246,7 +231,8 @@ def _followed_after_end(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     if fact.kind not in CLOSING:
         return None
     rejected = _sales_rejected(lead, fact)
-    if lead.ended_at is None or lead.ended_at < fact.accepted_at or lead.outcome == WITHDRAWN:
+    known_at = lead.ended_at if lead.outcome != WITHDRAWN else None
+    if known_at is None or ends_after(fact.kind, fact.accepted_at, str(lead.outcome), known_at):
         stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
         return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(lead, fact))
     return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.router.domain.asked import joined
+from services.router.domain.facts import Fact, RememberedFact
 from services.router.domain.formats import BOTH_LEADS_END
-from services.router.domain.lead import HELD, Fact, Lead, RememberedFact, latest, may_be_contacted
+from services.router.domain.lead import HELD, Lead, latest, may_be_contacted
 from services.router.domain.proof import Proof, ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict, decided_event

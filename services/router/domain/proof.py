@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from services.router.domain.assignment import Turn
 from services.router.domain.availability import RepState
+from services.router.domain.facts import Fact
 from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD, OLDEST_FORMAT, WHOLE_PERSON
-from services.router.domain.lead import Fact, Lead, consent_given_at, filled, latest
+from services.router.domain.lead import Lead, consent_given_at, filled, latest
 from services.router.domain.qualification import Check, Intent, Judgement, checks, excluded, judge, rules_tried
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.activities import WITHDRAWN

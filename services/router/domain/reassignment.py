@@ -9,7 +9,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.availability import absence, leave_ahead
-from services.router.domain.lead import Fact, Lead, released, reopened_at
+from services.router.domain.facts import Fact
+from services.router.domain.lead import Lead, released, reopened_at
 from services.router.domain.placement import (
     NobodyInstead,
     Placement,

@@ -15,11 +15,11 @@ from services.router.domain.accounts import keys_of
 from services.router.domain.availability import AvailabilityChange, Hold, Leave
 from services.router.domain.company_owners import CompanyOwners
 from services.router.domain.decision import decide
+from services.router.domain.facts import Fact
 from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD
 from services.router.domain.journal import JournalEntry, JournalKind
 from services.router.domain.lead import (
     HELD,
-    Fact,
     InquiryCopy,
     Lead,
     LeadsRejudged,
@@ -40,7 +40,7 @@ from services.router.domain.rejudgement import judge_again, may_be_judged_again
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.shadow import Shadow, shadows
 from services.router.domain.splitting import shared_out, split
-from services.router.domain.verdict import Verdict, closed_event
+from services.router.domain.verdict import Verdict, backdated_event, closed_event
 from shared.domain.activities import ANSWERS, CHANGES_LEAD, WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict
@@ -289,14 +289,7 @@ class Routing:
         leads = [lead for lead in changed if lead is not None]
         for lead in leads:
             self.state.save(lead)
-            self.backdated.append(
-                LeadBackdated(
-                    lead_id=lead.lead_id,
-                    lead_version=lead.version,
-                    inquiry_id=copy.inquiry_id,
-                    received_at=lead.received_at,
-                )
-            )
+            self.backdated.append(backdated_event(lead, copy))
         if leads:
             self.record("copy", replace(copy, backdated=tuple([lead.lead_id for lead in leads])))
         return bool(leads)

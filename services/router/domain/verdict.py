@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.lead import Fact, Lead, end_reason
+from services.router.domain.facts import Fact
+from services.router.domain.lead import InquiryCopy, Lead, end_reason
 from services.router.domain.proof import Proof
 from shared.domain.agreement import Agreement, Person
 from shared.domain.events import (
     Event,
     LeadAssigned,
+    LeadBackdated,
     LeadClosed,
     LeadDecided,
     LeadParked,
@@ -182,6 +184,16 @@ def split_event(lead: Lead, reason: str, *, was_part_of: str | None = None, spli
         company=lead.company,
         was_part_of=was_part_of,
         split_off=split_off,
+    )
+
+
+def backdated_event(lead: Lead, copy: InquiryCopy) -> LeadBackdated:
+    """The event that says that the lead starts with an earlier copy of its inquiry."""
+    return LeadBackdated(
+        lead_id=lead.lead_id,
+        lead_version=lead.version,
+        inquiry_id=copy.inquiry_id,
+        received_at=lead.received_at,
     )
 
 

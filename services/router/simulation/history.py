@@ -9,9 +9,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.router.domain.availability import AvailabilityChange, Leave, RepState, leave_ahead
+from services.router.domain.facts import Fact
 from services.router.domain.formats import OLDEST_FORMAT
 from services.router.domain.lead import (
-    Fact,
     InquiryCopy,
     Lead,
     comes_before,

@@ -12,7 +12,7 @@ import msgspec
 
 from services.scoreboard.domain.counters import ALL, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
-from shared.domain.activities import ENDING, WITHDRAWN, reported_stage
+from shared.domain.activities import ENDING, WITHDRAWN, ends_after, reported_stage
 from shared.domain.events import (
     ActivityRecorded,
     InquiryReceived,
@@ -229,7 +229,7 @@ def inherit(lead: LeadRow, ended: LeadRow) -> LeadRow:
         lead = msgspec.structs.replace(lead, sales_stage=stage, sales_at=at) if later else lead
     at = ended.ended_at
     kind = str(ended.ended_as)
-    counts = at is not None and at != lead.ended_at and _later(at, lead.began_at, None) and _ends(lead, kind, at)
+    counts = at is not None and _later(at, lead.began_at, None) and _ends(lead, kind, at)
     if at is not None and counts and passes_on(kind, at, merged_at):
         how = {name: getattr(ended, name) for name in _HOW_IT_ENDED}
         lead = msgspec.structs.replace(lead, **how)
@@ -355,7 +355,7 @@ def _ends(lead: LeadRow, kind: str, at: datetime) -> bool:
         return True
     if WITHDRAWN in (kind, lead.ended_as) and kind != lead.ended_as:
         return kind != WITHDRAWN
-    return at >= lead.ended_at
+    return ends_after(kind, at, lead.ended_as, lead.ended_at)
 
 
 def _later(at: datetime | None, since: datetime | None, known_at: datetime | None) -> bool:
