@@ -65,9 +65,7 @@ class MonitorHandlers:
             return
         inquiries = [each for event in events for each in _late_inquiry(event)]
         merges = await self._save_merges(tx, events)
-        persons = await persons_store.lock_persons(
-            tx, {each for event in events for each in _ids(event)}, self._partition
-        )
+        persons = await persons_store.lock_persons(tx, {event.lead_id for event in events}, self._partition)
         await fact_store.save_facts(tx, inquiries)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
         before, context = dict(states), await self._context(tx, persons, states)
@@ -92,7 +90,7 @@ class MonitorHandlers:
         elif isinstance(event, LeadMerged | LeadBackdated):
             _move_start(event, context)
         elif isinstance(event, LeadSplit):
-            context.part(_ids(event))
+            context.part(event.lead_id)
 
     async def _save_merges(self, tx: Tx, events: Sequence[Event]) -> list[Merge]:
         """Save which leads became part of another, without those that were split; returns the new ones."""
@@ -260,12 +258,6 @@ def _concerns_promises(event: Event) -> bool:
     return isinstance(
         event, LeadAssigned | LeadParked | LeadRejected | LeadClosed | LeadBackdated | LeadRescheduled | LeadSplit
     )
-
-
-def _ids(event: Event) -> list[str]:
-    """The leads that the event is about."""
-    other = (event.was_part_of or event.split_off) if isinstance(event, LeadSplit) else None
-    return [event.lead_id] if other is None else [event.lead_id, other]
 
 
 def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:

@@ -16,7 +16,6 @@ LONGER_FOR_A_REASON = {
     "services/router/domain/proof.py": "what a proof has, what its verdict rests on, and how it reads",
     "services/router/domain/routing.py": "all that a router decides in one transaction, call by call",
     "services/router/simulation/replay.py": "what a replay takes from the record, and what falls due in it by itself",
-    "services/sla_monitor/domain/transitions.py": "all that can happen to a promise, change by change",
     "services/scoreboard/domain/leads.py": "all that an event can change about a lead that is shown",
     "services/scoreboard/domain/timeline_text.py": "the sentences of all events on one page",
     "services/ingest/spool/file.py": "one file on disk with all its statements",

@@ -25,12 +25,13 @@ async def router(database: Database, embedded_bus: EmbeddedBus, tmp_path: Path) 
         yield router
 
 
-async def one_person(router: Router) -> None:
-    """Ann asks by address and number, and somebody by the number only: one lead, under the first id."""
+async def one_person(router: Router) -> LeadAssigned:
+    """One asks by address and number, another by the number only: one lead, under the first id; its assignment."""
     await router.publish(inquiry(1, contact=BOTH))
-    await router.wait_for(1)
+    [first] = ones(await router.wait_for(1), LeadAssigned)
     await router.publish(inquiry(2, contact=Contact(phone=NUMBER, country="BE"), company=Company(name="Other")))
     await router.wait_for(1)
+    return first
 
 
 async def split(router: Router, lead_id: str = "ld_2", status: int = 200) -> dict[str, Any]:
@@ -51,21 +52,26 @@ async def follows(router: Router, *lead_ids: str) -> list[list[str]]:
 
 
 async def test_an_id_that_never_was_a_lead_is_judged_with_what_it_gave_alone(router: Router) -> None:
-    await one_person(router)
+    first = await one_person(router)
     lead = await split(router)
     assert (lead["lead_id"], lead["state"], lead["contact"]) == ("ld_2", "assigned", {"phone": NUMBER, "country": "BE"})
     other = (await router.client.get("/v1/leads/ld_1")).json()
     assert (other["state"], other["contact"]) == ("assigned", {"email": "ann@example.com", "phone": NUMBER})
-    events = await router.wait_for(3)
+    events = await router.wait_for(4)
     alone, goes_on = ones(events, LeadSplit)
     assert (alone.was_part_of, alone.state, goes_on.split_off) == ("ld_1", "received", "ld_2")
     assert alone.reason == "mia says that it is another person than lead ld_1: two people share the phone"
-    assert [event.lead_id for event in ones(events, LeadAssigned)] == ["ld_2"]
-    assert await follows(router, "ld_1", "ld_2") == [["assigned", "merged"], ["split", "assigned"]]
+    given, again = ones(events, LeadAssigned)
+    assert (given.lead_id, given.because, given.generation) == ("ld_2", None, 1)
+    assert (again.lead_id, again.because, again.generation, again.rep) == ("ld_1", "split", 2, first.rep)
+    assert await follows(router, "ld_1", "ld_2") == [["assigned", "merged", "reassigned"], ["split", "assigned"]]
     await router.publish(inquiry(2, 2, contact=Contact(phone=NUMBER)), inquiry(1, 2, contact=BOTH))
     joined = ones(await router.wait_for(2), LeadMerged)
     assert {event.lead_id: event.into for event in joined} == {"ld_1": None, "ld_2": None}
-    assert await follows(router, "ld_1", "ld_2") == [["assigned", "merged", "merged"], ["split", "assigned", "merged"]]
+    assert await follows(router, "ld_1", "ld_2") == [
+        ["assigned", "merged", "reassigned", "merged"],
+        ["split", "assigned", "merged"],
+    ]
 
 
 async def test_a_lead_that_was_merged_by_hand_goes_back_to_who_had_it(router: Router) -> None:
@@ -76,7 +82,10 @@ async def test_a_lead_that_was_merged_by_hand_goes_back_to_who_had_it(router: Ro
     lead = await split(router)
     assert (lead["state"], lead["owner"]["rep"]) == ("assigned", before["ld_2"])
     assert "phone" not in (await router.client.get("/v1/leads/ld_1")).json()["contact"]
-    assert await follows(router, "ld_1", "ld_2") == [["assigned", "merged"], ["assigned", "split", "reassigned"]]
+    assert await follows(router, "ld_1", "ld_2") == [
+        ["assigned", "merged", "reassigned"],
+        ["assigned", "split", "reassigned"],
+    ]
     reps = {each["rep"]: each["open"] for each in (await router.client.get("/v1/reps")).json()["items"]}
     assert sum(reps.values()) == 2
     await router.client.post("/v1/leads/ld_2/merge", json=WHY | {"into": "ld_1"})

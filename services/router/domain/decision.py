@@ -186,6 +186,7 @@ def _lead(asked: Asked, agreement: AgreementRef, judgement: Judgement, pilot: st
         earlier_rep=before.last_rep,
         cycle=before.cycle + int(judgement.qualified and before.state == "closed"),
         ended_at=before.ended_at,
+        ends=before.ends,
         others=rejected_before(asked, before),
     )
 

@@ -37,6 +37,15 @@ class JoinedInquiry(msgspec.Struct, frozen=True):
     accepted_at: datetime
 
 
+class ReportedEnd(msgspec.Struct, frozen=True):
+    """That sales ended a lead, or the person withdrew consent: `under` which id that was reported, and why."""
+
+    under: str
+    kind: str
+    at: datetime
+    reason: str
+
+
 class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     """A lead in the router; `version` counts its changes, `generation` its owners, `cycle` how often it became a lead.
 
@@ -59,8 +68,8 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     leads that share a number with it, of people with another address and another name; `number_shared` says that they
     are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
     consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are ids of the person, each
-    with one of another person from which someone split it. `ended_under` and `withdrawn_under` are
-    the other ids of the person under which the end, and the withdrawal of consent, were reported.
+    with one of another person from which someone split it. `ends` are the latest ends that were
+    reported under each id of the person.
     """
 
     lead_id: str
@@ -114,8 +123,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     others: tuple[str, ...] = ()
     was: LeadState | None = None
     apart: tuple[tuple[str, str], ...] = ()
-    ended_under: str | None = None
-    withdrawn_under: str | None = None
+    ends: tuple[ReportedEnd, ...] = ()
 
     @property
     def inquiry_ids(self) -> tuple[str, ...]:
@@ -235,7 +243,8 @@ def _followed_after_end(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     if known_at is None or ends_after(fact.kind, fact.accepted_at, str(lead.outcome), known_at):
         stage = highest(lead.stage, reported_stage(fact.kind, fact.stage) or lead.stage)
         return _changed(lead, now, stage=stage, sales_rejected=rejected, **_end(lead, fact))
-    return _changed(lead, now, sales_rejected=True) if rejected and not lead.sales_rejected else None
+    after = replace(lead, sales_rejected=rejected, ends=_with_end(lead, fact))
+    return _changed(after, now) if after != lead else None
 
 
 def _sales_rejected(lead: Lead, fact: Fact) -> bool:
@@ -256,27 +265,6 @@ def reopened_at(lead: Lead, fact: Fact) -> datetime | None:
     return lead.accepted_at if fact.kind in CLOSING and overruled else None
 
 
-def released(lead: Lead) -> Lead:
-    """The lead of one of two people who were taken for one: an end that was reported is not about it. Its next owner is
-    never the first one, for whom what came before would count.
-    """
-    lead = replace(lead, generation=max(lead.generation, 1))
-    if lead.outcome is None:
-        return lead
-    stage: LeadStage = "sal" if lead.accepted_at is not None else "mql"
-    withdrawn_at = None if lead.withdrawn_at == lead.ended_at else lead.withdrawn_at
-    return replace(
-        lead,
-        stage=stage,
-        outcome=None,
-        ended_at=None,
-        ended_under=None,
-        sales_rejected=False,
-        reason="",
-        withdrawn_at=withdrawn_at,
-    )
-
-
 def may_be_contacted(lead: Lead) -> bool:
     """Whether the person has not withdrawn consent, or has given it again since."""
     return lead.withdrawn_at is None or (lead.consent_at is not None and lead.consent_at >= lead.withdrawn_at)
@@ -294,9 +282,8 @@ def _withdrawn(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     known_since = any(at is not None and fact.accepted_at <= at for at in (lead.consent_at, lead.withdrawn_at))
     if known_since and not (asked_since and lead.state in HELD):
         return None
-    end = _end(lead, fact) if lead.state in HELD else {}
-    at, under = latest((lead.withdrawn_at, fact.accepted_at)), _reported_under(lead, fact)
-    return _changed(lead, now, withdrawn_at=at, withdrawn_under=under, **end)
+    changes = _end(lead, fact) if lead.state in HELD else {"ends": _with_end(lead, fact)}
+    return _changed(lead, now, withdrawn_at=latest((lead.withdrawn_at, fact.accepted_at)), **changes)
 
 
 def end_reason(fact: Fact) -> str:
@@ -313,12 +300,18 @@ def _end(lead: Lead, fact: Fact) -> dict[str, object]:
         "ended_at": fact.accepted_at,
         "reason": end_reason(fact),
         "parked_at": None,
-        "ended_under": _reported_under(lead, fact),
+        "ends": _with_end(lead, fact),
     }
 
 
-def _reported_under(lead: Lead, fact: Fact) -> str | None:
-    return fact.lead_id if fact.lead_id != lead.lead_id else None
+def _with_end(lead: Lead, fact: Fact) -> tuple[ReportedEnd, ...]:
+    """The ends that were reported, with this one; of each id the latest by sales, and the latest withdrawal."""
+    known = {(each.under, each.kind == WITHDRAWN): each for each in lead.ends}
+    end = ReportedEnd(fact.lead_id, fact.kind, fact.accepted_at, end_reason(fact))
+    before = known.get(key := (end.under, end.kind == WITHDRAWN))
+    if before is not None and before.at >= end.at:
+        return lead.ends
+    return tuple((known | {key: end}).values())[-MAX_KEYS:]
 
 
 def consent_given_at(inquiry: InquiryReceived) -> datetime | None:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from services.router.domain.availability import absence, leave_ahead
 from services.router.domain.facts import Fact
-from services.router.domain.lead import Lead, released, reopened_at
+from services.router.domain.lead import Lead, reopened_at
+from services.router.domain.lead_ends import released
 from services.router.domain.placement import (
     NobodyInstead,
     Placement,
@@ -111,8 +112,10 @@ def _place_again(
         return _place_as_asked(routing, agreement, cause, lead, now), lead
     if cause.kind == "missed":
         lead = replace(lead, missed_by=(*lead.missed_by, str(lead.rep)))
-    if cause.kind in ("reopened", "split"):
-        lead = reopened(lead, cause) if cause.kind == "reopened" else released(lead)
+    if cause.kind == "reopened":
+        lead = reopened(lead, cause)
+    if cause.kind == "split":
+        lead = replace(released(lead), reason=_cause(cause, lead))
     if cause.kind == "declined":
         lead = replace(lead, declined_by=(*lead.declined_by, str(lead.rep)))
     without = _without(cause, lead)
@@ -170,7 +173,7 @@ def _given_to_owner_or_deputy(
 def reopened(lead: Lead, cause: ReassignReason) -> Lead:
     """The lead since it is open again. Its next owner is never the first one, for whom what came before would count."""
     lead = replace(lead, stage=highest(lead.stage, "sal"), generation=max(lead.generation, 1), sales_rejected=True)
-    return replace(lead, outcome=None, reason=_cause(cause, lead), reopened_at=cause.at)
+    return replace(lead, outcome=None, ends=(), reason=_cause(cause, lead), reopened_at=cause.at)
 
 
 def _can_own(agreement: Agreement, rep: str) -> bool:

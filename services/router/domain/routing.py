@@ -27,7 +27,6 @@ from services.router.domain.lead import (
     comes_before,
     consent_given_at,
     followed_by,
-    may_be_contacted,
 )
 from services.router.domain.lead_loader import LeadLoader
 from services.router.domain.lookup import Lookup
@@ -124,7 +123,8 @@ class Routing:
         self._leads.load({lead_id for lead_id, _ in missed})
         for lead_id, generation in missed:
             lead = self.state.lead(lead_id)
-            if lead is not None and lead.state == "assigned" and lead.generation == generation:
+            known = (lead_id, "assigned", generation)
+            if lead is not None and (lead.lead_id, lead.state, lead.generation) == known:
                 self._reassign(lead, ReassignReason("missed"))
         self.drain()
 
@@ -167,22 +167,22 @@ class Routing:
         self._leads.load({each.lead_id for each in found})
         inquiries = shared_out(self.state, lead, found)
         self._add(split(self.state, lead, other, inquiries, reason, self.now))
-        self._decide_again(lead, inquiries.theirs[-1], reason)
-        goes_on = self._leads.known(other.lead_id)
-        if goes_on.ended_under in (lead_id, *(each.lead_id for each in inquiries.theirs)):
-            self._reassign(goes_on, reason, inquiries.others[-1])
+        self._give_again(lead_id, inquiries.theirs[-1], reason)
+        self._give_again(other.lead_id, inquiries.others[-1], reason)
         self.drain()
         return self._leads.known(lead_id)
 
-    def _decide_again(self, was: Lead, inquiry: InquiryReceived, reason: ReassignReason) -> None:
-        """Decide who gets a lead that was split, unless it is closed."""
-        lead = self._leads.known(was.lead_id)
-        if was.state_before in HELD and lead.state != "closed" and may_be_contacted(lead):
+    def _give_again(self, lead_id: str, inquiry: InquiryReceived, reason: ReassignReason) -> None:
+        """Give one of two leads that were split to its owner, or judge what its own person gave if it has none. One
+        that has ended stays so, and one that waits.
+        """
+        lead = self._leads.known(lead_id)
+        if lead.state in ("assigned", "received") and lead.rep is not None:
             self._reassign(lead, reason, inquiry)
-        elif lead.state != "closed":
+        elif lead.state == "received":
             self._leads.load_persons([inquiry])
             owner = self._owners.of(keys_of(inquiry.company, inquiry.contact))
-            self._add(decide(self.state, self.agreement, replace(inquiry, lead_id=lead.lead_id), self.now, owner))
+            self._add(decide(self.state, self.agreement, replace(inquiry, lead_id=lead_id), self.now, owner))
 
     def set_absence(self, rep: str, hold: Hold | None, leave: tuple[Leave, ...]) -> None:
         """Set the rep's hold and days off. Unless this only put them on hold, parked leads get their chance."""

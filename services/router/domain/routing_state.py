@@ -131,6 +131,9 @@ class RoutingState:
             self.ended.add(lead.lead_id)
         self._count_parked(before, lead)
         self.changed[lead.lead_id] = lead
+        for key in person_keys(before) if before is not None else ():
+            if key not in person_keys(lead) and lead.lead_id in self.persons.get(key, ()):
+                self.persons[key].remove(lead.lead_id)
         self.load([lead])
 
     def assign_to(self, person: Person, lead: Lead, now: datetime) -> None:

@@ -1,8 +1,9 @@
 """An id that became part of a lead by mistake is a lead of its own again, because someone says so.
 
 What only its inquiries gave goes back with it, and so does an end that was reported under it. A lead that was closed
-before it became part of the other is closed again. Otherwise it is decided afterwards who gets it, like for any lead
-(`services.router.domain.routing`).
+before it became part of the other is closed again. Otherwise it is decided afterwards who gets each of the two, as for
+any lead (`services.router.domain.routing`), and their promises start then: what was reported before may have been about
+either.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -11,14 +12,27 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from services.router.domain.lead import MAX_KEYS, Lead, consent_given_at, filled, latest, remembered_signals
+from services.router.domain.lead import (
+    HELD,
+    MAX_KEYS,
+    Lead,
+    ReportedEnd,
+    consent_given_at,
+    filled,
+    latest,
+    may_be_contacted,
+    remembered_signals,
+)
+from services.router.domain.lead_ends import ended_by, released
 from services.router.domain.proof import Inquiries, ReassignReason, proof_on
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.same_person import MAX_SHARING, contact_keys
 from services.router.domain.verdict import Verdict, split_event
+from shared.domain.activities import WITHDRAWN
 from shared.domain.errors import Conflict
 from shared.domain.events import InquiryReceived
 from shared.domain.lead import Company, Contact
+from shared.domain.settlement import cycle_starts_at
 
 Party = TypeVar("Party", Contact, Company)
 T = TypeVar("T")
@@ -28,9 +42,11 @@ def shared_out(routing: RoutingState, lead: Lead, found: Sequence[InquiryReceive
     """The inquiries of a person by whether they came under the lead's id, or one that became part of it. Raises
     `Conflict` if there are none of either.
     """
-    ids = {each.lead_id for each in found}
-    ids = {each for each in ids if lead.lead_id in {one.lead_id for one in routing.chain(each)}}
-    theirs, others = ([each for each in found if (each.lead_id in ids) == mine] for mine in (True, False))
+    # Of a person who was split off before, the other lead has inquiries in its record.
+    chains = {each.lead_id: [one.lead_id for one in routing.chain(each.lead_id)] for each in found}
+    last = [each.lead_id for each in routing.chain(lead.lead_id)][-1:]
+    theirs = [each for each in found if lead.lead_id in chains[each.lead_id]]
+    others = [each for each in found if each not in theirs and chains[each.lead_id][-1:] == last]
     if not theirs or not others:
         raise Conflict(f"The inquiries of lead {lead.lead_id}, or those of the other one, are no longer stored.")
     return Inquiries(tuple(theirs), tuple(others))
@@ -43,9 +59,9 @@ def split(
     saved, and noted as apart, so that no inquiry merges them again.
     """
     theirs = (lead.lead_id, *(inquiry.lead_id for inquiry in inquiries.theirs))
-    after = _own_again(lead, other, inquiries.theirs, theirs, now)
-    goes_on = _without(lead, other, inquiries, now)
-    # In this order: a replay takes the facts of the lead from the other one before it looks at that.
+    ends = [end for end in (*lead.ends, *other.ends) if end.under in theirs]
+    after = _reachable(_own_again(lead, other, inquiries.theirs, ends, now))
+    goes_on = _reachable(_without(lead, other, inquiries, now))
     routing.save(after)
     routing.save(goes_on)
     words = f"{cause.by} says that it is another person than lead"
@@ -68,25 +84,25 @@ def split(
 
 
 def _own_again(
-    lead: Lead, other: Lead, inquiries: Sequence[InquiryReceived], ids: Collection[str], now: datetime
+    lead: Lead, other: Lead, inquiries: Sequence[InquiryReceived], ends: Collection[ReportedEnd], now: datetime
 ) -> Lead:
-    """The lead with what its inquiries gave since; closed, if it was or if its end was reported under one of its
-    `ids`.
+    """The lead with what its inquiries gave since; closed, if it was, or by one of the `ends` that were reported under
+    its ids.
     """
     if lead.state_before is None and lead.generation == 0:
-        lead = _as_never_a_lead(lead)
+        lead = _as_never_a_lead(lead, inquiries)
     contact, company, signals = lead.contact, lead.company, lead.signals
     for each in inquiries:
         contact, company = filled(contact, each.contact), filled(company, each.company)
         signals = remembered_signals(signals, each.signals)
     gave: tuple[Lead | InquiryReceived, ...] = (lead, *inquiries)
     keys = (key for each in gave for key in contact_keys(each.contact))
-    end: dict[str, Any] = {"state": "received"}
-    if other.ended_under in ids:
-        end = {name: getattr(other, name) for name in ("state", "outcome", "ended_at", "reason", "stage")}
-    elif lead.state_before == "closed":
-        end = {"state": "closed"}
-    withdrawn_at = other.withdrawn_at if other.withdrawn_under in ids else None
+    # The person may have asked again since an end.
+    last = [end for end in ends if end.at >= inquiries[-1].accepted_at]
+    if last:
+        lead = ended_by(lead, last)
+    else:
+        lead = replace(lead, state="closed" if lead.state_before == "closed" else "received")
     return replace(
         lead,
         # Above that of the other: an inquiry of the lead that is judged again has its latest verdict here.
@@ -101,17 +117,27 @@ def _own_again(
         other_keys=_other_keys(contact, (*lead.other_keys, *keys)),
         rep=lead.last_rep if lead.state_before in ("assigned", "closed") else None,
         consent_at=latest((lead.consent_at, *map(consent_given_at, inquiries))),
-        withdrawn_at=latest((lead.withdrawn_at, withdrawn_at)),
+        withdrawn_at=latest((lead.withdrawn_at, *_withdrawn(ends))),
         apart=_noted(lead.apart, (lead.lead_id, other.lead_id)),
         maybe_same_person=_noted(lead.maybe_same_person, other.lead_id),
-        **end,
+        # An id of tests only that became a person's is theirs.
+        test=False,
     )
 
 
-def _as_never_a_lead(lead: Lead) -> Lead:
+def _as_never_a_lead(lead: Lead, inquiries: Sequence[InquiryReceived]) -> Lead:
     """An id that was only one more of the person's, without what it has from the lead that it led to."""
+    first, last = inquiries[0], inquiries[-1]
     return replace(
         lead,
+        inquiry_id=last.inquiry_id,
+        campaign=last.campaign,
+        channel=last.channel,
+        received_at=first.accepted_at,
+        score=0,
+        reasons=(),
+        pool=None,
+        rule=None,
         company=Company(),
         cycle=1,
         last_rep=None,
@@ -120,13 +146,12 @@ def _as_never_a_lead(lead: Lead) -> Lead:
         declined_by=(),
         outcome=None,
         ended_at=None,
-        ended_under=None,
+        ends=(),
         accepted_at=None,
         answered_at=None,
         reopened_at=None,
         consent_at=None,
         withdrawn_at=None,
-        withdrawn_under=None,
         later=(),
         others=(),
     )
@@ -143,6 +168,9 @@ def _without(lead: Lead, other: Lead, inquiries: Inquiries, now: datetime) -> Le
     theirs = {key for each in gone for key in contact_keys(each.contact)}
     others = [key for each in inquiries.others for key in contact_keys(each.contact)]
     keys = (*(key for key in (*contact_keys(other.contact), *other.other_keys) if key not in theirs), *others)
+    other = _as_ended(other, lead, {lead.lead_id, *(each.lead_id for each in inquiries.theirs)})
+    if other.state in HELD and other.inquiry_id in left:
+        other = replace(other, state="received", rep=None, parked_at=None)
     return replace(
         other,
         version=other.version + 1,
@@ -157,6 +185,32 @@ def _without(lead: Lead, other: Lead, inquiries: Inquiries, now: datetime) -> Le
         apart=_noted(other.apart, (other.lead_id, lead.lead_id)),
         maybe_same_person=_noted(other.maybe_same_person, lead.lead_id),
     )
+
+
+def _reachable(lead: Lead) -> Lead:
+    """The lead; if its person has withdrawn consent, nobody has it, and it is judged again."""
+    if may_be_contacted(lead) or lead.state not in (*HELD, "received"):
+        return lead
+    return replace(lead, state="received", rep=None, parked_at=None)
+
+
+def _as_ended(lead: Lead, split_off: Lead, ids: Collection[str]) -> Lead:
+    """The other lead without the ends that were reported under the `ids` of the one that is split off. One that only
+    these had ended is open again.
+    """
+    gone = [end for end in lead.ends if end.under in ids]
+    ends = tuple([end for end in lead.ends if end not in gone])
+    if lead.withdrawn_at is not None and lead.withdrawn_at in (split_off.withdrawn_at, *_withdrawn(gone)):
+        lead = replace(lead, withdrawn_at=latest(_withdrawn(ends)))
+    lead = replace(lead, ends=ends)
+    if lead.state != "closed" or (lead.outcome, lead.ended_at) not in [(end.kind, end.at) for end in gone]:
+        return lead
+    ends_cycle = [end for end in ends if end.at >= cycle_starts_at(lead.received_at, lead.previous_ended_at)]
+    return ended_by(lead, ends_cycle) if ends_cycle else replace(released(lead), state="received")
+
+
+def _withdrawn(ends: Collection[ReportedEnd]) -> list[datetime]:
+    return [end.at for end in ends if end.kind == WITHDRAWN]
 
 
 def _reduced(party: Party, gone: Iterable[Party], others: Sequence[Party]) -> Party:

@@ -10,8 +10,8 @@ from services.router.domain.lead import (
     Lead,
     first_received_at,
     joined_later,
-    released,
 )
+from services.router.domain.lead_ends import released
 from services.router.domain.placement import pool_of
 from services.router.domain.proof import ON_LEAVE
 from services.router.domain.reassignment import reopened

@@ -55,7 +55,7 @@ class ReplayState:
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         """Save the changed lead. What was recorded under an id that becomes part of another lead counts for that one,
-        as far as it passes on, until it is split from it.
+        as far as it passes on.
         """
         before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
         if before is not None and before.rep is not None:
@@ -75,20 +75,10 @@ class ReplayState:
         if asked:
             known.asked_at = now
         self.leads.put(lead.lead_id, known)
-        if before is not None and before.into is not None and lead.into is None:
-            self._remove_facts(before.into, known.facts)
         if lead.into is not None and (before is None or before.into is None):
             merged_at = None if before is None else lead.one_person_since or now
             passed_on = [fact for fact in known.facts if passes_on(fact.kind, fact.accepted_at, merged_at)]
             self._add_facts(lead.into, tuple(passed_on))
-
-    def _remove_facts(self, lead_id: str, facts: tuple[SalesFact, ...]) -> None:
-        """Remove them from the lead with this id, and from those that it became part of."""
-        for lead in self.chain(lead_id):
-            known = self.leads.get(lead.lead_id)
-            if known is not None and facts:
-                known.facts = tuple([fact for fact in known.facts if fact not in facts])
-                self.leads.put(lead.lead_id, known)
 
     def add_fact(self, fact: ActivityRecorded) -> bool:
         """Add a fact for the promises to the person; whether there is a lead. Otherwise promises on it wait for it."""
@@ -122,7 +112,7 @@ class ReplayState:
     def outcome(self, replayed: ReplayedLead, now: datetime) -> LeadOutcome:
         """What became of the lead by `now`."""
         lead = replayed.lead
-        # Of earlier owners too only now: a merge or a split may have changed which facts are about the person.
+        # Of earlier owners too only now: a merge may have changed which facts are about the person.
         breached = missed_of((*replayed.due, *self._due(replayed, ended_at=None, now=now)), replayed.facts)
         return LeadOutcome(
             lead.state,

@@ -197,6 +197,8 @@ def split(lead: LeadRow, event: LeadSplit) -> LeadRow:
         changes |= {"state": event.state, "stage": event.stage, "score": event.score, "owner": event.rep}
         if event.state == "closed":
             changes["inquiry_id"] = event.inquiry_id
+    elif event.state != "closed" and lead.ended_at is not None and lead.ended_at <= event.decided_at:
+        changes |= {**dict.fromkeys(_HOW_IT_ENDED), "state": event.state}
     return msgspec.structs.replace(lead, **changes)
 
 

@@ -134,7 +134,7 @@ def handed_over(event: LeadAssigned) -> str:
         "reopened": f"Accepted after it had been rejected: it is open again, and {now}{pool} has it.",
         "rescored": f"Another inquiry raised the score to {event.score}. {now}{pool} has it; promises start again.",
         "rejudged": f"Judged again: assigned to {now}{pool}, by the rule “{event.rule}”, with score {event.score}.",
-        "split": f"It is another person's lead after all: {now}{pool} has it.",
+        "split": f"Two people had been taken for one: {now}{pool} has this lead, and its promises start again.",
         "left": f"{before} is no longer in the team, so it moved to {now}{pool}.",
         "on_leave": f"{before} went on leave, so it moved to {now}{pool}.",
     }

@@ -39,8 +39,10 @@ def escalation_id(window: Window) -> str:
 
 
 def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
-    """The escalation after a level has fired; an acknowledged one stays acknowledged."""
-    if escalation is None:
+    """The escalation after a level has fired; an acknowledged one stays acknowledged. A promise that runs again after
+    its breach was taken back has another one.
+    """
+    if escalation is None or escalation.escalation_id != escalation_id(window):
         return Escalation(
             escalation_id=escalation_id(window),
             window_id=window.window_id,

@@ -134,13 +134,14 @@ class LeadContext:
             for window_id in self._by_lead[each]:
                 self.states[window_id] = transitions.join(self.states[window_id], facts, hold, self.now)
 
-    def part(self, lead_ids: Collection[str]) -> None:
-        """The leads turned out to be of two people: nothing that is reported for one counts for the other any more."""
-        for each in self.persons.ids_of(lead_ids):
-            facts = self.facts_for(each)
-            gone = [fact for reported in self.facts.values() for fact in reported if fact not in facts]
-            for window_id in self._by_lead[each]:
-                self.states[window_id] = transitions.part(self.states[window_id], facts, gone, self.now)
+    def part(self, lead_id: str) -> None:
+        """The lead turned out to be another person's than one that it was part of, or that was part of it: what holds
+        that one up does not hold this one up.
+        """
+        for window_id in self._by_lead[lead_id]:
+            window = self.states[window_id].window
+            if window.hold is not None and self.hold_on(lead_id) is None:
+                self.states[window_id] = transitions.release(self.states[window_id])
 
     def apply_assignment(self, event: LeadAssigned) -> None:
         """The lead was assigned, which keeps the promises that require it.

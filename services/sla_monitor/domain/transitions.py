@@ -23,8 +23,7 @@ from services.sla_monitor.domain.verdict import (
 )
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain import settlement
-from shared.domain.activities import ENDING
-from shared.domain.events import LeadRescheduled, activity_id_of
+from shared.domain.events import LeadRescheduled
 
 StepOutcome = Literal["warned", "raised", "silenced"]
 
@@ -103,7 +102,7 @@ def take_back(
         announcements.opened_again(moved, event.changed_at),
         announcements.rescheduled(moved, event.lead_version, event.changed_at),
     )
-    state = _counting(replace(taken, window=moved, escalation=None, announced=(*taken.announced, *news)), facts)
+    state = _counting(replace(taken, window=moved, announced=(*taken.announced, *news)), facts)
     return _concluded(state, verdict_now(state.window, facts, now=event.changed_at, watermark=None), event.changed_at)
 
 
@@ -121,24 +120,6 @@ def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datet
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def part(state: WindowState, facts: Sequence[Fact], gone: Sequence[Fact], now: datetime) -> WindowState:
-    """The person turned out to be two: `facts` count still, and `gone` are about the other one. A verdict that rests on
-    one of these is taken back, and the promise runs again.
-    """
-    watched, ids = state.window, {fact.activity_id for fact in gone}
-    counted = tuple([fact for fact in watched.counted if fact.activity_id not in ids])
-    if watched.state in ("open", "breached"):
-        stopped = counted != watched.counted or any(settlement.ends(watched.terms, fact) for fact in gone)
-        state = state if counted == watched.counted else _counting(_with(state, counted=counted), facts)
-        return _resumed(state, facts, now) if stopped else state
-    if not _rests_on(watched, gone) or _rests_on(watched, facts):
-        return state
-    state = replace(state, window=_running_again(msgspec.structs.replace(watched, counted=counted)))
-    again = announcements.opened_again(state.window, now)
-    state = _counting(replace(state, escalation=None, announced=(*state.announced, again)), facts)
-    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
-
-
 def _running_again(watched: Window) -> Window:
     return msgspec.structs.replace(
         watched,
@@ -150,31 +131,6 @@ def _running_again(watched: Window) -> Window:
         look_at=watched.verdict_at,
         again=watched.again + 1,
     )
-
-
-def _resumed(state: WindowState, facts: Sequence[Fact], now: datetime) -> WindowState:
-    """A breach whose ladder an answer for another person had stopped: its further levels follow, with an escalation of
-    their own, unless something else stops them.
-    """
-    watched, raised = state.window, state.escalation
-    if watched.state != "breached" or watched.look_at is not None or watched.superseded:
-        return state
-    if raised is not None and raised.state != "closed":
-        return state
-    resumed = replace(_with(state, look_at=watched.verdict_at, again=watched.again + 1), escalation=None)
-    resumed = _judged_again(resumed, facts, now)
-    return state if resumed.window.look_at is None else resumed
-
-
-def _rests_on(watched: Window, facts: Sequence[Fact]) -> bool:
-    """Whether one of the facts met the window, or cancelled it because the lead ended."""
-    if watched.state == "met":
-        return watched.met_by in {activity_id_of(fact.activity_id) for fact in facts}
-    return any(ENDING.get(fact.kind) == watched.reason and settlement.ends(watched.terms, fact) for fact in facts)
-
-
-def _with(state: WindowState, /, **changes: object) -> WindowState:
-    return replace(state, window=msgspec.structs.replace(state.window, **changes))
 
 
 def move_on(

@@ -55,7 +55,7 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         ),
         (
             reassigned(because="split"),
-            "It is another person's lead after all: bob in the pool benelux has it.",
+            "Two people had been taken for one: bob in the pool benelux has this lead, and its promises start again.",
         ),
         (
             split(),

@@ -175,6 +175,9 @@ def test_a_breach_is_taken_back_if_the_leave_was_recorded_before_the_deadline_an
     owned.takes_leave(600, WEEKS)
     assert [len(owned.events(kind)) for kind in (BreachRetracted, EscalationClosed, WindowRescheduled)] == [1, 1, 1]
     assert (owned.window.state, owned.window.due_at) == ("open", first_due(deal) - timedelta(seconds=600))
+    [closed] = [state.escalation for state in owned.context.states.values()]
+    assert closed is not None
+    assert closed.state == "closed"
     owned.pass_time(BACK - 1)
     assert len(owned.events(WindowBreached)) == 1
     owned.pass_time((owned.window.due_at - T0).total_seconds() + 63)

@@ -13,7 +13,6 @@ from services.sla_monitor.domain.transitions import (
     apply_fact,
     move_on,
     open_window,
-    part,
     release,
     settle,
     supersede,
@@ -309,19 +308,3 @@ def test_a_window_on_hold_waits_and_goes_on_when_released(seconds: float) -> Non
     assert types(settled(held, seconds)) == []
     assert WindowWarned in types(settled(release(fresh(held)), seconds))
     assert types(apply_fact(fresh(held), fact("call", 5), at(6))) == [WindowMet]
-
-
-@pytest.mark.parametrize("kind", ["call", "lost"])
-def test_the_ladder_goes_on_when_a_late_answer_was_for_another_person(kind: str) -> None:
-    late = fact(kind, 1000)
-    answered = apply_fact(fresh(breached()), late, at(1000))
-    assert (types(answered), answered.window.look_at) == ([EscalationClosed], None)
-    split = part(fresh(answered), [], [late], at(1500))
-    after = settled(split, 1803)
-    assert (types(split), after.window.state) == ([], "breached")
-    assert [event.level for event in raised(after)] == [3]
-    assert after.escalation is not None
-    assert answered.escalation is not None
-    assert after.escalation.escalation_id != answered.escalation.escalation_id
-    own = fact("call", 1100)
-    assert part(fresh(answered), [own], [late], at(1500)).window.look_at is None
