@@ -17,10 +17,10 @@ from shared.domain.lead import Consent
 from tests.kit import services
 from tests.kit.waiting import until_right
 from tests.services.baton_kit import Baton, run_baton
+from tests.services.replayed_kit import differences
 from tests.services.router_kit import activity, inquiry
 from tests.services.simulation_kit import SPRING, MovedClock, parsed, past, version
 from tests.services.test_one_person import row
-from tests.services.test_simulation import differences
 
 
 @pytest.fixture

@@ -1,23 +1,18 @@
 """A lead that sales accepts after rejecting it is its owner's again, with new promises, live and in a simulation."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
-import sqlalchemy as sa
 
 from services.router.domain.lead import Lead
-from services.sla_monitor.domain.window import Window
 from shared.bus.embedded import EmbeddedBus
-from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadReassigned
 from tests.kit.agreements import agreement_text
+from tests.services.replayed_kit import differences, kinds_of_asks, windows_of
 from tests.services.router_kit import activity, inquiry, running
-from tests.services.simulation_kit import SPRING, MovedClock, Past, past, version
-from tests.services.test_simulation import differences, kinds_of_asks
+from tests.services.simulation_kit import SPRING, MovedClock, past, version
 
 
 async def test_an_accepted_rejection_gives_the_lead_back_to_its_owner(
@@ -49,22 +44,6 @@ async def test_an_accepted_rejection_gives_the_lead_back_to_its_owner(
 @pytest.fixture
 def clock() -> MovedClock:
     return MovedClock(SPRING + timedelta(hours=2))
-
-
-@pytest.fixture
-async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
-    """A database whose time is that of the moved clock."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
-    await schema.migrate(database)
-    yield database
-    await database.close()
-
-
-async def windows_of(lived: Past) -> list[tuple[int, str, str]]:
-    async with lived.database.read() as tx:
-        bodies = (await tx.execute(sa.text("SELECT body FROM sla_monitor_windows"))).scalars().all()
-    found = [msgspec.json.decode(body, type=Window) for body in bodies]
-    return sorted((each.generation, each.promise, each.state) for each in found)
 
 
 async def test_the_promises_of_a_reopened_lead_run_again_and_a_simulation_gives_no_difference(

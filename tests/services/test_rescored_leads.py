@@ -1,20 +1,17 @@
 """A demo request after a newsletter makes an owned lead hot, with a clock, live and in a simulation."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.bus.embedded import EmbeddedBus
-from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.events import LeadAssigned, LeadMerged, LeadReassigned
 from tests.kit.agreements import agreement_text
+from tests.services.replayed_kit import differences, kinds_of_asks, missed, windows_of
 from tests.services.router_kit import inquiry, running
 from tests.services.simulation_kit import SPRING, MovedClock, past, version
-from tests.services.test_reopened_leads import windows_of
-from tests.services.test_simulation import differences, kinds_of_asks, missed
 
 
 async def test_a_hotter_inquiry_reaches_the_owner_with_score_and_deadline(
@@ -41,15 +38,6 @@ async def test_a_hotter_inquiry_reaches_the_owner_with_score_and_deadline(
 @pytest.fixture
 def clock() -> MovedClock:
     return MovedClock(SPRING + timedelta(hours=2))
-
-
-@pytest.fixture
-async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
-    """A database whose time is that of the moved clock."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
-    await schema.migrate(database)
-    yield database
-    await database.close()
 
 
 async def test_the_promises_of_a_hotter_lead_run_again_and_a_simulation_gives_no_difference(

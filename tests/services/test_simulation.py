@@ -4,26 +4,23 @@ the change is about.
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from services.cli.simulate import SimulateOptions
 from services.cli.simulate import simulation_text as commanded
 from services.router.domain.lead import Lead
 from services.router.simulation.process import Simulations, Wanted
-from services.router.simulation.runner import Plan, simulate
-from services.router.simulation.summary import LeadDifference, LeadOutcome, Summary
+from services.router.simulation.summary import LeadOutcome
 from shared.bus.embedded import EmbeddedBus
-from shared.db import schema
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Refused, Unavailable
 from shared.domain.events import PilotArm
 from shared.domain.lead import Company, Contact
+from tests.services.replayed_kit import differences, kinds_of_asks, missed
 from tests.services.simulation_kit import SECOND_VERSION, SPRING, MovedClock, Past, lively, parsed, past, version
 
 PILOT = """
@@ -31,46 +28,6 @@ pilots:
   - {name: trial, scope: {field: contact.language, op: is, value: fr}, agreement: draft.yaml, mode: live}
 """
 KINDS = {"missed", "declined", "manual", "drained"}
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock(SPRING)
-
-
-@pytest.fixture
-async def moved(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Database]:
-    """A database whose time is that of the moved clock."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/baton.db", clock)
-    await schema.migrate(database)
-    yield database
-    await database.close()
-
-
-async def differences(lived: Past, **plan: object) -> tuple[Summary, dict[str, LeadDifference]]:
-    found: dict[str, LeadDifference] = {}
-    defaults = {"draft": None, "against": None, "since": None, "until": lived.clock.at}
-    whole = Plan(**{**defaults, **plan})  # type: ignore[arg-type]
-    summary = await simulate(lived.database, whole, each=lambda each: found.update({each.lead_id: each}))
-    assert summary.differ == len(found)
-    return summary, found
-
-
-async def kinds_of_asks(lived: Past) -> set[str]:
-    async with lived.database.read() as tx:
-        proofs = (await tx.execute(sa.text("SELECT proof FROM router_verdicts"))).scalars().all()
-    asks = [msgspec.json.decode(proof).get("ask") for proof in proofs]
-    return {cause["kind"] for cause in asks if cause is not None}
-
-
-async def missed(lived: Past) -> dict[str, list[str]]:
-    """What the monitor found missed, by lead."""
-    found: dict[str, list[str]] = {}
-    async with lived.database.read() as tx:
-        for row in await tx.execute(sa.text("SELECT lead_id, promise, body FROM sla_monitor_windows")):
-            if msgspec.json.decode(row.body).get("state") == "breached":
-                found.setdefault(row.lead_id, []).append(row.promise)
-    return found
 
 
 def same(lead: Lead, breached: list[str], outcome: LeadOutcome) -> bool:
