@@ -18,12 +18,13 @@ from shared.domain.settlement import Terms, counted, counts, cycle_starts_at, do
 
 
 class SalesFact(msgspec.Struct, frozen=True):
-    """What sales did about a lead, as far as promises go."""
+    """What sales did about a lead, as far as promises go. At `gone_at` it turned out to be about another person."""
 
     kind: str
     accepted_at: datetime
     outcome: str | None = None
     by: str | None = None
+    gone_at: datetime | None = None
 
 
 def sales_fact(fact: ActivityRecorded) -> SalesFact:
@@ -64,10 +65,15 @@ def missed_of(due: Sequence[OwedPromise], facts: Sequence[SalesFact]) -> tuple[s
     """Those of these promises that none of the facts kept or ended in time."""
     found = []
     for each in due:
-        answered_at = settled_at(each.terms, facts)
+        answered_at = settled_at(each.terms, _known(facts, each.since_at))
         if answered_at is None or answered_at > each.decide_at:
             found.append(each.promise)
     return tuple(found)
+
+
+def _known(facts: Sequence[SalesFact], since_at: datetime) -> Sequence[SalesFact]:
+    """The facts that count for a promise that is owed since then."""
+    return [fact for fact in facts if fact.gone_at is None or since_at < fact.gone_at]
 
 
 def due_promises(
@@ -107,7 +113,8 @@ def _covers(running: OwedPromise, new: OwedPromise, facts: Sequence[SalesFact]) 
     """As the monitor's `covers`."""
     if running.promise != new.promise or new.since_at >= running.decide_at or running.due_at > new.due_at:
         return False
-    those = counted(running.terms, sorted(facts, key=lambda fact: fact.accepted_at))
+    known = _known(facts, new.since_at)
+    those = counted(running.terms, sorted(known, key=lambda fact: fact.accepted_at))
     return done(running.terms, those) < running.terms.needed or counts(new.terms, those[-1])
 
 
@@ -131,7 +138,8 @@ def still_due(
     decide_at = None
     if promise.by == "owner":
         decide_at = next(one.due_at for one in _owed(agreement, lead) if one.promise is promise) + tolerance
-    answered_at = settled_at(_terms(promise, lead, tolerance, decide_at), facts)
+    known = facts if lead.assigned_at is None else _known(facts, lead.assigned_at)
+    answered_at = settled_at(_terms(promise, lead, tolerance, decide_at), known)
     return answered_at is None or answered_at > move.at
 
 

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from services.router.domain.lead import Lead
 from services.router.domain.simulation_promises import (
     LadderMove,
@@ -55,7 +57,7 @@ class ReplayState:
 
     def change(self, lead: Lead, now: datetime, reason: str = "", *, asked: bool = False) -> None:
         """Save the changed lead. What was recorded under an id that becomes part of another lead counts for that one,
-        as far as it passes on.
+        as far as it passes on, and not for promises that start after a split.
         """
         before, known = self.lead(lead.lead_id), self.leads.get(lead.lead_id)
         if before is not None and before.rep is not None:
@@ -75,10 +77,21 @@ class ReplayState:
         if asked:
             known.asked_at = now
         self.leads.put(lead.lead_id, known)
+        if before is not None and before.into is not None and lead.into is None:
+            self._mark_gone(before.into, known.facts, now)
         if lead.into is not None and (before is None or before.into is None):
             merged_at = None if before is None else lead.one_person_since or now
             passed_on = [fact for fact in known.facts if passes_on(fact.kind, fact.accepted_at, merged_at)]
             self._add_facts(lead.into, tuple(passed_on))
+
+    def _mark_gone(self, lead_id: str, facts: tuple[SalesFact, ...], now: datetime) -> None:
+        """From `now` on they count for new promises neither on the lead with this id nor on those that it became."""
+        for lead in self.chain(lead_id):
+            known = self.leads.get(lead.lead_id)
+            if known is not None and facts:
+                theirs = frozenset(facts)
+                known.facts = tuple([replace(each, gone_at=now) if each in theirs else each for each in known.facts])
+                self.leads.put(lead.lead_id, known)
 
     def add_fact(self, fact: ActivityRecorded) -> bool:
         """Add a fact for the promises to the person; whether there is a lead. Otherwise promises on it wait for it."""

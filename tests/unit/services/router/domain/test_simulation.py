@@ -1,7 +1,10 @@
 """What is compared, what counts as a difference, and which promises were missed."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -11,12 +14,14 @@ from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, still_due
 from services.router.simulation.record_reader import RecordedTurn, RecordedVerdict
+from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.report import page, text
+from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import NOTHING, LeadOutcome, Summary, reason_text
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import Watch, opened
 from shared.domain.agreement import Agreement
-from shared.domain.events import InquiryReceived, LeadAssigned
+from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned
 from shared.domain.lead import Consent, Contact
 from tests.kit.agreements import agreement
 
@@ -186,3 +191,25 @@ def test_when_the_score_rises_no_clock_moves_later_and_what_was_kept_is_owed_aga
     assert missed_promises(held, facts, tolerance=TOLERANCE, ended_at=None, now=late) == breached
     if called_after == 4:
         assert missed_promises(held, facts[:1], tolerance=TOLERANCE, ended_at=None, now=late) == ("first_response",)
+
+
+@pytest.mark.parametrize(("split", "breached"), [(False, ()), (True, ("first_response",))])
+def test_what_was_reported_under_a_split_id_counts_for_promises_from_before_the_split_only(
+    tmp_path: Path, *, split: bool, breached: tuple[str, ...]
+) -> None:
+    lead, _ = assigned()
+    link = replace(lead, lead_id="ld_2", generation=0, state="merged", rep=None, into="ld_1")
+    with closing(DiskDict(tmp_path / "leads.db", msgspec.msgpack.Decoder(ReplayedLead))) as leads:
+        state = ReplayState(leads, TOLERANCE)
+        state.agreements[AGREED.hash] = AGREED
+        state.change(lead, NOW)
+        state.change(link, NOW)
+        state.add_fact(
+            ActivityRecorded(lead_id="ld_2", activity_id="a", kind="lost", accepted_at=NOW + timedelta(minutes=5))
+        )
+        late = NOW + timedelta(hours=3)
+        if split:
+            state.change(replace(link, into=None, state="received"), late)
+        state.change(replace(lead, rep="bob", generation=2, assigned_at=late), late)
+        [known] = [known for lead_id, known in leads.items() if lead_id == "ld_1"]
+        assert state.outcome(known, late + timedelta(hours=3)).breached == breached
