@@ -131,8 +131,8 @@ class RoutingState:
             self.ended.add(lead.lead_id)
         self._count_parked(before, lead)
         self.changed[lead.lead_id] = lead
-        for key in person_keys(before) if before is not None else ():
-            if key not in person_keys(lead) and lead.lead_id in self.persons.get(key, ()):
+        for key in set(person_keys(before)).difference(person_keys(lead)) if before is not None else ():
+            if lead.lead_id in self.persons.get(key, ()):
                 self.persons[key].remove(lead.lead_id)
         self.load([lead])
 

@@ -49,18 +49,6 @@ class OwedPromise(msgspec.Struct, frozen=True):
     terms: Terms
 
 
-def missed_promises(
-    held: Sequence[tuple[Agreement, Lead]],
-    facts: Sequence[SalesFact],
-    *,
-    tolerance: timedelta,
-    ended_at: datetime | None,
-    now: datetime,
-) -> tuple[str, ...]:
-    """The promises that the lead's owner missed, as far as that is known at `now`. Arguments as for `due_promises`."""
-    return missed_of(due_promises(held, facts, tolerance=tolerance, ended_at=ended_at, now=now), facts)
-
-
 def missed_of(due: Sequence[OwedPromise], facts: Sequence[SalesFact]) -> tuple[str, ...]:
     """Those of these promises that none of the facts kept or ended in time."""
     found = []

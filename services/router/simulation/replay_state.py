@@ -86,10 +86,10 @@ class ReplayState:
 
     def _mark_gone(self, lead_id: str, facts: tuple[SalesFact, ...], now: datetime) -> None:
         """From `now` on they count for new promises neither on the lead with this id nor on those that it became."""
-        for lead in self.chain(lead_id):
+        theirs = frozenset(facts)
+        for lead in self.chain(lead_id) if theirs else ():
             known = self.leads.get(lead.lead_id)
-            if known is not None and facts:
-                theirs = frozenset(facts)
+            if known is not None:
                 known.facts = tuple([replace(each, gone_at=now) if each in theirs else each for each in known.facts])
                 self.leads.put(lead.lead_id, known)
 

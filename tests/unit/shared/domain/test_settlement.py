@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.router.domain.decision import decide
 from services.router.domain.routing_state import RoutingState
-from services.router.domain.simulation_promises import SalesFact, missed_promises
+from services.router.domain.simulation_promises import SalesFact, due_promises, missed_of
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import opened
 from services.sla_monitor.domain.transitions import WindowState, apply_fact, open_window, settle, supersede
@@ -153,7 +153,11 @@ def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None 
     """What the same lead's owner missed according to the replay."""
     found = [SalesFact(each.kind, each.accepted_at, each.outcome, each.by) for each in facts]
     lead = msgspec.structs.replace(LEAD, generation=generation)
-    return set(missed_promises([(DEAL, lead)], found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)))
+    return set(
+        missed_of(
+            due_promises([(DEAL, lead)], found, tolerance=TOLERANCE, ended_at=ended_at, now=at(LONG_AFTER)), found
+        )
+    )
 
 
 @settings(max_examples=150)

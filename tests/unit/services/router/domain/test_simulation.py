@@ -12,7 +12,14 @@ from services.router.domain.decision import decide
 from services.router.domain.lead import Lead
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
-from services.router.domain.simulation_promises import LadderMove, SalesFact, ladder_moves, missed_promises, still_due
+from services.router.domain.simulation_promises import (
+    LadderMove,
+    SalesFact,
+    due_promises,
+    ladder_moves,
+    missed_of,
+    still_due,
+)
 from services.router.simulation.record_reader import RecordedTurn, RecordedVerdict
 from services.router.simulation.replay_state import ReplayState
 from services.router.simulation.report import page, text
@@ -49,7 +56,9 @@ def assigned(agreed: Agreement = AGREED) -> tuple[Lead, LeadAssigned]:
 def found(
     *facts: SalesFact, ended_at: datetime | None = None, now: datetime = NOW + timedelta(days=9)
 ) -> tuple[str, ...]:
-    return missed_promises([(AGREED, assigned()[0])], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now)
+    return missed_of(
+        due_promises([(AGREED, assigned()[0])], facts, tolerance=TOLERANCE, ended_at=ended_at, now=now), facts
+    )
 
 
 def call(after: timedelta, kind: str = "call") -> SalesFact:
@@ -86,9 +95,9 @@ def test_a_later_owner_is_not_helped_by_what_was_done_before() -> None:
     lead = replace(assigned()[0], generation=2)
     answered = [SalesFact("call", NOW - TOLERANCE - timedelta(microseconds=1))]
     later = NOW + timedelta(days=1)
-    assert missed_promises([(AGREED, lead)], answered, tolerance=TOLERANCE, ended_at=None, now=later) == (
-        "first_response",
-    )
+    assert missed_of(
+        due_promises([(AGREED, lead)], answered, tolerance=TOLERANCE, ended_at=None, now=later), answered
+    ) == ("first_response",)
 
 
 @pytest.mark.parametrize("move", ["15 minutes", "2 business hours", "3 days"])
@@ -188,9 +197,11 @@ def test_when_the_score_rises_no_clock_moves_later_and_what_was_kept_is_owed_aga
         facts.append(call(timedelta(minutes=24)))
     late = NOW + timedelta(days=9)
     held = [(AGREED, before), (AGREED, risen)]
-    assert missed_promises(held, facts, tolerance=TOLERANCE, ended_at=None, now=late) == breached
+    due = due_promises(held, facts, tolerance=TOLERANCE, ended_at=None, now=late)
+    assert missed_of(due, facts) == breached
     if called_after == 4:
-        assert missed_promises(held, facts[:1], tolerance=TOLERANCE, ended_at=None, now=late) == ("first_response",)
+        due = due_promises(held, facts[:1], tolerance=TOLERANCE, ended_at=None, now=late)
+        assert missed_of(due, facts[:1]) == ("first_response",)
 
 
 @pytest.mark.parametrize(("split", "breached"), [(False, ()), (True, ("first_response",))])
