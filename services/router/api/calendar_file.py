@@ -1,21 +1,20 @@
 """Days off from an iCalendar file: what a rep's absences look like when they come out of any calendar program."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 from time import monotonic
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Component
+from icalendar import Component
 
-from services.router.api.calendar_events import UNREADABLE, occurrences, refused, replaced_start
 from services.router.domain.availability import Leave
+from shared.calendar_events import MAX_EVENTS, UNREADABLE, events_of, occurrences, refused, replaced_start
 from shared.domain.errors import Refused
 
 MAX_DAYS = 366
-MAX_EVENTS = 500
-MAX_LINES = 10_000
-"""Twenty for each event. The library takes much longer for a line than for its length."""
+AHEAD = timedelta(days=2 * 366)
+"""How far ahead an event that repeats is followed."""
 LONGEST_S = 5.0
 """How long following the events may take. One whose rule never matches takes the library a second or two."""
 _NOT_AWAY = {
@@ -36,7 +35,7 @@ def days_off(data: bytes, zone: ZoneInfo, today: date) -> tuple[Leave, ...]:
     Cancelled, tentative and free events do not count. Of an event that repeats, what is still to come in the next two
     years counts, with its exceptions. Raises Refused, naming the event.
     """
-    events = _events(data)
+    events = events_of(data)
     replaced = {start for event in events if (start := replaced_start(event, zone)) is not None}
     found: list[Leave] = []
     began_s = monotonic()
@@ -50,26 +49,10 @@ def days_off(data: bytes, zone: ZoneInfo, today: date) -> tuple[Leave, ...]:
     return tuple(sorted(found, key=lambda leave: (leave.first, leave.last)))
 
 
-def _events(data: bytes) -> list[Component]:
-    if len(data.splitlines()) > MAX_LINES:
-        raise Refused(
-            f"The file has more than {MAX_LINES:,} lines. Send at most {MAX_EVENTS} events: those still to come."
-        )
-    try:
-        events: list[Component] = Calendar.from_ical(data).walk("VEVENT")
-    except OSError as error:
-        raise Refused("A TZID of the file is no time zone: correct it.") from error
-    except UNREADABLE as error:
-        raise Refused(f"This is not an iCalendar file: {str(error)[:200]}.") from error
-    if len(events) > MAX_EVENTS:
-        raise Refused(f"The file has {len(events):,} events. Send at most {MAX_EVENTS}, future ones only.")
-    return events
-
-
 def _leaves(event: Component, zone: ZoneInfo, today: date, replaced: set[tuple[str, datetime]]) -> Iterator[Leave]:
     uid, repeats = str(event.get("UID", "")), "RRULE" in event or "RDATE" in event
     try:
-        for begins, ends in occurrences(event, zone, today):
+        for begins, ends in occurrences(event, zone, datetime.combine(today, time()) + AHEAD):
             leave = _leave(begins, ends)
             if (leave.last - leave.first).days > MAX_DAYS:
                 raise refused(event, f"lasts from {leave.first} to {leave.last}, longer than a year: check its dates")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.api import calendar_file
-from services.router.api.calendar_file import MAX_EVENTS, MAX_LINES
 from services.router.domain.availability import Leave
+from shared.calendar_events import MAX_EVENTS, MAX_LINES
 from shared.domain.errors import Refused
 
 days_off = partial(calendar_file.days_off, zone=ZoneInfo("Europe/Brussels"), today=date(2026, 11, 27))

@@ -1,17 +1,18 @@
-"""When an event of an iCalendar file takes place: its start and end, and each time that it repeats."""
+"""The events of an iCalendar file, and when each takes place: its start and end, and each time that it repeats."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import chain
 
 from dateutil.rrule import rrulestr
-from icalendar import Component
+from icalendar import Calendar, Component
 
 from shared.domain.errors import Refused
 from shared.domain.instants import bounded_day
 
-AHEAD = timedelta(days=2 * 366)
-"""How far ahead an event that repeats is followed."""
+MAX_EVENTS = 500
+MAX_LINES = 10_000
+"""Twenty for each event. The library takes much longer for a line than for its length."""
 MAX_DURATION_DAYS = 366
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, OSError)
 """What the libraries raise for what they can't read; OSError for a zone with the name of a folder of zones."""
@@ -25,24 +26,41 @@ _FOLLOWED = {
 """The parts of a rule that can be followed: with others the library may search until the year 9999 for minutes."""
 
 
-def occurrences(event: Component, zone: ZoneInfo, today: date) -> Iterator[tuple[datetime, datetime]]:
-    """Start and end, in `zone`, of each time that the event takes place until two years from `today`, without its
-    exceptions. Raises Refused, and the errors in `UNREADABLE`.
+def events_of(data: bytes) -> list[Component]:
+    """The events of a file. Raises Refused."""
+    if len(data.splitlines()) > MAX_LINES:
+        raise Refused(
+            f"The file has more than {MAX_LINES:,} lines. Send at most {MAX_EVENTS} events: those still to come."
+        )
+    try:
+        events: list[Component] = Calendar.from_ical(data).walk("VEVENT")
+    except OSError as error:
+        raise Refused("A TZID of the file is no time zone: correct it.") from error
+    except UNREADABLE as error:
+        raise Refused(f"This is not an iCalendar file: {str(error)[:200]}.") from error
+    if len(events) > MAX_EVENTS:
+        raise Refused(f"The file has {len(events):,} events. Send at most {MAX_EVENTS}, future ones only.")
+    return events
+
+
+def occurrences(event: Component, zone: tzinfo, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Start and end, as wall time in `zone`, of each time that the event takes place, without its exceptions. One that
+    repeats is followed `until` then. Raises Refused, and the errors in `UNREADABLE`.
     """
     first = _date(event, "DTSTART")
     if first is None:
-        raise refused(event, "has no DTSTART. Every absence needs a start")
+        raise refused(event, "has no DTSTART. Every event needs a start")
     lasts = max(_end(event, first, zone) - local(first, zone), timedelta())
     excluded = {local(each, zone) if isinstance(each, datetime) else each for each in _dates(event, "EXDATE")}
     seen: set[datetime] = set()
-    for start in (*_by_rule(event, first, datetime.combine(today, time()) + AHEAD), *_dates(event, "RDATE")):
+    for start in chain(_by_rule(event, first, until), _dates(event, "RDATE")):
         begins = local(start, zone)
         if not {begins, begins.date()} & excluded and begins not in seen:
             seen.add(begins)
             yield begins, begins + lasts
 
 
-def replaced_start(event: Component, zone: ZoneInfo) -> tuple[str, datetime] | None:
+def replaced_start(event: Component, zone: tzinfo) -> tuple[str, datetime] | None:
     """The UID and the start, in `zone`, of the one time of an event that repeats for which this event stands. Raises
     Refused.
     """
@@ -54,7 +72,7 @@ def replaced_start(event: Component, zone: ZoneInfo) -> tuple[str, datetime] | N
     return str(event.get("UID", "")), local(at, zone)
 
 
-def local(at: date, zone: ZoneInfo) -> datetime:
+def local(at: date, zone: tzinfo) -> datetime:
     """The wall time in `zone`: of a date its midnight, of a time without a zone itself."""
     if not isinstance(at, datetime):
         return datetime.combine(at, time())
@@ -97,7 +115,7 @@ def _wall(at: date, first: date, at_day: time) -> datetime:
     return (at.astimezone(zone) if at.tzinfo is not None and zone is not None else at).replace(tzinfo=None)
 
 
-def _end(event: Component, first: date, zone: ZoneInfo) -> datetime:
+def _end(event: Component, first: date, zone: tzinfo) -> datetime:
     """When the first time ends. An event that begins with a date ends by its own clock."""
     end = _date(event, "DTEND")
     if end is not None:
