@@ -4,7 +4,8 @@ from shared.agreement_text.conditions import fact_in_words, lead_in_words
 from shared.agreement_text.phrases import counted, day, length, listed, number, quoted, sentence, spaced
 from shared.agreement_text.terms import ATTRIBUTES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
-from shared.domain.agreement import Channel, Duration, Goal, Only, Person, Promise, RejectReason, Route, Step
+from shared.domain.agreement import Channel, Duration, Only, Person, Promise, RejectReason, Route, Step
+from shared.domain.content_and_goals import Goal
 from shared.domain.not_watched import MARK
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
+from shared.domain.content_and_goals import Content, Goal
 from shared.domain.errors import Refused
 from shared.domain.events import AgreementRef
 
@@ -260,28 +261,6 @@ class Channel:
     role: str
     kind: str
     settings: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Material for buyers, the objections that it answers, and the side that maintains it."""
-
-    id: str
-    title: str
-    url: str
-    answers: tuple[str, ...] = ()
-    owner: str = "marketing"
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What both sides want to reach by a date, counted as the KPI of that name."""
-
-    name: str
-    kpi: str
-    target: Decimal
-    by: date
-    celebrate_in: str | None = None
 
 
 PILOT_DAYS = 90

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from shared.agreement_file.schema import agreement_schema
 from shared.agreement_file.schema.promise_schema import Role
 from shared.agreement_file.text.findings import Findings, Path
-from shared.domain.agreement import Channel, Content, Goal
+from shared.domain.agreement import Channel
+from shared.domain.content_and_goals import Content, Goal
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "email": (),

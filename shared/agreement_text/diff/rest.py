@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from shared.agreement_text.diff.comparison import keyed, membership, reads
 from shared.agreement_text.phrases import day, number, quoted, spaced
 from shared.agreement_text.sentences import goal_in_words, reason_in_words
-from shared.domain.agreement import Agreement, Content, Goal
+from shared.domain.agreement import Agreement
+from shared.domain.content_and_goals import Content, Goal
 
 
 def feedback(old: Agreement, new: Agreement) -> Iterator[str]:

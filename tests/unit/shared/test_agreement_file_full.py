@@ -19,9 +19,7 @@ from shared.domain.agreement import (
     Agreement,
     Channel,
     Commitment,
-    Content,
     Duration,
-    Goal,
     Only,
     Promise,
     Queue,
@@ -29,6 +27,7 @@ from shared.domain.agreement import (
     Step,
 )
 from shared.domain.conditions import Condition, DecisionFacts, SignalTest
+from shared.domain.content_and_goals import Content, Goal
 from shared.domain.errors import Misconfigured
 from shared.domain.lead import Signal
 

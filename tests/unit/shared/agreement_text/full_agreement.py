@@ -9,10 +9,8 @@ from shared.domain.agreement import (
     Agreement,
     Channel,
     Commitment,
-    Content,
     Duration,
     FactType,
-    Goal,
     Only,
     Person,
     Pilot,
@@ -25,6 +23,7 @@ from shared.domain.agreement import (
     Step,
 )
 from shared.domain.conditions import Condition
+from shared.domain.content_and_goals import Content, Goal
 from tests.kit.agreements import agreement_text
 
 SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
