@@ -47,7 +47,7 @@ def occurrences(event: Component, zone: tzinfo, until: datetime) -> Iterator[tup
     """Start and end, as wall time in `zone`, of each time that the event takes place, without its exceptions. One that
     repeats is followed `until` then. Raises Refused, and the errors in `UNREADABLE`.
     """
-    first = _date(event, "DTSTART")
+    first = date_of(event, "DTSTART")
     if first is None:
         raise refused(event, "has no DTSTART. Every event needs a start")
     lasts = max(_end(event, first, zone) - local(first, zone), timedelta())
@@ -60,11 +60,17 @@ def occurrences(event: Component, zone: tzinfo, until: datetime) -> Iterator[tup
             yield begins, begins + lasts
 
 
+def frequency(event: Component) -> str:
+    """How an event repeats, such as `WEEKLY`; empty if it does not, or by several rules."""
+    rule = event.get("RRULE")
+    return "" if rule is None or isinstance(rule, list) else str(rule.get("FREQ", [""])[0]).upper()
+
+
 def replaced_start(event: Component, zone: tzinfo) -> tuple[str, datetime] | None:
     """The UID and the start, in `zone`, of the one time of an event that repeats for which this event stands. Raises
     Refused.
     """
-    at = _date(event, "RECURRENCE-ID")
+    at = date_of(event, "RECURRENCE-ID")
     if at is None:
         return None
     if "RANGE" in event["RECURRENCE-ID"].params:
@@ -90,8 +96,7 @@ def _by_rule(event: Component, first: date, last: datetime) -> Iterator[date]:
     rule = event.get("RRULE")
     if rule is None:
         return
-    kind = str(rule.get("FREQ", [""])[0]).upper() if not isinstance(rule, list) else ""
-    if not {*rule} <= _FOLLOWED.get(kind, set()) or int(rule.get("INTERVAL", [1])[0]) < 1:
+    if not {*rule} <= _FOLLOWED.get(frequency(event), set()) or int(rule.get("INTERVAL", [1])[0]) < 1:
         raise refused(event, "repeats in a way that is not followed. Send each of its dates as an event")
     for until in rule.get("UNTIL", ()):
         last = min(last, _wall(until, first, time.max))
@@ -117,7 +122,7 @@ def _wall(at: date, first: date, at_day: time) -> datetime:
 
 def _end(event: Component, first: date, zone: tzinfo) -> datetime:
     """When the first time ends. An event that begins with a date ends by its own clock."""
-    end = _date(event, "DTEND")
+    end = date_of(event, "DTEND")
     if end is not None:
         return local(end, zone) if isinstance(first, datetime) else _wall(end, first, time())
     if event.get("DURATION") is None:
@@ -128,7 +133,7 @@ def _end(event: Component, first: date, zone: tzinfo) -> datetime:
     return local(first, zone) + lasts
 
 
-def _date(event: Component, name: str) -> date | None:
+def date_of(event: Component, name: str) -> date | None:
     """A date or a time, in the accepted range; None when the event has none. Raises Refused."""
     if event.get(name) is None:
         return None

@@ -8,12 +8,16 @@ warning.
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from shared.agreement_file.build.assembly import AgreementSource, build
-from shared.agreement_file.build.pilots import draft_names, is_next_to_it, refuse_pilots_of_a_draft
+from shared.agreement_file.build.duty import warn_of_gaps
+from shared.agreement_file.build.files import beside, calendar_names, draft_names, given, is_next_to_it
+from shared.agreement_file.build.pilots import refuse_pilots_of_a_draft
 from shared.agreement_file.formatting import formatted
 from shared.agreement_file.schema.shapes import shaped
 from shared.agreement_file.text.findings import AgreementRefused, Finding, Findings, in_order
@@ -34,57 +38,58 @@ class Loaded:
 
 
 def load(path: pathlib.Path, now: datetime | None = None) -> Loaded:
-    """The agreement in a UTF-8 file, with the drafts of its pilots, which lie next to it. With `now`, approvals of a
-    later day are refused.
+    """The agreement in a UTF-8 file, with the files that it names, which lie next to it. With `now`, approvals of a
+    later day are refused, and the time to come during which nobody is on duty is a warning.
 
-    Raises AgreementRefused with all findings, or Misconfigured if the file cannot be read.
+    Raises AgreementRefused with all findings, or Misconfigured if a file cannot be read.
     """
     text = text_of(path)
-    named = draft_names(read(text, str(path)).content) if "pilots" in text else ()
-    drafts = {name: path.parent / name for name in named if is_next_to_it(name)}
-    texts = {name: text_of(file) for name, file in drafts.items() if file.exists()}
-    return parse(text, str(path), texts, now)
+    content = read(text, str(path)).content if "pilots" in text or "duty" in text else {}
+    drafts = draft_names(content)
+    files = _texts(path.parent, [*drafts, *calendar_names(content)])
+    for draft in drafts:
+        if "duty" in files.get(draft, ""):
+            with suppress(AgreementRefused):  # reported by `parse`
+                calendars = filter(is_next_to_it, calendar_names(read(files[draft], draft).content))
+                files |= _texts(path.parent, [beside(draft, name) for name in calendars])
+    return parse(text, str(path), files, now)
 
 
-def parse(text: str, name: str, drafts: Mapping[str, str] | None = None, now: datetime | None = None) -> Loaded:
-    """The agreement in a text, which is stored unchanged. `name` is the file's name in messages; `drafts` are the texts
-    of its pilots' agreements, by the names used in the text. With `now`, approvals of a later day are refused.
+def _texts(folder: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
+    """The texts of the files that are there, by name."""
+    files = {name: folder / name for name in names if is_next_to_it(name)}
+    return {name: text_of(file) for name, file in files.items() if file.exists()}
+
+
+def parse(text: str, name: str, files: Mapping[str, str] | None = None, now: datetime | None = None) -> Loaded:
+    """The agreement in a text, which is stored unchanged. `name` is the file's name in messages; `files` are the texts
+    of the files that it names, by that name. `now` is as in `load`.
 
     The hash is `sha256:` and the digest of the content as JSON with sorted keys. Comments, layout and the order of keys
-    do not change it; any other change does, also in a draft. Raises AgreementRefused with all findings.
+    do not change it; any other change does, also in a draft or a calendar. Raises AgreementRefused with all findings.
     """
     document = read(text, name)
-    findings, given, agreements = document.findings, drafts or {}, dict[str, Agreement]()
-    named = draft_names(document.content)
-    for draft, path in named.items():
-        if not is_next_to_it(draft):
-            findings.refuse(path, "wrong_value", f"`{draft}` has to lie next to the agreement: write its name alone")
-        elif draft not in given:
-            findings.refuse(path, "no_draft", f"there is no file `{draft}` next to the agreement: check the name")
-        else:
-            agreements |= _draft(draft, given[draft], name, document, now)
-    texts = {draft: given[draft] for draft in named if draft in given}
-    source = AgreementSource(document.content, text, _digest(document, agreements), texts, agreements)
-    agreement = build(shaped(document.content, findings), source, findings)
-    _refuse_later_approvals(agreement, findings, now)
-    if findings.refusals:
-        raise AgreementRefused(name, findings.refusals)
-    return Loaded(agreement, in_order(findings.warnings))
+    texts, drafts = files or {}, dict[str, Agreement]()
+    for draft in given(draft_names(document.content), texts, document.findings):
+        drafts |= _draft(draft, texts, name, document, now)
+    agreement = _built(document, text, texts, drafts, now)
+    if document.findings.refusals:
+        raise AgreementRefused(name, document.findings.refusals)
+    return Loaded(agreement, in_order(document.findings.warnings))
 
 
-def _draft(draft: str, text: str, name: str, whole: Document, now: datetime | None) -> dict[str, Agreement]:
+def _draft(
+    draft: str, texts: Mapping[str, str], name: str, whole: Document, now: datetime | None
+) -> dict[str, Agreement]:
     """The agreement of a draft by its name, empty if it was refused. Its findings are added to those of the whole."""
     file = str(pathlib.PurePath(name).parent / draft)
     findings = whole.findings
     try:
-        document = read(text, file)
+        document = read(texts[draft], file)
         refuse_pilots_of_a_draft(document.content, document.findings)
-        agreement = build(
-            shaped(document.content, document.findings),
-            AgreementSource(document.content, text, _digest(document, {}), {}, {}),
-            document.findings,
-        )
-        _refuse_later_approvals(agreement, document.findings, now)
+        calendars = {each: texts.get(beside(draft, each)) for each in calendar_names(document.content)}
+        own = {each: text for each, text in calendars.items() if text is not None}
+        agreement = _built(document, texts[draft], own, {}, now)
     except AgreementRefused as refused:
         findings.refusals |= {replace(finding, file=file) for finding in refused.findings}
         return {}
@@ -93,15 +98,32 @@ def _draft(draft: str, text: str, name: str, whole: Document, now: datetime | No
     return {} if document.findings.refusals else {draft: agreement}
 
 
-def _refuse_later_approvals(agreement: Agreement, findings: Findings, now: datetime | None) -> None:
-    for side, why in later_approvals(agreement, now).items() if now is not None else ():
+def _built(
+    document: Document, text: str, texts: Mapping[str, str], drafts: Mapping[str, Agreement], now: datetime | None
+) -> Agreement:
+    content, findings = document.content, document.findings
+    calendars = {name: texts[name] for name in given(calendar_names(content), texts, findings)}
+    files = {draft: texts[draft] for draft in drafts} | calendars
+    for draft, agreed in drafts.items():
+        files |= {beside(draft, name): text for name, text in agreed.files.items()}
+    source = AgreementSource(content, text, _digest(content, drafts, calendars), files, drafts)
+    agreement = build(shaped(content, findings), source, findings)
+    if now is not None:
+        _refuse_later_approvals(agreement, findings, now)
+        warn_of_gaps(agreement, findings, now)
+    return agreement
+
+
+def _refuse_later_approvals(agreement: Agreement, findings: Findings, now: datetime) -> None:
+    for side, why in later_approvals(agreement, now).items():
         findings.refuse(("approved_by", side, "on"), "not_yet", why)
 
 
-def _digest(document: Document, drafts: Mapping[str, Agreement]) -> str:
-    content = document.content
+def _digest(content: Mapping[str, Any], drafts: Mapping[str, Agreement], calendars: Mapping[str, str]) -> str:
     if drafts:
-        content = content | {"@drafts": {name: draft.hash for name, draft in drafts.items()}}
+        content = {**content, "@drafts": {name: draft.hash for name, draft in drafts.items()}}
+    if calendars:
+        content = {**content, "@calendars": {name: text.splitlines() for name, text in calendars.items()}}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 

@@ -1,11 +1,23 @@
 """Sentences about one part of an agreement that `explain` and `diff` both need: a rule, a promise, a step, a goal."""
 
 from shared.agreement_text.conditions import fact_in_words, lead_in_words
-from shared.agreement_text.phrases import counted, day, length, listed, number, quoted, sentence, spaced
+from shared.agreement_text.phrases import (
+    counted,
+    day,
+    length,
+    listed,
+    moment,
+    number,
+    quoted,
+    seconds,
+    sentence,
+    spaced,
+)
 from shared.agreement_text.terms import ATTRIBUTES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
 from shared.domain.agreement import Channel, Duration, Only, Person, Promise, RejectReason, Route, Step
 from shared.domain.content_and_goals import Goal
+from shared.domain.duty import Duty, Shift
 from shared.domain.not_watched import MARK
 
 
@@ -84,6 +96,22 @@ def channel_in_words(way: Channel) -> str:
     settings = [_setting(name, value) for name, value in way.settings.items()]
     more = f" ({'; '.join(settings)})" if settings else ""
     return sentence(f"{role(way.role)}: {channel(way.kind)}{more}")
+
+
+def duty_in_words(duty: Duty) -> str:
+    """Who is on duty, as the end of a sentence, without the overrides."""
+    if duty.rota is not None:
+        rota, taken = duty.rota, listed(duty.rota.people)
+        starts = f"{day(rota.starts.date())} at {rota.starts:%H:%M} ({rota.zone})"
+        return f"{taken}, in turns of {seconds(rota.turn_s)} from {starts} on"
+    if duty.calendar is not None:
+        return f"those whom the calendar {duty.calendar} names ({counted(len(duty.shifts), 'shift')})"
+    return f"always {duty.always}"
+
+
+def shift_in_words(shift: Shift, zone: str) -> str:
+    """A person with the time that they are on duty."""
+    return f"{shift.person} from {moment(shift.starts_at, zone)} until {moment(shift.ends_at, zone)}"
 
 
 def reason_in_words(reason: RejectReason) -> str:

@@ -107,7 +107,7 @@ def _row(agreement: Agreement, now: datetime, pilot_of: str | None) -> Mapping[s
         "name": agreement.name,
         "version": agreement.version,
         "text": agreement.text,
-        "drafts": json.dumps(dict(agreement.drafts)),
+        "drafts": json.dumps(dict(agreement.files)),
         "approved_by": json.dumps(approved_by),
         "effective_from": agreement.effective_from,
         "kept_at": now,

@@ -1,7 +1,7 @@
 """Watches the agreement file and checks whether a new version may follow the stored ones.
 
-It also watches the drafts of pilots. A change counts once two checks in a row find the same content, because half a
-file may be a valid agreement.
+It also watches the files that the agreement names, such as the drafts of pilots. A change counts once two checks in a
+row find the same content, because half a file may be a valid agreement.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class AgreementWatch:
         self._found: Loaded | Misconfigured | None = None
         self._seen: _Signature = ()
         self._read: _Signature = ()
-        self._drafts: Sequence[str] = ()
+        self._named: Sequence[str] = ()
         self._refused = metrics.agreement_refused.labels(service)
         self._log = log.get(service)
 
@@ -103,12 +103,12 @@ class AgreementWatch:
             self._found = wrong
             return
         self._found, self.name = loaded, loaded.agreement.name
-        if set(loaded.agreement.drafts) != set(self._drafts):
-            self._drafts = tuple(loaded.agreement.drafts)
+        if set(loaded.agreement.files) != set(self._named):
+            self._named = tuple(loaded.agreement.files)
             self._seen = self._read = self._signature()
 
     def _signature(self) -> _Signature:
-        return tuple(_look_at(self.path.parent / name) for name in (self.path.name, *self._drafts))
+        return tuple(_look_at(self.path.parent / name) for name in (self.path.name, *self._named))
 
 
 def _look_at(path: Path) -> tuple[int, int, int] | None:

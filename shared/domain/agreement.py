@@ -13,6 +13,7 @@ from typing import Literal
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
+from shared.domain.duty import Duty
 from shared.domain.errors import Refused
 from shared.domain.events import AgreementRef
 
@@ -283,8 +284,8 @@ class Agreement:
 
     `hash` is `sha256:` and the digest of the content, without layout and comments; `text` is the file. `promises` are
     those of sales on single leads, `operations` those of operations (`triage` on parked leads, `disputes`),
-    `commitments` those of marketing. `half_life_s` applies to intent points; None means no decay. `drafts` are the
-    texts of the pilots' agreements, by the name in the file.
+    `commitments` those of marketing. `half_life_s` applies to intent points; None means no decay. `duty` says
+    who a role is. `files` are the texts of the files that it names, by that name: pilots' agreements and calendars.
     """
 
     name: str
@@ -313,11 +314,12 @@ class Agreement:
     operations: Mapping[str, Promise] = field(default_factory=dict)
     commitments: Mapping[str, Commitment] = field(default_factory=dict)
     dispute_within: Duration | None = None
+    duty: Mapping[str, Duty] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     content: tuple[Content, ...] = ()
     goals: tuple[Goal, ...] = ()
     pilots: tuple[Pilot, ...] = ()
-    drafts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     needs_accounts: bool = field(init=False, repr=False, compare=False)
     """Whether any rule, also of a pilot, depends on who owns a company: found once, asked for every inquiry."""
     person_ids: Mapping[str, str] = field(init=False, repr=False, compare=False)

@@ -17,6 +17,7 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
         "review": lambda agreement: agreement.review is not None,
         "people.reports_to": lambda agreement: any(p.reports_to is not None for p in agreement.people.values()),
         "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
+        "duty": lambda agreement: bool(agreement.duty),
         "channels": lambda agreement: bool(agreement.channels),
         "content": lambda agreement: bool(agreement.content),
         "goals": lambda agreement: bool(agreement.goals),

@@ -19,6 +19,7 @@ KEYS = {
     "review": "Agreement.review",
     "people.reports_to": "Person.reports_to",
     "people.role": "Person.role",
+    "duty": "Agreement.duty",
     "channels": "Agreement.channels",
     "content": "Agreement.content",
     "goals": "Agreement.goals",

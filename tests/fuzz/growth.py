@@ -47,6 +47,7 @@ FRAMES: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
     "record": ((b"", b""), (b'"', b""), (b'{"lead_id":"', b'"}')),
     "record_headers": ((b"", b""), (b"a\nb\nc\n", b"")),
     "calendar": ((b"", b""), (_CALENDAR, b"END:VEVENT\r\nEND:VCALENDAR"), (_CALENDAR + b"SUMMARY:", b"")),
+    "rota": ((b"", b""), (_CALENDAR, b"END:VEVENT\r\nEND:VCALENDAR"), (_CALENDAR + b"RRULE:", b"")),
     "agreement": ((b"", b""), (b"agreement: ", b""), (b"people:\n", b""), (b'agreement: "', b'"'), (b"a: [", b"]")),
     "retry_after": ((b"", b""), (b"Mon, 20 Nov 2026 12:00:00 ", b""), (b"Mon, 20 Nov ", b" 12:00:00 GMT")),
     "authorization": ((b"", b""), (b"Bearer ", b""), (b"Basic ", b"")),

@@ -154,6 +154,7 @@ inputs: dict[str, st.SearchStrategy[bytes]] = {
     "multipart": _broken(_pairs.map(_multipart)),
     "google": _json(google),
     "calendar": calendars,
+    "rota": calendars,
     "agreement": agreements(),
 }
 """Structured bytes for those targets that have a structure."""

@@ -29,6 +29,7 @@ from services.router.api.calendar_file import days_off
 from services.router.domain.accounts import keys_of
 from services.router.domain.qualification import judge, routes
 from shared import agreement_file
+from shared.agreement_file.build.duty_calendar import shifts_of
 from shared.bus.envelope import decode
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
@@ -172,6 +173,7 @@ TARGETS: Mapping[str, Target] = {
     "record": _record,
     "record_headers": _record_headers,
     "calendar": lambda data: days_off(data, ZoneInfo("Europe/Brussels"), date(2026, 11, 27)),
+    "rota": _text(lambda text: shifts_of(text, ZoneInfo("Europe/Brussels"), NOW, {"": "ann"})),
     "agreement": _text(lambda text: agreement_file.parse(text, "agreement.yaml")),
     "retry_after": _retry_after,
     "authorization": _authorization,

@@ -34,7 +34,7 @@ def router(platform: Platform, agreement_at: AgreementAt) -> APIRouter:
         async with platform.db.read() as tx:
             now = await platform.db.now(tx)
         in_force = agreement_at(now)
-        wanted = Wanted(platform.db.url, draft, in_force.drafts, since, now)
+        wanted = Wanted(platform.db.url, draft, in_force.files, since, now)
         return json_response(await _while_connected(request, simulations.run(wanted)))
 
     return routes

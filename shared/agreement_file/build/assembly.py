@@ -5,12 +5,13 @@ A block that is missing or was refused is None. What depends on it is not checke
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.agreement_file.build import content_and_goals, promises, qualification
 from shared.agreement_file.build.calendars import calendars_of
+from shared.agreement_file.build.duty import duty_of
 from shared.agreement_file.build.ladders import check_escalations, ladders_of
 from shared.agreement_file.build.people import people_of, pools_of, queues_of
 from shared.agreement_file.build.pilots import pilots_of
@@ -21,20 +22,21 @@ from shared.agreement_file.schema.agreement_schema import REQUIRED, AgreementBlo
 from shared.agreement_file.schema.promise_schema import Feedback
 from shared.agreement_file.schema.unsupported import warn_of_unenforced
 from shared.agreement_file.text.findings import Findings, misspelt
+from shared.agreement_file.text.values import instant_in
 from shared.domain.agreement import Agreement, Approval, Mql
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementSource:
-    """The source of the blocks: the parsed content, its text, its digest, the texts of the drafts that it names, and
+    """The source of the blocks: the parsed content, its text, its digest, the texts of the files that it names, and
     the drafts that could be parsed.
     """
 
     content: Mapping[str, Any]
     text: str
     digest: str
-    drafts: Mapping[str, str]
-    agreements: Mapping[str, Agreement]
+    files: Mapping[str, str]
+    drafts: Mapping[str, Agreement]
 
 
 def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) -> Agreement:
@@ -80,7 +82,7 @@ def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) 
 def _instant(written: datetime | None, zone: str) -> datetime:
     # The placeholder only affects holidays and the search for an opening, and the file is refused anyway.
     local = written or datetime(2026, 1, 1)  # noqa: DTZ001
-    return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    return instant_in(local, ZoneInfo(zone))
 
 
 def _reader(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) -> ConditionReader:
@@ -120,11 +122,12 @@ def _with_feedback(
         reject_reasons=qualification.reject_reasons_of(feedback, given, findings),
         objections=tuple(feedback.objections),
         dispute_within=feedback.dispute_within,
+        duty=duty_of(blocks.duty or {}, blocks.people, agreement, source.files, findings),
         channels=content_and_goals.channels_of(blocks.channels or {}, findings),
         content=content_and_goals.content_of(blocks.content or [], known, findings),
         goals=content_and_goals.goals_of(blocks.goals or [], agreement.effective_from, agreement.timezone, findings),
-        pilots=pilots_of(blocks.pilots or [], source.agreements, reader),
-        drafts=source.drafts,
+        pilots=pilots_of(blocks.pilots or [], source.drafts, reader),
+        files=source.files,
     )
 
 

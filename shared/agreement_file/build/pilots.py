@@ -1,6 +1,5 @@
 """Pilots of the file: other agreements, in drafts next to it, for some of the leads."""
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,23 +7,6 @@ from shared.agreement_file.conditions.condition_reader import ConditionReader
 from shared.agreement_file.schema.agreement_schema import PilotBlock
 from shared.agreement_file.text.findings import Findings, Path
 from shared.domain.agreement import Agreement, Pilot
-
-
-def draft_names(content: Mapping[str, Any]) -> dict[str, Path]:
-    """The drafts that the pilots of a file name, each with the place of its first mention."""
-    pilots = content.get("pilots")
-    names: dict[str, Path] = {}
-    for index, pilot in enumerate(pilots if isinstance(pilots, list) else ()):
-        name = pilot.get("agreement") if isinstance(pilot, dict) else None
-        if isinstance(name, str) and name:
-            names.setdefault(name, ("pilots", index, "agreement"))
-    return names
-
-
-def is_next_to_it(name: str) -> bool:
-    """Whether a draft's name stays in the folder of the agreement, or below it."""
-    path = pathlib.PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 def pilots_of(

@@ -6,8 +6,7 @@ order of the keys here is the order in which a formatted file has them.
 
 from typing import Annotated, Literal
 
-import pydantic
-
+from shared.agreement_file.schema.duty_schema import DutyBlock, DutyRole
 from shared.agreement_file.schema.promise_schema import Feedback, Promises, Role, StepBlock, Threshold
 from shared.agreement_file.text.block import (
     Address,
@@ -30,13 +29,9 @@ from shared.agreement_file.text.block import (
     Wanted,
     When,
     Zone,
+    one_of,
 )
 from shared.domain.agreement import OnLeave, PilotMode, Review
-
-
-def _one_of(*names: str) -> pydantic.ConfigDict:
-    """For editors: exactly one of these keys. The parser reports this in plainer words."""
-    return pydantic.ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
 
 
 class Signature(Block):
@@ -113,7 +108,7 @@ class Definitions(Block):
 class ScoreBlock(Block):
     """Points for a fact."""
 
-    model_config = _one_of("when", "cel")
+    model_config = one_of("when", "cel")
 
     add: Points
     reason: Text
@@ -177,7 +172,7 @@ class OnlyBlock(Block):
 class To(Block):
     """Where a rule sends a lead: to a pool or to an owner."""
 
-    model_config = _one_of("pool", "owner")
+    model_config = one_of("pool", "owner")
 
     pool: Text | None = None
     only: OnlyBlock | None = None
@@ -244,6 +239,7 @@ class AgreementBlocks(Block):
     routing: Annotated[list[RouteBlock], Some] | None = None
     promises: Promises | None = None
     ladders: dict[Name, list[StepBlock]] | None = None
+    duty: dict[DutyRole, DutyBlock] | None = None
     channels: dict[Role, dict[str, dict[str, str]]] | None = None
     feedback: Feedback | None = None
     content: list[ContentBlock] | None = None

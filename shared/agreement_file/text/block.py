@@ -18,6 +18,11 @@ class Block(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def one_of(*names: str) -> pydantic.ConfigDict:
+    """For editors: exactly one of these keys. The parser reports this in plainer words."""
+    return pydantic.ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
 def _text(pattern: str, *examples: str, **more: str) -> pydantic.WithJsonSchema:
     return pydantic.WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples), **more})
 
@@ -82,6 +87,16 @@ Hours = Annotated[
 Day = Annotated[date, pydantic.PlainValidator(values.read_day), _text(r"^\d{4}-\d\d-\d\d$", "2026-12-24")]
 Instant = Annotated[
     datetime, pydantic.PlainValidator(values.read_instant), _text(r"^\d{4}-\d\d-\d\d", "2026-12-01T00:00:00+01:00")
+]
+End = Annotated[
+    datetime,
+    pydantic.PlainValidator(values.read_end),
+    _text(r"^\d{4}-\d\d-\d\d", "2026-12-27", "2026-12-27T09:00"),
+]
+Turn = Annotated[
+    int,
+    pydantic.PlainValidator(values.read_turn),
+    _text(r"^(day|week|\d{1,9} (second|minute|hour|day)s?)$", "day", "week", "12 hours"),
 ]
 Zone = Annotated[str, pydantic.PlainValidator(values.read_zone), _text("^[A-Za-z]", "Europe/Brussels", "UTC")]
 Share = Annotated[Decimal, pydantic.PlainValidator(values.read_share), _text(r"^\d{1,3}(\.\d{1,4})?%$", "60%")]

@@ -7,7 +7,7 @@ expected. The annotated types, with their JSON Schema, are in `shared.agreement_
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,6 +23,7 @@ from shared.domain.instants import RANGE, bounded, bounded_day
 
 UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": DAY_S}
 LONGEST_S = 366 * DAY_S
+SHORTEST_TURN_S = 3600
 
 
 class Answer(NamedTuple):
@@ -129,6 +130,31 @@ def read_instant(written: object) -> datetime:
         else:
             return at
     raise ValueError(f"{shown(written)} is no point in time: write it like `2026-12-01T00:00:00+01:00`")
+
+
+def instant_in(at: datetime, zone: ZoneInfo) -> datetime:
+    """What `read_instant` found, in UTC; without an offset it is in the zone."""
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def read_end(written: object) -> datetime:
+    """The end of a time: as `read_instant`, but a date without a time belongs to it. Raises ValueError."""
+    at = read_instant(written)
+    return at + timedelta(days=1) if len(str(written)) == len("2026-12-24") else at
+
+
+def read_turn(written: object) -> int:
+    """The seconds of a turn: `day`, `week`, or a duration of an hour or more. Raises ValueError."""
+    if written in ("day", "week"):
+        return DAY_S if written == "day" else 7 * DAY_S
+    if not isinstance(written, str) or not _DURATION.fullmatch(written):
+        raise ValueError(f"{shown(written)} is no turn: write `day`, `week` or a duration like `12 hours`")
+    turn = read_offset(written)
+    if turn.business:
+        raise ValueError(f"`{turn.text}` is working time, but someone is on duty at any time: leave out `business`")
+    if turn.seconds < SHORTEST_TURN_S:
+        raise ValueError(f"`{turn.text}` is too short for a turn: write `day`, `week` or at least `1 hour`")
+    return turn.seconds
 
 
 def read_zone(written: object) -> str:

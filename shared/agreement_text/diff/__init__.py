@@ -37,7 +37,7 @@ def _pilots(old: Agreement, new: Agreement) -> Iterator[str]:
             conditions(f"pilot {quoted(name)}", was.scope, now.scope), titled("pilot", name, _pilot(was, now))
         ),
     )
-    yield from membership("the drafts next to the agreement", tuple(old.drafts), tuple(new.drafts))
+    yield from membership("the files next to the agreement", tuple(old.files), tuple(new.files))
 
 
 def _pilot(was: Pilot, now: Pilot) -> Iterator[str]:
@@ -61,6 +61,7 @@ _AREAS: Mapping[str, Callable[[Agreement, Agreement], Iterator[str]]] = MappingP
         "Promises of marketing": promises.marketing,
         "Promises of operations": promises.operations,
         "Ladders": promises.ladders,
+        "On duty": promises.duty,
         "Channels": promises.channels,
         "Feedback": rest.feedback,
         "Material": rest.material,

@@ -1,13 +1,21 @@
-"""What changed in promises, ladders and channels."""
+"""What changed in promises, ladders, the duty rota and channels."""
 
 from collections.abc import Iterator, Mapping
 
 from shared.agreement_text.conditions import fact_in_words
 from shared.agreement_text.diff.comparison import by_name, durations, keyed, membership, reads, titled
-from shared.agreement_text.phrases import counted, quoted, seconds, spaced
-from shared.agreement_text.sentences import answers, channel_in_words, promise_in_words, step_in_words
+from shared.agreement_text.phrases import counted, moment, quoted, seconds, spaced
+from shared.agreement_text.sentences import (
+    answers,
+    channel_in_words,
+    duty_in_words,
+    promise_in_words,
+    shift_in_words,
+    step_in_words,
+)
 from shared.agreement_text.terms import clock, commitment, measure, role
 from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Promise, Step
+from shared.domain.duty import Duty
 
 
 def sales(old: Agreement, new: Agreement) -> Iterator[str]:
@@ -40,6 +48,17 @@ def ladders(old: Agreement, new: Agreement) -> Iterator[str]:
         lambda name, ladder: f"ladder {quoted(name)} is new, with {counted(len(ladder.steps), 'step')}",
         lambda name, _: f"ladder {quoted(name)} is gone",
         lambda name, was, now: titled("ladder", name, _ladder(was, now)),
+    )
+
+
+def duty(old: Agreement, new: Agreement) -> Iterator[str]:
+    """Who is on duty, and overrides."""
+    return keyed(
+        old.duty,
+        new.duty,
+        lambda name, duty: f"new: {role(name)} is {duty_in_words(duty)}",
+        lambda name, _: f"nobody is named as {role(name)} any more",
+        lambda name, was, now: (f"{role(name)}: {news}" for news in _duty(was, now, new.timezone)),
     )
 
 
@@ -98,6 +117,16 @@ def _ladder(was: Ladder, now: Ladder) -> Iterator[str]:
     )
     if _rounds(was) != _rounds(now):
         yield f"the last step is now repeated {_rounds(now)} (was {_rounds(was)})"
+
+
+def _duty(was: Duty, now: Duty, zone: str) -> Iterator[str]:
+    yield from reads("on duty", duty_in_words(was), duty_in_words(now))
+    changed = {*was.shifts} ^ {*now.shifts}
+    if changed and was.calendar == now.calendar:
+        first = min(shift.starts_at for shift in changed)
+        yield f"the calendar {now.calendar} has other shifts from {moment(first, zone)} on"
+    before, after = ([shift_in_words(shift, zone) for shift in duty.overrides] for duty in (was, now))
+    yield from membership("overrides", before, after)
 
 
 def _rounds(ladder: Ladder) -> str:

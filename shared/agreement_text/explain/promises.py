@@ -4,8 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from shared.agreement_text.phrases import counted, length, quoted, seconds, sentence
 from shared.agreement_text.section import Section, Table
-from shared.agreement_text.sentences import channel_in_words, promise_in_words, step_in_words
-from shared.agreement_text.terms import commitment
+from shared.agreement_text.sentences import (
+    channel_in_words,
+    duty_in_words,
+    promise_in_words,
+    shift_in_words,
+    step_in_words,
+)
+from shared.agreement_text.terms import commitment, role
 from shared.domain.agreement import Agreement, Ladder, Promise
 from shared.domain.not_watched import MARK
 
@@ -24,6 +30,8 @@ def sections(agreement: Agreement) -> Iterator[Section]:
         yield _operations(agreement)
     for ladder in agreement.ladders.values():
         yield _ladder(ladder)
+    if agreement.duty:
+        yield Section("Who is on duty", (sentence(MARK), *_duty(agreement)))
     if agreement.channels:
         yield Section("Channels", (sentence(MARK), *map(channel_in_words, agreement.channels)))
 
@@ -38,6 +46,12 @@ def _operations(agreement: Agreement) -> Section:
         return section
     dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)} ({MARK})."
     return Section(section.title, (*section.sentences, dispute))
+
+
+def _duty(agreement: Agreement) -> Iterator[str]:
+    for name, duty in agreement.duty.items():
+        instead = [f"instead {shift_in_words(shift, agreement.timezone)}" for shift in duty.overrides]
+        yield sentence(f"{role(name)}: {'; '.join([duty_in_words(duty), *instead])}")
 
 
 def _ladder(ladder: Ladder) -> Section:

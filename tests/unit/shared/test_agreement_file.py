@@ -279,7 +279,8 @@ def test_the_example_loads_without_warnings_and_fast() -> None:
 def test_the_examples_of_the_guide_make_an_agreement_that_loads() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     text = "".join(block for block in blocks if not block.startswith("when:")).replace("at_least: 80}", "at_least: 30}")
-    warnings = parse(text, "guide", {"draft.yaml": GOOD}).warnings
+    [calendar] = re.findall(r"```ics\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    warnings = parse(text, "guide", {"draft.yaml": GOOD, "rota.ics": calendar}).warnings
     assert [warning.code for warning in warnings if warning.code != "not_enforced"] == ["unused", "unused"]
 
 

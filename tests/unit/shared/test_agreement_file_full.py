@@ -81,6 +81,7 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
         "96: not_enforced",
         "98: not_enforced",
         "101: not_enforced",
+        "107: not_enforced",
     ]
 
 
@@ -329,8 +330,8 @@ def test_a_pilot_has_the_agreement_of_its_draft(deal: Agreement) -> None:
     assert (pilot.name, pilot.mode, pilot.agreement.name) == ("faster-benelux", "live", "emea-inbound-faster")
     assert pilot.scope.test(DecisionFacts({"inquiry.campaign": "q4-demo"}))
     assert pilot.agreement.promises["first_response"].within.seconds == 300
-    assert deal.drafts == {"draft.yaml": DRAFT}
-    assert parse(deal.text, "store", deal.drafts).agreement == deal
+    assert deal.files == {"draft.yaml": DRAFT}
+    assert parse(deal.text, "store", deal.files).agreement == deal
 
 
 def test_the_hash_follows_the_content_of_the_drafts(deal: Agreement) -> None:
@@ -374,7 +375,7 @@ def test_a_draft_is_read_from_the_folder_of_the_agreement(tmp_path: Path) -> Non
     with pytest.raises(AgreementRefused, match=r"deal.yaml:105:97: there is no file `draft.yaml`"):
         load(tmp_path / "deal.yaml")
     shutil.copy(DATA / "draft.yaml", tmp_path)
-    assert load(tmp_path / "deal.yaml").agreement.drafts == {"draft.yaml": DRAFT}
+    assert load(tmp_path / "deal.yaml").agreement.files == {"draft.yaml": DRAFT}
     (tmp_path / "draft.yaml").write_bytes(b"\xe9")
     with pytest.raises(Misconfigured, match=r"draft.yaml: byte 0 is not UTF-8"):
         load(tmp_path / "deal.yaml")

@@ -1,7 +1,7 @@
 """An agreement that uses every block, for tests on its words."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from shared import agreement_file
@@ -24,9 +24,11 @@ from shared.domain.agreement import (
 )
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
+from shared.domain.duty import Duty, Rota, Shift
 from tests.kit.agreements import agreement_text
 
 SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
+STANDS_IN = Shift("tom", datetime(2026, 12, 23, 23, tzinfo=UTC), datetime(2026, 12, 27, 23, tzinfo=UTC))
 LARGE = Condition(">=", "company.employees", 1000)
 
 
@@ -102,9 +104,17 @@ def whole() -> Agreement:
             "other": RejectReason("other", needs_text=True),
         },
         objections=("price", "timing"),
+        duty={
+            "ops": Duty(
+                rota=Rota(("lea", "tom"), 7 * 86_400, datetime.fromisoformat("2026-11-30T09:00"), "Europe/Brussels"),
+                overrides=(STANDS_IN,),
+            ),
+            "sales_lead": Duty(always="mia"),
+            "marketing_lead": Duty(calendar="rota.ics", shifts=(replace(STANDS_IN, person="max"),)),
+        },
         channels=(Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY", "url": "https://secret"}),),
         content=(Content("roi", "ROI sheet", "https://acme.example/roi", ("price",)),),
         goals=(Goal("Q4", "won_revenue", Decimal(500_000), date(2026, 12, 31), "team_chat"),),
         pilots=(Pilot("faster", Condition("is", "inquiry.campaign", "q4"), replace(SMALL, version=2), "live"),),
-        drafts={"draft.yaml": text},
+        files={"draft.yaml": text},
     )

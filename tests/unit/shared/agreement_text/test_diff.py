@@ -14,6 +14,7 @@ from shared.agreement_text.diff import differences
 from shared.domain.agreement import Agreement, Duration, Mql, Only, Review, Route, Step
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
+from shared.domain.duty import Rota
 from tests.kit.agreements import agreement, agreement_text
 from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
 
@@ -86,6 +87,7 @@ OTHERS: dict[type, Callable[[Any], Any]] = {
     Mql: lambda _: Mql(),
     Duration: lambda _: Duration(1),
     Review: lambda _: None,
+    Rota: lambda value: replace(value, turn_s=86_400),
     Agreement: lambda value: replace(value, version=value.version + 1),
 }
 """How each kind of value is made another one."""
@@ -250,6 +252,29 @@ def test_steps_of_a_ladder_are_shown_by_their_time() -> None:
     assert sentences(SMALL, replace(SMALL, ladders={"response": new})) == [
         "Ladders: ladder “response”: the step 5 minutes before tells: now also the rep's manager",
         "Ladders: ladder “response”: new step 2 hours after: a notification to the head of sales",
+    ]
+
+
+def test_who_is_on_duty_is_shown_with_what_it_was() -> None:
+    ops, marketing = WHOLE.duty["ops"], WHOLE.duty["marketing_lead"]
+    assert ops.rota
+    (shift,) = ops.overrides
+    shorter = replace(shift, starts_at=shift.starts_at + timedelta(days=2))
+    duty = {
+        "ops": replace(ops, rota=replace(ops.rota, people=("lea", "tom", "ann")), overrides=(shorter,)),
+        "marketing_lead": replace(marketing, shifts=(*marketing.shifts, replace(shorter, person="ann"))),
+    }
+    zone = "(Europe/Brussels)"
+    assert sentences(WHOLE, replace(WHOLE, duty=duty)) == [
+        "On duty: operations: on duty is now lea, tom and ann, in turns of 7 days from 30 November 2026 at 09:00 "
+        f"{zone} on (was lea and tom, in turns of 7 days from 30 November 2026 at 09:00 {zone} on)",
+        f"On duty: operations: overrides: now also tom from 26 December 2026 at 00:00 {zone} until 28 December 2026 at "
+        f"00:00 {zone}; no longer tom from 24 December 2026 at 00:00 {zone} until 28 December 2026 at 00:00 {zone}",
+        "On duty: the head of marketing: on duty is now those whom the calendar rota.ics names (2 shifts) (was those "
+        "whom the calendar rota.ics names (1 shift))",
+        f"On duty: the head of marketing: the calendar rota.ics has other shifts from 26 December 2026 at 00:00 {zone} "
+        "on",
+        "On duty: nobody is named as the head of sales any more",
     ]
 
 

@@ -43,6 +43,7 @@ def test_every_block_is_explained() -> None:
         "Commitments of marketing",
         "Promises of operations",
         "When a promise is missed: “response”",
+        "Who is on duty",
         "Channels",
         "Feedback from sales",
         "Material for buyers",
@@ -99,6 +100,7 @@ def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
         "People and their limits",
         "Commitments of marketing",
         "Promises of operations",
+        "Who is on duty",
         "Channels",
         "Feedback from sales",
         "Material for buyers",
@@ -162,6 +164,16 @@ def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
     shown = text(SECTIONS["Channels"])
     assert "PAGERDUTY_KEY" in shown
     assert "https://secret" not in shown
+
+
+def test_who_is_on_duty_is_shown_with_turns_and_overrides() -> None:
+    assert SECTIONS["Who is on duty"].sentences == (
+        "Written down, not yet watched.",
+        "Operations: lea and tom, in turns of 7 days from 30 November 2026 at 09:00 (Europe/Brussels) on; instead tom "
+        "from 24 December 2026 at 00:00 (Europe/Brussels) until 28 December 2026 at 00:00 (Europe/Brussels).",
+        "The head of sales: always mia.",
+        "The head of marketing: those whom the calendar rota.ics names (1 shift).",
+    )
 
 
 def test_a_pilot_shows_what_is_different_in_its_draft() -> None:
