@@ -54,7 +54,9 @@ detection_seconds = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200),
 )
 levels_fired = Counter(
-    "baton_sla_monitor_levels_fired", "Ladder levels fired, by outcome: warned, raised or silenced", ["outcome"]
+    "baton_sla_monitor_levels_fired",
+    "Ladder levels fired, by outcome: warned, raised, silenced or skipped",
+    ["outcome"],
 )
 leads_held = Counter(
     "baton_sla_monitor_leads_held", "Leads whose promises were put on hold because an activity could not be read"

@@ -49,3 +49,10 @@ class LeaveInterval(msgspec.Struct, frozen=True):
 
     starts_at: datetime
     ends_at: datetime
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """A role that a step notifies, and who that is; no `person` if the agreement does not say."""
+
+    role: str
+    person: str | None = None

@@ -21,6 +21,7 @@ from shared.domain.event import (
     Event,
     LeaveInterval,
     PilotArm,
+    Recipient,
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
@@ -72,6 +73,7 @@ __all__ = [
     "LeaveInterval",
     "MoveRequested",
     "PilotArm",
+    "Recipient",
     "RecordQuarantined",
     "RepRef",
     "WatermarkAdvanced",

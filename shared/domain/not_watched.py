@@ -15,9 +15,7 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
     {
         "currency": lambda agreement: agreement.currency is not None,
         "review": lambda agreement: agreement.review is not None,
-        "people.reports_to": lambda agreement: any(p.reports_to is not None for p in agreement.people.values()),
         "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
-        "duty": lambda agreement: bool(agreement.duty),
         "channels": lambda agreement: bool(agreement.channels),
         "content": lambda agreement: bool(agreement.content),
         "goals": lambda agreement: bool(agreement.goals),
@@ -31,7 +29,7 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
 """Keys of the agreement's file that nothing acts on, each with whether an agreement uses it; of a list, a key that any
 item may have."""
 
-DESCRIPTIVE = frozenset({"currency", "review", "people.reports_to", "people.role"})
+DESCRIPTIVE = frozenset({"currency", "review", "people.role"})
 """Keys that describe and promise nothing: `agreement check` does not warn of them."""
 
 NOT_WATCHED_IN_EVENTS = (

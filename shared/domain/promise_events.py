@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.domain.event import ESCALATIONS, AgreementRef, Event
+from shared.domain.event import ESCALATIONS, AgreementRef, Event, Recipient
 
 
 class WindowEvent(Event, frozen=True, kw_only=True):
@@ -37,13 +37,15 @@ class WindowRescheduled(WindowEvent, frozen=True, kw_only=True):
 
 
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
-    """The promise is due soon and not kept yet: a warning to the roles in `notify` is due."""
+    """The promise is due soon and not kept yet: a warning to those in `to` is due."""
 
     TYPE = "baton.window.warned.v1"
 
     level: int
     told: tuple[str, ...]
     notify: tuple[str, ...] = ()
+    to: tuple[Recipient, ...] = ()
+    skipped: str | None = None
 
 
 class WindowMet(WindowEvent, frozen=True, kw_only=True):
@@ -99,7 +101,9 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
-    """A level of the ladder fired: a notification to the roles in `notify` is due, and a page if `page` is true."""
+    """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
+    on duty, as `skipped` says, and the next level follows at once.
+    """
 
     TYPE = "baton.escalation.raised.v1"
 
@@ -108,6 +112,8 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     due_at: datetime
     agreement: AgreementRef
     notify: tuple[str, ...] = ()
+    to: tuple[Recipient, ...] = ()
+    skipped: str | None = None
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from shared.domain.events import (
     Event,
     LeaveInterval,
     PilotArm,
+    Recipient,
     RepRef,
 )
 from tests.architecture.meanings import meaning
@@ -34,6 +35,7 @@ SHAPES = (
     RepRef,
     LeaveInterval,
     PilotArm,
+    Recipient,
     AgreementRef,
 )
 PUBLIC_TOPICS = (ASSIGNMENTS, ESCALATIONS)

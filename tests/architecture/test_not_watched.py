@@ -17,9 +17,7 @@ ACTING = ("services/ingest", "services/router", "services/sla_monitor", "shared/
 KEYS = {
     "currency": "Agreement.currency",
     "review": "Agreement.review",
-    "people.reports_to": "Person.reports_to",
     "people.role": "Person.role",
-    "duty": "Agreement.duty",
     "channels": "Agreement.channels",
     "content": "Agreement.content",
     "goals": "Agreement.goals",

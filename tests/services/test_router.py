@@ -159,5 +159,5 @@ async def test_of_many_verdicts_on_a_lead_the_newest_are_shown_and_a_cursor_lead
 
 async def test_readiness_names_what_the_agreement_has_and_nothing_acts_on(router: Router) -> None:
     answer = await router.client.get("/readyz", headers={"host": "localhost"})
-    note = "written down, not yet watched: currency, people.reports_to, people.role"
+    note = "written down, not yet watched: currency, people.role"
     assert answer.json()["notes"]["router.not_watched"] == note

@@ -16,6 +16,7 @@ from shared.domain.events import (
     BreachRetracted,
     EscalationClosed,
     EscalationRaised,
+    Recipient,
     WindowBreached,
     WindowCancelled,
     WindowMet,
@@ -50,6 +51,15 @@ ladders:
 """
 
 
+DUTY = """\
+ladders:
+  response: [{at: 0 seconds, tell: [ops], page: true}, {at: 2 hours, tell: [sales_lead]}]
+duty:
+  ops: {rota: [ann], turn: week, starts: 2099-01-01}
+  sales_lead: {always: mia, override: [{who: bob, from: 2026-01-01, to: 2099-12-31}]}
+"""
+
+
 def full_agreement() -> Agreement:
     text = agreement_text(within="1 hour", warn="5 minutes", move="1 hour", page="2 hours")
     whole = text.replace("\nladders:\n", PROMISES, 1)
@@ -61,12 +71,15 @@ OWNERS = agreement_file.parse(
     agreement_text(within="1 hour").replace("met_by: [call, email, meeting]", "met_by: [call, email], by: owner"),
     "owners.yaml",
 ).agreement
+STAFFED = agreement_file.parse(
+    f"{agreement_text(within='1 second').partition('ladders:')[0]}{DUTY}", "staffed.yaml"
+).agreement
 LONG_AGO = timedelta(minutes=1)
 
 
 @pytest.fixture
 async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[Stage]:
-    async with stage_on(database, embedded_bus, DEAL, OWNERS, PROBES) as stage:
+    async with stage_on(database, embedded_bus, DEAL, OWNERS, STAFFED, PROBES) as stage:
         yield stage
 
 
@@ -124,6 +137,19 @@ async def test_what_kept_no_promise_is_remembered_with_its_outcome_and_its_perso
         await stage.publish(activity(at=start, outcome="connected", by="ann", activity_id="reached"))
         await stage.settled()
         assert (await listed(client))["first_response", "ann"]["met_by"] == "reached"
+
+
+async def test_nobody_on_duty_means_the_next_step_at_once_for_whoever_is_on_duty(stage: Stage) -> None:
+    async with stage.monitor() as client:
+        stage.mark_from_now_on()
+        await stage.publish(assigned(deal=STAFFED))
+        nobody, second = await stage.wait_for(EscalationRaised, 2)
+        assert (nobody.level, nobody.to, nobody.notify, nobody.page) == (1, (), (), False)
+        assert nobody.skipped == "nobody on duty"
+        assert (second.level, second.to, second.skipped) == (2, (Recipient("sales_lead", "bob"),), None)
+        assert second.at < nobody.due_at + timedelta(hours=1)
+        [escalation] = (await client.get("/v1/escalations", params={"lead_id": "ld_1"})).json()["items"]
+        assert (escalation["level"], escalation["notify"]) == (2, ["sales_lead"])
 
 
 async def test_too_few_attempts_are_a_breach_that_the_missing_one_takes_back(stage: Stage) -> None:

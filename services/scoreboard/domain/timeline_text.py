@@ -232,8 +232,17 @@ def _moment(at: datetime) -> str:
 
 
 def _warned(event: WindowWarned) -> str:
-    roles = listed(event.notify or event.told) or "no one"
-    return f"The promise “{words(event.promise)}” is due soon: a warning is due to {roles}."
+    due = (
+        f"no warning, since there was {event.skipped}"
+        if event.skipped
+        else f"a warning is due to {_reached(event) or 'no one'}"
+    )
+    return f"The promise “{words(event.promise)}” is due soon: {due}."
+
+
+def _reached(event: WindowWarned | EscalationRaised) -> str:
+    people = [f"{each.role} ({each.person})" if each.person else each.role for each in event.to]
+    return listed(tuple(people) or event.notify or event.told)
 
 
 def _met(event: WindowMet) -> str:
@@ -257,8 +266,10 @@ def _retracted(event: BreachRetracted) -> str:
 
 
 def _raised(event: EscalationRaised) -> str:
-    roles = event.notify or event.told
-    due = [f"a notification to {listed(roles)}"] if roles else []
+    if event.skipped:
+        return f"Escalated to level {event.level}, but there was {event.skipped}: the next level follows at once."
+    reached = _reached(event)
+    due = [f"a notification to {reached}"] if reached else []
     due += ["a page"] if event.page else []
     return f"Escalated to level {event.level}; due: {' and '.join(due) or 'nothing'}."
 

@@ -1,6 +1,7 @@
 """The events that the monitor publishes. Each id is computed from what the event is about, so that it is one event no
 matter how often it is decided or sent."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ import msgspec
 
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
+from services.sla_monitor.domain.recipients import NOBODY
 from services.sla_monitor.domain.verdict import WindowVerdict
 from services.sla_monitor.domain.window import Window
 from shared.domain.events import (
@@ -18,6 +20,7 @@ from shared.domain.events import (
     EscalationRaised,
     Event,
     MoveRequested,
+    Recipient,
     WindowBreached,
     WindowCancelled,
     WindowEvent,
@@ -80,23 +83,24 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
     return [_announcement(event, f"window.{verdict.outcome}", *window.key)]
 
 
-def warned(window: Window, level: Level) -> Announcement:
+def warned(window: Window, level: Level, to: Sequence[Recipient]) -> Announcement:
     """The deadline is near."""
-    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, told=level.tell, notify=level.tell)
+    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, **_reached(level, to))
     return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
 
-def escalation_raised(window: Window, escalation: Escalation, level: Level, now: datetime) -> Announcement:
+def escalation_raised(
+    window: Window, escalation: Escalation, level: Level, to: Sequence[Recipient], now: datetime
+) -> Announcement:
     """A level fired; `due_at` is when it was due, `at` when it fired."""
     event = _of_escalation(
         EscalationRaised,
         escalation,
         at=now,
-        told=level.tell,
-        notify=level.tell,
-        page=level.page,
+        page=level.page and bool(to or not level.tell),
         due_at=level.due_at,
         agreement=window.agreement,
+        **_reached(level, to),
     )
     return _announcement(event, "escalation.raised", *window.key, level.loop, level.level)
 
@@ -125,6 +129,12 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         at=now,
     )
     return _announcement(event, "move.requested", *window.key, level.loop, level.level)
+
+
+def _reached(level: Level, to: Sequence[Recipient]) -> dict[str, Any]:
+    roles = tuple(each.role for each in to)
+    skipped = NOBODY if level.tell and not to else None
+    return {"told": roles, "notify": roles, "to": tuple(to), "skipped": skipped}
 
 
 def _announcement(event: WindowEvent | EscalationEvent | MoveRequested, *identity: object) -> Announcement:

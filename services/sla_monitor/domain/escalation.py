@@ -1,12 +1,14 @@
 """One escalation per breached window: raised by the first level of its ladder, quiet while someone has taken it on,
 closed when there is nothing left to do about it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window
+from shared.domain.events import Recipient
 from shared.domain.ids import event_id
 from shared.domain.promises import EscalationStatus
 
@@ -38,10 +40,13 @@ def escalation_id(window: Window) -> str:
     return event_id("escalation", *window.key)
 
 
-def raised(window: Window, escalation: Escalation | None, level: Level, now: datetime) -> Escalation:
+def raised(
+    window: Window, escalation: Escalation | None, level: Level, to: Sequence[Recipient], now: datetime
+) -> Escalation:
     """The escalation after a level has fired; an acknowledged one stays acknowledged. A promise that runs again after
     its breach was taken back has another one.
     """
+    told = tuple(each.role for each in to)
     if escalation is None or escalation.escalation_id != escalation_id(window):
         return Escalation(
             escalation_id=escalation_id(window),
@@ -52,9 +57,9 @@ def raised(window: Window, escalation: Escalation | None, level: Level, now: dat
             generation=window.generation,
             level=level.level,
             raised_at=now,
-            told=level.tell,
+            told=told,
         )
-    told = tuple(dict.fromkeys((*escalation.told, *level.tell)))
+    told = tuple(dict.fromkeys((*escalation.told, *told)))
     if in_hands(escalation, level):
         return msgspec.structs.replace(escalation, level=level.level, told=told)
     return msgspec.structs.replace(escalation, level=level.level, told=told, state="firing", quiet_until_at=None)

@@ -12,6 +12,7 @@ from services.sla_monitor.domain import announcements, escalation, window
 from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.domain.ladder import Level
+from services.sla_monitor.domain.recipients import recipients
 from services.sla_monitor.domain.verdict import (
     WindowVerdict,
     after,
@@ -23,15 +24,16 @@ from services.sla_monitor.domain.verdict import (
 )
 from services.sla_monitor.domain.window import Fact, Window
 from shared.domain import settlement
+from shared.domain.agreement import Agreement
 from shared.domain.events import LeadRescheduled
 
-StepOutcome = Literal["warned", "raised", "silenced"]
+StepOutcome = Literal["warned", "raised", "silenced", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class FiredStep:
     """A level that is done: `outcome` is `silenced` if someone had taken it on, or if it says nothing once the lead has
-    moved.
+    moved, and `skipped` if nobody was on duty.
     """
 
     window_id: str
@@ -166,9 +168,16 @@ def withdraw(state: WindowState, fact: Fact, now: datetime) -> WindowState:
 
 
 def settle(
-    state: WindowState, facts: Sequence[Fact], levels: Sequence[Level], *, now: datetime, watermark: datetime | None
+    state: WindowState,
+    facts: Sequence[Fact],
+    levels: Sequence[Level],
+    agreement: Agreement,
+    *,
+    now: datetime,
+    watermark: datetime | None,
 ) -> WindowState:
-    """Do everything that is due: warn, decide, climb the ladder. Each level fires once, in order, however late.
+    """Do everything that is due: warn, decide, climb the ladder. Each level fires once, in order, however late. After
+    one that finds nobody on duty, the next fires at once. `agreement` is the one under which the window was opened.
 
     A level waits, like a breach, until the watermark has passed its instant plus the tolerance, so that a follow-up on
     its way prevents it.
@@ -181,13 +190,14 @@ def settle(
         return state
     known_upto = min(now, watermark)
     if state.window.state == "open" and _warns(state.window):
-        state = _climb(state, [level for level in _left(state, levels) if level.warning], known_upto, now)
+        warnings = [level for level in _left(state, levels) if level.warning]
+        state = _climb(state, warnings, agreement, known_upto, now)
     if verdict.outcome == "breached":
         state = _judged_again(_concluded(state, verdict, now), facts, now)
         if state.window.superseded:
             state = replace(state, window=msgspec.structs.replace(state.window, look_at=None))
     if state.window.state == "breached" and state.window.look_at is not None:
-        state = _climb(state, _left(state, levels), known_upto, now)
+        state = _climb(state, _left(state, levels), agreement, known_upto, now)
     return replace(state, window=_looking_ahead(state.window, levels))
 
 
@@ -223,28 +233,34 @@ def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> Win
     return state
 
 
-def _climb(state: WindowState, levels: Sequence[Level], known_upto: datetime, now: datetime) -> WindowState:
+def _climb(
+    state: WindowState, levels: Sequence[Level], agreement: Agreement, known_upto: datetime, now: datetime
+) -> WindowState:
+    at_once = False
     for level in levels:
-        if level.due_at + state.window.tolerance > known_upto:
+        due = level.due_at + state.window.tolerance <= known_upto
+        if not due and (not at_once or level.loop):  # a repeat finds nobody either: it waits for its time
             break
-        state = _fire(state, level, now)
+        state = _fire(state, level if due else replace(level, due_at=now), agreement, now)
+        at_once = state.fired[-1].outcome == "skipped"
     return state
 
 
-def _fire(state: WindowState, level: Level, now: datetime) -> WindowState:
+def _fire(state: WindowState, level: Level, agreement: Agreement, now: datetime) -> WindowState:
     watched, raised, announced = state.window, state.escalation, []
+    to = recipients(agreement, watched.owner, level.tell, now)
     outcome: StepOutcome
     if watched.moved and (level.warning or not (level.tell or level.page)):
         outcome = "silenced"
     elif level.warning:
-        outcome = "warned"
-        announced.append(announcements.warned(watched, level))
+        outcome = "warned" if to or not level.tell else "skipped"
+        announced.append(announcements.warned(watched, level, to))
     elif escalation.in_hands(raised, level) and not level.if_unanswered:
         outcome = "silenced"
     else:
-        outcome = "raised"
-        raised = escalation.raised(watched, raised, level, now)
-        announced.append(announcements.escalation_raised(watched, raised, level, now))
+        outcome = "raised" if to or not level.tell else "skipped"
+        raised = escalation.raised(watched, raised, level, to, now)
+        announced.append(announcements.escalation_raised(watched, raised, level, to, now))
     if level.move_within is not None and not level.warning and not watched.moved:
         announced.append(announcements.move_requested(watched, level, level.move_within, now))
     stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)

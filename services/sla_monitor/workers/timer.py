@@ -93,10 +93,11 @@ class Timer:
             settled = {}
             for window_id, state in states.items():
                 lead_id = state.window.lead_id
-                levels = ladder.levels(await agreement_of(tx, state.window.agreement.hash), state.window)
+                agreement = await agreement_of(tx, state.window.agreement.hash)
+                levels = ladder.levels(agreement, state.window)
                 mine = persons.facts_for(lead_id, facts)
                 watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
-                settled[window_id] = transitions.settle(state, mine, levels, now=now, watermark=watermark)
+                settled[window_id] = transitions.settle(state, mine, levels, agreement, now=now, watermark=watermark)
             await save(tx, states, settled, now)
         return sum(settled[window_id] != states[window_id] for window_id in states)
 

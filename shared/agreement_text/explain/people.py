@@ -58,7 +58,7 @@ def _people(agreement: Agreement) -> Section:
         )
         for person in everyone
     )
-    unwatched = [f"“Role” and “Reports to” are {MARK}."]
+    unwatched = [f"“Role” is {MARK}."]
     inactive = [
         f"{person.id} is not active: no new leads, and those held move on." for person in everyone if not person.active
     ]

@@ -31,7 +31,7 @@ def sections(agreement: Agreement) -> Iterator[Section]:
     for ladder in agreement.ladders.values():
         yield _ladder(ladder)
     if agreement.duty:
-        yield Section("Who is on duty", (sentence(MARK), *_duty(agreement)))
+        yield Section("Who is on duty", tuple(_duty(agreement)))
     if agreement.channels:
         yield Section("Channels", (sentence(MARK), *map(channel_in_words, agreement.channels)))
 

@@ -81,7 +81,6 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
         "96: not_enforced",
         "98: not_enforced",
         "101: not_enforced",
-        "107: not_enforced",
     ]
 
 

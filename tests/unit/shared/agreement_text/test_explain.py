@@ -100,14 +100,13 @@ def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
         "People and their limits",
         "Commitments of marketing",
         "Promises of operations",
-        "Who is on duty",
         "Channels",
         "Feedback from sales",
         "Material for buyers",
         "Shared goals",
     }
     assert not_watched(whole()) == list(NOT_WATCHED)
-    assert not_watched_note(SMALL) == f"{MARK}: currency, people.reports_to, people.role"
+    assert not_watched_note(SMALL) == f"{MARK}: currency, people.role"
 
 
 def test_promises_show_their_deadline_and_what_meets_them() -> None:
@@ -168,7 +167,6 @@ def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
 
 def test_who_is_on_duty_is_shown_with_turns_and_overrides() -> None:
     assert SECTIONS["Who is on duty"].sentences == (
-        "Written down, not yet watched.",
         "Operations: lea and tom, in turns of 7 days from 30 November 2026 at 09:00 (Europe/Brussels) on; instead tom "
         "from 24 December 2026 at 00:00 (Europe/Brussels) until 28 December 2026 at 00:00 (Europe/Brussels).",
         "The head of sales: always mia.",

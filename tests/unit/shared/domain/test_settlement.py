@@ -146,7 +146,7 @@ def ended(watched: Window, facts: list[Fact], *, early: int, ended_at: datetime 
         state = apply_fact(state, each, each.accepted_at)
     if ended_at is not None:
         state = supersede(state, ended_at, max(ended_at, at(0)))
-    return settle(state, facts, ladder, now=at(LONG_AFTER), watermark=at(LONG_AFTER))
+    return settle(state, facts, ladder, DEAL, now=at(LONG_AFTER), watermark=at(LONG_AFTER))
 
 
 def missed(facts: list[Fact], *, generation: int = 1, ended_at: datetime | None = None) -> set[str]:

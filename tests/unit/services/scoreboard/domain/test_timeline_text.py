@@ -4,7 +4,7 @@ import pytest
 
 from services.scoreboard.domain.assignment_reasons import why_this_rep
 from services.scoreboard.domain.timeline_text import SENTENCES, describe
-from shared.domain.events import TYPES, Event
+from shared.domain.events import TYPES, Event, Recipient
 from tests.kit.events import (
     activity,
     after,
@@ -16,9 +16,11 @@ from tests.kit.events import (
     met,
     opened,
     parked,
+    raised,
     reassigned,
     rejected,
     split,
+    warned,
     window_rescheduled,
 )
 
@@ -75,6 +77,22 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (
             lead_rescheduled(changed_at=after(-60)),
             "ann has leave from 2026-11-23 09:00 UTC to 2026-11-24 09:00 UTC; the clock waits then.",
+        ),
+        (
+            warned(to=(Recipient("rep", "ann"), Recipient("ops"))),
+            "The promise “first response” is due soon: a warning is due to rep (ann) and ops.",
+        ),
+        (
+            warned(told=(), notify=(), skipped="nobody on duty"),
+            "The promise “first response” is due soon: no warning, since there was nobody on duty.",
+        ),
+        (
+            raised(to=(Recipient("ops", "lea"),), page=True),
+            "Escalated to level 2; due: a notification to ops (lea) and a page.",
+        ),
+        (
+            raised(told=(), notify=(), skipped="nobody on duty"),
+            "Escalated to level 2, but there was nobody on duty: the next level follows at once.",
         ),
         (
             window_rescheduled(),

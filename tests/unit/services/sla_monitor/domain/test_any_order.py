@@ -77,7 +77,7 @@ class Monitor:
     def look(self) -> None:
         watermark = watermarks(self.marks.values())[3]
         while self.case.window.look_at is not None and self.case.window.look_at <= min(self.now, watermark):
-            self._save(settle(self._loaded(), self.facts, LADDER, now=self.now, watermark=watermark))
+            self._save(settle(self._loaded(), self.facts, LADDER, agreement(), now=self.now, watermark=watermark))
 
     def _loaded(self) -> WindowState:
         return WindowState(self.case.window, self.case.escalation)

@@ -40,7 +40,9 @@ def test_the_breach_for_which_a_lead_moves_stays_however_far_the_routers_clock_i
     found = known()
     found.open(window(), agreement())
     [(window_id, opened)] = found.states.items()
-    found.states[window_id] = settle(opened, (), levels(agreement(), window()), now=at(1803), watermark=at(1803))
+    found.states[window_id] = settle(
+        opened, (), levels(agreement(), window()), agreement(), now=at(1803), watermark=at(1803)
+    )
     found.move_on("ld_1", at(899), "reassigned", cycle=1, spared=(), missed=True)
     assert states(found) == [("first_response", "breached", None)]
     [moved] = found.windows("ld_1")
@@ -62,7 +64,9 @@ def test_a_withdrawal_from_before_the_lead_ends_what_is_owed_when_the_router_say
     found.open(window(), agreement())
     found.open(waiting(), agreement())
     [(window_id, opened), _] = found.states.items()
-    found.states[window_id] = settle(opened, (), levels(agreement(), window()), now=at(1803), watermark=at(1803))
+    found.states[window_id] = settle(
+        opened, (), levels(agreement(), window()), agreement(), now=at(1803), watermark=at(1803)
+    )
     assert [state for _, state, _ in states(found)] == ["breached", "open"]
     found.withdraw(withdrawn)
     assert [(state, why) for _, state, why in states(found)] == [("cancelled", "consent withdrawn")] * 2

@@ -85,7 +85,7 @@ class Owned:
         for window_id, state in self.context.states.items():
             ladder = levels(self.deal, state.window)
             self.context.states[window_id] = transitions.settle(
-                state, (), ladder, now=at(seconds), watermark=at(seconds)
+                state, (), ladder, self.deal, now=at(seconds), watermark=at(seconds)
             )
 
     def due(self) -> list[tuple[int, datetime]]:

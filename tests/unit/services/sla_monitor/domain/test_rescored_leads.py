@@ -48,7 +48,7 @@ class Owned:
         for window_id, state in self.found.states.items():
             ladder = levels(agreement(), state.window)
             self.found.states[window_id] = transitions.settle(
-                state, self.facts, ladder, now=at(seconds), watermark=at(seconds)
+                state, self.facts, ladder, agreement(), now=at(seconds), watermark=at(seconds)
             )
 
     @property

@@ -53,10 +53,14 @@ def start(*facts: Fact, watched: Window | None = None) -> WindowState:
 
 
 def settled(
-    state: WindowState, seconds: float, *facts: Fact, watermark: float | None = None, ladder: Sequence[Level] = LADDER
+    state: WindowState,
+    seconds: float,
+    *facts: Fact,
+    watermark: float | None = None,
+    ladder: Sequence[Level] = LADDER,
 ) -> WindowState:
     now, complete = at(seconds), at(seconds if watermark is None else watermark)
-    return settle(fresh(state), facts, ladder, now=now, watermark=complete)
+    return settle(fresh(state), facts, ladder, agreement(), now=now, watermark=complete)
 
 
 def types(state: WindowState) -> list[type]:
