@@ -7,7 +7,8 @@ from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
 from services.delivery.channels.connecting import Resolve, resolve, vet_host
-from services.delivery.channels.webhook import DEADLINE_S, Webhooks
+from services.delivery.channels.http_client import DEADLINE_S, HttpClient
+from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.endpoint import Endpoint
 from services.delivery.domain.retry import SCHEDULE_S
 from services.delivery.handlers import DeliveryHandlers
@@ -39,10 +40,10 @@ def build(
     allow_loopback = platform.settings.allow_loopback_endpoints
     quarantined, due, arrivals = WakeUp(), WakeUp(), WakeUps()
     consumer = Consumer.on(platform, TABLES, _consumption(platform.db), committed=(quarantined, due, arrivals))
-    webhooks = Webhooks(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
+    http = HttpClient(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
     sender = Sender(
         database=platform.db,
-        post=webhooks.post,
+        post=Webhooks(http, platform.clock).post,
         wake=due,
         pace=Pace(settings.per_endpoint, settings.in_flight, schedule_s),
         fraction=random.random,
@@ -65,7 +66,7 @@ def build(
             "trim": Trimmer.on(platform, TABLES, EXPIRED, keep_days=settings.keep_days).run,
         },
         closes=(pull.close,),
-        drains=(sender.drain, webhooks.close),
+        drains=(sender.drain, http.close),
         checks={"database": platform.check_database, "log": platform.check_bus, "records": consumer.complete},
         notes={"consumer": consumer.note},
     )

@@ -7,6 +7,7 @@ from typing import Self
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.delivery.channels.http_client import HttpClient
 from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.retry import SCHEDULE_S, EndpointResponse, next_attempt
 from shared.clock import SystemClock
@@ -40,11 +41,12 @@ class Endpoint:
 
     def __enter__(self) -> Self:
         self._server = self._runner.run(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self._webhooks = Webhooks(clock=SystemClock(), resolve=_resolve, allow_loopback=True, deadline_s=3.0)
+        self._client = HttpClient(clock=SystemClock(), resolve=_resolve, allow_loopback=True, deadline_s=3.0)
+        self._webhooks = Webhooks(self._client, SystemClock())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._webhooks.close())
+        self._runner.run(self._client.close())
         self._server.close()
         self._runner.run(self._server.wait_closed())
         self._runner.close()

@@ -9,7 +9,8 @@ import httpcore
 import pytest
 
 from services.delivery.channels.connecting import VettingBackend, resolve, vet_host
-from services.delivery.channels.webhook import MAX_READ, Webhooks
+from services.delivery.channels.http_client import MAX_READ, HttpClient
+from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock
 from shared.domain.errors import Refused
@@ -38,14 +39,15 @@ def webhooks(
     loopback: bool = True,
     deadline_s: float = 15,
 ) -> Webhooks:
-    return Webhooks(clock=SystemClock(), resolve=resolving, allow_loopback=loopback, deadline_s=deadline_s)
+    clock = SystemClock()
+    return Webhooks(HttpClient(clock=clock, resolve=resolving, allow_loopback=loopback, deadline_s=deadline_s), clock)
 
 
 async def post(sender: Webhooks, url: str) -> EndpointResponse:
     try:
         return await sender.post(url, [SECRET], "ev_1", b"{}")
     finally:
-        await sender.close()
+        await sender._client.close()
 
 
 @pytest.mark.parametrize("address", INTERNAL)
@@ -210,18 +212,18 @@ async def test_a_name_without_address_says_so_and_is_worth_another_try() -> None
 
 async def test_tls_is_verified() -> None:
     sender = webhooks(deadline_s=1)
-    assert sender._tls.verify_mode is ssl.CERT_REQUIRED
-    assert sender._tls.check_hostname
+    assert sender._client._tls.verify_mode is ssl.CERT_REQUIRED
+    assert sender._client._tls.check_hostname
     async with raw(b"HTTP/1.1 200 OK\r\n\r\n") as (url, _):
         answer = await post(sender, url.replace("http:", "https:"))
     assert answer.problem == "the connection was not answered in time"
 
 
 async def test_connections_are_used_again_and_pools_of_many_hosts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.delivery.channels.webhook.MAX_POOLS", 2)
+    monkeypatch.setattr("services.delivery.channels.http_client.MAX_POOLS", 2)
     sender = webhooks()
     async with receiving() as one, receiving() as two, receiving() as three, receiving() as four:
         for receiver in (one, two, three, four, one, two, three, four):
             assert (await sender.post(receiver.url, [SECRET], "ev_1", b"{}")).status == 200
-        assert len(sender._pools) == 2
-        await sender.close()
+        assert len(sender._client._pools) == 2
+        await sender._client.close()

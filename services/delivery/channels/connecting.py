@@ -6,6 +6,7 @@ and the TLS server name are those of the URL.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import httpcore
@@ -57,6 +58,18 @@ async def vet_host(host: str, port: int, resolving: Resolve, *, allow_loopback: 
         raise Refused(f"{str(refused).capitalize()}. Use a host that the internet can reach.", pointer="/url") from None
     except OSError:
         return
+
+
+def tls_problem(error: BaseException) -> str | None:
+    """What went wrong with TLS, if that caused `error`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the TLS certificate does not verify: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed ({cause.reason})"
+        cause = cause.__cause__
+    return None
 
 
 class VettingBackend(httpcore.AsyncNetworkBackend):

@@ -5,7 +5,7 @@ endpoint that comes back from receiving everything at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -30,13 +30,14 @@ class EndpointResponse:
     """How one attempt ended.
 
     `status` is the HTTP status, or None if there was none; then `problem` says why. `retry_after_s` is what the
-    endpoint asked for. `forbidden` means that the address is not allowed.
+    endpoint asked for. `forbidden` means that the address is not allowed. `body` is the start of what it answered.
     """
 
     status: int | None
     problem: str = ""
     retry_after_s: float | None = None
     forbidden: bool = False
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
