@@ -1,0 +1,185 @@
+"""What a message about a promise says, as plain text that each channel lays out in its own markup.
+
+Text from outside is made printable and cut to a length that every channel can carry. A channel adds the escaping of its
+markup and nothing to the wording.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.domain.printable import printable
+
+NoticeKind = Literal["warning", "breach", "acknowledged", "closed", "test"]
+
+_LONGEST_NAME = 120
+_LONGEST_LINE = 300
+_LONGEST_MESSAGE = 1_500
+_LONGEST_URL = 1_000
+_MOST_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who the message is for, and in which role. `email` is empty if they have no address."""
+
+    role: str
+    name: str = field(repr=False)
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who waits for an answer; empty where unknown."""
+
+    name: str = field(default="", repr=False)
+    company: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What the recipient can do, such as `Accept`, at a signed URL of ours."""
+
+    label: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to one recipient about one promise.
+
+    `notice_id` is the same on every attempt, and `incident_id` (at most 255 characters) in all notices about the same
+    promise: a pager closes what it opened by it. `page` asks to wake someone; a notice that closes has the `page` of
+    what it closes. `at` is when it happened, and `due_at` is shown in `zone`, the rep's. `promise` is its name for
+    readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer looked at.
+    `by` is who acknowledged, until `until`, or what closed it, such as `met`.
+    """
+
+    notice_id: str
+    incident_id: str
+    kind: NoticeKind
+    page: bool
+    at: datetime
+    due_at: datetime
+    zone: str
+    promise: str
+    recipient: Recipient
+    buyer: Buyer = Buyer()
+    rep: str = field(default="", repr=False)
+    why_rep: str = field(default="", repr=False)
+    wrote: str = field(default="", repr=False)
+    read: tuple[str, ...] = field(default=(), repr=False)
+    score: int | None = None
+    reasons: tuple[str, ...] = ()
+    by: str = field(default="", repr=False)
+    until: datetime | None = None
+    links: tuple[Link, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a message: what it is about, and what there is to know."""
+
+    label: str
+    text: str = field(repr=False)
+
+
+def headline(notice: Notice) -> str:
+    """The message in one line: what happened, to which promise, for which buyer, and the time that matters."""
+    if notice.kind == "test":
+        return f"Test message from Baton to {_one_line(notice.recipient.role)}: nothing to do"
+    buyer = " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company))))
+    subject = ", ".join(filter(None, (_name(notice.promise), buyer)))
+    by = _name(notice.by)
+    match notice.kind:
+        case "warning":
+            return f"Due soon: {subject}, by {_clock(notice.due_at, notice.zone)}"
+        case "breach":
+            return f"Overdue: {subject}, was due {_clock(notice.due_at, notice.zone)}"
+        case "acknowledged":
+            until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
+            return f"Acknowledged by {by}{until}: {subject}"
+        case "closed":
+            return f"Closed ({by}): {subject}"
+
+
+def facts(notice: Notice) -> tuple[Fact, ...]:
+    """What the recipient should know, most important first; nothing that is unknown. What the buyer wrote is apart."""
+    return tuple(Fact(label, text) for label, text in _facts(notice) if text)
+
+
+def wrote(notice: Notice) -> str:
+    """What the buyer wrote, with its lines; empty if nothing."""
+    return fit(printable(notice.wrote.strip(), lines=True), _LONGEST_MESSAGE)
+
+
+def links(notice: Notice) -> tuple[Link, ...]:
+    """The links to show: at most six, none so long that a message with it may be too large."""
+    return tuple(link for link in notice.links if len(link.url) <= _LONGEST_URL)[:_MOST_LISTED]
+
+
+def fit(text: str, limit: int, render: Callable[[str], str] = str) -> str:
+    """`render(text)`, or that of its start with an ellipsis, in at most `limit` UTF-16 units: the strictest count that
+    a receiver may use.
+
+    >>> fit("Can we talk?", 8)
+    'Can we…'
+    """
+    whole = render(text)
+    if _units(whole) <= limit:
+        return whole
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _units(render(text[:middle] + "…")) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return render(text[:low].rstrip() + "…")
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
+    buyer = notice.buyer
+    yield "Due", _date(notice.due_at, notice.zone)
+    yield "Buyer", _joined((buyer.name, buyer.company), ", ")
+    yield "Contact", _joined((buyer.email, buyer.phone), ", ")
+    yield "Score", _score(notice)
+    yield "Read", _joined(notice.read, "; ")
+    yield "Rep", _name(notice.rep)
+    yield "Why this rep", _one_line(notice.why_rep)
+    yield "You get this as", _name(notice.recipient.role)
+
+
+def _score(notice: Notice) -> str:
+    reasons = _joined(notice.reasons, "; ")
+    return reasons if notice.score is None else ": ".join(filter(None, (str(notice.score), reasons)))
+
+
+def _joined(parts: tuple[str, ...], separator: str) -> str:
+    shown = [line for part in parts[:_MOST_LISTED] if (line := _one_line(part))]
+    more = len(parts) - _MOST_LISTED
+    return separator.join(shown) + (f"{separator}and {more} more" if more > 0 else "")
+
+
+def _one_line(text: str) -> str:
+    return fit(printable(" ".join(text.split())), _LONGEST_LINE)
+
+
+def _name(text: str) -> str:
+    return fit(_one_line(text), _LONGEST_NAME)
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %H:%M %Z}"
+
+
+def _date(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y, %H:%M} ({zone})"

@@ -1,0 +1,59 @@
+"""How one attempt to send a notice ended: taken, worth another try, or never to be sent this way."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import msgspec
+
+from services.delivery.domain.retry import EndpointResponse
+
+_TRY_LATER = (408, 425, 429)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`taken` by the receiver, `retry` (not before `retry_after_s`, if it asked for that) or `failed` for good.
+
+    `why` is for people, and contains no secret and nothing about a buyer.
+    """
+
+    state: Literal["taken", "retry", "failed"]
+    why: str
+    retry_after_s: float | None = None
+
+
+class Unsendable(Exception):
+    """The notice can't be sent this way, whatever the receiver does; the message says what to change."""
+
+
+def outcome_of(answer: EndpointResponse, detail: str = "") -> Outcome:
+    """What the HTTP status means, with the receiver's own words in `detail`.
+
+    >>> outcome_of(EndpointResponse(503)).state
+    'retry'
+    >>> outcome_of(EndpointResponse(404), "no_service").why
+    'answered 404: no_service'
+    """
+    status = answer.status
+    if status is None:
+        return Outcome("failed" if answer.forbidden else "retry", answer.problem)
+    why = f"answered {status}" + (f": {detail}" if detail else "")
+    if 200 <= status < 300:
+        return Outcome("taken", why)
+    if status in _TRY_LATER or status >= 500:
+        return Outcome("retry", why, answer.retry_after_s)
+    return Outcome("failed", why)
+
+
+def read_json(content: str | bytes, kind: type[T]) -> T | None:
+    """The content as this type; None for anything else, also for nesting that no reader survives."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def not_understood(answer: EndpointResponse) -> Outcome:
+    """The receiver answered a success that is not its own: something else may have answered in its place."""
+    return Outcome("retry", f"answered {answer.status} with something that the service never answers")
