@@ -1,5 +1,5 @@
-"""Fetches what the tests need beyond the environment, once: the broker's jars, and Chromium, two proxies and wrk where
-that may be done.
+"""Fetches what the tests need beyond the environment, once: the broker's jars, and Chromium, two proxies, Alertmanager,
+openssl and wrk where that may be done.
 
 What can't be had is reported here and skipped by name in the tests' summary; with CI=true that is a failure.
 """
@@ -16,6 +16,8 @@ PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "haproxy": ("haproxy",),
     "nginx-light": ("nginx",),
+    "openssl": ("openssl",),
+    "prometheus-alertmanager": ("prometheus-alertmanager", "alertmanager"),
     "wrk": ("wrk",),
 }
 

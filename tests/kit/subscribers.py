@@ -23,12 +23,15 @@ class Seen:
     body: bytes
 
 
+Reply = int | tuple[int, Mapping[str, str]] | tuple[int, Mapping[str, str], bytes]
+
+
 @dataclass
 class Receiver:
-    """A receiver that answers with `reply`: a status, or a status with headers; it may take its time."""
+    """A receiver that answers with `reply`: a status, alone or with headers and a body; it may take its time."""
 
     url: str
-    reply: Callable[[Seen], Awaitable[int | tuple[int, Mapping[str, str]]]]
+    reply: Callable[[Seen], Awaitable[Reply]]
     seen: list[Seen] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -50,13 +53,15 @@ class Receiver:
             self.seen.append(seen)
             self.news.notify_all()
         answer = await self.reply(seen)
-        status, extra = answer if isinstance(answer, tuple) else (answer, {})
-        raw = [(name.encode(), value.encode()) for name, value in {"content-length": "0", **extra}.items()]
+        status, extra, *bodies = answer if isinstance(answer, tuple) else (answer, {})
+        content = b"".join(bodies)
+        length = {"content-length": str(len(content))}
+        raw = [(name.encode(), value.encode()) for name, value in {**length, **extra}.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": content})
 
 
-def replies(*statuses: int | tuple[int, Mapping[str, str]]) -> Callable[[Seen], Awaitable[Any]]:
+def replies(*statuses: Reply) -> Callable[[Seen], Awaitable[Any]]:
     """Give these answers one after the other; the last one for good."""
     left = list(statuses)
 
@@ -67,7 +72,7 @@ def replies(*statuses: int | tuple[int, Mapping[str, str]]) -> Callable[[Seen], 
 
 
 @contextlib.asynccontextmanager
-async def receiving(*statuses: int | tuple[int, Mapping[str, str]]) -> AsyncIterator[Receiver]:
+async def receiving(*statuses: Reply) -> AsyncIterator[Receiver]:
     """A running receiver with these answers; change its `reply` for others."""
     receiver = Receiver("", replies(*statuses or (200,)))
     async with serving(receiver.app) as url:

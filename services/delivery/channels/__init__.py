@@ -1,1 +1,65 @@
-"""The ways out, one module each."""
+"""The ways out, one module each. `Notifier` sends a notice through any kind of channel that an agreement names."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from services.delivery.channels import alertmanager, json_template, opsgenie, pagerduty, slack, teams
+from services.delivery.channels.credentials import Credentials, read_credentials
+from services.delivery.channels.http_client import HttpClient, Request
+from services.delivery.channels.mail import Mailer, message
+from services.delivery.domain.notice import Notice
+from services.delivery.domain.outcome import Outcome, Unsendable
+from services.delivery.domain.retry import EndpointResponse
+
+
+class HttpChannel(Protocol):
+    """What the module of a channel over HTTP provides."""
+
+    def request(self, notice: Notice, credentials: Credentials) -> Request:
+        """The notice as this service takes it. Raises `Unsendable`."""
+        ...
+
+    def outcome(self, answer: EndpointResponse) -> Outcome:
+        """What the answer of this service means."""
+        ...
+
+
+HTTP_CHANNELS: Mapping[str, HttpChannel] = {
+    "alertmanager": alertmanager,
+    "opsgenie": opsgenie,
+    "pagerduty": pagerduty,
+    "slack": slack,
+    "teams": teams,
+    "webhook": json_template,
+}
+PAGING = frozenset({"alertmanager", "opsgenie", "pagerduty"})
+"""The channels that wake someone: first choice for a notice that pages."""
+
+
+class Notifier:
+    """Sends notices. `environ` has the secrets that settings refer to; without a `mailer` there is no e-mail."""
+
+    def __init__(self, client: HttpClient, mailer: Mailer | None, environ: Mapping[str, str]) -> None:
+        self._client = client
+        self._mailer = mailer
+        self._environ = environ
+
+    async def send(self, notice: Notice, kind: str, settings: Mapping[str, str]) -> Outcome:
+        """Send the notice once through a channel of this kind, and return how that ended."""
+        try:
+            credentials = await read_credentials(settings, self._environ)
+            if kind == "email":
+                return await self._mail(notice, credentials)
+            if kind not in HTTP_CHANNELS:
+                raise Unsendable(f"there is no channel of the kind `{kind}`")
+            channel = HTTP_CHANNELS[kind]
+            made = channel.outcome(await self._client.post(channel.request(notice, credentials)))
+            return Outcome(made.state, credentials.hide(made.why), made.retry_after_s)
+        except Unsendable as unsendable:
+            return Outcome("failed", str(unsendable))
+
+    async def _mail(self, notice: Notice, credentials: Credentials) -> Outcome:
+        if self._mailer is None:
+            raise Unsendable("no mail server is configured")
+        to = credentials.get("to", notice.recipient.email)
+        return await self._mailer.send(message(notice, self._mailer.sender, to))

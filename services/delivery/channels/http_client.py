@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import httpcore
+import msgspec
 
 from services.delivery.channels.connecting import AddressRefused, Resolve, VettingBackend, tls_problem
 from services.delivery.domain.endpoint import Endpoint, vet_url
@@ -23,6 +24,7 @@ READ_S = 2.0
 CONNECT_SHARE = 0.45
 MAX_POOLS = 256
 IDLE_S = 15.0
+_NOTICE_HEADERS = ((b"content-type", b"application/json"), (b"user-agent", b"Baton/1 (notices)"))
 Headers = tuple[tuple[bytes, bytes], ...]
 _Pool = tuple[str, str, int]
 
@@ -34,6 +36,12 @@ class Request:
     url: str = field(repr=False)
     body: bytes = field(repr=False)
     headers: Headers = field(repr=False)
+
+
+def json_request(url: str, content: object, **headers: str) -> Request:
+    """A POST of a notice as JSON. Header names are written with underscores."""
+    given = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
+    return Request(url, msgspec.json.encode(content), (*_NOTICE_HEADERS, *given))
 
 
 class HttpClient:

@@ -1,0 +1,94 @@
+"""Alertmanager v2 (`url`, and `authorization` if it asks for a header of that name).
+
+https://prometheus.io/docs/alerting/latest/alerts_api/. An alert is what its labels are: what is due soon and what is
+overdue are two alerts, so that the second one is announced, and it ends the first. An acknowledgement is a silence of
+the promise, since there is no other.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from services.delivery.channels.credentials import Credentials
+from services.delivery.channels.http_client import Request, json_request
+from services.delivery.domain.notice import Notice, facts, headline, links, wrote
+from services.delivery.domain.outcome import Outcome, outcome_of
+from services.delivery.domain.retry import EndpointResponse
+
+FIRES_FOR = timedelta(days=7)
+"""Without an end of its own an alert ends after five minutes, as if it had been resolved."""
+
+TEST_FIRES_FOR = timedelta(minutes=5)
+_DUE_SOON, _OVERDUE, _TEST = "BatonPromiseDueSoon", "BatonPromiseOverdue", "BatonTest"
+
+
+def request(notice: Notice, credentials: Credentials) -> Request:
+    """The alerts of the promise as they are from now on, or a silence of them."""
+    headers = {"authorization": value} if (value := credentials.get("authorization")) else {}
+    base = credentials.need("url").rstrip("/")
+    if notice.kind == "acknowledged":
+        return json_request(f"{base}/api/v2/silences", _silence(notice), **headers)
+    return json_request(f"{base}/api/v2/alerts", list(_alerts(notice)), **headers)
+
+
+def outcome(answer: EndpointResponse) -> Outcome:
+    """The status says it all."""
+    return outcome_of(answer)
+
+
+def _alerts(notice: Notice) -> Iterator[dict[str, Any]]:
+    match notice.kind:
+        case "test":
+            yield _firing(notice, _TEST, TEST_FIRES_FOR)
+        case "warning":
+            yield _firing(notice, _DUE_SOON, FIRES_FOR)
+        case "breach":
+            yield _ended(notice, _DUE_SOON)
+            yield _firing(notice, _OVERDUE, FIRES_FOR)
+        case "closed":
+            yield _ended(notice, _DUE_SOON)
+            yield _ended(notice, _OVERDUE)
+
+
+def _firing(notice: Notice, name: str, fires_for: timedelta) -> dict[str, Any]:
+    shown = links(notice)
+    return {
+        "labels": _labels(notice, name),
+        "annotations": _annotations(notice),
+        "startsAt": notice.at.isoformat(),
+        "endsAt": (notice.at + fires_for).isoformat(),
+        **({"generatorURL": shown[0].url} if shown else {}),
+    }
+
+
+def _ended(notice: Notice, name: str) -> dict[str, Any]:
+    return {"labels": _labels(notice, name), "endsAt": notice.at.isoformat()}
+
+
+def _labels(notice: Notice, name: str) -> Mapping[str, str]:
+    severity = {_TEST: "info", _DUE_SOON: "warning", _OVERDUE: "critical" if notice.page else "error"}[name]
+    return {
+        "alertname": name,
+        "incident": notice.incident_id,
+        "promise": notice.promise,
+        "role": notice.recipient.role,
+        "severity": severity,
+    }
+
+
+def _annotations(notice: Notice) -> Mapping[str, str]:
+    lines = [f"{fact.label}: {fact.text}" for fact in facts(notice)]
+    if said := wrote(notice):
+        lines.append(f"The buyer wrote: {said}")
+    lines += [f"{link.label}: {link.url}" for link in links(notice)]
+    return {"summary": headline(notice), "description": "\n".join(lines)}
+
+
+def _silence(notice: Notice) -> dict[str, Any]:
+    return {
+        "matchers": [{"name": "incident", "value": notice.incident_id, "isRegex": False, "isEqual": True}],
+        "startsAt": notice.at.isoformat(),
+        "endsAt": (notice.until or notice.at + FIRES_FOR).isoformat(),
+        "createdBy": notice.by or "Baton",
+        "comment": headline(notice),
+    }

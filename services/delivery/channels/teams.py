@@ -1,0 +1,65 @@
+"""Microsoft Teams: posts an Adaptive Card to the webhook of a workflow (`url`).
+
+https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using. All text is in text
+runs, which have no Markdown: what a buyer wrote is shown as it is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.delivery.channels.credentials import Credentials
+from services.delivery.channels.http_client import Request, json_request
+from services.delivery.domain.notice import Notice, facts, fit, headline, links, wrote
+from services.delivery.domain.outcome import Outcome, outcome_of
+from services.delivery.domain.retry import EndpointResponse
+
+LARGEST_MESSAGE = 28 * 1024
+"""Bytes, with everything around the card."""
+
+LONGEST_HEADLINE, LONGEST_FACT, LONGEST_TITLE, MOST_LINES = 300, 500, 60, 40
+
+
+def request(notice: Notice, credentials: Credentials) -> Request:
+    """A message with one card."""
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": list(_body(notice)),
+        "actions": [
+            {"type": "Action.OpenUrl", "title": fit(link.label, LONGEST_TITLE), "url": link.url}
+            for link in links(notice)
+        ],
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return json_request(credentials.need("url"), {"type": "message", "attachments": [attachment]})
+
+
+def outcome(answer: EndpointResponse) -> Outcome:
+    """202 from a workflow. A gateway may answer 200 and report in text that the post failed."""
+    made = outcome_of(answer)
+    if made.state == "taken" and b"error" in answer.body.lower():
+        return Outcome("retry", f"answered {answer.status} with an error")
+    return made
+
+
+def _body(notice: Notice) -> Iterator[dict[str, Any]]:
+    color = "attention" if notice.kind == "breach" else "default"
+    yield _text(_run(fit(headline(notice), LONGEST_HEADLINE), weight="bolder", size="large", color=color))
+    for fact in facts(notice):
+        yield _text(_run(f"{fact.label}: ", weight="bolder"), _run(fit(fact.text, LONGEST_FACT)))
+    if said := wrote(notice):
+        yield _text(_run("The buyer wrote:", weight="bolder"))
+        lines = [line for line in said.splitlines() if line.strip()]
+        for line in (*lines[:MOST_LINES], " ".join(lines[MOST_LINES:])):
+            if line:
+                yield _text(_run(line, italic=True))
+
+
+def _text(*runs: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": list(runs)}
+
+
+def _run(text: str, **style: object) -> dict[str, Any]:
+    return {"type": "TextRun", "text": text, **style}
