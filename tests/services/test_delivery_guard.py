@@ -9,7 +9,7 @@ import httpcore
 import pytest
 
 from services.delivery.channels.connecting import VettingBackend, resolve, vet_host
-from services.delivery.channels.http_client import MAX_READ, HttpClient
+from services.delivery.channels.http_client import MAX_READ, HttpClient, Request
 from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock
@@ -227,3 +227,16 @@ async def test_connections_are_used_again_and_pools_of_many_hosts_stay_bounded(m
             assert (await sender.post(receiver.url, [SECRET], "ev_1", b"{}")).status == 200
         assert len(sender._client._pools) == 2
         await sender._client.close()
+
+
+async def test_only_a_named_host_may_resolve_into_a_private_network() -> None:
+    async with receiving() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        client = HttpClient(
+            clock=SystemClock(), resolve=names(["127.0.0.1"]), allow_loopback=False, internal={"alerts.internal"}
+        )
+        made = Request(f"http://alerts.internal:{port}", b"{}", ((b"content-type", b"application/json"),))
+        assert (await client.post(made)).status == 200
+        other = await client.post(Request("https://hooks.example.com/", b"{}", ()))
+        await client.close()
+    assert other.forbidden

@@ -37,7 +37,10 @@ PAGING = frozenset({"alertmanager", "opsgenie", "pagerduty"})
 
 
 class Notifier:
-    """Sends notices. `environ` has the secrets that settings refer to; without a `mailer` there is no e-mail."""
+    """Sends notices. `environ` has the secrets that settings refer to; without a `mailer` there is no e-mail.
+
+    `client` is not that of webhooks: its internal hosts are for the operator's channels and not for subscribers.
+    """
 
     def __init__(self, client: HttpClient, mailer: Mailer | None, environ: Mapping[str, str]) -> None:
         self._client = client

@@ -32,15 +32,17 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-async def vetted_addresses(host: str, port: int, resolving: Resolve, *, allow_loopback: bool) -> Sequence[str]:
-    """All addresses of a host. Raises `AddressRefused` if any of them is not public: one bad address among good ones
+async def vetted_addresses(
+    host: str, port: int, resolving: Resolve, *, allow_loopback: bool, allow_internal: bool = False
+) -> Sequence[str]:
+    """All addresses of a host. Raises `AddressRefused` if any of them is not allowed: one bad address among good ones
     is how a guard is talked round. Raises `OSError` when the host has no address.
     """
     addresses = await resolving(host, port)
     if not addresses:
         raise OSError("the host has no address")
     for address in addresses:
-        reason = why_not(address, allow_loopback=allow_loopback)
+        reason = why_not(address, allow_loopback=allow_loopback, allow_internal=allow_internal)
         if reason:
             raise AddressRefused(f"the host's address can't be used: {reason}")
     return addresses
@@ -75,9 +77,9 @@ def tls_problem(error: BaseException) -> str | None:
 class VettingBackend(httpcore.AsyncNetworkBackend):
     """Opens the sockets of one endpoint's connections."""
 
-    def __init__(self, resolving: Resolve, *, allow_loopback: bool) -> None:
+    def __init__(self, resolving: Resolve, *, allow_loopback: bool, allow_internal: bool = False) -> None:
         self._resolve = resolving
-        self._allow_loopback = allow_loopback
+        self._allowed = {"allow_loopback": allow_loopback, "allow_internal": allow_internal}
         self._sockets = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -91,7 +93,7 @@ class VettingBackend(httpcore.AsyncNetworkBackend):
         """Connect to the first vetted address that answers, within `timeout` seconds for all of it."""
         try:
             async with asyncio.timeout(timeout):
-                addresses = await vetted_addresses(host, port, self._resolve, allow_loopback=self._allow_loopback)
+                addresses = await vetted_addresses(host, port, self._resolve, **self._allowed)
                 return await self._connect(addresses, port, local_address, socket_options)
         except TimeoutError as late:
             raise httpcore.ConnectTimeout("no connection in time") from late

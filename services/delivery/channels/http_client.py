@@ -7,6 +7,7 @@ pool, so none waits for another's connections.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import httpcore
@@ -45,12 +46,23 @@ def json_request(url: str, content: object, **headers: str) -> Request:
 
 
 class HttpClient:
-    """Sends to all endpoints of this process. `allow_loopback` takes endpoints on this machine too."""
+    """Sends to endpoints in the internet. `allow_loopback` takes those on this machine too, and `internal` are hosts
+    that may be in a private network.
+    """
 
-    def __init__(self, *, clock: Clock, resolve: Resolve, allow_loopback: bool, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        resolve: Resolve,
+        allow_loopback: bool,
+        internal: Collection[str] = (),
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._clock = clock
         self._resolve = resolve
         self._allow_loopback = allow_loopback
+        self._internal = internal
         self._deadline_s = deadline_s
         self._tls = httpcore.default_ssl_context()
         self._pools: OrderedDict[_Pool, httpcore.AsyncConnectionPool] = OrderedDict()
@@ -61,7 +73,7 @@ class HttpClient:
         The answer has the status and at most the first 16 KB of the body, read for at most 2 s.
         """
         try:
-            endpoint = vet_url(request.url, allow_loopback=self._allow_loopback)
+            endpoint = vet_url(request.url, allow_loopback=self._allow_loopback, internal=self._internal)
         except Refused as refused:
             return EndpointResponse(None, refused.detail, forbidden=True)
         try:
@@ -108,7 +120,9 @@ class HttpClient:
                 max_connections=None,
                 max_keepalive_connections=8,
                 keepalive_expiry=IDLE_S,
-                network_backend=VettingBackend(self._resolve, allow_loopback=endpoint.loopback),
+                network_backend=VettingBackend(
+                    self._resolve, allow_loopback=endpoint.loopback, allow_internal=endpoint.internal
+                ),
             )
             await self._drop_idle_pools()
         self._pools.move_to_end(key)

@@ -8,12 +8,13 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from html import escape
 from ipaddress import ip_address
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP
@@ -89,7 +90,9 @@ def message(notice: Notice, sender: str, to: str) -> EmailMessage:
 
 
 class Mailer:
-    """Hands mails to one server. `allow_loopback` takes a server on this machine too."""
+    """Hands mails to one server. `allow_loopback` takes one on this machine too, `allow_internal` one in a private
+    network.
+    """
 
     def __init__(
         self,
@@ -97,12 +100,13 @@ class Mailer:
         *,
         resolve: Resolve,
         allow_loopback: bool,
+        allow_internal: bool = False,
         tls: ssl.SSLContext | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._server = server
         self._resolve = resolve
-        self._allow_loopback = allow_loopback
+        self._allowed = {"allow_loopback": allow_loopback, "allow_internal": allow_internal}
         self._tls = tls or ssl.create_default_context()
         self._deadline_s = deadline_s
 
@@ -129,27 +133,29 @@ class Mailer:
             hostname=server.host,
             sock=await self._connected(),
             use_tls=not server.starttls,
-            start_tls=server.starttls,
+            start_tls=False,
             tls_context=self._tls,
-            username=server.username or None,
-            password=server.password or None,
             local_hostname=server.sender.rpartition("@")[2],
             timeout=self._deadline_s,
         )
-        try:
+        with _aborted(client) as opened:
             await client.connect()
+            opened.append(client.transport)
+            if server.starttls:
+                await client.starttls()
+                opened.append(client.transport)
+            if server.username:
+                await client.login(server.username, server.password)
             await client.send_message(mail)
             with suppress(SMTPException, OSError):
                 async with asyncio.timeout(QUIT_S):
                     await client.quit()
-        finally:
-            client.close()
         return Outcome("taken", "the mail server accepted the message")
 
     async def _connected(self) -> socket.socket:
         """A connection to the first vetted address that answers."""
         host, port = self._server.host, self._server.port
-        addresses = await vetted_addresses(host, port, self._resolve, allow_loopback=self._allow_loopback)
+        addresses = await vetted_addresses(host, port, self._resolve, **self._allowed)
         share_s = self._deadline_s / 2 / len(addresses)
         for address in addresses:
             family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
@@ -166,6 +172,18 @@ class Mailer:
             else:
                 return connection
         raise OSError("no address answered")
+
+
+@contextmanager
+def _aborted(client: SMTP) -> Iterator[list[asyncio.BaseTransport | None]]:
+    """Close the connection at once in the end: to close TLS properly would be to wait for what the server answers."""
+    opened: list[asyncio.BaseTransport | None] = []
+    try:
+        yield opened
+    finally:
+        client.close()
+        if opened:
+            cast(asyncio.WriteTransport, opened[-1]).abort()
 
 
 def _failure(error: Exception) -> Outcome:

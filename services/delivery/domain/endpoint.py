@@ -5,6 +5,7 @@ when a connection is made (https://owasp.org/Top10/2025/A01_2025-Broken_Access_C
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -21,18 +22,25 @@ _NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")
 # What `is_global` calls global in some Python, and the transition ranges that hide an IPv4 address.
 _REFUSED_4 = (IPv4Network("100.64.0.0/10"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 _PUBLIC_6 = IPv6Network("2000::/3")
+# Where an organisation runs its own services. Never link-local, where clouds answer with credentials.
+_INTERNAL_4 = tuple(map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_INTERNAL_6 = tuple(map(IPv6Network, ("::1/128", "fc00::/7")))
 _REFUSED_6 = tuple(IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A checked URL, parsed once so that every part of the code reads it the same way. `target` is path and query."""
+    """A checked URL, parsed once so that every part of the code reads it the same way. `target` is path and query.
+
+    `loopback` and `internal` say which addresses its host may have besides public ones.
+    """
 
     scheme: str
     host: str
     port: int
     target: str
     loopback: bool
+    internal: bool = False
 
     @property
     def authority(self) -> str:
@@ -45,32 +53,34 @@ class Endpoint:
         return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
 
-def vet_url(url: str, *, allow_loopback: bool) -> Endpoint:
+def vet_url(url: str, *, allow_loopback: bool, internal: Collection[str] = ()) -> Endpoint:
     """The endpoint that `url` names. Raises `Refused`, pointing at `/url`, with what to write instead.
 
-    With `allow_loopback`, hosts that name this machine are taken too, on any port and without TLS.
+    With `allow_loopback`, hosts that name this machine are taken too, on any port and without TLS. So are the hosts in
+    `internal`, which the operator named, also on a private network.
     """
     parts = _split(url)
     host = (parts.hostname or "").lower()
     loopback = _is_loopback(host)
-    if loopback and not allow_loopback:
+    inside = host in internal
+    if loopback and not (allow_loopback or inside):
         raise _refused(
             "The URL names this machine. Use a public host (or set BATON_ALLOW_LOOPBACK_ENDPOINTS for tests)."
         )
-    if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
+    if parts.scheme != "https" and not ((loopback or inside) and parts.scheme == "http"):
         raise _refused("Webhooks are sent over TLS only: start the URL with https://.")
     port = _port(parts)
-    if not loopback and port not in PORTS:
+    if not (loopback or inside) and port not in PORTS:
         raise _refused(
             f"Webhooks go to port {' or '.join(map(str, PORTS))} only. Leave the port out, or use one of them."
         )
-    _vet_host(host, allow_loopback=loopback)
+    _vet_host(host, allow_loopback=loopback, allow_internal=inside)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Endpoint(parts.scheme, host, port, target, loopback)
+    return Endpoint(parts.scheme, host, port, target, loopback, inside)
 
 
-def why_not(address: str, *, allow_loopback: bool) -> str | None:
-    """Why nothing is sent to this IP address, or None when it is a public one.
+def why_not(address: str, *, allow_loopback: bool, allow_internal: bool = False) -> str | None:
+    """Why nothing is sent to this IP address, or None when it is a public one, or one that is allowed.
 
     >>> why_not("93.184.215.14", allow_loopback=False) is None
     True
@@ -82,6 +92,9 @@ def why_not(address: str, *, allow_loopback: bool) -> str | None:
     except ValueError:
         return "it is no IP address"
     if allow_loopback and ip.is_loopback:
+        return None
+    internal = _INTERNAL_4 if isinstance(ip, IPv4Address) else _INTERNAL_6
+    if allow_internal and any(ip in net for net in internal):
         return None
     public = _public_4(ip) if isinstance(ip, IPv4Address) else _public_6(ip)
     return None if public else "it is not a public address"
@@ -132,7 +145,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _vet_host(host: str, *, allow_loopback: bool) -> None:
+def _vet_host(host: str, *, allow_loopback: bool, allow_internal: bool) -> None:
     try:
         ip_address(host)
     except ValueError:
@@ -140,7 +153,7 @@ def _vet_host(host: str, *, allow_loopback: bool) -> None:
         if not _HOST.fullmatch(host) or _NUMBER.fullmatch(last):
             raise _refused("The host of the URL is neither a name nor an IP address in its usual form.") from None
     else:
-        reason = why_not(host, allow_loopback=allow_loopback)
+        reason = why_not(host, allow_loopback=allow_loopback, allow_internal=allow_internal)
         if reason:
             raise _refused(f"The URL's address can't be used: {reason}. Use a host that the internet can reach.")
 

@@ -110,3 +110,21 @@ def test_no_text_upsets_the_vetting(text: str) -> None:
 def test_a_host_that_dns_does_not_allow_is_refused(host: str) -> None:
     with pytest.raises(Refused):
         vet_url(f"https://{host}/", allow_loopback=False)
+
+
+@pytest.mark.parametrize("url", ["http://alerts.acme.example:9093/x", "https://alerts.acme.example/x"])
+def test_a_host_that_the_operator_named_may_be_internal(url: str) -> None:
+    endpoint = vet_url(url, allow_loopback=False, internal={"alerts.acme.example"})
+    assert (endpoint.internal, endpoint.loopback) == (True, False)
+    with pytest.raises(Refused):
+        vet_url("http://other.acme.example:9093/x", allow_loopback=False, internal={"alerts.acme.example"})
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("10.1.2.3", True), ("192.168.0.9", True), ("100.64.0.1", True), ("127.0.0.1", True), ("fd00::1", True),
+     ("169.254.169.254", False), ("224.0.0.1", False), ("fe80::1", False), ("::ffff:10.0.0.1", False)],
+)  # fmt: skip
+def test_also_an_internal_host_is_never_link_local(address: str, allowed: bool) -> None:
+    assert (why_not(address, allow_loopback=False, allow_internal=True) is None) is allowed
+    assert why_not(address, allow_loopback=False) is not None
