@@ -16,6 +16,7 @@ import pagerduty
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
+from standardwebhooks import Webhook
 
 from services.delivery.channels import HTTP_CHANNELS, Notifier
 from services.delivery.channels.connecting import resolve
@@ -35,7 +36,7 @@ TOKEN = "xoxb-1-2-secret"
 @asynccontextmanager
 async def notifier(environ: Mapping[str, str], *, deadline_s: float = 15) -> AsyncIterator[Notifier]:
     client = HttpClient(clock=SystemClock(), resolve=resolve, allow_loopback=True, deadline_s=deadline_s)
-    yield Notifier(client, None, environ)
+    yield Notifier(client, None, environ, SystemClock())
     await client.close()
 
 
@@ -110,6 +111,18 @@ async def test_slacks_api_gets_what_slacks_own_client_sends() -> None:
     assert outcome == Outcome("taken", "answered 200")
     assert said == body(theirs)
     assert ours.headers["authorization"] == theirs.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_what_a_webhook_gets_is_signed_as_events_for_subscribers_are() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    async with receiving() as receiver, notifier({"URL": receiver.url, "SECRET": secret, "BAD": "whsec_!"}) as sender:
+        settings = {"url_from": "env:URL", "secret_from": "env:SECRET"}
+        assert (await sender.send(notice(), "webhook", settings)).state == "taken"
+        bad = await sender.send(notice(), "webhook", {**settings, "secret_from": "env:BAD"})
+        [seen] = receiver.seen
+    assert Webhook(secret).verify(seen.body, dict(seen.headers))["headline"].startswith("Overdue: first response")
+    assert seen.headers["webhook-id"] == "nt_1"
+    assert bad == Outcome("failed", "A webhook secret must be 'whsec_' followed by base64.")
 
 
 @pytest.mark.parametrize("kind", HTTP_CHANNELS)

@@ -7,9 +7,12 @@ from services.delivery.channels import alertmanager, json_template, opsgenie, pa
 from services.delivery.channels.credentials import Credentials, read_credentials
 from services.delivery.channels.http_client import HttpClient, Request
 from services.delivery.channels.mail import Mailer, message
+from services.delivery.channels.webhook import signed
 from services.delivery.domain.notice import Notice
 from services.delivery.domain.outcome import Outcome, Unsendable
 from services.delivery.domain.retry import EndpointResponse
+from shared.domain.errors import Refused
+from shared.ports import Clock
 
 
 class HttpChannel(Protocol):
@@ -42,10 +45,11 @@ class Notifier:
     `client` is not that of webhooks: its internal hosts are for the operator's channels and not for subscribers.
     """
 
-    def __init__(self, client: HttpClient, mailer: Mailer | None, environ: Mapping[str, str]) -> None:
+    def __init__(self, client: HttpClient, mailer: Mailer | None, environ: Mapping[str, str], clock: Clock) -> None:
         self._client = client
         self._mailer = mailer
         self._environ = environ
+        self._clock = clock
 
     async def send(self, notice: Notice, kind: str, settings: Mapping[str, str]) -> Outcome:
         """Send the notice once through a channel of this kind, and return how that ended."""
@@ -56,10 +60,20 @@ class Notifier:
             if kind not in HTTP_CHANNELS:
                 raise Unsendable(f"there is no channel of the kind `{kind}`")
             channel = HTTP_CHANNELS[kind]
-            made = channel.outcome(await self._client.post(channel.request(notice, credentials)))
+            request = self._signed(channel.request(notice, credentials), notice, credentials)
+            made = channel.outcome(await self._client.post(request))
             return Outcome(made.state, credentials.hide(made.why), made.retry_after_s)
         except Unsendable as unsendable:
             return Outcome("failed", str(unsendable))
+
+    def _signed(self, request: Request, notice: Notice, credentials: Credentials) -> Request:
+        secret = credentials.get("secret")
+        if not secret:
+            return request
+        try:
+            return signed(request, [secret], notice.notice_id, self._clock.now())
+        except Refused as refused:
+            raise Unsendable(refused.detail) from None
 
     async def _mail(self, notice: Notice, credentials: Credentials) -> Outcome:
         if self._mailer is None:

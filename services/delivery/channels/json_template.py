@@ -1,7 +1,7 @@
 """Any receiver of JSON: the content of a `template`, with the notice's values in place of names such as `{headline}`.
 
 The template is parsed first and filled in afterwards, so no value can change its structure. `url` is the receiver;
-`authorization`, if given, the header of that name.
+`authorization`, if given, the header of that name. With a `secret` it is signed as events for subscribers are.
 """
 
 import re
