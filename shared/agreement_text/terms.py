@@ -25,7 +25,14 @@ STRATEGIES = {
 }
 ON_LEAVE = {"pause": "they wait", "move": "others get them"}
 ATTRIBUTES = {"languages": "language", "skills": "skill", "territories": "territory"}
-CHANNELS = {"email": "e-mail", "slack": "Slack", "pagerduty": "PagerDuty", "teams": "Microsoft Teams"}
+CHANNELS = {
+    "email": "e-mail",
+    "slack": "Slack",
+    "pagerduty": "PagerDuty",
+    "teams": "Microsoft Teams",
+    "alertmanager": "Alertmanager",
+    "opsgenie": "Opsgenie",
+}
 PROMISES = {
     "attempts": "attempts to reach the person",
     "disposition": "accepting or rejecting the lead",

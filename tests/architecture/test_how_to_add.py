@@ -136,7 +136,7 @@ def test_every_source_is_configured_tested_shown_and_documented() -> None:
 
 
 def test_every_channel_is_documented() -> None:
-    described = texts()["docs/agreement.md"].partition("The channel on which to notify each role")[2][:600]
+    described = texts()["docs/agreement.md"].partition("The channel on which to notify each role")[2][:1200]
     for kind, options in KINDS.items():
         for name in (kind, *options):
             assert f"`{name}`" in described, f"docs/agreement.md does not name the channel or option {name}"

@@ -13,12 +13,16 @@ from shared.domain.content_and_goals import Content, Goal
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "email": (),
-    "slack": ("url_from",),
+    "slack": ("url_from", "token_from", "channel_from"),
     "teams": ("url_from",),
-    "pagerduty": ("routing_key_from",),
-    "webhook": ("url_from", "secret_from"),
+    "pagerduty": ("routing_key_from", "url_from"),
+    "opsgenie": ("key_from", "url_from"),
+    "alertmanager": ("url_from", "authorization_from"),
+    "webhook": ("url_from", "secret_from", "authorization_from", "template_from"),
 }
-"""The kinds of channel with their settings, all of which refer to a secret stored elsewhere."""
+"""The kinds of channel with their settings, the first of which is needed (Slack's `token_from` and `channel_from` stand
+for it). All refer to a secret stored elsewhere.
+"""
 
 _REFERENCE = re.compile(r"env:[A-Z_][A-Z0-9_]*|file:/\S+", re.ASCII)
 _HOW = "write where it is kept, like `env:SLACK_URL` or `file:/run/secrets/slack`"
@@ -48,8 +52,9 @@ def _check_settings(kind: str, settings: Mapping[str, str], path: Path, findings
         elif not _REFERENCE.fullmatch(value):
             # The value may be the secret itself, which then must not be shown.
             findings.refuse((*path, name), "secret", f"`{name}` does not say where the secret is kept: {_HOW}")
-    if KINDS[kind] and not set(settings) & {KINDS[kind][0], KINDS[kind][0].removesuffix("_from")}:
-        findings.refuse(path, "missing", f"`{kind}` needs `{KINDS[kind][0]}`: {_HOW}")
+    needed = "channel_from" if {"token", "token_from"} & set(settings) else next(iter(KINDS[kind]), None)
+    if needed and not set(settings) & {needed, needed.removesuffix("_from")}:
+        findings.refuse(path, "missing", f"`{kind}` needs `{needed}`: {_HOW}")
 
 
 def content_of(
