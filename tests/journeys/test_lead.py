@@ -12,10 +12,11 @@ from tests.journeys.receiver import Crm, crm
 CONSENT = {"basis": "opt_in"}
 
 
-@pytest.fixture(
-    scope="module",
-    params=["embedded", pytest.param("production", marks=[pytest.mark.kafka, pytest.mark.postgres])],
-)
+# One layout for all journeys, and none beside it: each has a JVM and six services.
+PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("production", marks=PRODUCTION)])
 def baton(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder: Path = tmp_path_factory.mktemp(request.param)
     with running(request.param, folder, within="4 seconds", warn="2 seconds", move="1 second", page="2 seconds") as it:
