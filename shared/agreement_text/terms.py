@@ -18,6 +18,7 @@ ACTIVITIES = {
     "accepted": "accepting the lead",
     "rejected": "rejecting the lead with a reason",
     "declined": "giving the lead back",
+    "objection": "reporting an objection of the buyer",
 }
 STRATEGIES = {
     "weighted_turns": "by turns, in proportion to the weights",
@@ -36,6 +37,7 @@ CHANNELS = {
 PROMISES = {
     "attempts": "attempts to reach the person",
     "disposition": "accepting or rejecting the lead",
+    "feedback": "feedback on the lead",
     "triage": "leads that wait are seen to",
     "disputes": "disputes are answered",
 }

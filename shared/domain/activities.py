@@ -12,7 +12,7 @@ ActivityKind = Literal[
     "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
 ]  # fmt: skip
 
-PromisedKind = Literal["call", "email", "meeting", "accepted", "rejected"]
+PromisedKind = Literal["call", "email", "meeting", "accepted", "rejected", "objection"]
 """What a promise may ask for."""
 
 Outcome = Literal["connected", "no_answer", "voicemail", "bounced"]

@@ -200,6 +200,7 @@ _OWED = {
     "acceptance": "to accept the lead or give a reason",
     "attempts": "to make the agreed number of attempts",
     "disposition": "to accept or reject the lead",
+    "feedback": "to say what became of the lead",
     "triage": "to find a rep for the lead",
     "disputes": "to answer the dispute",
 }

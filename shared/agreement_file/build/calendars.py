@@ -1,12 +1,13 @@
-"""Calendars of the file: hours by weekday, public holidays by country, and days that are closed by hand."""
+"""Calendars of the file: hours by weekday, public holidays by country, and dates with other hours or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 import holidays
 
-from shared.agreement_file.schema.agreement_schema import CalendarBlock
+from shared.agreement_file.schema.agreement_schema import CalendarBlock, OpenBlock
 from shared.agreement_file.text.findings import Findings, Path, proposal
+from shared.agreement_file.text.values import Closure
 from shared.domain.business_time import NeverOpens, next_open
 from shared.domain.calendar import Calendar, Span
 
@@ -25,8 +26,10 @@ def calendars_of(
         path: Path = ("calendars", name)
         before = len(findings.refusals)
         weekly = _weekly(block.hours, (*path, "hours"), findings)
-        closed = _holidays(block.holidays, effective_from.year - 1, (*path, "holidays"), findings) | set(block.closed)
-        made[name] = Calendar(name, block.timezone or zone, weekly, frozenset(closed))
+        public = _holidays(block.holidays, effective_from.year - 1, (*path, "holidays"), findings)
+        whole = {each.on for each in block.closed if not each.hours}
+        breaks, shifts = _breaks(block.closed), _shifts(block.open, whole, public, (*path, "open"), findings)
+        made[name] = Calendar(name, block.timezone or zone, weekly, frozenset(public | whole), breaks, shifts)
         if len(findings.refusals) > before:
             continue
         try:
@@ -53,6 +56,35 @@ def _weekly(hours: Mapping[str, Sequence[Span]], path: Path, findings: Findings)
                 findings.refuse((*path, key), "wrong_value", f"{DAYS[day]} is listed twice: keep one", key=True)
             weekly[day] = tuple(spans)
     return weekly
+
+
+def _breaks(closed: Sequence[Closure]) -> dict[date, tuple[Span, ...]]:
+    """The parts of dates that are closed."""
+    breaks: dict[date, tuple[Span, ...]] = {}
+    for each in closed:
+        if each.hours:
+            breaks[each.on] = (*breaks.get(each.on, ()), *each.hours)
+    return breaks
+
+
+def _shifts(
+    opened: Sequence[OpenBlock], closed: Collection[date], public: Collection[date], path: Path, findings: Findings
+) -> dict[date, tuple[Span, ...]]:
+    """The hours of dates that have hours of their own. Refuses those of dates that are closed, and warns of those on
+    public holidays, which stay closed: which dates these are may change with the library.
+    """
+    shifts: dict[date, tuple[Span, ...]] = {}
+    for index, each in enumerate(opened):
+        if each.on in shifts:
+            findings.refuse((*path, index, "on"), "wrong_value", f"{each.on} is listed twice: write all hours together")
+        if each.on in closed:
+            both = f"{each.on} is listed under `closed` as well: remove it there, or here"
+            findings.refuse((*path, index, "on"), "wrong_value", both)
+        elif each.on in public:
+            stays = f"{each.on} is a public holiday, which is closed all day: these hours have no effect"
+            findings.warn((*path, index, "on"), "no_effect", stays)
+        shifts[each.on] = tuple(each.hours)
+    return shifts
 
 
 def _holidays(countries: Sequence[str], first_year: int, path: Path, findings: Findings) -> set[date]:

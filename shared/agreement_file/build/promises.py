@@ -88,9 +88,7 @@ def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, fi
     if otherwise and block.when is None:
         without = "`otherwise` has no `when` before it: remove it, or add `when: {score: {at_least: 80}}`"
         findings.refuse((*path, "otherwise"), "unreachable", without, key=True)
-    if name in ("acceptance", "disposition") and not set(kinds) & {"accepted", "rejected"}:
-        decided = f"`{name}` is met by what sales decides: write accepted, rejected or both"
-        findings.refuse((*path, "met_by"), "wrong_value", decided)
+    _check_answers(name, kinds, (*path, "met_by"), findings)
     return Promise(
         name=name,
         within=_on_clock(block.within, block.clock, (*path, "within"), findings),
@@ -103,6 +101,16 @@ def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, fi
         otherwise=_on_clock(otherwise, block.clock, (*path, "otherwise", "within"), findings) if otherwise else None,
         at_least=block.at_least if isinstance(block, Attempts) else 1,
     )
+
+
+def _check_answers(name: str, kinds: Collection[str], path: Path, findings: Findings) -> None:
+    """Refuses a promise of what sales decides, or says about a lead, that something else keeps."""
+    if name in ("acceptance", "disposition") and not set(kinds) & {"accepted", "rejected"}:
+        decided = f"`{name}` is met by what sales decides: write accepted, rejected or both"
+        findings.refuse(path, "wrong_value", decided)
+    if name == "feedback" and not set(kinds) & {"accepted", "rejected", "objection"}:
+        about = "`feedback` is met by what sales says about the lead: write accepted, rejected or objection"
+        findings.refuse(path, "wrong_value", about)
 
 
 def _check_ladder(name: str, path: Path, ladders: Collection[str] | None, findings: Findings) -> None:

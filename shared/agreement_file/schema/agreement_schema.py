@@ -11,6 +11,7 @@ from shared.agreement_file.schema.promise_schema import Feedback, Promises, Role
 from shared.agreement_file.text.block import (
     Address,
     Block,
+    Closed,
     Count,
     Currency,
     Day,
@@ -59,13 +60,21 @@ class ReviewBlock(Block):
         return Review(self.every, self.content_every)
 
 
+class OpenBlock(Block):
+    """A date with hours of its own."""
+
+    on: Day
+    hours: Annotated[list[Hours], Some]
+
+
 class CalendarBlock(Block):
     """Working hours."""
 
     hours: dict[str, list[Hours]]
     timezone: Zone | None = None
     holidays: Annotated[list[Text], Empty]
-    closed: Annotated[list[Day], Empty]
+    closed: Annotated[list[Closed], Empty]
+    open: Annotated[list[OpenBlock], Empty]
 
 
 class Reasoned(Block):

@@ -73,6 +73,7 @@ class SalesPromises(Block):
     attempts: Attempts | None = None
     disposition: SalesPromise | None = None
     acceptance: SalesPromise | None = None
+    feedback: SalesPromise | None = None
 
 
 class Volume(Block):

@@ -85,6 +85,31 @@ Hours = Annotated[
     Span, pydantic.PlainValidator(values.read_hours), _text(r"^\d\d:\d\d ?- ?\d\d:\d\d$", "09:00-12:30", "22:00-06:00")
 ]
 Day = Annotated[date, pydantic.PlainValidator(values.read_day), _text(r"^\d{4}-\d\d-\d\d$", "2026-12-24")]
+_DAY_TEXT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+_TIME_TEXT = {"type": "string", "pattern": r"^\d\d:\d\d$"}
+_HOURS_TEXT = {"type": "string", "pattern": r"^\d\d:\d\d ?- ?\d\d:\d\d$"}
+Closed = Annotated[
+    values.Closure,
+    pydantic.PlainValidator(values.read_closure),
+    pydantic.WithJsonSchema(
+        {
+            "anyOf": [
+                _DAY_TEXT | {"examples": ["2026-12-24"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "on": _DAY_TEXT,
+                        "from": _TIME_TEXT,
+                        "to": _TIME_TEXT,
+                        "hours": {"type": "array", "items": _HOURS_TEXT, "minItems": 1},
+                    },
+                    "required": ["on"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 Instant = Annotated[
     datetime, pydantic.PlainValidator(values.read_instant), _text(r"^\d{4}-\d\d-\d\d", "2026-12-01T00:00:00+01:00")
 ]

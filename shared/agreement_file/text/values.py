@@ -33,7 +33,15 @@ class Answer(NamedTuple):
     outcomes: tuple[str, ...] | None = None
 
 
+class Closure(NamedTuple):
+    """A date that is closed, or only during `hours` if there are any."""
+
+    on: date
+    hours: tuple[DaySpan, ...] = ()
+
+
 _DURATION = re.compile(r"(-?)(\d{1,9}) (business )?([a-z]+?)s?", re.ASCII)
+_TIME = re.compile(r"(\d\d):(\d\d)", re.ASCII)
 _HOURS = re.compile(r"(\d\d):(\d\d) ?- ?(\d\d):(\d\d)", re.ASCII)
 _SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,4})?)%", re.ASCII)
 _MONEY = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ([A-Z]{3})", re.ASCII)
@@ -115,6 +123,39 @@ def read_day(written: object) -> date:
         except Refused:
             raise ValueError(f"`{written}` is out of range: use a date from {RANGE}") from None
     raise ValueError(f"{shown(written)} is no date: write it like `2026-12-24`")
+
+
+def read_closure(written: object) -> Closure:
+    """A closed date, whole or in part: `2026-12-24`, `{on: 2026-12-24, from: "12:00"}`, the same with `to`, or with a
+    list of `hours`. Raises ValueError.
+    """
+    if not isinstance(written, dict):
+        return Closure(read_day(written))
+    if "on" not in written or not set(written) <= {"on", "from", "to", "hours"}:
+        raise ValueError(
+            'write the date and what is closed on it, like `{on: 2026-12-24, from: "12:00"}`, with `from`, `to` or '
+            "both, or `{on: 2026-12-24, hours: [12:00-14:00]}`"
+        )
+    on, listed = read_day(written["on"]), written.get("hours", [])
+    if not isinstance(listed, list) or ("hours" in written and not listed):
+        raise ValueError("list the hours that are closed, like `hours: [12:00-14:00]`")
+    if listed and len(written) > 2:
+        raise ValueError("write `hours`, or `from` and `to`: not both")
+    if "from" not in written and "to" not in written:
+        return Closure(on, tuple(map(read_hours, listed)))
+    starts, ends = read_time(written.get("from", "00:00")), read_time(written.get("to", "24:00"))
+    if ends <= starts:
+        raise ValueError("`from` must come before `to` on the same date")
+    return Closure(on, () if (starts, ends) == (0, DAY_S) else ((starts, ends),))
+
+
+def read_time(written: object) -> int:
+    """A time of day in seconds from midnight, up to 24:00. Raises ValueError."""
+    match = _TIME.fullmatch(written) if isinstance(written, str) else None
+    at_s = int(match[1]) * 3600 + int(match[2]) * 60 if match else -1
+    if match is None or int(match[2]) > 59 or at_s > DAY_S:
+        raise ValueError(f"{shown(written)} is no time of day: write it like `12:00`, from 00:00 to 24:00")
+    return at_s
 
 
 def read_instant(written: object) -> datetime:
