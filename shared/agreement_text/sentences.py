@@ -1,5 +1,7 @@
 """Sentences about one part of an agreement that `explain` and `diff` both need: a rule, a promise, a step, a goal."""
 
+from collections.abc import Sequence
+
 from shared.agreement_text.conditions import fact_in_words, lead_in_words
 from shared.agreement_text.phrases import (
     counted,
@@ -13,7 +15,7 @@ from shared.agreement_text.phrases import (
     sentence,
     spaced,
 )
-from shared.agreement_text.terms import ATTRIBUTES, activity, channel, role
+from shared.agreement_text.terms import ATTRIBUTES, ROLES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
 from shared.domain.agreement import Channel, Duration, Only, Person, Promise, RejectReason, Route, Step
 from shared.domain.content_and_goals import Goal
@@ -92,10 +94,20 @@ def step_in_words(step: Step) -> tuple[str, str]:
 
 
 def channel_in_words(way: Channel) -> str:
-    """The channel of a role. Shows where a secret is stored, never its value."""
+    """A channel with its settings, without whose it is. Shows where a secret is stored, never its value."""
     settings = [_setting(name, value) for name, value in way.settings.items()]
     more = f" ({'; '.join(settings)})" if settings else ""
-    return sentence(f"{role(way.role)}: {channel(way.kind)}{more}")
+    return channel(way.kind) + more
+
+
+def channels_in_words(who: str, ways: Sequence[Channel]) -> str:
+    """All channels of a role or person, in the order in which they are tried."""
+    return sentence(f"{whose(who)}: {', or if that fails, '.join(map(channel_in_words, ways))}")
+
+
+def whose(who: str) -> str:
+    """A role in words, or a person's id as it is."""
+    return role(who) if who in ROLES else who
 
 
 def duty_in_words(duty: Duty) -> str:

@@ -255,11 +255,11 @@ class RejectReason:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The channel of a role: `kind` (`email`, `slack`, `pagerduty` ...) with its settings; secrets are given as
-    `env:NAME` or `file:PATH`.
+    """A channel of a role or, by their id, a person: `kind` (`email`, `slack`, `pagerduty` ...) with its settings;
+    secrets are given as `env:NAME` or `file:PATH`. Several of the same `who` are tried in this order.
     """
 
-    role: str
+    who: str
     kind: str
     settings: Mapping[str, str]
 

@@ -10,7 +10,7 @@ import pytest
 from services.ingest.sources import configuration
 from services.scoreboard.domain.kpis import kpis
 from services.scoreboard.domain.timeline_text import SENTENCES
-from shared.agreement_file.build.content_and_goals import KINDS
+from shared.agreement_file.build.channels import KINDS
 from shared.domain.events import PUBLIC, TYPES
 from tests.architecture.tree import texts, tracked
 from tests.kit import events

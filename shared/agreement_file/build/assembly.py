@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shared.agreement_file.build import content_and_goals, promises, qualification
 from shared.agreement_file.build.calendars import calendars_of
+from shared.agreement_file.build.channels import channels_of, warn_of_channels
 from shared.agreement_file.build.duty import duty_of
 from shared.agreement_file.build.ladders import check_escalations, ladders_of
 from shared.agreement_file.build.people import people_of, pools_of, queues_of
@@ -123,7 +124,7 @@ def _with_feedback(
         objections=tuple(feedback.objections),
         dispute_within=feedback.dispute_within,
         duty=duty_of(blocks.duty or {}, blocks.people, agreement, source.files, findings),
-        channels=content_and_goals.channels_of(blocks.channels or {}, findings),
+        channels=channels_of(blocks.channels or {}, blocks.people, findings),
         content=content_and_goals.content_of(blocks.content or [], known, findings),
         goals=content_and_goals.goals_of(blocks.goals or [], agreement.effective_from, agreement.timezone, findings),
         pilots=pilots_of(blocks.pilots or [], source.drafts, reader),
@@ -143,6 +144,7 @@ def _check_together(agreement: Agreement, blocks: AgreementBlocks, source: Agree
             blocks.people, blocks.pools, blocks.routing, {queue.owner for queue in agreement.queues.values()}, findings
         )
     check_escalations(agreement, findings)
+    warn_of_channels(agreement, findings)
     unused = {("calendars", name) for name in blocks.calendars or {}}
     unused -= {("calendars", person.calendar) for person in blocks.people if person.calendar is not None}
     if blocks.promises is not None:

@@ -6,8 +6,9 @@ order of the keys here is the order in which a formatted file has them.
 
 from typing import Annotated, Literal
 
+from shared.agreement_file.schema.channel_schema import Channels
 from shared.agreement_file.schema.duty_schema import DutyBlock, DutyRole
-from shared.agreement_file.schema.promise_schema import Feedback, Promises, Role, StepBlock, Threshold
+from shared.agreement_file.schema.promise_schema import Feedback, Promises, StepBlock, Threshold
 from shared.agreement_file.text.block import (
     Address,
     Block,
@@ -249,7 +250,7 @@ class AgreementBlocks(Block):
     promises: Promises | None = None
     ladders: dict[Name, list[StepBlock]] | None = None
     duty: dict[DutyRole, DutyBlock] | None = None
-    channels: dict[Role, dict[str, dict[str, str]]] | None = None
+    channels: dict[Text, Channels] | None = None
     feedback: Feedback | None = None
     content: list[ContentBlock] | None = None
     goals: list[GoalBlock] | None = None

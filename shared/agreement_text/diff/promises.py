@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.agreement_text.conditions import fact_in_words
 from shared.agreement_text.diff.comparison import by_name, durations, keyed, membership, reads, titled
-from shared.agreement_text.phrases import counted, moment, quoted, seconds, spaced
+from shared.agreement_text.phrases import counted, listed, moment, quoted, seconds, spaced
 from shared.agreement_text.sentences import (
     answers,
     channel_in_words,
@@ -12,6 +12,7 @@ from shared.agreement_text.sentences import (
     promise_in_words,
     shift_in_words,
     step_in_words,
+    whose,
 )
 from shared.agreement_text.terms import clock, commitment, measure, role
 from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Promise, Step
@@ -63,14 +64,19 @@ def duty(old: Agreement, new: Agreement) -> Iterator[str]:
 
 
 def channels(old: Agreement, new: Agreement) -> Iterator[str]:
-    """The channels; of settings only their names."""
-    return keyed(
-        by_name(old.channels, _way),
-        by_name(new.channels, _way),
-        lambda _, way: f"new: {channel_in_words(way).rstrip('.')}",
-        lambda _, way: f"gone: {channel_in_words(way).rstrip('.')}",
+    """The channels and their order; of settings only their names."""
+    before, after = by_name(old.channels, _way), by_name(new.channels, _way)
+    yield from keyed(
+        before,
+        after,
+        lambda _, way: f"new: {whose(way.who)}: {channel_in_words(way)}",
+        lambda _, way: f"gone: {whose(way.who)}: {channel_in_words(way)}",
         lambda name, was, now: (f"{name}: {news}" for news in _settings(was.settings, now.settings)),
     )
+    both = {name: way for name, way in after.items() if name in before}
+    for who in dict.fromkeys(way.who for way in new.channels):
+        was, now = ([name for name in ways if name in both and both[name].who == who] for ways in (before, after))
+        yield from reads(f"the order of the channels for {whose(who)}", was, now, listed)
 
 
 def _owed(old: Mapping[str, Promise], new: Mapping[str, Promise]) -> Iterator[str]:
@@ -156,7 +162,7 @@ def _settings(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
 
 
 def _way(channel: Channel) -> str:
-    return f"{role(channel.role)} by {channel.kind}"
+    return f"{whose(channel.who)} by {channel.kind}"
 
 
 def _when(step: Step) -> str:

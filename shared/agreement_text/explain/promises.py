@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from shared.agreement_text.phrases import counted, length, quoted, seconds, sentence
 from shared.agreement_text.section import Section, Table
 from shared.agreement_text.sentences import (
-    channel_in_words,
+    channels_in_words,
     duty_in_words,
     promise_in_words,
     shift_in_words,
@@ -33,7 +33,7 @@ def sections(agreement: Agreement) -> Iterator[Section]:
     if agreement.duty:
         yield Section("Who is on duty", tuple(_duty(agreement)))
     if agreement.channels:
-        yield Section("Channels", (sentence(MARK), *map(channel_in_words, agreement.channels)))
+        yield Section("Channels", (sentence(MARK), *_channels(agreement)))
 
 
 def _owed(title: str, owed: Mapping[str, Promise]) -> Section:
@@ -52,6 +52,11 @@ def _duty(agreement: Agreement) -> Iterator[str]:
     for name, duty in agreement.duty.items():
         instead = [f"instead {shift_in_words(shift, agreement.timezone)}" for shift in duty.overrides]
         yield sentence(f"{role(name)}: {'; '.join([duty_in_words(duty), *instead])}")
+
+
+def _channels(agreement: Agreement) -> Iterator[str]:
+    for who in dict.fromkeys(channel.who for channel in agreement.channels):
+        yield channels_in_words(who, [channel for channel in agreement.channels if channel.who == who])
 
 
 def _ladder(ladder: Ladder) -> Section:

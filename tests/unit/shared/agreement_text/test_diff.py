@@ -11,7 +11,7 @@ import pytest
 
 from shared import agreement_file
 from shared.agreement_text.diff import differences
-from shared.domain.agreement import Agreement, Duration, Mql, Only, Review, Route, Step
+from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Review, Route, Step
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.duty import Rota
@@ -292,3 +292,15 @@ def test_the_value_of_a_channels_setting_is_never_shown() -> None:
     (found,) = sentences(WHOLE, replace(WHOLE, channels=(moved,)))
     assert found == "Channels: operations by pagerduty: the setting “url” is another one"
     assert "secret" not in " ".join([*sentences(SMALL, WHOLE), *sentences(WHOLE, SMALL)])
+
+
+def test_another_order_of_channels_is_a_change() -> None:
+    ways = Channel("ann", "email", {}), Channel("ann", "slack", {}), Channel("ops", "email", {})
+    old = replace(SMALL, channels=ways)
+    new = replace(SMALL, channels=(ways[1], ways[0], Channel("ann", "teams", {})))
+    assert sentences(old, new) == [
+        "Channels: new: ann: Microsoft Teams",
+        "Channels: gone: operations: e-mail",
+        "Channels: the order of the channels for ann is now ann by slack and ann by email "
+        "(was ann by email and ann by slack)",
+    ]

@@ -5,6 +5,7 @@ from datetime import date
 
 from shared.agreement_text.explain import explained
 from shared.agreement_text.section import Section
+from shared.domain.agreement import Channel
 from shared.domain.calendar import Calendar
 from shared.domain.not_watched import MARK, NOT_WATCHED, not_watched, not_watched_note
 from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
@@ -163,6 +164,17 @@ def test_where_a_secret_is_stored_is_shown_and_the_secret_is_not() -> None:
     shown = text(SECTIONS["Channels"])
     assert "PAGERDUTY_KEY" in shown
     assert "https://secret" not in shown
+
+
+def test_channels_are_shown_in_their_order() -> None:
+    ways = (
+        Channel("manager", "slack", {"url_from": "env:S"}),
+        Channel("ann_b", "email", {}),
+        Channel("manager", "email", {}),
+    )
+    shown = text(*explained(dataclasses.replace(SMALL, channels=ways)))
+    assert "The rep's manager: Slack (its url is in the environment variable S), or if that fails, e-mail." in shown
+    assert "ann_b: e-mail." in shown.casefold()
 
 
 def test_who_is_on_duty_is_shown_with_turns_and_overrides() -> None:
