@@ -14,9 +14,9 @@ from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
 from services.sla_monitor.domain.persons import Merge, Persons, merges_in
 from services.sla_monitor.domain.skew import Probes
-from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.watermark import compared, newest, watermark_of
 from services.sla_monitor.domain.window import INQUIRY, Fact, starting
+from services.sla_monitor.domain.window_state import WindowState
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import persons as persons_store

@@ -102,7 +102,7 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
-    on duty, as `skipped` says, and the next level follows at once.
+    on duty, as `skipped` says, and the next level follows at once. Or it fired again, as `because` says.
     """
 
     TYPE = "baton.escalation.raised.v1"
@@ -114,6 +114,18 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     notify: tuple[str, ...] = ()
     to: tuple[Recipient, ...] = ()
     skipped: str | None = None
+    because: str | None = None
+
+
+class EscalationExhausted(EscalationEvent, frozen=True, kw_only=True):
+    """The ladder is over: nobody answered after its last level, which was `level`. `notify` are the roles that were
+    notified.
+    """
+
+    TYPE = "baton.escalation.exhausted.v1"
+
+    due_at: datetime
+    notify: tuple[str, ...]
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):

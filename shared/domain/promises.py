@@ -16,8 +16,9 @@ from shared.domain.leave import without_leave
 WindowStatus = Literal["open", "met", "breached", "cancelled"]
 """How a promise on a lead stands."""
 
-EscalationStatus = Literal["firing", "acknowledged", "closed"]
-"""How an escalation stands: `acknowledged` while someone has taken it on."""
+EscalationStatus = Literal["firing", "acknowledged", "exhausted", "closed"]
+"""How an escalation stands: `acknowledged` while someone has taken it on, `exhausted` once its ladder is over without
+an answer."""
 
 
 def escalation_status(state: EscalationStatus, quiet_until: datetime | None, now: datetime) -> EscalationStatus:

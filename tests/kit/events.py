@@ -17,6 +17,7 @@ from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
+    EscalationExhausted,
     EscalationRaised,
     Event,
     InquiryReceived,
@@ -224,6 +225,11 @@ def raised(lead: str = "ld_1", **changes: Any) -> EscalationRaised:
 
 def acknowledged(lead: str = "ld_1", **changes: Any) -> EscalationAcknowledged:
     return EscalationAcknowledged(**_escalation(lead) | {"at": after(20), "by": "mia", "until": after(50)} | changes)
+
+
+def exhausted(lead: str = "ld_1", **changes: Any) -> EscalationExhausted:
+    over = {"at": after(75), "due_at": after(75), "notify": ("rep", "manager")}
+    return EscalationExhausted(**_escalation(lead) | over | changes)
 
 
 def closed(lead: str = "ld_1", **changes: Any) -> EscalationClosed:

@@ -29,6 +29,7 @@ from tests.kit.events import (
     assigned,
     breached,
     envelope,
+    exhausted,
     inquiry,
     merged,
     met,
@@ -196,6 +197,9 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
     assert ">firing<" in text.replace("</svg>", ">")
     assert 'href="/leads/ld_1"' in text
     assert "100 %" in text  # of the one that was judged
+    await board.publish(exhausted("ld_2"))
+    await board.timeline("ld_2", 6)
+    assert "1 open, 1 exhausted" in await board.page()
 
 
 async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: ManualClock) -> None:

@@ -12,6 +12,7 @@ from shared.domain.events import (
     EscalationAcknowledged,
     EscalationClosed,
     EscalationEvent,
+    EscalationExhausted,
     EscalationRaised,
     WindowBreached,
     WindowCancelled,
@@ -47,7 +48,9 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time, None for no end), at last `closed`."""
+    """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time, None for no end), `exhausted` once the
+    ladder is over without an answer, at last `closed`.
+    """
 
     escalation_id: str
     lead_id: str | None = None
@@ -120,6 +123,8 @@ def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
         )
     if isinstance(event, EscalationRaised):
         return standing(escalation, event.due_at)
+    if isinstance(event, EscalationExhausted):
+        return msgspec.structs.replace(escalation, state="exhausted")
     return msgspec.structs.replace(escalation, state="closed") if isinstance(event, EscalationClosed) else escalation
 
 

@@ -11,6 +11,7 @@ from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
+    EscalationExhausted,
     EscalationRaised,
     Event,
     InquiryReceived,
@@ -266,13 +267,21 @@ def _retracted(event: BreachRetracted) -> str:
     return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise {why}."
 
 
+_AGAIN = {"acknowledgement_ended": "The acknowledgement ran out without an answer", "": "Escalated again"}
+
+
 def _raised(event: EscalationRaised) -> str:
     if event.skipped:
         return f"Escalated to level {event.level}, but there was {event.skipped}: the next level follows at once."
     reached = _reached(event)
     due = [f"a notification to {reached}"] if reached else []
     due += ["a page"] if event.page else []
-    return f"Escalated to level {event.level}; due: {' and '.join(due) or 'nothing'}."
+    what = f"Escalated to level {event.level}" if event.because is None else _AGAIN.get(event.because, _AGAIN[""])
+    return f"{what}; due: {' and '.join(due) or 'nothing'}."
+
+
+def _exhausted(event: EscalationExhausted) -> str:
+    return f"The ladder is over after level {event.level}, and nobody has answered."
 
 
 def _acknowledged(event: EscalationAcknowledged) -> str:
@@ -323,6 +332,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         WindowBreached: _breached,
         BreachRetracted: _retracted,
         EscalationRaised: _raised,
+        EscalationExhausted: _exhausted,
         EscalationAcknowledged: _acknowledged,
         EscalationClosed: _closed,
         MoveRequested: _move,

@@ -25,6 +25,7 @@ _BADGES = {
     "closed": Badge("closed", "check", "quiet"),
     "firing": Badge("firing", "alert", "bad"),
     "acknowledged": Badge("acknowledged", "check", "warn"),
+    "exhausted": Badge("exhausted", "alert", "bad"),
 }
 SOON_S = 300
 

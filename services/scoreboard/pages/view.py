@@ -52,6 +52,7 @@ class Scoreboard:
     overdue: int
     escalations: Sequence[tuple[EscalationRow, LeadRow | None]]
     escalation_count: int
+    exhausted_count: int
     leads: Sequence[LeadRow]
 
 
@@ -114,6 +115,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
         escalations=await queries.open_escalations(tx, now, limit=ROWS),
         escalation_count=await queries.open_escalation_count(tx, limit=COUNT_TO),
+        exhausted_count=await queries.exhausted_count(tx, limit=COUNT_TO),
         leads=await queries.latest_leads(tx, limit=ROWS),
     )
 

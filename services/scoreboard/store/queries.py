@@ -95,6 +95,13 @@ async def open_escalation_count(tx: Tx, *, limit: int) -> int:
     return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
 
 
+async def exhausted_count(tx: Tx, *, limit: int) -> int:
+    """How many escalations came to the end of their ladder without an answer; counting stops at `limit`."""
+    over = escalations_firing & (escalations.c.state == "exhausted")
+    query = sa.select(escalations.c.escalation_id).where(over).limit(limit)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+
+
 async def latest_leads(tx: Tx, *, limit: int) -> list[LeadRow]:
     """The leads that wrote last, newest first."""
     received = leads.c.received_at

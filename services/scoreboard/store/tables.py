@@ -162,7 +162,8 @@ escalations = sa.Table(
     sa.Column("acknowledged_by", Text),
     sa.Column("quiet_until", Instant),
 )
-escalations_firing = escalations.c.state.in_([sa.literal_column("'firing'"), sa.literal_column("'acknowledged'")])
+_NOT_CLOSED = ("firing", "acknowledged", "exhausted")
+escalations_firing = escalations.c.state.in_([sa.literal_column(f"'{state}'") for state in _NOT_CLOSED])
 partial_index("ix_scoreboard_escalations_open", escalations.c.raised_at, where=escalations_firing)
 
 timeline = sa.Table(

@@ -7,10 +7,9 @@ import msgspec
 import pydantic
 from fastapi import APIRouter, Response
 
-from services.sla_monitor.domain import announcements
-from services.sla_monitor.domain.escalation import Escalation, acknowledged
+from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.store import escalations as escalation_store
-from services.sla_monitor.store.states import announce
+from services.sla_monitor.store.states import take_on
 from shared.agreement_file.text.values import read_length
 from shared.agreements import store as agreements
 from shared.db.engine import Database
@@ -72,8 +71,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
     @routes.post("/v1/escalations/{escalation_id}/acknowledge", dependencies=[require(keys, "operate")])
     async def acknowledge(escalation_id: Text, body: Acknowledgement) -> Response:
-        """Acknowledge an escalation: its levels notify no one until the time is over; a move still happens. `by` is a
-        person of the agreement in force, by id or e-mail address.
+        """Acknowledge an escalation: its levels notify no one until the time is over, when it fires again unless
+        someone answered; a move still happens. `by` is a person of the agreement in force, by id or e-mail address.
         """
         quiet = _quiet(body.for_)
         async with database.begin() as tx:
@@ -85,9 +84,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             now = await database.now(tx)
             agreement = await agreements.in_force(tx, now)
             by = agreement.person_id(body.by, pointer="/by") if agreement is not None else body.by
-            taken = acknowledged(found, by=by, until=now + quiet if quiet else None)
-            await escalation_store.save_escalations(tx, [taken])
-            await announce(tx, [announcements.escalation_acknowledged(taken, by, now)])
+            taken = await take_on(tx, found, by=by, until=now + quiet if quiet else None, now=now)
         wake(changed)
         return json_response(_view(taken, now))
 

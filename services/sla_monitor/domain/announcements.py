@@ -17,6 +17,7 @@ from shared.domain.events import (
     EscalationAcknowledged,
     EscalationClosed,
     EscalationEvent,
+    EscalationExhausted,
     EscalationRaised,
     Event,
     MoveRequested,
@@ -31,6 +32,8 @@ from shared.domain.events import (
     activity_id_of,
 )
 from shared.domain.ids import event_id
+
+ACKNOWLEDGEMENT_ENDED = "acknowledgement_ended"
 
 OfWindow = TypeVar("OfWindow", bound=WindowEvent)
 OfEscalation = TypeVar("OfEscalation", bound=EscalationEvent)
@@ -90,9 +93,15 @@ def warned(window: Window, level: Level, to: Sequence[Recipient]) -> Announcemen
 
 
 def escalation_raised(
-    window: Window, escalation: Escalation, level: Level, to: Sequence[Recipient], now: datetime
+    window: Window,
+    escalation: Escalation,
+    level: Level,
+    to: Sequence[Recipient],
+    now: datetime,
+    *,
+    because: str | None = None,
 ) -> Announcement:
-    """A level fired; `due_at` is when it was due, `at` when it fired."""
+    """A level fired, or fired again `because` of something; `due_at` is when it was due, `at` when it fired."""
     event = _of_escalation(
         EscalationRaised,
         escalation,
@@ -100,9 +109,17 @@ def escalation_raised(
         page=level.page and bool(to or not level.tell),
         due_at=level.due_at,
         agreement=window.agreement,
+        because=because,
         **_reached(level, to),
     )
-    return _announcement(event, "escalation.raised", *window.key, level.loop, level.level)
+    which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())
+    return _announcement(event, "escalation.raised", *window.key, *which)
+
+
+def escalation_exhausted(window: Window, escalation: Escalation, due_at: datetime, now: datetime) -> Announcement:
+    """The ladder is over, and nobody answered."""
+    event = _of_escalation(EscalationExhausted, escalation, at=now, due_at=due_at, notify=escalation.told)
+    return _announcement(event, "escalation.exhausted", *window.key, due_at.isoformat())
 
 
 def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Announcement:

@@ -16,7 +16,9 @@ from shared.domain.promises import EscalationStatus
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An escalation of a breach. `level` is the last one that fired, `told` all roles so far.
 
-    `state` is `firing`, `acknowledged` (until `quiet_until_at`, or until it closes if that is None) or `closed`.
+    `state` is `firing`, `acknowledged` (until `quiet_until_at`, or until it closes if that is None), `exhausted` when
+    the ladder is over and nobody answered, or `closed`. `fired_at` is when it last notified anyone, None if an earlier
+    release did; `passed` are the levels that came due meanwhile and notified no one.
     """
 
     escalation_id: str
@@ -33,6 +35,8 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet_until_at: datetime | None = None
     closed_at: datetime | None = None
     reason: str | None = None
+    fired_at: datetime | None = None
+    passed: tuple[int, ...] = ()
 
 
 def escalation_id(window: Window) -> str:
@@ -58,18 +62,35 @@ def raised(
             level=level.level,
             raised_at=now,
             told=told,
+            fired_at=now,
         )
     told = tuple(dict.fromkeys((*escalation.told, *told)))
-    if in_hands(escalation, level):
-        return msgspec.structs.replace(escalation, level=level.level, told=told)
-    return msgspec.structs.replace(escalation, level=level.level, told=told, state="firing", quiet_until_at=None)
+    return msgspec.structs.replace(escalation, level=level.level, told=told, fired_at=now)
 
 
-def in_hands(escalation: Escalation | None, level: Level) -> bool:
-    """Whether someone has taken the escalation on for the time at which the level falls due."""
-    if escalation is None or escalation.state != "acknowledged":
-        return False
-    return escalation.quiet_until_at is None or level.due_at < escalation.quiet_until_at
+def fired_again(escalation: Escalation, level: Level, to: Sequence[Recipient], now: datetime) -> Escalation:
+    """The escalation that fires again when its acknowledgement has run out; `level` is what it notifies."""
+    told = tuple(dict.fromkeys((*escalation.told, *(each.role for each in to))))
+    return msgspec.structs.replace(
+        escalation, state="firing", quiet_until_at=None, level=level.level, told=told, fired_at=now, passed=()
+    )
+
+
+def passed(escalation: Escalation, level: Level) -> Escalation:
+    """The escalation after a level that notified no one, because someone has taken it on."""
+    if not (level.tell or level.page) or level.level in escalation.passed:
+        return escalation
+    return msgspec.structs.replace(escalation, passed=(*escalation.passed, level.level))
+
+
+def in_hands(escalation: Escalation | None) -> bool:
+    """Whether someone has taken the escalation on."""
+    return escalation is not None and escalation.state == "acknowledged"
+
+
+def again_at(escalation: Escalation | None) -> datetime | None:
+    """When the escalation fires again by itself; None if it does not."""
+    return escalation.quiet_until_at if escalation is not None and escalation.state == "acknowledged" else None
 
 
 def acknowledged(escalation: Escalation, *, by: str, until: datetime | None) -> Escalation:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain.window import Window
-from shared.domain.agreement import Agreement, Step
+from shared.domain.agreement import Agreement, Ladder, Step
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.follow_up import is_warning, step_at, warning_at
 
@@ -34,14 +34,10 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     window opened is left out. Repeats fire the last level again, but never move the lead again. A promise of operations
     moves no lead, because there is no owner. Raises NeverOpens as `deadline`.
     """
-    of_sales = window.side == "sales"
-    promise = (agreement.promises if of_sales else agreement.operations).get(window.promise)
-    ladder = agreement.ladders.get(promise.ladder) if promise else None
+    ladder, calendar = _ladder(agreement, window), _calendar(agreement, window)
     if ladder is None:
         return []
-    owner = agreement.people.get(window.owner)
-    calendar = (owner.calendar if owner else None) or ALWAYS
-    steps = ladder.steps if of_sales else _without_moves(ladder.steps)
+    steps = ladder.steps if window.side == "sales" else _without_moves(ladder.steps)
     found = [_level(step, window, calendar) for step in steps]
     last = steps[-1] if steps else None
     if last is not None and not is_warning(last) and (last.tell or last.page):
@@ -51,6 +47,34 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
             found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
     due = [level for level in found if not (level.warning and level.due_at < window.opened_at) or _done(level, window)]
     return sorted(due, key=lambda level: (not _done(level, window), level.due_at, level.loop, level.level))
+
+
+LAST_WAIT = timedelta(minutes=30)
+"""How long the last level has to get an answer, if it does not repeat."""
+
+
+def exhausted_at(agreement: Agreement, window: Window, fired_at: datetime | None) -> datetime | None:
+    """When the ladder is over: once its last level was due, and its wait after that has passed, which is the time
+    between its repeats. Those who were notified late, at `fired_at`, have that wait as well. None without a ladder.
+    Raises NeverOpens as `deadline`.
+    """
+    climbed = _ladder(agreement, window)
+    if climbed is None or not climbed.steps:
+        return None
+    wait = timedelta(seconds=climbed.repeat_every_s) if climbed.repeats else LAST_WAIT
+    over = wait * (climbed.repeats + 1)
+    planned_at = step_at(climbed.steps[-1], window.due_at, _calendar(agreement, window), over)
+    return max(planned_at, fired_at + wait) if fired_at is not None else planned_at
+
+
+def _ladder(agreement: Agreement, window: Window) -> Ladder | None:
+    promise = (agreement.promises if window.side == "sales" else agreement.operations).get(window.promise)
+    return agreement.ladders.get(promise.ladder) if promise else None
+
+
+def _calendar(agreement: Agreement, window: Window) -> Calendar:
+    owner = agreement.people.get(window.owner)
+    return (owner.calendar if owner else None) or ALWAYS
 
 
 def _done(level: Level, window: Window) -> bool:

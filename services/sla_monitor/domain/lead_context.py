@@ -9,8 +9,8 @@ import msgspec
 
 from services.sla_monitor.domain import ladder, opening, transitions
 from services.sla_monitor.domain.persons import Persons
-from services.sla_monitor.domain.transitions import WindowState
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.events import LeadAssigned, LeadClosed, LeadRescheduled

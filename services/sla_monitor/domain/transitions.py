@@ -2,17 +2,14 @@
 state changes of the monitor are made here; the result is saved and published in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from services.sla_monitor.domain import announcements, escalation, window
-from services.sla_monitor.domain.announcements import Announcement
-from services.sla_monitor.domain.escalation import Escalation
+from services.sla_monitor.domain.climb import climb, looking_ahead, looking_on, warn
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.recipients import recipients
 from services.sla_monitor.domain.verdict import (
     WindowVerdict,
     after,
@@ -23,38 +20,15 @@ from services.sla_monitor.domain.verdict import (
     verdict_on_fact,
 )
 from services.sla_monitor.domain.window import Fact, Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain import settlement
 from shared.domain.agreement import Agreement
 from shared.domain.events import LeadRescheduled
 
-StepOutcome = Literal["warned", "raised", "silenced", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class FiredStep:
-    """A level that is done: `outcome` is `silenced` if someone had taken it on, or if it says nothing once the lead has
-    moved, and `skipped` if nobody was on duty.
-    """
-
-    window_id: str
-    level: Level
-    fired_at: datetime
-    outcome: StepOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class WindowState:
-    """A window with its escalation, and the events to publish and steps to record."""
-
-    window: Window
-    escalation: Escalation | None = None
-    announced: tuple[Announcement, ...] = ()
-    fired: tuple[FiredStep, ...] = ()
-
 
 def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> WindowState:
     """A new window; facts from before the assignment count immediately."""
-    state = _counting(WindowState(_looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
+    state = _counting(WindowState(looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
     verdict = verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
     return _concluded(state, verdict, opened.known_at)
 
@@ -87,7 +61,7 @@ def reschedule(state: WindowState, moved: Window, levels: Sequence[Level], event
     announced = state.announced
     if moved.due_at != state.window.due_at:
         announced = (*announced, announcements.rescheduled(moved, event.lead_version, event.changed_at))
-    return replace(state, window=_looking_ahead(moved, levels), announced=announced)
+    return replace(state, window=looking_ahead(moved, levels), announced=announced)
 
 
 def take_back(
@@ -99,7 +73,7 @@ def take_back(
     if moved.due_at <= state.window.due_at:
         return state
     taken = _concluded(state, superseded(state.window, event.changed_at, "on leave"), event.changed_at)
-    moved = _looking_ahead(_running_again(moved), levels)
+    moved = looking_ahead(_running_again(moved), levels)
     news = (
         announcements.opened_again(moved, event.changed_at),
         announcements.rescheduled(moved, event.lead_version, event.changed_at),
@@ -189,16 +163,15 @@ def settle(
     if state.window.hold is not None or watermark is None:
         return state
     known_upto = min(now, watermark)
-    if state.window.state == "open" and _warns(state.window):
-        warnings = [level for level in _left(state, levels) if level.warning]
-        state = _climb(state, warnings, agreement, known_upto, now)
+    if state.window.state == "open":
+        state = warn(state, levels, agreement, known_upto, now)
     if verdict.outcome == "breached":
         state = _judged_again(_concluded(state, verdict, now), facts, now)
         if state.window.superseded:
             state = replace(state, window=msgspec.structs.replace(state.window, look_at=None))
     if state.window.state == "breached" and state.window.look_at is not None:
-        state = _climb(state, _left(state, levels), agreement, known_upto, now)
-    return replace(state, window=_looking_ahead(state.window, levels))
+        state = climb(state, levels, agreement, known_upto, now)
+    return looking_on(state, levels, agreement)
 
 
 def release(state: WindowState) -> WindowState:
@@ -231,59 +204,3 @@ def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> Win
         done = escalation.closed(raised, reason=why, at=verdict.at or now)
         state = replace(state, escalation=done, announced=(*state.announced, announcements.escalation_closed(done)))
     return state
-
-
-def _climb(
-    state: WindowState, levels: Sequence[Level], agreement: Agreement, known_upto: datetime, now: datetime
-) -> WindowState:
-    at_once = False
-    for level in levels:
-        due = level.due_at + state.window.tolerance <= known_upto
-        if not due and (not at_once or level.loop):  # a repeat finds nobody either: it waits for its time
-            break
-        state = _fire(state, level if due else replace(level, due_at=now), agreement, now)
-        at_once = state.fired[-1].outcome == "skipped"
-    return state
-
-
-def _fire(state: WindowState, level: Level, agreement: Agreement, now: datetime) -> WindowState:
-    watched, raised, announced = state.window, state.escalation, []
-    to = recipients(agreement, watched.owner, level.tell, now)
-    outcome: StepOutcome
-    if watched.moved and (level.warning or not (level.tell or level.page)):
-        outcome = "silenced"
-    elif level.warning:
-        outcome = "warned" if to or not level.tell else "skipped"
-        announced.append(announcements.warned(watched, level, to))
-    elif escalation.in_hands(raised, level) and not level.if_unanswered:
-        outcome = "silenced"
-    else:
-        outcome = "raised" if to or not level.tell else "skipped"
-        raised = escalation.raised(watched, raised, level, to, now)
-        announced.append(announcements.escalation_raised(watched, raised, level, to, now))
-    if level.move_within is not None and not level.warning and not watched.moved:
-        announced.append(announcements.move_requested(watched, level, level.move_within, now))
-    stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)
-    done = FiredStep(watched.window_id, level, now, outcome)
-    return WindowState(stepped, raised, (*state.announced, *announced), (*state.fired, done))
-
-
-def _left(state: WindowState, levels: Sequence[Level]) -> Sequence[Level]:
-    return levels[state.window.steps_done :]
-
-
-def _warns(watched: Window) -> bool:
-    """Whether the rep can still be warned."""
-    return not watched.superseded and not watched.moved
-
-
-def _looking_ahead(watched: Window, levels: Sequence[Level]) -> Window:
-    """The window with the next instant at which something may have to be done."""
-    left = levels[watched.steps_done :]
-    look_at = watched.look_at
-    if watched.state == "open":
-        warns = left and left[0].warning and _warns(watched)
-        look_at = left[0].due_at + watched.tolerance if warns else watched.verdict_at
-    elif look_at is not None:
-        look_at = left[0].due_at + watched.tolerance if left else None
-    return msgspec.structs.replace(watched, look_at=look_at)

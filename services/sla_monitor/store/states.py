@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.sla_monitor.domain import transitions
-from services.sla_monitor.domain.announcements import Announcement
-from services.sla_monitor.domain.escalation import escalation_id
-from services.sla_monitor.domain.transitions import WindowState
+from services.sla_monitor.domain.announcements import Announcement, escalation_acknowledged
+from services.sla_monitor.domain.climb import acknowledge
+from services.sla_monitor.domain.escalation import Escalation, acknowledged, escalation_id
+from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window_state import WindowState
 from services.sla_monitor.store import escalations as escalation_store
 from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import persons as persons_store
@@ -59,6 +61,26 @@ async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, W
     await announce(tx, [announcement for state in changed for announcement in state.announced])
     for state in changed:
         _count(state, now)
+
+
+async def take_on(tx: Tx, taken: Escalation, *, by: str, until: datetime | None, now: datetime) -> Escalation:
+    """Save and publish that someone has taken an escalation on; its window must be locked."""
+    found = await window_store.windows_by_id(tx, [taken.window_id])
+    if not found:  # too old to be stored: its ladder is long over
+        return await _take_on_without_window(tx, acknowledged(taken, by=by, until=until), by, now)
+    [watched] = found
+    agreement = await agreement_of(tx, watched.agreement.hash)
+    before = WindowState(watched, taken)
+    after = acknowledge(before, levels(agreement, watched), agreement, by=by, until=until, now=now)
+    await save(tx, {watched.window_id: before}, {watched.window_id: after}, now)
+    assert after.escalation is not None  # noqa: S101
+    return after.escalation
+
+
+async def _take_on_without_window(tx: Tx, taken: Escalation, by: str, now: datetime) -> Escalation:
+    await escalation_store.save_escalations(tx, [taken])
+    await announce(tx, [escalation_acknowledged(taken, by, now)])
+    return taken
 
 
 async def announce(tx: Tx, announcements: Sequence[Announcement]) -> None:

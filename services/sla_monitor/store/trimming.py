@@ -10,7 +10,7 @@ from shared.db.trimming import Rule
 _LIVE = sa.select(windows.c.lead_id).where((windows.c.state == "open") | windows.c.look_at.is_not(None))
 _LIVE_AS = sa.select(merged.c.lead_id).where(merged.c.into.in_(_LIVE))
 _WINDOWS = sa.select(windows.c.window_id)
-_ENDED = escalations.c.state.not_in(["firing", "acknowledged"])
+_ENDED = escalations.c.state.not_in(["firing", "acknowledged", "exhausted"])
 
 EXPIRED = (
     Rule(facts, lambda before: (facts.c.accepted_at < before) & facts.c.lead_id.not_in(_LIVE.union(_LIVE_AS))),

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from services.sla_monitor.domain.transitions import FiredStep
 from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window_state import FiredStep
 from services.sla_monitor.store import tables
 from shared.db.bulk import row_of, upsert_rows
 from shared.db.engine import Tx
@@ -23,6 +23,13 @@ async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[Window
     query = sa.select(tables.windows.c.body).where(tables.windows.c.lead_id.in_(lead_ids))
     if states:
         query = query.where(tables.windows.c.state.in_(states))
+    rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
+    return [_window(body) for body in rows.scalars()]
+
+
+async def windows_by_id(tx: Tx, ids: Sequence[str]) -> list[Window]:
+    """These windows, locked until the transaction ends."""
+    query = sa.select(tables.windows.c.body).where(tables.windows.c.window_id.in_(ids))
     rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
     return [_window(body) for body in rows.scalars()]
 

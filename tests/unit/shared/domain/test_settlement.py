@@ -12,8 +12,9 @@ from services.router.domain.routing_state import RoutingState
 from services.router.domain.simulation_promises import SalesFact, due_promises, missed_of
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import opened
-from services.sla_monitor.domain.transitions import WindowState, apply_fact, open_window, settle, supersede
+from services.sla_monitor.domain.transitions import apply_fact, open_window, settle, supersede
 from services.sla_monitor.domain.window import Fact, Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.agreement import Duration, Promise
 from shared.domain.settlement import Terms, settled_at
 from tests.kit import agreements, events

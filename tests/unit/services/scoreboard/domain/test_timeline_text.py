@@ -10,6 +10,7 @@ from tests.kit.events import (
     after,
     assigned,
     breached,
+    exhausted,
     inquiry,
     lead_rescheduled,
     merged,
@@ -90,6 +91,11 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             raised(to=(Recipient("ops", "lea"),), page=True),
             "Escalated to level 2; due: a notification to ops (lea) and a page.",
         ),
+        (
+            raised(because="acknowledgement_ended"),
+            "The acknowledgement ran out without an answer; due: a notification to rep and manager.",
+        ),
+        (exhausted(level=3), "The ladder is over after level 3, and nobody has answered."),
         (
             raised(told=(), notify=(), skipped="nobody on duty"),
             "Escalated to level 2, but there was nobody on duty: the next level follows at once.",

@@ -10,6 +10,7 @@ from tests.kit.events import (
     breached,
     cancelled,
     closed,
+    exhausted,
     met,
     opened,
     raised,
@@ -98,3 +99,10 @@ def test_an_acknowledgement_that_has_run_out_is_shown_as_firing() -> None:
 def test_an_older_level_that_comes_late_does_not_undo_an_acknowledgement() -> None:
     found = escalation(acknowledged(), raised())
     assert (found.state, found.raised_at) == ("acknowledged", after(15))
+
+
+def test_an_exhausted_escalation_is_still_open_until_someone_takes_it_on_or_it_closes() -> None:
+    over = escalation(raised(), exhausted())
+    assert (over.state, standing(over, after(9999)).state) == ("exhausted", "exhausted")
+    assert escalation(raised(), exhausted(), acknowledged(at=after(80), until=None)).state == "acknowledged"
+    assert escalation(raised(), exhausted(), closed(at=after(80))).state == "closed"

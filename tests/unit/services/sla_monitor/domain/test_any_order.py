@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.ladder import levels
-from services.sla_monitor.domain.transitions import WindowState, apply_fact, move_on, move_start, open_window, settle
+from services.sla_monitor.domain.transitions import apply_fact, move_on, move_start, open_window, settle
 from services.sla_monitor.domain.watermark import Watermark, newest, watermarks
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
 from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, at, fact, window
 
@@ -79,6 +80,11 @@ class Monitor:
         while self.case.window.look_at is not None and self.case.window.look_at <= min(self.now, watermark):
             self._save(settle(self._loaded(), self.facts, LADDER, agreement(), now=self.now, watermark=watermark))
 
+    def pass_time(self, until: datetime) -> None:
+        self.now = until
+        self.marks = {name: Watermark(3, name, until) for name in self.marks}
+        self.look()
+
     def _loaded(self) -> WindowState:
         return WindowState(self.case.window, self.case.escalation)
 
@@ -105,8 +111,8 @@ def run(
         monitor.now = max(monitor.now, at(data.draw(seconds)))
         if data.draw(st.booleans()):
             monitor.look()
-    monitor.now = at(100_000)
-    monitor.look()
+    monitor.pass_time(at(100_000))
+    monitor.pass_time(at(200_000))  # the wait after the last level, before the ladder is over
     return monitor, every
 
 

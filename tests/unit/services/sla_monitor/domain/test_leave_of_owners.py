@@ -11,6 +11,7 @@ from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.agreement import Agreement, Duration, Ladder, Promise, Step
 from shared.domain.event import LeaveInterval
 from shared.domain.events import (
@@ -231,7 +232,7 @@ def test_windows_of_an_earlier_release_wait_as_well() -> None:
     for added in ("leave", "score", "warned"):
         stored.pop(added, None)
     old = msgspec.convert(stored, Window)
-    owned.context.states[window_id] = transitions.WindowState(old)
+    owned.context.states[window_id] = WindowState(old)
     owned.takes_leave(120, WEEKS)
     assert owned.window.due_at == first_due(owned.deal) - timedelta(seconds=120)
 

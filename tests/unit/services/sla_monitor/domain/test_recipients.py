@@ -6,7 +6,8 @@ from dataclasses import replace
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.recipients import NOBODY, recipients
-from services.sla_monitor.domain.transitions import WindowState, open_window, settle
+from services.sla_monitor.domain.transitions import open_window, settle
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.agreement import Agreement, Ladder, Step
 from shared.domain.duty import Duty, Shift
 from shared.domain.events import EscalationRaised, MoveRequested, Recipient, WindowWarned

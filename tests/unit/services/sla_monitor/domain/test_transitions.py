@@ -9,7 +9,6 @@ import pytest
 from services.sla_monitor.domain import escalation
 from services.sla_monitor.domain.ladder import Level, levels
 from services.sla_monitor.domain.transitions import (
-    WindowState,
     apply_fact,
     move_on,
     open_window,
@@ -18,9 +17,11 @@ from services.sla_monitor.domain.transitions import (
     supersede,
 )
 from services.sla_monitor.domain.window import Fact, Window
+from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.events import (
     BreachRetracted,
     EscalationClosed,
+    EscalationExhausted,
     EscalationRaised,
     MoveRequested,
     WindowBreached,
@@ -131,8 +132,10 @@ def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time
         (4, 8100),
     ]
     assert len({envelope.id for envelope in state.announced}) == 8
-    assert state.window.look_at is None
-    assert types(settled(state, 999_999)) == []
+    over = settled(fresh(state), 999_999)
+    assert types(over) == [EscalationExhausted]
+    assert over.window.look_at is None
+    assert types(settled(fresh(over), 9_999_999)) == []
 
 
 def test_a_level_waits_until_no_answer_can_be_on_its_way() -> None:
@@ -167,7 +170,7 @@ def test_an_acknowledgement_silences_levels_until_it_ends_but_not_the_move() -> 
     assert types(later) == [MoveRequested]
     assert later.fired[0].outcome == "silenced"
     again = settled(later, 99_999)
-    assert types(again) == [EscalationRaised] * 3
+    assert types(again) == [EscalationRaised] * 4
     assert again.escalation is not None
     assert again.escalation.state == "firing"
 
