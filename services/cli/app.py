@@ -32,11 +32,13 @@ keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 clock = typer.Typer(no_args_is_help=True, help="The clock that timestamps facts.")
 lead = typer.Typer(no_args_is_help=True, help="The verdicts on a lead, and why; merge and split leads.")
 topics = typer.Typer(no_args_is_help=True, help="Records that disappeared from the log before they were read.")
+channels = typer.Typer(no_args_is_help=True, help="The channels on which people are notified.")
 app.add_typer(topics, name="topics")
 app.add_typer(agreement, name="agreement")
 app.add_typer(keys, name="keys")
 app.add_typer(lead, name="lead")
 app.add_typer(clock, name="clock")
+app.add_typer(channels, name="channels")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -292,6 +294,18 @@ def accept_missing(url: Url = None) -> None:
     from services.cli.topics import accepted  # noqa: PLC0415
 
     show("\n".join(accepted(os.environ, url)) or "Nothing is missing.")
+
+
+@channels.command(name="test")
+def test_channels(
+    who: Annotated[str, typer.Argument(help="A role, such as ops, or the id of a person.")],
+) -> None:
+    """Send a test message through each channel of a role or person. Exit code 1 if one does not take it."""
+    from services.cli.channels import send_tests  # noqa: PLC0415
+
+    found = send_tests(os.environ, who)
+    show("\n".join(found.lines))
+    raise typer.Exit(0 if found.all_taken else 1)
 
 
 @app.command(name="re-judge")

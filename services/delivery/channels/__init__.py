@@ -8,7 +8,6 @@ from services.delivery.channels.credentials import Credentials, read_credentials
 from services.delivery.channels.http_client import HttpClient, Request
 from services.delivery.channels.mail import Mailer, message
 from services.delivery.channels.webhook import signed
-from services.delivery.domain.channel_choice import PAGING as PAGING
 from services.delivery.domain.notice import Notice
 from services.delivery.domain.outcome import Outcome, Unsendable
 from services.delivery.domain.retry import EndpointResponse
