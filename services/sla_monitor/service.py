@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.sla_monitor.api import commands, escalations, windows
+from services.sla_monitor.api import commands, escalations, forms, watermarks, windows
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
@@ -38,6 +38,8 @@ def build(platform: Platform) -> Service:
             windows.router(platform.db, platform.keys),
             escalations.router(platform.db, platform.keys, changed=(announced, wake)),
             commands.router(platform.db, platform.keys, changed=(announced, wake)),
+            forms.router(platform.db, platform.keys, changed=(announced, wake)),
+            watermarks.router(platform, tolerance),
         ],
         tasks={
             "consumer": consumer.run,

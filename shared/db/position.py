@@ -34,6 +34,13 @@ async def known(
     return await _found(tx, _select(tables, topic_partitions))
 
 
+async def reached(
+    tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The next offset to handle for each place that was ever read; writes nothing."""
+    return {place: offset for place, (offset, _) in (await _found(tx, _select(tables, topic_partitions))).items()}
+
+
 async def locked(
     tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, Position]:

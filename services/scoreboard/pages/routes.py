@@ -1,5 +1,6 @@
 """The routes of the pages: whole pages, their panels, static files, and the stream of changes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,9 @@ from services.scoreboard.domain.timeline_text import plain
 from services.scoreboard.pages import formats, view
 from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
+from services.scoreboard.pages.backlog import Backlog
 from services.scoreboard.pages.live import Live
+from services.scoreboard.pages.operations import OperationsPage, escalation_page, operations_page
 from services.scoreboard.pages.orphans import OrphansPage, orphans_page
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from shared.agreements import store as agreements
@@ -25,17 +28,9 @@ from shared.domain.errors import NotFound
 from shared.domain.printable import printable
 from shared.http.auth import require_viewer
 from shared.http.fields import Cursor, Number, Text
+from shared.http.message_page import FORM_HEADERS, PAGE_HEADERS
 from shared.runtime.service import Platform
 
-SAFE = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -46,6 +41,7 @@ class Pages:
         self._platform = platform
         self._chosen = chosen
         self._live = live
+        self._backlog = Backlog(platform.db, platform.bus, platform.clock)
         self._assets = read_assets()
         settings = platform.settings
         here = (settings.public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
@@ -66,6 +62,9 @@ class Pages:
         router.get("/rejected/panels", dependencies=viewers)(self._rejected_panels)
         router.get("/orphans", dependencies=viewers)(self._orphans)
         router.get("/orphans/panels", dependencies=viewers)(self._orphans_panels)
+        router.get("/operations", dependencies=viewers)(self._operations)
+        router.get("/operations/panels", dependencies=viewers)(self._operations_panels)
+        router.get("/operations/escalations/{escalation_id}", dependencies=viewers)(self._escalation)
         router.get("/agreement", dependencies=viewers)(self._agreement)
         router.get("/agreement/diff", dependencies=viewers)(self._difference)
         router.get("/live", dependencies=viewers)(self._stream)
@@ -111,6 +110,17 @@ class Pages:
     async def _orphans_panels(self, after: Cursor | None = None) -> Response:
         return self._page("orphans_panels.html", await self._without_lead(after))
 
+    async def _operations(self, done: Text | None = None) -> Response:
+        return self._page("operations.html", await self._on_call(done))
+
+    async def _operations_panels(self, done: Text | None = None) -> Response:
+        return self._page("operations_panels.html", await self._on_call(done))
+
+    async def _escalation(self, escalation_id: Text) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await escalation_page(tx, escalation_id, *await self._local_now(tx))
+        return self._page("escalation.html", page, headers=FORM_HEADERS)
+
     async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:
             page = await agreement_page(tx, version, *await self._local_now(tx))
@@ -125,7 +135,7 @@ class Pages:
 
     async def _stream(self) -> Response:
         self._live.make_room()
-        return StreamingResponse(self._live.stream(), media_type="text/event-stream", headers=SAFE)
+        return StreamingResponse(self._live.stream(), media_type="text/event-stream", headers=PAGE_HEADERS)
 
     async def _static(self, digest: Text, name: Text, request: Request) -> Response:
         asset = self._assets.get(name)
@@ -133,7 +143,7 @@ class Pages:
             raise NotFound("There is no such file. Reload the page.")
         tag = f'"{asset.digest}"'
         caching = _FOREVER if digest == asset.digest else "no-cache"
-        headers = {**SAFE, "cache-control": caching, "etag": tag}
+        headers = {**PAGE_HEADERS, "cache-control": caching, "etag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         return Response(asset.body, media_type=asset.media_type, headers=headers)
@@ -154,6 +164,11 @@ class Pages:
         async with self._platform.db.read() as tx:
             return await orphans_page(tx, after, (await self._local_now(tx))[0])
 
+    async def _on_call(self, done: str | None) -> OperationsPage:
+        unread = await self._backlog.unread()
+        async with self._platform.db.read() as tx:
+            return await operations_page(tx, *await self._local_now(tx), unread=unread, done=done)
+
     async def _of_lead(self, template: str, lead_id: str) -> Response:
         async with self._platform.db.read() as tx:
             page = await view.lead_page(tx, lead_id, *await self._local_now(tx))
@@ -169,8 +184,10 @@ class Pages:
             zone = ZoneInfo(agreement.timezone if agreement is not None else "UTC")
         return now.astimezone(zone), zone
 
-    def _page(self, template: str, page: Any, *, status: int = 200) -> Response:
-        return HTMLResponse(self._templates.get_template(template).render(page=page), status, headers=SAFE)
+    def _page(
+        self, template: str, page: Any, *, status: int = 200, headers: Mapping[str, str] = PAGE_HEADERS
+    ) -> Response:
+        return HTMLResponse(self._templates.get_template(template).render(page=page), status, headers=headers)
 
 
 def _templates(assets: dict[str, str], here: str) -> Environment:

@@ -14,7 +14,7 @@ from services.scoreboard.domain.kpis import Kpi, kpis
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import describe
-from services.scoreboard.store import lists, queries
+from services.scoreboard.store import lists, operations, queries
 from services.scoreboard.store.rows import TimelineEntry
 from shared.db import pauses
 from shared.db.engine import Tx
@@ -53,6 +53,7 @@ class Scoreboard:
     escalations: Sequence[tuple[EscalationRow, LeadRow | None]]
     escalation_count: int
     exhausted_count: int
+    firing: int
     leads: Sequence[LeadRow]
 
 
@@ -116,6 +117,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         escalations=await queries.open_escalations(tx, now, limit=ROWS),
         escalation_count=await queries.open_escalation_count(tx, limit=COUNT_TO),
         exhausted_count=await queries.exhausted_count(tx, limit=COUNT_TO),
+        firing=await operations.firing_count(tx, now, limit=COUNT_TO),
         leads=await queries.latest_leads(tx, limit=ROWS),
     )
 

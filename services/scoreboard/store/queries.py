@@ -71,7 +71,7 @@ async def open_windows(tx: Tx, *, limit: int) -> list[tuple[WindowRow, LeadRow |
     """The running windows that fall due first, each with its lead."""
     query = sa.select(windows).where(windows_running).order_by(windows.c.due_at).limit(limit)
     found = [filled(WindowRow, row) for row in await tx.execute(query)]
-    known = await _leads(tx, {window.lead_id for window in found if window.lead_id})
+    known = await leads_of(tx, {window.lead_id for window in found if window.lead_id})
     return [(window, known.get(window.lead_id or "")) for window in found]
 
 
@@ -85,7 +85,7 @@ async def open_escalations(tx: Tx, now: datetime, *, limit: int) -> list[tuple[E
     """The escalations that are not closed, newest first, each with its lead."""
     query = sa.select(escalations).where(escalations_firing).order_by(escalations.c.raised_at.desc()).limit(limit)
     found = [standing(filled(EscalationRow, row), now) for row in await tx.execute(query)]
-    known = await _leads(tx, {escalation.lead_id for escalation in found if escalation.lead_id})
+    known = await leads_of(tx, {escalation.lead_id for escalation in found if escalation.lead_id})
     return [(escalation, known.get(escalation.lead_id or "")) for escalation in found]
 
 
@@ -111,7 +111,7 @@ async def latest_leads(tx: Tx, *, limit: int) -> list[LeadRow]:
 
 async def lead(tx: Tx, lead_id: str) -> LeadRow | None:
     """One lead, or None."""
-    return (await _leads(tx, {lead_id})).get(lead_id)
+    return (await leads_of(tx, {lead_id})).get(lead_id)
 
 
 async def windows_of(tx: Tx, lead_id: str, *, limit: int) -> list[WindowRow]:
@@ -149,7 +149,8 @@ async def _of_person(tx: Tx, lead_id: str) -> sa.ColumnElement[bool]:
     return timeline.c.lead_id.in_([lead_id, *joined]) if joined else timeline.c.lead_id == lead_id
 
 
-async def _leads(tx: Tx, ids: set[str]) -> dict[str, LeadRow]:
+async def leads_of(tx: Tx, ids: set[str]) -> dict[str, LeadRow]:
+    """The leads with these ids, by id."""
     if not ids:
         return {}
     return {

@@ -74,21 +74,27 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         """Acknowledge an escalation: its levels notify no one until the time is over, when it fires again unless
         someone answered; a move still happens. `by` is a person of the agreement in force, by id or e-mail address.
         """
-        quiet = _quiet(body.for_)
-        async with database.begin() as tx:
-            found = await escalation_store.escalation_to_change(tx, escalation_id)
-            if found is None:
-                raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists all.")
-            if found.state == "closed":
-                raise Over(f"The escalation is already closed ({found.reason}).")
-            now = await database.now(tx)
-            agreement = await agreements.in_force(tx, now)
-            by = agreement.person_id(body.by, pointer="/by") if agreement is not None else body.by
-            taken = await take_on(tx, found, by=by, until=now + quiet if quiet else None, now=now)
+        taken = await acknowledge_escalation(database, escalation_id, body)
         wake(changed)
-        return json_response(_view(taken, now))
+        return json_response(taken)
 
     return routes
+
+
+async def acknowledge_escalation(database: Database, escalation_id: str, body: Acknowledgement) -> EscalationView:
+    """Acknowledge the escalation. Raises `NotFound`, `Over`, and `Refused` for an unknown person or no duration."""
+    quiet = _quiet(body.for_)
+    async with database.begin() as tx:
+        found = await escalation_store.escalation_to_change(tx, escalation_id)
+        if found is None:
+            raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists all.")
+        if found.state == "closed":
+            raise Over(f"The escalation is already closed ({found.reason}).")
+        now = await database.now(tx)
+        agreement = await agreements.in_force(tx, now)
+        by = agreement.person_id(body.by, pointer="/by") if agreement is not None else body.by
+        taken = await take_on(tx, found, by=by, until=now + quiet if quiet else None, now=now)
+    return _view(taken, now)
 
 
 def _view(escalation: Escalation, now: datetime) -> EscalationView:

@@ -32,6 +32,12 @@ async def holds_of(tx: Tx, lead_ids: Sequence[str]) -> list[LeadHold]:
     return [LeadHold(row.quarantine_id, row.lead_id, row.digest, row.reason) for row in rows]
 
 
+async def leads_on_hold(tx: Tx, *, limit: int) -> int:
+    """How many leads are on hold; counting stops at `limit`."""
+    held = sa.select(tables.holds.c.lead_id).where(tables.holds.c.released_at.is_(None)).distinct().limit(limit)
+    return (await tx.execute(sa.select(sa.func.count()).select_from(held.subquery()))).scalar_one()
+
+
 async def release_holds(tx: Tx, ids: Sequence[str], now: datetime) -> None:
     """These records were seen to."""
     await tx.execute(sa.update(tables.holds).where(tables.holds.c.quarantine_id.in_(ids)).values(released_at=now))

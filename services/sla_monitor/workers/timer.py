@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
+from services.sla_monitor.domain.lag import STALLED_S
 from services.sla_monitor.domain.watermark import Watermark, out_of_step, watermarks
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
@@ -24,7 +25,6 @@ from shared.runtime.wakeup import WakeUp
 BATCH = 500
 LONGEST_WAIT_S = 1.0
 BLOCKED_WAIT_S = 0.25
-STALLED_S = 30.0
 
 
 class Timer:

@@ -76,6 +76,7 @@ globalThis.printable = (text) => String(text).replace(
       if (!answer.ok) throw new Error(String(answer.status));
       swap(await answer.text());
       updated = Date.now();
+      if (connected) show("live", "Live");
       readClock();
       tick();
     } catch {

@@ -1,0 +1,155 @@
+"""What the operations board shows: what needs someone now, first. Plain values, no markup."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from services.scoreboard.domain.leads import LeadRow
+from services.scoreboard.domain.promises import EscalationRow, WindowRow
+from services.scoreboard.store import operations, queries
+from shared.agreements import store as agreements
+from shared.db import pauses
+from shared.db.engine import Tx
+from shared.db.gaps import Gap, open_gaps
+from shared.db.pauses import Pause
+from shared.domain.agreement import Agreement, Person
+from shared.domain.duty import on_duty
+from shared.domain.errors import NotFound
+
+ROWS = 20
+"""Escalations and promises on the page."""
+COUNT_TO = 10_000
+"""Where counting escalations stops."""
+MAX_ROLES = 20
+MAX_PEOPLE = 300
+"""People to choose from; with more of them, one is typed."""
+UNREAD = 100
+"""Unread records up to which the page counts as up to date: what arrives within moments."""
+DURATIONS = ("30 minutes", "1 hour", "2 hours", "4 hours")
+
+Escalations = Sequence[tuple[EscalationRow, LeadRow | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class OnDutyRow:
+    """A role with the person who has it until `until_at` (None: for good), then the `following` person."""
+
+    role: str
+    person: str | None
+    until_at: datetime | None
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsPage:
+    """The board as of `now`. `doubts` say why it may not show everything; `done` is the escalation that this viewer
+    has just acknowledged. `unread` records are not in it yet; None: not known.
+    """
+
+    now: datetime
+    zone: ZoneInfo
+    firing: Escalations
+    firing_count: int
+    acknowledged: Escalations
+    acknowledged_count: int
+    windows: Sequence[tuple[WindowRow, LeadRow | None]]
+    window_count: int
+    overdue: int
+    duty: Sequence[OnDutyRow]
+    gaps: Sequence[Gap]
+    pauses: Sequence[Pause]
+    unread: int | None
+    done: str | None
+    count_to: int = COUNT_TO
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the page may not show everything."""
+        found = []
+        if self.unread is None:
+            found.append("The event log does not answer, so there may be news that is not on this page.")
+        elif self.unread > UNREAD:
+            found.append(f"This page has still to read {self.unread:,} records, so it may show an earlier state.")
+        if self.gaps or self.pauses:
+            found.append("Some records of the log are not read. The scoreboard says which.")
+        return tuple(found)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the escalation that was just acknowledged still shows as firing."""
+        return any(escalation.escalation_id == self.done for escalation, _ in self.firing)
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationPage:
+    """One escalation with its promise and lead, and who may acknowledge it; empty: anyone by name."""
+
+    now: datetime
+    zone: ZoneInfo
+    escalation: EscalationRow
+    window: WindowRow | None
+    lead: LeadRow | None
+    on_duty: Sequence[Person]
+    others: Sequence[Person]
+    durations: Sequence[str] = DURATIONS
+
+
+async def operations_page(
+    tx: Tx, now: datetime, zone: ZoneInfo, *, unread: int | None, done: str | None
+) -> OperationsPage:
+    """The board."""
+    agreement = await agreements.in_force(tx, now)
+    return OperationsPage(
+        now=now,
+        zone=zone,
+        firing=await operations.firing(tx, now, limit=ROWS),
+        firing_count=await operations.firing_count(tx, now, limit=COUNT_TO),
+        acknowledged=await operations.acknowledged(tx, now, limit=ROWS),
+        acknowledged_count=await operations.acknowledged_count(tx, now, limit=COUNT_TO),
+        windows=await queries.open_windows(tx, limit=ROWS),
+        window_count=await queries.open_window_count(tx),
+        overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
+        duty=_duty(agreement, now) if agreement is not None else (),
+        gaps=await open_gaps(tx),
+        pauses=await pauses.running(tx),
+        unread=unread,
+        done=done,
+    )
+
+
+async def escalation_page(tx: Tx, escalation_id: str, now: datetime, zone: ZoneInfo) -> EscalationPage:
+    """One escalation. Raises `NotFound` if there is none."""
+    escalation = await operations.escalation(tx, escalation_id, now)
+    if escalation is None:
+        raise NotFound(f"There is no escalation {escalation_id!r}. The board lists those that are open.")
+    agreement = await agreements.in_force(tx, now)
+    on_duty, others = _people(agreement, now) if agreement is not None else ([], [])
+    return EscalationPage(
+        now=now,
+        zone=zone,
+        escalation=escalation,
+        window=await operations.window(tx, escalation.window_id) if escalation.window_id else None,
+        lead=await queries.lead(tx, escalation.lead_id) if escalation.lead_id else None,
+        on_duty=on_duty,
+        others=others,
+    )
+
+
+def _duty(agreement: Agreement, now: datetime) -> list[OnDutyRow]:
+    found = []
+    for role in sorted(agreement.duty)[:MAX_ROLES]:
+        current = on_duty(agreement.duty, role, now)
+        until_at = current.until_at
+        following = on_duty(agreement.duty, role, until_at).person if until_at is not None else None
+        found.append(OnDutyRow(role, current.person, until_at, following))
+    return found
+
+
+def _people(agreement: Agreement, now: datetime) -> tuple[list[Person], list[Person]]:
+    """Those on duty now, and all others; nobody if there are too many to choose from."""
+    if len(agreement.people) > MAX_PEOPLE:
+        return [], []
+    ids = {on_duty(agreement.duty, role, now).person for role in agreement.duty}
+    people = sorted(agreement.people.values(), key=lambda person: person.id)
+    return [each for each in people if each.id in ids], [each for each in people if each.id not in ids]

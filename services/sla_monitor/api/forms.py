@@ -1,0 +1,64 @@
+"""Where the forms of the operations board post to, so that acting needs no JavaScript.
+
+Requests that other sites' pages cause are refused before they get here (`shared.http.origin`).
+"""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote
+
+import pydantic
+from fastapi import APIRouter, Request, Response
+
+from services.sla_monitor.api.escalations import Acknowledgement, acknowledge_escalation
+from shared.db.engine import Database
+from shared.domain.errors import Problem, Refused
+from shared.http.fields import Text
+from shared.http.keys import Keys
+from shared.http.message_page import message_page
+from shared.runtime.wakeup import WakeUp, wake
+
+BOARD = "/operations"
+MAX_FIELDS = 20
+
+
+def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
+    """The routes; they need a key with `operate`, of the login or in the field `key`. `changed` is set after them."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.post(BOARD + "/escalations/{escalation_id}/acknowledge")
+    async def acknowledge(escalation_id: Text, request: Request) -> Response:
+        form = await _form(request)
+        keys.authorise(_authorization(form, request), "operate")
+        form_page = f"{BOARD}/escalations/{quote(escalation_id, safe='')}"
+        try:
+            await acknowledge_escalation(database, escalation_id, _acknowledgement(form))
+        except Problem as problem:
+            return message_page("Not acknowledged", problem.detail, form_page, status=problem.status)
+        wake(changed)
+        return _back_to_board(escalation_id)
+
+    return routes
+
+
+async def _form(request: Request) -> dict[str, str]:
+    try:
+        text = (await request.body()).decode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as wrong:
+        raise Refused(f"The form cannot be read: {wrong}.") from None
+
+
+def _authorization(form: dict[str, str], request: Request) -> str | None:
+    return f"Bearer {form['key']}" if form.get("key") else request.headers.get("authorization")
+
+
+def _acknowledgement(form: dict[str, str]) -> Acknowledgement:
+    given = {"by": form.get("by", ""), "for": form.get("for") or None}
+    try:
+        return Acknowledgement.model_validate(given)
+    except pydantic.ValidationError:
+        raise Refused("Say who takes this on: a person of the agreement, by id or e-mail address.") from None
+
+
+def _back_to_board(escalation_id: str) -> Response:
+    return Response(status_code=303, headers={"location": f"{BOARD}?done={quote(escalation_id, safe='')}"})
