@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from services.delivery.store.tables import events
-from shared.db.bulk import insert_or_skip
+from shared.db.bulk import any_of, insert_or_skip
 from shared.db.engine import Tx
 
 _TURN = 4_243_001
@@ -56,7 +56,7 @@ async def store_events(tx: Tx, found: Sequence[PublicEvent], now: datetime) -> d
         for event in found
     ]
     await insert_or_skip(tx, events, rows)
-    query = sa.select(events.c.event_id, events.c.seq).where(events.c.event_id.in_([e.event_id for e in found]))
+    query = sa.select(events.c.event_id, events.c.seq).where(any_of(tx, events.c.event_id, [e.event_id for e in found]))
     return {row.event_id: row.seq for row in await tx.execute(query)}
 
 

@@ -16,7 +16,7 @@ from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.store.tables import counts, escalations, inquiries, leads, timeline, windows
-from shared.db.bulk import insert_into, insert_or_skip, upsert_rows
+from shared.db.bulk import any_of, insert_into, insert_or_skip, upsert_rows
 from shared.db.engine import Tx
 from shared.db.text import indexable
 from shared.domain.events import ActivityRecorded
@@ -53,7 +53,7 @@ async def locked(tx: Tx, kind: type[Row], ids: Iterable[str]) -> dict[str, Row]:
     table, wanted = _TABLES[kind], sorted(set(ids))
     (key,) = table.primary_key
     await insert_or_skip(tx, table, [{key.name: each} for each in wanted])
-    query = sa.select(table).where(key.in_(wanted)).order_by(key).with_for_update()
+    query = sa.select(table).where(any_of(tx, key, wanted)).order_by(key).with_for_update()
     found = {row[0]: filled(kind, row) for row in await tx.execute(query)}
     return {each: found[indexable(each)] for each in wanted}
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.sla_monitor.domain.escalation import Escalation
 from services.sla_monitor.store import tables
-from shared.db.bulk import row_of, upsert_rows
+from shared.db.bulk import any_of, row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.promises import EscalationStatus
 
@@ -18,7 +18,7 @@ _escalation = msgspec.json.Decoder(Escalation).decode
 
 async def escalations_of(tx: Tx, ids: Sequence[str]) -> dict[str, Escalation]:
     """The escalations that exist, by the id of their window."""
-    query = sa.select(tables.escalations.c.body).where(tables.escalations.c.escalation_id.in_(ids))
+    query = sa.select(tables.escalations.c.body).where(any_of(tx, tables.escalations.c.escalation_id, ids))
     return {each.window_id: each for each in map(_escalation, (await tx.execute(query)).scalars())}
 
 

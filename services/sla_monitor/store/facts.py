@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from services.sla_monitor.domain.window import Fact
 from services.sla_monitor.store import tables
-from shared.db.bulk import insert_or_lower
+from shared.db.bulk import any_of, insert_or_lower
 from shared.db.engine import Tx
 
 
 async def facts_of(tx: Tx, lead_ids: Sequence[str]) -> dict[str, list[Fact]]:
     """All facts that were reported under these ids; an id without any has no entry."""
     found: dict[str, list[Fact]] = {}
-    for row in await tx.execute(sa.select(tables.facts).where(tables.facts.c.lead_id.in_(lead_ids))):
+    for row in await tx.execute(sa.select(tables.facts).where(any_of(tx, tables.facts.c.lead_id, lead_ids))):
         found.setdefault(row.lead_id, []).append(_fact(row))
     return found
 

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.sla_monitor.store import tables
-from shared.db.bulk import insert_or_skip
+from shared.db.bulk import any_of, insert_or_skip
 from shared.db.engine import Tx
 
 
@@ -27,7 +27,7 @@ async def save_holds(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> None:
 
 async def holds_of(tx: Tx, lead_ids: Sequence[str]) -> list[LeadHold]:
     """The holds on these leads that are not released, oldest first."""
-    mine = tables.holds.c.lead_id.in_(lead_ids) & tables.holds.c.released_at.is_(None)
+    mine = any_of(tx, tables.holds.c.lead_id, lead_ids) & tables.holds.c.released_at.is_(None)
     rows = await tx.execute(sa.select(tables.holds).where(mine).order_by(tables.holds.c.held_at))
     return [LeadHold(row.quarantine_id, row.lead_id, row.digest, row.reason) for row in rows]
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.domain.window_state import FiredStep
 from services.sla_monitor.store import tables
-from shared.db.bulk import row_of, upsert_rows
+from shared.db.bulk import any_of, row_of, upsert_rows
 from shared.db.engine import Tx
 from shared.domain.promises import WindowStatus
 
@@ -20,7 +20,7 @@ _window = msgspec.json.Decoder(Window).decode
 
 async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = ()) -> list[Window]:
     """The windows of these leads (in one of `states`, if given), locked until the transaction ends."""
-    query = sa.select(tables.windows.c.body).where(tables.windows.c.lead_id.in_(lead_ids))
+    query = sa.select(tables.windows.c.body).where(any_of(tx, tables.windows.c.lead_id, lead_ids))
     if states:
         query = query.where(tables.windows.c.state.in_(states))
     rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
@@ -59,11 +59,15 @@ async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:
     return {partition: at for partition, at in enumerate(row) if at is not None}
 
 
-async def due_windows(tx: Tx, partition: int, upto_at: datetime, *, limit: int) -> list[Window]:
-    """The windows of a partition that are due by `upto_at`, longest due first, locked. Skips those that another process
-    has locked.
+async def due_windows(
+    tx: Tx, partition: int, upto_at: datetime, *, since_at: datetime | None = None, limit: int
+) -> list[Window]:
+    """The windows of a partition that are due by `upto_at` (and not before `since_at`), longest due first, locked.
+    Skips those that another process has locked.
     """
     due = (tables.windows.c.partition == partition) & (tables.windows.c.look_at <= upto_at)
+    if since_at is not None:
+        due &= tables.windows.c.look_at >= since_at
     query = sa.select(tables.windows.c.body).where(due).order_by(tables.windows.c.look_at).limit(limit)
     return [_window(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
 

@@ -23,6 +23,7 @@ from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 BATCH = 500
+RECENT = timedelta(seconds=10)
 LONGEST_WAIT_S = 1.0
 BLOCKED_WAIT_S = 0.25
 
@@ -50,7 +51,11 @@ class Timer:
             await self._wake.wait(await until_back(self.settle_due_windows, service="sla_monitor", task="timer"))
 
     async def settle_due_windows(self) -> float:
-        """Settle all that is due now, longest due first in each partition; in how many seconds to look again."""
+        """Settle a batch of what is due now in each partition, longest due first; in how many seconds to look again.
+
+        Behind a backlog, what has just fallen due is settled too: a monitor that comes back late to many promises is
+        not late with those of today.
+        """
         async with self._database.read() as tx:
             now = await self._database.now(tx)
             marks = await watermark_store.watermarks(tx)
@@ -70,23 +75,26 @@ class Timer:
         return BLOCKED_WAIT_S if ahead_s <= 0 else min(ahead_s, LONGEST_WAIT_S)
 
     async def _settle_partition(self, partition: int) -> int:
-        total = 0
-        while True:
-            settled = await self._settle_batch(partition)
-            total += settled
-            if settled:
-                self._announced.set()
-            if settled < BATCH:
-                return total
+        found, settled = await self._settle_batch(partition)
+        if found == BATCH:
+            settled += (await self._settle_batch(partition, within=RECENT))[1]
+        if settled:
+            self._announced.set()
+        return settled
 
-    async def _settle_batch(self, partition: int) -> int:
+    async def _settle_batch(self, partition: int, *, within: timedelta | None = None) -> tuple[int, int]:
+        """Take the windows that are longest due, or of those that fell due `within` this time; how many there were, and
+        how many of them are settled.
+        """
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
             complete_upto = self._complete_upto(await watermark_store.watermarks(tx), now)
             if partition not in complete_upto:
-                return 0
-            windows = await window_store.due_windows(tx, partition, min(now, complete_upto[partition]), limit=BATCH)
+                return 0, 0
+            upto_at = min(now, complete_upto[partition])
+            since_at = upto_at - within if within is not None else None
+            windows = await window_store.due_windows(tx, partition, upto_at, since_at=since_at, limit=BATCH)
             states = await states_of(tx, windows)
             persons = await persons_of(tx, {window.lead_id for window in windows})
             facts = await fact_store.facts_of(tx, persons.ids)
@@ -99,7 +107,7 @@ class Timer:
                 watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
                 settled[window_id] = transitions.settle(state, mine, levels, agreement, now=now, watermark=watermark)
             await save(tx, states, settled, now)
-        return sum(settled[window_id] != states[window_id] for window_id in states)
+        return len(states), sum(settled[window_id] != states[window_id] for window_id in states)
 
     def _earliest(self, complete_upto: Mapping[int, datetime], ids: Sequence[str]) -> datetime | None:
         """Up to when facts are complete in the partitions of all of a person's ids: a follow-up may come in any."""
