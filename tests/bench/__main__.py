@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import end_to_end_latency, footprint, growth, ingest, routing, simulation
+from tests.bench import end_to_end_latency, footprint, growth, ingest, routing, simulation, watching
 from tests.bench.figures import Figure, save, table
 
 
@@ -17,6 +17,8 @@ def main(*, short: bool) -> None:
         folder = Path(place)
         figures += ingest.measure(folder, seconds=2 if short else 8, rounds=rounds)
         figures += asyncio.run(routing.measure(folder, count=3000 if short else 50_000, rounds=rounds))
+        sizes = (20_000, 500, 2_000, 2_000) if short else (1_000_000, 1_000, 50_000, 100_000)
+        figures += watching.measure(folder, **dict(zip(watching.SIZES, sizes, strict=True)))
         figures += growth.measure(folder, stored=20_000 if short else 1_000_000, batches=2 if short else 30)
         figures += end_to_end_latency.measure(folder, seconds=2 if short else 15, rounds=rounds)
         figures += simulation.measure(folder, leads=2000 if short else 100_000, rounds=rounds)
