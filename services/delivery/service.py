@@ -15,7 +15,8 @@ from services.delivery.handlers import DeliveryHandlers
 from services.delivery.settings import DeliverySettings
 from services.delivery.store.tables import TABLES
 from services.delivery.store.trimming import EXPIRED
-from services.delivery.workers.sender import Pace, Sender
+from services.delivery.workers.dispatcher import Dispatcher
+from services.delivery.workers.sender import WebhookWork
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
@@ -41,13 +42,8 @@ def build(
     quarantined, due, arrivals = WakeUp(), WakeUp(), WakeUps()
     consumer = Consumer.on(platform, TABLES, _consumption(platform.db), committed=(quarantined, due, arrivals))
     http = HttpClient(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
-    sender = Sender(
-        database=platform.db,
-        post=Webhooks(http, platform.clock).post,
-        wake=due,
-        pace=Pace(settings.per_endpoint, settings.in_flight, schedule_s),
-        fraction=random.random,
-    )
+    webhooks = WebhookWork(post=Webhooks(http, platform.clock).post, schedule_s=schedule_s, fraction=random.random)
+    sender = Dispatcher(platform.db, webhooks, wake=due, per_lane=settings.per_endpoint, in_flight=settings.in_flight)
 
     async def vet(endpoint: Endpoint) -> None:
         await vet_host(endpoint.host, endpoint.port, resolving, allow_loopback=endpoint.loopback)

@@ -293,7 +293,7 @@ async def test_slow_endpoints_hold_up_nobody_else(database: Database, embedded_b
 async def test_a_crash_between_the_request_and_its_record_sends_the_same_id_again_after_the_lease(
     database: Database, embedded_bus: EmbeddedBus, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.delivery.workers.sender.LEASE_S", 1.0)
+    monkeypatch.setattr("services.delivery.workers.dispatcher.LEASE_S", 1.0)
     stuck = asyncio.Event()
 
     async def hang(_seen: Seen) -> int:

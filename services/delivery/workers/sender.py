@@ -1,61 +1,31 @@
-"""Sends due deliveries: claims them, commits, sends, then records. No transaction waits for an endpoint.
+"""Sends events to subscriptions: one lane for each, and what follows an attempt by the schedule of webhooks."""
 
-A crash leaves a lease that expires; the event is then sent again with the same id. Each subscription has a few slots,
-and one slot while its endpoint is overloaded, so that a slow endpoint does not delay others.
-"""
-
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from services.delivery.domain.retry import EndpointResponse, NextAttempt, next_attempt
 from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import StoredEvent
 from services.delivery.store.subscriptions import Subscription
+from services.delivery.workers.dispatcher import Waiting
 from shared import log, metrics
-from shared.db.engine import Database, Tx
-from shared.runtime.backoff import until_back
-from shared.runtime.wakeup import WakeUp
+from shared.db.engine import Tx
 
 Post = Callable[[str, Sequence[str], str, bytes], Awaitable[EndpointResponse]]
 """Sends (url, secrets, event id, body) and returns the outcome."""
 
-LEASE_S = 60.0
-SENDABLE_S = 40.0
-AHEAD = 8
-IDLE_S = 1.0
 GIVE_UP_AFTER = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How hard to send: requests under way per subscription and in all, and the waits between attempts in seconds."""
+class Job:
+    """A claimed delivery with what is sent."""
 
-    per_endpoint: int
-    in_flight: int
-    schedule_s: Sequence[float]
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One subscription's share of this process: claimed deliveries not yet recorded, and its slots."""
-
-    slots: asyncio.Semaphore
-    claimed: int = 0
-    sending: int = 0
-    slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
     subscription: Subscription
     claimed: Claimed
     event: StoredEvent
-    lane: _Lane
-    sendable_until: float
 
 
 @dataclass(slots=True)
@@ -69,131 +39,52 @@ class _Outcomes:
     gone: dict[str, str] = field(default_factory=dict)
 
 
-class Sender:
-    """Sends for one process. `wake` is set when a delivery becomes due; `fraction` in [0, 1) adds jitter."""
+class WebhookWork:
+    """The work of a dispatcher for webhooks. `schedule_s` are the waits between attempts in seconds; `fraction` in
+    [0, 1) adds jitter.
+    """
 
-    def __init__(
-        self, *, database: Database, post: Post, wake: WakeUp, pace: Pace, fraction: Callable[[], float]
-    ) -> None:
-        self._database = database
+    task = "send"
+
+    def __init__(self, *, post: Post, schedule_s: Sequence[float], fraction: Callable[[], float]) -> None:
         self._post = post
-        self._wake = wake
-        self._pace = pace
+        self._schedule_s = schedule_s
         self._fraction = fraction
-        self._lanes: dict[str, _Lane] = {}
-        self._slots = asyncio.Semaphore(pace.in_flight)
-        self._ended: list[tuple[_Job, EndpointResponse | None]] = []
-        self._to_record = WakeUp()
-        self._stopping = False
-        self._idle = asyncio.Event()
         self._log = log.get("delivery")
 
-    async def run(self) -> None:
-        """Send until cancelled; an outage of the database is waited out. What an earlier run had claimed falls due
-        again when its lease ends.
-        """
-        self._lanes, self._ended = {}, []
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._record_forever())
-            while not self._stopping:
-                await self._wake.wait(
-                    await until_back(partial(self._claim_due, group), service="delivery", task="send")
-                )
+    async def waiting(self, tx: Tx) -> Sequence[Waiting[Subscription]]:
+        """The active subscriptions that have something pending."""
+        found = await subscriptions.waiting_subscriptions(tx)
+        return [Waiting(subscription.id, due_at, subscription) for subscription, due_at in found]
 
-    async def drain(self) -> None:
-        """Stop claiming, release what is not in flight, and return when the rest is recorded."""
-        self._stopping = True
-        self._wake.set()
-        while any(lane.claimed for lane in self._lanes.values()):
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def _claim_due(self, group: asyncio.TaskGroup) -> float:
-        """Claim and start due deliveries while there are free slots; returns the seconds until the next is due."""
-        async with self._database.read() as tx:
-            now = await self._database.now(tx)
-            waiting = await subscriptions.waiting_subscriptions(tx)
-        wanted = [
-            (subscription, room)
-            for subscription, due_at in waiting
-            if due_at <= now and (room := self._room(subscription.id))
-        ]
-        if wanted:
-            sendable_until = asyncio.get_running_loop().time() + SENDABLE_S
-            async with self._database.begin() as tx:
-                found = await self._claim(tx, wanted, sendable_until)
-            for job in found:
-                job.lane.claimed += 1
-                group.create_task(self._send(job))
-        later = [(due_at - now).total_seconds() for _, due_at in waiting if due_at > now]
-        return min([IDLE_S, *later])
-
-    async def _claim(self, tx: Tx, wanted: Sequence[tuple[Subscription, int]], sendable_until: float) -> list[_Job]:
-        now = await self._database.now(tx)
-        until = now + timedelta(seconds=LEASE_S)
-        taken = [
-            (subscription, await deliveries.claim(tx, subscription.id, now, until, room))
-            for subscription, room in wanted
-        ]
+    async def claim(
+        self, tx: Tx, rooms: Sequence[tuple[Waiting[Subscription], int]], now: datetime, until: datetime
+    ) -> Sequence[tuple[str, Job]]:
+        """Claim due deliveries, longest due first, with the events that are sent."""
+        taken = [(waiting.of, await deliveries.claim(tx, waiting.of.id, now, until, room)) for waiting, room in rooms]
         stored = await events.events_at(tx, {c.event_seq for _, claims in taken for c in claims})
         return [
-            _Job(subscription, c, stored[c.event_seq], self._lane(subscription.id), sendable_until)
+            (subscription.id, Job(subscription, c, stored[c.event_seq]))
             for subscription, claims in taken
             for c in claims
         ]
 
-    def _lane(self, subscription_id: str) -> _Lane:
-        if subscription_id not in self._lanes:
-            self._lanes[subscription_id] = _Lane(asyncio.Semaphore(self._pace.per_endpoint))
-        return self._lanes[subscription_id]
-
-    def _room(self, subscription_id: str) -> int:
-        lane = self._lane(subscription_id)
-        limit = 1 if lane.slow else AHEAD * self._pace.per_endpoint
-        return limit - lane.claimed if lane.claimed <= limit // 2 else 0
-
-    async def _send(self, job: _Job) -> None:
-        lane = job.lane
-        answer = None
-        async with lane.slots, self._slots:
-            late = asyncio.get_running_loop().time() > job.sendable_until
-            if not (self._stopping or late or (lane.slow and lane.sending)):
-                lane.sending += 1
-                answer = await self._attempt(job)
-                lane.sending -= 1
-                step = self._step(job, answer)
-                lane.slow = step.slow_down
-                metrics.delivery_attempts.labels(step.state).inc()
-        self._ended.append((job, answer))
-        self._to_record.set()
-
-    async def _attempt(self, job: _Job) -> EndpointResponse:
+    async def attempt(self, job: Job) -> EndpointResponse:
+        """Post the event once."""
         try:
             return await self._post(job.subscription.url, job.subscription.secrets, job.event.event_id, job.event.body)
         except Exception as error:  # an error caused by an endpoint affects its own delivery only
             self._log.error("attempt_failed", subscription=job.subscription.id, id=job.event.event_id, exc_info=error)
             return EndpointResponse(None, f"the attempt failed on our side ({type(error).__name__})")
 
-    def _step(self, job: _Job, answer: EndpointResponse) -> NextAttempt:
-        return next_attempt(answer, job.claimed.attempts + 1, self._fraction(), self._pace.schedule_s)
+    def slows_down(self, job: Job, answer: EndpointResponse) -> bool:
+        """Whether the endpoint is overloaded."""
+        step = self._step(job, answer)
+        metrics.delivery_attempts.labels(step.state).inc()
+        return step.slow_down
 
-    async def _record_forever(self) -> None:
-        while True:
-            await self._to_record.wait(IDLE_S)
-            while self._ended:
-                ended, self._ended = self._ended, []
-                await until_back(partial(self._record, ended), service="delivery", task="record")
-                for job, _ in ended:
-                    job.lane.claimed -= 1
-                self._wake.set()
-                self._idle.set()
-
-    async def _record(self, ended: Sequence[tuple[_Job, EndpointResponse | None]]) -> None:
-        async with self._database.begin() as tx:
-            await self._save(tx, ended)
-
-    async def _save(self, tx: Tx, ended: Sequence[tuple[_Job, EndpointResponse | None]]) -> None:
-        now = await self._database.now(tx)
+    async def record(self, tx: Tx, ended: Sequence[tuple[Job, EndpointResponse | None]], now: datetime) -> None:
+        """Record outcomes, and disable subscriptions that are gone or have taken nothing for days."""
         held = await deliveries.held(tx, [job.claimed for job, answer in ended if answer is not None])
         outcomes = self._outcomes(ended, held, now)
         await deliveries.save_reports(tx, outcomes.reports)
@@ -205,8 +96,11 @@ class Sender:
             for subscription_id, reason in gone.items():
                 self._log.warning("subscription_disabled", subscription=subscription_id, reason=reason)
 
+    def _step(self, job: Job, answer: EndpointResponse) -> NextAttempt:
+        return next_attempt(answer, job.claimed.attempts + 1, self._fraction(), self._schedule_s)
+
     def _outcomes(
-        self, ended: Sequence[tuple[_Job, EndpointResponse | None]], held: Set[Claimed], now: datetime
+        self, ended: Sequence[tuple[Job, EndpointResponse | None]], held: Set[Claimed], now: datetime
     ) -> _Outcomes:
         outcomes = _Outcomes()
         for job, answer in ended:
