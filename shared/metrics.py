@@ -42,6 +42,16 @@ ingest_ahead_seconds = Gauge(
 delivery_attempts = Counter(
     "baton_delivery_attempts", "Webhook attempts, by the resulting state of the delivery", ["state"]
 )
+notices = Counter("baton_delivery_notices", "Notices to people, by state: due, then told, failed or dropped", ["state"])
+notice_attempts = Counter(
+    "baton_delivery_notice_attempts",
+    "Attempts to send a message, by kind of channel and outcome: taken, retry or failed",
+    ["channel", "outcome"],
+)
+notices_oldest_due_seconds = Gauge(
+    "baton_delivery_notices_oldest_due_seconds",
+    "Seconds since the oldest notice that is not sent yet is due; 0 if none",
+)
 windows_opened = Counter("baton_sla_monitor_windows_opened", "Promises started, by promise", ["promise"])
 windows_ended = Counter(
     "baton_sla_monitor_windows_ended",

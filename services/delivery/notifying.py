@@ -21,6 +21,15 @@ async def notifier(
     environ: Mapping[str, str], clock: Clock, *, resolving: Resolve = resolve, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[Notifier]:
     """Sends notices as the service does; its connections are closed at the end. Raises `Misconfigured`."""
+    made = new_notifier(environ, clock, resolving=resolving, deadline_s=deadline_s)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def new_notifier(environ: Mapping[str, str], clock: Clock, *, resolving: Resolve, deadline_s: float) -> Notifier:
+    """What sends notices, to be closed at the end. Raises `Misconfigured`."""
     settings = read(DeliverySettings, environ)
     client = HttpClient(
         clock=clock,
@@ -29,10 +38,7 @@ async def notifier(
         internal=settings.internal,
         deadline_s=deadline_s,
     )
-    try:
-        yield Notifier(client, mailer(settings, resolving), environ, clock)
-    finally:
-        await client.close()
+    return Notifier(client, mailer(settings, resolving), environ, clock)
 
 
 def mailer(settings: DeliverySettings, resolving: Resolve) -> Mailer | None:

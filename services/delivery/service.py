@@ -3,6 +3,9 @@
 import random
 from collections.abc import Sequence
 
+from fastapi import APIRouter
+
+from services.delivery.api import notices
 from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
@@ -10,12 +13,18 @@ from services.delivery.channels.connecting import Resolve, resolve, vet_host
 from services.delivery.channels.http_client import DEADLINE_S, HttpClient
 from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.endpoint import Endpoint
+from services.delivery.domain.notice_retry import Schedules
 from services.delivery.domain.retry import SCHEDULE_S
-from services.delivery.handlers import DeliveryHandlers
+from services.delivery.handlers.events import DeliveryHandlers
+from services.delivery.handlers.notices import NoticeHandlers
+from services.delivery.notifying import new_notifier
 from services.delivery.settings import DeliverySettings
+from services.delivery.store.notices import Grouping
 from services.delivery.store.tables import TABLES
 from services.delivery.store.trimming import EXPIRED
 from services.delivery.workers.dispatcher import Dispatcher
+from services.delivery.workers.notice_sender import NoticeWork
+from services.delivery.workers.notice_watch import NoticeWatch
 from services.delivery.workers.sender import WebhookWork
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
@@ -33,43 +42,64 @@ def build(
     platform: Platform,
     *,
     schedule_s: Sequence[float] = SCHEDULE_S,
+    schedules: Schedules = Schedules(),  # noqa: B008 (immutable)
+    grouping: Grouping | None = None,
     resolving: Resolve = resolve,
     deadline_s: float = DEADLINE_S,
 ) -> Service:
-    """The service on this platform. Tests send with a quicker schedule and deadline, and with a resolver of theirs."""
+    """The service on this platform. Tests send with quicker schedules and deadlines, and with a resolver of theirs."""
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
-    quarantined, due, arrivals = WakeUp(), WakeUp(), WakeUps()
-    consumer = Consumer.on(platform, TABLES, _consumption(platform.db), committed=(quarantined, due, arrivals))
+    quarantined, due, notify, arrivals = WakeUp(), WakeUp(), WakeUp(), WakeUps()
+    grouping = grouping or Grouping(settings.notice_interval_s)
+    consumption = _consumption(platform.db, grouping)
+    consumer = Consumer.on(platform, TABLES, consumption, committed=(quarantined, due, notify, arrivals))
     http = HttpClient(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
     webhooks = WebhookWork(post=Webhooks(http, platform.clock).post, schedule_s=schedule_s, fraction=random.random)
     sender = Dispatcher(platform.db, webhooks, wake=due, per_lane=settings.per_endpoint, in_flight=settings.in_flight)
+    people = new_notifier(platform.environ, platform.clock, resolving=resolving, deadline_s=deadline_s)
+    notifier = Dispatcher(
+        platform.db,
+        NoticeWork(send=people.send, grouping=grouping, schedules=schedules, fraction=random.random),
+        wake=notify,
+        per_lane=settings.per_endpoint,
+        in_flight=settings.in_flight,
+        recorded=(quarantined,),
+    )
+    watch = NoticeWatch(platform.db, mails=people.mails)
+    relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
+    pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
+    return Service(
+        name="delivery",
+        routers=(*_routers(platform, resolving, due), pull.router()),
+        tasks={
+            "consume": consumer.run,
+            "relay": relay.run,
+            "send": sender.run,
+            "notify": notifier.run,
+            "watch_notices": watch.run,
+            "trim": Trimmer.on(platform, TABLES, EXPIRED, keep_days=settings.keep_days).run,
+        },
+        closes=(pull.close,),
+        drains=(sender.drain, http.close, notifier.drain, people.close),
+        checks={"database": platform.check_database, "log": platform.check_bus, "records": consumer.complete},
+        notes={"consumer": consumer.note, "notices": watch.note},
+    )
+
+
+def _routers(platform: Platform, resolving: Resolve, due: WakeUp) -> Sequence[APIRouter]:
+    allow_loopback = platform.settings.allow_loopback_endpoints
 
     async def vet(endpoint: Endpoint) -> None:
         await vet_host(endpoint.host, endpoint.port, resolving, allow_loopback=endpoint.loopback)
 
     subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
-    pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
-    relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
-    return Service(
-        name="delivery",
-        routers=(subscriptions.router(), deliveries.router(), pull.router()),
-        tasks={
-            "consume": consumer.run,
-            "relay": relay.run,
-            "send": sender.run,
-            "trim": Trimmer.on(platform, TABLES, EXPIRED, keep_days=settings.keep_days).run,
-        },
-        closes=(pull.close,),
-        drains=(sender.drain, http.close),
-        checks={"database": platform.check_database, "log": platform.check_bus, "records": consumer.complete},
-        notes={"consumer": consumer.note},
-    )
+    return subscriptions.router(), deliveries.router(), notices.router(platform.db, platform.keys)
 
 
-def _consumption(database: Database) -> Consumption:
-    handlers = DeliveryHandlers(database)
+def _consumption(database: Database, grouping: Grouping) -> Consumption:
+    handlers = DeliveryHandlers(database, NoticeHandlers(grouping))
     return Consumption(
         GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
     )

@@ -14,7 +14,7 @@ class DeliverySettings(SettingsModel):
 
     per_endpoint: int = Field(4, ge=1, le=64, description="Maximum requests in flight to one subscription.")
     in_flight: int = Field(256, ge=1, le=4096, description="Maximum requests in flight in total.")
-    keep_days: int = Field(30, ge=2, description="Days to keep events and their deliveries.")
+    keep_days: int = Field(30, ge=2, description="Days to keep events and their deliveries, and notices.")
     mail_server: SecretStr | None = Field(
         None,
         description="Where e-mails are handed in: smtps://HOST (TLS) or smtp://HOST (STARTTLS), with a port if it is "
@@ -30,6 +30,13 @@ class DeliverySettings(SettingsModel):
         "",
         description="Hosts in a private network to which notices may go, separated by commas, such as an Alertmanager. "
         "All others must have public addresses. The mail server need not be among them.",
+    )
+    notice_interval_s: float = Field(
+        60.0,
+        ge=1,
+        le=3600,
+        description="Seconds between two messages of one kind to one recipient. What is due meanwhile goes into one "
+        "message.",
     )
 
     @property

@@ -2,7 +2,7 @@
 
 Names say what happened. Events are immutable and only gain fields; a changed meaning is a new version of the type. All
 instants are UTC. `TYPES` maps each type name to its struct and is the only list of types. Events about promises are
-defined in `promise_events`, and the base of all in `event`.
+defined in `promise_events`, those about notices in `notice_events`, and the base of all in `event`.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from shared.domain.event import (
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+from shared.domain.notice_events import NoticeDelivered, NoticeEvent, NoticeFailed
 from shared.domain.person_events import LeadSplit
 from shared.domain.promise_events import (
     BreachRetracted,
@@ -62,8 +63,7 @@ __all__ = [
     "EscalationExhausted",
     "EscalationRaised",
     "Event",
-    "InquiryReceived",
-    "LeadAssigned",
+    "InquiryReceived", "LeadAssigned",
     "LeadBackdated", "LeadClosed",
     "LeadDecided",
     "LeadMerged",
@@ -74,13 +74,13 @@ __all__ = [
     "LeadSplit",
     "LeaveInterval",
     "MoveRequested",
+    "NoticeDelivered", "NoticeEvent", "NoticeFailed",
     "PilotArm",
     "Recipient",
     "RecordQuarantined",
     "RepRef",
     "WatermarkAdvanced",
-    "WindowBreached",
-    "WindowCancelled",
+    "WindowBreached", "WindowCancelled",
     "WindowEvent",
     "WindowMet",
     "WindowOpened",

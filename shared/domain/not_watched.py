@@ -16,7 +16,6 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
         "currency": lambda agreement: agreement.currency is not None,
         "review": lambda agreement: agreement.review is not None,
         "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
-        "channels": lambda agreement: bool(agreement.channels),
         "content": lambda agreement: bool(agreement.content),
         "goals": lambda agreement: bool(agreement.goals),
         "promises.marketing": lambda agreement: bool(agreement.commitments),

@@ -102,7 +102,8 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
-    on duty, as `skipped` says, and the next level follows at once. Or it fired again, as `because` says.
+    on duty, as `skipped` says, and the next level follows at once. Or it fired again, as `because` says. `due_at` is
+    when the level was due, and `promise_due_at` when the promise was; None in records of an earlier release.
     """
 
     TYPE = "baton.escalation.raised.v1"
@@ -115,6 +116,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     to: tuple[Recipient, ...] = ()
     skipped: str | None = None
     because: str | None = None
+    promise_due_at: datetime | None = None
 
 
 class EscalationExhausted(EscalationEvent, frozen=True, kw_only=True):

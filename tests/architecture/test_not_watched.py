@@ -13,12 +13,18 @@ from shared.domain import agreement, events
 from shared.domain.not_watched import NOT_WATCHED, NOT_WATCHED_IN_EVENTS
 from tests.architecture.tree import ROOT
 
-ACTING = ("services/ingest", "services/router", "services/sla_monitor", "shared/agreements", "shared/domain")
+ACTING = (
+    "services/ingest",
+    "services/router",
+    "services/sla_monitor",
+    "services/delivery",
+    "shared/agreements",
+    "shared/domain",
+)
 KEYS = {
     "currency": "Agreement.currency",
     "review": "Agreement.review",
     "people.role": "Person.role",
-    "channels": "Agreement.channels",
     "content": "Agreement.content",
     "goals": "Agreement.goals",
     "promises.marketing": "Agreement.commitments",

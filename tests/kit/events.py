@@ -32,6 +32,8 @@ from shared.domain.events import (
     LeadSplit,
     LeaveInterval,
     MoveRequested,
+    NoticeDelivered,
+    NoticeFailed,
     RecordQuarantined,
     RepRef,
     WatermarkAdvanced,
@@ -236,6 +238,15 @@ def closed(lead: str = "ld_1", **changes: Any) -> EscalationClosed:
     return EscalationClosed(**_escalation(lead) | {"at": after(30), "reason": "answered"} | changes)
 
 
+def notice_delivered(lead: str = "ld_1", **changes: Any) -> NoticeDelivered:
+    return NoticeDelivered(**_notice(lead) | {"channel": "email"} | changes)
+
+
+def notice_failed(lead: str = "ld_1", **changes: Any) -> NoticeFailed:
+    failure = {"channel": "slack", "reason": "answered 500", "next_channel": "email"}
+    return NoticeFailed(**_notice(lead) | failure | changes)
+
+
 def move_requested(lead: str = "ld_1", **changes: Any) -> MoveRequested:
     ordinary = MoveRequested(
         lead_id=lead, window_id=f"wi_{lead}", owner="ann", generation=1, within="pool", at=after(30)
@@ -294,6 +305,20 @@ def _window(lead: str) -> dict[str, Any]:
         "at": after(0.1),
         "due_at": after(15),
         "agreement": AGREEMENT,
+    }
+
+
+def _notice(lead: str) -> dict[str, Any]:
+    return {
+        "lead_id": lead,
+        "notice_id": f"nt_{lead}",
+        "window_id": f"wi_{lead}",
+        "escalation_id": f"es_{lead}",
+        "kind": "breach",
+        "role": "manager",
+        "person": "mia",
+        "attempts": 1,
+        "at": after(16),
     }
 
 

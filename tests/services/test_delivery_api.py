@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from services.delivery.handlers import DeliveryHandlers
+from services.delivery.handlers.events import DeliveryHandlers
+from services.delivery.handlers.notices import NoticeHandlers
 from services.delivery.service import build
+from services.delivery.store.notices import Grouping
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode, structured
 from shared.db.engine import Database
@@ -41,7 +43,9 @@ async def client(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator
 
 async def stored(database: Database, *envelopes: Envelope) -> None:
     async with database.begin() as tx:
-        await DeliveryHandlers(database).on_assignments(tx, [received(envelope) for envelope in envelopes])
+        await DeliveryHandlers(database, NoticeHandlers(Grouping())).on_assignments(
+            tx, [received(envelope) for envelope in envelopes]
+        )
 
 
 async def test_the_secret_is_shown_once_and_never_again(client: httpx.AsyncClient) -> None:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.delivery.domain.event_types import types_of
-from services.delivery.handlers import DeliveryHandlers
+from services.delivery.handlers.events import DeliveryHandlers
+from services.delivery.handlers.notices import NoticeHandlers
 from services.delivery.store import deliveries, events, subscriptions
 from services.delivery.store.deliveries import Claimed, Report
 from services.delivery.store.events import PublicEvent
+from services.delivery.store.notices import Grouping
 from services.delivery.store.subscriptions import Subscription, SubscriptionStatus
 from services.delivery.store.tables import TABLES
 from services.delivery.store.trimming import EXPIRED
@@ -40,7 +42,7 @@ def subscription_to(name: str, *patterns: str, state: SubscriptionStatus = "acti
 
 
 async def stored(database: Database, *envelopes: Envelope) -> None:
-    handlers = DeliveryHandlers(database)
+    handlers = DeliveryHandlers(database, NoticeHandlers(Grouping()))
     async with database.begin() as tx:
         await handlers.on_assignments(tx, [received(envelope) for envelope in envelopes])
 

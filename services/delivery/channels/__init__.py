@@ -49,6 +49,15 @@ class Notifier:
         self._environ = environ
         self._clock = clock
 
+    @property
+    def mails(self) -> bool:
+        """Whether there is a mail server."""
+        return self._mailer is not None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
     async def send(self, notice: Notice, kind: str, settings: Mapping[str, str]) -> Outcome:
         """Send the notice once through a channel of this kind, and return how that ended."""
         try:

@@ -4,8 +4,8 @@ Text from outside is made printable and cut to a length that every channel can c
 markup and nothing to the wording.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -56,7 +56,8 @@ class Notice:
     promise: a pager closes what it opened by it. `page` asks to wake someone; a notice that closes has the `page` of
     what it closes. `at` is when it happened, and `due_at` is shown in `zone`, the rep's. `promise` is its name for
     readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer looked at.
-    `by` is who acknowledged, until `until`, or what closed it, such as `met`.
+    `by` is who acknowledged, until `until`, or what closed it, such as `met`. A notice about a group of `count` leads
+    names the first of them in `leads`, a line for each, and has no buyer and no rep.
     """
 
     notice_id: str
@@ -78,6 +79,8 @@ class Notice:
     by: str = field(default="", repr=False)
     until: datetime | None = None
     links: tuple[Link, ...] = field(default=(), repr=False)
+    count: int = 1
+    leads: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +95,46 @@ def headline(notice: Notice) -> str:
     """The message in one line: what happened, to which promise, for which buyer, and the time that matters."""
     if notice.kind == "test":
         return f"Test message from Baton to {_one_line(notice.recipient.role)}: nothing to do"
-    buyer = " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company))))
-    subject = ", ".join(filter(None, (_name(notice.promise), buyer)))
+    subject = ", ".join(filter(None, (_name(notice.promise), _whose(notice))))
     by = _name(notice.by)
     match notice.kind:
         case "warning":
-            return f"Due soon: {subject}, by {_clock(notice.due_at, notice.zone)}"
+            first = "the first " if notice.count > 1 else ""
+            return f"Due soon: {subject}, {first}by {_clock(notice.due_at, notice.zone)}"
         case "breach":
-            return f"Overdue: {subject}, was due {_clock(notice.due_at, notice.zone)}"
+            first = "first " if notice.count > 1 else ""
+            return f"Overdue: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}"
         case "acknowledged":
             until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
             return f"Acknowledged by {by}{until}: {subject}"
         case "closed":
             return f"Closed ({by}): {subject}"
+
+
+def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_id: str) -> Notice:
+    """One notice about `count` leads, of which `notices` are the first, due first: all of one kind, to one recipient.
+
+    `due_at` is the first that is due.
+    """
+    first = notices[0]
+    promises = list(dict.fromkeys(notice.promise for notice in notices))
+    return replace(
+        first,
+        notice_id=notice_id,
+        incident_id=incident_id,
+        promise=_joined(tuple(promises), ", "),
+        by=", ".join(dict.fromkeys(notice.by for notice in notices)),
+        buyer=Buyer(),
+        rep="",
+        why_rep="",
+        wrote="",
+        read=(),
+        score=None,
+        reasons=(),
+        links=(),
+        count=count,
+        leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
+    )
 
 
 def facts(notice: Notice) -> tuple[Fact, ...]:
@@ -148,7 +178,9 @@ def _units(text: str) -> int:
 
 def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     buyer = notice.buyer
-    yield "Due", _date(notice.due_at, notice.zone)
+    if notice.count > 1:
+        yield "Leads", _leads(notice)
+    yield "First due" if notice.count > 1 else "Due", _date(notice.due_at, notice.zone)
     yield "Buyer", _joined((buyer.name, buyer.company), ", ")
     yield "Contact", _joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
@@ -156,6 +188,24 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Rep", _name(notice.rep)
     yield "Why this rep", _one_line(notice.why_rep)
     yield "You get this as", _name(notice.recipient.role)
+
+
+def _leads(notice: Notice) -> str:
+    shown = [_one_line(line) for line in notice.leads[:_MOST_LISTED]]
+    more = notice.count - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
+
+
+def _lead_line(notice: Notice) -> str:
+    who = " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company)))) or _name(notice.promise)
+    whose = f" ({_name(notice.rep)})" if notice.rep else ""
+    return f"{who}{whose}, {_clock(notice.due_at, notice.zone)}"
+
+
+def _whose(notice: Notice) -> str:
+    if notice.count > 1:
+        return f"{notice.count} leads"
+    return " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company))))
 
 
 def _score(notice: Notice) -> str:

@@ -1,4 +1,4 @@
-"""The tables: subscriptions, events and deliveries."""
+"""The tables: subscriptions, events and deliveries; notices, the messages that say them, and what is known of leads."""
 
 import sqlalchemy as sa
 
@@ -58,4 +58,73 @@ partial_index(
     deliveries.c.subscription_id,
     deliveries.c.due_at,
     where=deliveries.c.due_at.is_not(None),
+)
+
+notices = sa.Table(
+    "delivery_notices",
+    metadata,
+    sa.Column("notice_id", Key, primary_key=True),
+    sa.Column("event_id", Text, nullable=False),
+    sa.Column("message_id", Key, index=True),
+    sa.Column("lead_id", Key, nullable=False, index=True),
+    sa.Column("window_id", Key, nullable=False, index=True),
+    sa.Column("escalation_id", Text),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("page", sa.Boolean, nullable=False),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("person", Text),
+    sa.Column("promise", Text, nullable=False),
+    sa.Column("owner", Text, nullable=False),
+    sa.Column("agreement", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("until", Instant),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("channel", Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("reason", Text),
+    sa.Column("over", Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_delivery_notices_created", "created_at", "notice_id"),
+)
+partial_index("ix_delivery_notices_due", notices.c.created_at, where=sa.text("state = 'due'"))
+
+# `next_at` is set while a message is to be sent and only then; claiming one moves it to the end of the lease, as in
+# `delivery_deliveries`. Notices join a message until it is claimed for the first time (`token` 0). `channels` are all
+# that it may go through, `channel_number` the one of these that it is on, and `lane` that channel's endpoint. A message
+# that has another channel leaves this one at `leave_at`.
+messages = sa.Table(
+    "delivery_messages",
+    metadata,
+    sa.Column("message_id", Key, primary_key=True),
+    sa.Column("incident_id", Text, nullable=False),
+    sa.Column("window_id", Text, nullable=False),
+    sa.Column("channels", Text, nullable=False),
+    sa.Column("channel_number", sa.Integer, nullable=False),
+    sa.Column("lane", Key, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("next_at", Instant),
+    sa.Column("leave_at", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+)
+partial_index("ix_delivery_messages_due", messages.c.lane, messages.c.next_at, where=messages.c.next_at.is_not(None))
+
+# `message_id` is the latest message to this recipient of this kind; the next one is not sent before `free_at`.
+recipients = sa.Table(
+    "delivery_recipients",
+    metadata,
+    sa.Column("recipient", Key, primary_key=True),
+    sa.Column("message_id", Key, nullable=False),
+    sa.Column("free_at", Instant, nullable=False),
+)
+
+leads = sa.Table(
+    "delivery_leads",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("context", Text, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
 )

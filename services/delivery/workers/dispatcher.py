@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from shared.db.engine import Database, Tx
 from shared.runtime.backoff import until_back
-from shared.runtime.wakeup import WakeUp
+from shared.runtime.wakeup import WakeUp, wake
 
 LEASE_S = 60.0
 SENDABLE_S = 40.0
@@ -86,15 +86,23 @@ class _Claimed(Generic[Job]):
 
 class Dispatcher(Generic[OfLane, Job, Answer]):
     """Sends the work of one process, `per_lane` attempts at a time per lane and `in_flight` in all. `wake` is set when
-    something becomes due.
+    something becomes due; `recorded` are set after outcomes are recorded.
     """
 
     def __init__(
-        self, database: Database, work: Work[OfLane, Job, Answer], *, wake: WakeUp, per_lane: int, in_flight: int
+        self,
+        database: Database,
+        work: Work[OfLane, Job, Answer],
+        *,
+        wake: WakeUp,
+        per_lane: int,
+        in_flight: int,
+        recorded: Sequence[WakeUp] = (),
     ) -> None:
         self._database = database
         self._work = work
         self._wake = wake
+        self._recorded = recorded
         self._per_lane = per_lane
         self._lanes: dict[str, _Lane] = {}
         self._slots = asyncio.Semaphore(in_flight)
@@ -173,7 +181,7 @@ class Dispatcher(Generic[OfLane, Job, Answer]):
                 await until_back(partial(self._record, ended), service="delivery", task="record")
                 for claimed, _ in ended:
                     claimed.lane.claimed -= 1
-                self._wake.set()
+                wake((self._wake, *self._recorded))
                 self._idle.set()
 
     async def _record(self, ended: Sequence[tuple[_Claimed[Job], Answer | None]]) -> None:

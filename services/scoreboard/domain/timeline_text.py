@@ -5,6 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from shared.agreement_text.terms import CHANNELS
 from shared.domain.events import (
     ActivityRecorded,
     AgreementActivated,
@@ -25,6 +26,9 @@ from shared.domain.events import (
     LeadRescheduled,
     LeadSplit,
     MoveRequested,
+    NoticeDelivered,
+    NoticeEvent,
+    NoticeFailed,
     RecordQuarantined,
     WatermarkAdvanced,
     WindowBreached,
@@ -36,6 +40,12 @@ from shared.domain.events import (
 )
 
 REJUDGED = "rejudged"
+_ABOUT = {
+    "warning": "that the promise is due soon",
+    "breach": "of the missed promise",
+    "acknowledged": "that someone acknowledged the escalation",
+    "closed": "that it is over",
+}
 
 
 def describe(event: Event) -> str:
@@ -292,6 +302,26 @@ def _closed(event: EscalationClosed) -> str:
     return f"The escalation closed: {plain(event.reason)}."
 
 
+def _told(event: NoticeDelivered) -> str:
+    return f"{_recipient(event)} was told by {_channel(event.channel)} {_ABOUT.get(event.kind, '')}."
+
+
+def _not_told(event: NoticeFailed) -> str:
+    if event.next_channel is not None and event.channel is not None:
+        by = f"by {_channel(event.channel)} ({plain(event.reason)}); {_channel(event.next_channel)} is next"
+        return f"{_recipient(event)} could not be told {by}."
+    return f"{_recipient(event)} was not told {_ABOUT.get(event.kind, '')}: {plain(event.reason)}."
+
+
+def _channel(kind: str) -> str:
+    return CHANNELS.get(kind, kind)
+
+
+def _recipient(event: NoticeEvent) -> str:
+    role = words(event.role)
+    return f"{event.person} ({role})" if event.person else f"The role {role}"
+
+
 def _move(event: MoveRequested) -> str:
     return f"Another rep in the {words(event.within)} was requested, because {event.owner} has not responded."
 
@@ -335,6 +365,8 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         EscalationExhausted: _exhausted,
         EscalationAcknowledged: _acknowledged,
         EscalationClosed: _closed,
+        NoticeFailed: _not_told,
+        NoticeDelivered: _told,
         MoveRequested: _move,
         RecordQuarantined: _quarantined,
     }

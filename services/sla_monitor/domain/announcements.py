@@ -110,6 +110,7 @@ def escalation_raised(
         due_at=level.due_at,
         agreement=window.agreement,
         because=because,
+        promise_due_at=window.due_at,
         **_reached(level, to),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())

@@ -33,7 +33,7 @@ def sections(agreement: Agreement) -> Iterator[Section]:
     if agreement.duty:
         yield Section("Who is on duty", tuple(_duty(agreement)))
     if agreement.channels:
-        yield Section("Channels", (sentence(MARK), *_channels(agreement)))
+        yield Section("Channels", tuple(_channels(agreement)))
 
 
 def _owed(title: str, owed: Mapping[str, Promise]) -> Section:

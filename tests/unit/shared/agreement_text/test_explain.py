@@ -101,7 +101,6 @@ def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
         "People and their limits",
         "Commitments of marketing",
         "Promises of operations",
-        "Channels",
         "Feedback from sales",
         "Material for buyers",
         "Shared goals",

@@ -15,6 +15,8 @@ from tests.kit.events import (
     lead_rescheduled,
     merged,
     met,
+    notice_delivered,
+    notice_failed,
     opened,
     parked,
     raised,
@@ -94,6 +96,16 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (
             raised(because="acknowledgement_ended"),
             "The acknowledgement ran out without an answer; due: a notification to rep and manager.",
+        ),
+        (notice_delivered(), "mia (manager) was told by e-mail of the missed promise."),
+        (
+            notice_delivered(role="sales_lead", person=None, kind="warning", channel="slack"),
+            "The role sales lead was told by Slack that the promise is due soon.",
+        ),
+        (notice_failed(), "mia (manager) could not be told by Slack (answered 500); e-mail is next."),
+        (
+            notice_failed(channel=None, next_channel=None, reason="the agreement has no channel for manager"),
+            "mia (manager) was not told of the missed promise: the agreement has no channel for manager.",
         ),
         (exhausted(level=3), "The ladder is over after level 3, and nobody has answered."),
         (

@@ -1,0 +1,72 @@
+"""What a message says of the promise that it is about: from the notice, the agreement and what is known of the lead."""
+
+import msgspec
+
+from services.delivery.domain.due_notices import DueNotice
+from services.delivery.domain.notice import Buyer, Notice, Recipient
+from shared.domain.agreement import Agreement
+from shared.domain.events import LeadAssigned
+
+
+class LeadContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is stored of a lead for messages about it; `generation` is the number of the owner that it is from."""
+
+    generation: int
+    rep: str
+    name: str = ""
+    company: str = ""
+    email: str = ""
+    phone: str = ""
+    pool: str = ""
+    rule: str = ""
+    score: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def context_of(event: LeadAssigned) -> LeadContext:
+    """What an assignment says of a lead."""
+    contact = event.contact
+    return LeadContext(
+        generation=event.generation,
+        rep=event.rep.id,
+        name=" ".join(filter(None, (contact.first_name, contact.last_name))),
+        company=event.company.name or "",
+        email=contact.email or "",
+        phone=contact.phone or "",
+        pool=event.pool,
+        rule=event.rule,
+        score=event.score,
+        reasons=event.reasons,
+    )
+
+
+def notice(due: DueNotice, agreement: Agreement, lead: LeadContext | None, *, incident_id: str) -> Notice:
+    """The message about one promise; without what is known of the lead, it says less."""
+    person = agreement.people.get(due.person or "")
+    owner = agreement.people.get(due.owner)
+    calendar = owner.calendar if owner is not None else None
+    known = lead or LeadContext(generation=0, rep=due.owner)
+    return Notice(
+        notice_id=due.notice_id,
+        incident_id=incident_id,
+        kind=due.kind,
+        page=due.page,
+        at=due.at,
+        due_at=due.due_at,
+        zone=calendar.zone if calendar is not None else agreement.timezone,
+        promise=due.promise.replace("_", " "),
+        recipient=Recipient(due.role, due.person or due.role, person.email if person is not None else ""),
+        buyer=Buyer(known.name, known.company, known.email, known.phone),
+        rep=due.owner,
+        why_rep=_why(known),
+        score=known.score,
+        reasons=known.reasons,
+        by=due.by,
+        until=due.until,
+    )
+
+
+def _why(lead: LeadContext) -> str:
+    if not lead.rule:
+        return ""
+    return f"The rule “{lead.rule}” of the agreement" + (f", from the pool {lead.pool}." if lead.pool else ".")

@@ -1,0 +1,220 @@
+"""Which notices follow from an event about a promise, to whom, and what ends them.
+
+Each notice has an id that is computed from what it is about, so that an event makes it once however often it is read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from services.delivery.domain.channel_choice import PAGING
+from services.delivery.domain.notice import NoticeKind
+from services.delivery.domain.sending_channel import SendingChannel
+from shared.domain.events import (
+    BreachRetracted,
+    EscalationAcknowledged,
+    EscalationClosed,
+    EscalationRaised,
+    Event,
+    Recipient,
+    WindowBreached,
+    WindowCancelled,
+    WindowMet,
+    WindowWarned,
+)
+from shared.domain.ids import event_id
+
+_PAGED = "ops"
+NoticeStatus = Literal["due", "told", "failed", "dropped"]
+
+
+class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """One notice to one person or role about one promise.
+
+    `state` is `due`, then `told` (through `channel`), `failed` or `dropped`, each with the `reason`. `at` is when it
+    happened, `due_at` when the promise is or was due. `by` acknowledged it until `until`, or is what closed it. `over`
+    says what ended the matter; nothing is sent from then on.
+    """
+
+    notice_id: str
+    event_id: str
+    lead_id: str
+    window_id: str
+    escalation_id: str | None
+    kind: NoticeKind
+    page: bool
+    role: str
+    person: str | None
+    promise: str
+    owner: str
+    agreement: str
+    at: datetime
+    due_at: datetime
+    by: str = ""
+    until: datetime | None = None
+    state: NoticeStatus = "due"
+    channel: str | None = None
+    attempts: int = 0
+    reason: str | None = None
+    over: str | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    message_id: str | None = None
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A notice to be stored, with the channels to try in order, and the incident that a pager knows it by."""
+
+    notice: DueNotice
+    channels: tuple[SendingChannel, ...]
+    incident_id: str
+
+    @property
+    def group(self) -> str:
+        """What is the same for all notices that may be one message. What ends an incident at a pager is sent alone."""
+        notice, [first, *others] = self.notice, self.channels
+        alone = notice.kind in ("acknowledged", "closed") and first.kind in PAGING
+        ways = "\x1e".join(each.lane(notice.role, notice.person) for each in (first, *others))
+        parts = (notice.role, notice.person or "", notice.kind, str(notice.page), notice.agreement, ways)
+        return event_id(*parts, self.incident_id if alone else "", prefix="to")
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A notice that was sent, or perhaps: the way by which it was, and the incident that a pager knows it by."""
+
+    notice: DueNotice
+    channel: SendingChannel
+    incident_id: str
+    grouped: bool
+    """Whether the incident stands for several promises."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What an event ends or changes: notices of `kinds` about the window or, if given, the escalation.
+
+    `over` says how the matter ended; None if it goes on. `follow_up` is what those who were told get; `pagers_only`
+    restricts it to channels that have to close what they opened.
+    """
+
+    window_id: str
+    over: str | None
+    kinds: tuple[NoticeKind, ...]
+    event_id: str
+    at: datetime
+    escalation_id: str | None = None
+    follow_up: Literal["acknowledged", "closed"] | None = None
+    pagers_only: bool = False
+    by: str = ""
+    until: datetime | None = None
+
+
+def notices_of(event: Event, event_id_: str) -> list[DueNotice]:
+    """The notices that are due by this event: one for each role and person that it names."""
+    if not isinstance(event, WindowWarned | EscalationRaised):
+        return []
+    return [_notice(event, event_id_, each) for each in dict.fromkeys(_recipients(event))]
+
+
+def endings_of(event: Event, event_id_: str) -> Iterator[Ending]:
+    """What the event ends, or what those who were told should know of it.
+
+    A warning is over when its promise is, however it ends; only pagers, which would go on, are told so. The end of an
+    escalation is for everyone who was told of it.
+    """
+    match event:
+        case WindowBreached():
+            yield Ending(event.window_id, "breached", ("warning",), event_id_, event.at)
+        case WindowMet() | WindowCancelled() | BreachRetracted():
+            yield _of_warning(event.window_id, _end_of(event), event_id_, event.at)
+        case EscalationAcknowledged():
+            yield Ending(
+                event.window_id, None, ("breach",), event_id_, event.at, event.escalation_id, "acknowledged",
+                by=event.by, until=event.until,
+            )  # fmt: skip
+        case EscalationClosed():
+            yield _of_warning(event.window_id, event.reason, event_id_, event.at)
+            yield Ending(
+                event.window_id, event.reason, ("breach",), event_id_, event.at, event.escalation_id, "closed",
+                by=event.reason,
+            )  # fmt: skip
+
+
+def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
+    """What those who were told get, through the same channel: one for each person, channel and incident.
+
+    Someone who acknowledged it knows. An incident that stands for several promises is not acknowledged by one of them;
+    the caller leaves it out of `told` until it is over for all.
+    """
+    if ending.follow_up is None:
+        return
+    latest: Mapping[object, Told] = {(t.notice.role, t.notice.person, t.channel.kind, t.incident_id): t for t in told}
+    for each in latest.values():
+        pager = each.channel.kind in PAGING
+        if not pager and (ending.pagers_only or each.notice.person == ending.by):
+            continue
+        if pager and ending.follow_up == "acknowledged" and each.grouped:
+            continue
+        yield Draft(_following(ending, each), (each.channel,), each.incident_id)
+
+
+def _following(ending: Ending, told: Told) -> DueNotice:
+    assert ending.follow_up is not None  # noqa: S101 (the caller has looked)
+    once = ending.event_id if ending.follow_up == "acknowledged" else ""
+    return msgspec.structs.replace(
+        told.notice,
+        notice_id=event_id(ending.follow_up, told.notice.notice_id, once, prefix="nt"),
+        event_id=ending.event_id,
+        kind=ending.follow_up,
+        at=ending.at,
+        by=ending.by,
+        until=ending.until,
+        state="due",
+        channel=None,
+        attempts=0,
+        reason=None,
+        over=None,
+        ended_at=None,
+        message_id=None,
+    )
+
+
+def _of_warning(window_id: str, over: str, event_id_: str, at: datetime) -> Ending:
+    return Ending(window_id, over, ("warning",), event_id_, at, None, "closed", pagers_only=True, by=over)
+
+
+def _end_of(event: WindowMet | WindowCancelled | BreachRetracted) -> str:
+    if isinstance(event, WindowMet):
+        return "met"
+    return event.reason or "breach retracted" if isinstance(event, BreachRetracted) else event.reason
+
+
+def _recipients(event: WindowWarned | EscalationRaised) -> Sequence[Recipient]:
+    """Who is to be notified; in records of an earlier release, roles alone. A page that names no one is for ops."""
+    if event.to or event.skipped:
+        return event.to
+    roles = event.notify or event.told
+    if not roles and isinstance(event, EscalationRaised) and event.page:
+        roles = (_PAGED,)
+    return [Recipient(role) for role in roles]
+
+
+def _notice(event: WindowWarned | EscalationRaised, event_id_: str, to: Recipient) -> DueNotice:
+    raised = event if isinstance(event, EscalationRaised) else None
+    return DueNotice(
+        notice_id=event_id(event_id_, to.role, to.person or "", prefix="nt"),
+        event_id=event_id_,
+        lead_id=event.lead_id,
+        window_id=event.window_id,
+        escalation_id=raised.escalation_id if raised else None,
+        kind="breach" if raised else "warning",
+        page=raised.page if raised else False,
+        role=to.role,
+        person=to.person,
+        promise=event.promise,
+        owner=event.owner,
+        agreement=event.agreement.hash,
+        at=event.at,
+        due_at=(raised.promise_due_at if raised else None) or event.due_at,
+    )

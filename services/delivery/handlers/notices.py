@@ -1,0 +1,81 @@
+"""Makes notices of what happened to promises, and ends those whose matter is over."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from services.delivery.domain.channel_choice import channels_for
+from services.delivery.domain.context import context_of
+from services.delivery.domain.due_notices import Draft, DueNotice, endings_of, follow_ups, notices_of
+from services.delivery.domain.notice_announcements import failed
+from services.delivery.domain.sending_channel import sending
+from services.delivery.store import leads, notices
+from services.delivery.store.announcing import announce
+from services.delivery.store.notices import Grouping
+from shared import log, metrics
+from shared.agreements import store as agreements
+from shared.bus.envelope import Received
+from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured, NotFound
+from shared.domain.events import LeadAssigned, LeadClosed
+
+
+class NoticeHandlers:
+    """Handles both public topics before their events are stored for subscribers."""
+
+    def __init__(self, grouping: Grouping) -> None:
+        self._grouping = grouping
+        self._log = log.get("delivery")
+
+    async def on_assignments(self, tx: Tx, batch: Sequence[Received], now: datetime) -> None:
+        """What is known of a lead is stored, and erased when the person has withdrawn consent."""
+        events = [received.event for received in batch]
+        contexts = {event.lead_id: context_of(event) for event in events if isinstance(event, LeadAssigned)}
+        await leads.save_contexts(tx, contexts, now)
+        await leads.erase_contexts(tx, {event.lead_id for event in events if isinstance(event, LeadClosed)})
+
+    async def on_escalations(self, tx: Tx, batch: Sequence[Received], now: datetime) -> None:
+        """What is due to someone becomes notices. What is over is not sent, and those who were told are told so."""
+        made = [notice for r in batch for notice in notices_of(r.event, r.envelope.id)]
+        endings = [ending for r in batch for ending in endings_of(r.event, r.envelope.id)]
+        if made or endings:
+            await notices.lock(tx)
+        if made:
+            await self._add(tx, made, now)
+        known = await notices.with_notices(tx, {ending.window_id for ending in endings})
+        for ending in endings:
+            if ending.window_id not in known:
+                continue
+            if ending.over is not None:
+                metrics.notices.labels("dropped").inc(await notices.end_unsent(tx, ending, now))
+            if ending.follow_up is not None:
+                drafts = list(follow_ups(ending, await notices.told_of(tx, ending)))
+                metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
+
+    async def _add(self, tx: Tx, made: Sequence[DueNotice], now: datetime) -> None:
+        """Store what is due with its channels. Under an agreement without any channel, the events are all there is."""
+        drafts, without = [], []
+        for notice in made:
+            agreement = await self._agreement(tx, notice.agreement)
+            if agreement is None or not agreement.channels:
+                continue
+            channels = tuple(map(sending, channels_for(agreement, notice.role, notice.person, page=notice.page)))
+            if channels:
+                drafts.append(Draft(notice, channels, notice.window_id))
+            else:
+                reason = f"the agreement has no channel for {notice.role}"
+                without.append(msgspec.structs.replace(notice, state="failed", reason=reason))
+        metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
+        metrics.notices.labels("failed").inc(len(without))
+        await notices.add_failed(tx, without, now)
+        await announce(tx, [failed(each, 0, None, 0, each.reason or "", None, now) for each in without])
+
+    async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
+        """The agreement under which the promise runs. The event is for subscribers even if there is no such version."""
+        try:
+            return await agreements.by_hash(tx, digest)
+        except (NotFound, Misconfigured) as unknown:
+            self._log.error("notices_without_agreement", agreement=digest, reason=unknown.detail)
+            return None

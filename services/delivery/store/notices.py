@@ -1,0 +1,230 @@
+"""Notices, and the messages that they are sent in.
+
+One transaction at a time changes them, under a lock: what is read in it stays so until it commits.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.delivery.domain.channel_choice import PAGING
+from services.delivery.domain.due_notices import Draft, DueNotice, Ending, NoticeStatus, Told
+from services.delivery.domain.notice_retry import CHANNEL_TIME
+from services.delivery.domain.sending_channel import SendingChannel
+from services.delivery.store.tables import messages, notices, recipients
+from shared.db.bulk import any_of, insert_or_skip, insert_rows, row_of, upsert_rows
+from shared.db.engine import Tx
+from shared.domain.ids import event_id
+
+_LOCK = 4_243_002
+_channels = msgspec.json.Decoder(tuple[SendingChannel, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How notices become messages: a message waits `gather_s` seconds for more, and the next one of its kind to the
+    same recipient comes `interval_s` seconds later at the earliest.
+    """
+
+    interval_s: float = 60.0
+    gather_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Open:
+    """The latest message of a group while notices may join it."""
+
+    message_id: str
+    free_at: datetime
+    joinable: bool
+
+
+async def lock(tx: Tx) -> None:
+    """Let one transaction at a time change notices; SQLite has a single writer anyway."""
+    if tx.dialect.name == "postgresql":
+        await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+async def add_notices(tx: Tx, drafts: Sequence[Draft], now: datetime, grouping: Grouping) -> int:
+    """Store the notices that are not stored yet, each in a message; how many."""
+    known = await _known(tx, [draft.notice.notice_id for draft in drafts])
+    new = list({d.notice.notice_id: d for d in drafts if d.notice.notice_id not in known}.values())
+    if not new:
+        return 0
+    groups = await _groups(tx, {draft.group for draft in new})
+    begun: dict[str, dict[str, Any]] = {}
+    rows = []
+    for draft in new:
+        group = groups.get(draft.group)
+        if group is None or not group.joinable:
+            group = groups[draft.group] = _begin(draft, group, now, grouping, begun)
+        rows.append(_row(draft.notice, message_id=group.message_id, created_at=now))
+    await insert_rows(tx, messages, list(begun.values()))
+    await _share_incidents(tx, rows)
+    await upsert_rows(
+        tx,
+        recipients,
+        [{"recipient": name, "message_id": g.message_id, "free_at": g.free_at} for name, g in groups.items()],
+    )
+    await insert_rows(tx, notices, rows)
+    return len(rows)
+
+
+async def add_failed(tx: Tx, failed: Sequence[DueNotice], now: datetime) -> None:
+    """Store notices that have failed at once, because there is no channel for them."""
+    await insert_or_skip(tx, notices, [_row(notice, created_at=now, ended_at=now) for notice in failed])
+
+
+async def with_notices(tx: Tx, window_ids: Collection[str]) -> set[str]:
+    """Those of the windows that have notices."""
+    if not window_ids:
+        return set()
+    ours = any_of(tx, notices.c.window_id, sorted(window_ids))
+    return set((await tx.execute(sa.select(notices.c.window_id).where(ours).distinct())).scalars())
+
+
+async def end_unsent(tx: Tx, ending: Ending, now: datetime) -> int:
+    """Note that the matter is over, and drop the notices of it that no attempt was made for; how many."""
+    of_ending = _of(ending)
+    if ending.follow_up is None:
+        of_ending = sa.and_(of_ending, notices.c.state == "due")
+    await tx.execute(sa.update(notices).where(of_ending, notices.c.over.is_(None)).values(over=ending.over))
+    unsent = sa.select(messages.c.message_id).where(messages.c.token == 0)
+    dropped = await tx.execute(
+        sa.update(notices)
+        .where(of_ending, notices.c.state == "due", notices.c.message_id.in_(unsent))
+        .values(state="dropped", reason=ending.over, ended_at=now)
+    )
+    return dropped.rowcount
+
+
+async def told_of(tx: Tx, ending: Ending) -> list[Told]:
+    """The notices of the matter that were sent, first told first.
+
+    An incident at a pager that stands for several promises is among them only once all of these are over.
+    """
+    columns = (messages.c.incident_id, messages.c.channels, messages.c.channel_number)
+    query = (
+        sa.select(notices, *columns)
+        .join(messages, messages.c.message_id == notices.c.message_id)
+        .where(_of(ending), notices.c.state == "told")
+        .order_by(notices.c.ended_at, notices.c.notice_id)
+    )
+    rows = (await tx.execute(query)).mappings().all()
+    going_on = await _going_on(tx, {row["message_id"] for row in rows if row["message_id"] == row["incident_id"]})
+    found = []
+    for row in rows:
+        channel = _channels.decode(row["channels"])[row["channel_number"]]
+        if row["message_id"] not in going_on or channel.kind not in PAGING:
+            grouped = row["incident_id"] == row["message_id"]
+            found.append(Told(notice_of(row), channel, row["incident_id"], grouped))
+    return found
+
+
+async def notices_page(
+    tx: Tx,
+    *,
+    state: NoticeStatus | None,
+    role: str | None,
+    person: str | None,
+    lead_id: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[DueNotice]:
+    """Up to `limit` notices after a position, first made first."""
+    wanted = {"state": state, "role": role, "person": person, "lead_id": lead_id}
+    query = sa.select(notices).where(*(notices.c[name] == value for name, value in wanted.items() if value is not None))
+    if after is not None:
+        query = query.where(sa.tuple_(notices.c.created_at, notices.c.notice_id) > sa.tuple_(*_literal(after)))
+    query = query.order_by(notices.c.created_at, notices.c.notice_id).limit(limit)
+    return [notice_of(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def oldest_due(tx: Tx) -> datetime | None:
+    """Since when the oldest notice that is not sent yet has been due; None if there is none."""
+    found: datetime | None = (
+        await tx.execute(sa.select(sa.func.min(notices.c.created_at)).where(notices.c.state == "due"))
+    ).scalar()
+    return found
+
+
+def _begin(
+    draft: Draft, before: _Open | None, now: datetime, grouping: Grouping, begun: dict[str, dict[str, Any]]
+) -> _Open:
+    message_id = event_id(draft.notice.notice_id, prefix="ms")
+    next_at = now + timedelta(seconds=grouping.gather_s)
+    if before is not None:
+        next_at = max(next_at, before.free_at)
+    begun[message_id] = {
+        "message_id": message_id,
+        "incident_id": draft.incident_id,
+        "window_id": draft.notice.window_id,
+        "channels": msgspec.json.encode(draft.channels).decode(),
+        "channel_number": 0,
+        "lane": draft.channels[0].lane(draft.notice.role, draft.notice.person),
+        "attempts": 0,
+        "token": 0,
+        "next_at": next_at,
+        "leave_at": next_at + CHANNEL_TIME if len(draft.channels) > 1 else None,
+        "created_at": now,
+    }
+    return _Open(message_id, next_at + timedelta(seconds=grouping.interval_s), True)
+
+
+async def _share_incidents(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Give messages about several promises an incident of their own."""
+    ours = any_of(tx, messages.c.message_id, sorted({row["message_id"] for row in rows}))
+    query = sa.select(messages.c.message_id, messages.c.window_id).where(ours)
+    first = {row.message_id: row.window_id for row in await tx.execute(query)}
+    shared = sorted({row["message_id"] for row in rows if first[row["message_id"]] != row["window_id"]})
+    if shared:
+        own = any_of(tx, messages.c.message_id, shared)
+        await tx.execute(sa.update(messages).where(own).values(incident_id=messages.c.message_id))
+
+
+async def _groups(tx: Tx, names: Collection[str]) -> dict[str, _Open]:
+    joinable = sa.and_(messages.c.token == 0, messages.c.next_at.is_not(None))
+    query = (
+        sa.select(recipients, sa.func.coalesce(joinable, sa.false()).label("joinable"))
+        .outerjoin(messages, messages.c.message_id == recipients.c.message_id)
+        .where(any_of(tx, recipients.c.recipient, sorted(names)))
+    )
+    return {row.recipient: _Open(row.message_id, row.free_at, bool(row.joinable)) for row in await tx.execute(query)}
+
+
+async def _known(tx: Tx, ids: Sequence[str]) -> set[str]:
+    if not ids:
+        return set()
+    query = sa.select(notices.c.notice_id).where(any_of(tx, notices.c.notice_id, ids))
+    return set((await tx.execute(query)).scalars())
+
+
+async def _going_on(tx: Tx, message_ids: Collection[str]) -> set[str]:
+    """Those of the messages that are about a promise that is not over."""
+    if not message_ids:
+        return set()
+    ours = any_of(tx, notices.c.message_id, sorted(message_ids))
+    query = sa.select(notices.c.message_id).where(ours, notices.c.over.is_(None)).distinct()
+    return set((await tx.execute(query)).scalars())
+
+
+def _of(ending: Ending) -> sa.ColumnElement[bool]:
+    of = sa.and_(notices.c.window_id == ending.window_id, notices.c.kind.in_(ending.kinds))
+    return of if ending.escalation_id is None else sa.and_(of, notices.c.escalation_id == ending.escalation_id)
+
+
+def _row(notice: DueNotice, **others: Any) -> dict[str, Any]:
+    return row_of(notices, notice, **others)
+
+
+def notice_of(row: Mapping[Any, Any]) -> DueNotice:
+    """The notice of a row."""
+    return DueNotice(**{name: row[name] for name in DueNotice.__struct_fields__})
+
+
+def _literal(position: tuple[datetime, str]) -> tuple[Any, Any]:
+    return sa.literal(position[0], notices.c.created_at.type), sa.literal(position[1], notices.c.notice_id.type)

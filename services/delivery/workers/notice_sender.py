@@ -1,0 +1,177 @@
+"""Sends notices: one message at a time to each recipient, through their channels in order until one takes it.
+
+What ends while a message waits is not sent any more. What ends while it is being sent is followed up.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.delivery.domain import context
+from services.delivery.domain.due_notices import DueNotice, Ending, Told, follow_ups
+from services.delivery.domain.notice import Notice, grouped
+from services.delivery.domain.notice_announcements import delivered, failed
+from services.delivery.domain.notice_retry import CHANNEL_TIME, Schedules, next_step
+from services.delivery.domain.outcome import Outcome
+from services.delivery.store import messages, notices
+from services.delivery.store.announcing import announce
+from services.delivery.store.leads import contexts_of
+from services.delivery.store.messages import Content, Message
+from services.delivery.store.notices import Grouping
+from services.delivery.workers.dispatcher import Waiting
+from shared import log, metrics
+from shared.agreements import store as agreements
+from shared.db.engine import Tx
+
+Send = Callable[[Notice, str, dict[str, str]], Awaitable[Outcome]]
+"""Sends (notice, kind of channel, its settings) and returns how that ended."""
+
+LATE = "late"
+_LATE_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeJob:
+    """A claimed message with what it says; None if there is nothing left to say."""
+
+    message: Message
+    notice: Notice | None
+    recipient: tuple[str, str | None] = ("", None)
+
+
+class NoticeWork:
+    """The work of a dispatcher for notices. `fraction` in [0, 1) adds jitter."""
+
+    task = "notify"
+
+    def __init__(self, *, send: Send, grouping: Grouping, schedules: Schedules, fraction: Callable[[], float]) -> None:
+        self._send = send
+        self._grouping = grouping
+        self._schedules = schedules
+        self._fraction = fraction
+        self._troubled: set[str] = set()
+        self._log = log.get("delivery")
+
+    async def waiting(self, tx: Tx) -> Sequence[Waiting[str]]:
+        """The endpoints that have messages, and a lane for those that wait too long for an endpoint in trouble."""
+        found = [Waiting(lane, due_at, lane) for lane, due_at in await messages.waiting_lanes(tx)]
+        late_at = await messages.first_late(tx, self._troubled)
+        return found if late_at is None else [Waiting(LATE, late_at, LATE), *found]
+
+    async def claim(
+        self, tx: Tx, rooms: Sequence[tuple[Waiting[str], int]], now: datetime, until: datetime
+    ) -> Sequence[tuple[str, NoticeJob]]:
+        """Claim due messages with what they say."""
+        await notices.lock(tx)
+        claimed: list[tuple[str, Message]] = []
+        for waiting, room in rooms:
+            if waiting.lane == LATE:
+                found = await messages.claim_late(tx, self._troubled, now, until, _LATE_AT_ONCE)
+            else:
+                found = await messages.claim(tx, waiting.lane, now, until, room)
+            claimed += [(waiting.lane, message) for message in found]
+        about, dropped = await messages.contents(tx, [message.message_id for _, message in claimed], now)
+        metrics.notices.labels("dropped").inc(dropped)
+        return [(lane, await _job(tx, message, about.get(message.message_id))) for lane, message in claimed]
+
+    async def attempt(self, job: NoticeJob) -> Outcome:
+        """Send the message once."""
+        if job.notice is None:
+            return Outcome("failed", "there is nothing left to say")
+        if self._leaves(job.message):
+            return Outcome("failed", f"the channel did not take it within {CHANNEL_TIME.seconds // 60} minutes")
+        try:
+            return await self._send(job.notice, job.message.channel.kind, job.message.channel.settings)
+        except Exception as error:  # an error caused by an endpoint affects its own message only
+            self._log.error("notice_failed", message=job.message.message_id, exc_info=error)
+            return Outcome("retry", f"the attempt failed on our side ({type(error).__name__})")
+
+    def slows_down(self, job: NoticeJob, answer: Outcome) -> bool:
+        """Whether the endpoint is in trouble."""
+        if job.notice is None or self._leaves(job.message):
+            return False
+        metrics.notice_attempts.labels(job.message.channel.kind, answer.state).inc()
+        (self._troubled.add if answer.state == "retry" else self._troubled.discard)(job.message.lane)
+        return answer.state == "retry"
+
+    async def record(self, tx: Tx, ended: Sequence[tuple[NoticeJob, Outcome | None]], now: datetime) -> None:
+        """Record what was told, what is tried again, and what failed; announce and follow up."""
+        await notices.lock(tx)
+        await messages.give_back(tx, [job.message for job, answer in ended if answer is None], now)
+        made = {job.message.message_id: (job, answer) for job, answer in ended if answer is not None}
+        held = await messages.held(tx, [job.message for job, _ in made.values()])
+        about = await messages.due_notices(tx, [message.message_id for message in held])
+        for message in held:
+            job, answer = made[message.message_id]
+            await self._record(tx, job, answer, about.get(message.message_id, []), now)
+
+    def _leaves(self, message: Message) -> bool:
+        return message.late and (message.attempts > 0 or message.lane in self._troubled)
+
+    async def _record(self, tx: Tx, job: NoticeJob, answer: Outcome, due: Sequence[DueNotice], now: datetime) -> None:
+        message, attempts = job.message, job.message.attempts + 1
+        if not due:
+            await messages.end(tx, message.message_id)
+            return
+        schedule_s = self._schedules.last_s if message.next_channel is None else self._schedules.each_s
+        step = next_step(answer, attempts, self._fraction(), schedule_s)
+        if step.action == "retry":
+            await messages.try_again(tx, message, answer.why, now + timedelta(seconds=step.wait_s))
+        elif step.action == "told":
+            await self._told(tx, message, due, attempts, now)
+        else:
+            await _gave_up(tx, job, due, attempts, answer.why, now)
+
+    async def _told(self, tx: Tx, message: Message, due: Sequence[DueNotice], attempts: int, now: datetime) -> None:
+        channel = message.channel
+        await messages.end_notices(tx, message, "told", attempts, None, now)
+        await messages.end(tx, message.message_id)
+        metrics.notices.labels("told").inc(len(due))
+        await announce(tx, [delivered(each, channel.kind, attempts, now) for each in due])
+        grouped_ = message.incident_id == message.message_id
+        late = [each for each in due if each.over is not None and each.kind in ("warning", "breach")]
+        drafts = [
+            draft
+            for each in late
+            for draft in follow_ups(_ending(each, now), [Told(each, channel, message.incident_id, grouped_)])
+        ]
+        await notices.add_notices(tx, drafts, now, self._grouping)
+
+
+async def _job(tx: Tx, message: Message, content: Content | None) -> NoticeJob:
+    if content is None:
+        return NoticeJob(message, None)
+    first = content.first[0]
+    agreement = await agreements.by_hash(tx, first.agreement)
+    known = await contexts_of(tx, {each.lead_id for each in content.first})
+    made = [
+        context.notice(each, agreement, known.get(each.lead_id), incident_id=message.incident_id)
+        for each in content.first
+    ]
+    if content.count > 1:
+        said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
+    else:
+        said = made[0]
+    return NoticeJob(message, said, (first.role, first.person))
+
+
+async def _gave_up(tx: Tx, job: NoticeJob, due: Sequence[DueNotice], attempts: int, why: str, now: datetime) -> None:
+    """The channel did not take it: it goes on through the next one, or has failed."""
+    message, following = job.message, job.message.next_channel
+    if following is not None:
+        await messages.move_on(tx, message, following.lane(*job.recipient), now)
+    else:
+        await messages.end_notices(tx, message, "failed", attempts, why, now)
+        await messages.end(tx, message.message_id)
+        metrics.notices.labels("failed").inc(len(due))
+    next_kind = following.kind if following is not None else None
+    number, kind = message.channel_number, message.channel.kind
+    await announce(tx, [failed(each, number, kind, attempts, why, next_kind, now) for each in due])
+
+
+def _ending(notice: DueNotice, now: datetime) -> Ending:
+    """The end of what was over while its notice was being sent."""
+    return Ending(
+        notice.window_id, notice.over, (notice.kind,), notice.event_id, now, notice.escalation_id, "closed",
+        pagers_only=notice.kind == "warning", by=notice.over or "",
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""Watches over notices: how long the oldest one has been due, and whether a mail server is missing."""
+
+import asyncio
+
+from services.delivery.store import notices
+from shared import metrics
+from shared.agreements import store as agreements
+from shared.db.engine import Database
+from shared.runtime.backoff import until_back
+
+LOOK_S = 10.0
+
+
+class NoticeWatch:
+    """Looks every ten seconds. `mails` is whether a mail server is configured."""
+
+    def __init__(self, database: Database, *, mails: bool, look_s: float = LOOK_S) -> None:
+        self._database = database
+        self._mails = mails
+        self._look_s = look_s
+        self._note: str | None = None
+
+    def note(self) -> str | None:
+        """For readiness: what keeps notices from being sent."""
+        return self._note
+
+    async def run(self) -> None:
+        """Look until cancelled. Waits out outages."""
+        while True:
+            await until_back(self._look, service="delivery", task="watch_notices")
+            await asyncio.sleep(self._look_s)
+
+    async def _look(self) -> None:
+        async with self._database.read() as tx:
+            now = await self._database.now(tx)
+            oldest = await notices.oldest_due(tx)
+            agreement = await agreements.in_force(tx, now)
+        metrics.notices_oldest_due_seconds.set((now - oldest).total_seconds() if oldest is not None else 0.0)
+        mailed = sorted({each.who for each in agreement.channels if each.kind == "email"} if agreement else ())
+        self._note = None
+        if mailed and not self._mails:
+            self._note = (
+                f"the agreement notifies {', '.join(mailed)} by e-mail, but no mail server is configured: set "
+                "BATON_DELIVERY_MAIL_SERVER and BATON_DELIVERY_MAIL_FROM"
+            )
