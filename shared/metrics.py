@@ -79,3 +79,13 @@ agreement_refused = Gauge(
     "1 while the agreement file is refused, else 0, by service",
     ["service"],
 )
+audit_differences = Gauge(
+    "baton_audit_differences", "Promises of which the last audit found another state than the facts call for"
+)
+audit_late = Gauge(
+    "baton_audit_late", "Promises that had no verdict at the last audit, ten minutes after it could have been given"
+)
+audit_last_clean = Gauge(
+    "baton_audit_last_clean_timestamp_seconds",
+    "When the last audit ended that found nothing wrong, in seconds since 1970",
+)

@@ -108,6 +108,27 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for
     raise typer.Exit(0 if healthy(findings) else 1)
 
 
+@app.command()
+def audit(
+    since: Annotated[
+        str | None, typer.Option("--from", help="The first date, in UTC, or an instant. Default: seven days ago.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="The last date, in UTC, or an instant. Default: all that is due later.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Work out again, from the facts alone, how promises should have ended, and list where the record differs.
+    Exit code 1 if it does.
+    """
+    from services.cli.audit import audited, render  # noqa: PLC0415
+
+    _quiet()
+    report = audited(os.environ, since, until)
+    show(render(report, as_json=as_json), as_json=as_json)
+    raise typer.Exit(1 if report.different else 0)
+
+
 @agreement.command()
 def check(
     file: Annotated[Path, typer.Argument(help="The agreement, as YAML.")],

@@ -7,6 +7,19 @@ from shared.clock import SystemClock
 from shared.db.engine import Database
 from shared.db.outages import is_outage
 from shared.domain.errors import Misconfigured
+from shared.settings import Settings
+
+
+def stored_url(settings: Settings) -> str:
+    """The URL of the database that services with these settings use. Raises `Misconfigured` if there is none yet."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    file = settings.data.absolute() / "baton.db"
+    if not file.exists():
+        raise Misconfigured(
+            f"there is no database in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the data folder."
+        )
+    return f"sqlite+aiosqlite:///{file}"
 
 
 @asynccontextmanager

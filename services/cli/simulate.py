@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from services.cli.agreement import load_file
-from services.cli.database import open_database
+from services.cli.database import open_database, stored_url
 from services.cli.dates import instant
 from services.router.simulation.report import DifferenceFile, page, text
 from services.router.simulation.runner import Each, Plan, Progress, simulate
@@ -46,14 +46,7 @@ def simulation_text(environ: Mapping[str, str], options: SimulateOptions) -> str
 
 
 async def _simulated(environ: Mapping[str, str], options: SimulateOptions, draft: Agreement | None) -> Summary:
-    settings = read(Settings, environ)
-    given = settings.database_url.get_secret_value() if settings.database_url else None
-    file = settings.data.absolute() / "baton.db"
-    if given is None and not file.exists():
-        raise Misconfigured(
-            f"there is no database in {settings.data}. Set BATON_DATABASE_URL, or BATON_DATA to the data folder."
-        )
-    async with open_database(given or f"sqlite+aiosqlite:///{file}") as database:
+    async with open_database(stored_url(read(Settings, environ))) as database:
         await schema.require_current(database)
         plan = await _plan(environ, database, options, draft)
         with ExitStack() as stack:

@@ -9,6 +9,7 @@ from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
 from services.scoreboard.store.tables import tables
 from services.scoreboard.store.trimming import EXPIRED
+from services.scoreboard.workers.auditor import RunningAuditor
 from services.scoreboard.workers.completeness import Completeness
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
@@ -58,6 +59,7 @@ def build(platform: Platform) -> Service:
             "live": live.run,
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
             "completeness": Completeness(platform.db, platform.bus).run,
+            "auditor": RunningAuditor(platform.db, every_s=settings.audit_every_s, hours=settings.audit_hours).run,
         },
         closes=(live.close,),
         checks={"database": platform.check_database, "records": consumer.complete},

@@ -24,6 +24,14 @@ class ScoreboardSettings(SettingsModel):
         description="Days to keep the timelines of leads that have ended. If unset, forever. Figures are kept.",
     )
 
+    audit_every_s: float = pydantic.Field(
+        default=300.0, ge=1, le=86400, description="Seconds between two audits of the promises of the last hours."
+    )
+
+    audit_hours: float = pydantic.Field(
+        default=24.0, gt=0, le=24 * 366, description="How many hours back these audits look."
+    )
+
     @pydantic.field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:

@@ -3,12 +3,16 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
 
-from tests.torture.ledger import Evidence, Holding, Record, Rotation, Standing, Verdict
+from services.scoreboard.workers.auditor import Auditor
+from shared.clock import SystemClock
+from shared.db.engine import Database
+from tests.torture.ledger import Evidence, Finding, Holding, Record, Rotation, Standing, Verdict
 from tests.torture.records import all_records, ends
 from tests.torture.rig import KEY, Rig
 
@@ -22,7 +26,7 @@ _COUNTS = {
         for name in _CONSUMERS
     ),
     "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open')",
-    "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at IS NOT NULL)",
+    "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at < now() + interval '1 minute')",
     "deliveries under way": "(SELECT count(*) FROM delivery_deliveries WHERE due_at IS NOT NULL)",
 }
 
@@ -95,6 +99,19 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         conservation=await _conservation(rig),
         unfinished=left,
     )
+
+
+async def audit(rig: Rig) -> list[Finding]:
+    """What Baton's own auditor, which shares nothing with this test, finds wrong with promises."""
+    database = Database(rig.database_url, SystemClock(), pool_size=2)
+    try:
+        report = await Auditor(database).audit(datetime.now(UTC) - timedelta(days=1), None)
+    finally:
+        await database.close()
+    return [
+        Finding("audit", f"{each.promise} on {each.lead_id}: expected {each.expected}, found {each.found} ({each.why})")
+        for each in report.differences
+    ]
 
 
 async def _conservation(rig: Rig) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from deploy.local.postgres import PostgresCluster
 from deploy.local.proxy import Service
 from tests.torture.checker import check, without_repeats
 from tests.torture.client import Sender
-from tests.torture.evidence import gather, until_at_rest, until_read
+from tests.torture.evidence import audit, gather, until_at_rest, until_read
 from tests.torture.ledger import Evidence, Finding, Ledger, Record
 from tests.torture.load import Crowd
 from tests.torture.missing import lose_records
@@ -115,6 +115,7 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
             rested = time.monotonic()
         await crowd.close()
         evidence = await gather(rig, left, lost)
+        audited = await audit(rig)
         figures = {
             "seed": seed,
             "started_s": round(started - began, 1),
@@ -128,7 +129,7 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
             "must_be_quarantined": len(ledger.set_aside) + len(ledger.bad_records),
         }
     figures["stopped_s"] = round(time.monotonic() - rested, 1)
-    outcome = Outcome(check(ledger, evidence, RULES), {**figures, **_counted(ledger, evidence)})
+    outcome = Outcome([*check(ledger, evidence, RULES), *audited], {**figures, **_counted(ledger, evidence)})
     (logs / "figures.json").write_text(json.dumps({**outcome.figures, "findings": outcome.kinds}, indent=2))
     if outcome.findings:
         lines = (json.dumps(asdict(record)) for record in evidence.records)

@@ -177,6 +177,22 @@ timeline = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Index("ix_scoreboard_timeline_lead", "lead_id", "at", "rank", "event_id"),
 )
+timeline_owed = timeline.c.type.in_(
+    [sa.literal_column(f"'baton.lead.{kind}.v1'") for kind in ("assigned", "reassigned", "parked")]
+)
+partial_index("ix_scoreboard_timeline_owed", timeline.c.at, timeline.c.event_id, where=timeline_owed)
+
+audits = sa.Table(
+    "scoreboard_audits",
+    metadata,
+    sa.Column("finished_at", Instant, primary_key=True),
+    sa.Column("since_at", Instant, nullable=False),
+    sa.Column("checked", sa.Integer, nullable=False),
+    sa.Column("differences", sa.Integer, nullable=False),
+    sa.Column("late", sa.Integer, nullable=False),
+    sa.Column("not_checked", sa.Integer, nullable=False),
+    sa.Column("clean", sa.Boolean, nullable=False),
+)
 
 counts = sa.Table(
     "scoreboard_counts",

@@ -1,0 +1,247 @@
+"""Compares what should have become of promises with what the monitor stored and announced."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from services.scoreboard.domain.audit.expectation import promises_on
+from services.scoreboard.domain.audit.expected import (
+    Expected,
+    ended_at,
+    kept_at,
+    may_be_breached,
+    reports,
+    verdict_at,
+)
+from services.scoreboard.domain.audit.ladders import FiredLevel, ladder_differences
+from services.scoreboard.domain.audit.persons import Persons
+from services.scoreboard.domain.audit.working_time import NotChecked, written
+from shared.domain.agreement import Agreement
+
+Status = Literal["right", "different", "undecided", "not checked"]
+_TRIMMED_AFTER = timedelta(days=90)
+_OPENS_WITHIN = timedelta(seconds=10)
+_MOST_TOLERANCE = timedelta(seconds=60)
+_LATE_AFTER = timedelta(minutes=10)
+
+
+class FoundWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise as the monitor stored it, apart from what it is based on. `stored_state` is what lists go by."""
+
+    window_id: str
+    lead_id: str
+    promise: str
+    owner: str = ""
+    generation: int = 0
+    side: str = "sales"
+    opened_at: datetime
+    due_at: datetime
+    decide_at: datetime
+    state: str = "open"
+    stored_state: str = "open"
+    breach_id: str | None = None
+    hold: str | None = None
+    again: int = 0
+
+    @property
+    def tolerance(self) -> timedelta:
+        """The tolerance for clocks that was set when it opened; no more than can be set."""
+        return min(max(self.decide_at - self.due_at, timedelta()), _MOST_TOLERANCE)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audit says about one promise. `late` undecided ones should have had a verdict for some time, and
+    `missing` ones are not stored.
+    """
+
+    status: Status
+    window_id: str
+    lead_id: str
+    promise: str
+    owner: str
+    due_at: datetime | None
+    expected: str = ""
+    found: str = ""
+    why: str = ""
+    late: bool = False
+    missing: bool = False
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the monitor stored and announced about some people. `announced` are the kinds of events on each window's
+    end, `fired` its levels. All facts are there `known_upto`, None if that is not known; `tolerance` is that of
+    windows that are not there.
+    """
+
+    windows: Mapping[str, FoundWindow]
+    announced: Mapping[str, frozenset[str]]
+    fired: Mapping[str, Sequence[FiredLevel]]
+    known_upto: datetime | None
+    now: datetime
+    tolerance: timedelta
+
+
+def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], record: Record) -> list[Finding]:
+    """What there is to say about every promise on a lead, expected or found."""
+    mine = {window_id: each for window_id, each in record.windows.items() if each.lead_id == lead_id}
+    tolerance = max((each.tolerance for each in mine.values()), default=record.tolerance)
+    try:
+        expected = {each.window_id: each for each in promises_on(lead_id, persons, agreements, tolerance)}
+    except NotChecked as why:
+        return [_of_window(each, "not checked", why=str(why)) for each in mine.values()]
+    found = [_judged(each, mine.get(window_id), persons, record) for window_id, each in expected.items()]
+    return found + [_unexpected(each, persons, record) for window_id, each in mine.items() if window_id not in expected]
+
+
+def _judged(expected: Expected, window: FoundWindow | None, persons: Persons, record: Record) -> Finding:
+    if window is None:
+        return _never_opened(expected, record)
+    unchecked = expected.unchecked or (f"on hold: {window.hold}" if window.hold is not None else "")
+    if unchecked:
+        return _of_expected(expected, "not checked", why=unchecked)
+    right, why = _right_states(expected, persons, record, window)
+    wrong = [*_differences(expected, window, record)]
+    status: Status = "undecided" if window.state == "open" else "right"
+    try:
+        wrong += _of_ladder(expected, window, persons, right, record)
+    except NotChecked as unknown:
+        status, why = "not checked", f"its ladder: {unknown}"
+    late = status == "undecided" and record.now > verdict_at(expected, window.tolerance) + _LATE_AFTER
+    found = "; ".join((window.state, *wrong))
+    different = bool(wrong) or window.state not in right
+    return _of_expected(
+        expected, "different" if different else status, " or ".join(sorted(right)), found, why, late=late
+    )
+
+
+def _right_states(
+    expected: Expected, persons: Persons, record: Record, window: FoundWindow
+) -> tuple[frozenset[str], str]:
+    """The states that are right by the facts, and why. Facts and moves come on different topics, so where both an
+    answer and an end came by the deadline, either may have been read first, and both verdicts are right.
+    """
+    tolerance, known = window.tolerance, reports(expected, persons)
+    decide_at = expected.due_at + tolerance
+    right, why = set(), []
+    kept, ended = kept_at(expected, known, tolerance), ended_at(expected, known, tolerance)
+    if kept is not None and kept.at <= decide_at:
+        right.add("met")
+        why.append(f"{kept.kind} at {written(kept.at)}")
+    if ended is not None and ended.at <= decide_at:
+        right.add("cancelled")
+        why.append(f"{ended.kind} at {written(ended.at)}")
+    for each in expected.departures:
+        if each.at <= decide_at:
+            right.add("cancelled")
+            why.append(f"{each.why} at {written(each.at)}")
+    due_at = verdict_at(expected, tolerance)
+    if may_be_breached(expected, tolerance) and "met" not in right:
+        right.add("breached")
+    if right:
+        return frozenset(right), f"{', '.join(why)}; due {written(expected.due_at)}"
+    if record.now < due_at:
+        return frozenset({"open"}), f"due {written(expected.due_at)}"
+    if record.known_upto is None or record.known_upto < due_at:
+        return frozenset({"open", "breached"}), f"due {written(expected.due_at)}; facts may be on their way"
+    return frozenset({"breached"}), f"nothing that keeps or ends it came by {written(decide_at)}"
+
+
+def _differences(expected: Expected, window: FoundWindow, record: Record) -> Iterator[str]:
+    """What is wrong about the promise itself, apart from its state, in words."""
+    if window.stored_state != window.state:
+        yield f"{window.stored_state} in lists"
+    if window.owner != expected.owner:
+        yield f"owed by {window.owner} instead of {expected.owner}"
+    if window.due_at not in expected.dues:
+        yield f"due {written(window.due_at)} instead of {written(expected.due_at)}"
+    announced = _announced(record.announced.get(window.window_id, frozenset()))
+    if not window.again and announced != window.state:
+        yield f"announced as {announced}"
+
+
+def _of_ladder(
+    expected: Expected, window: FoundWindow, persons: Persons, right: frozenset[str], record: Record
+) -> Sequence[str]:
+    """What is wrong about its levels, in words. Raises NotChecked."""
+    if window.again or len(expected.dues) > 1:
+        raise NotChecked("its deadline moved after levels had fired")
+    breached = right == {"breached"} and window.state == "breached"
+    known_upto = min(record.now, record.known_upto) if record.known_upto is not None else expected.opened_at
+    fired = record.fired.get(window.window_id, ())
+    found = ladder_differences(
+        expected, fired, persons, breached=breached, known_upto=known_upto, tolerance=window.tolerance
+    )
+    return list(found)
+
+
+def _announced(kinds: frozenset[str]) -> str:
+    """How a promise stands by the events about it."""
+    for state, events in (("met", {"met", "retracted"}), ("cancelled", {"cancelled", "retracted as cancelled"})):
+        if kinds & events:
+            return state
+    return "breached" if "breached" in kinds else "open" if "opened" in kinds else "nothing"
+
+
+def _never_opened(expected: Expected, record: Record) -> Finding:
+    seen = "opened" in record.announced.get(expected.window_id, frozenset())
+    if expected.unchecked:
+        found = _of_expected(expected, "not checked", why=expected.unchecked)
+    elif not seen and record.now < expected.opened_at + _OPENS_WITHIN:
+        found = _of_expected(expected, "undecided", "open", "not there yet")
+    elif seen and expected.due_at < record.now - _TRIMMED_AFTER:
+        found = _of_expected(expected, "not checked", why="the monitor's record of it was trimmed")
+    else:
+        why = f"owed since {written(expected.opened_at)}"
+        found = _of_expected(
+            expected, "different", "a window", "announced, not stored" if seen else "never opened", why
+        )
+    return msgspec.structs.replace(found, missing=True)
+
+
+def _unexpected(window: FoundWindow, persons: Persons, record: Record) -> Finding:
+    if window.side not in ("sales", "operations"):
+        return _of_window(window, "not checked", why=f"a promise of {window.side}")
+    decisions = persons.decisions.get(window.lead_id, [])
+    generations = {getattr(event, "generation", None) for event in decisions}
+    if window.promise == "disputes" and len(persons.decisions) > 1:
+        return _of_window(window, "not checked", why="a dispute under one of several ids")
+    if window.generation and window.generation not in generations:
+        if record.now < window.opened_at + _OPENS_WITHIN:
+            return _of_window(window, "undecided", why="its assignment is not read yet")
+        return _of_window(window, "not checked", why="the assignment is not in the timeline any more")
+    if not window.generation and not decisions:
+        return _of_window(window, "not checked", why="the lead is not in the timeline any more")
+    return _of_window(window, "different", "no window", window.state, "nothing that was decided calls for it")
+
+
+def _of_expected(
+    each: Expected, status: Status, expected: str = "", found: str = "", why: str = "", *, late: bool = False
+) -> Finding:
+    return Finding(
+        status=status,
+        window_id=each.window_id,
+        lead_id=each.lead_id,
+        promise=each.promise.name,
+        owner=each.owner,
+        due_at=each.due_at,
+        expected=expected,
+        found=found,
+        why=why,
+        late=late,
+    )
+
+
+def _of_window(each: FoundWindow, status: Status, expected: str = "", found: str = "", why: str = "") -> Finding:
+    return Finding(
+        status=status,
+        window_id=each.window_id,
+        lead_id=each.lead_id,
+        promise=each.promise,
+        owner=each.owner,
+        due_at=each.due_at,
+        expected=expected,
+        found=found,
+        why=why,
+    )

@@ -1,0 +1,131 @@
+"""What was decided and reported about people, from events alone: the decisions on each lead in their order, and which
+activities count for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.events import ActivityRecorded, Event, LeadBackdated, LeadMerged, LeadSplit
+
+ENDS = {"rejected", "won", "lost", "consent_withdrawn"}
+"""Activities after which nothing is owed on a lead."""
+_OF_ONE_LEAD = {"rejected", "won", "lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that was reported under an id at `at`. `key` identifies it."""
+
+    key: str
+    lead_id: str
+    kind: str
+    at: datetime
+    outcome: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    into: str
+    since_at: datetime
+    was_lead: bool
+
+
+@dataclass(slots=True)
+class Persons:
+    """Some people, by all of their ids. `decisions` are the router's events on each lead, in its order."""
+
+    decisions: dict[str, list[Event]] = field(default_factory=dict)
+    activities: dict[str, dict[str, Activity]] = field(default_factory=lambda: defaultdict(dict))
+    first_at: dict[str, datetime] = field(default_factory=dict)
+    _split: set[str] = field(default_factory=set)
+    _touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _joins: dict[str, _Join] = field(default_factory=dict)
+
+    def report(self, activity: Activity) -> None:
+        """Add an activity; one that was accepted several times counts as of the first."""
+        mine = self.activities[activity.lead_id]
+        if activity.key not in mine or activity.at < mine[activity.key].at:
+            mine[activity.key] = activity
+
+    def about(self, lead_id: str) -> list[Activity]:
+        """The activities that count for a lead, in order of time: under each id of the person, but how sales ended one
+        of their leads counts for another only since both were known to be one person.
+        """
+        top = self._top(lead_id)
+        ids = [each for each in {*self.activities, lead_id} if self._top(each) == top]
+        found = [a for each in ids for a in self.activities.get(each, {}).values() if self._counts(lead_id, a)]
+        return sorted(found, key=lambda activity: (activity.at, activity.key))
+
+    def ended_as_part(self, lead_id: str) -> Iterator[tuple[int, datetime]]:
+        """When a lead went on under another id, with the version of the lead that did."""
+        for event in self.decisions.get(lead_id, []):
+            if isinstance(event, LeadMerged) and event.into is not None:
+                yield event.lead_version, event.decided_at
+
+    def was_split(self, lead_id: str) -> bool:
+        """Whether the lead, or one with which it was ever one person, was split from another."""
+        seen, new = set(), {lead_id}
+        while new:
+            seen |= new
+            new = {other for each in new for other in self._touched.get(each, ())} - seen
+        return bool(seen & self._split)
+
+    def _counts(self, lead_id: str, activity: Activity) -> bool:
+        if activity.lead_id == lead_id or activity.kind not in _OF_ONE_LEAD:
+            return True
+        between = self._joins_of(lead_id) ^ self._joins_of(activity.lead_id)
+        return all(activity.at >= join.since_at for join in between if join.was_lead)
+
+    def _joins_of(self, lead_id: str) -> set[_Join]:
+        found: set[_Join] = set()
+        while lead_id in self._joins and self._joins[lead_id] not in found:
+            found.add(self._joins[lead_id])
+            lead_id = self._joins[lead_id].into
+        return found
+
+    def _top(self, lead_id: str) -> str:
+        seen = {lead_id}
+        while lead_id in self._joins and self._joins[lead_id].into not in seen:
+            lead_id = self._joins[lead_id].into
+            seen.add(lead_id)
+        return lead_id
+
+    def decide(self, lead_id: str, events: Sequence[Event]) -> None:
+        """Add all decisions on a lead."""
+        self.decisions[lead_id] = sorted(events, key=lambda event: getattr(event, "lead_version", 0))
+        for event in self.decisions[lead_id]:
+            if isinstance(event, LeadMerged) and event.into is not None:
+                at = event.one_person_since or event.decided_at
+                self._joins.setdefault(lead_id, _Join(event.into, at, event.was is not None))
+                self._touched[lead_id].add(event.into)
+                self._touched[event.into].add(lead_id)
+            if isinstance(event, LeadSplit):
+                self._split |= {event.lead_id, event.was_part_of or event.lead_id, event.split_off or event.lead_id}
+                if event.was_part_of is not None:
+                    self._joins.pop(lead_id, None)
+            if isinstance(event, LeadMerged | LeadBackdated) and event.received_at is not None:
+                lead = event.into or lead_id if isinstance(event, LeadMerged) else lead_id
+                self.first_at[lead] = min(self.first_at.get(lead, event.received_at), event.received_at)
+
+
+def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> Persons:
+    """The people in these events; `activities` are further copies of what was reported."""
+    persons, decisions = Persons(), defaultdict(list)
+    for event in events:
+        if isinstance(event, ActivityRecorded):
+            persons.report(activity_in(event))
+        else:
+            decisions[event.lead_id].append(event)
+    for lead_id, decided in decisions.items():
+        persons.decide(lead_id, decided)
+    for activity in activities:
+        persons.report(activity)
+    return persons
+
+
+def activity_in(event: ActivityRecorded) -> Activity:
+    """The activity as promises see it."""
+    return Activity(event.key, event.lead_id, event.kind, event.accepted_at, event.outcome, event.by)

@@ -1,0 +1,225 @@
+"""What an audit reads: the timeline of some people, and what the monitor stored about their promises; and its results.
+
+The monitor's tables are read as they are, by their names: an auditor that asked the monitor would check nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from services.scoreboard.domain.audit.comparison import FoundWindow
+from services.scoreboard.domain.audit.ladders import FiredLevel
+from services.scoreboard.domain.audit.persons import Activity
+from services.scoreboard.store.tables import audits, leads, timeline, timeline_owed
+from shared.agreements import store as agreements
+from shared.db.bulk import insert_rows
+from shared.db.engine import Instant, Tx
+from shared.db.text import Key, Text
+from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured, NotFound
+from shared.domain.events import (
+    ACTIVITIES,
+    ASSIGNMENTS,
+    TYPES,
+    BreachRetracted,
+    Event,
+    WindowBreached,
+    WindowCancelled,
+    WindowEvent,
+    WindowMet,
+    WindowOpened,
+)
+
+MAX_EVENTS = 20_000
+"""How many events on some people are read at once."""
+
+_ENDS: Mapping[type[Event], str] = {
+    WindowOpened: "opened",
+    WindowMet: "met",
+    WindowBreached: "breached",
+    WindowCancelled: "cancelled",
+    BreachRetracted: "retracted",
+}
+_FACTS = [kind.TYPE for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ACTIVITIES)]
+_WANTED = [*_FACTS, *(kind.TYPE for kind in _ENDS)]
+
+_windows = sa.table(
+    "sla_monitor_windows",
+    sa.column("window_id", Key),
+    sa.column("lead_id", Key),
+    sa.column("state", Text),
+    sa.column("due_at", Instant),
+    sa.column("body", sa.LargeBinary),
+)
+_steps = sa.table(
+    "sla_monitor_steps",
+    sa.column("window_id", Key),
+    sa.column("loop", sa.Integer),
+    sa.column("level", sa.Integer),
+    sa.column("fired_at", Instant),
+    sa.column("outcome", Text),
+)
+_facts = sa.table(
+    "sla_monitor_facts",
+    sa.column("lead_id", Key),
+    sa.column("activity_id", Key),
+    sa.column("kind", Text),
+    sa.column("accepted_at", Instant),
+    sa.column("outcome", Text),
+    sa.column("by", Text),
+)
+_marks = sa.table(
+    "sla_monitor_watermarks",
+    sa.column("partition", sa.Integer),
+    sa.column("upto_at", Instant),
+    sa.column("state", Text),
+)
+
+Place = tuple[datetime, str]
+"""Where a page of a list ends: an instant and an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that was decided, reported and announced about some people. `reported` are further copies of activities."""
+
+    lead_ids: Sequence[str]
+    events: Sequence[Event]
+    reported: Sequence[Activity]
+    announced: Mapping[str, frozenset[str]]
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of an audit of promises since an instant."""
+
+    finished_at: datetime
+    since_at: datetime
+    checked: int
+    differences: int
+    late: int
+    not_checked: int
+    clean: bool
+
+
+async def due_page(
+    tx: Tx, since_at: datetime, until_at: datetime | None, after: Place | None, *, limit: int
+) -> list[tuple[datetime, str, str]]:
+    """The windows that are due in a time, as deadline, id and lead, first due first."""
+    query = sa.select(_windows.c.due_at, _windows.c.window_id, _windows.c.lead_id).where(_windows.c.due_at >= since_at)
+    if until_at is not None:
+        query = query.where(_windows.c.due_at < until_at)
+    if after is not None:
+        query = query.where(_behind(_windows.c.due_at, _windows.c.window_id, after))
+    query = query.order_by(_windows.c.due_at, _windows.c.window_id).limit(limit)
+    return [(row.due_at, row.window_id, row.lead_id) for row in await tx.execute(query)]
+
+
+async def owed_page(
+    tx: Tx, since_at: datetime, until_at: datetime | None, after: Place | None, *, limit: int
+) -> list[tuple[datetime, str, str]]:
+    """The events in a time from which promises follow, as instant, id and lead, oldest first."""
+    query = sa.select(timeline.c.at, timeline.c.event_id, timeline.c.lead_id)
+    query = query.where(timeline_owed, timeline.c.at >= since_at)
+    if until_at is not None:
+        query = query.where(timeline.c.at < until_at)
+    if after is not None:
+        query = query.where(_behind(timeline.c.at, timeline.c.event_id, after))
+    query = query.order_by(timeline.c.at, timeline.c.event_id).limit(limit)
+    return [(row.at, row.event_id, row.lead_id) for row in await tx.execute(query)]
+
+
+async def history(tx: Tx, lead_ids: Collection[str]) -> History | None:
+    """What there is on these leads and on all other ids of the same people; None if that is too much at once."""
+    ids = await _ids_of_people(tx, lead_ids)
+    query = sa.select(timeline.c.type, timeline.c.data)
+    query = query.where(timeline.c.lead_id.in_(ids), timeline.c.type.in_(_WANTED)).limit(MAX_EVENTS + 1)
+    rows = (await tx.execute(query)).all()
+    if len(rows) > MAX_EVENTS:
+        return None
+    facts: list[Event] = []
+    announced: dict[str, frozenset[str]] = {}
+    for row in rows:
+        event = msgspec.json.decode(row.data, type=TYPES[row.type])
+        kind = _ENDS.get(type(event))
+        if kind is None or not isinstance(event, WindowEvent):
+            facts.append(event)
+            continue
+        if isinstance(event, BreachRetracted) and event.reason is not None:
+            kind = "retracted as cancelled"
+        announced[event.window_id] = announced.get(event.window_id, frozenset()) | {kind}
+    return History(ids, facts, await _reported(tx, ids), announced)
+
+
+async def windows_of(tx: Tx, lead_ids: Collection[str]) -> dict[str, FoundWindow]:
+    """The promises on these leads as the monitor stored them."""
+    query = sa.select(_windows.c.body, _windows.c.state).where(_windows.c.lead_id.in_(lead_ids))
+    found = {}
+    for row in await tx.execute(query):
+        window = msgspec.json.decode(row.body, type=FoundWindow)
+        found[window.window_id] = msgspec.structs.replace(window, stored_state=row.state)
+    return found
+
+
+async def fired_levels(tx: Tx, window_ids: Collection[str]) -> dict[str, list[FiredLevel]]:
+    """The levels that the monitor recorded, by window."""
+    found: dict[str, list[FiredLevel]] = {}
+    for row in await tx.execute(sa.select(_steps).where(_steps.c.window_id.in_(window_ids))):
+        found.setdefault(row.window_id, []).append(FiredLevel(row.loop, row.level, row.fired_at, row.outcome))
+    return found
+
+
+async def known_upto(tx: Tx) -> datetime | None:
+    """The instant up to which all facts are there, of every partition; None while that is not known of one."""
+    running = sa.func.min(sa.case((_marks.c.state == "running", _marks.c.upto_at)), type_=Instant())
+    rows = await tx.execute(sa.select(running.label("upto_at")).group_by(_marks.c.partition))
+    upto = [row.upto_at for row in rows]
+    return min(upto) if upto and None not in upto else None
+
+
+async def agreements_of(tx: Tx, digests: Iterable[str]) -> dict[str, Agreement]:
+    """The agreements with these hashes, without those that are not stored or can't be read."""
+    found = {}
+    for digest in set(digests):
+        try:
+            found[digest] = await agreements.by_hash(tx, digest)
+        except (NotFound, Misconfigured):
+            continue
+    return found
+
+
+async def save_audit(tx: Tx, audit: AuditRow, *, keep: timedelta) -> None:
+    """Save the result, and delete those that are older than `keep`."""
+    await tx.execute(sa.delete(audits).where(audits.c.finished_at < audit.finished_at - keep))
+    await insert_rows(tx, audits, [msgspec.structs.asdict(audit)])
+
+
+async def last_audits(tx: Tx) -> tuple[AuditRow | None, datetime | None]:
+    """The last audit, and when the last one ended that was clean."""
+    row = (await tx.execute(sa.select(audits).order_by(audits.c.finished_at.desc()).limit(1))).one_or_none()
+    clean = (await tx.execute(sa.select(sa.func.max(audits.c.finished_at)).where(audits.c.clean))).scalar_one()
+    return (AuditRow(**row._mapping) if row is not None else None), clean
+
+
+async def _ids_of_people(tx: Tx, lead_ids: Collection[str]) -> list[str]:
+    found: set[str] = set()
+    new = set(lead_ids)
+    while new:
+        found |= new
+        joined = leads.c.lead_id.in_(new) | leads.c.merged_into.in_(new)
+        rows = (await tx.execute(sa.select(leads.c.lead_id, leads.c.merged_into).where(joined))).all()
+        new = {each for row in rows for each in row if each is not None} - found
+    return sorted(found)
+
+
+async def _reported(tx: Tx, ids: Sequence[str]) -> list[Activity]:
+    rows: Sequence[Any] = (await tx.execute(sa.select(_facts).where(_facts.c.lead_id.in_(ids)))).all()
+    return [Activity(r.activity_id, r.lead_id, r.kind, r.accepted_at, r.outcome, r.by) for r in rows]
+
+
+def _behind(at: sa.ColumnElement[datetime], key: sa.ColumnElement[str], place: Place) -> sa.ColumnElement[bool]:
+    last_at, last_key = place
+    return sa.tuple_(at, key) > sa.tuple_(sa.literal(last_at, Instant()), sa.literal(last_key, Key()))
