@@ -95,7 +95,7 @@ def _routers(platform: Platform, resolving: Resolve, due: WakeUp) -> Sequence[AP
 
     subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
-    return subscriptions.router(), deliveries.router(), notices.router(platform.db, platform.keys)
+    return subscriptions.router(), deliveries.router(), notices.router(platform)
 
 
 def _consumption(database: Database, grouping: Grouping) -> Consumption:

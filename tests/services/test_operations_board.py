@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from services.delivery.service import build as delivery
 from services.sla_monitor.service import build as monitor
 from shared import agreement_file
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
 from shared.db.engine import Database
+from shared.domain.event import Recipient
 from tests.journeys.browser import Watched, chromium, watched_page
 from tests.kit.agreements import agreement_text
-from tests.kit.events import acknowledged, inquiry, opened, raised
+from tests.kit.events import acknowledged, closed, inquiry, opened, raised
 from tests.kit.services import ADMIN
 from tests.kit.tables import make_tables
 from tests.kit.waiting import until_right
@@ -35,6 +37,11 @@ duty:
   sales_lead: {rota: [cleo, mia], turn: week, starts: 2026-01-05T09:00}
 """
 DEAL = agreement_file.parse(agreement_text(within="1 second", warn="30 seconds", move="1 hour") + DUTY, "on-call.yaml")
+CHANNELS = "channels: {manager: {email: {}}}\n"
+LOUD = agreement_file.parse(
+    agreement_text().replace("from: 2026-01", "from: 2025-01") + CHANNELS, "loud.yaml"
+).agreement
+"""An earlier agreement without a channel for ops."""
 LOGIN = {"username": "bob", "password": "admin-key"}
 
 
@@ -81,8 +88,8 @@ async def on_call(browser: Browser, embedded_bus: EmbeddedBus, tmp_path: Path) -
     await make_tables(database)
     environ = {"BATON_SLA_MONITOR_TOLERANCE_S": "0.2"}
     async with (
-        stage_on(database, embedded_bus, DEAL.agreement) as stage,
-        running(database, embedded_bus, SystemClock(), serve=True, others=(monitor,), **environ) as board,
+        stage_on(database, embedded_bus, DEAL.agreement, LOUD) as stage,
+        running(database, embedded_bus, SystemClock(), serve=True, others=(monitor, delivery), **environ) as board,
     ):
         marking = stage.mark_from_now_on()
         yield OnCall(board, stage, browser)
@@ -152,6 +159,9 @@ async def test_all_is_well_says_how_fresh_that_is_who_is_on_duty_and_how_far_the
     duty = section(page, "On duty now")
     await expect(duty).to_contain_text("bob always")
     await expect(duty).to_contain_text(re.compile(r"(cleo|mia) until .* 09:00, then (mia|cleo)"))
+    await expect(section(page, "Notices")).to_contain_text(
+        "No notice is waiting, and none of the last 24 hours failed."
+    )
     verdicts = section(page, "Verdicts")
     await expect(verdicts).to_contain_text("Verdicts are given. All facts are complete up to")
     await verdicts.get_by_text("Partition by partition").click()
@@ -186,6 +196,25 @@ async def test_a_silent_monitor_takes_back_that_all_is_well(on_call: OnCall) -> 
     await on_call.board.publish(opened(at=now(), due_at=now() + timedelta(hours=1)))
     await expect(section(page, "Promises by time left")).to_contain_text("1 running")
     await expect(unsure).to_be_visible()
+
+
+async def test_a_notice_that_reached_no_one_takes_back_that_all_is_well(on_call: OnCall) -> None:
+    at = now()
+    to_ops = raised(at=at, due_at=at, agreement=LOUD.ref, to=(Recipient("ops", "bob"),), notify=("ops",))
+    await on_call.board.publish(inquiry(accepted_at=at), to_ops)
+
+    async def failed() -> str | None:
+        return None if (await on_call.board.get("/v1/notices?state=failed"))["items"] else "none failed"
+
+    await until_right(failed)
+    await on_call.board.publish(closed(at=at + timedelta(seconds=1)))
+    watched = await on_call.open()
+    unsure = section(watched.page, "Not certain that all is well")
+    await expect(unsure).to_contain_text("1 notice of the last 24 hours reached no one.", timeout=20_000)
+    row = section(watched.page, "Notices").get_by_role("row", name="bob (ops)")
+    await expect(row).to_contain_text("breach: first response")
+    await expect(row).to_contain_text("failed")
+    assert watched.wrong == []
 
 
 async def test_a_change_shows_at_once_with_the_highest_level_on_top(on_call: OnCall) -> None:

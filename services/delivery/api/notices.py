@@ -6,14 +6,18 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from services.delivery.domain.due_notices import DueNotice, NoticeStatus
-from services.delivery.store.notices import notices_page
+from services.delivery.domain.notice_summary import summary
+from services.delivery.store import notice_overview
+from services.delivery.store.notices import notices_page, oldest_due
 from shared.bus.envelope import instant
-from shared.db.engine import Database
-from shared.http.auth import require
+from shared.http.auth import require, require_viewer
 from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Cursor, Limit, Text
-from shared.http.keys import Keys
-from shared.http.responses import page_response
+from shared.http.responses import NO_STORE, json_response, page_response
+from shared.runtime.service import Platform
+
+LATEST = 5
+"""Notices of each state in the overview."""
 
 
 class NoticeView(msgspec.Struct, frozen=True):
@@ -40,11 +44,41 @@ class NoticeView(msgspec.Struct, frozen=True):
     ended_at: str | None
 
 
-def router(database: Database, keys: Keys) -> APIRouter:
-    """The one route, for keys with `leads:read`."""
-    routes = APIRouter(tags=["delivery"], dependencies=[require(keys, "leads:read")])
+class NoticesOverview(msgspec.Struct, frozen=True):
+    """How notices stand as of `now`, with a `summary` in words: how many are `due`, how many of the last 24 hours
+    `failed` (both up to 1,000), and the `latest` of these that failed or were told, failed ones first.
+    """
 
-    @routes.get("/v1/notices")
+    now: str
+    summary: str
+    due: int
+    oldest_due_at: str | None
+    failed: int
+    latest: list[NoticeView]
+
+
+def router(platform: Platform) -> APIRouter:
+    """The routes: the list for keys with `leads:read`, the overview also for those who may view pages."""
+    database, keys = platform.db, platform.keys
+    routes = APIRouter(tags=["delivery"])
+
+    @routes.get("/v1/notices/overview", dependencies=[require_viewer(platform.settings, keys)])
+    async def overview() -> Response:
+        """How many notices wait and how many failed lately, with the latest."""
+        async with database.read() as tx:
+            now = await database.now(tx)
+            due, oldest_at = await notice_overview.due_count(tx), await oldest_due(tx)
+            failed = await notice_overview.failed_count(tx, now)
+            latest = [
+                *await notice_overview.latest(tx, "failed", now, limit=LATEST),
+                *await notice_overview.latest(tx, "told", now, limit=LATEST),
+            ]
+        words = summary(due, oldest_at, failed, now)
+        since = instant(oldest_at) if oldest_at is not None else None
+        shown = NoticesOverview(instant(now), words, due, since, failed, [_view(each) for each in latest])
+        return json_response(shown, headers=NO_STORE)
+
+    @routes.get("/v1/notices", dependencies=[require(keys, "leads:read")])
     async def notices(
         state: NoticeStatus | None = None,
         role: Text | None = None,

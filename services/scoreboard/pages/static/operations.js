@@ -1,32 +1,39 @@
 "use strict";
-// Keeps the board honest: shows how far the monitor is, and says when the page is stale or the monitor is.
+// Keeps the board honest: shows how the monitor and delivery stand, and says when the page or one of them is stale.
 (() => {
   const main = document.getElementById("main");
   const stale = document.getElementById("stale");
   const live = document.getElementById("live");
   const ROWS = 12, EVERY_MS = 5000, SILENT_MS = 75000, LOST_MS = 5000;
-  let known = null, open = false, shownAt = Date.now(), lostAt = null;
+  let watermarks = null, notices = null, open = false, shownAt = Date.now(), lostAt = null;
 
-  const cell = (row, text, className) => {
+  function cell(row, text, label, className) {
     const found = row.insertCell();
-    found.textContent = printable(text);
+    found.textContent = printable(text ?? "–");
+    found.dataset.label = label;
     if (className) found.className = className;
-  };
+    return found;
+  }
 
-  function showTable(partitions) {
+  function heading(row, text) {
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.textContent = printable(text);
+    row.append(name);
+    return name;
+  }
+
+  function showPartitions(partitions) {
     const detail = document.getElementById("verdicts-detail");
     const body = detail.querySelector("tbody");
     const slowest = [...partitions].sort((a, b) => (b.behind_s ?? Infinity) - (a.behind_s ?? Infinity));
     body.replaceChildren();
     for (const each of slowest.slice(0, ROWS)) {
       const row = body.insertRow();
-      const name = document.createElement("th");
-      name.scope = "row";
-      name.textContent = each.partition;
-      row.append(name);
-      cell(row, each.behind_s === null ? "not known" : `${each.behind_s.toFixed(1)} s`, "num");
-      cell(row, each.unread, "num");
-      cell(row, each.slowest ?? "none");
+      heading(row, each.partition);
+      cell(row, each.behind_s === null ? "not known" : `${each.behind_s.toFixed(1)} s`, "Behind", "num");
+      cell(row, each.unread, "Unread", "num");
+      cell(row, each.slowest ?? "none", "Slowest ingest");
     }
     detail.hidden = false;
     detail.open = open;
@@ -36,44 +43,101 @@
     more.textContent = `And ${slowest.length - ROWS} more partitions.`;
   }
 
-  function doubt(reason) {
-    const mood = document.getElementById("mood");
-    if (mood.dataset.mood === "good") {
-      mood.className = "card mood warn";
-      mood.querySelector("use").setAttribute("href", "#i-alert");
-      document.getElementById("mood-word").textContent = mood.dataset.unsure;
-    }
-    const shown = document.getElementById("mood-reason");
-    shown.textContent = printable(reason);
-    shown.hidden = false;
+  function setMood(mood, tone, word) {
+    mood.className = `card mood ${tone}`;
+    mood.querySelector("use").setAttribute("href", tone === "good" ? "#i-check" : "#i-alert");
+    document.getElementById("mood-word").textContent = word;
   }
 
-  // The panels are replaced with each change; what the monitor answered last is shown in them again.
-  function show() {
-    const part = document.getElementById("verdicts");
-    if (!part || known === null) return;
-    const summary = document.getElementById("verdicts-summary");
-    const held = document.getElementById("verdicts-held");
-    summary.textContent = known.summary ?? part.dataset.unreachable;
-    summary.className = known.summary && !known.held.length ? "" : "trouble-text";
-    held.replaceChildren(...(known.held ?? []).map((reason) => {
+  // Back to what the panels came with.
+  function forgetDoubts() {
+    const mood = document.getElementById("mood");
+    mood.dataset.word ??= document.getElementById("mood-word").textContent;
+    setMood(mood, mood.dataset.mood, mood.dataset.word);
+    document.getElementById("mood-reasons").replaceChildren();
+  }
+
+  function doubt(reason) {
+    const mood = document.getElementById("mood");
+    if (mood.dataset.mood === "good") setMood(mood, "warn", mood.dataset.unsure);
+    const item = document.createElement("p");
+    item.textContent = printable(reason);
+    document.getElementById("mood-reasons").append(item);
+  }
+
+  function sum(part, answer, wrong) {
+    const shown = part.querySelector("p");
+    shown.textContent = printable(answer.summary ?? part.dataset.unreachable);
+    shown.className = wrong ? "trouble-text" : "";
+    if (wrong) doubt(shown.textContent);
+  }
+
+  function showVerdicts(part) {
+    sum(part, watermarks, !watermarks.summary || watermarks.held.length > 0);
+    document.getElementById("verdicts-held").replaceChildren(...(watermarks.held ?? []).map((reason) => {
       const item = document.createElement("li");
       item.textContent = printable(reason);
       return item;
     }));
-    if (known.partitions) showTable(known.partitions);
-    if (!known.summary || known.held.length) doubt(summary.textContent);
+    if (watermarks.partitions) showPartitions(watermarks.partitions);
   }
 
-  async function ask() {
-    if (document.hidden) return;
-    const part = document.getElementById("verdicts");
-    try {
-      const answer = await fetch(part.dataset.watermarks, { headers: { accept: "application/json" } });
-      known = answer.ok ? await answer.json() : {};
-    } catch {
-      known = {};
+  function moment(text, zone) {
+    const options = { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+    return new Intl.DateTimeFormat("en-GB", options).format(new Date(text)).replace(",", "");
+  }
+
+  function pill(into, state) {
+    const found = document.createElement("span");
+    found.className = state === "failed" ? "pill bad" : "pill good";
+    found.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#i-${state === "failed" ? "alert" : "check"}" /></svg>`;
+    found.append(state);
+    into.replaceChildren(found);
+  }
+
+  function showNotices(part) {
+    sum(part, notices, !notices.summary || notices.failed > 0);
+    const table = part.querySelector("table");
+    const body = table.tBodies[0];
+    body.replaceChildren();
+    for (const each of notices.latest ?? []) {
+      const row = body.insertRow();
+      heading(row, each.person ? `${each.person} (${each.role})` : each.role);
+      const about = cell(row, "", "About");
+      const link = document.createElement("a");
+      link.href = `/leads/${encodeURIComponent(each.lead_id)}`;
+      link.textContent = printable(`${each.kind}: ${each.promise.replaceAll("_", " ")}`);
+      about.replaceChildren(link);
+      cell(row, each.channel ?? "none", "Channel");
+      const when = cell(row, moment(each.ended_at ?? each.created_at, part.dataset.zone), "When");
+      if (each.state === "failed" && each.reason) when.append(` · ${printable(each.reason)}`);
+      pill(cell(row, "", "State", "key"), each.state);
     }
+    table.hidden = !notices.latest?.length;
+  }
+
+  // The panels are replaced with each change; what was answered last is shown in them again.
+  function show() {
+    forgetDoubts();
+    if (watermarks) showVerdicts(document.getElementById("verdicts"));
+    if (notices) showNotices(document.getElementById("notices"));
+  }
+
+  async function ask(path) {
+    try {
+      const answer = await fetch(path, { headers: { accept: "application/json" } });
+      return answer.ok ? await answer.json() : {};
+    } catch {
+      return {};
+    }
+  }
+
+  async function askAll() {
+    if (document.hidden) return;
+    [watermarks, notices] = await Promise.all([
+      ask(document.getElementById("verdicts").dataset.watermarks),
+      ask(document.getElementById("notices").dataset.notices),
+    ]);
     show();
   }
 
@@ -87,8 +151,8 @@
   }
 
   main.addEventListener("panels", () => { shownAt = Date.now(); watch(); show(); });
-  document.addEventListener("visibilitychange", () => { watch(); ask(); });
+  document.addEventListener("visibilitychange", () => { watch(); askAll(); });
   setInterval(watch, 1000);
-  setInterval(ask, EVERY_MS);
-  ask();
+  setInterval(askAll, EVERY_MS);
+  askAll();
 })();
