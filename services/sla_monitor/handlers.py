@@ -10,6 +10,7 @@ from hashlib import sha256
 import msgspec
 
 from services.sla_monitor.domain import opening, transitions
+from services.sla_monitor.domain.hand_offs import DECISIONS
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
 from services.sla_monitor.domain.persons import Merge, Persons, merges_in
@@ -22,6 +23,7 @@ from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import persons as persons_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.store.counting import count_assignments, count_decisions
 from services.sla_monitor.store.holds import LeadHold
 from services.sla_monitor.store.states import agreement_of, release, save, states_of
 from shared import metrics
@@ -69,6 +71,8 @@ class MonitorHandlers:
         await fact_store.save_facts(tx, inquiries)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
         before, context = dict(states), await self._context(tx, persons, states)
+        had = [state.window for state in states.values()]
+        await count_assignments(tx, events, persons, context.facts, had, tolerance=self._tolerance, now=context.now)
         for event in events:
             await self._follow(tx, event, context)
         for merge in merges:
@@ -146,6 +150,9 @@ class MonitorHandlers:
                     for window_id in windows[lead_id]:
                         states[window_id] = transitions.apply_fact(states[window_id], fact, now)
         await save(tx, before, states, now)
+        decided = {lead_id for lead_id, fact in facts if fact.kind in DECISIONS}
+        if decided:
+            await count_decisions(tx, decided, persons, tolerance=self._tolerance, now=now)
         replayed = {_digest(r.record.value) for r in activities}
         holds = await hold_store.holds_of(tx, persons.ids)
         await release(tx, [hold for hold in holds if hold.digest in replayed], now)
@@ -162,7 +169,9 @@ class MonitorHandlers:
     def _fact(self, record: Record, event: ActivityRecorded, now: datetime) -> tuple[str, Fact]:
         # What is on the log was accepted before; a later instant comes from a clock that is ahead.
         latest_at = self._probes.written_before(record.partition, record.offset, now) + self._tolerance
-        return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at), event.outcome, event.by)
+        accepted_at = min(event.accepted_at, latest_at)
+        reason = event.reason if event.kind == opening.REJECTED else None
+        return event.lead_id, Fact(event.key, event.kind, accepted_at, event.outcome, event.by, reason)
 
     async def _advance(self, tx: Tx, markers: Sequence[tuple[Record, WatermarkAdvanced]]) -> None:
         now = await self._database.now(tx)
@@ -219,12 +228,15 @@ class MonitorHandlers:
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
         """A dispute may arrive before the assignment of the rep who rejected, so both check for it."""
-        for fact in context.facts_for(lead_id):
+        facts = context.facts_for(lead_id)
+        for fact in facts:
             windows = context.windows_of_person(lead_id)
             holder = opening.disputed(windows, fact) if fact.kind == opening.DISPUTED else None
             if holder is None:
                 continue
             agreement = await agreement_of(tx, holder.agreement.hash)
+            if opening.disputed_late(fact, facts, agreement, self._tolerance):
+                continue
             window = opening.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
             if window is not None and window.window_id not in context.states:
                 context.open(window, agreement)

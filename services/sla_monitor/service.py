@@ -10,6 +10,7 @@ from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.store.tables import tables
 from services.sla_monitor.store.trimming import EXPIRED
 from services.sla_monitor.workers.clock_probe import ClockProbe
+from services.sla_monitor.workers.periods import Periods
 from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.runtime.consume import Consumer, Consumption
@@ -31,6 +32,7 @@ def build(platform: Platform) -> Service:
     timer = Timer(database=platform.db, bus=platform.bus, tolerance=tolerance, wake=wake, announced=announced)
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
+    periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     relay = OutboxRelay.on(platform, tables, wake=announced)
     return Service(
         name="sla_monitor",
@@ -44,6 +46,7 @@ def build(platform: Platform) -> Service:
         tasks={
             "consumer": consumer.run,
             "timer": timer.run,
+            "periods": periods.run,
             "clock_probe": probe.run,
             "relay": relay.run,
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,

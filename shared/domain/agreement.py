@@ -19,7 +19,7 @@ from shared.domain.events import AgreementRef
 
 PilotMode = Literal["live", "shadow"]
 PromiseClock = Literal["rep_calendar", "wall"]
-Side = Literal["sales", "operations"]
+Side = Literal["sales", "operations", "marketing"]
 """Who owes a promise."""
 PromisedBy = Literal["anyone", "owner"]
 """Whose activities keep a promise."""
@@ -199,7 +199,8 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A commitment of marketing over a period, for all leads together: `per` is `day`, `week` or `month`.
+    """A commitment of marketing over a period, for all leads together: `per` is `day`, `week`, `month` or
+    `quarter`.
 
     `measure` is `volume` (`target` qualified leads accepted), `accepted_share` and `completeness` (a share from 0 to 1;
     `fields` must be filled), or `hand_off_latency` (seconds for the 95th percentile).

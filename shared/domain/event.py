@@ -51,6 +51,27 @@ class LeaveInterval(msgspec.Struct, frozen=True):
     ends_at: datetime
 
 
+class PromisePeriod(msgspec.Struct, frozen=True):
+    """The `day`, `week`, `month` or `quarter` of a promise about all leads together, from `starts_at` until just before
+    `ends_at`.
+    """
+
+    per: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a promise about a period has come: `counted` leads out of `of`, for a `target`. `pace` is what the period
+    comes to if it goes on like this; None while nothing is known.
+    """
+
+    counted: int
+    of: int
+    target: float
+    pace: float | None = None
+
+
 class Recipient(msgspec.Struct, frozen=True):
     """A role that a step notifies, and who that is; no `person` if the agreement does not say."""
 

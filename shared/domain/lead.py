@@ -63,6 +63,13 @@ class Company(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     country: str | None = None
 
 
+HANDED_OVER = frozenset(
+    {f"contact.{each}" for each in Contact.__struct_fields__}
+    | {f"company.{each}" for each in Company.__struct_fields__}
+)
+"""The fields of a lead that its hand-off to sales carries."""
+
+
 class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The legal basis for contacting the person; the agreement lists the accepted ones."""
 

@@ -18,8 +18,6 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
         "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
         "content": lambda agreement: bool(agreement.content),
         "goals": lambda agreement: bool(agreement.goals),
-        "promises.marketing": lambda agreement: bool(agreement.commitments),
-        "feedback.dispute_within": lambda agreement: agreement.dispute_within is not None,
         "feedback.reject_reasons.only_after": lambda agreement: any(
             reason.only_after is not None for reason in agreement.reject_reasons.values()
         ),

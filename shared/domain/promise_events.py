@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from shared.domain.event import ESCALATIONS, AgreementRef, Event, Recipient
+from shared.domain.event import ESCALATIONS, AgreementRef, Event, Progress, PromisePeriod, Recipient
 
 
 class WindowEvent(Event, frozen=True, kw_only=True):
-    """The base of events about one window. `at` is the instant of the change, in event time."""
+    """The base of events about one window. `at` is the instant of the change, in event time. A promise about a `period`
+    is about no single lead: `lead_id` names the period, like `period:volume:2026-11`.
+    """
 
     TOPIC = ESCALATIONS
 
@@ -18,6 +20,8 @@ class WindowEvent(Event, frozen=True, kw_only=True):
     at: datetime
     due_at: datetime
     agreement: AgreementRef
+    period: PromisePeriod | None = None
+    progress: Progress | None = None
 
 
 class WindowOpened(WindowEvent, frozen=True, kw_only=True):
@@ -48,8 +52,14 @@ class WindowWarned(WindowEvent, frozen=True, kw_only=True):
     skipped: str | None = None
 
 
+class PeriodProgressed(WindowEvent, frozen=True, kw_only=True):
+    """More leads count for a promise about a period, or fewer; published at most once a minute."""
+
+    TYPE = "baton.period.progressed.v1"
+
+
 class WindowMet(WindowEvent, frozen=True, kw_only=True):
-    """The promise was kept by the activity `met_by`, accepted at `at`."""
+    """The promise was kept by the activity `met_by`, accepted at `at`; `met_by` is empty for a period."""
 
     TYPE = "baton.window.met.v1"
 
@@ -98,6 +108,7 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
     generation: int
     level: int
     at: datetime
+    period: PromisePeriod | None = None
 
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
@@ -117,6 +128,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     skipped: str | None = None
     because: str | None = None
     promise_due_at: datetime | None = None
+    progress: Progress | None = None
 
 
 class EscalationExhausted(EscalationEvent, frozen=True, kw_only=True):

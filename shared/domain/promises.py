@@ -94,17 +94,18 @@ def _due_at(
 ) -> datetime:
     if promise.clock == "wall" and not within.business:
         calendar = ALWAYS
-    due_at = _after(calendar, since_at, within)
+    due_at = after_length(calendar, since_at, within)
     if not any(each.starts_at <= due_at and each.ends_at > since_at for each in leave):
         return due_at
     try:
-        return _after(without_leave(calendar, leave, since_at), since_at, within)
+        return after_length(without_leave(calendar, leave, since_at), since_at, within)
     except NeverOpens:
         # Closed for months next to the leave: a deadline that is too early is better than none.
         return due_at
 
 
-def _after(calendar: Calendar, since_at: datetime, within: Duration) -> datetime:
+def after_length(calendar: Calendar, since_at: datetime, within: Duration) -> datetime:
+    """The instant that is `within` after another one, in open time of the calendar. Raises NeverOpens."""
     if within.days:
         return business_days_after(calendar, since_at, within.days)
     return deadline(calendar, since_at, within.seconds)

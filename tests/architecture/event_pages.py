@@ -21,6 +21,8 @@ from shared.domain.events import (
     Event,
     LeaveInterval,
     PilotArm,
+    Progress,
+    PromisePeriod,
     Recipient,
     RepRef,
 )
@@ -36,12 +38,15 @@ SHAPES = (
     LeaveInterval,
     PilotArm,
     Recipient,
+    PromisePeriod,
+    Progress,
     AgreementRef,
 )
 PUBLIC_TOPICS = (ASSIGNMENTS, ESCALATIONS)
 _WORDS = {
     str: "text",
     int: "whole number",
+    float: "number",
     bool: "true or false",
     datetime: "instant",
     bytes: "base64",

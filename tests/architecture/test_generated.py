@@ -103,6 +103,7 @@ def _references(node: Any) -> list[str]:
 _VALUES: dict[type[msgspec.inspect.Type], Any] = {
     msgspec.inspect.StrType: "text",
     msgspec.inspect.IntType: 1,
+    msgspec.inspect.FloatType: 0.5,
     msgspec.inspect.BoolType: True,
     msgspec.inspect.DateTimeType: datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
     msgspec.inspect.VarTupleType: (),

@@ -27,8 +27,6 @@ KEYS = {
     "people.role": "Person.role",
     "content": "Agreement.content",
     "goals": "Agreement.goals",
-    "promises.marketing": "Agreement.commitments",
-    "feedback.dispute_within": "Agreement.dispute_within",
     "feedback.reject_reasons.only_after": "RejectReason.only_after",
 }
 OTHERWISE = {"languages", "skills", "territories", "calendars"}

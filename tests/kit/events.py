@@ -34,6 +34,9 @@ from shared.domain.events import (
     MoveRequested,
     NoticeDelivered,
     NoticeFailed,
+    PeriodProgressed,
+    Progress,
+    PromisePeriod,
     RecordQuarantined,
     RepRef,
     WatermarkAdvanced,
@@ -52,6 +55,18 @@ NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 AGREEMENT = AgreementRef("emea-inbound", 3, "sha256:" + "a" * 64)
 PERSON = Contact(email="jo@example.com", first_name="Jo", last_name="Peeters", job_title="Head of IT")
 COMPANY = Company(name="Example NV", domain="example.com")
+
+
+MONTH = PromisePeriod("month", datetime(2026, 10, 31, 23, tzinfo=UTC), datetime(2026, 11, 30, 23, tzinfo=UTC))
+OF_MARKETING = {
+    "promise": "volume",
+    "side": "marketing",
+    "owner": "max",
+    "generation": 0,
+    "due_at": MONTH.ends_at,
+    "period": MONTH,
+    "progress": Progress(155, 200, 400.0, 310.0),
+}
 
 
 def after(minutes: float) -> datetime:
@@ -195,6 +210,10 @@ def window_rescheduled(lead: str = "ld_1", **changes: Any) -> WindowRescheduled:
 
 def opened(lead: str = "ld_1", **changes: Any) -> WindowOpened:
     return WindowOpened(**_window(lead) | changes)
+
+
+def progressed(lead: str = "period:volume:2026-11", **changes: Any) -> PeriodProgressed:
+    return PeriodProgressed(**_window(lead) | OF_MARKETING | {"at": after(5)} | changes)
 
 
 def met(lead: str = "ld_1", **changes: Any) -> WindowMet:

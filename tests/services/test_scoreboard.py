@@ -23,7 +23,9 @@ from shared.ports import Message
 from tests.kit.agreements import agreement_text
 from tests.kit.clocks import ManualClock
 from tests.kit.events import (
+    MONTH,
     NINE,
+    OF_MARKETING,
     activity,
     after,
     assigned,
@@ -35,10 +37,12 @@ from tests.kit.events import (
     met,
     opened,
     parked,
+    progressed,
     quarantined,
     raised,
     reassigned,
     rejected,
+    retracted,
 )
 from tests.kit.services import ADMIN
 from tests.kit.waiting import until_right
@@ -200,6 +204,20 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
     await board.publish(exhausted("ld_2"))
     await board.timeline("ld_2", 6)
     assert "1 open, 1 exhausted" in await board.page()
+
+
+async def test_the_first_page_shows_the_progress_of_marketings_promises(board: Board) -> None:
+    period = "period:volume:2026-11"
+    await board.publish(progressed(), opened(period, **{**OF_MARKETING, "progress": None}))
+    await board.timeline(period, 2)
+    text = await board.page()
+    assert f'href="/leads/{period.replace(":", "%3A")}"' in text
+    assert "All leads, 2026-11" in text
+    assert "155 of 400 accepted, 200 handed over" in text
+    await board.publish(breached(period, **OF_MARKETING, at=MONTH.ends_at), retracted(period, **OF_MARKETING))
+    await board.timeline(period, 4)
+    assert ">met<" in (await board.page()).replace("</svg>", ">")
+    assert "was missed by the month&#39;s end" in await board.page(f"/leads/{period}")
 
 
 async def test_only_todays_inquiries_are_in_todays_funnel(board: Board, clock: ManualClock) -> None:

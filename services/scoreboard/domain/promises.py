@@ -14,6 +14,7 @@ from shared.domain.events import (
     EscalationEvent,
     EscalationExhausted,
     EscalationRaised,
+    Progress,
     WindowBreached,
     WindowCancelled,
     WindowEvent,
@@ -21,6 +22,7 @@ from shared.domain.events import (
     WindowOpened,
     WindowRescheduled,
 )
+from shared.domain.progress_text import progress_in_words
 from shared.domain.promises import EscalationStatus, WindowStatus, escalation_status
 
 FIRST_RESPONSE = "first_response"
@@ -30,7 +32,7 @@ OPEN = "windows_open"
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     """One promise on one lead: `open`, then `met`, `breached` or `cancelled`. It is due at `due_at` since `due_since`;
-    None: since it opened.
+    None: since it opened. A promise on a period (`per`) has its progress as of `counted_at`.
     """
 
     window_id: str
@@ -45,6 +47,19 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     fault: str | None = None
     due_since: datetime | None = None
+    per: str | None = None
+    counted: int | None = None
+    counted_of: int | None = None
+    target: float | None = None
+    pace: float | None = None
+    counted_at: datetime | None = None
+
+    @property
+    def progress(self) -> str | None:
+        """How a promise on a period goes, in words; None for others and before anything counts."""
+        if self.promise is None or self.counted is None or self.counted_of is None or self.target is None:
+            return None
+        return progress_in_words(self.promise, Progress(self.counted, self.counted_of, self.target, self.pace))
 
 
 class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +100,7 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         ended_at=None,
         fault=None,
     )
+    window = _counted(window, event)
     if isinstance(event, WindowRescheduled) and (window.due_since is None or window.due_since < event.at):
         window = msgspec.structs.replace(window, due_at=event.due_at, due_since=event.at)
     if isinstance(event, BreachRetracted) and event.reason is not None:
@@ -96,6 +112,22 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
     if isinstance(event, WindowCancelled):
         return msgspec.structs.replace(window, state="cancelled", ended_at=event.at)
     return window
+
+
+def _counted(window: WindowRow, event: WindowEvent) -> WindowRow:
+    if event.period is not None:
+        window = msgspec.structs.replace(window, per=event.period.per)
+    if event.progress is None or (window.counted_at is not None and event.at < window.counted_at):
+        return window
+    found = event.progress
+    return msgspec.structs.replace(
+        window,
+        counted=found.counted,
+        counted_of=found.of,
+        target=found.target,
+        pace=found.pace,
+        counted_at=event.at,
+    )
 
 
 def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:

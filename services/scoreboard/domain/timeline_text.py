@@ -29,15 +29,18 @@ from shared.domain.events import (
     NoticeDelivered,
     NoticeEvent,
     NoticeFailed,
+    PeriodProgressed,
     RecordQuarantined,
     WatermarkAdvanced,
     WindowBreached,
     WindowCancelled,
+    WindowEvent,
     WindowMet,
     WindowOpened,
     WindowRescheduled,
     WindowWarned,
 )
+from shared.domain.progress_text import pace_in_words, progress_in_words
 
 REJUDGED = "rejudged"
 _ABOUT = {
@@ -214,6 +217,10 @@ _OWED = {
     "feedback": "to say what became of the lead",
     "triage": "to find a rep for the lead",
     "disputes": "to answer the dispute",
+    "volume": "to bring as many leads as sales is to accept",
+    "accepted_share": "to bring leads that sales accepts",
+    "completeness": "to hand over complete leads",
+    "hand_off_latency": "to hand leads over quickly",
 }
 """What the owner of a promise has to do, by the promise's name in the agreement."""
 
@@ -249,7 +256,18 @@ def _warned(event: WindowWarned) -> str:
         if event.skipped
         else f"a warning is due to {_reached(event) or 'no one'}"
     )
-    return f"The promise “{words(event.promise)}” is due soon: {due}."
+    return f"The promise “{words(event.promise)}” is due soon{_pace(event)}: {due}."
+
+
+def _pace(event: WindowEvent) -> str:
+    if event.period is None or event.progress is None:
+        return ""
+    return f", {pace_in_words(event.promise, event.period, event.progress)}"
+
+
+def _progressed(event: PeriodProgressed) -> str:
+    so_far = progress_in_words(event.promise, event.progress) if event.progress is not None else "not known"
+    return f"The promise “{words(event.promise)}”: {so_far}."
 
 
 def _reached(event: WindowWarned | EscalationRaised) -> str:
@@ -263,6 +281,9 @@ def _met(event: WindowMet) -> str:
 
 
 def _breached(event: WindowBreached) -> str:
+    if event.period is not None and event.progress is not None:
+        figures = progress_in_words(event.promise, event.progress)
+        return f"The promise “{words(event.promise)}” was missed by the {event.period.per}'s end: {figures}."
     late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
     whose = f"{event.owner} did not find a rep in time" if event.promise == "triage" else late
     return f"The promise “{words(event.promise)}” was missed: {whose}."
@@ -357,6 +378,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         WindowCancelled: _cancelled,
         WindowOpened: _opened,
         WindowRescheduled: _due_again,
+        PeriodProgressed: _progressed,
         WindowWarned: _warned,
         WindowMet: _met,
         WindowBreached: _breached,

@@ -89,7 +89,11 @@ def countdown(due_at: datetime, now: datetime) -> Badge:
 
 
 def lead_name(lead: LeadRow | None, lead_id: str) -> str:
-    """The name of a lead: the person's name, else an address, else the start of the id."""
+    """The name of a lead: the person's name, else an address, else the start of the id. That of a period, such as
+    `period:volume:2026-11`, stands for all its leads.
+    """
+    if lead_id.startswith("period:"):
+        return f"All leads, {lead_id.rpartition(':')[2]}"
     found = lead and (lead.name or lead.email or lead.phone)
     return found or f"Lead {lead_id[:10]}"
 

@@ -48,6 +48,7 @@ class Scoreboard:
     gaps: Sequence[Gap]
     pauses: Sequence[Pause]
     windows: Sequence[tuple[WindowRow, LeadRow | None]]
+    periods: Sequence[WindowRow]
     window_count: int
     overdue: int
     escalations: Sequence[tuple[EscalationRow, LeadRow | None]]
@@ -112,6 +113,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         gaps=await open_gaps(tx),
         pauses=await pauses.running(tx),
         windows=await queries.open_windows(tx, limit=ROWS),
+        periods=await queries.periods(tx, limit=ROWS),
         window_count=await queries.open_window_count(tx),
         overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
         escalations=await queries.open_escalations(tx, now, limit=ROWS),

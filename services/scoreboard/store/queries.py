@@ -20,6 +20,7 @@ from services.scoreboard.store.tables import (
     leads,
     timeline,
     windows,
+    windows_of_periods,
     windows_running,
 )
 from shared.db.engine import Instant, Tx
@@ -73,6 +74,13 @@ async def open_windows(tx: Tx, *, limit: int) -> list[tuple[WindowRow, LeadRow |
     found = [filled(WindowRow, row) for row in await tx.execute(query)]
     known = await leads_of(tx, {window.lead_id for window in found if window.lead_id})
     return [(window, known.get(window.lead_id or "")) for window in found]
+
+
+async def periods(tx: Tx, *, limit: int) -> list[WindowRow]:
+    """The promises on periods that end last, running ones first."""
+    query = sa.select(windows).where(windows_of_periods)
+    query = query.order_by(windows.c.due_at.desc(), windows.c.window_id.desc()).limit(limit)
+    return sorted((filled(WindowRow, row) for row in await tx.execute(query)), key=lambda each: each.state != "open")
 
 
 async def overdue_count(tx: Tx, now: datetime, *, limit: int) -> int:

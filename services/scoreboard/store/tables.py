@@ -132,8 +132,16 @@ windows = sa.Table(
     sa.Column("ended_at", Instant),
     sa.Column("fault", Text),
     sa.Column("due_since", Instant),
+    sa.Column("per", Text),
+    sa.Column("counted", sa.BigInteger),
+    sa.Column("counted_of", sa.BigInteger),
+    sa.Column("target", sa.Float),
+    sa.Column("pace", sa.Float),
+    sa.Column("counted_at", Instant),
 )
 windows_running = windows.c.state == sa.literal_column("'open'")
+windows_of_periods = windows.c.per.is_not(None)
+partial_index("ix_scoreboard_windows_periods", windows.c.due_at, windows.c.window_id, where=windows_of_periods)
 partial_index("ix_scoreboard_windows_running", windows.c.due_at, where=windows_running)
 
 pilot_assignments = sa.Table(

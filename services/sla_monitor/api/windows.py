@@ -10,7 +10,7 @@ from services.sla_monitor.domain.window import Fault, Window
 from services.sla_monitor.store import windows as window_store
 from shared.db.engine import Database
 from shared.domain.agreement import Side
-from shared.domain.events import AgreementRef
+from shared.domain.events import AgreementRef, Progress, PromisePeriod
 from shared.domain.promises import WindowStatus
 from shared.http.auth import require
 from shared.http.cursor import next_cursor, read_cursor
@@ -20,7 +20,7 @@ from shared.http.responses import page_response
 
 
 class WindowView(msgspec.Struct, frozen=True):
-    """A promise on a lead."""
+    """A promise on a lead, or on all leads of a period with its progress as of the last look."""
 
     window_id: str
     lead_id: str
@@ -39,6 +39,8 @@ class WindowView(msgspec.Struct, frozen=True):
     reason: str | None
     hold: str | None
     agreement: AgreementRef
+    period: PromisePeriod | None = None
+    progress: Progress | None = None
 
 
 def router(database: Database, keys: Keys) -> APIRouter:
@@ -51,14 +53,16 @@ def router(database: Database, keys: Keys) -> APIRouter:
         state: Literal[WindowStatus, "paused"] | None = None,
         promise: Text | None = None,
         owner: Text | None = None,
+        side: Side | None = None,
         limit: Limit = 50,
         cursor: Cursor | None = None,
     ) -> Response:
-        """Promises on leads, first due first."""
+        """Promises on leads and on periods, first due first."""
         wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
-            page = await window_store.windows_page(tx, filters=filters, after=read_cursor(cursor), limit=limit)
+            after = read_cursor(cursor)
+            page = await window_store.windows_page(tx, filters=filters, side=side, after=after, limit=limit)
         following = next_cursor(page, limit, lambda last: (last.due_at, last.window_id))
         return page_response([_view(window) for window in page], following)
 

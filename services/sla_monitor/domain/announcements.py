@@ -21,6 +21,7 @@ from shared.domain.events import (
     EscalationRaised,
     Event,
     MoveRequested,
+    PeriodProgressed,
     Recipient,
     WindowBreached,
     WindowCancelled,
@@ -86,6 +87,12 @@ def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Annou
     return [_announcement(event, f"window.{verdict.outcome}", *window.key)]
 
 
+def progressed(window: Window, now: datetime) -> Announcement:
+    """Another number of leads counts in the period."""
+    event = _of_window(PeriodProgressed, window, at=now)
+    return _announcement(event, "period.progressed", window.window_id, now.isoformat())
+
+
 def warned(window: Window, level: Level, to: Sequence[Recipient]) -> Announcement:
     """The deadline is near."""
     event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, **_reached(level, to))
@@ -111,6 +118,7 @@ def escalation_raised(
         agreement=window.agreement,
         because=because,
         promise_due_at=window.due_at,
+        progress=window.progress,
         **_reached(level, to),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())
@@ -169,6 +177,8 @@ def _of_window(kind: type[OfWindow], window: Window, **more: Any) -> OfWindow:
         generation=window.generation,
         due_at=window.due_at,
         agreement=window.agreement,
+        period=window.period,
+        progress=window.progress,
         **more,
     )
 
@@ -182,5 +192,6 @@ def _of_escalation(kind: type[OfEscalation], escalation: Escalation, **more: Any
         owner=escalation.owner,
         generation=escalation.generation,
         level=escalation.level,
+        period=escalation.period,
         **more,
     )

@@ -108,7 +108,7 @@ def _fire(state: WindowState, level: Level, agreement: Agreement, now: datetime)
     watched, raised, announced = state.window, state.escalation, []
     to = recipients(agreement, watched.owner, level.tell, now)
     outcome: StepOutcome
-    if watched.moved and (level.warning or not (level.tell or level.page)):
+    if (watched.moved and (level.warning or not (level.tell or level.page))) or (level.warning and watched.on_pace):
         outcome = "silenced"
     elif level.warning:
         outcome = "warned" if to or not level.tell else "skipped"

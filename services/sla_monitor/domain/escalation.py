@@ -8,7 +8,7 @@ import msgspec
 
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.window import Window
-from shared.domain.events import Recipient
+from shared.domain.events import PromisePeriod, Recipient
 from shared.domain.ids import event_id
 from shared.domain.promises import EscalationStatus
 
@@ -37,6 +37,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     fired_at: datetime | None = None
     passed: tuple[int, ...] = ()
+    period: PromisePeriod | None = None
 
 
 def escalation_id(window: Window) -> str:
@@ -63,6 +64,7 @@ def raised(
             raised_at=now,
             told=told,
             fired_at=now,
+            period=window.period,
         )
     told = tuple(dict.fromkeys((*escalation.told, *told)))
     return msgspec.structs.replace(escalation, level=level.level, told=told, fired_at=now)

@@ -1,12 +1,13 @@
 """The levels of an escalation as instants, computed from the agreement under which the window was opened, so that a new
 agreement never changes a running ladder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from services.sla_monitor.domain.period import office
 from services.sla_monitor.domain.window import Window
-from shared.domain.agreement import Agreement, Ladder, Step
+from shared.domain.agreement import Agreement, Commitment, Ladder, Promise, Step
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.follow_up import is_warning, step_at, warning_at
 
@@ -32,7 +33,8 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
 
     Business offsets count in the owner's calendar, and nobody is warned during leave. A warning that was due before the
     window opened is left out. Repeats fire the last level again, but never move the lead again. A promise of operations
-    moves no lead, because there is no owner. Raises NeverOpens as `deadline`.
+    moves no lead, because there is no owner; nor does one of marketing, whose offsets count in the organisation's
+    calendar. Raises NeverOpens as `deadline`.
     """
     ladder, calendar = _ladder(agreement, window), _calendar(agreement, window)
     if ladder is None:
@@ -68,11 +70,18 @@ def exhausted_at(agreement: Agreement, window: Window, fired_at: datetime | None
 
 
 def _ladder(agreement: Agreement, window: Window) -> Ladder | None:
-    promise = (agreement.promises if window.side == "sales" else agreement.operations).get(window.promise)
+    by_side: Mapping[str, Mapping[str, Promise | Commitment]] = {
+        "sales": agreement.promises,
+        "operations": agreement.operations,
+        "marketing": agreement.commitments,
+    }
+    promise = by_side[window.side].get(window.promise)
     return agreement.ladders.get(promise.ladder) if promise else None
 
 
 def _calendar(agreement: Agreement, window: Window) -> Calendar:
+    if window.period is not None:
+        return office(agreement)
     owner = agreement.people.get(window.owner)
     return (owner.calendar if owner else None) or ALWAYS
 

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from services.sla_monitor.domain.period import office
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
+from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
-from shared.domain.promises import owed, owed_by
+from shared.domain.promises import after_length, owed, owed_by
 
 TRIAGE = "triage"
 DISPUTES = "disputes"
@@ -20,6 +22,7 @@ DISPUTED = "disputed"
 MISSED = "missed"
 REOPENED = "reopened"
 RESCORED = "rescored"
+REJECTED = "rejected"
 ANSWERS = ("accepted", "rejected")
 
 
@@ -169,6 +172,17 @@ def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:
     """A window of the rep whose rejection the fact disputes: the last owner by then. None if no owner is known."""
     had = [each for each in windows if each.side == "sales" and each.opened_at <= fact.accepted_at]
     return max(had, key=lambda each: (each.generation, each.window_id), default=None)
+
+
+def disputed_late(fact: Fact, facts: Iterable[Fact], agreement: Agreement, tolerance: timedelta) -> bool:
+    """Whether a rejection is disputed later than the agreement allows, in the organisation's calendar."""
+    within = agreement.dispute_within
+    rejected = (each.accepted_at for each in facts if each.kind == REJECTED and each.accepted_at <= fact.accepted_at)
+    rejected_at = max(rejected, default=None)
+    if within is None or rejected_at is None:
+        return False
+    calendar = office(agreement) if within.business else ALWAYS
+    return fact.accepted_at > after_length(calendar, rejected_at, within) + tolerance
 
 
 def dispute(holder: Window, fact: Fact, agreement: Agreement, watch: Watch) -> Window | None:

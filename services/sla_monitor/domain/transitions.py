@@ -149,16 +149,17 @@ def settle(
     *,
     now: datetime,
     watermark: datetime | None,
+    judged: WindowVerdict | None = None,
 ) -> WindowState:
     """Do everything that is due: warn, decide, climb the ladder. Each level fires once, in order, however late. After
     one that finds nobody on duty, the next fires at once. `agreement` is the one under which the window was opened.
 
     A level waits, like a breach, until the watermark has passed its instant plus the tolerance, so that a follow-up on
-    its way prevents it.
+    its way prevents it. About a promise on a period no facts decide, but what was `judged` on all leads together.
     """
     state = _counting(state, facts)
-    verdict = verdict_now(state.window, facts, now=now, watermark=watermark)
-    if verdict.outcome in ("met", "cancelled"):
+    verdict = judged or verdict_now(state.window, facts, now=now, watermark=watermark)
+    if verdict.outcome in ("met", "cancelled", "retracted"):
         return _concluded(state, verdict, now)
     if state.window.hold is not None or watermark is None:
         return state

@@ -113,7 +113,7 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
     fact = verdict.fact
-    kept = fact is not None and settlement.keeps(window.terms, fact)
+    kept = window.period is not None or (fact is not None and settlement.keeps(window.terms, fact))
     no_longer_applied = verdict.outcome == "retracted" and not kept
     if verdict.outcome in ("met", "retracted") and not no_longer_applied:
         met_by = activity_id_of(fact.activity_id) if fact else None

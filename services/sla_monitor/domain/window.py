@@ -11,7 +11,7 @@ import msgspec
 
 from shared.domain import settlement
 from shared.domain.agreement import Side
-from shared.domain.events import AgreementRef, LeaveInterval
+from shared.domain.events import AgreementRef, LeaveInterval, Progress, PromisePeriod
 from shared.domain.promises import WindowStatus
 from shared.domain.settlement import Terms
 
@@ -23,17 +23,17 @@ INQUIRY = "inquiry"
 router's own word."""
 
 READING_LAG = timedelta(seconds=30)
-"""How much longer a promise that an assignment keeps waits for its verdict. Watermarks cover activities only, so an
+"""How much longer a promise that assignments keep waits for its verdict. Watermarks cover activities only, so an
 assignment may still be on its way; this covers the usual lag, a retraction the rest."""
 
 Fault = Literal["rep", "pipeline"]
 """Whose fault a breach is: `pipeline` if the owner had no fair chance, since the lead reached them too late."""
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """An activity, as promises see it. `accepted_at` is from ingest's clock, never the sender's; for an assignment,
     which keeps promises too, from the router's. `activity_id` is the event's `key`. `outcome` and `by` are None if they
-    were not reported, or were by an earlier release.
+    were not reported, or were by an earlier release. `reason` is that of a rejection.
     """
 
     activity_id: str
@@ -41,6 +41,7 @@ class Fact(msgspec.Struct, frozen=True):
     accepted_at: datetime
     outcome: str | None = None
     by: str | None = None
+    reason: str | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,6 +64,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
     before the deadline changed.
     `again` counts how often a verdict on it was taken back and the promise ran again.
+    A promise of marketing is about all leads of a `period`, with its `progress` when last looked at; `on_pace` if it
+    will be kept at this pace. Then `lead_id` names the period, and what it asks for is in the agreement.
     """
 
     window_id: str
@@ -104,6 +107,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: int | None = None
     warned: tuple[int, ...] = ()
     again: int = 0
+    period: PromisePeriod | None = None
+    progress: Progress | None = None
+    on_pace: bool = False
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -150,7 +156,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The instant that the clock and the watermark must reach for a breach: just after `decide_at`, because a
         watermark covers what was accepted before it, and a fact accepted at `decide_at` itself still counts.
         """
-        lag = READING_LAG if ASSIGNED in self.kinds else timedelta()
+        lag = READING_LAG if ASSIGNED in self.kinds or self.period is not None else timedelta()
         return self.decide_at + lag + timedelta(microseconds=1)
 
 

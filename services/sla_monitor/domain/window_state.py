@@ -14,8 +14,8 @@ StepOutcome = Literal["warned", "raised", "silenced", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class FiredStep:
-    """A level that is done: `outcome` is `silenced` if someone had taken it on, or if it says nothing once the lead has
-    moved, and `skipped` if nobody was on duty.
+    """A level that is done: `outcome` is `silenced` if someone had taken it on, if it says nothing once the lead has
+    moved, or if it warns of a period that is on pace, and `skipped` if nobody was on duty.
     """
 
     window_id: str

@@ -2,7 +2,7 @@
 
 `sla_monitor_windows.look_at` is the timer's queue: the next instant at which a window may be due, null for never and
 while it is on hold. Its index is partial and by partition, so that finding due windows costs the same with a million
-open windows as with ten.
+open windows as with ten. Windows of periods are in no partition: theirs is -1.
 """
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ windows = sa.Table(
     sa.Column("look_at", Instant),
     sa.Column("body", sa.LargeBinary, nullable=False),
     partial_index("ix_sla_monitor_windows_look_at", "partition", "look_at", where=sa.text("look_at IS NOT NULL")),
+    partial_index("ix_sla_monitor_windows_periods", "due_at", "window_id", where=sa.text("partition = -1")),
     sa.Index("ix_sla_monitor_windows_due_at", "due_at", "window_id"),
 )
 facts = sa.Table(
@@ -37,6 +38,22 @@ facts = sa.Table(
     sa.Column("accepted_at", Instant, nullable=False),
     sa.Column("outcome", Text),
     sa.Column("by", Text),
+    sa.Column("reason", Text),
+)
+hand_offs = sa.Table(
+    "sla_monitor_hand_offs",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("cycle", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("handed_at", Instant, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("straight", sa.Boolean, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("filled", Text),
+    sa.Column("counts_at", Instant, index=True),
+    sa.Column("hand_off_s", sa.Float),
+    sa.Column("accepted_at", Instant, index=True),
+    sa.Column("rejected_at", Instant, index=True),
 )
 merged = sa.Table(
     "sla_monitor_merged",

@@ -7,15 +7,26 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from services.sla_monitor.domain.opening import DISPUTES, TRIAGE
+from services.sla_monitor.domain.period_windows import NO_PARTITION
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.domain.window_state import FiredStep
 from services.sla_monitor.store import tables
 from shared.db.bulk import any_of, row_of, upsert_rows
 from shared.db.engine import Tx
+from shared.domain.agreement import Side
 from shared.domain.promises import WindowStatus
 
+_OF_OPERATIONS = tables.windows.c.promise.in_((TRIAGE, DISPUTES))
+_OF_MARKETING = tables.windows.c.partition == sa.literal_column(str(NO_PARTITION))
+_OWED_BY: Mapping[Side, sa.ColumnElement[bool]] = {
+    "sales": sa.not_(_OF_OPERATIONS) & sa.not_(_OF_MARKETING),
+    "operations": _OF_OPERATIONS,
+    "marketing": _OF_MARKETING,
+}
 _encode = msgspec.json.Encoder().encode
-_window = msgspec.json.Decoder(Window).decode
+window_of = msgspec.json.Decoder(Window).decode
+"""The window from its stored body."""
 
 
 async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = ()) -> list[Window]:
@@ -24,14 +35,14 @@ async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[Window
     if states:
         query = query.where(tables.windows.c.state.in_(states))
     rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
-    return [_window(body) for body in rows.scalars()]
+    return [window_of(body) for body in rows.scalars()]
 
 
 async def windows_by_id(tx: Tx, ids: Sequence[str]) -> list[Window]:
     """These windows, locked until the transaction ends."""
     query = sa.select(tables.windows.c.body).where(tables.windows.c.window_id.in_(ids))
     rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
-    return [_window(body) for body in rows.scalars()]
+    return [window_of(body) for body in rows.scalars()]
 
 
 async def save_windows(tx: Tx, windows: Sequence[Window]) -> None:
@@ -69,20 +80,29 @@ async def due_windows(
     if since_at is not None:
         due &= tables.windows.c.look_at >= since_at
     query = sa.select(tables.windows.c.body).where(due).order_by(tables.windows.c.look_at).limit(limit)
-    return [_window(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
+    return [window_of(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
 
 
 async def windows_page(
-    tx: Tx, *, filters: Mapping[str, str], after: tuple[datetime, str] | None, limit: int
+    tx: Tx,
+    *,
+    filters: Mapping[str, str],
+    side: Side | None = None,
+    after: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[Window]:
-    """Windows by exact `lead_id`, `state`, `promise` or `owner`, first due first; `after` is the last one before."""
+    """Windows by exact `lead_id`, `state`, `promise` or `owner`, and by the side that owes it, first due first; `after`
+    is the last one before.
+    """
     query = sa.select(tables.windows.c.body).where(
         *(tables.windows.c[name] == value for name, value in filters.items())
     )
+    if side is not None:
+        query = query.where(_OWED_BY[side])
     if after is not None:
         query = query.where(sa.tuple_(tables.windows.c.due_at, tables.windows.c.window_id) > after)
     rows = await tx.execute(query.order_by(tables.windows.c.due_at, tables.windows.c.window_id).limit(limit))
-    return [_window(body) for body in rows.scalars()]
+    return [window_of(body) for body in rows.scalars()]
 
 
 def _row(window: Window) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from shared.agreement_file.schema.promise_schema import (
 from shared.agreement_file.text.findings import Findings, Path
 from shared.agreement_file.text.values import UNIT_S
 from shared.domain.agreement import Commitment, Duration, Promise
+from shared.domain.lead import HANDED_OVER
 
 SALES: Path = ("promises", "sales")
 OPERATIONS: Path = ("promises", "operations")
@@ -60,6 +61,9 @@ def commitments_of(
         fields = tuple(getattr(each, "fields", ()))
         for index, name in enumerate(fields):
             reader.field(name, (*path, "fields", index))
+            if name not in HANDED_OVER:
+                counted = f"`{name}` is not handed over with a lead, so it does not count: name contact and company"
+                reader.findings.warn((*path, "fields", index), "not_counted", counted)
         if isinstance(each, Volume):
             target = Decimal(each.mql_accepted)
         elif isinstance(each, HandOffLatency):

@@ -21,7 +21,7 @@ from shared.agreement_file.text.block import (
 from shared.domain.agreement import PromiseClock, PromisedBy
 
 Role = Literal["rep", "manager", "ops", "marketing_lead", "sales_lead"]
-Period = Literal["day", "week", "month"]
+Period = Literal["day", "week", "month", "quarter"]
 
 
 class Threshold(Block):

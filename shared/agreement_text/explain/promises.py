@@ -13,7 +13,6 @@ from shared.agreement_text.sentences import (
 )
 from shared.agreement_text.terms import commitment, role
 from shared.domain.agreement import Agreement, Ladder, Promise
-from shared.domain.not_watched import MARK
 
 
 def sections(agreement: Agreement) -> Iterator[Section]:
@@ -25,7 +24,7 @@ def sections(agreement: Agreement) -> Iterator[Section]:
             f"Every {owed.per}, {commitment(owed)}. If not, the steps of {quoted(owed.ladder)} follow."
             for owed in agreement.commitments.values()
         )
-        yield Section("Commitments of marketing", (sentence(MARK), *owed))
+        yield Section("Commitments of marketing", owed)
     if agreement.operations or agreement.dispute_within:
         yield _operations(agreement)
     for ladder in agreement.ladders.values():
@@ -44,7 +43,7 @@ def _operations(agreement: Agreement) -> Section:
     section = _owed("Promises of operations", agreement.operations)
     if agreement.dispute_within is None:
         return section
-    dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)} ({MARK})."
+    dispute = f"Marketing may dispute a rejection within {length(agreement.dispute_within)}."
     return Section(section.title, (*section.sentences, dispute))
 
 

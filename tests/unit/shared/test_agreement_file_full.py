@@ -73,13 +73,11 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
         "20: unused",
         "50: nowhere_to_move",
         "50: no_calendar",
-        "65: not_enforced",
         "75: no_manager",
         "81: no_manager",
         "82: no_channel",
         "82: no_channel",
         "93: not_enforced",
-        "96: not_enforced",
         "98: not_enforced",
         "101: not_enforced",
     ]
@@ -89,7 +87,13 @@ def test_a_warning_says_what_is_odd_and_what_would_be_right() -> None:
     warnings = warnings_of(TEXT)
     always = "50:25: `mia` has no calendar, so their time runs day and night: give them one under `people`"
     assert always in warnings
-    assert "65:3: `promises.marketing` is read and checked, but has no effect yet" in warnings
+    assert "98:1: `content` is read and checked, but has no effect yet" in warnings
+
+
+def test_a_field_that_a_hand_off_does_not_carry_is_warned_of() -> None:
+    text = TEXT.replace("fields: [contact.phone, company.employees]", "fields: [contact.phone, budget.amount]")
+    said = "`budget.amount` is not handed over with a lead, so it does not count: name contact and company"
+    assert any(warning.endswith(said) for warning in warnings_of(text))
 
 
 def test_people_have_limits_and_pools_a_strategy_and_a_queue(deal: Agreement) -> None:

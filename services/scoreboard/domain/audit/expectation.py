@@ -16,6 +16,7 @@ from services.scoreboard.domain.audit.expected import (
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.working_time import NotChecked, due_at
 from shared.domain.agreement import Agreement, Promise
+from shared.domain.calendar import ALWAYS
 from shared.domain.events import (
     Event,
     LeadAssigned,
@@ -47,7 +48,7 @@ def promises_on(
             found = [_leave(each, Departure(event.decided_at, "rejected")) for each in found]
         elif isinstance(event, LeadClosed):
             found = [_leave(each, Departure(event.closed_at, "consent withdrawn")) for each in found]
-    found += _of_disputes(lead_id, found, persons)
+    found += _of_disputes(lead_id, found, persons, tolerance)
     for version, at in persons.ended_as_part(lead_id):
         found = [_leave(e, Departure(at, "part of another lead")) if e.version < version else e for e in found]
     yield from found
@@ -146,14 +147,14 @@ def _park(event: LeadParked, agreement: Agreement, found: Sequence[Expected]) ->
     return [replace(e, unchecked=why) if e.promise.name == TRIAGE else e for e in (*found, expected)]
 
 
-def _of_disputes(lead_id: str, found: Sequence[Expected], persons: Persons) -> Iterator[Expected]:
+def _of_disputes(lead_id: str, found: Sequence[Expected], persons: Persons, tolerance: timedelta) -> Iterator[Expected]:
     for activity in persons.about(lead_id):
         if activity.kind != "disputed":
             continue
         had = [each for each in found if each.generation and each.opened_at <= activity.at]
         holder = max(had, key=lambda each: (each.generation, each.window_id), default=None)
         promise = holder.agreement.operations.get(DISPUTES) if holder is not None else None
-        if holder is None or promise is None:
+        if holder is None or promise is None or _disputed_late(holder.agreement, activity, persons, lead_id, tolerance):
             continue
         window_id = event_id("window", lead_id, DISPUTES, "activity", activity.key)
         expected = _of_operations(promise, holder.agreement, holder.owner, activity.at, (lead_id, window_id))
@@ -162,6 +163,20 @@ def _of_disputes(lead_id: str, found: Sequence[Expected], persons: Persons) -> I
         several = len(persons.decisions) > 1 or bool(holder.leave)
         kinds = ("accepted", "rejected")
         yield replace(expected, version=holder.version, kinds=kinds, departures=over, unchecked=why if several else "")
+
+
+def _disputed_late(
+    agreement: Agreement, dispute: Activity, persons: Persons, lead_id: str, tolerance: timedelta
+) -> bool:
+    """Whether the last rejection is longer ago than the agreement lets marketing dispute it, by the first calendar of
+    the agreement that closes.
+    """
+    rejected = [each.at for each in persons.about(lead_id) if each.kind == "rejected" and each.at <= dispute.at]
+    within = agreement.dispute_within
+    if within is None or not rejected:
+        return False
+    office = next((each for each in agreement.calendars.values() if not each.always), ALWAYS)
+    return dispute.at > due_at(within, office, max(rejected), (), wall=True) + tolerance
 
 
 def _of_operations(

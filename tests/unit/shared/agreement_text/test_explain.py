@@ -99,8 +99,6 @@ def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
     assert marked == {
         "The agreement",
         "People and their limits",
-        "Commitments of marketing",
-        "Promises of operations",
         "Feedback from sales",
         "Material for buyers",
         "Shared goals",

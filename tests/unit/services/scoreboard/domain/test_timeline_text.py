@@ -6,6 +6,7 @@ from services.scoreboard.domain.assignment_reasons import why_this_rep
 from services.scoreboard.domain.timeline_text import SENTENCES, describe
 from shared.domain.events import TYPES, Event, Recipient
 from tests.kit.events import (
+    OF_MARKETING,
     activity,
     after,
     assigned,
@@ -19,6 +20,7 @@ from tests.kit.events import (
     notice_failed,
     opened,
     parked,
+    progressed,
     raised,
     reassigned,
     rejected,
@@ -106,6 +108,16 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (
             notice_failed(channel=None, next_channel=None, reason="the agreement has no channel for manager"),
             "mia (manager) was not told of the missed promise: the agreement has no channel for manager.",
+        ),
+        (progressed(), "The promise “volume”: 155 of 400 accepted, 200 handed over."),
+        (
+            warned("period:volume:2026-11", **OF_MARKETING, to=(Recipient("marketing_lead", "max"),)),
+            "The promise “volume” is due soon, at this pace 310 of 400 by the month's end (155 of 400 accepted, 200 "
+            "handed over): a warning is due to marketing_lead (max).",
+        ),
+        (
+            breached("period:volume:2026-11", **OF_MARKETING),
+            "The promise “volume” was missed by the month's end: 155 of 400 accepted, 200 handed over.",
         ),
         (exhausted(level=3), "The ladder is over after level 3, and nobody has answered."),
         (

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import msgspec
 
-from services.sla_monitor.domain.opening import dispute, disputed, opened, parked
+from services.sla_monitor.domain.opening import dispute, disputed, disputed_late, opened, parked
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
-from shared.domain.agreement import Agreement, Queue
+from shared.domain.agreement import Agreement, Duration, Queue
 from shared.domain.events import RepRef
 from tests.unit.services.sla_monitor import window_states
 from tests.unit.services.sla_monitor.window_states import (
     ATTEMPTS,
     DISPOSITION,
     FIRST_RESPONSE,
+    OFFICE,
+    TOLERANCE,
     agreement,
     assigned,
     at,
@@ -89,6 +91,16 @@ def test_a_dispute_is_answered_by_the_last_rep_who_had_the_lead() -> None:
     assert asked is not None
     assert (asked.promise, asked.side, asked.owner, asked.generation) == ("disputes", "operations", "bob", 0)
     assert (asked.kinds, asked.opened_at, asked.due_at) == (("accepted", "rejected"), at(500), at(1400))
+
+
+def test_a_dispute_that_comes_later_than_is_agreed_is_late_by_the_days_of_the_office() -> None:
+    deal = replace(agreement(), calendars={"office": OFFICE}, dispute_within=Duration(0, True, "1 business day", 1))
+    rejected, earlier = fact("rejected", 3600), fact("rejected", 60)
+    for seconds, late in ((3600 + 86_400, False), (3605 + 86_400, True)):
+        disputed = fact("disputed", seconds)
+        assert disputed_late(disputed, [earlier, rejected, disputed], deal, TOLERANCE) is late
+    assert not disputed_late(fact("disputed", 10**7), [], deal, TOLERANCE)
+    assert not disputed_late(fact("disputed", 10**7), [rejected], agreement(), TOLERANCE)
 
 
 def test_a_dispute_about_a_lead_that_nobody_had_or_without_a_promise_opens_nothing() -> None:

@@ -1,0 +1,147 @@
+"""Opens the windows of periods and settles them. A period is judged once everything from before its end is read: the
+activities by the watermarks of all partitions, the assignments by what was in the log after it.
+
+With any number of processes, each window is opened and settled once.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from services.sla_monitor.domain import announcements, ladder, transitions
+from services.sla_monitor.domain.period_windows import due_windows, looked_at, period_verdict
+from services.sla_monitor.domain.watermark import out_of_step, watermarks
+from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window_state import WindowState
+from services.sla_monitor.store import hand_offs as hand_off_store
+from services.sla_monitor.store import periods as period_store
+from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store.states import agreement_of, save, states_of
+from services.sla_monitor.store.tables import tables
+from shared.agreements import store as agreements
+from shared.db import position
+from shared.db.engine import Database, Tx
+from shared.domain.agreement_versions import Schedule, version_in_force
+from shared.domain.errors import Misconfigured
+from shared.domain.events import ACTIVITIES, ASSIGNMENTS
+from shared.ports import Bus, TopicPartition
+from shared.runtime.backoff import until_back
+from shared.runtime.wakeup import WakeUp
+
+EVERY_S = 1.0
+PROGRESS_S = 60.0
+"""Seconds between two looks at what counts in running periods."""
+VERSIONS = 20
+
+
+class Periods:
+    """Opens and settles the windows of periods. `announced` is set after a commit, for the relay."""
+
+    def __init__(self, *, database: Database, bus: Bus, tolerance: timedelta, announced: WakeUp) -> None:
+        self._database = database
+        self._bus = bus
+        self._tolerance = tolerance
+        self._announced = announced
+        self._counted_at: datetime | None = None
+        self._ends: tuple[datetime, Mapping[TopicPartition, int]] | None = None
+        self._read_upto: datetime | None = None
+
+    async def run(self) -> NoReturn:
+        """Look every second until cancelled. Outages are waited out."""
+        while True:
+            await until_back(self.look, service="sla_monitor", task="periods")
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Open the periods that have begun, then warn, judge and escalate what is due."""
+        await self._read_assignments()
+        if await self._open():
+            self._announced.set()
+        async with self._database.read() as tx:
+            now = await self._database.now(tx)
+            progress = self._counted_at is None or now >= self._counted_at + timedelta(seconds=PROGRESS_S)
+            windows = await period_store.to_look_at(tx, now, running=progress)
+        for window_id in windows:
+            await self._settle(window_id)
+        if progress:
+            self._counted_at = now
+        if windows:
+            self._announced.set()
+
+    async def _read_assignments(self) -> None:
+        """Find out up to when all assignments are read: when the log's ends were seen that are handled by now."""
+        places = [(ASSIGNMENTS, number) for number in range(self._bus.partitions(ASSIGNMENTS))]
+        async with self._database.begin() as tx:
+            now = await self._database.now(tx)
+            at = await position.positions(tx, tables, places)
+        if self._ends is not None:
+            seen_at, ends = self._ends
+            if any(at[place] < end for place, end in ends.items()):
+                return
+            self._read_upto = seen_at
+        spans = await self._bus.spans(places)
+        self._ends = now, {place: spans[place].end for place in places}
+
+    async def _open(self) -> bool:
+        async with self._database.begin() as tx:
+            await period_store.lock_opening(tx)
+            now, latest = await self._database.now(tx), await period_store.latest(tx)
+            schedule = await _schedule(tx, now)
+            opened: dict[str, WindowState] = {}
+            for window in due_windows(schedule, latest, now, self._tolerance):
+                agreement = await agreement_of(tx, window.agreement.hash)
+                opened[window.window_id] = transitions.open_window(window, (), ladder.levels(agreement, window))
+            await save(tx, {}, opened, now)
+        return bool(opened)
+
+    async def _settle(self, window_id: str) -> None:
+        async with self._database.begin() as tx:
+            now = await self._database.now(tx)
+            # Read before the figures: what stood before this watermark in the log is counted by now.
+            watermark = await self._known_upto(tx, now)
+            window = await period_store.claim(tx, window_id)
+            if window is None or window.period is None:
+                return
+            agreement = await agreement_of(tx, window.agreement.hash)
+            commitment = agreement.commitments[window.promise]
+            figures = await hand_off_store.figures_of(tx, commitment, window.period)
+            before = await states_of(tx, [window])
+            state = _progressed(before[window_id], looked_at(window, commitment, agreement, figures, now), now)
+            judged = period_verdict(window, commitment, figures, now=now, watermark=watermark)
+            levels = ladder.levels(agreement, window)
+            state = transitions.settle(state, (), levels, agreement, now=now, watermark=watermark, judged=judged)
+            await save(tx, before, {window_id: state}, now)
+
+    async def _known_upto(self, tx: Tx, now: datetime) -> datetime | None:
+        """Up to when everything is read that counts."""
+        marks = await watermark_store.watermarks(tx)
+        complete_upto = watermarks(marks)
+        everywhere = len(complete_upto) == self._bus.partitions(ACTIVITIES)
+        if not everywhere or self._read_upto is None or out_of_step(marks, now, self._tolerance):
+            return None
+        return min(self._read_upto, *complete_upto.values())
+
+
+def _progressed(state: WindowState, seen: Window, now: datetime) -> WindowState:
+    """The window as looked at, with its progress announced if other leads count in a period that runs."""
+    before, after = state.window.progress, seen.progress
+    known = (before.counted, before.of) if before is not None else (0, 0)
+    runs = seen.state == "open" and now < seen.due_at
+    if after is None or not runs or (after.counted, after.of) == known:
+        return replace(state, window=seen)
+    return replace(state, window=seen, announced=(announcements.progressed(seen, now),))
+
+
+async def _schedule(tx: Tx, now: datetime) -> Schedule:
+    """The latest versions of the agreement in force, by when they take effect; without any that cannot be read."""
+    stored = await agreements.versions(tx)
+    current = version_in_force(stored, now)
+    found = []
+    ours = [each for each in stored if current is not None and each.name == current.name]
+    for version in sorted(ours, key=lambda each: each.order)[-VERSIONS:]:
+        with suppress(Misconfigured):
+            found.append((version.effective_from, await agreements.by_hash(tx, version.hash)))
+    return Schedule(found)
