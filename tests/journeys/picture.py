@@ -65,5 +65,5 @@ async def run(url: str, headers: dict[str, str]) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         times = {"within": "45 seconds", "warn": "20 seconds", "move": "15 seconds", "page": "25 seconds"}
-        with running("embedded", Path(folder), **times) as baton:
+        with running("embedded", Path(folder), settings={}, **times) as baton:
             asyncio.run(run(baton.url, baton.headers))

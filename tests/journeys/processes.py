@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.ports import free_ports
 from tests.kit.agreements import agreement_text
@@ -42,9 +43,11 @@ class Running:
 
 
 @contextmanager
-def running(kind: str, folder: Path, **agreed: str) -> Iterator[Running]:
+def running(
+    kind: str, folder: Path, *, channels: str = "", settings: Mapping[str, str] = MappingProxyType({}), **agreed: str
+) -> Iterator[Running]:
     """Start it, wait for its ready line, and stop it as Ctrl-C does; a stop that fails or hangs is an error."""
-    (folder / "agreement.yaml").write_text(agreement_text(**agreed))  # type: ignore[arg-type]
+    (folder / "agreement.yaml").write_text(agreement_text(**agreed) + channels)  # type: ignore[arg-type]
     (folder / "sources.yaml").write_text(SOURCES)
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BATON_")},
@@ -56,6 +59,7 @@ def running(kind: str, folder: Path, **agreed: str) -> Iterator[Running]:
         "BATON_SLA_MONITOR_TOLERANCE_S": "0.5",
         "CONTACT_TOKEN": "contact-token-of-the-journey",
         "GOOGLE_KEY": "google-key-of-the-journey",
+        **settings,
     }
     module = {"embedded": "services.embedded", "production": "deploy.production"}[kind]
     command = [sys.executable, "-m", module]

@@ -1,6 +1,7 @@
 """One lead from the form to the escalation, in both ways of running, with a CRM that verifies its webhooks."""
 
 from collections.abc import AsyncIterator, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -8,18 +9,37 @@ import pytest
 
 from tests.journeys.processes import Running, running
 from tests.journeys.receiver import Crm, crm
+from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
 
 CONSENT = {"basis": "opt_in"}
+CHANNELS = "\nchannels:\n  manager: {email: {}}\n"
 
 
 # One layout for all journeys, and none beside it: each has a JVM and six services.
 PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
 
 
+@pytest.fixture(scope="module")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailPeer]:
+    with mail_server(tmp_path_factory.mktemp("mail"), "tls") as server:
+        yield server
+
+
 @pytest.fixture(scope="module", params=["embedded", pytest.param("production", marks=PRODUCTION)])
-def baton(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def baton(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mail: MailPeer
+) -> Iterator[Running]:
     folder: Path = tmp_path_factory.mktemp(request.param)
-    with running(request.param, folder, within="4 seconds", warn="2 seconds", move="1 second", page="2 seconds") as it:
+    times = {"within": "4 seconds", "warn": "2 seconds", "move": "1 second", "page": "2 seconds"}
+    settings = {
+        "BATON_DELIVERY_MAIL_SERVER": f"smtps://localhost:{mail.port}",
+        "BATON_DELIVERY_MAIL_FROM": "baton@acme.example",
+        "BATON_DELIVERY_MAIL_USER": USER,
+        "BATON_DELIVERY_MAIL_PASSWORD": PASSWORD,
+        "BATON_DELIVERY_MAIL_CA": str(mail.certificate),
+        "BATON_DELIVERY_NOTICE_INTERVAL_S": "1",
+    }
+    with running(request.param, folder, channels=CHANNELS, settings=settings, **times) as it:
         yield it
 
 
@@ -82,6 +102,32 @@ async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
         assert kind in kinds
     windows = (await client.get("/v1/windows", params={"lead_id": lead_id})).json()["items"]
     assert {w["generation"]: w["state"] for w in windows}[1] == "breached"
+
+
+async def test_a_missed_promise_is_in_the_managers_inbox_and_so_is_its_end(
+    baton: Running, client: httpx.AsyncClient, subscriber: Crm, mail: MailPeer
+) -> None:
+    who = f"Missed-{baton.kind}"
+    person = {"email": f"{who}@example.com", "first_name": "Jo", "last_name": who}
+    lead = await post_lead(client, "", contact=person)
+    told = await subscriber.got("baton.notice.delivered.v1", lead["lead_id"])
+    assert (told["data"]["role"], told["data"]["person"], told["data"]["channel"]) == ("manager", "mia", "email")
+    first = next(each for each in mail.mails() if who in each["Subject"])
+    assert first["Subject"].strip().startswith(f"Overdue: first response, Jo {who}, was due ")
+    assert first["X-RcptTo"] == "mia@acme.example"
+    call = {"lead_id": lead["lead_id"], "kind": "call", "outcome": "connected", "by": "mia"}
+    assert (await client.post("/v1/activities", json=call)).status_code == 202
+    closed = await subscriber.until(lambda: _closing(mail, who), within_s=60)
+    assert closed["References"] == first["References"]
+    states = (await client.get("/v1/notices", params={"lead_id": lead["lead_id"], "role": "ops"})).json()["items"]
+    assert {each["state"] for each in states} <= {"failed", "dropped"}
+    shown = (await client.get(f"/v1/leads/{lead['lead_id']}/timeline")).text
+    assert "mia (manager) was told by e-mail of the missed promise." in shown
+
+
+def _closing(mail: MailPeer, who: str) -> EmailMessage | None:
+    """The mail that says that it is over."""
+    return next((m for m in mail.mails() if m["Subject"].strip().startswith("Closed") and who in m["Subject"]), None)
 
 
 async def test_a_follow_up_in_time_meets_the_promise_and_nothing_is_breached(

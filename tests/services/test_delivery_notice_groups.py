@@ -1,0 +1,99 @@
+"""Many notices at once, on both databases: a bounded number of messages, and what a group says and ends."""
+
+import asyncio
+from datetime import timedelta
+
+from services.delivery.domain.due_notices import Draft, notices_of
+from services.delivery.domain.sending_channel import SendingChannel
+from services.delivery.store import messages
+from services.delivery.store.notices import Grouping, add_notices
+from shared.bus.embedded import EmbeddedBus
+from shared.db.engine import Database
+from shared.domain.event import Recipient
+from shared.domain.events import NoticeDelivered
+from tests.kit import events
+from tests.kit.events import after
+from tests.kit.subscribers import receiving
+from tests.services.notices_kit import (
+    OPS,
+    PAGERDUTY,
+    body,
+    notices_on,
+    published,
+    raised,
+)
+
+
+async def test_a_storm_of_breaches_is_a_bounded_number_of_messages(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    minute = Grouping(interval_s=2.0, gather_s=0.5)
+    count = 1_000
+    async with receiving() as chat, notices_on(database, embedded_bus, {"CHAT": chat.url}, grouping=minute) as notices:
+        await notices.publish(*(raised(f"ld_{number}") for number in range(count)))
+        async with asyncio.timeout(60):
+            while await notices.listed(state="due") or not await notices.listed():
+                await asyncio.sleep(0.05)
+        told = await published(embedded_bus, NoticeDelivered, count)
+    assert len(chat.seen) <= 4
+    assert len({each.notice_id for each in told}) == count
+    counts = [int(body(seen)["headline"].split(" leads")[0].rsplit(" ", 1)[1]) for seen in chat.seen]
+    assert sum(counts) == count
+    assert f"and {counts[0] - 6} more" in body(chat.seen[0])["text"]
+
+
+async def test_ten_thousand_breaches_are_a_message_a_minute_to_their_recipient(database: Database) -> None:
+    def drafts(first: int) -> list[Draft]:
+        made = (raised(f"ld_{number}") for number in range(first, first + 1_000))
+        return [
+            Draft(due, (SendingChannel("webhook"),), due.window_id)
+            for event in made
+            for due in notices_of(event, f"ev_{event.lead_id}")
+        ]
+
+    sent = []
+    for number in range(10):
+        now = after(number / 4)
+        async with database.begin() as tx:
+            assert await add_notices(tx, drafts(number * 1_000), now, Grouping(interval_s=60, gather_s=1)) == 1_000
+        async with database.begin() as tx:
+            for lane, due_at in await messages.waiting_lanes(tx):
+                if due_at <= now + timedelta(seconds=1):
+                    sent += await messages.claim(tx, lane, now + timedelta(seconds=1), after(60), 32)
+    async with database.begin() as tx:
+        about, _ = await messages.contents(tx, [message.message_id for message in sent], after(5))
+    assert [about[message.message_id].count for message in sent] == [1_000, 4_000, 4_000]
+
+
+async def test_a_pagers_incident_for_a_group_ends_with_the_last_of_its_promises(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with receiving(PAGERDUTY) as pager:
+        environ = {"PAGER": pager.url, "SLACK": pager.url}
+        gathered = Grouping(interval_s=0, gather_s=0.5)
+        async with notices_on(database, embedded_bus, environ, grouping=gathered) as notices:
+            await notices.publish(*(raised(lead, OPS, page=True) for lead in ("ld_1", "ld_2")))
+            await notices.ended(2)
+            await notices.publish(events.closed("ld_1"), raised("ld_3", Recipient("sales_lead", "sue")))
+            await notices.ended(3)
+            assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger"]
+            await notices.publish(events.closed("ld_2"))
+            await notices.ended(4)
+    first, last = map(body, pager.seen)
+    assert "2 leads" in first["payload"]["summary"]
+    assert (last["event_action"], last["dedup_key"]) == ("resolve", first["dedup_key"])
+
+
+async def test_several_steps_about_one_lead_are_one_lead_in_the_message(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    gathered = Grouping(interval_s=0, gather_s=0.5)
+    async with (
+        receiving() as chat,
+        notices_on(database, embedded_bus, {"CHAT": chat.url}, grouping=gathered) as notices,
+    ):
+        await notices.publish(events.assigned(), raised(level=2), raised(level=3, at=after(20)))
+        assert [each["state"] for each in await notices.ended(2)] == ["told", "told"]
+    [seen] = chat.seen
+    assert body(seen)["headline"].startswith("Overdue: first response, ")
+    assert "leads" not in body(seen)["headline"]
