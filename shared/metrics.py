@@ -89,3 +89,10 @@ audit_last_clean = Gauge(
     "baton_audit_last_clean_timestamp_seconds",
     "When the last audit ended that found nothing wrong, in seconds since 1970",
 )
+heartbeats = Counter(
+    "baton_delivery_heartbeats", "Calls of the heartbeat URL that were sent, failed, or withheld", ["outcome"]
+)
+watermark_stalled = Gauge(
+    "baton_sla_monitor_watermark_stalled",
+    "1 while promises wait for a verdict and the oldest watermark is over 30 seconds old or missing, else 0",
+)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 
@@ -12,7 +13,7 @@ from services.delivery.api.subscriptions import SubscriptionRoutes
 from services.delivery.channels.connecting import Resolve, resolve, vet_host
 from services.delivery.channels.http_client import DEADLINE_S, HttpClient
 from services.delivery.channels.webhook import Webhooks
-from services.delivery.domain.endpoint import Endpoint
+from services.delivery.domain.endpoint import Endpoint, vet_url
 from services.delivery.domain.notice_retry import Schedules
 from services.delivery.domain.retry import SCHEDULE_S
 from services.delivery.handlers.events import DeliveryHandlers
@@ -23,10 +24,12 @@ from services.delivery.store.notices import Grouping
 from services.delivery.store.tables import TABLES
 from services.delivery.store.trimming import EXPIRED
 from services.delivery.workers.dispatcher import Dispatcher
+from services.delivery.workers.heartbeat import Heartbeat
 from services.delivery.workers.notice_sender import NoticeWork
 from services.delivery.workers.notice_watch import NoticeWatch
 from services.delivery.workers.sender import WebhookWork
 from shared.db.engine import Database
+from shared.domain.errors import Misconfigured, Refused
 from shared.domain.events import ASSIGNMENTS, ESCALATIONS
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -67,6 +70,7 @@ def build(
         recorded=(quarantined,),
     )
     watch = NoticeWatch(platform.db, mails=people.mails)
+    watchdog, beating = _heartbeat(platform, settings, resolving, deadline_s)
     relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
     pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
     return Service(
@@ -78,12 +82,13 @@ def build(
             "send": sender.run,
             "notify": notifier.run,
             "watch_notices": watch.run,
+            "heartbeat": beating.run,
             "trim": Trimmer.on(platform, TABLES, EXPIRED, keep_days=settings.keep_days).run,
         },
         closes=(pull.close,),
-        drains=(sender.drain, http.close, notifier.drain, people.close),
+        drains=(sender.drain, http.close, notifier.drain, people.close, watchdog.close),
         checks={"database": platform.check_database, "log": platform.check_bus, "records": consumer.complete},
-        notes={"consumer": consumer.note, "notices": watch.note},
+        notes={"consumer": consumer.note, "notices": watch.note, "heartbeat": beating.note},
     )
 
 
@@ -96,6 +101,31 @@ def _routers(platform: Platform, resolving: Resolve, due: WakeUp) -> Sequence[AP
     subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
     return subscriptions.router(), deliveries.router(), notices.router(platform)
+
+
+def _heartbeat(
+    platform: Platform, settings: DeliverySettings, resolving: Resolve, deadline_s: float
+) -> tuple[HttpClient, Heartbeat]:
+    """The heartbeat with a client of its own: its host is named by the operator, so it may be in a private network.
+    Raises `Misconfigured` for a URL that nothing can be sent to.
+    """
+    url, host = settings.heartbeat_url, None
+    if url is not None:
+        try:
+            host = urlsplit(url.get_secret_value()).hostname or ""
+            vet_url(url.get_secret_value(), allow_loopback=True, internal=[host])
+        except (ValueError, Refused) as wrong:
+            why = wrong.detail if isinstance(wrong, Refused) else "this does not read as a URL."
+            raise Misconfigured(f"BATON_DELIVERY_HEARTBEAT_URL: {why}") from None
+    client = HttpClient(
+        clock=platform.clock,
+        resolve=resolving,
+        allow_loopback=platform.settings.allow_loopback_endpoints,
+        internal=[host] if host is not None else (),
+        deadline_s=deadline_s,
+    )
+    every_s, recent_s = settings.heartbeat_every_s, settings.heartbeat_recent_s
+    return client, Heartbeat(platform.db, client, url, every_s=every_s, recent_s=recent_s)
 
 
 def _consumption(database: Database, grouping: Grouping) -> Consumption:

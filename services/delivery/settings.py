@@ -38,6 +38,15 @@ class DeliverySettings(SettingsModel):
         description="Seconds between two messages of one kind to one recipient. What is due meanwhile goes into one "
         "message.",
     )
+    heartbeat_url: SecretStr | None = Field(
+        None,
+        description="URL to call while all is well: the last audit of promises is clean and recent. A system that "
+        "expects the calls notices when they stop. Its host may be in a private network.",
+    )
+    heartbeat_every_s: float = Field(60.0, ge=1, le=86400, description="Seconds between two of these calls.")
+    heartbeat_recent_s: float = Field(
+        900.0, ge=1, le=86400 * 7, description="Age in seconds up to which the last audit counts as recent."
+    )
 
     @property
     def internal(self) -> frozenset[str]:

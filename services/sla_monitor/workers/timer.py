@@ -41,7 +41,7 @@ class Timer:
         self._wake = wake
         self._announced = announced
         self._tolerance = tolerance
-        self._stalled = False
+        self._stall: str | None = None
         self._skew: str | None = None
         self._log = log.get("sla_monitor")
 
@@ -121,7 +121,7 @@ class Timer:
 
     def note(self) -> str | None:
         """Why no verdicts are given although deadlines have passed; None when they are."""
-        return self._skew
+        return self._skew or self._stall
 
     def _watch_clocks(self, held: Mapping[int, tuple[str, float]]) -> None:
         instance, skew_s = max(held.values(), key=lambda each: abs(each[1]), default=("", 0.0))
@@ -142,7 +142,15 @@ class Timer:
         lag = now - min(complete_upto.values()) if complete else None
         metrics.watermark_lag_seconds.set(lag.total_seconds() if lag is not None else float("inf"))
         stalled = waiting and (lag is None or lag > timedelta(seconds=STALLED_S))
-        if stalled and not self._stalled:
-            behind_s = round(lag.total_seconds()) if lag is not None else None
+        metrics.watermark_stalled.set(stalled)
+        if not stalled:
+            self._stall = None
+            return
+        behind_s = round(lag.total_seconds()) if lag is not None else None
+        if self._stall is None:
             self._log.warning("watermark_stalled", behind_s=behind_s)
-        self._stalled = stalled
+        upto = f"only until {behind_s} s ago" if behind_s is not None else "up to no known instant"
+        self._stall = (
+            f"verdicts on promises wait: activities are complete {upto}. Check that every ingest runs and reaches the "
+            "log; give up on one whose disk is gone with './baton declare-lost'"
+        )
