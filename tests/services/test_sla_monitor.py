@@ -8,7 +8,6 @@ from datetime import timedelta
 import httpx
 import pytest
 from msgspec.structs import replace
-from prometheus_client import REGISTRY
 
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, encode
@@ -399,19 +398,3 @@ async def test_an_earlier_first_inquiry_read_before_the_assignment_moves_the_sta
         await stage.settled()
         await stage.publish(assigned())
         assert "ld_1" in {met.lead_id for met in await stage.wait_for(WindowMet, 13)}
-
-
-async def test_verdicts_that_wait_for_a_silent_ingest_are_a_metric_and_a_note_until_it_speaks(stage: Stage) -> None:
-    def stalled() -> float | None:
-        return REGISTRY.get_sample_value("baton_sla_monitor_watermark_stalled")
-
-    async with stage.monitor() as client:
-        await stage.mark(now() - timedelta(minutes=1))
-        await stage.publish(assigned())
-        await until(lambda: stalled() == 1)
-        ready = (await client.get("/readyz", headers={"host": "localhost"})).json()
-        assert "activities are complete only until 6" in ready["notes"]["sla_monitor.clocks"]
-        stage.mark_from_now_on()
-        await until(lambda: stalled() == 0)
-        ready = (await client.get("/readyz", headers={"host": "localhost"})).json()
-        assert "sla_monitor.clocks" not in ready["notes"]
