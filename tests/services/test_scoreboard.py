@@ -206,7 +206,7 @@ async def test_the_first_page_shows_funnel_windows_escalations_and_leads(board: 
     assert "1 open, 1 exhausted" in await board.page()
 
 
-async def test_the_first_page_shows_the_progress_of_marketings_promises(board: Board) -> None:
+async def test_the_pages_show_the_progress_of_marketings_promises(board: Board) -> None:
     period = "period:volume:2026-11"
     await board.publish(progressed(), opened(period, **{**OF_MARKETING, "progress": None}))
     await board.timeline(period, 2)
@@ -214,6 +214,7 @@ async def test_the_first_page_shows_the_progress_of_marketings_promises(board: B
     assert f'href="/leads/{period.replace(":", "%3A")}"' in text
     assert "All leads, 2026-11" in text
     assert "155 of 400 accepted, 200 handed over" in text
+    assert "155 of 400 accepted, 200 handed over" in await board.page("/operations")
     await board.publish(breached(period, **OF_MARKETING, at=MONTH.ends_at), retracted(period, **OF_MARKETING))
     await board.timeline(period, 4)
     assert ">met<" in (await board.page()).replace("</svg>", ">")
