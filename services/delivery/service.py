@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter
 
 from services.delivery.api import notices
+from services.delivery.api.actions import ActionPages
 from services.delivery.api.deliveries import DeliveryRoutes
 from services.delivery.api.events import EventRoutes
 from services.delivery.api.subscriptions import SubscriptionRoutes
 from services.delivery.channels.connecting import Resolve, resolve, vet_host
 from services.delivery.channels.http_client import DEADLINE_S, HttpClient
 from services.delivery.channels.webhook import Webhooks
+from services.delivery.domain.action_links import LinkMaker, why_no_links
 from services.delivery.domain.endpoint import Endpoint, vet_url
 from services.delivery.domain.notice_retry import Schedules
 from services.delivery.domain.retry import SCHEDULE_S
@@ -61,15 +63,16 @@ def build(
     webhooks = WebhookWork(post=Webhooks(http, platform.clock).post, schedule_s=schedule_s, fraction=random.random)
     sender = Dispatcher(platform.db, webhooks, wake=due, per_lane=settings.per_endpoint, in_flight=settings.in_flight)
     people = new_notifier(platform.environ, platform.clock, resolving=resolving, deadline_s=deadline_s)
+    links, no_links = _links(platform)
     notifier = Dispatcher(
         platform.db,
-        NoticeWork(send=people.send, grouping=grouping, schedules=schedules, fraction=random.random),
+        NoticeWork(send=people.send, grouping=grouping, schedules=schedules, fraction=random.random, links=links),
         wake=notify,
         per_lane=settings.per_endpoint,
         in_flight=settings.in_flight,
         recorded=(quarantined,),
     )
-    watch = NoticeWatch(platform.db, mails=people.mails)
+    watch = NoticeWatch(platform.db, mails=people.mails, no_links=no_links)
     watchdog, beating = _heartbeat(platform, settings, resolving, deadline_s)
     relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
     pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
@@ -100,7 +103,14 @@ def _routers(platform: Platform, resolving: Resolve, due: WakeUp) -> Sequence[AP
 
     subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
-    return subscriptions.router(), deliveries.router(), notices.router(platform)
+    pages = ActionPages(key=platform.link_key, clock=platform.clock, database=platform.db)
+    return subscriptions.router(), deliveries.router(), notices.router(platform), pages.router()
+
+
+def _links(platform: Platform) -> tuple[LinkMaker | None, str | None]:
+    """What makes the links of messages, or why there are none."""
+    url, key = platform.settings.public_url, platform.link_key
+    return LinkMaker(url, key) if url is not None and key is not None else None, why_no_links(url, key)
 
 
 def _heartbeat(

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from services.ingest.api.actions import PATH as ACTIONS
+from services.ingest.api.actions import action_endpoint
 from services.ingest.api.activities import activities_endpoint
 from services.ingest.api.commands import router as commands_router
 from services.ingest.api.leads import leads_endpoint
@@ -73,10 +75,12 @@ def _endpoints(
     platform: Platform, spool: Spool, identity: Identity, sources: Mapping[str, Source], rules: Rules
 ) -> Mapping[str, Endpoint]:
     keys = platform.keys
+    act = action_endpoint(key=platform.link_key, clock=platform.clock, spool=spool, identity=identity, rules=rules)
     leads = leads_endpoint(spool=spool, keys=keys, identity=identity, configured=frozenset(sources))
     return {
         "/v1/leads": Endpoint(leads, routed=("GET", "HEAD")),
         "/v1/activities": Endpoint(activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules)),
+        ACTIONS: Endpoint(act, routed=("GET", "HEAD"), any_site=True),
         SOURCES: Endpoint(SourceEndpoint(sources=sources, spool=spool, identity=identity).app(), any_site=True),
     }
 

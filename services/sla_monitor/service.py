@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.sla_monitor.api import commands, escalations, forms, watermarks, windows
+from services.sla_monitor.api import actions, commands, escalations, forms, watermarks, windows
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
@@ -13,6 +13,7 @@ from services.sla_monitor.workers.clock_probe import ClockProbe
 from services.sla_monitor.workers.periods import Periods
 from services.sla_monitor.workers.timer import Timer
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
+from shared.http.asgi import Endpoint
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service
@@ -34,8 +35,12 @@ def build(platform: Platform) -> Service:
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
     periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     relay = OutboxRelay.on(platform, tables, wake=announced)
+    act = actions.action_endpoint(
+        key=platform.link_key, clock=platform.clock, database=platform.db, changed=(announced, wake)
+    )
     return Service(
         name="sla_monitor",
+        endpoints={actions.PATH: Endpoint(act, routed=("GET", "HEAD"), any_site=True)},
         routers=[
             windows.router(platform.db, platform.keys),
             escalations.router(platform.db, platform.keys, changed=(announced, wake)),

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from shared.db.engine import Database
+from shared.domain.action_links import key_of
 from shared.domain.errors import Unavailable
 from shared.http.asgi import Endpoint
 from shared.http.keys import Keys
@@ -40,6 +41,12 @@ class Platform:
         if self.database is None:
             raise RuntimeError("this service was built without a database")
         return self.database
+
+    @property
+    def link_key(self) -> bytes | None:
+        """The key for links in messages; None without an administrator's key."""
+        admin = self.settings.admin_key
+        return key_of(admin.get_secret_value()) if admin is not None else None
 
     async def check_database(self) -> str | None:
         """Readiness: the database answers."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.delivery.domain.action_links import LinkMaker, links_for
 from services.delivery.domain.due_notices import DueNotice
 from services.delivery.domain.notice import Buyer, Notice, Recipient
 from shared.domain.agreement import Agreement
@@ -40,8 +41,15 @@ def context_of(event: LeadAssigned) -> LeadContext:
     )
 
 
-def notice(due: DueNotice, agreement: Agreement, lead: LeadContext | None, *, incident_id: str) -> Notice:
-    """The message about one promise; without what is known of the lead, it says less."""
+def notice(
+    due: DueNotice,
+    agreement: Agreement,
+    lead: LeadContext | None,
+    *,
+    incident_id: str,
+    links: LinkMaker | None = None,
+) -> Notice:
+    """The message about one promise; without what is known of the lead, it says less. `links` makes its links."""
     person = agreement.people.get(due.person or "")
     owner = agreement.people.get(due.owner)
     calendar = owner.calendar if owner is not None else None
@@ -63,6 +71,7 @@ def notice(due: DueNotice, agreement: Agreement, lead: LeadContext | None, *, in
         reasons=known.reasons,
         by=due.by,
         until=due.until,
+        links=links_for(links, due, agreement),
     )
 
 

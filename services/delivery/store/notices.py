@@ -144,6 +144,12 @@ async def notices_page(
     return [notice_of(row) for row in (await tx.execute(query)).mappings()]
 
 
+async def notice_with_id(tx: Tx, notice_id: str) -> DueNotice | None:
+    """The notice, if it is stored."""
+    row = (await tx.execute(sa.select(notices).where(notices.c.notice_id == notice_id))).mappings().one_or_none()
+    return notice_of(row) if row is not None else None
+
+
 async def oldest_due(tx: Tx) -> datetime | None:
     """Since when the oldest notice that is not sent yet has been due; None if there is none."""
     found: datetime | None = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.delivery.domain import context
+from services.delivery.domain.action_links import LinkMaker
 from services.delivery.domain.due_notices import DueNotice, Ending, Told, follow_ups
 from services.delivery.domain.notice import Notice, grouped
 from services.delivery.domain.notice_announcements import delivered, failed
@@ -40,12 +41,21 @@ class NoticeJob:
 
 
 class NoticeWork:
-    """The work of a dispatcher for notices. `fraction` in [0, 1) adds jitter."""
+    """The work of a dispatcher for notices. `fraction` in [0, 1) adds jitter. `links` makes the links of messages."""
 
     task = "notify"
 
-    def __init__(self, *, send: Send, grouping: Grouping, schedules: Schedules, fraction: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        send: Send,
+        grouping: Grouping,
+        schedules: Schedules,
+        fraction: Callable[[], float],
+        links: LinkMaker | None = None,
+    ) -> None:
         self._send = send
+        self._links = links
         self._grouping = grouping
         self._schedules = schedules
         self._fraction = fraction
@@ -72,7 +82,7 @@ class NoticeWork:
             claimed += [(waiting.lane, message) for message in found]
         about, dropped = await messages.contents(tx, [message.message_id for _, message in claimed], now)
         metrics.notices.labels("dropped").inc(dropped)
-        return [(lane, await _job(tx, message, about.get(message.message_id))) for lane, message in claimed]
+        return [(lane, await self._job(tx, message, about.get(message.message_id))) for lane, message in claimed]
 
     async def attempt(self, job: NoticeJob) -> Outcome:
         """Send the message once."""
@@ -105,6 +115,22 @@ class NoticeWork:
             job, answer = made[message.message_id]
             await self._record(tx, job, answer, about.get(message.message_id, []), now)
 
+    async def _job(self, tx: Tx, message: Message, content: Content | None) -> NoticeJob:
+        if content is None:
+            return NoticeJob(message, None)
+        first = content.first[0]
+        agreement = await agreements.by_hash(tx, first.agreement)
+        known = await contexts_of(tx, {each.lead_id for each in content.first})
+        made = [
+            context.notice(each, agreement, known.get(each.lead_id), incident_id=message.incident_id, links=self._links)
+            for each in content.first
+        ]
+        if content.count > 1:
+            said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
+        else:
+            said = made[0]
+        return NoticeJob(message, said, (first.role, first.person))
+
     def _leaves(self, message: Message) -> bool:
         return message.late and (message.attempts > 0 or message.lane in self._troubled)
 
@@ -136,23 +162,6 @@ class NoticeWork:
             for draft in follow_ups(_ending(each, now), [Told(each, channel, message.incident_id, grouped_)])
         ]
         await notices.add_notices(tx, drafts, now, self._grouping)
-
-
-async def _job(tx: Tx, message: Message, content: Content | None) -> NoticeJob:
-    if content is None:
-        return NoticeJob(message, None)
-    first = content.first[0]
-    agreement = await agreements.by_hash(tx, first.agreement)
-    known = await contexts_of(tx, {each.lead_id for each in content.first})
-    made = [
-        context.notice(each, agreement, known.get(each.lead_id), incident_id=message.incident_id)
-        for each in content.first
-    ]
-    if content.count > 1:
-        said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
-    else:
-        said = made[0]
-    return NoticeJob(message, said, (first.role, first.person))
 
 
 async def _gave_up(tx: Tx, job: NoticeJob, due: Sequence[DueNotice], attempts: int, why: str, now: datetime) -> None:

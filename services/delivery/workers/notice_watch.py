@@ -12,16 +12,17 @@ LOOK_S = 10.0
 
 
 class NoticeWatch:
-    """Looks every ten seconds. `mails` is whether a mail server is configured."""
+    """Looks every ten seconds. `mails` is whether a mail server is configured, `no_links` why there are no links."""
 
-    def __init__(self, database: Database, *, mails: bool, look_s: float = LOOK_S) -> None:
+    def __init__(self, database: Database, *, mails: bool, no_links: str | None = None, look_s: float = LOOK_S) -> None:
         self._database = database
         self._mails = mails
+        self._no_links = no_links
         self._look_s = look_s
         self._note: str | None = None
 
     def note(self) -> str | None:
-        """For readiness: what keeps notices from being sent."""
+        """For readiness: what keeps notices from being sent, or from having links."""
         return self._note
 
     async def run(self) -> None:
@@ -37,7 +38,7 @@ class NoticeWatch:
             agreement = await agreements.in_force(tx, now)
         metrics.notices_oldest_due_seconds.set((now - oldest).total_seconds() if oldest is not None else 0.0)
         mailed = sorted({each.who for each in agreement.channels if each.kind == "email"} if agreement else ())
-        self._note = None
+        self._note = self._no_links if agreement is not None and agreement.channels else None
         if mailed and not self._mails:
             self._note = (
                 f"the agreement notifies {', '.join(mailed)} by e-mail, but no mail server is configured: set "

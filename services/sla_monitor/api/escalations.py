@@ -12,7 +12,7 @@ from services.sla_monitor.store import escalations as escalation_store
 from services.sla_monitor.store.states import take_on
 from shared.agreement_file.text.values import read_length
 from shared.agreements import store as agreements
-from shared.db.engine import Database
+from shared.db.engine import Database, Tx
 from shared.domain.errors import NotFound, Problem, Refused
 from shared.domain.promises import EscalationStatus, escalation_status
 from shared.http.auth import require
@@ -83,18 +83,28 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
 
 async def acknowledge_escalation(database: Database, escalation_id: str, body: Acknowledgement) -> EscalationView:
     """Acknowledge the escalation. Raises `NotFound`, `Over`, and `Refused` for an unknown person or no duration."""
-    quiet = _quiet(body.for_)
+    quiet = quiet_time(body.for_)
     async with database.begin() as tx:
-        found = await escalation_store.escalation_to_change(tx, escalation_id)
-        if found is None:
-            raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists all.")
-        if found.state == "closed":
-            raise Over(f"The escalation is already closed ({found.reason}).")
-        now = await database.now(tx)
-        agreement = await agreements.in_force(tx, now)
-        by = agreement.person_id(body.by, pointer="/by") if agreement is not None else body.by
-        taken = await take_on(tx, found, by=by, until=now + quiet if quiet else None, now=now)
+        found, now = await to_acknowledge(tx, escalation_id), await database.now(tx)
+        taken = await acknowledged(tx, found, body.by, quiet, now)
     return _view(taken, now)
+
+
+async def to_acknowledge(tx: Tx, escalation_id: str) -> Escalation:
+    """The escalation, with its window locked. Raises `NotFound` and `Over`."""
+    found = await escalation_store.escalation_to_change(tx, escalation_id)
+    if found is None:
+        raise NotFound(f"There is no escalation {escalation_id!r}. GET /v1/escalations lists all.")
+    if found.state == "closed":
+        raise Over(f"The escalation is already closed ({found.reason}).")
+    return found
+
+
+async def acknowledged(tx: Tx, found: Escalation, by: str, quiet: timedelta | None, now: datetime) -> Escalation:
+    """Let a person of the agreement in force take the escalation on. Raises `Refused`."""
+    agreement = await agreements.in_force(tx, now)
+    person = agreement.person_id(by, pointer="/by") if agreement is not None else by
+    return await take_on(tx, found, by=person, until=now + quiet if quiet else None, now=now)
 
 
 def _view(escalation: Escalation, now: datetime) -> EscalationView:
@@ -103,7 +113,8 @@ def _view(escalation: Escalation, now: datetime) -> EscalationView:
     return msgspec.structs.replace(view, state=state, notify=escalation.told)
 
 
-def _quiet(text: str | None) -> timedelta | None:
+def quiet_time(text: str | None) -> timedelta | None:
+    """For how long an escalation is acknowledged; None until it is closed. Raises `Refused`."""
     if text is None:
         return None
     try:

@@ -1,0 +1,157 @@
+"""The links of a message: what is sent has them, their page changes nothing, and says so when it is too late."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.delivery.service import build
+from services.delivery.store.notices import Grouping
+from shared import agreement_file
+from shared.agreements import store as agreements
+from shared.bus.embedded import EmbeddedBus
+from shared.bus.envelope import encode
+from shared.db.engine import Database
+from shared.domain.action_links import Grant, key_of, read
+from shared.domain.event import Recipient
+from shared.domain.events import Event, RepRef
+from tests.kit import events
+from tests.kit.agreements import agreement_text
+from tests.kit.clocks import ManualWall
+from tests.kit.events import NINE, after, envelope
+from tests.kit.services import client_of, platform_on, running
+from tests.kit.subscribers import Receiver, receiving
+from tests.kit.waiting import until
+
+URL = "https://leads.acme.example/baton"
+CHANNELS = """
+channels:
+  rep: {webhook: {url_from: env:CHAT, template_from: env:TEMPLATE}}
+"""
+AGREEMENT = agreement_file.parse(agreement_text() + CHANNELS, "test.yaml").agreement
+ANN = Recipient("rep", "ann")
+
+
+@dataclass
+class Messages:
+    """A delivery service and what it sent."""
+
+    client: httpx.AsyncClient
+    bus: EmbeddedBus
+    clock: ManualWall
+    chat: Receiver
+
+    async def publish(self, *made: Event) -> None:
+        await self.bus.publish([encode(envelope(each)) for each in made])
+
+    async def links(self, count: int = 1) -> dict[str, str]:
+        """The links of the latest message, by their labels, without the public URL."""
+        [*_, seen] = await self.chat.got(count)
+        found = dict(line.split(": ", 1) for line in json.loads(seen.body)["links"].splitlines())
+        assert all(url.startswith(f"{URL}/") for url in found.values())
+        return {label: url.removeprefix(URL) for label, url in found.items()}
+
+    async def shown(self, link: str, method: str = "GET") -> tuple[int, str]:
+        answer = await self.client.request(method, link, headers={"Authorization": ""})
+        assert "no-store" in answer.headers["cache-control"]
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        return answer.status_code, answer.text
+
+
+@asynccontextmanager
+async def messages_on(database: Database, bus: EmbeddedBus, **environ: str) -> AsyncIterator[Messages]:
+    async with database.begin() as tx:
+        await agreements.save(tx, AGREEMENT, NINE)
+    clock = ManualWall(NINE)
+    async with receiving() as chat:
+        given = {
+            "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true",
+            "CHAT": chat.url,
+            "TEMPLATE": '{"links": "{links}"}',
+            **environ,
+        }
+        platform = platform_on(database, bus, clock, **given)
+        service = build(platform, grouping=Grouping(interval_s=0.0, gather_s=0.0))
+        async with running(platform, service) as web, client_of(web) as client:
+            yield Messages(client, bus, clock, chat)
+        for drain in service.drains[1::2]:
+            await drain()
+
+
+def warned(**changes: Any) -> Event:
+    return events.warned("ld_1", to=(ANN,), agreement=AGREEMENT.ref, **changes)
+
+
+def raised(**changes: Any) -> Event:
+    return events.raised("ld_1", to=(ANN,), agreement=AGREEMENT.ref, promise_due_at=after(15), **changes)
+
+
+async def test_the_rep_gets_links_whose_pages_have_a_form_and_change_nothing(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with messages_on(database, embedded_bus, BATON_PUBLIC_URL=URL) as messages:
+        await messages.publish(events.assigned("ld_1"), raised())
+        links = await messages.links()
+        assert list(links) == ["Accept the lead", "Reject the lead", "Acknowledge", "Open the lead"]
+        assert links["Open the lead"] == "/leads/ld_1"
+        pages = {label: await messages.shown(link) for label, link in links.items() if label != "Open the lead"}
+        heads = [await messages.shown(links["Accept the lead"], "HEAD"), await messages.shown(links["Acknowledge"])]
+    assert {status for status, _ in pages.values()} == {200}
+    assert [(status, bool(text)) for status, text in heads] == [(200, False), (200, True)]
+    assert not any("ann" in link or "ld_1" in link for link in list(links.values())[:3])
+    grants = {label: _grant(text) for label, (_, text) in pages.items()}
+    assert {label: (g.action, g.subject, g.person) for label, g in grants.items()} == {
+        "Accept the lead": ("accept", "ld_1", "ann"),
+        "Reject the lead": ("reject", "ld_1", "ann"),
+        "Acknowledge": ("acknowledge", "es_ld_1", "ann"),
+    }
+    assert 'action="/act/lead"' in pages["Reject the lead"][1]
+    assert 'action="/act/escalation"' in pages["Acknowledge"][1]
+
+
+async def test_a_link_that_comes_too_late_says_so_and_has_no_form(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with messages_on(database, embedded_bus, BATON_PUBLIC_URL=URL) as messages:
+        await messages.publish(events.assigned("ld_1"), warned())
+        links = await messages.links()
+        assert list(links) == ["Accept the lead", "Reject the lead", "Open the lead"]
+        accept = links["Accept the lead"]
+        cut = await messages.shown(accept[:-3])
+        none = await messages.shown("/act/lead")
+        await messages.publish(events.reassigned("ld_1", generation=2, rep=RepRef("bob", "bob@acme.example")))
+
+        async def is_moved() -> bool:
+            return (await messages.shown(accept))[0] != 200
+
+        await until(is_moved)
+        moved = await messages.shown(accept)
+        messages.clock.advance(days=8)
+        expired = await messages.shown(accept)
+    for status, text in (cut, none, moved, expired):
+        assert status == 410
+        assert "<form" not in text
+    assert "Open the link in the message again, whole." in cut[1]
+    assert "bob has this lead now" in moved[1]
+    assert "has expired" in expired[1]
+
+
+async def test_without_a_public_url_there_are_no_links_and_readiness_says_why(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with messages_on(database, embedded_bus) as messages:
+        await messages.publish(events.assigned("ld_1"), warned())
+        [seen] = await messages.chat.got(1)
+        notes = (await messages.client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+    assert json.loads(seen.body)["links"] == ""
+    assert notes["delivery.notices"] == "messages have no links, because BATON_PUBLIC_URL is not set"
+
+
+def _grant(text: str) -> Grant:
+    found = re.search(r'name="grant" value="([^"]+)"', text)
+    assert found
+    return read(key_of("admin-key"), found[1], Grant, NINE)
