@@ -44,6 +44,7 @@ from shared.domain.events import (
     RecordQuarantined,
     WatermarkAdvanced,
 )
+from shared.domain.pauses import PAUSING
 from shared.ports import Bus, Record
 
 
@@ -143,7 +144,10 @@ class MonitorHandlers:
         persons = await persons_store.lock_persons(tx, {lead_id for lead_id, _ in facts}, self._partition)
         await fact_store.save_facts(tx, facts)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids, states=("open", "breached")))
-        before, windows = dict(states), by_lead(states)
+        before = dict(states)
+        if any(fact.kind in PAUSING for _, fact in facts):
+            states = await self._pause(tx, persons, states)
+        windows = by_lead(states)
         for reported_under, fact in facts:
             for lead_id in persons.ids_of([reported_under]):
                 if persons.counts(lead_id, reported_under, fact):
@@ -194,7 +198,8 @@ class MonitorHandlers:
             return
         spared = (opening.TRIAGE, opening.DISPUTES)
         agreement = await agreement_of(tx, event.agreement.hash)
-        opened = opening.opened(event, agreement, self._watch(event.lead_id, context))
+        facts = context.facts_for(event.lead_id)
+        opened = opening.opened(event, agreement, self._watch(event.lead_id, context), facts)
         if event.because == RESCORED and event.previous_rep == event.rep.id:
             opened = context.renew(event.lead_id, event.generation, opened)
         elif event.because != REOPENED:
@@ -202,7 +207,6 @@ class MonitorHandlers:
             at, missed = event.assigned_at, event.because == opening.MISSED
             context.move_on(event.lead_id, at, "reassigned", cycle=event.cycle, spared=spared, missed=missed)
         context.apply_assignment(event)
-        facts = context.facts_for(event.lead_id)
         for window in opened:
             context.open(starting(window, facts), agreement)
         await self._open_disputes(tx, event.lead_id, context)
@@ -240,6 +244,12 @@ class MonitorHandlers:
             window = opening.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
             if window is not None and window.window_id not in context.states:
                 context.open(window, agreement)
+
+    async def _pause(self, tx: Tx, persons: Persons, states: dict[str, WindowState]) -> dict[str, WindowState]:
+        context = await self._context(tx, persons, states)
+        for state in list(states.values()):
+            context.pause(state.window, await agreement_of(tx, state.window.agreement.hash))
+        return context.states
 
     async def _open_following(self, tx: Tx, context: LeadContext) -> None:
         for window in context.following():

@@ -17,7 +17,7 @@ from shared.agreement_text.phrases import (
 )
 from shared.agreement_text.terms import ATTRIBUTES, ROLES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
-from shared.domain.agreement import Channel, Duration, Only, Person, Promise, RejectReason, Route, Step
+from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Promise, RejectReason, Route, Step
 from shared.domain.content_and_goals import Goal
 from shared.domain.duty import Duty, Shift
 from shared.domain.not_watched import MARK
@@ -67,7 +67,15 @@ def promise_in_words(promise: Promise) -> str:
     needed = often if promise.at_least > 1 else ""
     clock = "" if promise.clock == "rep_calendar" else " by the wall clock"
     how = f" It is kept by {met}{whose}{needed}." if met else ""
-    return f"{sentence(promised(promise.name))[:-1]}: {within}{clock}.{how} If missed, see {quoted(promise.ladder)}."
+    waits = f" {sentence(pause_in_words(promise.pause))}" if promise.pause is not None else ""
+    missed = f" If missed, see {quoted(promise.ladder)}."
+    return f"{sentence(promised(promise.name))[:-1]}: {within}{clock}.{how}{waits}{missed}"
+
+
+def pause_in_words(pause: Pause) -> str:
+    """For how long the clock may stand still."""
+    often = counted(pause.times, "pause")
+    return f"its clock may stand still for {often} of {length(pause.at_most)} at most"
 
 
 def answers(promise: Promise) -> list[str]:

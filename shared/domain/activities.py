@@ -9,7 +9,7 @@ from shared.domain.lead import LeadStage
 
 ActivityKind = Literal[
     "call", "email", "meeting", "accepted", "rejected", "declined", "disputed", "objection", "content_used",
-    "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn",
+    "stage", "opportunity", "won", "lost", "renewed", "churned", "note", "consent_withdrawn", "paused", "resumed",
 ]  # fmt: skip
 
 PromisedKind = Literal["call", "email", "meeting", "accepted", "rejected", "objection"]

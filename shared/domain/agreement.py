@@ -175,6 +175,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """How long one pause may stop the clock of a promise (business time is the owner's), and how many pauses of a lead
+    count.
+    """
+
+    at_most: Duration
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     """What someone owes on a lead. `met_by` are kinds of activity, of which
     `at_least` are needed.
@@ -195,6 +205,7 @@ class Promise:
     side: Side = "sales"
     outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by: PromisedBy = "anyone"
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)

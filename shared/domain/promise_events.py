@@ -40,6 +40,22 @@ class WindowRescheduled(WindowEvent, frozen=True, kw_only=True):
     TYPE = "baton.window.rescheduled.v1"
 
 
+class WindowPaused(WindowEvent, frozen=True, kw_only=True):
+    """The clock of the promise stands still since `at`, at the latest until `until`. `due_at` is the deadline if it is
+    not resumed before.
+    """
+
+    TYPE = "baton.window.paused.v1"
+
+    until: datetime
+
+
+class WindowResumed(WindowEvent, frozen=True, kw_only=True):
+    """The clock of the promise runs again since `at`, before its pause would have run out; `due_at` follows."""
+
+    TYPE = "baton.window.resumed.v1"
+
+
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
     """The promise is due soon and not kept yet: a warning to those in `to` is due."""
 

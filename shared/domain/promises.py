@@ -12,6 +12,8 @@ from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
 from shared.domain.event import LeaveInterval
 from shared.domain.leave import without_leave
+from shared.domain.pauses import due_after, pauses_of
+from shared.domain.settlement import PromiseFact
 
 WindowStatus = Literal["open", "met", "breached", "cancelled"]
 """How a promise on a lead stands."""
@@ -30,24 +32,32 @@ def escalation_status(state: EscalationStatus, quiet_until: datetime | None, now
 @dataclass(frozen=True, slots=True)
 class Owed:
     """A promise on a lead: its duration, the calendar for its business time and that of its ladder (the owner's, or
-    around the clock without one), and the deadline in UTC.
+    around the clock without one), and the deadline in UTC, which `pauses` have moved.
     """
 
     promise: Promise
     due_at: datetime
     within: Duration
     calendar: Calendar
+    pauses: tuple[LeaveInterval, ...] = ()
 
 
 def owed(
-    agreement: Agreement, *, rep: str, score: int, assigned_at: datetime, leave: Sequence[LeaveInterval] = ()
+    agreement: Agreement,
+    *,
+    rep: str,
+    score: int,
+    assigned_at: datetime,
+    leave: Sequence[LeaveInterval] = (),
+    facts: Sequence[PromiseFact] = (),
 ) -> tuple[Owed, ...]:
     """What `rep` owes on a lead with `score` from `assigned_at` on: every promise of sales, in the agreement's order.
 
     A promise with `at_least_score` above the lead's score is owed within `otherwise`, and not at all without one.
     Under `clock: rep_calendar` every duration counts working time, also one written as plain minutes; under
     `clock: wall` only one written as business time does. Business days are whole dates with hours, as
-    `business_days_after` counts them. During the rep's `leave` every clock waits. Raises Refused when the agreement
+    `business_days_after` counts them. During the rep's `leave` every clock waits, and that of some promises during
+    pauses, which follow from the `facts` of the lead's cycle. Raises Refused when the agreement
     does not know `rep`, and NeverOpens when the calendar has no such time to come.
     """
     calendar = calendar_of(agreement, rep)
@@ -55,7 +65,9 @@ def owed(
     for promise in agreement.promises.values():
         within = _within(promise, score)
         if within is not None:
-            found.append(Owed(promise, _due_at(promise, within, calendar, assigned_at, leave), within, calendar))
+            pauses = pauses_of(promise.pause, calendar, facts) if promise.pause is not None and facts else ()
+            due_at = _due_at(promise, within, calendar, assigned_at, leave, pauses)
+            found.append(Owed(promise, due_at, within, calendar, pauses))
     return tuple(found)
 
 
@@ -71,9 +83,10 @@ def owed_by(
 
 def respond_by(found: Iterable[Owed]) -> datetime | None:
     """The rep's deadline to respond: the earliest of the promises that a single fact keeps (first response, acceptance,
-    disposition). None if only attempts are owed.
+    disposition) and that can't be paused. None if only attempts are owed.
     """
-    return min((one.due_at for one in found if one.promise.at_least == 1), default=None)
+    single = (one for one in found if one.promise.at_least == 1 and one.promise.pause is None)
+    return min((one.due_at for one in single), default=None)
 
 
 def calendar_of(agreement: Agreement, who: str) -> Calendar:
@@ -90,18 +103,25 @@ def _within(promise: Promise, score: int) -> Duration | None:
 
 
 def _due_at(
-    promise: Promise, within: Duration, calendar: Calendar, since_at: datetime, leave: Sequence[LeaveInterval]
+    promise: Promise,
+    within: Duration,
+    calendar: Calendar,
+    since_at: datetime,
+    leave: Sequence[LeaveInterval],
+    pauses: Sequence[LeaveInterval] = (),
 ) -> datetime:
     if promise.clock == "wall" and not within.business:
         calendar = ALWAYS
     due_at = after_length(calendar, since_at, within)
-    if not any(each.starts_at <= due_at and each.ends_at > since_at for each in leave):
-        return due_at
-    try:
-        return after_length(without_leave(calendar, leave, since_at), since_at, within)
-    except NeverOpens:
-        # Closed for months next to the leave: a deadline that is too early is better than none.
-        return due_at
+    # A pause may move the deadline into leave that begins after it.
+    if leave and (pauses or any(each.starts_at <= due_at and each.ends_at > since_at for each in leave)):
+        at_work = without_leave(calendar, leave, since_at)
+        try:
+            due_at, calendar = after_length(at_work, since_at, within), at_work
+        except NeverOpens:
+            # Closed for months next to the leave: a deadline that is too early is better than none.
+            return due_at
+    return due_after(calendar, since_at, due_at, pauses) if pauses else due_at
 
 
 def after_length(calendar: Calendar, since_at: datetime, within: Duration) -> datetime:

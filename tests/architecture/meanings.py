@@ -154,6 +154,7 @@ MEANINGS = {
     "NoticeFailed.next_channel": "the channel that is tried next; null if no one was told",
     "NoticeFailed.at": "when it was given up on this channel",
     "promise_due_at": "when the promise was due; null in records of an earlier release",
+    "WindowPaused.until": "when the clock runs again, unless it is resumed before",
     "within": "`pool`: to another member of the pool",
     "quarantine_id": "the quarantined record",
     "service": "the service that quarantined it",

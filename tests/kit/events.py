@@ -44,7 +44,9 @@ from shared.domain.events import (
     WindowCancelled,
     WindowMet,
     WindowOpened,
+    WindowPaused,
     WindowRescheduled,
+    WindowResumed,
     WindowWarned,
 )
 from shared.domain.ids import event_id
@@ -206,6 +208,14 @@ def lead_rescheduled(lead: str = "ld_1", **changes: Any) -> LeadRescheduled:
 
 def window_rescheduled(lead: str = "ld_1", **changes: Any) -> WindowRescheduled:
     return WindowRescheduled(**_window(lead) | {"at": after(5), "due_at": after(1455)} | changes)
+
+
+def window_paused(lead: str = "ld_1", **changes: Any) -> WindowPaused:
+    return WindowPaused(**_window(lead) | {"at": after(5), "due_at": after(1455), "until": after(1445)} | changes)
+
+
+def window_resumed(lead: str = "ld_1", **changes: Any) -> WindowResumed:
+    return WindowResumed(**_window(lead) | {"at": after(10), "due_at": after(20)} | changes)
 
 
 def opened(lead: str = "ld_1", **changes: Any) -> WindowOpened:

@@ -43,7 +43,7 @@ async def overdue(database: Database, bus: EmbeddedBus, seconds: Iterable[float]
 
 async def breached(database: Database) -> list[Window]:
     async with database.read() as tx:
-        return await windows_page(tx, filters={"state": "breached"}, after=None, limit=10_000)
+        return await windows_page(tx, filters={"state": "breached"}, now=now(), after=None, limit=10_000)
 
 
 async def test_what_has_just_fallen_due_does_not_wait_for_a_backlog(

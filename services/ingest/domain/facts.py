@@ -24,7 +24,13 @@ from shared.domain.events import ActivityRecorded
 from shared.domain.instants import bounded
 from shared.domain.lead import LeadStage
 
-_NEEDS = {"rejected": "reason", "objection": "objection", "content_used": "content_id", "stage": "stage"}
+_NEEDS = {
+    "rejected": "reason",
+    "paused": "reason",
+    "objection": "objection",
+    "content_used": "content_id",
+    "stage": "stage",
+}
 _encode = msgspec.json.Encoder().encode
 
 

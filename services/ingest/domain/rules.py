@@ -11,6 +11,7 @@ from services.ingest.domain.facts import Activity
 from shared.domain.activities import reported_stage
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Refused
+from shared.domain.pauses import PAUSING
 
 NEED_CONFIRMATION = ("sql", "opportunity")
 """Stages that need what the agreement has sales confirm for an SQL: a later one needs what an earlier one needs."""
@@ -28,7 +29,9 @@ def counted(agreement: Agreement, activity: Activity) -> Activity:
 
 
 def rules_of(agreement: Agreement) -> Callable[[Activity], Refused | None]:
-    """The rules on reasons, objections and what a stage needs. An agreement that lists none of these takes any."""
+    """The rules on reasons, objections, what a stage needs, and pauses. An agreement that lists no reasons, objections
+    or needs takes any.
+    """
 
     def against(activity: Activity) -> Refused | None:
         return next((wrong for rule in _RULES if (wrong := rule(agreement, activity)) is not None), None)
@@ -69,4 +72,10 @@ def _stage(agreement: Agreement, activity: Activity) -> Refused | None:
     )
 
 
-_RULES: tuple[Callable[[Agreement, Activity], Refused | None], ...] = (_reason, _objection, _stage)
+def _pause(agreement: Agreement, activity: Activity) -> Refused | None:
+    if activity.kind not in PAUSING or any(promise.pause is not None for promise in agreement.promises.values()):
+        return None
+    return Refused("The agreement has no promise that may be paused (promises.sales.pause).", pointer="/kind")
+
+
+_RULES: tuple[Callable[[Agreement, Activity], Refused | None], ...] = (_reason, _objection, _stage, _pause)

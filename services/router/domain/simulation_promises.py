@@ -13,6 +13,7 @@ from services.router.domain.lead import Lead
 from shared.domain.agreement import Agreement, Promise, Step
 from shared.domain.events import ActivityRecorded
 from shared.domain.follow_up import is_warning, step_at
+from shared.domain.pauses import PAUSING
 from shared.domain.promises import Owed, owed
 from shared.domain.settlement import Terms, counted, counts, cycle_starts_at, done, settled_at, starts_at
 
@@ -87,7 +88,7 @@ def _owed_by_owner(
     """What the owner owes. A promise that runs with an earlier deadline does not start again when the score rises."""
     found: list[OwedPromise] = []
     for agreement, lead in held:
-        for one in _owed(agreement, lead):
+        for one in _owed(agreement, lead, facts):
             assert lead.assigned_at is not None, "only an owner owes"  # noqa: S101
             decide_at = one.due_at + tolerance
             terms = _terms(one.promise, lead, tolerance, decide_at)
@@ -106,13 +107,17 @@ def _covers(running: OwedPromise, new: OwedPromise, facts: Sequence[SalesFact]) 
     return done(running.terms, those) < running.terms.needed or counts(new.terms, those[-1])
 
 
-def ladder_moves(agreement: Agreement, lead: Lead, tolerance: timedelta) -> list[LadderMove]:
-    """When the ladders of the lead's promises ask for another owner, in order of time."""
+def ladder_moves(
+    agreement: Agreement, lead: Lead, tolerance: timedelta, facts: Sequence[SalesFact] = ()
+) -> list[LadderMove]:
+    """When the ladders of the lead's promises ask for another owner, in order of time. What pauses them is among the
+    `facts`.
+    """
     if not any(_moving(agreement, promise) for promise in agreement.promises.values()):
         return []
     found = [
         LadderMove(step_at(step, one.due_at, one.calendar) + tolerance, one.promise.name)
-        for one in _owed(agreement, lead)
+        for one in _owed(agreement, lead, facts)
         for step in _moving(agreement, one.promise)
     ]
     return sorted(found, key=lambda move: move.at)
@@ -125,16 +130,24 @@ def still_due(
     promise = agreement.promises[move.promise]
     decide_at = None
     if promise.by == "owner":
-        decide_at = next(one.due_at for one in _owed(agreement, lead) if one.promise is promise) + tolerance
+        decide_at = next(one.due_at for one in _owed(agreement, lead, facts) if one.promise is promise) + tolerance
     known = facts if lead.assigned_at is None else _known(facts, lead.assigned_at)
     answered_at = settled_at(_terms(promise, lead, tolerance, decide_at), known)
     return answered_at is None or answered_at > move.at
 
 
-def _owed(agreement: Agreement, lead: Lead) -> Sequence[Owed]:
+def _owed(agreement: Agreement, lead: Lead, facts: Sequence[SalesFact]) -> Sequence[Owed]:
     if lead.rep is None or lead.assigned_at is None or lead.rep not in agreement.people:
         return ()
-    return owed(agreement, rep=lead.rep, score=lead.score, assigned_at=lead.assigned_at, leave=lead.owner_leave)
+    known, since_at = _known(facts, lead.assigned_at), cycle_starts_at(lead.received_at, lead.previous_ended_at)
+    return owed(
+        agreement,
+        rep=lead.rep,
+        score=lead.score,
+        assigned_at=lead.assigned_at,
+        leave=lead.owner_leave,
+        facts=[fact for fact in known if fact.kind in PAUSING and fact.accepted_at >= since_at],
+    )
 
 
 def _moving(agreement: Agreement, promise: Promise) -> list[Step]:

@@ -26,6 +26,7 @@ from shared.domain.activities import ANSWERS, CHANGES_LEAD
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Conflict, NotFound, Refused
 from shared.domain.events import InquiryReceived
+from shared.domain.pauses import PAUSING
 
 
 class Replay:
@@ -125,8 +126,17 @@ class Replay:
         if lead.state == "assigned" and (
             before is None or (before.generation, before.owner_leave) != (lead.generation, lead.owner_leave)
         ):
-            for move in self.state.moves_of(lead):
-                heapq.heappush(self._moves, (move.at, lead.lead_id, lead.generation, move.promise))
+            self._push_moves(lead)
+
+    def _move_later(self, lead_id: str) -> None:
+        """The clock of the lead's promises stopped, or runs again."""
+        for lead in self.state.chain(lead_id):
+            if lead.state == "assigned":
+                self._push_moves(lead)
+
+    def _push_moves(self, lead: Lead) -> None:
+        for move in self.state.moves_of(lead):
+            heapq.heappush(self._moves, (move.at, lead.lead_id, lead.generation, move.promise))
 
     # Which agreement.
 
@@ -179,6 +189,8 @@ class Replay:
         if facts:
             for fact in facts:
                 self.state.add_fact(fact)
+                if fact.kind in PAUSING:
+                    self._move_later(fact.lead_id)
             routing.apply(facts)
         missed = self._missed_then(rows)
         if missed:
@@ -243,7 +255,7 @@ class Replay:
             return
         promised, move = self.state.agreements[known.lead.agreement.hash], LadderMove(at, promise)
         if move not in self.state.moves_of(known.lead):
-            return  # The owner's leave has changed since.
+            return  # The owner's leave has changed since, or the clock was paused.
         if not still_due(promised, known.lead, known.facts, move, self.state.tolerance):
             return
         if then is not None and self._same_ownership(known, then):

@@ -46,7 +46,10 @@ class ReplayState:
 
     def moves_of(self, lead: Lead) -> list[LadderMove]:
         """When the ladders of the lead's promises ask for another owner, in order of time."""
-        return ladder_moves(self.agreements[lead.agreement.hash], lead, self.tolerance)
+        agreement = self.agreements[lead.agreement.hash]
+        pauses = any(promise.pause is not None for promise in agreement.promises.values())
+        known = self.leads.get(lead.lead_id) if pauses else None
+        return ladder_moves(agreement, lead, self.tolerance, known.facts if known is not None else ())
 
     def chain(self, lead_id: str) -> Iterator[Lead]:
         """The lead with this id, if there is one, and those that it became part of, one after the other."""

@@ -20,7 +20,9 @@ from shared.domain.events import (
     WindowEvent,
     WindowMet,
     WindowOpened,
+    WindowPaused,
     WindowRescheduled,
+    WindowResumed,
 )
 from shared.domain.progress_text import progress_in_words
 from shared.domain.promises import EscalationStatus, WindowStatus, escalation_status
@@ -32,7 +34,8 @@ OPEN = "windows_open"
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     """One promise on one lead: `open`, then `met`, `breached` or `cancelled`. It is due at `due_at` since `due_since`;
-    None: since it opened. A promise on a period (`per`) has its progress as of `counted_at`.
+    None: since it opened. A promise on a period (`per`) has its progress as of `counted_at`. Its clock stands still
+    until `paused_until`.
     """
 
     window_id: str
@@ -47,6 +50,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     fault: str | None = None
     due_since: datetime | None = None
+    paused_until: datetime | None = None
     per: str | None = None
     counted: int | None = None
     counted_of: int | None = None
@@ -101,8 +105,12 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         fault=None,
     )
     window = _counted(window, event)
-    if isinstance(event, WindowRescheduled) and (window.due_since is None or window.due_since < event.at):
+    moves = isinstance(event, WindowRescheduled | WindowPaused | WindowResumed)
+    if moves and (window.due_since is None or window.due_since < event.at):
         window = msgspec.structs.replace(window, due_at=event.due_at, due_since=event.at)
+        if isinstance(event, WindowPaused | WindowResumed):
+            until = event.until if isinstance(event, WindowPaused) else None
+            window = msgspec.structs.replace(window, paused_until=until)
     if isinstance(event, BreachRetracted) and event.reason is not None:
         return msgspec.structs.replace(window, state="cancelled", ended_at=event.at, fault=None)
     if isinstance(event, WindowMet | BreachRetracted):

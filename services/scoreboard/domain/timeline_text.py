@@ -5,6 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from services.scoreboard.domain.activity_words import DONE
 from shared.agreement_text.terms import CHANNELS
 from shared.domain.events import (
     ActivityRecorded,
@@ -37,7 +38,9 @@ from shared.domain.events import (
     WindowEvent,
     WindowMet,
     WindowOpened,
+    WindowPaused,
     WindowRescheduled,
+    WindowResumed,
     WindowWarned,
 )
 from shared.domain.progress_text import pace_in_words, progress_in_words
@@ -92,29 +95,8 @@ def _inquiry(event: InquiryReceived) -> str:
     return f"{words(event.kind).capitalize()} received through {event.source}{campaign}.{test}"
 
 
-_DONE = {
-    "call": "called",
-    "email": "sent an e-mail",
-    "meeting": "met the buyer",
-    "accepted": "accepted the lead",
-    "rejected": "rejected the lead",
-    "declined": "asked to give the lead back",
-    "disputed": "disputed the rejection",
-    "objection": "recorded an objection",
-    "content_used": "used a piece of content",
-    "stage": "changed the stage",
-    "opportunity": "opened an opportunity",
-    "won": "won the deal",
-    "lost": "lost the deal",
-    "renewed": "renewed the customer",
-    "churned": "lost the customer",
-    "note": "left a note",
-    "consent_withdrawn": "recorded that consent was withdrawn",
-}
-
-
 def _activity(event: ActivityRecorded) -> str:
-    done = _DONE.get(event.kind, f"recorded: {words(event.kind)}")
+    done = DONE.get(event.kind, f"recorded: {words(event.kind)}")
     details = (event.outcome, event.reason, event.objection, event.content_id, event.stage)
     confirmed = f"confirmed {listed(tuple(map(words, event.confirmed)))}" if event.confirmed else None
     what = "; ".join([words(each) for each in details if each] + [each for each in (confirmed, event.text) if each])
@@ -244,6 +226,15 @@ def _rescheduled(event: LeadRescheduled) -> str:
 def _due_again(event: WindowRescheduled) -> str:
     promise = words(event.promise)
     return f"The promise “{promise}” is due at {_moment(event.due_at)} now, since leave is no working time."
+
+
+def _paused(event: WindowPaused) -> str:
+    waits = f"The clock of the promise “{words(event.promise)}” stands still until {_moment(event.until)} at the latest"
+    return f"{waits}; then it is due at {_moment(event.due_at)}."
+
+
+def _resumed(event: WindowResumed) -> str:
+    return f"The clock of the promise “{words(event.promise)}” runs again: it is due at {_moment(event.due_at)}."
 
 
 def _moment(at: datetime) -> str:
@@ -377,7 +368,9 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         AgreementActivated: _activated,
         WindowCancelled: _cancelled,
         WindowOpened: _opened,
+        WindowPaused: _paused,
         WindowRescheduled: _due_again,
+        WindowResumed: _resumed,
         PeriodProgressed: _progressed,
         WindowWarned: _warned,
         WindowMet: _met,

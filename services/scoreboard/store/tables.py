@@ -138,6 +138,7 @@ windows = sa.Table(
     sa.Column("target", sa.Float),
     sa.Column("pace", sa.Float),
     sa.Column("counted_at", Instant),
+    sa.Column("paused_until", Instant),
 )
 windows_running = windows.c.state == sa.literal_column("'open'")
 windows_of_periods = windows.c.per.is_not(None)

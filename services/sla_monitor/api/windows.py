@@ -30,7 +30,7 @@ class WindowView(msgspec.Struct, frozen=True):
     generation: int
     opened_at: datetime
     due_at: datetime
-    state: WindowStatus
+    state: Literal[WindowStatus, "paused"]
     ended_at: datetime | None
     met_by: str | None
     done: int
@@ -38,6 +38,7 @@ class WindowView(msgspec.Struct, frozen=True):
     fault: Fault | None
     reason: str | None
     hold: str | None
+    paused_until: datetime | None
     agreement: AgreementRef
     period: PromisePeriod | None = None
     progress: Progress | None = None
@@ -61,14 +62,20 @@ def router(database: Database, keys: Keys) -> APIRouter:
         wanted = {"lead_id": lead_id, "state": state, "promise": promise, "owner": owner}
         filters = {name: value for name, value in wanted.items() if value}
         async with database.read() as tx:
+            now = await database.now(tx)
             after = read_cursor(cursor)
-            page = await window_store.windows_page(tx, filters=filters, side=side, after=after, limit=limit)
+            page = await window_store.windows_page(tx, filters=filters, now=now, side=side, after=after, limit=limit)
         following = next_cursor(page, limit, lambda last: (last.due_at, last.window_id))
-        return page_response([_view(window) for window in page], following)
+        return page_response([_view(window, now) for window in page], following)
 
     return routes
 
 
-def _view(window: Window) -> WindowView:
+def _view(window: Window, now: datetime) -> WindowView:
     view = msgspec.convert(window, WindowView, from_attributes=True)
+    if window.paused_until is not None:
+        paused = window.paused_until > now
+        view = msgspec.structs.replace(
+            view, state="paused" if paused else "open", paused_until=window.paused_until if paused else None
+        )
     return view if window.state == "breached" else msgspec.structs.replace(view, fault=None)

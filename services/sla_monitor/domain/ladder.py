@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from services.sla_monitor.domain.period import office
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Commitment, Ladder, Promise, Step
@@ -31,10 +33,10 @@ class Level:
 def levels(agreement: Agreement, window: Window) -> list[Level]:
     """All levels of the window's ladder, first due first; empty without a ladder.
 
-    Business offsets count in the owner's calendar, and nobody is warned during leave. A warning that was due before the
-    window opened is left out. Repeats fire the last level again, but never move the lead again. A promise of operations
-    moves no lead, because there is no owner; nor does one of marketing, whose offsets count in the organisation's
-    calendar. Raises NeverOpens as `deadline`.
+    Business offsets count in the owner's calendar, and nobody is warned during leave or a pause. A warning that was due
+    before the window opened is left out. Repeats fire the last level again, but never move the lead again. A promise of
+    operations moves no lead, because there is no owner; nor does one of marketing, whose offsets count in the
+    organisation's calendar. Raises NeverOpens as `deadline`.
     """
     ladder, calendar = _ladder(agreement, window), _calendar(agreement, window)
     if ladder is None:
@@ -91,10 +93,21 @@ def _done(level: Level, window: Window) -> bool:
     return level.loop == 0 and level.level in window.warned
 
 
+def carried_over(agreement: Agreement, window: Window, moved: Window) -> Window:
+    """The `moved` window, which has another deadline, with the levels that have fired for the one before: all of an
+    open one, and the warnings of one whose breach is taken back.
+    """
+    fired = levels(agreement, window)[: window.steps_done]
+    done = [level for level in fired if level.warning or window.state != "breached"]
+    return msgspec.structs.replace(moved, warned=tuple([level.level for level in done]), steps_done=len(done))
+
+
 def _level(step: Step, window: Window, calendar: Calendar) -> Level:
     warning = is_warning(step)
     instant = (
-        warning_at(step, window.due_at, calendar, window.leave) if warning else step_at(step, window.due_at, calendar)
+        warning_at(step, window.due_at, calendar, (*window.leave, *window.pauses))
+        if warning
+        else step_at(step, window.due_at, calendar)
     )
     return Level(0, step.level, instant, warning, step.tell, step.page, step.move_within, step.if_unanswered)
 

@@ -99,19 +99,25 @@ class LeadContext:
 
     def reschedule(self, event: LeadRescheduled, window: Window, agreement: Agreement) -> None:
         """The owner's leave changed, which moves the deadline of their window. Raises as `ladder.levels`."""
-        state, late = self.states[window.window_id], window.state == "breached"
-        done = [level for level in ladder.levels(agreement, window)[: window.steps_done] if level.warning or not late]
-        moved = msgspec.structs.replace(
-            opening.rescheduled(window, event, agreement),
-            warned=tuple([level.level for level in done]),
-            steps_done=len(done),
-        )
+        state, facts = self.states[window.window_id], self.facts_for(window.lead_id)
+        moved = ladder.carried_over(agreement, window, opening.rescheduled(window, event, agreement, facts))
         levels = ladder.levels(agreement, moved)
-        if late:
-            after = transitions.take_back(state, moved, levels, self.facts_for(window.lead_id), event)
+        if window.state == "breached":
+            after = transitions.take_back(state, moved, levels, facts, event)
         else:
             after = transitions.reschedule(state, moved, levels, event)
         self.states[window.window_id] = after
+
+    def pause(self, window: Window, agreement: Agreement) -> None:
+        """Facts that stop the clock, or let it run again, were read. Raises as `ladder.levels`."""
+        facts = self.facts_for(window.lead_id)
+        paused = opening.paused(window, facts, agreement) if window.runs else window
+        if paused is not window:
+            moved = ladder.carried_over(agreement, window, paused)
+            levels = ladder.levels(agreement, moved)
+            self.states[window.window_id] = transitions.pause(
+                self.states[window.window_id], moved, levels, facts, self.now
+            )
 
     def following(self) -> list[Window]:
         """Windows that are to open now, because the one that ran instead had been kept before."""

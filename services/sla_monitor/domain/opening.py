@@ -14,6 +14,7 @@ from shared.domain.agreement import Agreement, Promise
 from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
+from shared.domain.pauses import PAUSING
 from shared.domain.promises import after_length, owed, owed_by
 
 TRIAGE = "triage"
@@ -38,19 +39,21 @@ class Watch:
     hold: str | None = None
 
 
-def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[Window]:
+def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch, facts: Iterable[Fact] = ()) -> list[Window]:
     """The windows that an assignment opens, one for each promise that its new owner has on the lead. Raises as `owed`.
 
     The first owner's facts count from the moment the lead came in, later ones' from the moment they got it.
-    A lead that comes from a queue excuses nobody: the wait was that of the queue's owner.
+    A lead that comes from a queue excuses nobody: the wait was that of the queue's owner. What pauses them is among the
+    `facts`.
     """
     starts_at = settlement.starts_at(
         received_at=assigned.received_at, assigned_at=assigned.assigned_at, generation=assigned.generation
     )
-    hand_off_s = _hand_off_s(assigned, agreement)
-    late = handed_off_late(assigned.received_at, assigned.assigned_at, hand_off_s)
-    since_at, leave = assigned.assigned_at, assigned.owner_leave
-    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=since_at, leave=leave)
+    hand_off_s, since_at, leave = _hand_off_s(assigned, agreement), assigned.assigned_at, assigned.owner_leave
+    late = handed_off_late(assigned.received_at, since_at, hand_off_s)
+    cycle_at = settlement.cycle_starts_at(assigned.received_at, assigned.previous_ended_at)
+    pausing = pausing_facts(facts, cycle_at)
+    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=since_at, leave=leave, facts=pausing)
     return [
         Window(
             window_id=event_id("window", assigned.lead_id, one.promise.name, assigned.generation),
@@ -69,7 +72,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             counts_from_at=starts_at,
             cycle=assigned.cycle,
             reopened=_reopened(assigned),
-            ends_from_at=settlement.cycle_starts_at(assigned.received_at, assigned.previous_ended_at),
+            ends_from_at=cycle_at,
             due_at=one.due_at,
             decide_at=one.due_at + watch.tolerance,
             known_at=watch.known_at,
@@ -79,6 +82,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch) -> list[W
             hold=watch.hold,
             leave=leave,
             score=assigned.score,
+            pauses=one.pauses,
         )
         for one in found
     ]
@@ -99,17 +103,49 @@ def waits_for(window: Window, event: LeadRescheduled) -> bool:
     return window.promise == DISPUTES or (window.side == "sales" and window.owner_number == event.generation)
 
 
-def rescheduled(window: Window, event: LeadRescheduled, agreement: Agreement) -> Window:
-    """The window with the owner's leave and the deadline that follows. Raises as `owed`."""
+def pausing_facts(facts: Iterable[Fact], since_at: datetime) -> list[Fact]:
+    """Those of the facts by which the clock of a lead that became one at `since_at` stops or runs again."""
+    return [fact for fact in facts if fact.kind in PAUSING and fact.accepted_at >= since_at]
+
+
+def paused(window: Window, facts: Iterable[Fact], agreement: Agreement) -> Window:
+    """The window with what pauses it, and the deadline that follows; unchanged if nothing does that did not before.
+    Raises as `owed`.
+    """
+    promise = agreement.promises.get(window.promise) if window.side == "sales" else None
+    if promise is None or promise.pause is None or window.score is None:
+        return window
+    pausing = pausing_facts(facts, window.ends_from_at or window.opened_at)
+    found = owed(
+        agreement,
+        rep=window.owner,
+        score=window.score,
+        assigned_at=window.opened_at,
+        leave=window.leave,
+        facts=pausing,
+    )
+    one = next((each for each in found if each.promise.name == window.promise), None)
+    if one is None or one.pauses == window.pauses:
+        return window
+    then = tuple([paused(each, facts, agreement) for each in window.then])
+    decide_at = one.due_at + window.tolerance
+    return msgspec.structs.replace(window, pauses=one.pauses, due_at=one.due_at, decide_at=decide_at, then=then)
+
+
+def rescheduled(window: Window, event: LeadRescheduled, agreement: Agreement, facts: Iterable[Fact] = ()) -> Window:
+    """The window with the owner's leave and the deadline that follows. What pauses it is among the `facts`. Raises as
+    `owed`.
+    """
     leave, since_at = event.owner_leave, window.opened_at
     if window.side == "operations":
         promise = agreement.operations[window.promise]
         due_at = owed_by(agreement, promise, owner=window.owner, since_at=since_at, leave=leave).due_at
     else:
         score = event.score if window.score is None else window.score
-        found = owed(agreement, rep=window.owner, score=score, assigned_at=since_at, leave=leave)
+        pausing = pausing_facts(facts, window.ends_from_at or window.opened_at)
+        found = owed(agreement, rep=window.owner, score=score, assigned_at=since_at, leave=leave, facts=pausing)
         due_at = next((one.due_at for one in found if one.promise.name == window.promise), window.due_at)
-    then = tuple([rescheduled(each, event, agreement) for each in window.then])
+    then = tuple([rescheduled(each, event, agreement, facts) for each in window.then])
     return msgspec.structs.replace(window, leave=leave, due_at=due_at, decide_at=due_at + window.tolerance, then=then)
 
 

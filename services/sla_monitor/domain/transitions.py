@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from services.sla_monitor.domain import announcements, escalation, window
+from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.climb import climb, looking_ahead, looking_on, warn
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.verdict import (
@@ -24,13 +25,19 @@ from services.sla_monitor.domain.window_state import WindowState
 from shared.domain import settlement
 from shared.domain.agreement import Agreement
 from shared.domain.events import LeadRescheduled
+from shared.domain.pauses import PAUSED
 
 
 def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) -> WindowState:
     """A new window; facts from before the assignment count immediately."""
-    state = _counting(WindowState(looking_ahead(opened, levels), announced=(announcements.opened(opened),)), facts)
+    state = _counting(WindowState(looking_ahead(opened, levels), announced=_news(opened)), facts)
     verdict = verdict_now(state.window, facts, now=opened.opened_at, watermark=None)
     return _concluded(state, verdict, opened.known_at)
+
+
+def _news(opened: Window) -> tuple[Announcement, ...]:
+    without = msgspec.structs.replace(opened, pauses=())
+    return announcements.opened(opened), *announcements.pauses(without, opened)
 
 
 def apply_fact(state: WindowState, fact: Fact, now: datetime) -> WindowState:
@@ -80,6 +87,24 @@ def take_back(
     )
     state = _counting(replace(taken, window=moved, announced=(*taken.announced, *news)), facts)
     return _concluded(state, verdict_now(state.window, facts, now=event.changed_at, watermark=None), event.changed_at)
+
+
+def pause(
+    state: WindowState, moved: Window, levels: Sequence[Level], facts: Sequence[Fact], now: datetime
+) -> WindowState:
+    """The clock stopped, or runs again: `moved` is the window with what follows, `levels` are those of its ladder. A
+    breach from before that is read is taken back, if the pause began before its deadline.
+    """
+    news = announcements.pauses(state.window, moved)
+    if state.window.state == "breached":
+        if moved.due_at <= state.window.due_at:
+            return state
+        state = _concluded(state, superseded(state.window, moved.pauses[-1].starts_at, PAUSED), now)
+        moved = _running_again(moved)
+        news = [announcements.opened_again(moved, now), *news]
+    moved = looking_ahead(moved, levels)
+    state = _counting(replace(state, window=moved, announced=(*state.announced, *news)), facts)
+    return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
 def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datetime) -> WindowState:

@@ -63,6 +63,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
     `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
     before the deadline changed.
+    `pauses` are times during which the clock stands still.
     `again` counts how often a verdict on it was taken back and the promise ran again.
     A promise of marketing is about all leads of a `period`, with its `progress` when last looked at; `on_pace` if it
     will be kept at this pace. Then `lead_id` names the period, and what it asks for is in the agreement.
@@ -110,6 +111,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     period: PromisePeriod | None = None
     progress: Progress | None = None
     on_pace: bool = False
+    pauses: tuple[LeaveInterval, ...] = ()
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """When the last pause ends, while the promise is open."""
+        return self.pauses[-1].ends_at if self.pauses and self.state == "open" else None
 
     @property
     def key(self) -> tuple[str | int, ...]:

@@ -24,6 +24,7 @@ windows = sa.Table(
     sa.Column("state", Text, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("look_at", Instant),
+    sa.Column("paused_until", Instant),
     sa.Column("body", sa.LargeBinary, nullable=False),
     partial_index("ix_sla_monitor_windows_look_at", "partition", "look_at", where=sa.text("look_at IS NOT NULL")),
     partial_index("ix_sla_monitor_windows_periods", "due_at", "window_id", where=sa.text("partition = -1")),

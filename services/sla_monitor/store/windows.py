@@ -87,15 +87,22 @@ async def windows_page(
     tx: Tx,
     *,
     filters: Mapping[str, str],
+    now: datetime,
     side: Side | None = None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Window]:
-    """Windows by exact `lead_id`, `state`, `promise` or `owner`, and by the side that owes it, first due first; `after`
-    is the last one before.
+    """Windows by exact `lead_id`, `state` (also `paused`), `promise` or `owner`, and by the side that owes it, first
+    due first; `after` is the last one before.
     """
+    until = tables.windows.c.paused_until
+    paused = (tables.windows.c.state == "open") & until.is_not(None) & (until > now)
+    of_state = {"paused": paused, "open": (tables.windows.c.state == "open") & ~paused}
     query = sa.select(tables.windows.c.body).where(
-        *(tables.windows.c[name] == value for name, value in filters.items())
+        *(
+            of_state[value] if name == "state" and value in of_state else tables.windows.c[name] == value
+            for name, value in filters.items()
+        )
     )
     if side is not None:
         query = query.where(_OWED_BY[side])

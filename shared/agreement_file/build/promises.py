@@ -1,6 +1,7 @@
 """Promises of sales on each lead, promises of operations, and commitments of marketing."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from decimal import Decimal
 
 from shared.agreement_file.conditions.condition_reader import ConditionReader
@@ -9,24 +10,49 @@ from shared.agreement_file.schema.promise_schema import (
     HandOffLatency,
     MarketingPromises,
     OperationsPromises,
+    PauseBlock,
     SalesPromise,
     SalesPromises,
     Volume,
 )
 from shared.agreement_file.text.findings import Findings, Path
 from shared.agreement_file.text.values import UNIT_S
-from shared.domain.agreement import Commitment, Duration, Promise
+from shared.domain.agreement import Commitment, Duration, Pause, Promise
 from shared.domain.lead import HANDED_OVER
 
 SALES: Path = ("promises", "sales")
 OPERATIONS: Path = ("promises", "operations")
 MARKETING: Path = ("promises", "marketing")
+PAUSABLE = ("attempts", "disposition", "feedback")
+"""The promises that may be paused: those after the first response, for which the buyer waits however busy a rep is."""
+LONGEST_PAUSE_S = 90 * UNIT_S["day"]
+LONGEST_PAUSE_DAYS = 60
 
 
 def sales_promises_of(block: SalesPromises, ladders: Collection[str] | None, findings: Findings) -> dict[str, Promise]:
     """What sales owes on each lead, durations on the promise's clock. `ladders` are the known names, None if unsure."""
-    given = ((name, getattr(block, name)) for name in SalesPromises.model_fields)
-    return {name: _promise(name, each, ladders, findings) for name, each in given if each is not None}
+    given = ((name, getattr(block, name)) for name in SalesPromises.model_fields if name != "pause")
+    made = {name: _promise(name, each, ladders, findings) for name, each in given if each is not None}
+    pause = _pause(block.pause, findings)
+    paused = block.pause.promises if block.pause is not None else None
+    for index, name in enumerate(paused or ()):
+        if name not in made:
+            findings.refuse_unknown((*SALES, "pause", "promises", index), "promise", name, made)
+    names = [name for name in PAUSABLE if name in made and (paused is None or name in paused)]
+    if pause is not None and not names and paused is None:
+        findings.refuse(
+            (*SALES, "pause"), "no_effect", f"there is no promise to pause: promise one of {', '.join(PAUSABLE)}"
+        )
+    return made | {name: replace(made[name], pause=pause) for name in names}
+
+
+def _pause(block: PauseBlock | None, findings: Findings) -> Pause | None:
+    if block is None:
+        return None
+    if block.at_most.seconds > LONGEST_PAUSE_S or block.at_most.days > LONGEST_PAUSE_DAYS:
+        long = f"`{block.at_most.text}` is too long for a pause: write at most 60 business days or 90 days"
+        findings.refuse((*SALES, "pause", "at_most"), "wrong_value", long)
+    return Pause(block.at_most, block.times)
 
 
 def operations_of(

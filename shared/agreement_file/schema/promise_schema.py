@@ -66,6 +66,14 @@ class Attempts(SalesPromise):
     at_least: Count
 
 
+class PauseBlock(Block):
+    """For how long, how often, and for which promises the clock may stand still."""
+
+    at_most: Length
+    times: Annotated[int, pydantic.Field(ge=1, le=9)] = 1
+    promises: Annotated[list[Literal["attempts", "disposition", "feedback"]], Some] | None = None
+
+
 class SalesPromises(Block):
     """What sales owes."""
 
@@ -74,6 +82,7 @@ class SalesPromises(Block):
     disposition: SalesPromise | None = None
     acceptance: SalesPromise | None = None
     feedback: SalesPromise | None = None
+    pause: PauseBlock | None = None
 
 
 class Volume(Block):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.agreement_text.conditions import fact_in_words
 from shared.agreement_text.diff.comparison import by_name, durations, keyed, membership, reads, titled
-from shared.agreement_text.phrases import counted, listed, moment, quoted, seconds, spaced
+from shared.agreement_text.phrases import counted, length, listed, moment, quoted, seconds, spaced
 from shared.agreement_text.sentences import (
     answers,
     channel_in_words,
@@ -15,7 +15,7 @@ from shared.agreement_text.sentences import (
     whose,
 )
 from shared.agreement_text.terms import clock, commitment, measure, role
-from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Promise, Step
+from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Pause, Promise, Step
 from shared.domain.duty import Duty
 
 
@@ -100,8 +100,13 @@ def _promise(was: Promise, now: Promise) -> Iterator[str]:
         "whose activities count", was.by, now.by, lambda by: "the owner's" if by == "owner" else "anyone's"
     )
     yield from reads("how often that is needed", was.at_least, now.at_least, lambda often: counted(often, "time"))
+    yield from reads("how long it may be paused", was.pause, now.pause, _pause, nothing="not at all")
     yield from reads("the ladder", was.ladder, now.ladder, quoted)
     yield from reads("the side that owes it", was.side, now.side)
+
+
+def _pause(pause: Pause) -> str:
+    return f"{counted(pause.times, 'time')} {length(pause.at_most)} at most"
 
 
 def _commitment(was: Commitment, now: Commitment) -> Iterator[str]:

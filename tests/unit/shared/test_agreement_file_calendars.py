@@ -1,5 +1,5 @@
-"""Dates with other hours, and dates that are closed in part, as an agreement file writes them; and the promise of
-feedback."""
+"""Dates with other hours, and dates that are closed in part, as an agreement file writes them; and promises of feedback
+and pauses."""
 
 import json
 from datetime import UTC, date, datetime
@@ -10,7 +10,8 @@ import pytest
 
 from shared.agreement_file import AgreementRefused, parse
 from shared.agreement_text.diff import differences
-from shared.domain.agreement import Agreement
+from shared.agreement_text.explain import explained
+from shared.domain.agreement import Agreement, Duration, Pause
 from shared.domain.business_time import deadline
 from shared.domain.calendar import Calendar
 from tests.kit.agreements import agreement_text
@@ -145,3 +146,48 @@ def test_sales_promises_feedback_which_an_objection_of_the_buyer_keeps_too() -> 
     calls = feedback.replace("accepted, rejected, objection", "call")
     with pytest.raises(AgreementRefused, match="`feedback` is met by what sales says about the lead"):
         read(OFFICE.partition(":")[2], TEXT.replace("  sales:\n", "  sales:\n" + calls))
+
+
+PAUSABLE = """    attempts: {at_least: 3, within: 5 business days, met_by: [call], ladder: response}
+    disposition: {within: 3 business days, met_by: [accepted, rejected], ladder: response}
+"""
+
+
+def pausing(written: str, more: str = PAUSABLE) -> Agreement:
+    text = TEXT.replace("  sales:\n", f"  sales:\n{more}    pause: {written}\n")
+    return parse(text, "deal.yaml").agreement
+
+
+def test_promises_after_the_first_response_may_be_paused() -> None:
+    found = {name: promise.pause for name, promise in pausing("{at_most: 5 business days, times: 2}").promises.items()}
+    pause = Pause(Duration(0, True, "5 business days", 5), 2)
+    assert found == {"first_response": None, "attempts": pause, "disposition": pause}
+    some = pausing("{at_most: 30 minutes, promises: [attempts]}").promises
+    assert [name for name, promise in some.items() if promise.pause] == ["attempts"]
+    assert some["attempts"].pause == Pause(Duration(1800, False, "30 minutes"))
+
+
+@pytest.mark.parametrize(
+    ("written", "more", "says"),
+    [
+        ("{times: 2}", PAUSABLE, "`at_most` is missing here"),
+        ("{at_most: 61 business days}", PAUSABLE, "too long for a pause"),
+        ("{at_most: 91 days}", PAUSABLE, "too long for a pause"),
+        ("{at_most: 1 hour, times: 10}", PAUSABLE, "`times` should be 9 or less"),
+        ("{at_most: 1 hour, promises: [first_response]}", PAUSABLE, "use attempts, disposition or feedback"),
+        ("{at_most: 1 hour, promises: [feedback]}", PAUSABLE, "unknown promise `feedback`"),
+        ("{at_most: 1 hour}", "", "there is no promise to pause"),
+    ],
+)
+def test_a_pause_without_a_bound_or_a_promise_is_refused(written: str, more: str, says: str) -> None:
+    with pytest.raises(AgreementRefused) as refused:
+        pausing(written, more)
+    assert says in str(refused.value.findings[0])
+
+
+def test_a_pause_is_explained_and_compared_in_words() -> None:
+    lines = [line for section in explained(pausing("{at_most: 5 business days}")) for line in section.sentences]
+    assert any("Its clock may stand still for 1 pause of 5 working days at most." in line for line in lines)
+    news = differences(pausing("{at_most: 1 hour}"), pausing("{at_most: 5 business days, times: 2}"))
+    changed = "how long it may be paused is now 2 times 5 working days at most (was 1 time 1 hour at most)"
+    assert any(changed in str(each) for each in news)

@@ -13,6 +13,7 @@ from services.scoreboard.domain.audit.expected import (
     kept_at,
     reports,
 )
+from services.scoreboard.domain.audit.pauses import with_pauses
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.working_time import NotChecked, due_at
 from shared.domain.agreement import Agreement, Promise
@@ -51,7 +52,7 @@ def promises_on(
     found += _of_disputes(lead_id, found, persons, tolerance)
     for version, at in persons.ended_as_part(lead_id):
         found = [_leave(e, Departure(at, "part of another lead")) if e.version < version else e for e in found]
-    yield from found
+    yield from (with_pauses(each, persons) for each in found)
 
 
 def _each_once(events: Iterable[Event]) -> Iterator[Event]:

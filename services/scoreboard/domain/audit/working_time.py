@@ -97,6 +97,21 @@ def subtract(calendar: Calendar, until_at: datetime, seconds: float) -> datetime
     raise NotChecked("the calendar had no working time before")
 
 
+def after(within: Duration, calendar: Calendar, since_at: datetime) -> datetime:
+    """When so much working time is over. Raises NotChecked."""
+    return _after(within, calendar, since_at, ())
+
+
+def worked_s(calendar: Calendar, within: Interval, away: Sequence[Interval]) -> float:
+    """The seconds of working time in an interval. Raises NotChecked."""
+    total = timedelta()
+    for opens, closes in _forward(calendar, within.opens, tuple(away)):
+        if opens >= within.closes:
+            break
+        total += min(closes, within.closes) - opens
+    return total.total_seconds()
+
+
 def written(at: datetime) -> str:
     """An instant for people.
 

@@ -12,6 +12,7 @@ from shared.domain.agreement import (
     Duration,
     FactType,
     Only,
+    Pause,
     Person,
     Pilot,
     Pool,
@@ -77,7 +78,9 @@ def whole() -> Agreement:
             *SMALL.routing,
         ),
         promises={
-            "first_response": replace(promise, at_least_score=80, otherwise=Duration(3600, True)),
+            "first_response": replace(
+                promise, at_least_score=80, otherwise=Duration(3600, True), pause=Pause(Duration(7200, True), 2)
+            ),
             "attempts": Promise(
                 "attempts",
                 Duration(0, True, days=5),

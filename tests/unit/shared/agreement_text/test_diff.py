@@ -11,7 +11,7 @@ import pytest
 
 from shared import agreement_file
 from shared.agreement_text.diff import differences
-from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Review, Route, Step
+from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Pause, Review, Route, Step
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.duty import Rota
@@ -87,6 +87,7 @@ OTHERS: dict[type, Callable[[Any], Any]] = {
     Mql: lambda _: Mql(),
     Duration: lambda _: Duration(1),
     Review: lambda _: None,
+    Pause: lambda value: replace(value, times=value.times + 1),
     Rota: lambda value: replace(value, turn_s=86_400),
     Agreement: lambda value: replace(value, version=value.version + 1),
 }

@@ -111,7 +111,8 @@ def test_promises_show_their_deadline_and_what_meets_them() -> None:
     first, attempts = SECTIONS["Promises of sales on each lead"].sentences
     assert first == (
         "First response: within 15 minutes of working time for a score of at least 80; below that, within 1 hour of "
-        "working time. It is kept by a call, an e-mail or a meeting. If missed, see “response”."
+        "working time. It is kept by a call, an e-mail or a meeting. Its clock may stand still for 2 pauses of 2 hours "
+        "of working time at most. If missed, see “response”."
     )
     assert "within 5 working days. It is kept by a call (connected or voicemail) or an e-mail" in attempts
     assert "by the owner of the lead, at least 6 times or until the buyer is reached." in attempts

@@ -145,6 +145,20 @@ def test_the_agreements_reasons_and_objections_hold(fields: dict[str, Any], poin
     assert (against.pointer if against else None) == pointer
 
 
+def test_clocks_are_paused_only_under_an_agreement_that_says_for_how_long() -> None:
+    text = agreement_text()
+    more = """    feedback: {within: 5 business days, met_by: [accepted, rejected], ladder: response}
+    pause: {at_most: 5 business days}
+"""
+    pausing = text.replace("\nladders:\n", f"{more}\nladders:\n")
+    for kind in ("paused", "resumed"):
+        asked = activity(lead_id=LEAD, kind=kind, reason="on holiday")
+        against = rules_of(agreement_file.parse(text, "test.yaml").agreement)(asked)
+        assert against is not None
+        assert "promises.sales.pause" in against.detail
+        assert rules_of(agreement_file.parse(pausing, "test.yaml").agreement)(asked) is None
+
+
 @pytest.mark.parametrize("by", ["ann", " Ann", "ANN@acme.example ", None])
 def test_people_are_named_by_id_or_address_without_case_and_spaces(by: str | None) -> None:
     agreement = agreement_file.parse(agreement_text(), "test.yaml").agreement

@@ -1,5 +1,6 @@
 """What is compared, what counts as a difference, and which promises were missed."""
 
+import dataclasses
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from services.router.simulation.storage import DiskDict, ReplayedLead
 from services.router.simulation.summary import NOTHING, LeadOutcome, Summary, reason_text
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.opening import Watch, opened
-from shared.domain.agreement import Agreement
+from shared.domain.agreement import Agreement, Duration, Pause
 from shared.domain.events import ActivityRecorded, InquiryReceived, LeadAssigned
 from shared.domain.lead import Consent, Contact
 from tests.kit.agreements import agreement
@@ -108,6 +109,22 @@ def test_a_replay_moves_leads_when_the_monitor_asks_for_it(move: str) -> None:
     asked = [level.due_at + watched.tolerance for level in levels(agreed, watched) if level.move_within]
     assert [move.at for move in ladder_moves(agreed, lead, TOLERANCE)] == asked
     assert len(asked) == 1
+
+
+def test_a_replay_moves_a_lead_later_by_the_time_that_its_clock_was_paused() -> None:
+    pausing = replace_promises(AGREED, Pause(Duration(3600)))
+    lead, _ = assigned(pausing)
+    facts = [call(timedelta(minutes=5), "paused"), call(timedelta(minutes=10), "resumed")]
+    [move] = ladder_moves(pausing, lead, TOLERANCE)
+    [later] = ladder_moves(pausing, lead, TOLERANCE, facts)
+    assert later.at - move.at == timedelta(minutes=5)
+    due = due_promises([(pausing, lead)], facts, tolerance=TOLERANCE, ended_at=None, now=NOW + timedelta(days=9))
+    assert [each.due_at for each in due] == [DUE + timedelta(minutes=5)]
+
+
+def replace_promises(agreed: Agreement, pause: Pause) -> Agreement:
+    promises = {name: dataclasses.replace(each, pause=pause) for name, each in agreed.promises.items()}
+    return dataclasses.replace(agreed, promises=promises)
 
 
 def test_an_answer_however_late_keeps_the_lead_where_it_is() -> None:

@@ -26,7 +26,9 @@ from tests.kit.events import (
     rejected,
     split,
     warned,
+    window_paused,
     window_rescheduled,
+    window_resumed,
 )
 
 
@@ -123,6 +125,15 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
         (
             raised(told=(), notify=(), skipped="nobody on duty"),
             "Escalated to level 2, but there was nobody on duty: the next level follows at once.",
+        ),
+        (
+            window_paused(),
+            "The clock of the promise “first response” stands still until 2026-11-24 09:05 UTC at the latest; "
+            "then it is due at 2026-11-24 09:15 UTC.",
+        ),
+        (
+            window_resumed(),
+            "The clock of the promise “first response” runs again: it is due at 2026-11-23 09:20 UTC.",
         ),
         (
             window_rescheduled(),

@@ -16,7 +16,9 @@ from tests.kit.events import (
     raised,
     retracted,
     warned,
+    window_paused,
     window_rescheduled,
+    window_resumed,
 )
 
 
@@ -40,6 +42,13 @@ def test_a_deadline_that_leave_moves_is_the_latest_word_in_any_order() -> None:
         found = window(*order)
         assert (found.due_at, found.state) == (after(99), "open")
     assert window(*events, met()).state == "met"
+
+
+def test_a_clock_that_was_paused_and_runs_again_is_shown_so_in_any_order() -> None:
+    assert window(opened(), window_paused()).paused_until == after(1445)
+    for order in permutations((opened(), window_paused(), window_resumed())):
+        found = window(*order)
+        assert (found.due_at, found.paused_until, found.state) == (after(20), None, "open")
 
 
 def test_a_window_opens_and_is_met() -> None:

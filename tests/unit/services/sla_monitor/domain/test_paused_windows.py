@@ -1,0 +1,182 @@
+"""The clock of a promise stands still: what its window, its ladder and its verdict do meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import permutations
+
+from services.sla_monitor.domain import opening, transitions
+from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.lead_context import LeadContext
+from services.sla_monitor.domain.persons import Persons
+from services.sla_monitor.domain.window import Fact, Window
+from shared.domain.agreement import Agreement, Duration, Pause
+from shared.domain.event import LeaveInterval
+from shared.domain.events import (
+    BreachRetracted,
+    Event,
+    LeadRescheduled,
+    WindowBreached,
+    WindowMet,
+    WindowOpened,
+    WindowPaused,
+    WindowResumed,
+    WindowWarned,
+)
+from tests.kit.events import lead_rescheduled
+from tests.unit.services.sla_monitor.window_states import DISPOSITION, T0, agreement, assigned, at, fact, watch
+
+HOUR = 3600
+DEAL = agreement(replace(DISPOSITION, pause=Pause(Duration(4 * HOUR), times=2)))
+PAUSE, RESUME = fact("paused", 600), fact("resumed", 1200)
+ANSWER = fact("accepted", HOUR + 300)
+
+
+class Owned:
+    """A lead that ann has since `T0`; she owes a disposition within the hour."""
+
+    def __init__(self, deal: Agreement = DEAL, facts: Sequence[Fact] = ()) -> None:
+        self.deal = deal
+        self.facts = list(facts)
+        self.context = LeadContext({}, Persons(["ld_1"], []), {"ld_1": self.facts}, {}, T0)
+        for opened in opening.opened(assigned(), deal, watch(), self.facts):
+            self.context.open(opened, deal)
+
+    @property
+    def window(self) -> Window:
+        return next(iter(self.context.states.values())).window
+
+    def reads(self, *facts: Fact) -> None:
+        """As the handler does: pauses come before what counts."""
+        self.facts += facts
+        if any(each.kind in ("paused", "resumed") for each in facts):
+            self.context.pause(self.window, self.deal)
+        for each in facts:
+            for window_id, state in self.context.states.items():
+                self.context.states[window_id] = transitions.apply_fact(state, each, each.accepted_at)
+
+    def pass_time(self, seconds: float) -> None:
+        for window_id, state in self.context.states.items():
+            ladder = levels(self.deal, state.window)
+            now = at(seconds)
+            self.context.states[window_id] = transitions.settle(
+                state, self.facts, ladder, self.deal, now=now, watermark=now
+            )
+
+    def events(self, *kinds: type[Event]) -> list[Event]:
+        found = [each.event for state in self.context.states.values() for each in state.announced]
+        return [event for event in found if isinstance(event, kinds)]
+
+
+def due(level: int, window: Window) -> datetime:
+    return next(each.due_at for each in levels(DEAL, window) if (each.level, each.loop) == (level, 0))
+
+
+def test_a_pause_moves_the_deadline_to_its_latest_end_and_resuming_moves_it_back_by_the_rest() -> None:
+    owned = Owned()
+    owned.reads(PAUSE)
+    assert owned.window.due_at == at(5 * HOUR)
+    [paused] = owned.events(WindowPaused)
+    assert isinstance(paused, WindowPaused)
+    assert (paused.at, paused.until, paused.due_at) == (at(600), at(600 + 4 * HOUR), at(5 * HOUR))
+    owned.reads(RESUME)
+    assert owned.window.due_at == at(HOUR + 600)
+    [resumed] = owned.events(WindowResumed)
+    assert isinstance(resumed, WindowResumed)
+    assert (resumed.at, resumed.due_at) == (at(1200), at(HOUR + 600))
+
+
+def test_nobody_is_warned_or_late_during_a_pause_and_the_ladder_moves_with_the_deadline() -> None:
+    owned = Owned()
+    owned.reads(PAUSE)
+    owned.pass_time(600 + 4 * HOUR)
+    assert owned.events(WindowWarned, WindowBreached) == []
+    assert [due(level, owned.window) for level in (2, 3, 4)] == [at(5 * HOUR), at(5 * HOUR + 900), at(6 * HOUR)]
+    owned.pass_time(5 * HOUR + 3)
+    [breached] = owned.events(WindowBreached)
+    assert isinstance(breached, WindowBreached)
+    assert (breached.at, breached.fault) == (at(5 * HOUR), "rep")
+
+
+def test_a_warning_that_was_given_before_the_pause_is_not_given_again() -> None:
+    owned = Owned()
+    owned.pass_time(HOUR - 297)
+    owned.reads(fact("paused", HOUR - 200), fact("resumed", HOUR - 100))
+    owned.pass_time(HOUR + 90)
+    assert len(owned.events(WindowWarned)) == 1
+    assert owned.window.state == "open"
+
+
+def test_pause_resume_and_an_answer_give_one_verdict_in_any_order_of_reading() -> None:
+    for order in permutations([PAUSE, RESUME, ANSWER]):
+        owned = Owned()
+        for each in order:
+            owned.reads(each)
+        owned.pass_time(2 * HOUR)
+        assert (owned.window.state, owned.window.ended_at) == ("met", ANSWER.accepted_at), order
+        assert len(owned.events(WindowMet)) == 1
+
+
+def test_an_answer_in_one_batch_with_a_pause_that_ended_before_is_late_as_if_read_later() -> None:
+    owned = Owned()
+    late = fact("accepted", HOUR + 700)
+    owned.reads(late, RESUME, PAUSE)
+    owned.pass_time(2 * HOUR)
+    assert owned.window.state == "breached"
+
+
+def test_a_pause_from_the_deadline_on_takes_back_no_breach() -> None:
+    for seconds in (HOUR, HOUR + 1, 2 * HOUR):
+        owned = Owned()
+        owned.pass_time(HOUR + 3)
+        owned.reads(fact("paused", seconds))
+        assert (owned.window.state, owned.window.due_at) == ("breached", at(HOUR))
+        assert owned.events(BreachRetracted) == []
+
+
+def test_a_pause_from_before_the_deadline_that_is_read_after_the_breach_takes_it_back() -> None:
+    owned = Owned()
+    owned.pass_time(HOUR + 3)
+    owned.reads(PAUSE)
+    assert (owned.window.state, owned.window.again, owned.window.due_at) == ("open", 1, at(5 * HOUR))
+    [retracted] = owned.events(BreachRetracted)
+    assert isinstance(retracted, BreachRetracted)
+    assert retracted.reason == "paused"
+    owned.pass_time(6 * HOUR)
+    assert [event.at for event in owned.events(WindowBreached) if isinstance(event, WindowBreached)] == [
+        at(HOUR),
+        at(5 * HOUR),
+    ]
+
+
+def test_only_as_many_pauses_as_the_agreement_says_count() -> None:
+    owned = Owned()
+    for start in (600, 900, 1200):
+        owned.reads(fact("paused", start), fact("resumed", start + 60))
+    assert owned.window.due_at == at(HOUR + 120)
+    assert len(owned.events(WindowPaused)) == 2
+
+
+def test_a_pause_that_is_read_before_the_assignment_counts_from_the_start() -> None:
+    owned = Owned(facts=[fact("paused", -0.5)])
+    assert owned.window.due_at == at(5 * HOUR - 0.5)
+    [opened] = owned.events(WindowOpened)
+    assert isinstance(opened, WindowOpened)
+    assert opened.due_at == owned.window.due_at
+    assert len(owned.events(WindowPaused)) == 1
+
+
+def test_a_promise_that_may_not_be_paused_runs_on() -> None:
+    owned = Owned(agreement(DISPOSITION))
+    owned.reads(PAUSE)
+    assert owned.window.due_at == at(HOUR)
+    assert owned.events(WindowPaused) == []
+
+
+def test_leave_that_changes_during_a_pause_leaves_the_pause_as_it_is() -> None:
+    owned = Owned()
+    owned.reads(PAUSE, RESUME)
+    leave = LeaveInterval(at(1800), at(1800 + HOUR))
+    event: LeadRescheduled = lead_rescheduled(owner_leave=(leave,), changed_at=at(1500))
+    owned.context.reschedule(event, owned.window, DEAL)
+    assert owned.window.due_at == at(2 * HOUR + 600)
