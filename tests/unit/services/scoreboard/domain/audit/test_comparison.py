@@ -1,0 +1,130 @@
+"""What the auditor says about promises, from facts alone."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, findings
+from services.scoreboard.domain.audit.persons import persons_of
+from shared.domain.events import Event, LeaveInterval
+from shared.domain.ids import event_id
+from tests.kit.agreements import agreement
+from tests.kit.events import (
+    NINE,
+    activity,
+    after,
+    assigned,
+    lead_rescheduled,
+    merged,
+    reassigned,
+    rejected,
+    split,
+)
+
+DEAL = agreement(within="15 minutes", warn="5 minutes", move="1 hour", page="2 hours")
+NEXT_DAY = after(60 * 24)
+HAND_OFF: dict[str, Any] = {"agreement": DEAL.ref, "assigned_at": NINE, "received_at": NINE}
+
+
+def window(lead: str = "ld_1", generation: int = 1, **changes: Any) -> FoundWindow:
+    opened_at = changes.pop("opened_at", NINE)
+    state = changes.get("state", "met")
+    ordinary: dict[str, Any] = {
+        "window_id": event_id("window", lead, "first_response", generation),
+        "lead_id": lead,
+        "promise": "first_response",
+        "owner": "ann",
+        "generation": generation,
+        "opened_at": opened_at,
+        "due_at": opened_at + timedelta(minutes=15),
+        "decide_at": opened_at + timedelta(minutes=15, seconds=2),
+        "state": state,
+        "stored_state": state,
+    }
+    return FoundWindow(**ordinary | changes)
+
+
+def audited(events: Sequence[Event], *windows: FoundWindow, now: datetime = NEXT_DAY, lead: str = "ld_1") -> Any:
+    """The findings on a lead, if everything was announced as it is stored, as (status, expected, found)."""
+    record = Record(
+        windows={each.window_id: each for each in windows},
+        announced={each.window_id: frozenset({"opened", each.state}) for each in windows},
+        fired={},
+        known_upto=now,
+        now=now,
+        tolerance=timedelta(seconds=2),
+    )
+    found = findings(lead, persons_of(events), {DEAL.hash: DEAL}, record)
+    return [_short(each) for each in found]
+
+
+def _short(finding: Finding) -> tuple[str, str, str]:
+    return finding.status, finding.expected, finding.found or finding.why
+
+
+def test_a_call_in_time_keeps_a_promise_and_one_that_bounced_or_came_late_does_not() -> None:
+    for call, right in (
+        (activity(accepted_at=after(5)), "met"),
+        (activity(accepted_at=after(5), outcome="bounced"), "breached"),
+        (activity(accepted_at=after(16)), "breached"),
+    ):
+        [(status, expected, _)] = audited([assigned(**HAND_OFF), call], window(state="met"))
+        assert (status, expected) == ("right" if right == "met" else "different", right)
+
+
+def test_where_an_answer_and_an_end_came_in_time_either_verdict_is_right() -> None:
+    events = [
+        assigned(**HAND_OFF),
+        activity(accepted_at=after(5)),
+        rejected(decided_at=after(6), agreement=DEAL.ref, lead_version=2),
+    ]
+    for state in ("met", "cancelled"):
+        assert audited(events, window(state=state)) == [("right", "cancelled or met", state)]
+    [(status, _, _)] = audited(events, window(state="breached"))
+    assert status == "different"
+
+
+def test_what_was_reported_under_another_id_of_the_person_counts() -> None:
+    join = merged("ld_2", into="ld_1", was=None, decided_at=after(20), agreement=DEAL.ref)
+    events = [assigned(**HAND_OFF), join, activity("ld_2", accepted_at=after(5))]
+    assert audited(events, window(state="met")) == [("right", "met", "met")]
+    assert audited(events[::2], window(state="met"))[0][:2] == ("different", "breached")
+
+
+def test_a_promise_that_goes_on_when_the_score_rises_has_no_second_window() -> None:
+    risen = reassigned(
+        **HAND_OFF | {"assigned_at": after(3)}, generation=2, lead_version=2, because="rescored", previous_rep="ann",
+        rep=assigned().rep,
+    )  # fmt: skip
+    events = [assigned(**HAND_OFF), risen, activity(accepted_at=after(5))]
+    assert audited(events, window(state="met")) == [("right", "met", "met")]
+    second = window(generation=2, opened_at=after(3))
+    assert ("different", "no window", "met") in audited(events, window(state="met"), second)
+
+
+def test_leave_moves_the_deadline() -> None:
+    leave = LeaveInterval(after(10), after(600))
+    changed = lead_rescheduled(
+        changed_at=after(2), owner_leave=(leave,), rep=assigned().rep, generation=1, lead_version=2
+    )
+    events = [assigned(**HAND_OFF), changed, activity(accepted_at=after(603))]
+    moved = window(state="met", due_at=after(605), decide_at=after(605) + timedelta(seconds=2))
+    assert audited(events, moved)[0][1:] == ("met", "met")
+    assert audited(events, window(state="breached"))[0][:2] == ("different", "met")
+
+
+def test_what_can_not_be_worked_out_is_said_with_the_reason() -> None:
+    events = [assigned(**HAND_OFF), split("ld_1", was_part_of="ld_2", split_off=None, lead_version=3)]
+    assert audited(events, window()) == [("not checked", "", "the lead was merged and split again")]
+    assert audited([], window()) == [("not checked", "", "the assignment is not in the timeline any more")]
+    marketing = window(side="marketing", promise="mql_volume", generation=0)
+    assert audited([], marketing) == [("not checked", "", "a promise of marketing")]
+    assert audited([assigned(**HAND_OFF)], window(hold="a record could not be read"))[0][0] == "not checked"
+
+
+def test_before_the_deadline_a_promise_is_undecided_and_a_breach_of_it_is_named() -> None:
+    events = [assigned(**HAND_OFF)]
+    assert audited(events, window(state="open"), now=after(9)) == [("undecided", "open", "open")]
+    assert audited(events, window(state="breached"), now=after(14))[0][0] == "different"
+    assert audited(events, window(state="open"), now=after(16))[0][:2] == ("different", "breached")
+    assert audited(events, now=after(0.1)) == [("undecided", "open", "not there yet")]
