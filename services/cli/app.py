@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli import on_call
 from services.cli.output import Format, OutputFormat, Page, complain, show
 from shared.domain.errors import Problem
 
@@ -39,6 +40,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(lead, name="lead")
 app.add_typer(clock, name="clock")
 app.add_typer(channels, name="channels")
+app.add_typer(on_call.silence, name="silence")
+app.add_typer(on_call.duty, name="duty")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ def send(
     """Send `body` as JSON and return the response. The default for `url` is BATON_PUBLIC_URL, or this machine.
 
     Raises `Misconfigured` without the administrator's key, `Unavailable` if nothing answers, and `Refused` with the
-    reason for any status other than 200.
+    reason for any status of failure.
     """
     settings = read(Settings, environ)
     if settings.admin_key is None:
@@ -29,7 +29,7 @@ def send(
         raise Unavailable(
             f"Baton does not answer at {base} ({type(error).__name__}). Start it, or set --url."
         ) from error
-    if answer.status_code != httpx.codes.OK:
+    if not answer.is_success:
         raise Refused(_reason(answer))
     return answer
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.sla_monitor.api import actions, commands, escalations, forms, watermarks, windows
+from services.sla_monitor.api import actions, commands, duty, escalations, forms, silences, watermarks, windows
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
@@ -44,6 +44,8 @@ def build(platform: Platform) -> Service:
         routers=[
             windows.router(platform.db, platform.keys),
             escalations.router(platform.db, platform.keys, changed=(announced, wake)),
+            silences.router(platform.db, platform.keys, changed=(announced, wake)),
+            duty.router(platform.db, platform.keys),
             commands.router(platform.db, platform.keys, changed=(announced, wake)),
             forms.router(platform.db, platform.keys, changed=(announced, wake)),
             watermarks.router(platform, tolerance),

@@ -21,6 +21,7 @@ from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Prom
 from shared.domain.content_and_goals import Goal
 from shared.domain.duty import Duty, Shift
 from shared.domain.not_watched import MARK
+from shared.domain.silences import Silence
 
 
 def route_in_words(route: Route) -> str:
@@ -132,6 +133,19 @@ def duty_in_words(duty: Duty) -> str:
 def shift_in_words(shift: Shift, zone: str) -> str:
     """A person with the time that they are on duty."""
     return f"{shift.person} from {moment(shift.starts_at, zone)} until {moment(shift.ends_at, zone)}"
+
+
+def silence_in_words(silence: Silence, zone: str) -> str:
+    """When a silence is, for what, and why."""
+    matches = [
+        quoted(promised(silence.promise)) if silence.promise else "",
+        f"of {silence.owner}" if silence.owner else "",
+        f"in the pool {silence.pool}" if silence.pool else "",
+        f"of the side {silence.side}" if silence.side else "",
+    ]
+    what = " ".join(["promises", *filter(None, matches)]) if any(matches) else "all promises"
+    when = f"from {moment(silence.starts_at, zone)} until {moment(silence.ends_at, zone)}"
+    return f"{when}: {what} ({silence.reason})"
 
 
 def reason_in_words(reason: RejectReason) -> str:

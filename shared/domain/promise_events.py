@@ -129,8 +129,8 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
-    on duty, as `skipped` says, and the next level follows at once. Or it fired again, as `because` says. `due_at` is
-    when the level was due, and `promise_due_at` when the promise was; None in records of an earlier release.
+    on duty or a silence applies, as `skipped` says. Or it fired again, as `because` says. `due_at` is when the level
+    was due, and `promise_due_at` when the promise was; None in records of an earlier release.
     """
 
     TYPE = "baton.escalation.raised.v1"

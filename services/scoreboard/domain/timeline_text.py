@@ -242,11 +242,8 @@ def _moment(at: datetime) -> str:
 
 
 def _warned(event: WindowWarned) -> str:
-    due = (
-        f"no warning, since there was {event.skipped}"
-        if event.skipped
-        else f"a warning is due to {_reached(event) or 'no one'}"
-    )
+    silent = f"no warning, {_why(event)}"
+    due = silent if event.skipped else f"a warning is due to {_reached(event) or 'no one'}"
     return f"The promise “{words(event.promise)}” is due soon{_pace(event)}: {due}."
 
 
@@ -259,6 +256,11 @@ def _pace(event: WindowEvent) -> str:
 def _progressed(event: PeriodProgressed) -> str:
     so_far = progress_in_words(event.promise, event.progress) if event.progress is not None else "not known"
     return f"The promise “{words(event.promise)}”: {so_far}."
+
+
+def _why(event: WindowWarned | EscalationRaised) -> str:
+    skipped = event.skipped or ""
+    return plain(skipped) if skipped.startswith("silenced: ") else f"since there was {skipped}"
 
 
 def _reached(event: WindowWarned | EscalationRaised) -> str:
@@ -289,10 +291,16 @@ def _retracted(event: BreachRetracted) -> str:
     return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise {why}."
 
 
-_AGAIN = {"acknowledgement_ended": "The acknowledgement ran out without an answer", "": "Escalated again"}
+_AGAIN = {
+    "acknowledgement_ended": "The acknowledgement ran out without an answer",
+    "silence_ended": "The silence ended without an answer",
+    "": "Escalated again",
+}
 
 
 def _raised(event: EscalationRaised) -> str:
+    if event.skipped and event.skipped.startswith("silenced: "):
+        return f"Escalated to level {event.level}, and nobody is notified; {plain(event.skipped)}."
     if event.skipped:
         return f"Escalated to level {event.level}, but there was {event.skipped}: the next level follows at once."
     reached = _reached(event)

@@ -35,8 +35,10 @@ from shared.domain.events import (
     activity_id_of,
 )
 from shared.domain.ids import event_id
+from shared.domain.silences import Silence
 
 ACKNOWLEDGEMENT_ENDED = "acknowledgement_ended"
+SILENCE_ENDED = "silence_ended"
 
 OfWindow = TypeVar("OfWindow", bound=WindowEvent)
 OfEscalation = TypeVar("OfEscalation", bound=EscalationEvent)
@@ -110,9 +112,9 @@ def progressed(window: Window, now: datetime) -> Announcement:
     return _announcement(event, "period.progressed", window.window_id, now.isoformat())
 
 
-def warned(window: Window, level: Level, to: Sequence[Recipient]) -> Announcement:
-    """The deadline is near."""
-    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, **_reached(level, to))
+def warned(window: Window, level: Level, to: Sequence[Recipient], silence: Silence | None = None) -> Announcement:
+    """The deadline is near; `silence` is why nobody is notified."""
+    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, **_reached(level, to, silence))
     return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
 
@@ -124,19 +126,22 @@ def escalation_raised(
     now: datetime,
     *,
     because: str | None = None,
+    silence: Silence | None = None,
 ) -> Announcement:
-    """A level fired, or fired again `because` of something; `due_at` is when it was due, `at` when it fired."""
+    """A level fired, or fired again `because` of something; `due_at` is when it was due, `at` when it fired. `silence`
+    is why nobody is notified.
+    """
     event = _of_escalation(
         EscalationRaised,
         escalation,
         at=now,
-        page=level.page and bool(to or not level.tell),
+        page=level.page and silence is None and bool(to or not level.tell),
         due_at=level.due_at,
         agreement=window.agreement,
         because=because,
         promise_due_at=window.due_at,
         progress=window.progress,
-        **_reached(level, to),
+        **_reached(level, to, silence),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())
     return _announcement(event, "escalation.raised", *window.key, *which)
@@ -174,9 +179,10 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
     return _announcement(event, "move.requested", *window.key, level.loop, level.level)
 
 
-def _reached(level: Level, to: Sequence[Recipient]) -> dict[str, Any]:
+def _reached(level: Level, to: Sequence[Recipient], silence: Silence | None) -> dict[str, Any]:
     roles = tuple(each.role for each in to)
-    skipped = NOBODY if level.tell and not to else None
+    nobody = NOBODY if level.tell and not to else None
+    skipped = f"silenced: {silence.reason}" if silence is not None else nobody
     return {"told": roles, "notify": roles, "to": tuple(to), "skipped": skipped}
 
 

@@ -11,6 +11,7 @@ from services.sla_monitor.domain.window import Window
 from shared.domain.events import PromisePeriod, Recipient
 from shared.domain.ids import event_id
 from shared.domain.promises import EscalationStatus
+from shared.domain.silences import Silence
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,7 +19,9 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `state` is `firing`, `acknowledged` (until `quiet_until_at`, or until it closes if that is None), `exhausted` when
     the ladder is over and nobody answered, or `closed`. `fired_at` is when it last notified anyone, None if an earlier
-    release did; `passed` are the levels that came due meanwhile and notified no one.
+    release did. `passed` are the levels that came due while someone had taken it on, and notified no one. `silenced`
+    are those that a silence kept from notifying anyone, until `silenced_until_at`; `silence_id` is None if the
+    agreement has it.
     """
 
     escalation_id: str
@@ -38,6 +41,9 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fired_at: datetime | None = None
     passed: tuple[int, ...] = ()
     period: PromisePeriod | None = None
+    silenced: tuple[int, ...] = ()
+    silenced_until_at: datetime | None = None
+    silence_id: str | None = None
 
 
 def escalation_id(window: Window) -> str:
@@ -70,11 +76,32 @@ def raised(
     return msgspec.structs.replace(escalation, level=level.level, told=told, fired_at=now)
 
 
-def fired_again(escalation: Escalation, level: Level, to: Sequence[Recipient], now: datetime) -> Escalation:
-    """The escalation that fires again when its acknowledgement has run out; `level` is what it notifies."""
+def fired_again(
+    escalation: Escalation, level: Level, to: Sequence[Recipient], now: datetime, *, ran_out: bool
+) -> Escalation:
+    """The escalation that fires again by itself, because its acknowledgement has `ran_out` or else a silence is over;
+    `level` is what it notifies.
+    """
     told = tuple(dict.fromkeys((*escalation.told, *(each.role for each in to))))
+    fired = msgspec.structs.replace(
+        escalation,
+        level=level.level,
+        told=told,
+        fired_at=now,
+        silenced=(),
+        silenced_until_at=None,
+        silence_id=None,
+    )
+    return msgspec.structs.replace(fired, state="firing", quiet_until_at=None, passed=()) if ran_out else fired
+
+
+def silenced(escalation: Escalation, levels: Sequence[int], silence: Silence) -> Escalation:
+    """The escalation after levels that a silence keeps from notifying anyone until its end."""
     return msgspec.structs.replace(
-        escalation, state="firing", quiet_until_at=None, level=level.level, told=told, fired_at=now, passed=()
+        escalation,
+        silenced=tuple(dict.fromkeys((*escalation.silenced, *levels))),
+        silenced_until_at=silence.ends_at,
+        silence_id=silence.silence_id,
     )
 
 
@@ -91,13 +118,25 @@ def in_hands(escalation: Escalation | None) -> bool:
 
 
 def again_at(escalation: Escalation | None) -> datetime | None:
-    """When the escalation fires again by itself; None if it does not."""
-    return escalation.quiet_until_at if escalation is not None and escalation.state == "acknowledged" else None
+    """When the escalation fires again by itself: at the end of an acknowledgement or silence. None for never."""
+    if escalation is None or escalation.state == "closed":
+        return None
+    quiet_until_at = escalation.quiet_until_at if in_hands(escalation) else None
+    return min(filter(None, (quiet_until_at, escalation.silenced_until_at)), default=None)
 
 
 def acknowledged(escalation: Escalation, *, by: str, until: datetime | None) -> Escalation:
-    """The escalation in someone's hands until then."""
-    return msgspec.structs.replace(escalation, state="acknowledged", acknowledged_by=by, quiet_until_at=until)
+    """The escalation in someone's hands until then. They know of it, so that the end of a silence notifies no one."""
+    return msgspec.structs.replace(
+        escalation,
+        state="acknowledged",
+        acknowledged_by=by,
+        quiet_until_at=until,
+        passed=tuple(dict.fromkeys((*escalation.passed, *escalation.silenced))),
+        silenced=(),
+        silenced_until_at=None,
+        silence_id=None,
+    )
 
 
 def closed(escalation: Escalation, *, reason: str, at: datetime) -> Escalation:

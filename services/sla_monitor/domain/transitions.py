@@ -9,7 +9,8 @@ import msgspec
 
 from services.sla_monitor.domain import announcements, escalation, window
 from services.sla_monitor.domain.announcements import Announcement
-from services.sla_monitor.domain.climb import climb, looking_ahead, looking_on, warn
+from services.sla_monitor.domain.arrangements import NOTHING_ARRANGED, Arrangements
+from services.sla_monitor.domain.climb import Look, climb, looking_ahead, looking_on, warn
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.verdict import (
     WindowVerdict,
@@ -175,6 +176,7 @@ def settle(
     now: datetime,
     watermark: datetime | None,
     judged: WindowVerdict | None = None,
+    arranged: Arrangements = NOTHING_ARRANGED,
 ) -> WindowState:
     """Do everything that is due: warn, decide, climb the ladder. Each level fires once, in order, however late. After
     one that finds nobody on duty, the next fires at once. `agreement` is the one under which the window was opened.
@@ -188,15 +190,15 @@ def settle(
         return _concluded(state, verdict, now)
     if state.window.hold is not None or watermark is None:
         return state
-    known_upto = min(now, watermark)
+    look = Look(levels, agreement, min(now, watermark), now, arranged)
     if state.window.state == "open":
-        state = warn(state, levels, agreement, known_upto, now)
+        state = warn(state, look)
     if verdict.outcome == "breached":
         state = _judged_again(_concluded(state, verdict, now), facts, now)
         if state.window.superseded:
             state = replace(state, window=msgspec.structs.replace(state.window, look_at=None))
     if state.window.state == "breached" and state.window.look_at is not None:
-        state = climb(state, levels, agreement, known_upto, now)
+        state = climb(state, look)
     return looking_on(state, levels, agreement)
 
 

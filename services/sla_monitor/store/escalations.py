@@ -22,6 +22,12 @@ async def escalations_of(tx: Tx, ids: Sequence[str]) -> dict[str, Escalation]:
     return {each.window_id: each for each in map(_escalation, (await tx.execute(query)).scalars())}
 
 
+async def silenced_windows(tx: Tx, silence_id: str) -> list[str]:
+    """The ids of the windows whose escalation a silence keeps from notifying anyone, in order."""
+    query = sa.select(tables.escalations.c.body).where(tables.escalations.c.silence_id == silence_id)
+    return sorted(_escalation(body).window_id for body in (await tx.execute(query)).scalars())
+
+
 async def save_escalations(tx: Tx, escalations: Sequence[Escalation]) -> None:
     """Save the escalations."""
     rows = [row_of(tables.escalations, each, body=_encode(each)) for each in escalations]

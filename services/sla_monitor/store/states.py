@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.sla_monitor.domain import transitions
 from services.sla_monitor.domain.announcements import Announcement, escalation_acknowledged
-from services.sla_monitor.domain.climb import acknowledge
+from services.sla_monitor.domain.climb import acknowledge, over
 from services.sla_monitor.domain.escalation import Escalation, acknowledged, escalation_id
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.window import Window
@@ -26,6 +26,7 @@ from shared.domain.errors import NotFound, Unavailable
 from shared.domain.events import BreachRetracted, WindowBreached, WindowCancelled, WindowMet, WindowOpened
 
 SOURCE = "baton/sla_monitor"
+_AT_ONCE = 500
 _COUNTED = {
     WindowOpened.TYPE: "opened",
     WindowMet.TYPE: "met",
@@ -81,6 +82,15 @@ async def _take_on_without_window(tx: Tx, taken: Escalation, by: str, now: datet
     await escalation_store.save_escalations(tx, [taken])
     await announce(tx, [escalation_acknowledged(taken, by, now)])
     return taken
+
+
+async def end_of_silence(tx: Tx, silence_id: str, now: datetime) -> None:
+    """Have the timer look at once at all windows whose escalation this silence kept from notifying anyone."""
+    ids = await escalation_store.silenced_windows(tx, silence_id)
+    for start in range(0, len(ids), _AT_ONCE):
+        before = await states_of(tx, await window_store.windows_by_id(tx, ids[start : start + _AT_ONCE]))
+        after = {window_id: over(state, silence_id, now) for window_id, state in before.items()}
+        await save(tx, before, after, now)
 
 
 async def announce(tx: Tx, announcements: Sequence[Announcement]) -> None:

@@ -92,8 +92,36 @@ escalations = sa.Table(
     sa.Column("state", Text, nullable=False),
     sa.Column("quiet_until_at", Instant),
     sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("silence_id", Key),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("ix_sla_monitor_escalations_raised_at", "raised_at", "escalation_id"),
+    partial_index("ix_sla_monitor_escalations_silence_id", "silence_id", where=sa.text("silence_id IS NOT NULL")),
+)
+silences = sa.Table(
+    "sla_monitor_silences",
+    metadata,
+    sa.Column("silence_id", Key, primary_key=True),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False, index=True),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("promise", Text),
+    sa.Column("owner", Text),
+    sa.Column("pool", Text),
+    sa.Column("side", Text),
+    sa.Column("ended_by", Text),
+)
+overrides = sa.Table(
+    "sla_monitor_overrides",
+    metadata,
+    sa.Column("override_id", Key, primary_key=True),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("person", Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False, index=True),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
 )
 holds = sa.Table(
     "sla_monitor_holds",

@@ -7,7 +7,17 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from services.sla_monitor.store.tables import escalations, facts, hand_offs, holds, merged, steps, windows
+from services.sla_monitor.store.tables import (
+    escalations,
+    facts,
+    hand_offs,
+    holds,
+    merged,
+    overrides,
+    silences,
+    steps,
+    windows,
+)
 from shared.db.trimming import Rule
 
 _PERIOD = timedelta(days=92)
@@ -23,4 +33,6 @@ EXPIRED = (
     Rule(steps, lambda before: (steps.c.fired_at < before) & steps.c.window_id.not_in(_WINDOWS)),
     Rule(escalations, lambda before: (escalations.c.raised_at < before) & _ENDED),
     Rule(holds, lambda before: holds.c.released_at < before),
+    Rule(silences, lambda before: silences.c.ends_at < before),
+    Rule(overrides, lambda before: overrides.c.ends_at < before),
 )

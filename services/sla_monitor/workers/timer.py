@@ -13,6 +13,7 @@ from services.sla_monitor.domain.watermark import Watermark, out_of_step, waterm
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.store.arrangements import arrangements_at
 from services.sla_monitor.store.persons import persons_of
 from services.sla_monitor.store.states import agreement_of, save, states_of
 from shared import log, metrics
@@ -98,6 +99,7 @@ class Timer:
             states = await states_of(tx, windows)
             persons = await persons_of(tx, {window.lead_id for window in windows})
             facts = await fact_store.facts_of(tx, persons.ids)
+            arranged = await arrangements_at(tx, now)
             settled = {}
             for window_id, state in states.items():
                 lead_id = state.window.lead_id
@@ -105,7 +107,9 @@ class Timer:
                 levels = ladder.levels(agreement, state.window)
                 mine = persons.facts_for(lead_id, facts)
                 watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
-                settled[window_id] = transitions.settle(state, mine, levels, agreement, now=now, watermark=watermark)
+                settled[window_id] = transitions.settle(
+                    state, mine, levels, agreement, now=now, watermark=watermark, arranged=arranged
+                )
             await save(tx, states, settled, now)
         return len(states), sum(settled[window_id] != states[window_id] for window_id in states)
 

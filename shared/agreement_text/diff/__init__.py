@@ -62,6 +62,7 @@ _AREAS: Mapping[str, Callable[[Agreement, Agreement], Iterator[str]]] = MappingP
         "Promises of operations": promises.operations,
         "Ladders": promises.ladders,
         "On duty": promises.duty,
+        "Silences": promises.silences,
         "Channels": promises.channels,
         "Feedback": rest.feedback,
         "Material": rest.material,

@@ -11,6 +11,7 @@ from shared.agreement_text.sentences import (
     duty_in_words,
     promise_in_words,
     shift_in_words,
+    silence_in_words,
     step_in_words,
     whose,
 )
@@ -61,6 +62,12 @@ def duty(old: Agreement, new: Agreement) -> Iterator[str]:
         lambda name, _: f"nobody is named as {role(name)} any more",
         lambda name, was, now: (f"{role(name)}: {news}" for news in _duty(was, now, new.timezone)),
     )
+
+
+def silences(old: Agreement, new: Agreement) -> Iterator[str]:
+    """When promises notify nobody."""
+    before, after = ([silence_in_words(silence, new.timezone) for silence in each.silences] for each in (old, new))
+    return membership("silences", before, after)
 
 
 def channels(old: Agreement, new: Agreement) -> Iterator[str]:

@@ -9,6 +9,7 @@ from shared.agreement_text.sentences import (
     duty_in_words,
     promise_in_words,
     shift_in_words,
+    silence_in_words,
     step_in_words,
 )
 from shared.agreement_text.terms import commitment, role
@@ -31,6 +32,9 @@ def sections(agreement: Agreement) -> Iterator[Section]:
         yield _ladder(ladder)
     if agreement.duty:
         yield Section("Who is on duty", tuple(_duty(agreement)))
+    if agreement.silences:
+        silences = (silence_in_words(silence, agreement.timezone) for silence in agreement.silences)
+        yield Section("When nobody is notified", tuple(map(sentence, silences)))
     if agreement.channels:
         yield Section("Channels", tuple(_channels(agreement)))
 

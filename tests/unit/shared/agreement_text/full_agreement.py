@@ -26,6 +26,7 @@ from shared.domain.agreement import (
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
 from shared.domain.duty import Duty, Rota, Shift
+from shared.domain.silences import Silence
 from tests.kit.agreements import agreement_text
 
 SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
@@ -115,6 +116,18 @@ def whole() -> Agreement:
             "sales_lead": Duty(always="mia"),
             "marketing_lead": Duty(calendar="rota.ics", shifts=(replace(STANDS_IN, person="max"),)),
         },
+        silences=(
+            Silence(
+                datetime(2026, 12, 24, 17, tzinfo=UTC),
+                datetime(2026, 12, 27, 17, tzinfo=UTC),
+                "the CRM moves",
+                "first_response",
+                "ann",
+                "benelux",
+                "sales",
+                "si_1",
+            ),
+        ),
         channels=(Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY", "url": "https://secret"}),),
         content=(Content("roi", "ROI sheet", "https://acme.example/roi", ("price",)),),
         goals=(Goal("Q4", "won_revenue", Decimal(500_000), date(2026, 12, 31), "team_chat"),),

@@ -20,6 +20,7 @@ from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
 
 WHOLE = whole()
 NO_CHANGE = {
+    ("Silence", "silence_id"): "an agreement has none",
     ("Agreement", "hash"): "follows from the content",
     ("Agreement", "text"): "the layout is in it",
     ("Duration", "text"): "`1 hour` is `60 minutes`",

@@ -45,6 +45,7 @@ def test_every_block_is_explained() -> None:
         "Promises of operations",
         "When a promise is missed: “response”",
         "Who is on duty",
+        "When nobody is notified",
         "Channels",
         "Feedback from sales",
         "Material for buyers",

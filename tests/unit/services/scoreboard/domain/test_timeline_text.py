@@ -98,6 +98,18 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             "Escalated to level 2; due: a notification to ops (lea) and a page.",
         ),
         (
+            raised(to=(), notify=(), told=(), skipped="silenced: the CRM moves"),
+            "Escalated to level 2, and nobody is notified; silenced: the CRM moves.",
+        ),
+        (
+            warned(to=(), notify=(), told=(), skipped="silenced: the CRM moves"),
+            "The promise “first response” is due soon: no warning, silenced: the CRM moves.",
+        ),
+        (
+            raised(because="silence_ended"),
+            "The silence ended without an answer; due: a notification to rep and manager.",
+        ),
+        (
             raised(because="acknowledgement_ended"),
             "The acknowledgement ran out without an answer; due: a notification to rep and manager.",
         ),

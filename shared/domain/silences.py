@@ -1,0 +1,49 @@
+"""Silences: for a while, escalations of some promises notify and page nobody, such as during maintenance."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+MAX_SILENCE = timedelta(days=30)
+"""How long a silence may last: one that is forgotten would hide every missed promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """From `starts_at` until before `ends_at`, the steps of the promises that match notify nobody. A promise matches
+    that is like each of `promise`, `owner`, `pool` (its owner is a member) and `side` that is given; all do if none is.
+    `silence_id` is None in an agreement.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    promise: str | None = None
+    owner: str | None = None
+    pool: str | None = None
+    side: str | None = None
+    silence_id: str | None = None
+
+
+def silenced_by(
+    silences: Iterable[Silence],
+    pools: Mapping[str, Iterable[str]],
+    *,
+    promise: str,
+    owner: str,
+    side: str,
+    at: datetime,
+) -> Silence | None:
+    """The silence that applies at an instant, of several the one that ends last; None if none does. `pools` are the
+    members of each pool.
+    """
+    found = [
+        each
+        for each in silences
+        if each.starts_at <= at < each.ends_at
+        and each.promise in (None, promise)
+        and each.owner in (None, owner)
+        and each.side in (None, side)
+        and (each.pool is None or owner in pools.get(each.pool, ()))
+    ]
+    return max(found, key=lambda each: each.ends_at, default=None)
