@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.agreement_text.calendars import spans_in_words
 from shared.agreement_text.conditions import fact_in_words, lead_in_words
 from shared.agreement_text.phrases import (
     counted,
@@ -21,7 +22,7 @@ from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Prom
 from shared.domain.content_and_goals import Goal
 from shared.domain.duty import Duty, Shift
 from shared.domain.not_watched import MARK
-from shared.domain.silences import Silence
+from shared.domain.silences import QuietHours, Silence
 
 
 def route_in_words(route: Route) -> str:
@@ -133,6 +134,12 @@ def duty_in_words(duty: Duty) -> str:
 def shift_in_words(shift: Shift, zone: str) -> str:
     """A person with the time that they are on duty."""
     return f"{shift.person} from {moment(shift.starts_at, zone)} until {moment(shift.ends_at, zone)}"
+
+
+def quiet_hours_in_words(quiet: QuietHours) -> list[str]:
+    """When each role and person is not notified, and what about pages."""
+    pages = "pages are sent all the same" if quiet.except_page else "pages wait as well"
+    return [*(f"{whose(who)}: not {spans_in_words(spans)}" for who, spans in quiet.hours.items()), pages]
 
 
 def silence_in_words(silence: Silence, zone: str) -> str:

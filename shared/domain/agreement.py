@@ -16,7 +16,7 @@ from shared.domain.content_and_goals import Content, Goal
 from shared.domain.duty import Duty
 from shared.domain.errors import Refused
 from shared.domain.events import AgreementRef
-from shared.domain.silences import Silence
+from shared.domain.silences import QuietHours, Silence
 
 PilotMode = Literal["live", "shadow"]
 PromiseClock = Literal["rep_calendar", "wall"]
@@ -298,8 +298,8 @@ class Agreement:
     `hash` is `sha256:` and the digest of the content, without layout and comments; `text` is the file. `promises` are
     those of sales on single leads, `operations` those of operations (`triage` on parked leads, `disputes`),
     `commitments` those of marketing. `half_life_s` applies to intent points; None means no decay. `duty` says who a
-    role is, `silences` when promises notify nobody. `files` are the texts of the files that it names, by that name:
-    pilots' agreements and calendars.
+    role is, `silences` when promises notify nobody, `quiet_hours` when a role or person is not notified. `files`
+    are the texts of the files that it names, by that name: pilots' agreements and calendars.
     """
 
     name: str
@@ -330,6 +330,7 @@ class Agreement:
     dispute_within: Duration | None = None
     duty: Mapping[str, Duty] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
+    quiet_hours: QuietHours | None = None
     channels: tuple[Channel, ...] = ()
     content: tuple[Content, ...] = ()
     goals: tuple[Goal, ...] = ()
@@ -373,11 +374,6 @@ class Agreement:
         """
         members = {member for pool in self.pools.values() for member in pool.members}
         return tuple([each for each in self.people.values() if each.calendar is not None or each.id in members])
-
-    @property
-    def promise_names(self) -> tuple[str, ...]:
-        """The names of all promises: of sales, of operations and of marketing."""
-        return (*self.promises, *self.operations, *self.commitments)
 
     def find_person(self, name: str) -> str | None:
         """The id of the person with this id or e-mail address; case and spaces around it do not matter."""

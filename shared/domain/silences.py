@@ -1,8 +1,10 @@
-"""Silences: for a while, escalations of some promises notify and page nobody, such as during maintenance."""
+"""When nobody is notified: silences of promises for a while, such as during maintenance, and quiet hours of people."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from shared.domain.calendar import Span
 
 MAX_SILENCE = timedelta(days=30)
 """How long a silence may last: one that is forgotten would hide every missed promise."""
@@ -47,3 +49,17 @@ def silenced_by(
         and (each.pool is None or owner in pools.get(each.pool, ()))
     ]
     return max(found, key=lambda each: each.ends_at, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """The times of the day at which a role or person is not notified, by its name. Pages are all the same if
+    `except_page`.
+    """
+
+    hours: Mapping[str, tuple[Span, ...]]
+    except_page: bool = False
+
+    def spans_of(self, role: str, person: str | None) -> tuple[Span, ...]:
+        """Those of the person, else those of the role."""
+        return self.hours[person] if person is not None and person in self.hours else self.hours.get(role, ())

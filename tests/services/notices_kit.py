@@ -54,9 +54,16 @@ class Notices:
 
     async def ended(self, count: int) -> list[dict[str, Any]]:
         """All notices, once there are so many and none is due."""
+        return await self._ended(count)
+
+    async def ended_of(self, role: str, count: int) -> list[dict[str, Any]]:
+        """Those of a role, once there are so many and none is due."""
+        return await self._ended(count, role=role)
+
+    async def _ended(self, count: int, **wanted: str) -> list[dict[str, Any]]:
         async with asyncio.timeout(60):
             while True:
-                found = await self.listed()
+                found = await self.listed(**wanted)
                 if len(found) >= count and not any(each["state"] == "due" for each in found):
                     return found
                 await asyncio.sleep(0.02)

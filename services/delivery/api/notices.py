@@ -67,7 +67,7 @@ def router(platform: Platform) -> APIRouter:
         """How many notices wait and how many failed lately, with the latest."""
         async with database.read() as tx:
             now = await database.now(tx)
-            due, oldest_at = await notice_overview.due_count(tx), await oldest_due(tx)
+            due, oldest_at = await notice_overview.due_count(tx), await oldest_due(tx, now)
             failed = await notice_overview.failed_count(tx, now)
             latest = [
                 *await notice_overview.latest(tx, "failed", now, limit=LATEST),

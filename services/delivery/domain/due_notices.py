@@ -65,11 +65,14 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A notice to be stored, with the channels to try in order, and the incident that a pager knows it by."""
+    """A notice to be stored, with the channels to try in order, and the incident that a pager knows it by. Nothing is
+    sent before `not_before`, if that is given.
+    """
 
     notice: DueNotice
     channels: tuple[SendingChannel, ...]
     incident_id: str
+    not_before: datetime | None = None
 
     @property
     def group(self) -> str:

@@ -20,6 +20,7 @@ from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import LeadAssigned, LeadClosed
+from shared.domain.quiet_hours import not_before
 
 
 class NoticeHandlers:
@@ -51,7 +52,8 @@ class NoticeHandlers:
             if ending.over is not None:
                 metrics.notices.labels("dropped").inc(await notices.end_unsent(tx, ending, now))
             if ending.follow_up is not None:
-                drafts = list(follow_ups(ending, await notices.told_of(tx, ending)))
+                following = follow_ups(ending, await notices.told_of(tx, ending))
+                drafts = [await self._quiet(tx, draft, now) for draft in following]
                 metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
 
     async def _add(self, tx: Tx, made: Sequence[DueNotice], now: datetime) -> None:
@@ -63,7 +65,7 @@ class NoticeHandlers:
                 continue
             channels = tuple(map(sending, channels_for(agreement, notice.role, notice.person, page=notice.page)))
             if channels:
-                drafts.append(Draft(notice, channels, notice.window_id))
+                drafts.append(_quiet(Draft(notice, channels, notice.window_id), agreement, now))
             else:
                 reason = f"the agreement has no channel for {notice.role}"
                 without.append(msgspec.structs.replace(notice, state="failed", reason=reason))
@@ -72,6 +74,10 @@ class NoticeHandlers:
         await notices.add_failed(tx, without, now)
         await announce(tx, [failed(each, 0, None, 0, each.reason or "", None, now) for each in without])
 
+    async def _quiet(self, tx: Tx, draft: Draft, now: datetime) -> Draft:
+        agreement = await self._agreement(tx, draft.notice.agreement)
+        return _quiet(draft, agreement, now) if agreement is not None else draft
+
     async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
         """The agreement under which the promise runs. The event is for subscribers even if there is no such version."""
         try:
@@ -79,3 +85,10 @@ class NoticeHandlers:
         except (NotFound, Misconfigured) as unknown:
             self._log.error("notices_without_agreement", agreement=digest, reason=unknown.detail)
             return None
+
+
+def _quiet(draft: Draft, agreement: Agreement, now: datetime) -> Draft:
+    """The notice with the end of the quiet hours of the person or role, if it is due in these."""
+    notice = draft.notice
+    ends_at = not_before(agreement, notice.role, notice.person, now, page=notice.page)
+    return msgspec.structs.replace(draft, not_before=ends_at) if ends_at > now else draft

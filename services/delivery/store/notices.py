@@ -150,10 +150,16 @@ async def notice_with_id(tx: Tx, notice_id: str) -> DueNotice | None:
     return notice_of(row) if row is not None else None
 
 
-async def oldest_due(tx: Tx) -> datetime | None:
-    """Since when the oldest notice that is not sent yet has been due; None if there is none."""
+async def oldest_due(tx: Tx, now: datetime) -> datetime | None:
+    """Since when the oldest notice that is not sent yet has been due; None if there is none. Those whose first attempt
+    is still to come, such as after quiet hours, are not counted.
+    """
+    to_come = (messages.c.attempts == 0) & (messages.c.channel_number == 0) & (messages.c.next_at > now)
+    query = sa.select(sa.func.min(notices.c.created_at)).outerjoin(
+        messages, messages.c.message_id == notices.c.message_id
+    )
     found: datetime | None = (
-        await tx.execute(sa.select(sa.func.min(notices.c.created_at)).where(notices.c.state == "due"))
+        await tx.execute(query.where(notices.c.state == "due", sa.not_(sa.func.coalesce(to_come, sa.false()))))
     ).scalar()
     return found
 
@@ -165,6 +171,8 @@ def _begin(
     next_at = now + timedelta(seconds=grouping.gather_s)
     if before is not None:
         next_at = max(next_at, before.free_at)
+    if draft.not_before is not None:
+        next_at = max(next_at, draft.not_before)
     begun[message_id] = {
         "message_id": message_id,
         "incident_id": draft.incident_id,

@@ -34,7 +34,7 @@ class NoticeWatch:
     async def _look(self) -> None:
         async with self._database.read() as tx:
             now = await self._database.now(tx)
-            oldest = await notices.oldest_due(tx)
+            oldest = await notices.oldest_due(tx, now)
             agreement = await agreements.in_force(tx, now)
         metrics.notices_oldest_due_seconds.set((now - oldest).total_seconds() if oldest is not None else 0.0)
         mailed = sorted({each.who for each in agreement.channels if each.kind == "email"} if agreement else ())

@@ -125,7 +125,8 @@ async def _made(tx: Tx, body: NewSilence, now: datetime) -> MadeSilence:
         raise Refused(f"The silence is too long: give an `until` {most}.", pointer="/until")
     agreement, matches = await agreements.in_force(tx, now), body.matches
     if agreement is not None:
-        _check("promise", matches.promise, agreement.promise_names)
+        promises = [*agreement.promises, *agreement.operations, *agreement.commitments]
+        _check("promise", matches.promise, promises)
         _check("pool", matches.pool, list(agreement.pools))
     return MadeSilence(
         silence_id=new_id(),

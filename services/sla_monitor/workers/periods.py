@@ -19,6 +19,7 @@ from services.sla_monitor.domain.window_state import WindowState
 from services.sla_monitor.store import hand_offs as hand_off_store
 from services.sla_monitor.store import periods as period_store
 from services.sla_monitor.store import watermarks as watermark_store
+from services.sla_monitor.store.arrangements import arrangements_at
 from services.sla_monitor.store.states import agreement_of, save, states_of
 from services.sla_monitor.store.tables import tables
 from shared.agreements import store as agreements
@@ -112,7 +113,10 @@ class Periods:
             state = _progressed(before[window_id], looked_at(window, commitment, agreement, figures, now), now)
             judged = period_verdict(window, commitment, figures, now=now, watermark=watermark)
             levels = ladder.levels(agreement, window)
-            state = transitions.settle(state, (), levels, agreement, now=now, watermark=watermark, judged=judged)
+            arranged = await arrangements_at(tx, now)
+            state = transitions.settle(
+                state, (), levels, agreement, now=now, watermark=watermark, judged=judged, arranged=arranged
+            )
             await save(tx, before, {window_id: state}, now)
 
     async def _known_upto(self, tx: Tx, now: datetime) -> datetime | None:

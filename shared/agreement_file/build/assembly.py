@@ -16,6 +16,7 @@ from shared.agreement_file.build.duty import duty_of
 from shared.agreement_file.build.ladders import check_escalations, ladders_of
 from shared.agreement_file.build.people import people_of, pools_of, queues_of
 from shared.agreement_file.build.pilots import pilots_of
+from shared.agreement_file.build.quiet_hours import quiet_hours_of
 from shared.agreement_file.build.routing import check_use, routing_of
 from shared.agreement_file.build.silences import silences_of
 from shared.agreement_file.conditions.condition_reader import ConditionReader
@@ -126,6 +127,7 @@ def _with_feedback(
         dispute_within=feedback.dispute_within,
         duty=duty_of(blocks.duty or {}, blocks.people, agreement, source.files, findings),
         silences=silences_of(blocks.silences or [], agreement, findings),
+        quiet_hours=quiet_hours_of(blocks.quiet_hours, agreement.people if blocks.people else None, findings),
         channels=channels_of(blocks.channels or {}, blocks.people, findings),
         content=content_and_goals.content_of(blocks.content or [], known, findings),
         goals=content_and_goals.goals_of(blocks.goals or [], agreement.effective_from, agreement.timezone, findings),

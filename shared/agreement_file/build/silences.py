@@ -35,7 +35,8 @@ def _silence(block: SilenceBlock, path: Path, zone: ZoneInfo, agreement: Agreeme
         long = f"a silence lasts at most {MAX_SILENCE.days} days: what is missed longer has to be noticed"
         findings.refuse((*path, "to"), "wrong_value", long)
     matches = block.matches or MatchesBlock()
-    _check((*path, "matches", "promise"), "promise", matches.promise, agreement.promise_names, findings)
+    promises = [*agreement.promises, *agreement.operations, *agreement.commitments]
+    _check((*path, "matches", "promise"), "promise", matches.promise, promises, findings)
     _check((*path, "matches", "owner"), "person", matches.owner, agreement.people, findings)
     _check((*path, "matches", "pool"), "pool", matches.pool, agreement.pools, findings)
     return Silence(starts_at, ends_at, block.reason, matches.promise, matches.owner, matches.pool, matches.side)

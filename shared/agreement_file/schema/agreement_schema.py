@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from shared.agreement_file.schema.channel_schema import Channels
 from shared.agreement_file.schema.duty_schema import DutyBlock, DutyRole
 from shared.agreement_file.schema.promise_schema import Feedback, Promises, StepBlock, Threshold
+from shared.agreement_file.schema.quiet_schema import Quiet
 from shared.agreement_file.schema.silence_schema import SilenceBlock
 from shared.agreement_file.text.block import (
     Address,
@@ -252,6 +253,7 @@ class AgreementBlocks(Block):
     ladders: dict[Name, list[StepBlock]] | None = None
     duty: dict[DutyRole, DutyBlock] | None = None
     silences: list[SilenceBlock] | None = None
+    quiet_hours: dict[Text, Quiet] | None = None
     channels: dict[Text, Channels] | None = None
     feedback: Feedback | None = None
     content: list[ContentBlock] | None = None

@@ -63,6 +63,7 @@ _AREAS: Mapping[str, Callable[[Agreement, Agreement], Iterator[str]]] = MappingP
         "Ladders": promises.ladders,
         "On duty": promises.duty,
         "Silences": promises.silences,
+        "Quiet hours": promises.quiet_hours,
         "Channels": promises.channels,
         "Feedback": rest.feedback,
         "Material": rest.material,

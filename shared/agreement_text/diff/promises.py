@@ -10,6 +10,7 @@ from shared.agreement_text.sentences import (
     channel_in_words,
     duty_in_words,
     promise_in_words,
+    quiet_hours_in_words,
     shift_in_words,
     silence_in_words,
     step_in_words,
@@ -68,6 +69,14 @@ def silences(old: Agreement, new: Agreement) -> Iterator[str]:
     """When promises notify nobody."""
     before, after = ([silence_in_words(silence, new.timezone) for silence in each.silences] for each in (old, new))
     return membership("silences", before, after)
+
+
+def quiet_hours(old: Agreement, new: Agreement) -> Iterator[str]:
+    """When roles and people are not notified."""
+    before, after = (
+        quiet_hours_in_words(each.quiet_hours) if each.quiet_hours is not None else [] for each in (old, new)
+    )
+    return membership("quiet hours", before, after)
 
 
 def channels(old: Agreement, new: Agreement) -> Iterator[str]:

@@ -8,6 +8,7 @@ from shared.agreement_text.sentences import (
     channels_in_words,
     duty_in_words,
     promise_in_words,
+    quiet_hours_in_words,
     shift_in_words,
     silence_in_words,
     step_in_words,
@@ -35,6 +36,8 @@ def sections(agreement: Agreement) -> Iterator[Section]:
     if agreement.silences:
         silences = (silence_in_words(silence, agreement.timezone) for silence in agreement.silences)
         yield Section("When nobody is notified", tuple(map(sentence, silences)))
+    if agreement.quiet_hours is not None:
+        yield Section("Quiet hours", tuple(map(sentence, quiet_hours_in_words(agreement.quiet_hours))))
     if agreement.channels:
         yield Section("Channels", tuple(_channels(agreement)))
 

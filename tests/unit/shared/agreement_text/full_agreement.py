@@ -26,7 +26,7 @@ from shared.domain.agreement import (
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
 from shared.domain.duty import Duty, Rota, Shift
-from shared.domain.silences import Silence
+from shared.domain.silences import QuietHours, Silence
 from tests.kit.agreements import agreement_text
 
 SMALL = agreement_file.parse(agreement_text(), "small.yaml").agreement
@@ -128,6 +128,7 @@ def whole() -> Agreement:
                 "si_1",
             ),
         ),
+        quiet_hours=QuietHours({"rep": ((72_000, 25_200),), "ann": ((79_200, 21_600),)}, except_page=True),
         channels=(Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY", "url": "https://secret"}),),
         content=(Content("roi", "ROI sheet", "https://acme.example/roi", ("price",)),),
         goals=(Goal("Q4", "won_revenue", Decimal(500_000), date(2026, 12, 31), "team_chat"),),

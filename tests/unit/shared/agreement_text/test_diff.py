@@ -15,6 +15,7 @@ from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Pau
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.duty import Rota
+from shared.domain.silences import QuietHours
 from tests.kit.agreements import agreement, agreement_text
 from tests.unit.shared.agreement_text.full_agreement import SMALL, whole
 
@@ -90,6 +91,7 @@ OTHERS: dict[type, Callable[[Any], Any]] = {
     Review: lambda _: None,
     Pause: lambda value: replace(value, times=value.times + 1),
     Rota: lambda value: replace(value, turn_s=86_400),
+    QuietHours: lambda _: QuietHours({}),
     Agreement: lambda value: replace(value, version=value.version + 1),
 }
 """How each kind of value is made another one."""

@@ -46,6 +46,7 @@ def test_every_block_is_explained() -> None:
         "When a promise is missed: “response”",
         "Who is on duty",
         "When nobody is notified",
+        "Quiet hours",
         "Channels",
         "Feedback from sales",
         "Material for buyers",
