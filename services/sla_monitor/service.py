@@ -44,8 +44,8 @@ def build(platform: Platform) -> Service:
         routers=[
             windows.router(platform.db, platform.keys),
             escalations.router(platform.db, platform.keys, changed=(announced, wake)),
-            silences.router(platform.db, platform.keys, changed=(announced, wake)),
-            duty.router(platform.db, platform.keys),
+            silences.router(platform, changed=(announced, wake)),
+            duty.router(platform),
             commands.router(platform.db, platform.keys, changed=(announced, wake)),
             forms.router(platform.db, platform.keys, changed=(announced, wake)),
             watermarks.router(platform, tolerance),

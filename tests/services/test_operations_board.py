@@ -198,6 +198,34 @@ async def test_a_silent_monitor_takes_back_that_all_is_well(on_call: OnCall) -> 
     await expect(unsure).to_be_visible()
 
 
+async def test_a_silence_made_on_the_page_and_who_stands_in_show_to_everyone(on_call: OnCall) -> None:
+    board = on_call.board
+    escalation = await on_call.breach()
+    stand_in = {"who": "mia", "to": (now() + timedelta(hours=2)).isoformat(), "by": "bob"}
+    made = await board.client.post("/v1/duty/ops/overrides", json=stand_in, headers=ADMIN)
+    assert made.status_code == 201, made.text
+    mine = await on_call.open(java_script_enabled=False)
+    await mine.page.goto(f"{board.client.base_url}/operations/escalations/{escalation}")
+    form = section(mine.page, "Silence")
+    await form.get_by_label("What").select_option("every promise of ann")
+    await form.get_by_label("Why").fill("<b>ann</b> is ill")
+    await form.get_by_label("Who silences it").select_option("bob")
+    await form.get_by_role("button", name="2 hours").click()
+    await mine.page.wait_for_url("**/operations#silences")
+
+    colleague = await on_call.open()
+    silences = section(colleague.page, "Silences")
+    await expect(silences).to_contain_text(re.compile(r"of ann, until .*: <b>ann</b> is ill \(bob\)"))
+    await expect(section(colleague.page, "On duty now")).to_contain_text("mia until")
+    await expect(section(colleague.page, "On duty now")).to_contain_text("standing in (arranged by bob)")
+    [found] = (await board.get("/v1/silences"))["items"]
+    assert (found["owner"], found["promise"], found["by"]) == ("ann", None, "bob")
+    assert colleague.wrong == []
+    wrong = {"by": "bob", "reason": "", "for": "1 hour", "scope": "owner", "owner": "ann"}
+    assert (await board.client.post("/operations/silences", data=wrong, headers=ADMIN)).status_code == 422
+    assert (await board.client.post("/operations/silences", data=wrong)).status_code == 401
+
+
 async def test_a_notice_that_reached_no_one_takes_back_that_all_is_well(on_call: OnCall) -> None:
     at = now()
     to_ops = raised(at=at, due_at=at, agreement=LOUD.ref, to=(Recipient("ops", "bob"),), notify=("ops",))

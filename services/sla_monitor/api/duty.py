@@ -17,10 +17,10 @@ from shared.clock import new_id
 from shared.db.engine import Database, Tx
 from shared.domain.duty import Duty, gaps, on_duty
 from shared.domain.errors import Conflict, NotFound, Refused
-from shared.http.auth import require
+from shared.http.auth import require, require_viewer
 from shared.http.fields import Body, Instant, Text
-from shared.http.keys import Keys
 from shared.http.responses import json_response
+from shared.runtime.service import Platform
 
 MAX_OVERRIDES = 100
 GAPS_AHEAD = timedelta(days=90)
@@ -96,10 +96,13 @@ class DutyRoutes:
         return Response(status_code=204)
 
 
-def router(database: Database, keys: Keys) -> APIRouter:
-    """The routes. Reading needs a key with `leads:read`, the others one with `operate`."""
-    routes, router = DutyRoutes(database), APIRouter(prefix="/v1/duty")
-    read, operate = [require(keys, "leads:read")], [require(keys, "operate")]
+def router(platform: Platform) -> APIRouter:
+    """The routes. Everyone who may view pages may read, since pages show these too; others need a key with
+    `leads:read`. Changes need one with `operate`.
+    """
+    routes, router = DutyRoutes(platform.db), APIRouter(prefix="/v1/duty")
+    read = [require_viewer(platform.settings, platform.keys)]
+    operate = [require(platform.keys, "operate")]
     router.get("", dependencies=read)(routes.show)
     router.get("/{role}/overrides", dependencies=read)(routes.page)
     router.post("/{role}/overrides", status_code=201, dependencies=operate)(routes.make)

@@ -115,8 +115,11 @@ def _view(escalation: Escalation, now: datetime) -> EscalationView:
 
 def quiet_time(text: str | None) -> timedelta | None:
     """For how long an escalation is acknowledged; None until it is closed. Raises `Refused`."""
-    if text is None:
-        return None
+    return plain_length(text) if text is not None else None
+
+
+def plain_length(text: str) -> timedelta:
+    """A duration such as `30 minutes`. Raises `Refused` for any other text, and for business time."""
     try:
         length = read_length(text)
     except ValueError as wrong:

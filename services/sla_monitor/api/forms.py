@@ -4,12 +4,14 @@ Requests that other sites' pages cause are refused before they get here (`shared
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import parse_qsl, quote
 
 import pydantic
 from fastapi import APIRouter, Request, Response
 
-from services.sla_monitor.api.escalations import Acknowledgement, acknowledge_escalation
+from services.sla_monitor.api.escalations import Acknowledgement, acknowledge_escalation, plain_length
+from services.sla_monitor.api.silences import Matches, NewSilence, SilenceRoutes
 from shared.db.engine import Database
 from shared.domain.errors import Problem, Refused
 from shared.http.fields import Text
@@ -35,7 +37,19 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         except Problem as problem:
             return message_page("Not acknowledged", problem.detail, form_page, status=problem.status)
         wake(changed)
-        return _back_to_board(escalation_id)
+        return _back_to_board(f"?done={quote(escalation_id, safe='')}")
+
+    @routes.post(BOARD + "/silences")
+    async def silence(request: Request) -> Response:
+        form = await _form(request)
+        keys.authorise(_authorization(form, request), "operate")
+        try:
+            async with database.read() as tx:
+                now = await database.now(tx)
+            await SilenceRoutes(database, changed).make(_silence(form, now))
+        except Problem as problem:
+            return message_page("Not silenced", problem.detail, BOARD, status=problem.status)
+        return _back_to_board("#silences")
 
     return routes
 
@@ -60,5 +74,18 @@ def _acknowledgement(form: dict[str, str]) -> Acknowledgement:
         raise Refused("Say who takes this on: a person of the agreement, by id or e-mail address.") from None
 
 
-def _back_to_board(escalation_id: str) -> Response:
-    return Response(status_code=303, headers={"location": f"{BOARD}?done={quote(escalation_id, safe='')}"})
+def _silence(form: dict[str, str], now: datetime) -> NewSilence:
+    """A silence from now on. `scope` says what of the escalation it is about: its promise, its owner, or both."""
+    until, scope = now + plain_length(form.get("for", "")), form.get("scope", "")
+    matches = Matches(
+        promise=form.get("promise") if "promise" in scope else None,
+        owner=form.get("owner") if "owner" in scope else None,
+    )
+    try:
+        return NewSilence(by=form.get("by", ""), reason=form.get("reason", ""), until=until, matches=matches)
+    except pydantic.ValidationError:
+        raise Refused("Give a reason, and say who silences this: a person of the agreement.") from None
+
+
+def _back_to_board(where: str) -> Response:
+    return Response(status_code=303, headers={"location": BOARD + where})

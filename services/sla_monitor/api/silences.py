@@ -17,11 +17,11 @@ from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement, Side
 from shared.domain.errors import Conflict, NotFound, Refused
 from shared.domain.silences import MAX_SILENCE
-from shared.http.auth import require
+from shared.http.auth import require, require_viewer
 from shared.http.cursor import next_cursor, read_cursor
 from shared.http.fields import Body, Cursor, Instant, Limit, Text
-from shared.http.keys import Keys
 from shared.http.responses import json_response, page_response
+from shared.runtime.service import Platform
 from shared.runtime.wakeup import WakeUp, wake
 
 _log = log.get("sla_monitor")
@@ -104,11 +104,13 @@ class SilenceRoutes:
         return json_response(_view(ended, now))
 
 
-def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
-    """The routes. Reading needs a key with `leads:read`, the others one with `operate`."""
-    routes, router = SilenceRoutes(database, changed), APIRouter(prefix="/v1/silences")
-    operate = [require(keys, "operate")]
-    router.get("", dependencies=[require(keys, "leads:read")])(routes.page)
+def router(platform: Platform, *, changed: Sequence[WakeUp]) -> APIRouter:
+    """The routes. Everyone who may view pages may read, since pages show these too; others need a key with
+    `leads:read`. Changes need one with `operate`.
+    """
+    routes, router = SilenceRoutes(platform.db, changed), APIRouter(prefix="/v1/silences")
+    operate = [require(platform.keys, "operate")]
+    router.get("", dependencies=[require_viewer(platform.settings, platform.keys)])(routes.page)
     router.post("", status_code=201, dependencies=operate)(routes.make)
     router.post("/{silence_id}/end", dependencies=operate)(routes.end)
     return router

@@ -5,7 +5,7 @@
   const stale = document.getElementById("stale");
   const live = document.getElementById("live");
   const ROWS = 12, EVERY_MS = 5000, SILENT_MS = 75000, LOST_MS = 5000;
-  let watermarks = null, notices = null, open = false, shownAt = Date.now(), lostAt = null;
+  let watermarks = null, notices = null, duty = null, silences = null, open = false, shownAt = Date.now(), lostAt = null;
 
   function cell(row, text, label, className) {
     const found = row.insertCell();
@@ -116,11 +116,48 @@
     table.hidden = !notices.latest?.length;
   }
 
+  // Only roles for which someone stands in differ from what the agreement says.
+  function showDuty(part) {
+    for (const each of duty.items ?? []) {
+      if (!each.overrides.length) continue;
+      let row = [...part.querySelectorAll("[data-role]")].find((found) => found.dataset.role === each.role);
+      if (!row) {
+        row = document.createElement("div");
+        row.dataset.role = each.role;
+        row.append(document.createElement("dt"), document.createElement("dd"));
+        row.firstChild.textContent = each.role.replaceAll("_", " ");
+        part.querySelector("dl").append(row);
+      }
+      const person = document.createElement("b");
+      person.textContent = printable(each.person ?? "nobody");
+      const more = document.createElement("span");
+      more.className = "sub";
+      const now = each.overrides.findLast((one) => one.person === each.person && new Date(one.starts_at) <= new Date());
+      const until = each.until_at ? ` until ${moment(each.until_at, part.dataset.zone)}` : " always";
+      more.textContent = printable(until + (now ? `, standing in (arranged by ${now.by})` : ""));
+      row.querySelector("dd").replaceChildren(person, more);
+    }
+  }
+
+  function showSilences(part) {
+    const items = silences.items ?? [];
+    part.hidden = items.length === 0;
+    document.getElementById("silences-list").replaceChildren(...items.map((each) => {
+      const item = document.createElement("li");
+      const scope = [each.side, each.promise?.replaceAll("_", " "), each.pool && `pool ${each.pool}`, each.owner && `of ${each.owner}`];
+      const what = scope.filter(Boolean).join(" ") || "everything";
+      item.textContent = printable(`${what}, until ${moment(each.ends_at, part.dataset.zone)}: ${each.reason} (${each.by})`);
+      return item;
+    }));
+  }
+
   // The panels are replaced with each change; what was answered last is shown in them again.
   function show() {
     forgetDoubts();
     if (watermarks) showVerdicts(document.getElementById("verdicts"));
     if (notices) showNotices(document.getElementById("notices"));
+    if (duty) showDuty(document.getElementById("on-duty"));
+    if (silences) showSilences(document.getElementById("silences"));
   }
 
   async function ask(path) {
@@ -134,9 +171,11 @@
 
   async function askAll() {
     if (document.hidden) return;
-    [watermarks, notices] = await Promise.all([
+    [watermarks, notices, duty, silences] = await Promise.all([
       ask(document.getElementById("verdicts").dataset.watermarks),
       ask(document.getElementById("notices").dataset.notices),
+      ask(document.getElementById("on-duty").dataset.duty),
+      ask(document.getElementById("silences").dataset.silences),
     ]);
     show();
   }
