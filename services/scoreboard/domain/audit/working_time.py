@@ -85,15 +85,10 @@ def subtract(calendar: Calendar, until_at: datetime, seconds: float) -> datetime
     left = timedelta(seconds=seconds)
     if not left:
         return until_at
-    today = until_at.astimezone(calendar.tz).date()
-    for back in range(-1, _CLOSED_FOR):
-        for opens, until in reversed(open_on(calendar, today - back * DAY)):
-            closes = min(until, until_at)
-            if opens >= closes:
-                continue
-            if closes - left >= opens:
-                return closes - left
-            left -= closes - opens
+    for opens, closes in _backward(calendar, until_at):
+        if closes - left >= opens:
+            return closes - left
+        left -= closes - opens
     raise NotChecked("the calendar had no working time before")
 
 
@@ -181,6 +176,18 @@ def _forward(calendar: Calendar, since_at: datetime, leave: tuple[Interval, ...]
                 yield Interval(max(opens, upto_at), closes)
                 upto_at, closed_for = closes, 0
         day += DAY
+
+
+def _backward(calendar: Calendar, until_at: datetime) -> Iterator[Interval]:
+    """The working time before an instant, latest first and without overlap."""
+    day, upto_at, closed_for = until_at.astimezone(calendar.tz).date() + DAY, until_at.astimezone(UTC), 0
+    while closed_for <= _CLOSED_FOR:
+        closed_for += 1
+        for opens, closes in reversed(open_on(calendar, day)):
+            if opens < upto_at:
+                yield Interval(opens, min(closes, upto_at))
+                upto_at, closed_for = opens, 0
+        day -= DAY
 
 
 def _counting(leave: Sequence[LeaveInterval], since_at: datetime) -> tuple[Interval, ...]:

@@ -57,6 +57,7 @@ def test_both_name_the_same_open_hours_of_each_date(calendar: Calendar, day: dat
 
 @given(CALENDARS, INSTANTS, st.integers(0, 100 * HOUR))
 @settings(max_examples=150)
+@example(Calendar("mondays", "UTC", {0: [(0, 1800)]}), datetime(2026, 3, 20, tzinfo=UTC), 60 * 1800)
 def test_both_count_to_the_same_instant_forward_and_backward(calendar: Calendar, at: datetime, seconds: int) -> None:
     assert _or_none(add, calendar, at, seconds) == _or_none(deadline, calendar, at, seconds)
     assert _or_none(subtract, calendar, at, seconds) == _or_none(before, calendar, at, seconds)
