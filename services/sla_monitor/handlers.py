@@ -3,7 +3,7 @@
 Facts are stored even if no window waits for them, because an assignment may arrive after the call that answers it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -49,13 +49,16 @@ from shared.ports import Bus, Record
 
 
 class MonitorHandlers:
-    """The monitor's handlers. Facts count until `tolerance` after the deadline."""
+    """Facts count until `tolerance` after the deadline. `counts` says whether any promise is about a period."""
 
-    def __init__(self, database: Database, bus: Bus, tolerance: timedelta, probes: Probes) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, tolerance: timedelta, probes: Probes, *, counts: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._bus = bus
         self._tolerance = tolerance
         self._probes = probes
+        self._counts = counts
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Open the windows of new owners and of queues in which leads wait, and end those that no longer apply.
@@ -72,8 +75,8 @@ class MonitorHandlers:
         await fact_store.save_facts(tx, inquiries)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
         before, context = dict(states), await self._context(tx, persons, states)
-        had = [state.window for state in states.values()]
-        await count_assignments(tx, events, persons, context.facts, had, tolerance=self._tolerance, now=context.now)
+        if self._counts():
+            await count_assignments(tx, events, context, tolerance=self._tolerance)
         for event in events:
             await self._follow(tx, event, context)
         for merge in merges:
@@ -155,7 +158,7 @@ class MonitorHandlers:
                         states[window_id] = transitions.apply_fact(states[window_id], fact, now)
         await save(tx, before, states, now)
         decided = {lead_id for lead_id, fact in facts if fact.kind in DECISIONS}
-        if decided:
+        if decided and self._counts():
             await count_decisions(tx, decided, persons, tolerance=self._tolerance, now=now)
         replayed = {_digest(r.record.value) for r in activities}
         holds = await hold_store.holds_of(tx, persons.ids)

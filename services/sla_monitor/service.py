@@ -27,13 +27,13 @@ def build(platform: Platform) -> Service:
     settings = read(MonitorSettings, platform.environ)
     tolerance = timedelta(seconds=settings.tolerance_s)
     probes = Probes()
-    handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes)
     wake, announced = WakeUp(), WakeUp()
+    periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
+    handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes, counts=periods.promised)
     consumer = _consumer(platform, handlers, committed=(announced, wake))
     timer = Timer(database=platform.db, bus=platform.bus, tolerance=tolerance, wake=wake, announced=announced)
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
-    periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     relay = OutboxRelay.on(platform, tables, wake=announced)
     act = actions.action_endpoint(
         key=platform.link_key, clock=platform.clock, database=platform.db, changed=(announced, wake)

@@ -28,7 +28,8 @@ from shared.domain.events import (
 )
 from shared.domain.lead import Company, Contact
 from tests.kit.agreements import agreement_text
-from tests.services.sla_monitor_kit import Stage, activity, assigned, stage_on
+from tests.kit.waiting import until_right
+from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, parted, stage_on
 
 PROMISES = """\
   marketing:
@@ -62,6 +63,7 @@ class Month:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.now = at("2026-11-01T00:00:10")
+        self.looks = 0
 
     async def pass_until(self, text: str) -> None:
         """Time passes, and ingest says that there is nothing on its way from before."""
@@ -82,6 +84,18 @@ class Month:
             if len(ours) >= count:
                 return ours
             wanted = len(events) + 1
+
+    async def counts(self, client: httpx.AsyncClient, accepted: int) -> None:
+        """Let minutes pass until so many leads count for the volume."""
+
+        async def there() -> str | None:
+            self.looks += 1
+            if self.looks % 50 == 0:  # progress is looked at once a minute
+                self.now += timedelta(minutes=2)
+            progress = (await listed(client, side="marketing"))["volume"]["progress"]
+            return None if progress and progress["counted"] == accepted else f"{progress} instead of {accepted}"
+
+        await until_right(there)
 
 
 @pytest.fixture
@@ -177,3 +191,20 @@ async def test_a_lagging_watermark_delays_the_verdict_and_nothing_to_count_is_no
         assert {each.reason for each in cancelled if isinstance(each, WindowCancelled)} == {
             "no data: nothing to count in this period"
         }
+
+
+async def test_two_ids_of_one_person_count_once_until_they_are_split(month: Month) -> None:
+    async with month.stage.monitor() as client:
+        await month.of_marketing(WindowOpened, 4)
+        for lead in ("ld_1", "ld_2"):
+            await month.hand_over(lead, "2026-11-03T09:00")
+            await month.stage.publish(activity(lead, "accepted", at("2026-11-03T10:00")))
+        month.now = at("2026-11-04T00:00")
+        await month.counts(client, 2)
+        since = at("2026-11-03T11:00")
+        await month.stage.publish(
+            merged("ld_2", DEAL, into="ld_1", was="assigned", decided_at=since, one_person_since=since)
+        )
+        await month.counts(client, 1)
+        await month.stage.publish(*parted("ld_2", "ld_1"))
+        await month.counts(client, 2)

@@ -1,12 +1,11 @@
 """Counts hand-offs and decisions for promises about periods, in the transaction that reads them."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain.hand_offs import HandOff, counted, handed_off, seen_in
+from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
-from services.sla_monitor.domain.window import Fact, Window
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import hand_offs as hand_off_store
 from services.sla_monitor.store import periods as period_store
@@ -15,27 +14,16 @@ from shared.db.engine import Tx
 from shared.domain.events import Event, LeadAssigned
 
 
-async def count_assignments(
-    tx: Tx,
-    events: Iterable[Event],
-    persons: Persons,
-    facts: Mapping[str, Sequence[Fact]],
-    windows: Iterable[Window],
-    *,
-    tolerance: timedelta,
-    now: datetime,
-) -> None:
-    """Count the first assignment of each lead in each cycle. `windows` are those of the people before these events."""
-    by_lead: defaultdict[str, list[Window]] = defaultdict(list)
-    for window in windows:
-        by_lead[window.lead_id].append(window)
+async def count_assignments(tx: Tx, events: Iterable[Event], context: LeadContext, *, tolerance: timedelta) -> None:
+    """Count the first assignment of each lead in each cycle. `context` is what was known before these events."""
+    persons = context.persons
     stored = {each.key: each for each in await hand_off_store.hand_offs_of(tx, persons.ids)}
     found = dict(stored)
     for event in events:
         if isinstance(event, LeadAssigned) and (event.lead_id, event.cycle) not in found:
-            new = handed_off(event, by_lead[event.lead_id])
+            new = handed_off(event, context.windows(event.lead_id))
             found |= {new.key: new} if new is not None else {}
-    await _save(tx, stored, counted(list(found.values()), persons, facts, tolerance), now)
+    await _save(tx, stored, counted(list(found.values()), persons, context.facts, tolerance), context.now)
 
 
 async def count_decisions(

@@ -25,6 +25,7 @@ from services.sla_monitor.store.tables import tables
 from shared.agreements import store as agreements
 from shared.db import position
 from shared.db.engine import Database, Tx
+from shared.domain.agreement import Agreement
 from shared.domain.agreement_versions import Schedule, version_in_force
 from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
@@ -49,6 +50,11 @@ class Periods:
         self._counted_at: datetime | None = None
         self._ends: tuple[datetime, Mapping[TopicPartition, int]] | None = None
         self._read_upto: datetime | None = None
+        self._promised = True
+
+    def promised(self) -> bool:
+        """Whether a version of the agreement promises anything about periods; true until that is known."""
+        return self._promised
 
     async def run(self) -> NoReturn:
         """Look every second until cancelled. Outages are waited out."""
@@ -90,9 +96,10 @@ class Periods:
         async with self._database.begin() as tx:
             await period_store.lock_opening(tx)
             now, latest = await self._database.now(tx), await period_store.latest(tx)
-            schedule = await _schedule(tx, now)
+            versions = await _versions(tx, now)
+            self._promised = any(agreement.commitments for _, agreement in versions)
             opened: dict[str, WindowState] = {}
-            for window in due_windows(schedule, latest, now, self._tolerance):
+            for window in due_windows(Schedule(versions), latest, now, self._tolerance):
                 agreement = await agreement_of(tx, window.agreement.hash)
                 opened[window.window_id] = transitions.open_window(window, (), ladder.levels(agreement, window))
             await save(tx, {}, opened, now)
@@ -139,13 +146,13 @@ def _progressed(state: WindowState, seen: Window, now: datetime) -> WindowState:
     return replace(state, window=seen, announced=(announcements.progressed(seen, now),))
 
 
-async def _schedule(tx: Tx, now: datetime) -> Schedule:
+async def _versions(tx: Tx, now: datetime) -> list[tuple[datetime, Agreement]]:
     """The latest versions of the agreement in force, by when they take effect; without any that cannot be read."""
     stored = await agreements.versions(tx)
     current = version_in_force(stored, now)
-    found = []
+    found: list[tuple[datetime, Agreement]] = []
     ours = [each for each in stored if current is not None and each.name == current.name]
     for version in sorted(ours, key=lambda each: each.order)[-VERSIONS:]:
         with suppress(Misconfigured):
             found.append((version.effective_from, await agreements.by_hash(tx, version.hash)))
-    return Schedule(found)
+    return found
