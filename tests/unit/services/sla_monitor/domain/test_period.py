@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain.period import Figures, on_pace, outcome, part_over, period_at, period_name, progress
@@ -45,6 +45,7 @@ def test_a_period_lasts_from_local_midnight_to_local_midnight_across_clock_chang
 
 
 @given(PER, INSTANTS, st.sampled_from(ZONES))
+@example("day", datetime(2010, 11, 7, 2, 45, tzinfo=UTC), "America/St_Johns")  # 23:15 again, after midnight
 def test_periods_tile_time_without_gap_or_overlap(per: str, instant: datetime, zone: str) -> None:
     period = period_at(per, instant, zone)
     assert period.starts_at <= instant < period.ends_at
