@@ -117,7 +117,7 @@ async def test_an_acknowledgement_on_the_page_needs_no_javascript_and_shows_to_e
     await expect(mine.page.get_by_role("definition").filter(has_text="ann")).to_be_visible()
     await expect(mine.page.get_by_label("Who takes it on")).to_have_value("bob")
     await mine.page.get_by_label("Who takes it on").select_option("mia")
-    await mine.page.get_by_role("button", name="1 hour").click()
+    await section(mine.page, "Acknowledge").get_by_role("button", name="1 hour").click()
     assert mine.page.url == f"{on_call.board.client.base_url}/operations?done={escalation}"
 
     await expect(section(colleague.page, "Acknowledged")).to_contain_text("acknowledged by mia until")
