@@ -83,7 +83,7 @@ def _bytes_of(file: Path) -> bytes:
 
 
 def _agreement(digest: str, text: AgreementText) -> Agreement:
-    found = agreement_file.parse(text.text, digest, text.drafts).agreement
+    found = agreement_file.parse(text.text, digest, text.drafts, holidays=text.holidays).agreement
     if found.hash != digest:
         raise Refused(f"The agreement in the record does not have the hash {digest}. Download the record again.")
     return found

@@ -11,10 +11,11 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from shared.agreement_file.build.assembly import AgreementSource, build
+from shared.agreement_file.build.calendars import PublicHolidays
 from shared.agreement_file.build.duty import warn_of_gaps
 from shared.agreement_file.build.files import beside, calendar_names, draft_names, given, is_next_to_it
 from shared.agreement_file.build.pilots import refuse_pilots_of_a_draft
@@ -61,25 +62,38 @@ def _texts(folder: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
     return {name: text_of(file) for name, file in files.items() if file.exists()}
 
 
-def parse(text: str, name: str, files: Mapping[str, str] | None = None, now: datetime | None = None) -> Loaded:
+def parse(
+    text: str,
+    name: str,
+    files: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    *,
+    holidays: Mapping[str, tuple[date, ...]] | None = None,
+) -> Loaded:
     """The agreement in a text, which is stored unchanged. `name` is the file's name in messages; `files` are the texts
-    of the files that it names, by that name. `now` is as in `load`.
+    of the files that it names, by that name. `now` is as in `load`. `holidays` are those of an agreement that was read
+    before: another version of the library changes nothing about it.
 
     The hash is `sha256:` and the digest of the content as JSON with sorted keys. Comments, layout and the order of keys
     do not change it; any other change does, also in a draft or a calendar. Raises AgreementRefused with all findings.
     """
     document = read(text, name)
-    texts, drafts = files or {}, dict[str, Agreement]()
+    texts, drafts, known = files or {}, dict[str, Agreement](), dict(holidays or {})
     for draft in given(draft_names(document.content), texts, document.findings):
-        drafts |= _draft(draft, texts, name, document, now)
-    agreement = _built(document, text, texts, drafts, now)
+        drafts |= _draft(draft, texts, name, document, known, now)
+    agreement = _built(document, text, texts, drafts, known, now)
     if document.findings.refusals:
         raise AgreementRefused(name, document.findings.refusals)
     return Loaded(agreement, in_order(document.findings.warnings))
 
 
 def _draft(
-    draft: str, texts: Mapping[str, str], name: str, whole: Document, now: datetime | None
+    draft: str,
+    texts: Mapping[str, str],
+    name: str,
+    whole: Document,
+    holidays: PublicHolidays,
+    now: datetime | None,
 ) -> dict[str, Agreement]:
     """The agreement of a draft by its name, empty if it was refused. Its findings are added to those of the whole."""
     file = str(pathlib.PurePath(name).parent / draft)
@@ -89,7 +103,7 @@ def _draft(
         refuse_pilots_of_a_draft(document.content, document.findings)
         calendars = {each: texts.get(beside(draft, each)) for each in calendar_names(document.content)}
         own = {each: text for each, text in calendars.items() if text is not None}
-        agreement = _built(document, texts[draft], own, {}, now)
+        agreement = _built(document, texts[draft], own, {}, holidays, now)
     except AgreementRefused as refused:
         findings.refusals |= {replace(finding, file=file) for finding in refused.findings}
         return {}
@@ -99,14 +113,19 @@ def _draft(
 
 
 def _built(
-    document: Document, text: str, texts: Mapping[str, str], drafts: Mapping[str, Agreement], now: datetime | None
+    document: Document,
+    text: str,
+    texts: Mapping[str, str],
+    drafts: Mapping[str, Agreement],
+    holidays: PublicHolidays,
+    now: datetime | None,
 ) -> Agreement:
     content, findings = document.content, document.findings
     calendars = {name: texts[name] for name in given(calendar_names(content), texts, findings)}
     files = {draft: texts[draft] for draft in drafts} | calendars
     for draft, agreed in drafts.items():
         files |= {beside(draft, name): text for name, text in agreed.files.items()}
-    source = AgreementSource(content, text, _digest(content, drafts, calendars), files, drafts)
+    source = AgreementSource(content, text, _digest(content, drafts, calendars), files, drafts, holidays)
     agreement = build(shaped(content, findings), source, findings)
     if now is not None:
         _refuse_later_approvals(agreement, findings, now)

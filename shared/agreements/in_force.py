@@ -157,12 +157,11 @@ class InForce:
 
     async def _read(self, tx: Tx, versions: Sequence[Version]) -> list[tuple[Version, Agreement]]:
         """The versions that can be read; others are findings."""
-        in_file, found, unreadable = self._file.agreement, [], []
+        found, unreadable = [], []
         for version in versions:
             try:
-                same = in_file is not None and in_file.hash == version.hash
-                agreement = in_file if in_file is not None and same else await store.by_hash(tx, version.hash)
-                found.append((version, agreement))
+                # Not the file's, which may be read with other public holidays by now.
+                found.append((version, await store.by_hash(tx, version.hash)))
             except Misconfigured as refused:
                 which = f"{version.name} version {version.version}"
                 unreadable.append(f"{which} is stored, but this Baton does not read it: {refused.detail}")

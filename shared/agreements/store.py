@@ -69,7 +69,9 @@ async def activate(tx: Tx, digest: str, now: datetime) -> bool:
 
 
 async def by_hash(tx: Tx, digest: str) -> Agreement:
-    """The version with this hash, parsed once per process. Raises `NotFound` if it is not stored."""
+    """The version with this hash, parsed once per process, with the public holidays that were known when it was stored.
+    Raises `NotFound` if it is not stored.
+    """
     known = _loaded.get(digest)
     return known if known is not None else await tx.run_sync(by_hash_on, digest)
 
@@ -79,11 +81,13 @@ def by_hash_on(connection: sa.Connection, digest: str) -> Agreement:
     known = _loaded.get(digest)
     if known is not None:
         return known
-    query = sa.select(table.c.text, table.c.drafts).where(table.c.hash == digest)
+    query = sa.select(table.c.text, table.c.drafts, table.c.holidays).where(table.c.hash == digest)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"no agreement with the hash {digest} is stored")
-    agreement: Agreement = agreement_file.parse(row.text, digest, json.loads(row.drafts)).agreement
+    agreement: Agreement = agreement_file.parse(
+        row.text, digest, json.loads(row.drafts), holidays=_holidays(row.holidays)
+    ).agreement
     if len(_loaded) >= MAX_LOADED:
         _loaded.pop(next(iter(_loaded)))
     _loaded[digest] = agreement
@@ -109,10 +113,16 @@ def _row(agreement: Agreement, now: datetime, pilot_of: str | None) -> Mapping[s
         "text": agreement.text,
         "drafts": json.dumps(dict(agreement.files)),
         "approved_by": json.dumps(approved_by),
+        "holidays": json.dumps({key: [on.isoformat() for on in days] for key, days in agreement.holidays.items()}),
         "effective_from": agreement.effective_from,
         "kept_at": now,
         "pilot_of": pilot_of,
     }
+
+
+def _holidays(text: str | None) -> Mapping[str, tuple[date, ...]]:
+    found = json.loads(text or "{}")
+    return {key: tuple(map(date.fromisoformat, days)) for key, days in found.items()}
 
 
 def _approvals(text: str) -> Mapping[str, Approval]:

@@ -45,6 +45,7 @@ agreement_versions = sa.Table(
     sa.Column("approved_by", Text, nullable=False, server_default="{}"),
     sa.Column("drafts", Text, nullable=False, server_default="{}"),
     sa.Column("pilot_of", Text),
+    sa.Column("holidays", Text),
 )
 
 log_gaps = sa.Table(

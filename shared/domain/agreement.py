@@ -300,6 +300,7 @@ class Agreement:
     `commitments` those of marketing. `half_life_s` applies to intent points; None means no decay. `duty` says who a
     role is, `silences` when promises notify nobody, `quiet_hours` when a role or person is not notified. `files`
     are the texts of the files that it names, by that name: pilots' agreements and calendars.
+    `holidays` are the public ones that its calendars rest on, by country and first year.
     """
 
     name: str
@@ -336,6 +337,7 @@ class Agreement:
     goals: tuple[Goal, ...] = ()
     pilots: tuple[Pilot, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    holidays: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
     needs_accounts: bool = field(init=False, repr=False, compare=False)
     """Whether any rule, also of a pilot, depends on who owns a company: found once, asked for every inquiry."""
     person_ids: Mapping[str, str] = field(init=False, repr=False, compare=False)

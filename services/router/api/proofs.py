@@ -52,7 +52,7 @@ def router(platform: Platform, state: Callable[[], Mapping[str, Any]]) -> APIRou
             texts = {}
             for each in {proof.agreement.hash for proof in proofs}:
                 found = await agreements.by_hash(tx, each)
-                texts[each] = AgreementText(found.text, found.files)
+                texts[each] = AgreementText(found.text, found.files, found.holidays)
         named = {"content-disposition": f'attachment; filename="{lead_id}.record"'}
         content = encode(ProofRecord(lead_id, tuple(proofs), texts))
         return Response(content, media_type="application/octet-stream", headers=named)

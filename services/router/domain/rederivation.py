@@ -5,6 +5,7 @@ detected; and re-deriving each verdict must give the recorded one.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from hashlib import sha256
 
 import msgspec
@@ -25,10 +26,13 @@ from shared.domain.errors import Refused
 
 
 class AgreementText(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The text of an agreement, with the texts of its pilots' drafts by file name."""
+    """The text of an agreement, with the texts of its pilots' drafts by file name, and the public holidays that it was
+    read with.
+    """
 
     text: str
     drafts: Mapping[str, str] = {}
+    holidays: Mapping[str, tuple[date, ...]] = {}
 
 
 class ProofRecord(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ from shared.domain.agreement import Agreement, Commitment, Ladder, Promise, Step
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.follow_up import is_warning, step_at, warning_at
 
+_US = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -38,19 +40,54 @@ def levels(agreement: Agreement, window: Window) -> list[Level]:
     operations moves no lead, because there is no owner; nor does one of marketing, whose offsets count in the
     organisation's calendar. Raises NeverOpens as `deadline`.
     """
-    ladder, calendar = _ladder(agreement, window), _calendar(agreement, window)
+    ladder = _ladder(agreement, window)
     if ladder is None:
         return []
-    steps = ladder.steps if window.side == "sales" else _without_moves(ladder.steps)
-    found = [_level(step, window, calendar) for step in steps]
-    last = steps[-1] if steps else None
-    if last is not None and not is_warning(last) and (last.tell or last.page):
-        for loop in range(1, ladder.repeats + 1):
-            again = timedelta(seconds=loop * ladder.repeat_every_s)
-            due_at = step_at(last, window.due_at, calendar, again)
-            found.append(Level(loop, last.level, due_at, False, last.tell, last.page, None, last.if_unanswered))
+    steps = _steps(ladder, window)
+    rounds = [(0, step) for step in steps] + [(loop, steps[-1]) for loop in range(1, _repeats(ladder, steps) + 1)]
+    found = [
+        _level(step, loop, due_at) for (loop, step), due_at in zip(rounds, _instants(agreement, window), strict=False)
+    ]
     due = [level for level in found if not (level.warning and level.due_at < window.opened_at) or _done(level, window)]
     return sorted(due, key=lambda level: (not _done(level, window), level.due_at, level.loop, level.level))
+
+
+def planned(agreement: Agreement, window: Window) -> Window:
+    """The window with the instants of its ladder, which stay as they are: what a later version of the library of
+    holidays, or of the zones, says about them changes nothing. Raises NeverOpens as `deadline`.
+    """
+    instants = _instants(agreement, msgspec.structs.replace(window, ladder_us=()))
+    calendar = _calendar(agreement, window).version[:12]
+    offsets = tuple([(each - window.due_at) // _US for each in instants])
+    return msgspec.structs.replace(window, ladder_us=offsets, calendar=calendar)
+
+
+def _instants(agreement: Agreement, window: Window) -> list[datetime]:
+    """When the steps are due, then the repeats of the last one, then when the wait after these is over."""
+    ladder = _ladder(agreement, window)
+    if ladder is None or not ladder.steps:
+        return []
+    if window.ladder_us:
+        return [window.due_at + each * _US for each in window.ladder_us]
+    steps, calendar = _steps(ladder, window), _calendar(agreement, window)
+    found = [_due_at(step, window, calendar) for step in steps]
+    for loop in range(1, _repeats(ladder, steps) + 1):
+        again = timedelta(seconds=loop * ladder.repeat_every_s)
+        found.append(step_at(steps[-1], window.due_at, calendar, again))
+    return [*found, step_at(ladder.steps[-1], window.due_at, calendar, _wait(ladder) * (ladder.repeats + 1))]
+
+
+def _steps(ladder: Ladder, window: Window) -> Sequence[Step]:
+    return ladder.steps if window.side == "sales" else _without_moves(ladder.steps)
+
+
+def _repeats(ladder: Ladder, steps: Sequence[Step]) -> int:
+    last = steps[-1] if steps else None
+    return ladder.repeats if last is not None and not is_warning(last) and (last.tell or last.page) else 0
+
+
+def _wait(ladder: Ladder) -> timedelta:
+    return timedelta(seconds=ladder.repeat_every_s) if ladder.repeats else LAST_WAIT
 
 
 LAST_WAIT = timedelta(minutes=30)
@@ -62,13 +99,10 @@ def exhausted_at(agreement: Agreement, window: Window, fired_at: datetime | None
     between its repeats. Those who were notified late, at `fired_at`, have that wait as well. None without a ladder.
     Raises NeverOpens as `deadline`.
     """
-    climbed = _ladder(agreement, window)
-    if climbed is None or not climbed.steps:
+    climbed, instants = _ladder(agreement, window), _instants(agreement, window)
+    if climbed is None or not instants:
         return None
-    wait = timedelta(seconds=climbed.repeat_every_s) if climbed.repeats else LAST_WAIT
-    over = wait * (climbed.repeats + 1)
-    planned_at = step_at(climbed.steps[-1], window.due_at, _calendar(agreement, window), over)
-    return max(planned_at, fired_at + wait) if fired_at is not None else planned_at
+    return max(instants[-1], fired_at + _wait(climbed)) if fired_at is not None else instants[-1]
 
 
 def _ladder(agreement: Agreement, window: Window) -> Ladder | None:
@@ -99,17 +133,19 @@ def carried_over(agreement: Agreement, window: Window, moved: Window) -> Window:
     """
     fired = levels(agreement, window)[: window.steps_done]
     done = [level for level in fired if level.warning or window.state != "breached"]
-    return msgspec.structs.replace(moved, warned=tuple([level.level for level in done]), steps_done=len(done))
+    moved = msgspec.structs.replace(moved, warned=tuple([level.level for level in done]), steps_done=len(done))
+    return planned(agreement, moved)
 
 
-def _level(step: Step, window: Window, calendar: Calendar) -> Level:
-    warning = is_warning(step)
-    instant = (
-        warning_at(step, window.due_at, calendar, (*window.leave, *window.pauses))
-        if warning
-        else step_at(step, window.due_at, calendar)
-    )
-    return Level(0, step.level, instant, warning, step.tell, step.page, step.move_within, step.if_unanswered)
+def _due_at(step: Step, window: Window, calendar: Calendar) -> datetime:
+    if is_warning(step):
+        return warning_at(step, window.due_at, calendar, (*window.leave, *window.pauses))
+    return step_at(step, window.due_at, calendar)
+
+
+def _level(step: Step, loop: int, due_at: datetime) -> Level:
+    move_within = step.move_within if not loop else None
+    return Level(loop, step.level, due_at, is_warning(step), step.tell, step.page, move_within, step.if_unanswered)
 
 
 def _without_moves(steps: Sequence[Step]) -> list[Step]:

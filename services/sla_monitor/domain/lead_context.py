@@ -50,6 +50,7 @@ class LeadContext:
 
     def open(self, window: Window, agreement: Agreement) -> None:
         """Open a window; earlier facts count immediately. Raises as `ladder.levels`."""
+        window = ladder.planned(agreement, window)
         levels = ladder.levels(agreement, window)
         self.states[window.window_id] = transitions.open_window(window, self.facts_for(window.lead_id), levels)
         self._by_lead[window.lead_id].append(window.window_id)

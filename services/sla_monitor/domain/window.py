@@ -64,6 +64,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
     before the deadline changed.
     `pauses` are times during which the clock stands still.
+    `ladder_us` are the instants of its ladder, in microseconds from the deadline, and `calendar` is the version of the
+    owner's calendar by which they and the deadline were found; windows of an earlier release have neither.
     `again` counts how often a verdict on it was taken back and the promise ran again.
     A promise of marketing is about all leads of a `period`, with its `progress` when last looked at; `on_pace` if it
     will be kept at this pace. Then `lead_id` names the period, and what it asks for is in the agreement.
@@ -112,6 +114,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     progress: Progress | None = None
     on_pace: bool = False
     pauses: tuple[LeaveInterval, ...] = ()
+    ladder_us: tuple[int, ...] = ()
+    calendar: str | None = None
 
     @property
     def paused_until(self) -> datetime | None:

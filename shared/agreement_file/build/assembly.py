@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.agreement_file.build import content_and_goals, promises, qualification
-from shared.agreement_file.build.calendars import calendars_of
+from shared.agreement_file.build.calendars import PublicHolidays, calendars_of
 from shared.agreement_file.build.channels import channels_of, warn_of_channels
 from shared.agreement_file.build.duty import duty_of
 from shared.agreement_file.build.ladders import check_escalations, ladders_of
@@ -31,8 +31,8 @@ from shared.domain.agreement import Agreement, Approval, Mql
 
 @dataclass(frozen=True, slots=True)
 class AgreementSource:
-    """The source of the blocks: the parsed content, its text, its digest, the texts of the files that it names, and
-    the drafts that could be parsed.
+    """The source of the blocks: the parsed content, its text, its digest, the texts of the files that it names, the
+    drafts that could be parsed, and the public holidays that are known already, to which others are added.
     """
 
     content: Mapping[str, Any]
@@ -40,6 +40,7 @@ class AgreementSource:
     digest: str
     files: Mapping[str, str]
     drafts: Mapping[str, Agreement]
+    holidays: PublicHolidays
 
 
 def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) -> Agreement:
@@ -50,7 +51,7 @@ def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) 
     zone = blocks.timezone or "UTC"
     effective_from = _instant(blocks.effective_from, zone)
     reader = _reader(blocks, source, findings)
-    calendars = calendars_of(blocks.calendars or {}, zone, effective_from, findings)
+    calendars = calendars_of(blocks.calendars or {}, zone, effective_from, source.holidays, findings)
     people = people_of(blocks.people or [], blocks.calendars, calendars, findings, on_leave=blocks.on_leave or "pause")
     pools = pools_of(blocks.pools or {}, blocks.people, blocks.queues or {}, findings)
     agreement = Agreement(
@@ -133,6 +134,7 @@ def _with_feedback(
         goals=content_and_goals.goals_of(blocks.goals or [], agreement.effective_from, agreement.timezone, findings),
         pilots=pilots_of(blocks.pilots or [], source.drafts, reader),
         files=source.files,
+        holidays=dict(source.holidays),
     )
 
 

@@ -17,19 +17,29 @@ YEARS = 15
 """How many years of holidays are taken in, from the year before the agreement takes effect: longer than it lives."""
 
 
+PublicHolidays = dict[str, tuple[date, ...]]
+"""The public holidays of a country or a part of it, by its code with the first of the years, like `BE from 2026`."""
+
+
 def calendars_of(
-    blocks: Mapping[str, CalendarBlock], zone: str, effective_from: datetime, findings: Findings
+    blocks: Mapping[str, CalendarBlock],
+    zone: str,
+    effective_from: datetime,
+    public: PublicHolidays,
+    findings: Findings,
 ) -> dict[str, Calendar]:
-    """All calendars of the file, in `zone` unless they name their own. Refuses those that never open within a year."""
+    """All calendars of the file, in `zone` unless they name their own. Refuses those that never open within a year.
+    Adds to `public` what it did not have.
+    """
     made = {}
     for name, block in blocks.items():
         path: Path = ("calendars", name)
         before = len(findings.refusals)
         weekly = _weekly(block.hours, (*path, "hours"), findings)
-        public = _holidays(block.holidays, effective_from.year - 1, (*path, "holidays"), findings)
+        days = _holidays(block.holidays, effective_from.year - 1, public, (*path, "holidays"), findings)
         whole = {each.on for each in block.closed if not each.hours}
-        breaks, shifts = _breaks(block.closed), _shifts(block.open, whole, public, (*path, "open"), findings)
-        made[name] = Calendar(name, block.timezone or zone, weekly, frozenset(public | whole), breaks, shifts)
+        breaks, shifts = _breaks(block.closed), _shifts(block.open, whole, days, (*path, "open"), findings)
+        made[name] = Calendar(name, block.timezone or zone, weekly, frozenset(days | whole), breaks, shifts)
         if len(findings.refusals) > before:
             continue
         try:
@@ -87,15 +97,23 @@ def _shifts(
     return shifts
 
 
-def _holidays(countries: Sequence[str], first_year: int, path: Path, findings: Findings) -> set[date]:
+def _holidays(
+    countries: Sequence[str], first_year: int, public: PublicHolidays, path: Path, findings: Findings
+) -> set[date]:
     days: set[date] = set()
     for index, code in enumerate(countries):
-        country, _, part = code.partition("-")
+        key = f"{code} from {first_year}"
         try:
-            found = holidays.country_holidays(country, part or None, years=range(first_year, first_year + YEARS))
+            public[key] = public.get(key) or _of_country(code, first_year)
         except NotImplementedError:
             better = "write a country like BE, or one with its part, like DE-BY"
             findings.refuse((*path, index), "wrong_value", f"no holidays are known for `{code}`: {better}")
         else:
-            days |= set(found)
+            days |= set(public[key])
     return days
+
+
+def _of_country(code: str, first_year: int) -> tuple[date, ...]:
+    country, _, part = code.partition("-")
+    found = holidays.country_holidays(country, part or None, years=range(first_year, first_year + YEARS))
+    return tuple(sorted(found))

@@ -57,6 +57,7 @@ def whole() -> Agreement:
     return replace(
         SMALL,
         fields={"budget.amount": FactType("money"), "need.timeline": FactType("one_of", ("now", "this_year"))},
+        holidays={"BE from 2025": (date(2026, 7, 21),)},
         mql=replace(
             SMALL.mql,
             fit=Condition("all", parts=(LARGE, Condition("in", "contact.country", ("BE", "NL")))),

@@ -24,6 +24,7 @@ NO_CHANGE = {
     ("Silence", "silence_id"): "an agreement has none",
     ("Agreement", "hash"): "follows from the content",
     ("Agreement", "text"): "the layout is in it",
+    ("Agreement", "holidays"): "the calendars have them",
     ("Duration", "text"): "`1 hour` is `60 minutes`",
     ("Step", "level"): "the place in the ladder, which the steps around it tell",
 }

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 
+import msgspec
+
 from services.sla_monitor.domain import opening, transitions
-from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.ladder import exhausted_at, levels
 from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.window import Fact, Window
-from shared.domain.agreement import Agreement, Duration, Pause
+from shared.domain.agreement import Agreement, Duration, Ladder, Pause, Step
+from shared.domain.calendar import Calendar
 from shared.domain.event import LeaveInterval
 from shared.domain.events import (
     BreachRetracted,
@@ -24,7 +27,7 @@ from shared.domain.events import (
     WindowWarned,
 )
 from tests.kit.events import lead_rescheduled
-from tests.unit.services.sla_monitor.window_states import DISPOSITION, T0, agreement, assigned, at, fact, watch
+from tests.unit.services.sla_monitor.window_states import DISPOSITION, OFFICE, T0, agreement, assigned, at, fact, watch
 
 HOUR = 3600
 DEAL = agreement(replace(DISPOSITION, pause=Pause(Duration(4 * HOUR), times=2)))
@@ -180,3 +183,19 @@ def test_leave_that_changes_during_a_pause_leaves_the_pause_as_it_is() -> None:
     event: LeadRescheduled = lead_rescheduled(owner_leave=(leave,), changed_at=at(1500))
     owned.context.reschedule(event, owned.window, DEAL)
     assert owned.window.due_at == at(2 * HOUR + 600)
+
+
+def test_the_instants_of_a_ladder_stay_whatever_later_calendars_say() -> None:
+    steps = (Step(1, -3600, business=True, tell=("rep",)), Step(2, 0, business=True, after_days=1, tell=("ops",)))
+    ladder = Ladder("response", steps, repeats=1, repeat_every_s=3600)
+    deal = agreement(DISPOSITION, ladder=ladder)
+    closed = Calendar("office", "Asia/Tokyo", OFFICE.weekly, frozenset({T0.date() + timedelta(days=1)}))
+    people = {who: replace(person, calendar=closed) for who, person in deal.people.items()}
+    upgraded = replace(deal, people=people)
+    owned = Owned(deal)
+    assert owned.window.calendar == OFFICE.version[:12]
+    assert levels(upgraded, owned.window) == levels(deal, owned.window)
+    assert exhausted_at(upgraded, owned.window, None) == exhausted_at(deal, owned.window, None)
+    earlier = msgspec.structs.replace(owned.window, ladder_us=())
+    assert levels(deal, earlier) == levels(deal, owned.window)
+    assert levels(upgraded, earlier) != levels(deal, owned.window), "without them, calendars decide"
