@@ -4,7 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from shared.agreement_file.schema.promise_schema import StepBlock
 from shared.agreement_file.text.findings import Findings, Path
+from shared.agreement_file.text.values import LONGEST_S
 from shared.domain.agreement import Agreement, Commitment, Duration, Ladder, Promise, Step
+from shared.domain.calendar import DAY_S
+
+MAX_STEPS = 50
+"""How many steps a ladder has at most. With its repeats and the wait after the last one it takes at most `LONGEST_S`:
+for so long calendars are searched for the next opening.
+"""
 
 
 def ladders_of(blocks: Mapping[str, Sequence[StepBlock]], findings: Findings) -> dict[str, Ladder]:
@@ -91,6 +98,7 @@ def _ladder(name: str, blocks: Sequence[StepBlock], findings: Findings) -> Ladde
     if not any(step.tell or step.page for step in steps):
         findings.refuse(path, "tells_nobody", f"ladder `{name}` tells nobody: add a step with `tell: [rep]`", key=True)
     _check_order(steps, path, findings)
+    _check_bounds(steps, (repeats + 1) * every_s, path, findings)
     return Ladder(name, tuple(steps), repeats, every_s)
 
 
@@ -124,6 +132,16 @@ def _repeat(block: StepBlock, path: Path, findings: Findings) -> tuple[int, int]
     if block.every.business:
         findings.refuse((*path, "every"), "not_built", "business time between repeats is not built yet: use minutes")
     return block.repeat, block.every.seconds
+
+
+def _check_bounds(steps: Sequence[Step], repeats_s: int, path: Path, findings: Findings) -> None:
+    if len(steps) > MAX_STEPS:
+        many = f"a ladder has at most {MAX_STEPS} steps, not {len(steps)}: nobody follows more"
+        findings.refuse(path, "too_many", many, key=True)
+    last_s = max((step.after_s + step.after_days * DAY_S for step in steps), default=0)
+    if last_s + repeats_s > LONGEST_S:
+        long = "with its repeats this ladder takes more than a year: calendars are not known for longer"
+        findings.refuse(path, "too_long", long, key=True)
 
 
 def _check_order(steps: Sequence[Step], path: Path, findings: Findings) -> None:
