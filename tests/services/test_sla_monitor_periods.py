@@ -196,10 +196,10 @@ async def test_a_lagging_watermark_delays_the_verdict_and_nothing_to_count_is_no
 async def test_two_ids_of_one_person_count_once_until_they_are_split(month: Month) -> None:
     async with month.stage.monitor() as client:
         await month.of_marketing(WindowOpened, 4)
+        month.now = at("2026-11-04T00:00")  # before the log has what is later than that
         for lead in ("ld_1", "ld_2"):
             await month.hand_over(lead, "2026-11-03T09:00")
             await month.stage.publish(activity(lead, "accepted", at("2026-11-03T10:00")))
-        month.now = at("2026-11-04T00:00")
         await month.counts(client, 2)
         since = at("2026-11-03T11:00")
         await month.stage.publish(

@@ -97,7 +97,7 @@ def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement]
 
 def _judged(expected: Expected, window: FoundWindow | None, persons: Persons, record: Record) -> Finding:
     if window is None:
-        return _never_opened(expected, record)
+        return _never_opened(expected, persons, record)
     unchecked = expected.unchecked or (f"on hold: {window.hold}" if window.hold is not None else "")
     if unchecked:
         return _of_expected(expected, "not checked", why=unchecked)
@@ -184,10 +184,14 @@ def _announced(kinds: frozenset[str]) -> str:
     return "breached" if "breached" in kinds else "open" if "opened" in kinds else "nothing"
 
 
-def _never_opened(expected: Expected, record: Record) -> Finding:
+def _never_opened(expected: Expected, persons: Persons, record: Record) -> Finding:
     seen = "opened" in record.announced.get(expected.window_id, frozenset())
+    over = ended_at(expected, reports(expected, persons), record.tolerance)
     if expected.unchecked:
         found = _of_expected(expected, "not checked", why=expected.unchecked)
+    elif not seen and over is not None and over.at <= expected.opened_at:
+        # The monitor may have read the end first or the assignment; neither leaves a promise that runs.
+        return _of_expected(expected, "right", "nothing", "never opened", f"{over.kind} at {written(over.at)}")
     elif not seen and record.now < expected.opened_at + _OPENS_WITHIN:
         found = _of_expected(expected, "undecided", "open", "not there yet")
     elif seen and expected.due_at < record.now - _TRIMMED_AFTER:

@@ -102,6 +102,17 @@ def test_a_promise_that_goes_on_when_the_score_rises_has_no_second_window() -> N
     assert ("different", "no window", "met") in audited(events, window(state="met"), second)
 
 
+def test_a_promise_on_a_lead_that_had_ended_before_need_not_have_begun() -> None:
+    risen = reassigned(
+        **HAND_OFF | {"assigned_at": after(3)}, generation=2, lead_version=2, because="rescored", previous_rep="ann",
+        rep=assigned().rep,
+    )  # fmt: skip
+    for ended_after, found in ((2, ("right", "nothing", "never opened")), (4, None)):
+        events = [assigned(**HAND_OFF), risen, activity(kind="lost", accepted_at=after(ended_after))]
+        both = audited(events, window(state="cancelled"))
+        assert both == [("right", "cancelled", "cancelled"), *([found] if found else [])]
+
+
 def test_leave_moves_the_deadline() -> None:
     leave = LeaveInterval(after(10), after(600))
     changed = lead_rescheduled(
