@@ -10,6 +10,7 @@ import pytest
 from tests.journeys.processes import Running, running
 from tests.journeys.receiver import Crm, crm
 from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
+from tests.kit.waiting import until
 
 CONSENT = {"basis": "opt_in"}
 CHANNELS = "\nchannels:\n  manager: {email: {}}\n"
@@ -107,6 +108,7 @@ async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
 async def test_a_missed_promise_is_in_the_managers_inbox_and_so_is_its_end(
     baton: Running, client: httpx.AsyncClient, subscriber: Crm, mail: MailPeer
 ) -> None:
+    await answer_all(client)  # or the manager may get one message about several leads
     who = f"Missed-{baton.kind}"
     person = {"email": f"{who}@example.com", "first_name": "Jo", "last_name": who}
     lead = await post_lead(client, "", contact=person)
@@ -123,6 +125,21 @@ async def test_a_missed_promise_is_in_the_managers_inbox_and_so_is_its_end(
     assert {each["state"] for each in states} <= {"failed", "dropped"}
     shown = (await client.get(f"/v1/leads/{lead['lead_id']}/timeline")).text
     assert "mia (manager) was told by e-mail of the missed promise." in shown
+
+
+async def answer_all(client: httpx.AsyncClient) -> None:
+    """Call everyone who waits, until nobody does."""
+
+    async def nobody_waits() -> bool:
+        lists = (("windows", "open"), ("escalations", "firing"))
+        found = [(await client.get(f"/v1/{name}", params={"state": state})).json()["items"] for name, state in lists]
+        leads = {each["lead_id"] for items in found for each in items}
+        calls = [{"lead_id": lead_id, "kind": "call", "outcome": "connected"} for lead_id in leads]
+        if calls:
+            (await client.post("/v1/activities", json=calls)).raise_for_status()
+        return not leads
+
+    await until(nobody_waits)
 
 
 def _closing(mail: MailPeer, who: str) -> EmailMessage | None:
