@@ -140,5 +140,13 @@ def acknowledged(escalation: Escalation, *, by: str, until: datetime | None) -> 
 
 
 def closed(escalation: Escalation, *, reason: str, at: datetime) -> Escalation:
-    """The escalation at its end."""
-    return msgspec.structs.replace(escalation, state="closed", reason=reason, closed_at=at)
+    """The escalation at its end; the end of a silence concerns it no more."""
+    return msgspec.structs.replace(
+        escalation,
+        state="closed",
+        reason=reason,
+        closed_at=at,
+        silenced=(),
+        silenced_until_at=None,
+        silence_id=None,
+    )

@@ -80,6 +80,8 @@ def test_an_answer_during_a_silence_leaves_it_at_that() -> None:
     state = settled(start(), 602, 902.1, silences=(silence(0, 3000),))
     answered = apply_fact(WindowState(state.window, state.escalation), fact("call", 2000), at(2001))
     assert settled(answered, 99_999).announced == ()
+    ended = over(WindowState(answered.window, answered.escalation), "si_1", at(2500))
+    assert settled(ended, 99_999).announced == ()
 
 
 def test_what_is_looked_at_only_after_the_silence_notifies_at_once() -> None:
