@@ -35,7 +35,8 @@ async def count_decisions(
     ids = persons.ids_of(decided)
     stored = {each.key: each for each in await hand_off_store.hand_offs_of(tx, ids)}
     found = dict(stored)
-    uncounted = [each for each in ids if each not in {lead_id for lead_id, _ in stored}]
+    known = {lead_id for lead_id, _ in stored}
+    uncounted = [each for each in ids if each not in known]
     windows = await window_store.windows_of(tx, uncounted) if uncounted else []
     for lead_id, cycle in sorted({(each.lead_id, each.cycle) for each in windows}):
         seen = seen_in(lead_id, cycle, windows)
