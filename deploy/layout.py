@@ -286,6 +286,7 @@ class Layout:
             "BATON_AGREEMENT": str(ROOT / "deploy" / "agreement.example.yaml"),
             "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true",
             "BATON_PUBLIC_URL": self.url,
+            "BATON_INGEST_MONITOR_URL": self.url,
         }
         if self._own_kafka:
             defaults["BATON_KAFKA_REPLICATION"] = "1"

@@ -73,6 +73,10 @@ leads_held = Counter(
 )
 facts_accepted = Counter("baton_ingest_accepted", "Facts answered with 2xx, including duplicates, by kind", ["kind"])
 payloads_refused = Counter("baton_ingest_refused", "Requests answered with 4xx or 5xx, by status", ["status"])
+rejections_unchecked = Counter(
+    "baton_ingest_rejections_unchecked",
+    "Rejections accepted although it was not known whether the attempts that their reason asks for were made",
+)
 spool_rows = Gauge("baton_ingest_spool_rows", "Accepted facts that are not in the log yet")
 agreement_refused = Gauge(
     "baton_agreement_refused",

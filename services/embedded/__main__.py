@@ -34,7 +34,8 @@ and watch it at {url}/
 def run() -> int:
     """Start, print the address, and run until Ctrl-C. Returns the exit code."""
     os.umask(0o077)  # leads and keys are this user's alone
-    environ = {"BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", **os.environ}
+    here = f"http://127.0.0.1:{os.environ.get('BATON_PORT') or 8080}"
+    environ = {"BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", "BATON_INGEST_MONITOR_URL": here, **os.environ}
     try:
         key, note = _admin_key(environ)
     except (OSError, Misconfigured) as wrong:

@@ -7,6 +7,7 @@ from functools import partial
 from services.ingest.api.actions import PATH as ACTIONS
 from services.ingest.api.actions import action_endpoint
 from services.ingest.api.activities import activities_endpoint
+from services.ingest.api.attempts import AttemptsRule, asking
 from services.ingest.api.commands import router as commands_router
 from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
@@ -40,9 +41,15 @@ def build(platform: Platform) -> Service:
     path = platform.settings.sources
     sources = load(path, platform.environ) if path is not None else {}
     agreement = FileInForce(path=platform.settings.agreement, clock=platform.clock, service="ingest")
-    rules = _rules(agreement, platform.clock)
+    rules, now = _rules(agreement, platform.clock), platform.clock.now
     own, orphans = claim(platform.settings.data, max_bytes=settings.spool_bytes, retention=platform.settings.retention)
     spool = _spool(own, platform, settings)
+    attempts = AttemptsRule(
+        ask=asking(settings.monitor_url, platform.settings),
+        in_force=lambda: agreement.at(now()),
+        repeats=spool.repeats,
+        clock=platform.clock,
+    )
     relay = Relay(
         spool,
         platform.bus,
@@ -60,7 +67,7 @@ def build(platform: Platform) -> Service:
         tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
     return Service(
         name="ingest",
-        endpoints=_endpoints(platform, spool, identity, sources, rules),
+        endpoints=_endpoints(platform, spool, identity, sources, rules, attempts),
         openapi=described,
         routers=(commands_router(platform.settings.data, spool, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
@@ -72,14 +79,22 @@ def build(platform: Platform) -> Service:
 
 
 def _endpoints(
-    platform: Platform, spool: Spool, identity: Identity, sources: Mapping[str, Source], rules: Rules
+    platform: Platform,
+    spool: Spool,
+    identity: Identity,
+    sources: Mapping[str, Source],
+    rules: Rules,
+    attempts: AttemptsRule,
 ) -> Mapping[str, Endpoint]:
     keys = platform.keys
-    act = action_endpoint(key=platform.link_key, clock=platform.clock, spool=spool, identity=identity, rules=rules)
+    act = action_endpoint(
+        key=platform.link_key, clock=platform.clock, spool=spool, identity=identity, rules=rules, attempts=attempts
+    )
+    acts = activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules, attempts=attempts)
     leads = leads_endpoint(spool=spool, keys=keys, identity=identity, configured=frozenset(sources))
     return {
         "/v1/leads": Endpoint(leads, routed=("GET", "HEAD")),
-        "/v1/activities": Endpoint(activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules)),
+        "/v1/activities": Endpoint(acts),
         ACTIONS: Endpoint(act, routed=("GET", "HEAD"), any_site=True),
         SOURCES: Endpoint(SourceEndpoint(sources=sources, spool=spool, identity=identity).app(), any_site=True),
     }

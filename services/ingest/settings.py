@@ -29,3 +29,9 @@ class IngestSettings(SettingsModel):
     free_bytes: int = Field(
         256 * 1024**2, ge=0, description="Minimum free disk space in bytes. Below it, ingest is not ready."
     )
+    monitor_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Where ingest asks the monitor how many attempts are recorded on a lead. If unset, reject reasons "
+        "with `only_after` are not checked.",
+    )

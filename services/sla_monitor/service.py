@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.sla_monitor.api import actions, commands, duty, escalations, forms, silences, watermarks, windows
+from services.sla_monitor.api import (
+    actions,
+    attempts,
+    commands,
+    duty,
+    escalations,
+    forms,
+    silences,
+    watermarks,
+    windows,
+)
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
@@ -46,6 +56,7 @@ def build(platform: Platform) -> Service:
             escalations.router(platform.db, platform.keys, changed=(announced, wake)),
             silences.router(platform, changed=(announced, wake)),
             duty.router(platform),
+            attempts.router(platform),
             commands.router(platform.db, platform.keys, changed=(announced, wake)),
             forms.router(platform.db, platform.keys, changed=(announced, wake)),
             watermarks.router(platform, tolerance),

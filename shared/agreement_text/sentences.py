@@ -21,7 +21,6 @@ from shared.agreement_text.terms import promise as promised
 from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Promise, RejectReason, Route, Step
 from shared.domain.content_and_goals import Goal
 from shared.domain.duty import Duty, Shift
-from shared.domain.not_watched import MARK
 from shared.domain.silences import QuietHours, Silence
 
 
@@ -159,7 +158,7 @@ def reason_in_words(reason: RejectReason) -> str:
     """A reason to reject, with what it asks for."""
     asks = ["with a sentence"] if reason.needs_text else []
     if reason.only_after:
-        asks.append(f"only once the promised {spaced(reason.only_after)} were made, {MARK}")
+        asks.append(f"only once the promised {spaced(reason.only_after)} were made")
     return spaced(reason.code) + (f" ({', '.join(asks)})" if asks else "")
 
 

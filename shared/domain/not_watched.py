@@ -18,9 +18,6 @@ NOT_WATCHED: Mapping[str, Callable[[Agreement], bool]] = MappingProxyType(
         "people.role": lambda agreement: any(person.role != "rep" for person in agreement.people.values()),
         "content": lambda agreement: bool(agreement.content),
         "goals": lambda agreement: bool(agreement.goals),
-        "feedback.reject_reasons.only_after": lambda agreement: any(
-            reason.only_after is not None for reason in agreement.reject_reasons.values()
-        ),
     }
 )
 """Keys of the agreement's file that nothing acts on, each with whether an agreement uses it; of a list, a key that any

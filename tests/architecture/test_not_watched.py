@@ -27,7 +27,6 @@ KEYS = {
     "people.role": "Person.role",
     "content": "Agreement.content",
     "goals": "Agreement.goals",
-    "feedback.reject_reasons.only_after": "RejectReason.only_after",
 }
 OTHERWISE = {"languages", "skills", "territories", "calendars"}
 """Fields that are read by the name that `Only.attribute` has, and calendars, which people have."""
@@ -77,7 +76,7 @@ def test_each_listed_key_is_a_field() -> None:
 @pytest.mark.parametrize("key", NOT_WATCHED)
 def test_no_service_reads_a_key_that_is_not_watched(key: str) -> None:
     kind, _, name = KEYS[key].partition(".")
-    owners = {"Agreement": {"agreement", "in_force"}, "Person": {"person"}, "RejectReason": {"reason"}}[kind]
+    owners = {"Agreement": {"agreement", "in_force"}, "Person": {"person"}}[kind]
     assert not [owner for owner, attribute in read() if attribute == name and owner in owners]
 
 

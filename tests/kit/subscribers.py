@@ -81,9 +81,9 @@ async def receiving(*statuses: Reply) -> AsyncIterator[Receiver]:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    """An ASGI app on a free port of this machine; its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serving(app: Any, listener: socket.socket | None = None) -> AsyncIterator[str]:
+    """An ASGI app on the listener, or else on a free port of this machine; its URL."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", interface="asgi3", timeout_graceful_shutdown=1
     )

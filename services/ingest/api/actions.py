@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.ingest.api.attempts import AttemptsRule
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.pending_event import KeyReused
@@ -21,7 +22,13 @@ _LONGEST_REASON, _LONGEST_TEXT = 200, 4_000
 
 
 def action_endpoint(
-    *, key: bytes | None, clock: Clock, spool: Spool, identity: Identity, rules: Rules | None = None
+    *,
+    key: bytes | None,
+    clock: Clock,
+    spool: Spool,
+    identity: Identity,
+    rules: Rules | None = None,
+    attempts: AttemptsRule | None = None,
 ) -> ASGIApp:
     """The endpoint. A grant counts once: a second use is known by the id of its activity."""
     count = metrics.facts_accepted.labels("activity")
@@ -31,6 +38,8 @@ def action_endpoint(
         pending = recorded(activity, sender=_SENDER, raw=b"", rules=rules)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
+        if attempts is not None:
+            await attempts.check([activity], [pending])
         try:
             [outcome] = await spool.append([pending])
         except KeyReused:

@@ -1,5 +1,6 @@
 """`POST /v1/activities`: what sales did, answered 202 after the fsync with one result per activity."""
 
+from services.ingest.api.attempts import AttemptsRule
 from services.ingest.api.batch import authorised, pending_events
 from services.ingest.api.request import Request, endpoint
 from services.ingest.domain.answers import activity_results
@@ -16,20 +17,25 @@ from shared.http.keys import Key, Keys
 _activities: Reader[Activity] = Reader(Activity)
 
 
-def activities_endpoint(*, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None) -> ASGIApp:
-    """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` are the agreement's."""
-
-    def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
-        normal = normal_activity(_activities.read(raw), identity)
-        return recorded(normal, sender=key.name, raw=raw, sent_key=sent_key, rules=rules)
-
+def activities_endpoint(
+    *, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None, attempts: AttemptsRule | None = None
+) -> ASGIApp:
+    """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` and `attempts` are the agreement's."""
     count = metrics.facts_accepted.labels("activity")
 
     async def serve(request: Request, send: Send) -> None:
+        activities: list[Activity] = []
+
+        def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
+            activities.append(normal_activity(_activities.read(raw), identity))
+            return recorded(activities[-1], sender=key.name, raw=raw, sent_key=sent_key, rules=rules)
+
         key = authorised(request, keys, "activities:write")
         pending = await pending_events(request, pending_event, key)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
+        if attempts is not None:
+            await attempts.check(activities, pending)
         outcomes = await spool.append(pending)
         count.inc(len(outcomes))
         await send_json(send, 202, activity_results(pending, outcomes))

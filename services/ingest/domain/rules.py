@@ -1,6 +1,6 @@
 """The agreement's rules for an activity, as far as they can be checked from the activity alone.
 
-`only_after` of a reject reason cannot be checked here, because ingest does not know the lead's history.
+`only_after` of a reject reason needs the lead's history: see `attempts`.
 """
 
 from collections.abc import Callable

@@ -160,6 +160,10 @@ class SpoolFile:
         with transaction(self._sql) as sql:
             sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
+    def known(self, keys: Sequence[str], at_us: int) -> set[str]:
+        """Those of the keys under which a fact was stored that has not expired at `at_us`."""
+        return set(self._repeats.known(self._sql, keys, at_us))
+
     def append(self, requests: Sequence[Sequence[PendingEvent]], at_us: int) -> list[list[Accepted] | KeyReused]:
         """Store the facts of all requests in one fsynced transaction, dated `at_us`; duplicates are only looked up.
 

@@ -113,6 +113,11 @@ class Spool:
         outcomes: list[Accepted] = await queued
         return outcomes
 
+    async def repeats(self, pending_events: Sequence[PendingEvent]) -> set[str]:
+        """The keys of those that repeat a fact that is stored."""
+        keys = [each.repeat_key for each in pending_events if each.repeat_s]
+        return await self._between_commits(lambda: self._file.known(keys, self._stamps.earliest()))
+
     async def relayed(self) -> int:
         """The number of the last fact that the bus is known to have."""
         return await self._between_commits(lambda: self._file.relayed)

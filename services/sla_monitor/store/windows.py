@@ -29,12 +29,17 @@ window_of = msgspec.json.Decoder(Window).decode
 """The window from its stored body."""
 
 
-async def windows_of(tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = ()) -> list[Window]:
-    """The windows of these leads (in one of `states`, if given), locked until the transaction ends."""
+async def windows_of(
+    tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = (), lock: bool = True
+) -> list[Window]:
+    """The windows of these leads (in one of `states`, if given), locked until the transaction ends unless they are only
+    read.
+    """
     query = sa.select(tables.windows.c.body).where(any_of(tx, tables.windows.c.lead_id, lead_ids))
     if states:
         query = query.where(tables.windows.c.state.in_(states))
-    rows = await tx.execute(query.order_by(tables.windows.c.window_id).with_for_update())
+    query = query.order_by(tables.windows.c.window_id)
+    rows = await tx.execute(query.with_for_update() if lock else query)
     return [window_of(body) for body in rows.scalars()]
 
 
