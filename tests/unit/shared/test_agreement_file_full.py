@@ -77,7 +77,6 @@ def test_the_whole_example_loads_with_warnings_that_endanger_no_lead() -> None:
         "81: no_manager",
         "82: no_channel",
         "82: no_channel",
-        "93: not_enforced",
         "98: not_enforced",
         "101: not_enforced",
     ]
