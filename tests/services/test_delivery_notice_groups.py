@@ -2,19 +2,25 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
 
 from services.delivery.domain.due_notices import Draft, notices_of
 from services.delivery.domain.sending_channel import SendingChannel
-from services.delivery.store import messages
+from services.delivery.handlers.notices import NoticeHandlers
+from services.delivery.store import messages, tables
 from services.delivery.store.notices import Grouping, add_notices
+from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.event import Recipient
 from shared.domain.events import NoticeDelivered
 from tests.kit import events
-from tests.kit.events import after
-from tests.kit.subscribers import receiving
+from tests.kit.events import NINE, after, envelope, received
+from tests.kit.subscribers import Seen, receiving
 from tests.services.notices_kit import (
+    AGREEMENT,
     OPS,
     PAGERDUTY,
     body,
@@ -82,6 +88,56 @@ async def test_a_pagers_incident_for_a_group_ends_with_the_last_of_its_promises(
     first, last = map(body, pager.seen)
     assert "2 leads" in first["payload"]["summary"]
     assert (last["event_action"], last["dedup_key"]) == ("resolve", first["dedup_key"])
+
+
+async def test_a_groups_incident_is_not_resolved_while_it_is_sent_and_one_of_its_promises_goes_on(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def wait(_seen: Seen) -> Any:
+        await goes_on.wait()
+        return PAGERDUTY
+
+    async with receiving(PAGERDUTY) as pager, receiving() as chat:
+        pager.reply = wait
+        environ = {"PAGER": pager.url, "SLACK": pager.url, "CHAT": chat.url}
+        gathered = Grouping(interval_s=0, gather_s=0.5)
+        async with notices_on(database, embedded_bus, environ, grouping=gathered) as notices:
+            await notices.publish(*(raised(lead, OPS, page=True) for lead in ("ld_1", "ld_2")))
+            await pager.got(1)
+            await notices.publish(events.closed("ld_1"), raised("ld_3"))
+            await chat.got(1)
+            goes_on.set()
+            await notices.ended(3)
+            await notices.publish(events.closed("ld_2"))
+            await notices.ended(4)
+    trigger, resolve = map(body, pager.seen)
+    assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
+    assert resolve["dedup_key"] == trigger["dedup_key"]
+
+
+async def test_a_batch_of_ends_takes_a_bounded_number_of_statements(database: Database) -> None:
+    """All of it is under the lock that messages are claimed under."""
+    handlers = NoticeHandlers(Grouping())
+    raised_, closed = (
+        [received(envelope(made(f"ld_{number}"))) for number in range(200)] for made in (raised, events.closed)
+    )
+    statements: list[str] = []
+    async with database.begin() as tx:
+        await agreements.save(tx, AGREEMENT, NINE)
+        await handlers.on_escalations(tx, raised_, NINE)
+        await tx.execute(sa.update(tables.notices).values(state="told", ended_at=NINE))
+
+        @sa.event.listens_for(tx.sync_engine, "before_cursor_execute")
+        def note(*args: Any) -> None:
+            statements.append(args[2])
+
+        await handlers.on_escalations(tx, closed, NINE)
+        sa.event.remove(tx.sync_engine, "before_cursor_execute", note)
+        kinds = sa.select(tables.notices.c.kind, sa.func.count()).group_by(tables.notices.c.kind)
+        assert {tuple(row) for row in await tx.execute(kinds)} == {("breach", 200), ("closed", 200)}
+    assert len(statements) < 20, statements
 
 
 async def test_several_steps_about_one_lead_are_one_lead_in_the_message(

@@ -115,6 +115,28 @@ async def test_those_who_were_told_learn_that_it_was_acknowledged_and_that_it_is
     assert body(chat.seen[2])["headline"] == "Closed (answered): first response"
 
 
+async def test_what_is_acknowledged_while_a_pager_is_being_called_is_acknowledged_there_afterwards(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def wait(_seen: Seen) -> Any:
+        await goes_on.wait()
+        return PAGERDUTY
+
+    async with receiving(PAGERDUTY) as pager, receiving() as chat:
+        pager.reply = wait
+        environ = {"PAGER": pager.url, "SLACK": chat.url, "CHAT": chat.url}
+        async with notices_on(database, embedded_bus, environ) as notices:
+            await notices.publish(raised("ld_1", OPS, page=True))
+            await pager.got(1)
+            await notices.publish(events.acknowledged(by="tom", until=None), raised("ld_2"))
+            await chat.got(1)
+            goes_on.set()
+            await notices.ended(3)
+    assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", "acknowledge"]
+
+
 async def test_what_was_closed_before_it_was_sent_is_neither_sent_nor_resolved(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:

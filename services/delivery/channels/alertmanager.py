@@ -1,8 +1,9 @@
 """Alertmanager v2 (`url`, and `authorization` if it asks for a header of that name).
 
-https://prometheus.io/docs/alerting/latest/alerts_api/. An alert is what its labels are: what is due soon and what is
-overdue are two alerts, so that the second one is announced, and it ends the first. An acknowledgement is a silence of
-the promise, since there is no other.
+https://prometheus.io/docs/alerting/latest/alerts_api/. An alert is what its labels are, and only the same labels end
+it: so none of them says what another notice of the incident may not know. What is due soon and what is overdue are two
+alerts, so that the second one is announced, and it ends the first. An acknowledgement is a silence of the promise,
+since there is no other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ FIRES_FOR = timedelta(days=7)
 
 TEST_FIRES_FOR = timedelta(minutes=5)
 _DUE_SOON, _OVERDUE, _TEST = "BatonPromiseDueSoon", "BatonPromiseOverdue", "BatonTest"
+_INFO, _WARNING, _ERROR, _CRITICAL = "info", "warning", "error", "critical"
 
 
 def request(notice: Notice, credentials: Credentials) -> Request:
@@ -39,21 +41,22 @@ def outcome(answer: EndpointResponse) -> Outcome:
 def _alerts(notice: Notice) -> Iterator[dict[str, Any]]:
     match notice.kind:
         case "test":
-            yield _firing(notice, _TEST, TEST_FIRES_FOR)
+            yield _firing(notice, _TEST, _INFO, TEST_FIRES_FOR)
         case "warning":
-            yield _firing(notice, _DUE_SOON, FIRES_FOR)
+            yield _firing(notice, _DUE_SOON, _WARNING, FIRES_FOR)
         case "breach":
-            yield _ended(notice, _DUE_SOON)
-            yield _firing(notice, _OVERDUE, FIRES_FOR)
+            yield _ended(notice, _DUE_SOON, _WARNING)
+            yield _firing(notice, _OVERDUE, _CRITICAL if notice.page else _ERROR, FIRES_FOR)
         case "closed":
-            yield _ended(notice, _DUE_SOON)
-            yield _ended(notice, _OVERDUE)
+            yield _ended(notice, _DUE_SOON, _WARNING)
+            yield _ended(notice, _OVERDUE, _ERROR)
+            yield _ended(notice, _OVERDUE, _CRITICAL)
 
 
-def _firing(notice: Notice, name: str, fires_for: timedelta) -> dict[str, Any]:
+def _firing(notice: Notice, name: str, severity: str, fires_for: timedelta) -> dict[str, Any]:
     shown = links(notice)
     return {
-        "labels": _labels(notice, name),
+        "labels": _labels(notice, name, severity),
         "annotations": _annotations(notice),
         "startsAt": notice.at.isoformat(),
         "endsAt": (notice.at + fires_for).isoformat(),
@@ -61,16 +64,14 @@ def _firing(notice: Notice, name: str, fires_for: timedelta) -> dict[str, Any]:
     }
 
 
-def _ended(notice: Notice, name: str) -> dict[str, Any]:
-    return {"labels": _labels(notice, name), "endsAt": notice.at.isoformat()}
+def _ended(notice: Notice, name: str, severity: str) -> dict[str, Any]:
+    return {"labels": _labels(notice, name, severity), "endsAt": notice.at.isoformat()}
 
 
-def _labels(notice: Notice, name: str) -> Mapping[str, str]:
-    severity = {_TEST: "info", _DUE_SOON: "warning", _OVERDUE: "critical" if notice.page else "error"}[name]
+def _labels(notice: Notice, name: str, severity: str) -> Mapping[str, str]:
     return {
         "alertname": name,
         "incident": notice.incident_id,
-        "promise": notice.promise,
         "role": notice.recipient.role,
         "severity": severity,
     }
@@ -81,7 +82,7 @@ def _annotations(notice: Notice) -> Mapping[str, str]:
     if said := wrote(notice):
         lines.append(f"The buyer wrote: {said}")
     lines += [f"{link.label}: {link.url}" for link in links(notice)]
-    return {"summary": headline(notice), "description": "\n".join(lines)}
+    return {"summary": headline(notice), "description": "\n".join(lines), "promise": notice.promise}
 
 
 def _silence(notice: Notice) -> dict[str, Any]:

@@ -75,13 +75,17 @@ class Draft(msgspec.Struct, frozen=True):
     not_before: datetime | None = None
 
     @property
+    def alone(self) -> bool:
+        """Whether this ends an incident at a pager, or acknowledges it."""
+        return self.notice.kind in ("acknowledged", "closed") and self.channels[0].kind in PAGING
+
+    @property
     def group(self) -> str:
         """What is the same for all notices that may be one message. What ends an incident at a pager is sent alone."""
         notice, [first, *others] = self.notice, self.channels
-        alone = notice.kind in ("acknowledged", "closed") and first.kind in PAGING
         ways = "\x1e".join(each.lane(notice.role, notice.person) for each in (first, *others))
         parts = (notice.role, notice.person or "", notice.kind, str(notice.page), notice.agreement, ways)
-        return event_id(*parts, self.incident_id if alone else "", prefix="to")
+        return event_id(*parts, self.incident_id if self.alone else "", prefix="to")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -145,14 +149,15 @@ def endings_of(event: Event, event_id_: str) -> Iterator[Ending]:
 
 
 def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
-    """What those who were told get, through the same channel: one for each person, channel and incident.
+    """What those who were told get, through the same channel: one for each person and channel, and at a pager for each
+    incident.
 
     Someone who acknowledged it knows. An incident that stands for several promises is not acknowledged by one of them;
     the caller leaves it out of `told` until it is over for all.
     """
     if ending.follow_up is None:
         return
-    latest: Mapping[object, Told] = {(t.notice.role, t.notice.person, t.channel.kind, t.incident_id): t for t in told}
+    latest: Mapping[object, Told] = {_receiver(each): each for each in told}
     for each in latest.values():
         pager = each.channel.kind in PAGING
         if not pager and (ending.pagers_only or each.notice.person == ending.by):
@@ -160,6 +165,12 @@ def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
         if pager and ending.follow_up == "acknowledged" and each.grouped:
             continue
         yield Draft(_following(ending, each), (each.channel,), each.incident_id)
+
+
+def _receiver(told: Told) -> tuple[str | None, ...]:
+    role, person = told.notice.role, told.notice.person
+    incident = told.incident_id if told.channel.kind in PAGING else None
+    return role, person, told.channel.lane(role, person), incident
 
 
 def _following(ending: Ending, told: Told) -> DueNotice:

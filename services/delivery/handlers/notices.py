@@ -1,14 +1,15 @@
 """Makes notices of what happened to promises, and ends those whose matter is over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from services.delivery.domain.channel_choice import channels_for
 from services.delivery.domain.context import context_of
-from services.delivery.domain.due_notices import Draft, DueNotice, endings_of, follow_ups, notices_of
+from services.delivery.domain.due_notices import Draft, DueNotice, Ending, endings_of, notices_of
 from services.delivery.domain.notice_announcements import failed
+from services.delivery.domain.notice_changes import changes
 from services.delivery.domain.sending_channel import sending
 from services.delivery.store import leads, notices
 from services.delivery.store.announcing import announce
@@ -45,16 +46,20 @@ class NoticeHandlers:
             await notices.lock(tx)
         if made:
             await self._add(tx, made, now)
-        known = await notices.with_notices(tx, {ending.window_id for ending in endings})
-        for ending in endings:
-            if ending.window_id not in known:
-                continue
-            if ending.over is not None:
-                metrics.notices.labels("dropped").inc(await notices.end_unsent(tx, ending, now))
-            if ending.follow_up is not None:
-                following = follow_ups(ending, await notices.told_of(tx, ending))
-                drafts = [await self._quiet(tx, draft, now) for draft in following]
-                metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
+        if endings:
+            await self._end(tx, endings, {r.envelope.id: number for number, r in enumerate(batch)}, now)
+
+    async def _end(self, tx: Tx, endings: Sequence[Ending], order: Mapping[str, int], now: datetime) -> None:
+        windows = {ending.window_id for ending in endings}
+        if not (stored := await notices.stored_about(tx, windows)):
+            return
+        shared = {each.notice.message_id for each in stored if each.grouped and each.notice.message_id}
+        elsewhere = await notices.going_on(tx, shared, windows)
+        changed = changes(endings, stored, elsewhere=elsewhere, order=order, now=now)
+        await notices.save(tx, changed.notices.values())
+        metrics.notices.labels("dropped").inc(changed.dropped)
+        drafts = [await self._quiet(tx, draft, now) for draft in changed.following]
+        metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
 
     async def _add(self, tx: Tx, made: Sequence[DueNotice], now: datetime) -> None:
         """Store what is due with its channels. Under an agreement without any channel, the events are all there is."""
@@ -88,7 +93,11 @@ class NoticeHandlers:
 
 
 def _quiet(draft: Draft, agreement: Agreement, now: datetime) -> Draft:
-    """The notice with the end of the quiet hours of the person or role, if it is due in these."""
+    """The notice with the end of the quiet hours of the person or role, if it is due in these. What ends an incident
+    at a pager wakes no one: it is due at once, or the pager goes on.
+    """
+    if draft.alone:
+        return draft
     notice = draft.notice
     ends_at = not_before(agreement, notice.role, notice.person, now, page=notice.page)
     return msgspec.structs.replace(draft, not_before=ends_at) if ends_at > now else draft

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from services.delivery.domain.channel_choice import PAGING
-from services.delivery.domain.due_notices import Draft, DueNotice, Ending, NoticeStatus, Told
+from services.delivery.domain.due_notices import Draft, DueNotice, NoticeStatus
+from services.delivery.domain.notice_changes import GOES_ON, Stored
 from services.delivery.domain.notice_retry import CHANNEL_TIME
 from services.delivery.domain.sending_channel import SendingChannel
 from services.delivery.store.tables import messages, notices, recipients
@@ -40,7 +40,11 @@ class _Open:
 
     message_id: str
     free_at: datetime
-    joinable: bool
+    next_at: datetime | None
+
+    def takes(self, draft: Draft) -> bool:
+        """Whether the notice may join: the message is still to be sent, and not before the notice may be."""
+        return self.next_at is not None and (draft.not_before is None or draft.not_before <= self.next_at)
 
 
 async def lock(tx: Tx) -> None:
@@ -60,7 +64,7 @@ async def add_notices(tx: Tx, drafts: Sequence[Draft], now: datetime, grouping: 
     rows = []
     for draft in new:
         group = groups.get(draft.group)
-        if group is None or not group.joinable:
+        if group is None or not group.takes(draft):
             group = groups[draft.group] = _begin(draft, group, now, grouping, begun)
         rows.append(_row(draft.notice, message_id=group.message_id, created_at=now))
     await insert_rows(tx, messages, list(begun.values()))
@@ -79,50 +83,42 @@ async def add_failed(tx: Tx, failed: Sequence[DueNotice], now: datetime) -> None
     await insert_or_skip(tx, notices, [_row(notice, created_at=now, ended_at=now) for notice in failed])
 
 
-async def with_notices(tx: Tx, window_ids: Collection[str]) -> set[str]:
-    """Those of the windows that have notices."""
+async def stored_about(tx: Tx, window_ids: Collection[str]) -> list[Stored]:
+    """The notices about these windows that are in a message: told ones first told first, others first made first."""
     if not window_ids:
-        return set()
-    ours = any_of(tx, notices.c.window_id, sorted(window_ids))
-    return set((await tx.execute(sa.select(notices.c.window_id).where(ours).distinct())).scalars())
-
-
-async def end_unsent(tx: Tx, ending: Ending, now: datetime) -> int:
-    """Note that the matter is over, and drop the notices of it that no attempt was made for; how many."""
-    of_ending = _of(ending)
-    if ending.follow_up is None:
-        of_ending = sa.and_(of_ending, notices.c.state == "due")
-    await tx.execute(sa.update(notices).where(of_ending, notices.c.over.is_(None)).values(over=ending.over))
-    unsent = sa.select(messages.c.message_id).where(messages.c.token == 0)
-    dropped = await tx.execute(
-        sa.update(notices)
-        .where(of_ending, notices.c.state == "due", notices.c.message_id.in_(unsent))
-        .values(state="dropped", reason=ending.over, ended_at=now)
-    )
-    return dropped.rowcount
-
-
-async def told_of(tx: Tx, ending: Ending) -> list[Told]:
-    """The notices of the matter that were sent, first told first.
-
-    An incident at a pager that stands for several promises is among them only once all of these are over.
-    """
-    columns = (messages.c.incident_id, messages.c.channels, messages.c.channel_number)
+        return []
+    columns = (messages.c.incident_id, messages.c.channels, messages.c.channel_number, messages.c.token)
     query = (
         sa.select(notices, *columns)
         .join(messages, messages.c.message_id == notices.c.message_id)
-        .where(_of(ending), notices.c.state == "told")
-        .order_by(notices.c.ended_at, notices.c.notice_id)
+        .where(any_of(tx, notices.c.window_id, sorted(window_ids)))
+        .order_by(sa.func.coalesce(notices.c.ended_at, notices.c.created_at), notices.c.notice_id)
     )
-    rows = (await tx.execute(query)).mappings().all()
-    going_on = await _going_on(tx, {row["message_id"] for row in rows if row["message_id"] == row["incident_id"]})
-    found = []
-    for row in rows:
-        channel = _channels.decode(row["channels"])[row["channel_number"]]
-        if row["message_id"] not in going_on or channel.kind not in PAGING:
-            grouped = row["incident_id"] == row["message_id"]
-            found.append(Told(notice_of(row), channel, row["incident_id"], grouped))
-    return found
+    return [
+        Stored(
+            notice_of(row),
+            _channels.decode(row["channels"])[row["channel_number"]],
+            row["incident_id"],
+            row["incident_id"] == row["message_id"],
+            row["token"] > 0,
+        )
+        for row in (await tx.execute(query)).mappings()
+    ]
+
+
+async def going_on(tx: Tx, message_ids: Collection[str], but_for: Collection[str]) -> set[str]:
+    """Those of the messages that are about a promise that is not over, windows `but_for` left out."""
+    if not message_ids:
+        return set()
+    ours = any_of(tx, notices.c.message_id, sorted(message_ids))
+    others = sa.not_(any_of(tx, notices.c.window_id, sorted(but_for)))
+    not_over = sa.or_(notices.c.over.is_(None), notices.c.over.in_([over for over in GOES_ON if over]))
+    return set((await tx.execute(sa.select(notices.c.message_id).where(ours, others, not_over).distinct())).scalars())
+
+
+async def save(tx: Tx, changed: Collection[DueNotice]) -> None:
+    """Store notices as they are now."""
+    await upsert_rows(tx, notices, [_row(notice) for notice in changed])
 
 
 async def notices_page(
@@ -186,7 +182,7 @@ def _begin(
         "leave_at": next_at + CHANNEL_TIME if len(draft.channels) > 1 else None,
         "created_at": now,
     }
-    return _Open(message_id, next_at + timedelta(seconds=grouping.interval_s), True)
+    return _Open(message_id, next_at + timedelta(seconds=grouping.interval_s), next_at)
 
 
 async def _share_incidents(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -201,13 +197,13 @@ async def _share_incidents(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 async def _groups(tx: Tx, names: Collection[str]) -> dict[str, _Open]:
-    joinable = sa.and_(messages.c.token == 0, messages.c.next_at.is_not(None))
+    unsent = sa.and_(messages.c.message_id == recipients.c.message_id, messages.c.token == 0)
     query = (
-        sa.select(recipients, sa.func.coalesce(joinable, sa.false()).label("joinable"))
-        .outerjoin(messages, messages.c.message_id == recipients.c.message_id)
+        sa.select(recipients, messages.c.next_at)
+        .outerjoin(messages, unsent)
         .where(any_of(tx, recipients.c.recipient, sorted(names)))
     )
-    return {row.recipient: _Open(row.message_id, row.free_at, bool(row.joinable)) for row in await tx.execute(query)}
+    return {row.recipient: _Open(row.message_id, row.free_at, row.next_at) for row in await tx.execute(query)}
 
 
 async def _known(tx: Tx, ids: Sequence[str]) -> set[str]:
@@ -215,20 +211,6 @@ async def _known(tx: Tx, ids: Sequence[str]) -> set[str]:
         return set()
     query = sa.select(notices.c.notice_id).where(any_of(tx, notices.c.notice_id, ids))
     return set((await tx.execute(query)).scalars())
-
-
-async def _going_on(tx: Tx, message_ids: Collection[str]) -> set[str]:
-    """Those of the messages that are about a promise that is not over."""
-    if not message_ids:
-        return set()
-    ours = any_of(tx, notices.c.message_id, sorted(message_ids))
-    query = sa.select(notices.c.message_id).where(ours, notices.c.over.is_(None)).distinct()
-    return set((await tx.execute(query)).scalars())
-
-
-def _of(ending: Ending) -> sa.ColumnElement[bool]:
-    of = sa.and_(notices.c.window_id == ending.window_id, notices.c.kind.in_(ending.kinds))
-    return of if ending.escalation_id is None else sa.and_(of, notices.c.escalation_id == ending.escalation_id)
 
 
 def _row(notice: DueNotice, **others: Any) -> dict[str, Any]:

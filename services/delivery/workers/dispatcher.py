@@ -16,7 +16,8 @@ from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp, wake
 
 LEASE_S = 60.0
-SENDABLE_S = 40.0
+SENDABLE_S = 25.0
+"""What waits longer for a slot is released: sending it may take 30 s, and the lease must outlast that."""
 AHEAD = 8
 IDLE_S = 1.0
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from services.delivery.domain import context
 from services.delivery.domain.action_links import LinkMaker
-from services.delivery.domain.due_notices import DueNotice, Ending, Told, follow_ups
+from services.delivery.domain.due_notices import DueNotice, Told
 from services.delivery.domain.notice import Notice, grouped
 from services.delivery.domain.notice_announcements import delivered, failed
+from services.delivery.domain.notice_changes import follow_ups_of_late
 from services.delivery.domain.notice_retry import CHANNEL_TIME, Schedules, next_step
 from services.delivery.domain.outcome import Outcome
 from services.delivery.store import messages, notices
@@ -155,13 +156,8 @@ class NoticeWork:
         metrics.notices.labels("told").inc(len(due))
         await announce(tx, [delivered(each, channel.kind, attempts, now) for each in due])
         grouped_ = message.incident_id == message.message_id
-        late = [each for each in due if each.over is not None and each.kind in ("warning", "breach")]
-        drafts = [
-            draft
-            for each in late
-            for draft in follow_ups(_ending(each, now), [Told(each, channel, message.incident_id, grouped_)])
-        ]
-        await notices.add_notices(tx, drafts, now, self._grouping)
+        told = [Told(each, channel, message.incident_id, grouped_) for each in due]
+        await notices.add_notices(tx, list(follow_ups_of_late(told, now)), now, self._grouping)
 
 
 async def _gave_up(tx: Tx, job: NoticeJob, due: Sequence[DueNotice], attempts: int, why: str, now: datetime) -> None:
@@ -176,11 +172,3 @@ async def _gave_up(tx: Tx, job: NoticeJob, due: Sequence[DueNotice], attempts: i
     next_kind = following.kind if following is not None else None
     number, kind = message.channel_number, message.channel.kind
     await announce(tx, [failed(each, number, kind, attempts, why, next_kind, now) for each in due])
-
-
-def _ending(notice: DueNotice, now: datetime) -> Ending:
-    """The end of what was over while its notice was being sent."""
-    return Ending(
-        notice.window_id, notice.over, (notice.kind,), notice.event_id, now, notice.escalation_id, "closed",
-        pagers_only=notice.kind == "warning", by=notice.over or "",
-    )  # fmt: skip

@@ -221,6 +221,26 @@ def test_alertmanager_is_asked_to_end_the_warning_when_the_promise_is_broken() -
     ]
 
 
+def test_alertmanager_is_asked_to_end_every_alert_that_it_was_asked_to_fire() -> None:
+    """Whatever their notices said: of a group, of a page, of what was not one yet."""
+
+    def alerts(**changes: Any) -> dict[str, bool]:
+        """Labels of alerts, and whether they fire."""
+        sent = content(alertmanager.request(notice(**changes), CREDENTIALS))
+        return {json.dumps(each["labels"]): "startsAt" in each for each in sent}
+
+    about_two = "first response, acceptance"
+    fired = {
+        labels
+        for promise in ("acceptance", about_two)
+        for kind, page in (("warning", False), ("breach", False), ("breach", True))
+        for labels, fires in alerts(kind=kind, page=page, promise=promise).items()
+        if fires
+    }
+    ended = {labels for labels, fires in alerts(kind="closed", page=False, promise="acceptance").items() if not fires}
+    assert fired == ended
+
+
 def test_a_template_is_filled_without_changing_its_structure() -> None:
     template = json.dumps({"text": "{headline} for {role}", "list": [1, None, "{kind}"], "{role}": True})
     credentials = Credentials({"url": URL, "template": template, "authorization": "Bearer x"}, ())

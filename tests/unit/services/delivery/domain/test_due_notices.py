@@ -77,6 +77,14 @@ def test_those_who_were_told_learn_the_end_once_per_person_and_channel() -> None
     assert following(events.acknowledged(by="tom"), told(), again) == [("acknowledged", "email")]
 
 
+def test_two_channels_of_a_kind_and_two_incidents_at_a_pager_each_learn_the_end() -> None:
+    other = SendingChannel("pagerduty", {"routing_key_from": "env:OTHER"})
+    both = [("acknowledged", "pagerduty")] * 2
+    assert following(events.acknowledged(), told(PAGER), told(other)) == both
+    assert following(events.acknowledged(), told(PAGER), told(PAGER, "wi_ld_1.ev_2")) == both
+    assert following(events.closed(), told(), told(incident="wi_ld_1.ev_2")) == [("closed", "email")]
+
+
 def test_who_acknowledged_it_is_not_told_so_but_their_pager_is() -> None:
     assert following(events.acknowledged(by="mia"), told(), told(PAGER)) == [("acknowledged", "pagerduty")]
 
