@@ -18,7 +18,7 @@ from shared.agreement_text.phrases import (
 )
 from shared.agreement_text.terms import ATTRIBUTES, ROLES, activity, channel, role
 from shared.agreement_text.terms import promise as promised
-from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Promise, RejectReason, Route, Step
+from shared.domain.agreement import Channel, Duration, Only, Pause, Person, Promise, RejectReason, Route, Segment, Step
 from shared.domain.content_and_goals import Goal
 from shared.domain.duty import Duty, Shift
 from shared.domain.silences import QuietHours, Silence
@@ -58,10 +58,7 @@ def limits(person: Person) -> str:
 
 def promise_in_words(promise: Promise) -> str:
     """A promise in one sentence."""
-    within = f"within {length(promise.within)}"
-    if promise.at_least_score is not None:
-        below = f"; below that, within {length(promise.otherwise)}" if promise.otherwise else "; below that, none"
-        within = f"{within} for a score of at least {promise.at_least_score}{below}"
+    within = segments_in_words(promise)
     met = listed(answers(promise), "or")
     whose = " by the owner of the lead" if promise.by == "owner" else ""
     often = f", at least {counted(promise.at_least, 'time')} or until the buyer is reached"
@@ -71,6 +68,29 @@ def promise_in_words(promise: Promise) -> str:
     waits = f" {sentence(pause_in_words(promise.pause))}" if promise.pause is not None else ""
     missed = f" If missed, see {quoted(promise.ladder)}."
     return f"{sentence(promised(promise.name))[:-1]}: {within}{clock}.{how}{waits}{missed}"
+
+
+def segments_in_words(promise: Promise) -> str:
+    """How soon a promise is to be kept, for which leads."""
+    if not promise.segments:
+        return f"within {length(promise.within)}"
+    parts = []
+    for segment in promise.segments:
+        whom = segment_in_words(segment)
+        parts.append(f"within {length(segment.within)}" + (f" for {whom}" if whom else " for all others"))
+    last = promise.segments[-1]
+    if last.when is not None or last.at_least_score is not None:
+        parts.append("for others there is none")
+    return "; ".join(parts)
+
+
+def segment_in_words(segment: Segment) -> str:
+    """Which leads are in a segment; empty if all are."""
+    score = f"a score of at least {segment.at_least_score}" if segment.at_least_score is not None else ""
+    if segment.when is None:
+        return score
+    lead = lead_in_words(segment.when)
+    return f"{lead}, with {score}" if score else lead
 
 
 def pause_in_words(pause: Pause) -> str:

@@ -16,8 +16,9 @@ from shared import agreement_file
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
 from shared.db.tables import agreement_versions as table
-from shared.domain.agreement import Agreement, Approval
+from shared.domain.agreement import Agreement
 from shared.domain.agreement_versions import Version, version_in_force
+from shared.domain.approvals import Approval
 from shared.domain.errors import Misconfigured, NotFound
 
 MAX_LOADED = 64

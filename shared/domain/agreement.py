@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from shared.domain.approvals import Approval, Review
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
@@ -40,22 +41,6 @@ class Duration:
     business: bool = False
     text: str = ""
     days: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """Who signed for one side, and on which date."""
-
-    name: str
-    on: date
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """How often both sides meet over the agreement, and over the material, as written: `2 weeks`."""
-
-    every: str
-    content_every: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +171,23 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """How soon a promise is to be kept for leads that have at least this score, and for which `when` holds."""
+
+    within: Duration
+    at_least_score: int | None = None
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     """What someone owes on a lead. `met_by` are kinds of activity, of which
     `at_least` are needed.
 
     `outcomes` lists for some of these kinds which outcomes count; of other kinds all do but `bounced`. `by` says whose
-    activities count. `within` and `otherwise` are `business` exactly when the clock is the rep's calendar. With
-    `at_least_score`, leads below it get `otherwise`, or no such promise when that is None.
+    activities count. Of its `segments`, the first that a lead is in counts; a lead in none is promised nothing. Without
+    segments, `within` is for all leads, else it is that of the first. Lengths are `business` exactly when the clock is
+    the rep's calendar.
     """
 
     name: str
@@ -200,13 +195,17 @@ class Promise:
     met_by: tuple[str, ...]
     ladder: str
     clock: PromiseClock = "rep_calendar"
-    at_least_score: int | None = None
-    otherwise: Duration | None = None
+    segments: tuple[Segment, ...] = ()
     at_least: int = 1
     side: Side = "sales"
     outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by: PromisedBy = "anyone"
     pause: Pause | None = None
+
+    @property
+    def asks_facts(self) -> bool:
+        """Whether any of its segments depends on facts of the lead other than the score."""
+        return any(segment.when is not None for segment in self.segments)
 
 
 @dataclass(frozen=True, slots=True)

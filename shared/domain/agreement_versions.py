@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from shared.domain.agreement import Agreement, Approval
+from shared.domain.agreement import Agreement
+from shared.domain.approvals import Approval
 from shared.domain.events import AgreementRef
 
 

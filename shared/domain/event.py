@@ -44,6 +44,13 @@ class PilotArm(msgspec.Struct, frozen=True):
     arm: str
 
 
+class PromiseSegment(msgspec.Struct, frozen=True):
+    """In which segment of a promise a lead is: 1 is the first in the agreement. 0 is none: nothing is promised."""
+
+    promise: str
+    segment: int
+
+
 class LeaveInterval(msgspec.Struct, frozen=True):
     """A time from `starts_at` until just before `ends_at` during which a rep is on leave."""
 

@@ -2,7 +2,8 @@
 
 Names say what happened. Events are immutable and only gain fields; a changed meaning is a new version of the type. All
 instants are UTC. `TYPES` maps each type name to its struct and is the only list of types. Events about promises are
-defined in `promise_events`, those about notices in `notice_events`, and the base of all in `event`.
+defined in `promise_events`, those about notices in `notice_events`, about leave in `leave_events`, and the base of all
+in `event`.
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,12 @@ from shared.domain.event import (
     PilotArm,
     Progress,
     PromisePeriod,
+    PromiseSegment,
     Recipient,
     RepRef,
 )
 from shared.domain.lead import Company, Consent, Contact, Signal, Touch
+from shared.domain.leave_events import LeadRescheduled
 from shared.domain.notice_events import NoticeDelivered, NoticeEvent, NoticeFailed
 from shared.domain.person_events import LeadSplit
 from shared.domain.promise_events import (
@@ -76,7 +79,7 @@ __all__ = [
     "LeaveInterval",
     "MoveRequested",
     "NoticeDelivered", "NoticeEvent", "NoticeFailed",
-    "PeriodProgressed", "PilotArm", "Progress", "PromisePeriod",
+    "PeriodProgressed", "PilotArm", "Progress", "PromisePeriod", "PromiseSegment",
     "Recipient",
     "RecordQuarantined",
     "RepRef",
@@ -182,6 +185,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     before, or just before it was reopened: what ends this cycle comes later. `owner_away` says why the new owner is
     away, if they are. `owner_leave` is their leave that is not over: no working time. `pilot_arms` are the pilots in
     whose scope the lead was when it was judged first, at most 20, if this is the first assignment of its cycle.
+    `segments` are those of promises that go by fields of the lead.
     """
 
     TYPE = "baton.lead.assigned.v1"
@@ -213,6 +217,7 @@ class LeadAssigned(Event, frozen=True, kw_only=True):
     owner_leave: tuple[LeaveInterval, ...] = ()
     maybe_same_person: tuple[str, ...] = ()
     pilot_arms: tuple[PilotArm, ...] = ()
+    segments: tuple[PromiseSegment, ...] = ()
 
 
 class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
@@ -221,23 +226,6 @@ class LeadReassigned(LeadAssigned, frozen=True, kw_only=True):
     """
 
     TYPE = "baton.lead.reassigned.v1"
-
-
-class LeadRescheduled(Event, frozen=True, kw_only=True):
-    """The leave of a lead's owner changed, and with it the deadlines of their promises. `owner_leave` is their leave
-    since they got the lead, as far as it was known by then, and what is ahead. `respond_by` is as in `LeadAssigned`.
-    """
-
-    TYPE = "baton.lead.rescheduled.v1"
-    TOPIC = ASSIGNMENTS
-
-    lead_version: int
-    generation: int
-    rep: RepRef
-    score: int
-    owner_leave: tuple[LeaveInterval, ...]
-    respond_by: datetime | None
-    changed_at: datetime
 
 
 class LeadDecided(Event, frozen=True, kw_only=True):

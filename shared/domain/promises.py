@@ -10,9 +10,10 @@ from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.business_time import NeverOpens, business_days_after, deadline
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.errors import Refused
-from shared.domain.event import LeaveInterval
+from shared.domain.event import LeaveInterval, PromiseSegment
 from shared.domain.leave import without_leave
 from shared.domain.pauses import due_after, pauses_of
+from shared.domain.segments import within as within_of
 from shared.domain.settlement import PromiseFact
 
 WindowStatus = Literal["open", "met", "breached", "cancelled"]
@@ -50,10 +51,12 @@ def owed(
     assigned_at: datetime,
     leave: Sequence[LeaveInterval] = (),
     facts: Sequence[PromiseFact] = (),
+    segments: Sequence[PromiseSegment] = (),
 ) -> tuple[Owed, ...]:
     """What `rep` owes on a lead with `score` from `assigned_at` on: every promise of sales, in the agreement's order.
 
-    A promise with `at_least_score` above the lead's score is owed within `otherwise`, and not at all without one.
+    `segments` are those of promises in which the lead is, by facts that only the router knows. A promise with segments
+    of which none applies is not owed.
     Under `clock: rep_calendar` every duration counts working time, also one written as plain minutes; under
     `clock: wall` only one written as business time does. Business days are whole dates with hours, as
     `business_days_after` counts them. During the rep's `leave` every clock waits, and that of some promises during
@@ -63,7 +66,7 @@ def owed(
     calendar = calendar_of(agreement, rep)
     found = []
     for promise in agreement.promises.values():
-        within = _within(promise, score)
+        within = within_of(promise, score, segments)
         if within is not None:
             pauses = pauses_of(promise.pause, calendar, facts) if promise.pause is not None and facts else ()
             due_at = _due_at(promise, within, calendar, assigned_at, leave, pauses)
@@ -95,11 +98,6 @@ def calendar_of(agreement: Agreement, who: str) -> Calendar:
     if person is None:
         raise Refused(f"agreement {agreement.name} version {agreement.version} has no person {who!r}: add them")
     return person.calendar or ALWAYS
-
-
-def _within(promise: Promise, score: int) -> Duration | None:
-    wanted = promise.at_least_score
-    return promise.within if wanted is None or score >= wanted else promise.otherwise
 
 
 def _due_at(

@@ -23,6 +23,7 @@ from shared.domain.events import (
     PilotArm,
     Progress,
     PromisePeriod,
+    PromiseSegment,
     Recipient,
     RepRef,
 )
@@ -37,6 +38,7 @@ SHAPES = (
     RepRef,
     LeaveInterval,
     PilotArm,
+    PromiseSegment,
     Recipient,
     PromisePeriod,
     Progress,

@@ -77,6 +77,8 @@ MEANINGS = {
     "LeaveInterval.starts_at": "when the leave begins",
     "LeaveInterval.ends_at": "when the rep is back",
     "PilotArm.pilot": "the pilot's name",
+    "PromiseSegment.promise": "the promise",
+    "PromiseSegment.segment": "the number of its segment, from 1, in the order of the agreement; 0 if none applies",
     "PilotArm.arm": "`draft` if the pilot's draft decided on the lead first, `in_force` if the agreement in force did",
     "because": "`missed`, `declined`, `manual`, `left`, `on_leave`, `drained`, `reopened`, `rescored`, `rejudged`, "
     "`split` or null",
@@ -86,6 +88,7 @@ MEANINGS = {
     "LeadMerged.was": "the state of the lead that ended; null if there was no lead under this id, or none ended",
     "one_person_since": "when the inquiry that shows that both are one person was accepted; else null: `decided_at`",
     "into": "the lead that continues, if two ids turn out to be one person; else null",
+    "segments": "in which segment of each promise that goes by fields the lead is; it decides how soon they are due",
     "pilot_arms": "on the first assignment of a cycle: the pilots in whose scope the lead was when it was judged first",
     "maybe_same_person": "leads with the same number, of people with another address and another name",
     "score": "the lead's score by the agreement",

@@ -115,14 +115,13 @@ def _judge(routing: RoutingState, agreement: Agreement, asked: Asked) -> Verdict
     inquiry, facts = asked.inquiry, asked.facts
     pilot = pilot_for(agreement, facts)
     arms = arms_for(agreement, pilot, facts)
-    if pilot is not None:
-        agreement = pilot.agreement
+    agreement = pilot.agreement if pilot is not None else agreement
     judgement = judged(asked, asked.known, agreement, facts)
     if asked.withdrawn:
         reason = f"{CONSENT_WITHDRAWN}, and none has been given since"
         judgement = replace(judgement, qualified=False, stage="inquiry", reason=reason)
     base = _lead(asked, agreement.ref, judgement, pilot.name if pilot is not None else None)
-    base = replace(base, pilot_arms=arms) if arms else base
+    base = replace(base, pilot_arms=arms or None, segments=judgement.segments)
     if not judgement.qualified:
         verdict = _not_qualified(asked, base, judgement.reason)
     elif inquiry.test:

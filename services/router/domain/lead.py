@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from services.router.domain.facts import Fact, RememberedFact
 from services.router.domain.qualification import Intent
 from shared.domain.activities import ANSWERS, CLOSING, FAILED, WITHDRAWN, ends_after, reported_stage
-from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, LeaveInterval, PilotArm
+from shared.domain.events import (
+    ActivityRecorded,
+    AgreementRef,
+    InquiryReceived,
+    LeaveInterval,
+    PilotArm,
+    PromiseSegment,
+)
 from shared.domain.lead import Company, Contact, LeadStage, LeadState, Signal, highest
 from shared.domain.settlement import cycle_starts_at
 
@@ -69,7 +76,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     are so many that its number finds nobody. `consent_at` and `withdrawn_at` are when the person last gave and withdrew
     consent. `was` is the state of a merged lead before, if its id had been a lead. `apart` are ids of the person, each
     with one of another person from which someone split it. `ends` are the latest ends that were
-    reported under each id of the person.
+    reported under each id of the person. `segments` are those of promises in which it was when it was given to someone.
     """
 
     lead_id: str
@@ -124,6 +131,7 @@ class Lead(msgspec.Struct, frozen=True, omit_defaults=True):
     was: LeadState | None = None
     apart: tuple[tuple[str, str], ...] = ()
     ends: tuple[ReportedEnd, ...] = ()
+    segments: tuple[PromiseSegment, ...] = ()
 
     @property
     def inquiry_ids(self) -> tuple[str, ...]:

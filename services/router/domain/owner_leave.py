@@ -50,7 +50,14 @@ def with_leave(lead: Lead, state: RepState, agreement: Agreement, assigned_under
     leave = changed(lead.owner_leave, leave_ahead(person, state, now), now)
     if leave == lead.owner_leave:
         return lead
-    found = owed(assigned_under, rep=person.id, score=lead.score, assigned_at=lead.assigned_at, leave=leave)
+    found = owed(
+        assigned_under,
+        rep=person.id,
+        score=lead.score,
+        assigned_at=lead.assigned_at,
+        leave=leave,
+        segments=lead.segments,
+    )
     return replace(lead, owner_leave=leave, respond_by=respond_by(found))
 
 

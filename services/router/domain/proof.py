@@ -16,13 +16,23 @@ from services.router.domain.availability import RepState
 from services.router.domain.facts import Fact
 from services.router.domain.formats import EARLY_WITHDRAWALS, FORMAT, LAST_WORD, OLDEST_FORMAT, WHOLE_PERSON
 from services.router.domain.lead import Lead, consent_given_at, filled, latest
-from services.router.domain.qualification import Check, Intent, Judgement, checks, excluded, judge, rules_tried
+from services.router.domain.qualification import (
+    Check,
+    Intent,
+    Judgement,
+    checks,
+    excluded,
+    judge,
+    rules_tried,
+    segments_tried,
+)
 from services.router.domain.routing_state import Candidates, Owner
 from shared.domain.activities import WITHDRAWN
 from shared.domain.agreement import Agreement
 from shared.domain.conditions import DecisionFacts, facts_of
-from shared.domain.events import AgreementRef, InquiryReceived
+from shared.domain.events import AgreementRef, InquiryReceived, PromiseSegment
 from shared.domain.lead import LeadStage, LeadState
+from shared.domain.segments import chosen
 
 CONSENT_WITHDRAWN = "consent: withdrawn"
 """The part of a judgement that fails until the person gives a new consent."""
@@ -104,7 +114,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     `inquiries` are those that a split shares out. `again`: it had joined the lead, which turned out to have ended
     before. `in_force` is the agreement in force, if the verdict is under another, like a pilot's draft.
     `other_inquiries` of the lead were judged again with `inquiry`, the one that counts. `withdrawn_at` is when the
-    person withdrew consent before they had a lead.
+    person withdrew consent before they had a lead. `segments` are those of promises in which the lead is.
     """
 
     verdict: VerdictKind
@@ -137,6 +147,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     again: bool = False
     withdrawn_at: datetime | None = None
     inquiries: Inquiries | None = None
+    segments: tuple[PromiseSegment, ...] = ()
     # Stored proofs of this format do not name it.
     format: int = OLDEST_FORMAT
 
@@ -202,12 +213,14 @@ def judged_together(
             intents = tuple(dict.fromkeys((*intents, *judged.judgement.intents)))
         tried.append(judged)
     valid = [each for each in tried if not excluded(agreement, each.facts)] or tried
-    chosen = next((each for each in valid if each.judgement.qualified), None)
-    counting = valid[valid.index(chosen) :] if chosen is not None else valid
+    first = next((each for each in valid if each.judgement.qualified), None)
+    counting = valid[valid.index(first) :] if first is not None else valid
     best = max(counting, key=lambda each: each.judgement.score)
     scored = {name: getattr(best.judgement, name) for name in ("score", "reasons", "parts")}
-    chosen = chosen or best
-    return replace(chosen, judgement=replace(chosen.judgement, **scored, intents=valid[-1].judgement.intents))
+    found = first or best
+    segments = chosen(agreement, best.judgement.score, found.facts) if first is not None else ()
+    judgement = replace(found.judgement, **scored, intents=valid[-1].judgement.intents, segments=segments)
+    return replace(found, judgement=judgement)
 
 
 def proof_on(
@@ -222,6 +235,7 @@ def proof_on(
         decided_at=now,
         stage=lead.stage,
         score=lead.score,
+        segments=lead.segments,
         **{"format": FORMAT, **inputs},
     )
 
@@ -321,6 +335,10 @@ def explained(proof: Proof, agreement: Agreement) -> dict[str, Any]:
             shown["scoring"] = msgspec.to_builtins(judged.judgement.parts)
         if proof.rule is not None:
             shown["routing"] = _shown(rules_tried(agreement, facts, proof.rule))
+        if proof.segments:
+            at, again = proof.inquiry.accepted_at, proof.ask is not None
+            facts = known_facts(proof.inquiry, proof.known, proof.account, at, again=again, proof_format=proof.format)
+            shown["promises"] = _shown(segments_tried(agreement, proof.score, facts, proof.segments))
     if proof.turn is not None:
         turn = proof.turn
         waiting = {rep: "not their turn" for rep in turn.weights if rep != turn.rep}

@@ -37,7 +37,7 @@ def proof_text(proof: Proof, lead_id: str, differing: Sequence[str]) -> dict[str
     """
     turn = proof.get("turn") or {}
     over = turn.get("passed_over") or proof.get("passed_over", {})
-    parts = (_checks(proof), _rules(proof), _score(proof), _turn(proof), _owner(proof))
+    parts = (_checks(proof), _rules(proof), _score(proof), _promises(proof), _turn(proof), _owner(proof))
     return {
         "title": _title(proof),
         "headline": sentence(proof["reason"]),
@@ -125,6 +125,19 @@ def _rules(proof: Proof) -> dict[str, Any] | None:
         else:
             items.append(_item(name, "passed on", [*lines, sentence(skipped.get(name, "it could not decide"))]))
     return {"name": "rules", "title": "Rules, in order", "items": items, "ordered": True}
+
+
+def _promises(proof: Proof) -> dict[str, Any] | None:
+    """Which segments of promises were tried, in order, and in which the lead is."""
+    items = []
+    for segment in proof.get("promises", ()):
+        name, _, within = segment["part"].partition(": ")
+        length, _, needs = within.partition(", from ")
+        lines = [f"For a score of at least {needs.removesuffix(' points')}."] if needs else []
+        lines += [_compared(one) for one in segment["compared"]]
+        result = "applies" if segment["passed"] else "did not match"
+        items.append(_item(f"{_capital(spaced(name))} within {length}", result, lines or ["It applies to all others."]))
+    return {"name": "promises", "title": "What is promised", "items": items, "ordered": True} if items else None
 
 
 def _score(proof: Proof) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ import msgspec
 
 from shared.domain.agreement import Agreement, Mql, Pilot, Route, ScoreRule
 from shared.domain.conditions import Checked, Condition, DecisionFacts, explain, last_done_at
-from shared.domain.events import InquiryReceived, PilotArm
+from shared.domain.events import InquiryReceived, PilotArm, PromiseSegment
 from shared.domain.lead import LeadStage
+from shared.domain.segments import chosen, tried
 
 REMEMBERED = 50
 """The maximum number of intents remembered per lead: the newest."""
@@ -44,7 +45,8 @@ class ScorePart(msgspec.Struct, frozen=True):
 
 class Judgement(msgspec.Struct, frozen=True):
     """The result of the definitions. `reason` says why the inquiry is rejected or qualifies; `reasons` are those of the
-    rules that count for the score, `parts` their points; `intents` are to be remembered for the lead.
+    rules that count for the score, `parts` their points; `intents` are to be remembered for the lead. `segments` are
+    those of promises in which it is as a lead.
     """
 
     qualified: bool
@@ -54,6 +56,7 @@ class Judgement(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
     intents: tuple[Intent, ...] = ()
     parts: tuple[ScorePart, ...] = ()
+    segments: tuple[PromiseSegment, ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -83,7 +86,8 @@ def judge(
     for _, passed, refusal, _ in _definition(agreement.mql, inquiry, facts, score):
         if not passed:
             return Judgement(False, "inquiry", refusal, score, reasons, intents, parts)
-    return Judgement(True, "mql", f"meets the definition of an MQL with {score} points", score, reasons, intents, parts)
+    reason, segments = f"meets the definition of an MQL with {score} points", chosen(agreement, score, facts)
+    return Judgement(True, "mql", reason, score, reasons, intents, parts, segments)
 
 
 def excluded(agreement: Agreement, facts: DecisionFacts) -> bool:
@@ -116,26 +120,41 @@ def checks(
 ) -> tuple[Check, ...]:
     """What `judge` tried on this inquiry, in order, up to the first part that failed."""
     score = judge(agreement, inquiry, facts, remembered).score
-    tried = []
+    checked = []
     for part, passed, _, condition in _definition(agreement.mql, inquiry, facts, score):
-        tried.append(_check(part, passed, condition, facts))
+        checked.append(_check(part, passed, condition, facts))
         if not passed:
             break
-    return tuple(tried)
+    return tuple(checked)
 
 
-def rules_tried(agreement: Agreement, facts: DecisionFacts, chosen: str | None) -> tuple[Check, ...]:
-    """The routing rules in order, up to the one with the name `chosen`, or all of them when none has it.
+def rules_tried(agreement: Agreement, facts: DecisionFacts, route: str | None) -> tuple[Check, ...]:
+    """The routing rules in order, up to the one with the name `route`, or all of them when none has it.
 
     `passed` says whether the condition held; rules before the chosen one whose condition held were skipped for another
     reason, such as an owner who is away.
     """
-    tried = []
+    checked = []
     for rule in agreement.routing:
-        tried.append(_check(rule.name, rule.when is None or rule.when.test(facts), rule.when, facts))
-        if rule.name == chosen:
+        checked.append(_check(rule.name, rule.when is None or rule.when.test(facts), rule.when, facts))
+        if rule.name == route:
             break
-    return tuple(tried)
+    return tuple(checked)
+
+
+def segments_tried(
+    agreement: Agreement, score: int, facts: DecisionFacts, segments: Iterable[PromiseSegment]
+) -> tuple[Check, ...]:
+    """Of each promise that goes by facts of the lead, the segments in order, up to the one in which the lead is."""
+    checked = []
+    for each in segments:
+        promise = agreement.promises[each.promise]
+        for number, segment in enumerate(tried(promise, each.segment), 1):
+            needs = f", from {segment.at_least_score} points" if segment.at_least_score is not None else ""
+            part = f"{promise.name}: {segment.within.text}{needs}"
+            enough = segment.at_least_score is None or score >= segment.at_least_score
+            checked.append(_check(part, number == each.segment, segment.when if enough else None, facts))
+    return tuple(checked)
 
 
 def faded(points: int, age_s: float, half_life_s: int) -> float:

@@ -24,6 +24,7 @@ from services.router.domain.placement import (
     recorded,
     wanted_of,
 )
+from services.router.domain.promise_segments import known_segments
 from services.router.domain.proof import ON_LEAVE, STAYS_WITH_OWNER, ReassignReason, VerdictKind, known_facts, proof_on
 from services.router.domain.routing_state import Owner, RoutingState
 from services.router.domain.verdict import Verdict, assigned_event, assigned_since, parked_event, with_owner
@@ -63,6 +64,7 @@ def reassign(
     placed, lead = _place_again(routing, agreement, cause, lead, facts, now, account)
     if placed is None or (placed.rep is None and _stays(cause, lead, placed)):
         return None
+    lead = replace(lead, segments=known_segments(agreement, lead, inquiry, account, routing.proof_format))
     verdict = _reassigned(routing, agreement, cause, lead, placed, inquiry, now)
     return replace(verdict, proof=replace(verdict.proof, account=account))
 

@@ -76,6 +76,7 @@ def judge_again(
         agreement=ruling.ref,
         pilot=pilot.name if pilot is not None else None,
         pilot_arms=lead.arms,
+        segments=judgement.segments,
     )
     if judgement.qualified:
         placed = place(routing, ruling, facts, now, last=last_owner(lead, lead.earlier_rep), account=account)
@@ -153,5 +154,6 @@ def _verdict(
         ask=cause,
         before=lead,
         pilot=after.pilot,
+        segments=after.segments,
     )
     return Verdict(after, event, recorded(proof, placed) if placed is not None else proof, after.inquiry_id)

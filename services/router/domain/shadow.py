@@ -76,7 +76,10 @@ def _shadow(routing: RoutingState, pilot: Pilot, verdict: Verdict, facts: Decisi
     deadline = None
     if placed is not None and placed.rep is not None:
         leave = leave_ahead(draft.people[placed.rep], routing.state(placed.rep), now)
-        deadline = respond_by(owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now, leave=leave))
+        segments = judgement.segments
+        deadline = respond_by(
+            owed(draft, rep=placed.rep, score=judgement.score, assigned_at=now, leave=leave, segments=segments)
+        )
     real = proof.verdict == "assigned"
     return Shadow(
         pilot=pilot.name,

@@ -147,6 +147,7 @@ def _owed(agreement: Agreement, lead: Lead, facts: Sequence[SalesFact]) -> Seque
         assigned_at=lead.assigned_at,
         leave=lead.owner_leave,
         facts=[fact for fact in known if fact.kind in PAUSING and fact.accepted_at >= since_at],
+        segments=lead.segments,
     )
 
 

@@ -135,6 +135,7 @@ def _as_never_a_lead(lead: Lead, inquiries: Sequence[InquiryReceived]) -> Lead:
         channel=last.channel,
         received_at=first.accepted_at,
         score=0,
+        segments=(),
         reasons=(),
         pool=None,
         rule=None,

@@ -65,7 +65,9 @@ def with_owner(
     generation = lead.generation + 1
     known = lead.owner_leave if had_it(lead, person.id) else leave
     owner_leave = changed(known, leave, now)
-    promised = owed(agreement, rep=person.id, score=lead.score, assigned_at=now, leave=owner_leave)
+    promised = owed(
+        agreement, rep=person.id, score=lead.score, assigned_at=now, leave=owner_leave, segments=lead.segments
+    )
     return replace(
         lead,
         state="assigned",
@@ -131,6 +133,7 @@ def assigned_event(
         owner_leave=lead.owner_leave,
         maybe_same_person=lead.maybe_same_person,
         pilot_arms=arms,
+        segments=lead.segments,
     )
 
 

@@ -97,7 +97,12 @@ class History:
         if lead.rep is not None and lead.assigned_at is not None:
             agreement = self.state.agreements[lead.agreement.hash]
             found = owed(
-                agreement, rep=lead.rep, score=lead.score, assigned_at=lead.assigned_at, leave=lead.owner_leave
+                agreement,
+                rep=lead.rep,
+                score=lead.score,
+                assigned_at=lead.assigned_at,
+                leave=lead.owner_leave,
+                segments=lead.segments,
             )
             replayed.lead = replace(lead, respond_by=respond_by(found))
         return self.state.outcome(replayed, now)

@@ -13,7 +13,7 @@ from services.router.domain.lead import InquiryCopy, LeadsRejudged
 from services.router.domain.proof import Inquiries, ReassignReason, VerdictKind
 from services.router.store.tables import journal, verdicts
 from shared.db.engine import Database, Instant
-from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived
+from shared.domain.events import ActivityRecorded, AgreementRef, InquiryReceived, PromiseSegment
 from shared.domain.lead import LeadStage, LeadState
 
 PAGE = 500
@@ -63,6 +63,7 @@ class RecordedVerdict(msgspec.Struct, frozen=True):
     again: bool = False
     withdrawn_at: datetime | None = None
     inquiries: Inquiries | None = None
+    segments: tuple[PromiseSegment, ...] = ()
     format: int = OLDEST_FORMAT
 
 

@@ -51,9 +51,9 @@ def one_person_since(verdict: RecordedVerdict) -> datetime | None:
 def lead_after(lead_id: str, verdict: RecordedVerdict, before: Lead | None, agreement: Agreement) -> Lead:
     """The lead after a verdict, without personal data."""
     inquiry = verdict.inquiry
-    afresh: dict[str, Any] = {}
+    afresh: dict[str, Any] = {"segments": verdict.segments}
     if verdict.ask is None and inquiry is not None:
-        afresh = {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
+        afresh |= {"received_at": inquiry.accepted_at, "channel": inquiry.channel, "campaign": inquiry.campaign}
         afresh |= {"reopened_at": None, "accepted_at": None, "sales_rejected": False, "later": ()}
     before = before or _first(lead_id, verdict, afresh)
     if verdict.ask is not None and verdict.ask.kind == "reopened":

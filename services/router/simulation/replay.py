@@ -283,7 +283,7 @@ class Replay:
             return False
         if (one.rep, one.assigned_at) != (other.rep, other.assigned_at):
             return False
-        if (one.agreement.hash, one.score) == (other.agreement.hash, other.score):
+        if (one.agreement.hash, one.score, one.segments) == (other.agreement.hash, other.score, other.segments):
             return True
         ours, theirs = self.state.moves_of(one), self._history.state.moves_of(other)
         return [move.at for move in ours] == [move.at for move in theirs]

@@ -1,7 +1,7 @@
 """Which windows open: those of a new owner, that of a queue's owner when a lead is parked, and that of a rep whose
 rejection is disputed. A window has the same id no matter how often it is opened."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
 from shared.domain.pauses import PAUSING
-from shared.domain.promises import after_length, owed, owed_by
+from shared.domain.promises import Owed, after_length, owed, owed_by
 
 TRIAGE = "triage"
 DISPUTES = "disputes"
@@ -52,8 +52,7 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch, facts: It
     hand_off_s, since_at, leave = _hand_off_s(assigned, agreement), assigned.assigned_at, assigned.owner_leave
     late = handed_off_late(assigned.received_at, since_at, hand_off_s)
     cycle_at = settlement.cycle_starts_at(assigned.received_at, assigned.previous_ended_at)
-    pausing = pausing_facts(facts, cycle_at)
-    found = owed(agreement, rep=assigned.rep.id, score=assigned.score, assigned_at=since_at, leave=leave, facts=pausing)
+    found = _promised(assigned, agreement, pausing_facts(facts, cycle_at))
     return [
         Window(
             window_id=event_id("window", assigned.lead_id, one.promise.name, assigned.generation),
@@ -82,10 +81,23 @@ def opened(assigned: LeadAssigned, agreement: Agreement, watch: Watch, facts: It
             hold=watch.hold,
             leave=leave,
             score=assigned.score,
+            segments=assigned.segments,
             pauses=one.pauses,
         )
         for one in found
     ]
+
+
+def _promised(assigned: LeadAssigned, agreement: Agreement, pausing: Sequence[Fact]) -> Sequence[Owed]:
+    return owed(
+        agreement,
+        rep=assigned.rep.id,
+        score=assigned.score,
+        assigned_at=assigned.assigned_at,
+        leave=assigned.owner_leave,
+        facts=pausing,
+        segments=assigned.segments,
+    )
 
 
 def _hand_off_s(assigned: LeadAssigned, agreement: Agreement) -> int | None:
@@ -123,6 +135,7 @@ def paused(window: Window, facts: Iterable[Fact], agreement: Agreement) -> Windo
         assigned_at=window.opened_at,
         leave=window.leave,
         facts=pausing,
+        segments=window.segments,
     )
     one = next((each for each in found if each.promise.name == window.promise), None)
     if one is None or one.pauses == window.pauses:
@@ -143,7 +156,15 @@ def rescheduled(window: Window, event: LeadRescheduled, agreement: Agreement, fa
     else:
         score = event.score if window.score is None else window.score
         pausing = pausing_facts(facts, window.ends_from_at or window.opened_at)
-        found = owed(agreement, rep=window.owner, score=score, assigned_at=since_at, leave=leave, facts=pausing)
+        found = owed(
+            agreement,
+            rep=window.owner,
+            score=score,
+            assigned_at=since_at,
+            leave=leave,
+            facts=pausing,
+            segments=window.segments,
+        )
         due_at = next((one.due_at for one in found if one.promise.name == window.promise), window.due_at)
     then = tuple([rescheduled(each, event, agreement, facts) for each in window.then])
     return msgspec.structs.replace(window, leave=leave, due_at=due_at, decide_at=due_at + window.tolerance, then=then)

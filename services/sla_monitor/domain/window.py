@@ -11,7 +11,7 @@ import msgspec
 
 from shared.domain import settlement
 from shared.domain.agreement import Side
-from shared.domain.events import AgreementRef, LeaveInterval, Progress, PromisePeriod
+from shared.domain.events import AgreementRef, LeaveInterval, Progress, PromisePeriod, PromiseSegment
 from shared.domain.promises import WindowStatus
 from shared.domain.settlement import Terms
 
@@ -61,7 +61,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
     `held_as` is the generation since which the same owner has the lead once its score has risen, and `then` are windows
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
-    `score` is the lead's when the window opened, None if an earlier release did. `warned` are the levels that fired
+    `score` is the lead's when the window opened, None if an earlier release did, and `segments` are those of promises
+    in which the lead was then. `warned` are the levels that fired
     before the deadline changed.
     `pauses` are times during which the clock stands still.
     `ladder_us` are the instants of its ladder, in microseconds from the deadline, and `calendar` is the version of the
@@ -114,6 +115,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     progress: Progress | None = None
     on_pace: bool = False
     pauses: tuple[LeaveInterval, ...] = ()
+    segments: tuple[PromiseSegment, ...] = ()
     ladder_us: tuple[int, ...] = ()
     calendar: str | None = None
 

@@ -26,7 +26,8 @@ from shared.agreement_file.schema.promise_schema import Feedback
 from shared.agreement_file.schema.unsupported import warn_of_unenforced
 from shared.agreement_file.text.findings import Findings, misspelt
 from shared.agreement_file.text.values import instant_in
-from shared.domain.agreement import Agreement, Approval, Mql
+from shared.domain.agreement import Agreement, Mql
+from shared.domain.approvals import Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _with_promises(agreement: Agreement, blocks: AgreementBlocks, reader: Condit
         return agreement
     return replace(
         agreement,
-        promises=promises.sales_promises_of(written.sales, ladders, findings),
+        promises=promises.sales_promises_of(written.sales, ladders, reader),
         operations=promises.operations_of(written.operations, ladders, findings),
         commitments=promises.commitments_of(written.marketing, ladders, reader),
     )

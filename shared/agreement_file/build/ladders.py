@@ -58,7 +58,7 @@ def _roles(ladder: Ladder) -> set[str]:
 def _check_steps(promise: Promise, agreement: Agreement, findings: Findings) -> None:
     ladder = agreement.ladders[promise.ladder]
     path: Path = ("ladders", ladder.name)
-    lengths = [length for length in (promise.within, promise.otherwise) if length]
+    lengths = [promise.within, *(segment.within for segment in promise.segments)]
     for index, step in enumerate(ladder.steps):
         at: Path = (*path, index, "at")
         if step.business and promise.clock == "wall":

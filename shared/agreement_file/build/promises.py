@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 
+from shared.agreement_file.build.segments import on_clock, segments_of
 from shared.agreement_file.conditions.condition_reader import ConditionReader
 from shared.agreement_file.schema.promise_schema import (
     Attempts,
@@ -17,7 +18,7 @@ from shared.agreement_file.schema.promise_schema import (
 )
 from shared.agreement_file.text.findings import Findings, Path
 from shared.agreement_file.text.values import UNIT_S
-from shared.domain.agreement import Commitment, Duration, Pause, Promise
+from shared.domain.agreement import Commitment, Pause, Promise
 from shared.domain.lead import HANDED_OVER
 
 SALES: Path = ("promises", "sales")
@@ -29,10 +30,13 @@ LONGEST_PAUSE_S = 90 * UNIT_S["day"]
 LONGEST_PAUSE_DAYS = 60
 
 
-def sales_promises_of(block: SalesPromises, ladders: Collection[str] | None, findings: Findings) -> dict[str, Promise]:
+def sales_promises_of(
+    block: SalesPromises, ladders: Collection[str] | None, reader: ConditionReader
+) -> dict[str, Promise]:
     """What sales owes on each lead, durations on the promise's clock. `ladders` are the known names, None if unsure."""
+    findings = reader.findings
     given = ((name, getattr(block, name)) for name in SalesPromises.model_fields if name != "pause")
-    made = {name: _promise(name, each, ladders, findings) for name, each in given if each is not None}
+    made = {name: _promise(name, each, ladders, reader) for name, each in given if each is not None}
     pause = _pause(block.pause, findings)
     paused = block.pause.promises if block.pause is not None else None
     for index, name in enumerate(paused or ()):
@@ -103,32 +107,24 @@ def commitments_of(
     return made
 
 
-def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, findings: Findings) -> Promise:
+def _promise(name: str, block: SalesPromise, ladders: Collection[str] | None, reader: ConditionReader) -> Promise:
     path: Path = (*SALES, name)
+    findings = reader.findings
     _check_ladder(block.ladder, path, ladders, findings)
     kinds = [answer.kind for answer in block.met_by]
     outcomes = {answer.kind: answer.outcomes for answer in block.met_by if answer.outcomes is not None}
     if outcomes:
         findings.refuse_repeated(kinds, (*path, "met_by"))
-    otherwise = block.otherwise.within if block.otherwise else None
-    if block.when and otherwise is None and name == "first_response":
-        least = block.when.score.at_least
-        unpromised = f"leads below {least} have no promised response: add `otherwise`"
-        findings.warn((*path, "when"), "no_otherwise", unpromised, key=True)
-    if otherwise and block.when is None:
-        without = "`otherwise` has no `when` before it: remove it, or add `when: {score: {at_least: 80}}`"
-        findings.refuse((*path, "otherwise"), "unreachable", without, key=True)
     _check_answers(name, kinds, (*path, "met_by"), findings)
     return Promise(
         name=name,
-        within=_on_clock(block.within, block.clock, (*path, "within"), findings),
+        within=on_clock(block.within, block.clock, (*path, "within"), findings),
         met_by=tuple(kinds),
         outcomes=outcomes,
         by=block.by,
         ladder=block.ladder,
         clock=block.clock,
-        at_least_score=block.when.score.at_least if block.when else None,
-        otherwise=_on_clock(otherwise, block.clock, (*path, "otherwise", "within"), findings) if otherwise else None,
+        segments=segments_of(name, block, path, reader),
         at_least=block.at_least if isinstance(block, Attempts) else 1,
     )
 
@@ -146,14 +142,3 @@ def _check_answers(name: str, kinds: Collection[str], path: Path, findings: Find
 def _check_ladder(name: str, path: Path, ladders: Collection[str] | None, findings: Findings) -> None:
     if ladders is not None and name not in ladders:
         findings.refuse_unknown((*path, "ladder"), "ladder", name, ladders)
-
-
-def _on_clock(written: Duration, clock: str, path: Path, findings: Findings) -> Duration:
-    if clock == "wall" and written.business:
-        findings.refuse(path, "clock", f"`{written.text}` needs `clock: rep_calendar`, but the clock is `wall`")
-    if clock == "rep_calendar" and not written.business and written.text.rstrip("s").endswith("day"):
-        days, hours = written.text.replace("day", "business day"), written.seconds // UNIT_S["hour"]
-        way = f"write `{days}`, `{hours} hours` if you mean so many working hours, or take `clock: wall`"
-        could = f"`{written.text}` on the rep's calendar could mean 24 hours or a workday"
-        findings.refuse(path, "clock", f"{could}: {way}")
-    return Duration(written.seconds, clock == "rep_calendar", written.text, written.days)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from shared.agreement_file.build.segments import path_of
 from shared.agreement_file.conditions.condition_reader import ConditionReader
 from shared.agreement_file.schema.agreement_schema import DecayBlock, MqlBlock, ScoreBlock, SqlBlock
 from shared.agreement_file.schema.promise_schema import Feedback
@@ -79,9 +80,10 @@ def check_score(mql: Mql, promises: Mapping[str, Promise], blocks: Sequence[Scor
         none = f"no lead can reach {mql.score_at_least}: {limit}"
         findings.refuse((*_MQL, "score", "at_least"), "unreachable", none)
     for name, promise in promises.items():
-        if promise.at_least_score is not None and promise.at_least_score > highest:
-            path: Path = ("promises", "sales", name, "when", "score", "at_least")
-            findings.warn(path, "unreachable", f"no lead can reach {promise.at_least_score}: {limit}")
+        for number, segment in enumerate(promise.segments):
+            if segment.at_least_score is not None and segment.at_least_score > highest:
+                path: Path = ("promises", "sales", name, *path_of(number), "when", "score", "at_least")
+                findings.warn(path, "unreachable", f"no lead can reach {segment.at_least_score}: {limit}")
 
 
 def reject_reasons_of(block: Feedback, promises: Collection[str] | None, findings: Findings) -> dict[str, RejectReason]:

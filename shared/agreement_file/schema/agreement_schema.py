@@ -35,7 +35,8 @@ from shared.agreement_file.text.block import (
     Zone,
     one_of,
 )
-from shared.domain.agreement import OnLeave, PilotMode, Review
+from shared.domain.agreement import OnLeave, PilotMode
+from shared.domain.approvals import Review
 
 
 class Signature(Block):

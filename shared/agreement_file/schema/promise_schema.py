@@ -1,10 +1,11 @@
 """The shape of what the sides owe each other: promises, commitments, ladders, channels and feedback."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from shared.agreement_file.text.block import (
+    CONDITION,
     Answer,
     Block,
     Count,
@@ -30,16 +31,28 @@ class Threshold(Block):
     at_least: Integer
 
 
-class PromiseWhen(Block):
-    """Which leads get the promise, and not the one under `otherwise`."""
-
-    score: Threshold
+_WITH_SCORE = {
+    "type": "object",
+    "description": "A score that the lead needs; a condition may stand next to it.",
+    "properties": {
+        "score": {
+            "type": "object",
+            "properties": {"at_least": {"type": "integer"}},
+            "required": ["at_least"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["score"],
+}
+SegmentWhen = Annotated[Any, pydantic.WithJsonSchema({"anyOf": [_WITH_SCORE, CONDITION]})]
 
 
 class Otherwise(Block):
-    """The promise to all other leads."""
+    """The promise to other leads."""
 
     within: Length
+    when: SegmentWhen = None
+    otherwise: "Otherwise | None" = None
 
 
 class SalesPromise(Block):
@@ -50,7 +63,7 @@ class SalesPromise(Block):
     by: PromisedBy = "anyone"
     ladder: Text
     clock: PromiseClock = "rep_calendar"
-    when: PromiseWhen | None = None
+    when: SegmentWhen = None
     otherwise: Otherwise | None = None
 
 

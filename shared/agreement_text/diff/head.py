@@ -7,7 +7,8 @@ from shared.agreement_text.calendars import hours_in_words, spans_in_words
 from shared.agreement_text.diff.comparison import keyed, reads, titled
 from shared.agreement_text.phrases import counted, day, listed, moment, quoted
 from shared.agreement_text.terms import fact_kind
-from shared.domain.agreement import Agreement, Approval
+from shared.domain.agreement import Agreement
+from shared.domain.approvals import Approval
 from shared.domain.calendar import Calendar, Span
 
 _NAMED = 3

@@ -11,13 +11,14 @@ from shared.agreement_text.sentences import (
     duty_in_words,
     promise_in_words,
     quiet_hours_in_words,
+    segment_in_words,
     shift_in_words,
     silence_in_words,
     step_in_words,
     whose,
 )
 from shared.agreement_text.terms import clock, commitment, measure, role
-from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Pause, Promise, Step
+from shared.domain.agreement import Agreement, Channel, Commitment, Ladder, Pause, Promise, Segment, Step
 from shared.domain.duty import Duty
 
 
@@ -108,8 +109,7 @@ def _owed(old: Mapping[str, Promise], new: Mapping[str, Promise]) -> Iterator[st
 def _promise(was: Promise, now: Promise) -> Iterator[str]:
     yield from reads("its name", was.name, now.name)
     yield from durations("the time", was.within, now.within)
-    yield from reads("the score from which it holds", was.at_least_score, now.at_least_score, nothing="any")
-    yield from durations("the time below that score", was.otherwise, now.otherwise, "not promised")
+    yield from _segments(was, now)
     yield from reads("the clock", was.clock, now.clock, clock)
     yield from membership("what keeps it", answers(was), answers(now))
     yield from reads(
@@ -119,6 +119,27 @@ def _promise(was: Promise, now: Promise) -> Iterator[str]:
     yield from reads("how long it may be paused", was.pause, now.pause, _pause, nothing="not at all")
     yield from reads("the ladder", was.ladder, now.ladder, quoted)
     yield from reads("the side that owes it", was.side, now.side)
+
+
+def _segments(was: Promise, now: Promise) -> Iterator[str]:
+    before, after = (dict(enumerate(promise.segments, 1)) for promise in (was, now))
+    for number, segment in after.items():
+        if number not in before:
+            yield f"its segment {number} is new: {_segment(segment)}"
+            continue
+        one = before[number]
+        if number > 1 or (one.within, segment.within) != (was.within, now.within):
+            yield from durations(f"the time of segment {number}", one.within, segment.within)
+        if (one.at_least_score, one.when) != (segment.at_least_score, segment.when):
+            whom = segment_in_words(one), segment_in_words(segment)
+            yield from reads(f"segment {number}", *whom, lambda words: f"for {words}", "for all others")
+    for number, segment in before.items():
+        if number not in after:
+            yield f"its segment {number} is gone: {_segment(segment)}"
+
+
+def _segment(segment: Segment) -> str:
+    return f"within {length(segment.within)} for {segment_in_words(segment) or 'all others'}"
 
 
 def _pause(pause: Pause) -> str:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from shared.agreement_file import AgreementRefused, load, parse
 from shared.agreement_file.schema.unsupported import NOT_BUILT
 from shared.agreement_file.text import yaml_document
-from shared.domain.agreement import Agreement, Duration, FactType, Step
+from shared.domain.agreement import Agreement, Duration, FactType, Segment, Step
 from shared.domain.conditions import DecisionFacts
 from shared.domain.errors import Misconfigured
 from shared.domain.not_watched import NOT_WATCHED
@@ -202,8 +202,9 @@ def test_a_promise_counts_on_its_own_clock() -> None:
     assert rep.within == Duration(900, business=True, text="15 minutes")
     wall = "      clock: wall\n      when: {score: {at_least: 20}}\n      otherwise: {within: 1 day}\n"
     promise = parse(changed("      met_by", f"{wall}      met_by"), "deal.yaml").agreement.promises["first_response"]
-    assert (promise.within.business, promise.at_least_score) == (False, 20)
-    assert promise.otherwise == Duration(86_400, business=False, text="1 day")
+    first, second = promise.segments
+    assert (promise.within, first.within.business, first.at_least_score) == (first.within, False, 20)
+    assert second == Segment(Duration(86_400, business=False, text="1 day"))
 
 
 def test_the_steps_of_a_ladder_keep_their_order_and_kind() -> None:

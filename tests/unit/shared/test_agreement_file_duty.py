@@ -243,7 +243,10 @@ def test_people_who_are_not_active_cannot_be_on_duty_by_a_calendar() -> None:
 
 
 def test_an_agreement_without_duty_has_the_hash_that_it_always_had() -> None:
-    found = parse(EARLIER, "deal.yaml", {"draft.yaml": DRAFT}).agreement
+    employees = '{field: company.employees, op: ">=", value: 1000}'
+    chain = f"{{within: 30 minutes, when: {employees}, otherwise: {{within: 1 hour}}}}"
+    assert chain in EARLIER
+    found = parse(EARLIER.replace(chain, "{within: 1 hour}"), "deal.yaml", {"draft.yaml": DRAFT}).agreement
     assert found.hash == "sha256:a72970a705da5d8e918e85be4fc31102dacdaf211c7ddbc97abc480f97d1018d"
     assert found.duty == {}
     assert found.files == {"draft.yaml": DRAFT}

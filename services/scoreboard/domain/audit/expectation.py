@@ -16,7 +16,7 @@ from services.scoreboard.domain.audit.expected import (
 from services.scoreboard.domain.audit.pauses import with_pauses
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.working_time import NotChecked, due_at
-from shared.domain.agreement import Agreement, Promise
+from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.calendar import ALWAYS
 from shared.domain.events import (
     Event,
@@ -102,8 +102,7 @@ def _of_sales(event: LeadAssigned, agreement: Agreement, persons: Persons) -> It
     previous = event.previous_ended_at
     ends_from_at = came_at if previous is None else max(event.received_at, previous + JUST_AFTER)
     for promise in agreement.promises.values():
-        enough = promise.at_least_score is None or event.score >= promise.at_least_score
-        within = promise.within if enough else promise.otherwise
+        within = _within(promise, event)
         if within is None:
             continue
         expected = Expected(
@@ -121,9 +120,26 @@ def _of_sales(event: LeadAssigned, agreement: Agreement, persons: Persons) -> It
             event.cycle,
             promise.met_by,
             event.owner_leave,
-            event.score,
+            within,
         )
         yield _due(expected)
+
+
+def _within(promise: Promise, event: LeadAssigned) -> Duration | None:
+    """How soon the promise was to be kept; None if it was not promised. The router has stated in which segment the lead
+    is where that depends on its fields; else the first for which its score is enough counts.
+    """
+    if not promise.segments:
+        return promise.within
+    by_fields = [each for each in promise.segments if each.when is not None]
+    stated = [each.segment for each in event.segments if each.promise == promise.name]
+    if by_fields and stated:
+        numbered = dict(enumerate(promise.segments, start=1))
+        return numbered[stated[0]].within if stated[0] in numbered else None
+    for each in promise.segments:
+        if each.when is None and (each.at_least_score is None or each.at_least_score <= event.score):
+            return each.within
+    return None
 
 
 def _park(event: LeadParked, agreement: Agreement, found: Sequence[Expected]) -> list[Expected]:
@@ -191,11 +207,8 @@ def _of_operations(
 
 def _due(expected: Expected) -> Expected:
     promise = expected.promise
-    enough = promise.at_least_score is None or expected.score >= promise.at_least_score or not expected.generation
-    within = promise.within if enough else promise.otherwise
-    assert within is not None, "not owed below the score"  # noqa: S101
     wall = promise.clock == "wall"
-    due = due_at(within, expected.calendar, expected.opened_at, expected.leave, wall=wall)
+    due = due_at(expected.within or promise.within, expected.calendar, expected.opened_at, expected.leave, wall=wall)
     return replace(expected, dues=(*expected.dues, due))
 
 

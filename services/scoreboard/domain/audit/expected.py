@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.scoreboard.domain.audit.persons import ENDS, Activity, Persons
-from shared.domain.agreement import Agreement, Promise
+from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.events import LeaveInterval
 
@@ -36,7 +36,8 @@ class Departure:
 class Expected:
     """A promise that should be watched. `dues` are its deadlines, the last one because leave changed; `departures` what
     ended it early. `starts_at` is from when facts count, `ends_from_at` from when ends of the lead do. `generation` is
-    0 for operations. `unchecked` says why it is not worked out how it should have ended.
+    0 for operations. `within` is how soon it was to be kept, None for as the promise
+    says. `unchecked` says why it is not worked out how it should have ended.
     """
 
     window_id: str
@@ -53,7 +54,7 @@ class Expected:
     cycle: int = 1
     kinds: tuple[str, ...] = ()
     leave: tuple[LeaveInterval, ...] = ()
-    score: int = 0
+    within: Duration | None = None
     departures: tuple[Departure, ...] = ()
     assigned: tuple[Activity, ...] = ()
     unchecked: str = ""

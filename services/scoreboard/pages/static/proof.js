@@ -8,7 +8,7 @@
   const PILLS = {
     assigned: ["good", "check"], reassigned: ["good", "check"], parked: ["warn", "pause"],
     rejected: ["quiet", "cross"], merged: ["quiet", "merge"], split: ["quiet", "merge"],
-    passed: ["good", "check"], failed: ["bad", "cross"], decided: ["good", "check"], "passed on": ["warn", "merge"],
+    passed: ["good", "check"], failed: ["bad", "cross"], decided: ["good", "check"], applies: ["good", "check"], "passed on": ["warn", "merge"],
     "did not match": ["quiet", "cross"], "got it": ["good", "check"], "by a similar name": ["warn", "alert"],
     "by the same name": ["good", "check"], "same company": ["good", "check"],
   };

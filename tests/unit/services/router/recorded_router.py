@@ -138,6 +138,7 @@ def _known(lead: Lead | None) -> object:
         lead.generation,
         lead.assigned_at if lead.state == "assigned" else None,
         lead.owner_leave,
+        lead.segments,
         lead.respond_by if lead.state == "parked" else None,
         lead.reopened_at,
         lead.previous_ended_at,

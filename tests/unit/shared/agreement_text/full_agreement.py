@@ -19,10 +19,11 @@ from shared.domain.agreement import (
     Promise,
     Queue,
     RejectReason,
-    Review,
     Route,
+    Segment,
     Step,
 )
+from shared.domain.approvals import Review
 from shared.domain.conditions import Condition
 from shared.domain.content_and_goals import Content, Goal
 from shared.domain.duty import Duty, Rota, Shift
@@ -81,7 +82,13 @@ def whole() -> Agreement:
         ),
         promises={
             "first_response": replace(
-                promise, at_least_score=80, otherwise=Duration(3600, True), pause=Pause(Duration(7200, True), 2)
+                promise,
+                segments=(
+                    Segment(promise.within, 80),
+                    Segment(Duration(3600, True), 20, LARGE),
+                    Segment(Duration(7200, True)),
+                ),
+                pause=Pause(Duration(7200, True), 2),
             ),
             "attempts": Promise(
                 "attempts",

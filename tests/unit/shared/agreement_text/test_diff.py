@@ -11,7 +11,8 @@ import pytest
 
 from shared import agreement_file
 from shared.agreement_text.diff import differences
-from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Pause, Review, Route, Step
+from shared.domain.agreement import Agreement, Channel, Duration, Mql, Only, Pause, Route, Step
+from shared.domain.approvals import Review
 from shared.domain.calendar import Calendar
 from shared.domain.conditions import Condition
 from shared.domain.duty import Rota

@@ -111,9 +111,10 @@ def test_what_nothing_acts_on_is_marked_and_nothing_else() -> None:
 def test_promises_show_their_deadline_and_what_meets_them() -> None:
     first, attempts = SECTIONS["Promises of sales on each lead"].sentences
     assert first == (
-        "First response: within 15 minutes of working time for a score of at least 80; below that, within 1 hour of "
-        "working time. It is kept by a call, an e-mail or a meeting. Its clock may stand still for 2 pauses of 2 hours "
-        "of working time at most. If missed, see “response”."
+        "First response: within 15 minutes of working time for a score of at least 80; within 1 hour of working time "
+        "for a lead from a company with at least 1,000 employees, with a score of at least 20; within 2 hours of "
+        "working time for all others. It is kept by a call, an e-mail or a meeting. Its clock may stand still for 2 "
+        "pauses of 2 hours of working time at most. If missed, see “response”."
     )
     assert "within 5 working days. It is kept by a call (connected or voicemail) or an e-mail" in attempts
     assert "by the owner of the lead, at least 6 times or until the buyer is reached." in attempts

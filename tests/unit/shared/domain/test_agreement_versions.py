@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.agreement import Approval
 from shared.domain.agreement_versions import Schedule, Version, objection, relevant_versions, stored_version, warning
+from shared.domain.approvals import Approval
 from tests.kit.agreements import agreement
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

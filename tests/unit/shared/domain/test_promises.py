@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.agreement import Agreement, Duration, Mql, Person, Promise, PromiseClock
+from shared.domain.agreement import Agreement, Duration, Mql, Person, Promise, PromiseClock, Segment
 from shared.domain.calendar import Calendar
 from shared.domain.errors import Refused
 from shared.domain.promises import owed, owed_by, respond_by
@@ -62,13 +62,16 @@ def test_someone_without_a_calendar_is_on_duty_around_the_clock() -> None:
 
 @pytest.mark.parametrize(("score", "seconds"), [(81, 900), (80, 900), (79, 3600)])
 def test_a_lead_below_the_score_is_owed_the_other_duration(score: int, seconds: int) -> None:
-    promise = respond(at_least_score=80, otherwise=Duration(3600))
+    promise = respond(segments=(Segment(Duration(900), 80), Segment(Duration(3600))))
     (one,) = owed(agreement(promise), rep="ann", score=score, assigned_at=FRIDAY_1650)
     assert one.within.seconds == seconds
 
 
 def test_a_lead_below_the_score_is_owed_nothing_when_nothing_else_was_promised() -> None:
-    assert owed(agreement(respond(at_least_score=80)), rep="ann", score=79, assigned_at=FRIDAY_1650) == ()
+    assert (
+        owed(agreement(respond(segments=(Segment(Duration(900), 80),))), rep="ann", score=79, assigned_at=FRIDAY_1650)
+        == ()
+    )
 
 
 def test_every_promise_is_owed_in_the_order_of_the_agreement() -> None:

@@ -13,7 +13,7 @@ from services.router.domain.decision import decide
 from services.router.domain.rederivation import differences
 from services.router.domain.routing_state import RoutingState
 from shared import agreement_file
-from shared.domain.agreement import Agreement
+from shared.domain.agreement import Agreement, Duration, Segment
 from shared.domain.events import InquiryReceived, LeadMerged, LeadReassigned
 from shared.domain.lead import Company, Contact
 from tests.kit.agreements import agreement_text
@@ -145,7 +145,7 @@ def test_a_hotter_inquiry_of_a_rep_who_has_left_goes_to_the_next(router: Recorde
 
 
 def test_a_promise_for_hot_leads_is_owed_from_when_the_lead_becomes_one(router: RecordedRouter) -> None:
-    promise = dataclasses.replace(AGREED.promises["first_response"], at_least_score=40, otherwise=None)
+    promise = dataclasses.replace(AGREED.promises["first_response"], segments=(Segment(Duration(900), 40),))
     router.agreed = dataclasses.replace(AGREED, promises={"first_response": promise})
     [first] = router.ask(asks(1, 0, "newsletter"))
     assert first.lead.respond_by is None

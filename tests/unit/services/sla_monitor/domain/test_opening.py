@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import msgspec
 
-from services.sla_monitor.domain.opening import dispute, disputed, disputed_late, opened, parked
+from services.sla_monitor.domain.opening import dispute, disputed, disputed_late, opened, parked, rescheduled
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
-from shared.domain.agreement import Agreement, Duration, Queue
-from shared.domain.events import RepRef
+from shared.domain.agreement import Agreement, Duration, Queue, Segment
+from shared.domain.conditions import Condition
+from shared.domain.events import LeaveInterval, PromiseSegment, RepRef
+from tests.kit.events import lead_rescheduled
 from tests.unit.services.sla_monitor import window_states
 from tests.unit.services.sla_monitor.window_states import (
     ATTEMPTS,
@@ -39,6 +41,27 @@ def test_an_owner_has_a_window_for_every_promise_of_sales() -> None:
     again = windows(generation=2, rep="bob")
     assert len({each.window_id for each in (*found, *again)}) == 6
     assert windows() == found
+
+
+def test_the_window_is_that_of_the_segment_which_the_router_stated() -> None:
+    segments = (Segment(Duration(60), when=Condition("is", "contact.country", "BE")), Segment(Duration(120), 90))
+    deal = agreement(replace(FIRST_RESPONSE, segments=(*segments, Segment(Duration(600)))), DISPOSITION)
+    for number, due_at in ((1, at(60)), (2, at(120)), (3, at(600))):
+        stated = (PromiseSegment("first_response", number),)
+        first, second = opened(assigned(segments=stated), deal, window_states.watch())
+        assert (first.due_at, first.segments, second.due_at) == (due_at, stated, at(3600))
+    nothing = (PromiseSegment("first_response", 0),)
+    assert [each.promise for each in opened(assigned(segments=nothing), deal, window_states.watch())] == ["disposition"]
+    for score, due_at in ((90, at(120)), (89, at(600))):
+        assert opened(assigned(score=score), deal, window_states.watch())[0].due_at == due_at
+
+
+def test_a_deadline_that_leave_moves_stays_that_of_the_segment() -> None:
+    by_country = Segment(Duration(60), when=Condition("is", "contact.country", "BE"))
+    deal = agreement(replace(FIRST_RESPONSE, segments=(by_country, Segment(Duration(600)))))
+    [window] = opened(assigned(segments=(PromiseSegment("first_response", 1),)), deal, window_states.watch())
+    event = lead_rescheduled(owner_leave=(LeaveInterval(at(30), at(7200)),), changed_at=at(10))
+    assert rescheduled(window, event, deal).due_at == at(7230)
 
 
 def test_a_start_that_moves_back_shows_that_the_hand_off_was_late() -> None:

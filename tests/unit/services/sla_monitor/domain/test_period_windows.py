@@ -12,8 +12,9 @@ from services.sla_monitor.domain.period import Figures
 from services.sla_monitor.domain.period_windows import due_windows, looked_at, period_verdict
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.domain.window_state import WindowState
-from shared.domain.agreement import Agreement, Approval, Commitment, Ladder, Step
+from shared.domain.agreement import Agreement, Commitment, Ladder, Step
 from shared.domain.agreement_versions import Schedule
+from shared.domain.approvals import Approval
 from shared.domain.duty import Duty
 from shared.domain.events import EscalationRaised, WindowBreached, WindowMet, WindowWarned
 from tests.unit.services.sla_monitor.window_states import OFFICE, TOLERANCE, agreement

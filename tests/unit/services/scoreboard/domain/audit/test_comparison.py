@@ -1,12 +1,15 @@
 """What the auditor says about promises, from facts alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, findings
 from services.scoreboard.domain.audit.persons import persons_of
-from shared.domain.events import Event, LeaveInterval
+from shared.domain.agreement import Agreement, Duration, Segment
+from shared.domain.conditions import Condition
+from shared.domain.events import Event, LeaveInterval, PromiseSegment
 from shared.domain.ids import event_id
 from tests.kit.agreements import agreement
 from tests.kit.events import (
@@ -44,7 +47,13 @@ def window(lead: str = "ld_1", generation: int = 1, **changes: Any) -> FoundWind
     return FoundWindow(**ordinary | changes)
 
 
-def audited(events: Sequence[Event], *windows: FoundWindow, now: datetime = NEXT_DAY, lead: str = "ld_1") -> Any:
+def audited(
+    events: Sequence[Event],
+    *windows: FoundWindow,
+    now: datetime = NEXT_DAY,
+    lead: str = "ld_1",
+    deal: Agreement = DEAL,
+) -> Any:
     """The findings on a lead, if everything was announced as it is stored, as (status, expected, found)."""
     record = Record(
         windows={each.window_id: each for each in windows},
@@ -54,7 +63,7 @@ def audited(events: Sequence[Event], *windows: FoundWindow, now: datetime = NEXT
         now=now,
         tolerance=timedelta(seconds=2),
     )
-    found = findings(lead, persons_of(events), {DEAL.hash: DEAL}, record)
+    found = findings(lead, persons_of(events), {deal.hash: deal}, record)
     return [_short(each) for each in found]
 
 
@@ -70,6 +79,23 @@ def test_a_call_in_time_keeps_a_promise_and_one_that_bounced_or_came_late_does_n
     ):
         [(status, expected, _)] = audited([assigned(**HAND_OFF), call], window(state="met"))
         assert (status, expected) == ("right" if right == "met" else "different", right)
+
+
+def test_the_deadline_is_that_of_the_segment_which_the_router_stated() -> None:
+    by_size = Segment(Duration(300), when=Condition(">=", "company.employees", 100))
+    first = replace(DEAL.promises["first_response"], segments=(by_size, Segment(Duration(600), 90)))
+    deal = replace(DEAL, promises={"first_response": first})
+    for number, score, minutes in ((1, 65, 5), (2, 65, 10), (None, 90, 10)):
+        stated = () if number is None else (PromiseSegment("first_response", number),)
+        events = [assigned(**HAND_OFF, segments=stated, score=score), activity(accepted_at=after(7))]
+        right = "met" if minutes == 10 else "breached"
+        due_at = after(minutes)
+        found = window(state=right, due_at=due_at, decide_at=due_at + timedelta(seconds=2))
+        assert audited(events, found, deal=deal) == [("right", right, right)]
+    for stated in ((PromiseSegment("first_response", 0),), ()):
+        events = [assigned(**HAND_OFF, segments=stated)]
+        assert audited(events, deal=deal) == []
+        assert audited(events, window(state="breached"), deal=deal)[0][:2] == ("different", "no window")
 
 
 def test_where_an_answer_and_an_end_came_in_time_either_verdict_is_right() -> None:
