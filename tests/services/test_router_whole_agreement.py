@@ -10,7 +10,7 @@ import pytest
 
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.events import Event, LeadAssigned, LeadRejected
+from shared.domain.events import Event, LeadAssigned, LeadRejected, PromiseSegment
 from shared.domain.lead import Company, Consent, Contact, Signal
 from shared.metrics import conditions_failed
 from tests.kit.agreements import agreement_text
@@ -54,6 +54,20 @@ async def ask(router: Router, clock: ManualWall, person: int, number: int = 1, *
     [*_, verdict] = (await router.client.get(f"/v1/leads/ld_{person}/proof")).json()["verdicts"]
     assert verdict["follows"] is True, verdict["differences"]
     return event
+
+
+async def test_how_soon_the_first_response_is_due_goes_by_the_fields_of_the_lead(
+    router: Router, clock: ManualWall
+) -> None:
+    large = await ask(router, clock, 1, company={"employees": 1500})
+    assert isinstance(large, LeadAssigned)
+    assert (large.rule, large.score, large.respond_by) == ("large", 65, WEDNESDAY + timedelta(minutes=30))
+    assert large.segments == (PromiseSegment("first_response", 2),)
+    [verdict] = (await router.client.get("/v1/leads/ld_1/proof")).json()["verdicts"]
+    assert [(each["part"], each["passed"]) for each in verdict["promises"]] == [
+        ("first_response: 15 minutes, from 80 points", False),
+        ("first_response: 30 minutes", True),
+    ]
 
 
 async def test_every_rule_of_the_example_decides_as_it_reads(router: Router, clock: ManualWall) -> None:
