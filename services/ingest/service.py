@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 from services.ingest.api.actions import PATH as ACTIONS
@@ -13,6 +14,7 @@ from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
 from services.ingest.api.sources import PREFIX as SOURCES
 from services.ingest.api.sources import SourceEndpoint
+from services.ingest.domain.dating import Dating
 from services.ingest.domain.facts import Activity, Rules
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.rules import counted
@@ -50,6 +52,7 @@ def build(platform: Platform) -> Service:
         repeats=spool.repeats,
         clock=platform.clock,
     )
+    dating = Dating(platform.clock, timedelta(seconds=settings.dated_back_s))
     relay = Relay(
         spool,
         platform.bus,
@@ -67,7 +70,7 @@ def build(platform: Platform) -> Service:
         tasks["orphans"] = lambda: _empty([_spool(file, platform, settings) for file in orphans], platform, settings)
     return Service(
         name="ingest",
-        endpoints=_endpoints(platform, spool, identity, sources, rules, attempts),
+        endpoints=_endpoints(platform, spool, identity, sources, rules, attempts, dating),
         openapi=described,
         routers=(commands_router(platform.settings.data, spool, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
@@ -85,12 +88,13 @@ def _endpoints(
     sources: Mapping[str, Source],
     rules: Rules,
     attempts: AttemptsRule,
+    dating: Dating,
 ) -> Mapping[str, Endpoint]:
     keys = platform.keys
     act = action_endpoint(
         key=platform.link_key, clock=platform.clock, spool=spool, identity=identity, rules=rules, attempts=attempts
     )
-    acts = activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules, attempts=attempts)
+    acts = activities_endpoint(spool=spool, keys=keys, identity=identity, rules=rules, dating=dating, attempts=attempts)
     leads = leads_endpoint(spool=spool, keys=keys, identity=identity, configured=frozenset(sources))
     return {
         "/v1/leads": Endpoint(leads, routed=("GET", "HEAD")),

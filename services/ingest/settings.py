@@ -35,3 +35,10 @@ class IngestSettings(SettingsModel):
         description="Where ingest asks the monitor how many attempts are recorded on a lead. If unset, reject reasons "
         "with `only_after` are not checked.",
     )
+    dated_back_s: int = Field(
+        86_400,
+        ge=60,
+        le=30 * 86_400,
+        description="How many seconds before it is accepted a call, e-mail or meeting may have happened, by the "
+        "`occurred_at` of a key with the scope `activities:date`. Anything earlier is refused with 422.",
+    )

@@ -176,9 +176,9 @@ class MonitorHandlers:
     def _fact(self, record: Record, event: ActivityRecorded, now: datetime) -> tuple[str, Fact]:
         # What is on the log was accepted before; a later instant comes from a clock that is ahead.
         latest_at = self._probes.written_before(record.partition, record.offset, now) + self._tolerance
-        accepted_at = min(event.accepted_at, latest_at)
         reason = event.reason if event.kind == opening.REJECTED else None
-        return event.lead_id, Fact(event.key, event.kind, accepted_at, event.outcome, event.by, reason)
+        how = (event.outcome, event.by, reason, event.happened_at)
+        return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at), *how)
 
     async def _advance(self, tx: Tx, markers: Sequence[tuple[Record, WatermarkAdvanced]]) -> None:
         now = await self._database.now(tx)

@@ -2,8 +2,8 @@
 
 Names say what happened. Events are immutable and only gain fields; a changed meaning is a new version of the type. All
 instants are UTC. `TYPES` maps each type name to its struct and is the only list of types. Events about promises are
-defined in `promise_events`, those about notices in `notice_events`, about leave in `leave_events`, and the base of all
-in `event`.
+defined in `promise_events`, those about notices in `notice_events`, about leave in `leave_events`, activities in
+`activity_events`, and the base of all in `event`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from shared.domain.activity_events import ActivityRecorded, activity_id_of
 from shared.domain.event import (
     ACTIVITIES,
     ASSIGNMENTS,
@@ -93,8 +94,6 @@ __all__ = [
     "activity_id_of",
 ]  # fmt: skip
 
-_JOINED = "\x1f"
-
 
 class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One submission by one person through one source, as accepted by ingest at `accepted_at`."""
@@ -119,39 +118,6 @@ class InquiryReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     touches: tuple[Touch, ...] = ()
     custom: dict[str, Any] = {}  # noqa: RUF012 (msgspec copies it)
     test: bool = False
-
-
-class ActivityRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact from sales or the CRM about one lead, as accepted by ingest at `accepted_at`.
-
-    `sender` is the API key that chose `activity_id`; None if ingest generated it, or in records of an earlier release.
-    """
-
-    TYPE = "baton.activity.recorded.v1"
-    TOPIC = ACTIVITIES
-
-    activity_id: str
-    kind: str
-    accepted_at: datetime
-    by: str | None = None
-    occurred_at: datetime | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    text: str | None = None
-    objection: str | None = None
-    content_id: str | None = None
-    stage: str | None = None
-    opportunity_id: str | None = None
-    amount: dict[str, str] | None = None
-    confirmed: tuple[str, ...] = ()
-    sender: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Identifies the fact: two senders may choose the same `activity_id`."""
-        if self.sender is None:
-            return self.activity_id
-        return _JOINED.join((self.activity_id, self.sender, self.kind))
 
 
 class WatermarkAdvanced(Event, frozen=True, kw_only=True):
@@ -362,16 +328,6 @@ class RecordQuarantined(Event, frozen=True, kw_only=True):
     record_type: str | None = None
     inquiry_id: str | None = None
     body_bytes: int | None = None
-
-
-def activity_id_of(key: str) -> str:
-    """The `activity_id` of the fact with this `ActivityRecorded.key`.
-
-    >>> activity_id_of("crm-991\\x1fcrm\\x1fcall"), activity_id_of("act_1")
-    ('crm-991', 'act_1')
-    """
-    parts = key.rsplit(_JOINED, 2)
-    return parts[0] if len(parts) == 3 else key
 
 
 def _concrete(kind: type[Event]) -> list[type[Event]]:

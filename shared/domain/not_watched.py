@@ -28,7 +28,6 @@ DESCRIPTIVE = frozenset({"currency", "review", "people.role"})
 
 NOT_WATCHED_IN_EVENTS = (
     "InquiryReceived.touches",
-    "ActivityRecorded.occurred_at",
     "ActivityRecorded.objection",
     "ActivityRecorded.content_id",
     "ActivityRecorded.opportunity_id",

@@ -1,6 +1,7 @@
 """What keeps a promise on a lead and what ends it. Used by the monitor and by simulations.
 
-Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted.
+Nothing here depends on the order in which facts arrive: a fact counts by the instant at which it was accepted, or by
+the earlier one at which it happened, if its sender is trusted with that (`counts_at`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -22,6 +23,10 @@ class PromiseFact(Protocol):
     @property
     def accepted_at(self) -> datetime:
         """When ingest accepted it."""
+
+    @property
+    def happened_at(self) -> datetime | None:
+        """When it happened, by a sender that is trusted with it; None for others."""
 
     @property
     def outcome(self) -> str | None:
@@ -61,14 +66,31 @@ def starts_at(*, received_at: datetime, assigned_at: datetime, generation: int) 
     return min(received_at, assigned_at) if generation == 1 else assigned_at
 
 
+def counts_at(fact: PromiseFact) -> datetime:
+    """The instant at which a fact counts: when it happened, if that is known from a trusted sender, never later than
+    it was accepted.
+    """
+    return fact.accepted_at if fact.happened_at is None else min(fact.happened_at, fact.accepted_at)
+
+
 def counts(terms: Terms, fact: PromiseFact) -> bool:
     """Whether the fact is not from before the promise: it may be up to `tolerance` older than its start.
 
     Nothing earlier counts for operations, and nothing by which the owner before may have let go of the lead counts for
-    a later owner.
+    a later owner. What happened earlier, but in the same cycle, and was reported only after a later owner got the lead
+    counts for them too: the buyer has been answered.
     """
     strict = terms.generation == 0 or (terms.generation > 1 and fact.kind in LETTING_GO)
-    return fact.accepted_at >= (terms.starts_at if strict else terms.starts_at - terms.tolerance)
+    earliest_at = terms.starts_at if strict else terms.starts_at - terms.tolerance
+    at = counts_at(fact)
+    if at >= earliest_at or terms.generation <= 1 or fact.accepted_at < earliest_at:
+        return at >= earliest_at
+    return terms.ends_from_at is not None and at >= terms.ends_from_at - terms.tolerance
+
+
+def settles_at(terms: Terms, fact: PromiseFact) -> datetime:
+    """The instant at which a fact that counts does so for this promise: not before it, if it happened earlier."""
+    return fact.accepted_at if fact.happened_at is None else max(counts_at(fact), terms.starts_at)
 
 
 def keeps(terms: Terms, fact: PromiseFact) -> bool:
@@ -118,7 +140,7 @@ def worth(terms: Terms, fact: PromiseFact) -> int:
 
 
 def counted(terms: Terms, in_order: Iterable[FactT]) -> list[FactT]:
-    """The facts that count towards the promise, up to the one that keeps it. `in_order` are facts by acceptance."""
+    """The facts that count towards the promise, up to the one that keeps it. `in_order` are facts by `counts_at`."""
     found: list[FactT] = []
     done = 0
     for fact in in_order:
@@ -138,11 +160,11 @@ def done(terms: Terms, facts: Iterable[PromiseFact]) -> int:
 def settled_at(terms: Terms, facts: Iterable[PromiseFact]) -> datetime | None:
     """The first instant at which the promise was kept or ended; None while neither has happened."""
     counted = 0
-    for fact in sorted(facts, key=lambda fact: fact.accepted_at):
+    for fact in sorted(facts, key=counts_at):
         if keeps(terms, fact):
             counted += worth(terms, fact)
             if counted >= terms.needed:
-                return fact.accepted_at
+                return settles_at(terms, fact)
         elif ends(terms, fact):
             return fact.accepted_at
     return None
@@ -156,4 +178,4 @@ def _succeeded(terms: Terms, fact: PromiseFact) -> bool:
 def _by_the_right_one(terms: Terms, fact: PromiseFact) -> bool:
     if terms.by is None or fact.by is None or fact.by == terms.by:
         return True
-    return terms.by_until_at is not None and fact.accepted_at > terms.by_until_at
+    return terms.by_until_at is not None and counts_at(fact) > terms.by_until_at

@@ -21,6 +21,7 @@ from shared.settings import Settings
 SCOPES = (
     "leads:write",
     "activities:write",
+    "activities:date",
     "leads:read",
     "events:read",
     "subscriptions:write",
@@ -43,6 +44,10 @@ class Key:
     listed: bool = True
     """Whether it is from the keys file, which has digests only, so that its strength is checked on use."""
     sources: frozenset[str] = frozenset()
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has the scope; `admin` includes all."""
+        return scope in self.scopes or "admin" in self.scopes
 
 
 class Keys:
@@ -71,7 +76,7 @@ class Keys:
         `scope`.
         """
         found = self.recognise(authorization)
-        if scope not in found.scopes and "admin" not in found.scopes:
+        if not found.may(scope):
             raise Forbidden(f"The key {found.name!r} does not carry the scope '{scope}'. Use one that does.")
         return found
 

@@ -10,6 +10,8 @@ MEANINGS = {
     "company": "the organization",
     "external_id": "the sender's own id",
     "occurred_at": "when it happened, by the sender's clock",
+    "happened_at": "the same, if promises count the activity from then: for a sender who may date calls, e-mails and "
+    "meetings",
     "channel": "the marketing channel",
     "campaign": "the marketing campaign",
     "page_url": "the page with the form",

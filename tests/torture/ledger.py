@@ -25,13 +25,16 @@ class Inquiry:
 
 @dataclass
 class Activity:
-    """A follow-up as its sender sees it: on a person, under whichever id or address of theirs."""
+    """A follow-up as its sender sees it: on a person, under whichever id or address of theirs. `happened_at` is when it
+    happened, if it was sent with that.
+    """
 
     activity_id: str
     person: str
     kind: str
     first_tried_at: datetime
     accepted_at: datetime | None = None
+    happened_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import asyncio
 import itertools
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.torture.client import Refused, Sender
@@ -26,7 +26,7 @@ class Crowd:
         self._habits = habits
         self._random = random.Random(seed)
         self._people: dict[str, Person] = {}
-        self._plans: asyncio.Queue[tuple[str, Person, str, float]] = asyncio.Queue()
+        self._plans: asyncio.Queue[tuple[str, Person, str, float, float | None]] = asyncio.Queue()
         self._moves: asyncio.Queue[tuple[str, dict[str, str], float]] = asyncio.Queue()
         self._activities = 0
         self.pending = 0
@@ -139,13 +139,18 @@ class Crowd:
     def _plan(self, person: Person, kind: str, at: float) -> None:
         self._activities += 1
         self.pending += 1
-        self._plans.put_nowait((f"torture-{self._activities}", person, kind, at))
+        dated = kind == "call" and self._random.random() < self._habits.dated
+        back_s = self._random.uniform(0, 8) if dated else None
+        self._plans.put_nowait((f"torture-{self._activities}", person, kind, at, back_s))
 
-    async def _act(self, activity_id: str, person: Person, kind: str, at: float) -> None:
+    async def _act(self, activity_id: str, person: Person, kind: str, at: float, back_s: float | None) -> None:
         await asyncio.sleep(at - now().timestamp())
         activity = Activity(activity_id, person.name, kind, now())
         self._ledger.activities[activity_id] = activity
         item = {"activity_id": activity_id, "kind": kind, **person.named(self._random)}
+        if back_s is not None:
+            activity.happened_at = activity.first_tried_at - timedelta(seconds=back_s)
+            item["occurred_at"] = activity.happened_at.isoformat()
         if kind == "rejected":
             item["reason"] = "no_budget"
         await self._sender.until_accepted("/v1/activities", item)

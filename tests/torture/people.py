@@ -17,7 +17,8 @@ _BOTH_LEADS = 0.25
 @dataclass(frozen=True)
 class Habits:
     """How people behave. `follow_ups` are weights of early, near the deadline, late, never, and `ends` those of how a
-    lead ends: lost, won, rejected and then accepted after all.
+    lead ends: lost, won, rejected and then accepted after all. `dated` is the share of calls that are sent with when
+    they happened, some seconds before.
     """
 
     leads: int
@@ -30,6 +31,7 @@ class Habits:
     unfit: float = 0.04
     to_large: float = 0.5
     moved_by_hand: float = 0.05
+    dated: float = 0.2
     follow_ups: tuple[int, int, int, int] = (30, 18, 12, 40)
     ends: tuple[int, int, int] = (60, 25, 15)
 

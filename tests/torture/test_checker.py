@@ -279,6 +279,18 @@ def test_a_follow_up_that_a_clock_ahead_dated_late_counts_or_not_unless_it_was_a
     assert not found(world) & {"false breach", "missed breach"}
 
 
+def test_a_follow_up_that_its_sender_dated_takes_a_breach_back_however_late_it_is_reported(world: World) -> None:
+    world.change("call-called", accepted_at=at(60).isoformat(), happened_at=at(4).isoformat())
+    world.ledger.activities["call-called"].accepted_at = at(60.1)
+    assert check(world.ledger, world.evidence, RULES) == []
+    world.drop("met-called-1")
+    end(world, "called", 1, "breached", due_at=at(7).isoformat(), detected_at=at(8.5).isoformat())
+    world.evidence.windows = {**world.evidence.windows, ("called", 1): "breached"}
+    assert "false breach" in found(world)
+    world.add(ESCALATIONS, "retracted-called", "breach.retracted", "called", generation=1)
+    assert not found(world) & {"false breach", "retraction"}
+
+
 @pytest.mark.parametrize(("previous_ended_s", "findings"), [(None, set()), (9, {"missed breach"})])
 def test_an_end_from_before_the_move_excuses_the_next_owner_unless_it_ended_the_cycle_before(
     world: World, previous_ended_s: float | None, findings: set[str]

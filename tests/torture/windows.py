@@ -52,13 +52,15 @@ class Promise:
 
 class _Fact(NamedTuple):
     """An activity, reported under an id of the person. A clock that was ahead dated it `latest_at`, though it had been
-    answered at `earliest_at`: then the product may take it for either, since it knows when it learned of it.
+    answered at `earliest_at`: then the product may take it for either, since it knows when it learned of it. One that
+    its sender dated happened at both, and is `known_at` the instant of its acceptance.
     """
 
     reported_under: str
     kind: str
     earliest_at: datetime
     latest_at: datetime
+    known_at: datetime
 
 
 class _Merge(NamedTuple):
@@ -126,7 +128,8 @@ def _findings(
     # so may the news that an id under which it was reported is the same person's. A move may be read late, too.
     late_inquiry = all(f.earliest_at < promise.starts_at - timedelta(seconds=rules.tolerance_s) for f in counting)
     elsewhere = bool(in_time) and all(f.reported_under != promise.lead_id for f in in_time)
-    may_retract = moved or (bool(counting) and (late_inquiry or elsewhere))
+    dated = any(f.latest_at < f.known_at for f in in_time)
+    may_retract = moved or dated or (bool(counting) and (late_inquiry or elsewhere))
     retracted = "retracted" in promise.ended and may_retract
     breached = bool(promise.breached) and not retracted
     yield from _once(promise, evidence, may_retract=may_retract)
@@ -154,6 +157,10 @@ def _counting(promise: Promise, facts: Facts, rules: Rules) -> list[_Fact]:
         ended = [f for f in known if f.kind in rules.ended_by and f.latest_at >= ends_from]
         earlier = [f for f in earlier if f.kind not in rules.ended_by]
         earlier += [f for f in ended if f.earliest_at < starts_at]
+        # What happened before, in this cycle, and was reported only after this owner got the lead, has answered it.
+        told = [f for f in known if f.latest_at < f.known_at and starts_at - tolerance <= f.known_at]
+        told = [f for f in told if ends_from - tolerance <= f.latest_at < starts_at]
+        earlier += [f for f in told if f not in earlier]
     return earlier + [f for f in known if starts_at <= f.earliest_at <= promise.due_at + tolerance]
 
 
@@ -161,7 +168,7 @@ def _goes_on(before: Promise, after: Promise, facts: Facts, rules: Rules) -> Ite
     """When the score rises, the promise that runs goes on instead of a new one, unless it was kept or ended before."""
     tolerance = timedelta(seconds=rules.tolerance_s)
     over, counting = before.due_at + tolerance <= after.assigned_at, _counting(before, facts, rules)
-    kept = [f for f in counting if f.kind in rules.met_by and f.latest_at < after.assigned_at - tolerance]
+    kept = [f for f in counting if f.kind in rules.met_by and f.known_at < after.assigned_at - tolerance]
     if not after.opened and (over or kept):
         yield Finding("missed window", f"{after.name} was never watched, and {before.name} was over")
     may_be_over = over or any(f.earliest_at <= after.assigned_at + tolerance for f in counting)
@@ -231,7 +238,10 @@ def _facts(records: Sequence[Record], ledger: Ledger) -> Facts:
             sent = ledger.activities.get(record.data["activity_id"])
             answered_at = sent.accepted_at if sent is not None and sent.accepted_at is not None else at
             person = persons.get(record.lead_id, record.lead_id)
-            found[person].append(_Fact(record.lead_id, record.data["kind"], min(at, answered_at), at))
+            happened = record.data.get("happened_at")
+            latest_at = min(at, datetime.fromisoformat(happened)) if happened is not None else at
+            earliest_at = min(latest_at, answered_at)
+            found[person].append(_Fact(record.lead_id, record.data["kind"], earliest_at, latest_at, at))
     return Facts(persons, _merges(records), _came_at(records), found)
 
 
@@ -287,8 +297,9 @@ def _by_own_clock(
     for activity in sent:
         answered_at = activity.accepted_at
         in_time = answered_at is not None and answered_at < promise.due_at
-        counts = activity.first_tried_at > promise.starts_at and activity.kind in rules.met_by
+        happened_at = activity.happened_at or activity.first_tried_at
+        counts = happened_at > promise.starts_at and activity.kind in rules.met_by
         if breached and in_time and counts:
             yield Finding("false breach", f"{promise.name}: {activity.activity_id} was answered at {answered_at}")
-    if not promise.breached and not moved and all(activity.first_tried_at > decide_at for activity in sent):
+    if not promise.breached and not moved and all((a.happened_at or a.first_tried_at) > decide_at for a in sent):
         yield Finding("missed breach", f"{promise.name}: nobody even tried before {decide_at}")

@@ -4,6 +4,7 @@ from services.ingest.api.attempts import AttemptsRule
 from services.ingest.api.batch import authorised, pending_events
 from services.ingest.api.request import Request, endpoint
 from services.ingest.domain.answers import activity_results
+from services.ingest.domain.dating import SCOPE, Dating
 from services.ingest.domain.facts import Activity, Rules, normal_activity, recorded
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.pending_event import PendingEvent
@@ -18,17 +19,27 @@ _activities: Reader[Activity] = Reader(Activity)
 
 
 def activities_endpoint(
-    *, spool: Spool, keys: Keys, identity: Identity, rules: Rules | None = None, attempts: AttemptsRule | None = None
+    *,
+    spool: Spool,
+    keys: Keys,
+    identity: Identity,
+    rules: Rules,
+    dating: Dating,
+    attempts: AttemptsRule | None = None,
 ) -> ASGIApp:
-    """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` and `attempts` are the agreement's."""
+    """`POST /v1/activities`, for keys with the scope `activities:write`; `rules` and `attempts` are the agreement's.
+    Keys that may date what they report as `dating` allows have another scope as well.
+    """
     count = metrics.facts_accepted.labels("activity")
 
     async def serve(request: Request, send: Send) -> None:
         activities: list[Activity] = []
 
         def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
-            activities.append(normal_activity(_activities.read(raw), identity))
-            return recorded(activities[-1], sender=key.name, raw=raw, sent_key=sent_key, rules=rules)
+            activity = normal_activity(_activities.read(raw), identity)
+            activities.append(activity)
+            happened_at = dating.happened_at(activity, trusted=key.may(SCOPE))
+            return recorded(activity, sender=key.name, raw=raw, sent_key=sent_key, rules=rules, happened_at=happened_at)
 
         key = authorised(request, keys, "activities:write")
         pending = await pending_events(request, pending_event, key)

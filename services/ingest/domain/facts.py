@@ -1,6 +1,7 @@
 """What an activity must be: a fact from sales or the CRM about one lead, which it names in one of three ways."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -104,9 +105,16 @@ def _stage(text: str) -> LeadStage:
 
 
 def recorded(
-    activity: Activity, *, sender: str, raw: bytes, sent_key: str | None = None, rules: Rules | None = None
+    activity: Activity,
+    *,
+    sender: str,
+    raw: bytes,
+    sent_key: str | None = None,
+    rules: Rules | None = None,
+    happened_at: datetime | None = None,
 ) -> PendingEvent:
     """The draft of a normal activity from the API key `sender`, under the agreement's `rules`, if there is one.
+    Promises count it from `happened_at`, if that is given.
 
     A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
     `sender` sent. Raises `TooLarge`, and `Refused` for what the agreement does not allow.
@@ -132,11 +140,20 @@ def recorded(
         id="act_" + digest(key, content)[:24] if key_name else "act_",
         timed=not key_name,
         head=_head if own_id is None else _head_with_own_id,
-        body=body if own_id is None else b'{"sender":' + _encode(sender) + b"," + body[1:],
+        body=_with(body, sender=sender if own_id is not None else None, happened_at=happened_at),
         content=with_format(content),
         key_name=key_name,
         shown_id=own_id or "",
+        happened_at=happened_at,
     )
+
+
+def _with(body: bytes, **more: object) -> bytes:
+    """The JSON of an object with those of these fields that are not None, which it does not have yet."""
+    for name, value in more.items():
+        if value is not None:
+            body = b'{"' + name.encode() + b'":' + _encode(value) + b"," + body[1:]
+    return body
 
 
 def _head(fact_id: str, at: str, _lead_id: str) -> str:

@@ -21,3 +21,9 @@ class RememberedFact(msgspec.Struct, frozen=True):
 
 
 Fact = ActivityRecorded | RememberedFact
+
+
+def happened_since(fact: Fact, at: datetime) -> bool:
+    """Whether nothing says that the fact, which was accepted since then, happened before."""
+    happened_at = fact.happened_at if isinstance(fact, ActivityRecorded) else None
+    return happened_at is None or happened_at >= at

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.router.domain.facts import Fact, RememberedFact
+from services.router.domain.facts import Fact, RememberedFact, happened_since
 from services.router.domain.qualification import Intent
 from shared.domain.activities import ANSWERS, CLOSING, FAILED, WITHDRAWN, ends_after, reported_stage
 from shared.domain.events import (
@@ -232,7 +232,8 @@ def followed_by(lead: Lead, fact: Fact, now: datetime) -> Lead | None:
     after = {"stage": stage, "accepted_at": lead.accepted_at, "answered_at": lead.answered_at}
     if fact.kind == "accepted":
         after["accepted_at"] = latest((lead.accepted_at, fact.accepted_at))
-    if reported is not None or (fact.kind in ANSWERS and fact.outcome != FAILED):
+    answered = fact.kind in ANSWERS and fact.outcome != FAILED and happened_since(fact, starts_at)
+    if reported is not None or answered:
         after["answered_at"] = latest((lead.answered_at, fact.accepted_at))
     return _changed(lead, now, **after) if any(getattr(lead, name) != value for name, value in after.items()) else None
 

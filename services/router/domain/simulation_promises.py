@@ -15,7 +15,7 @@ from shared.domain.events import ActivityRecorded
 from shared.domain.follow_up import is_warning, step_at
 from shared.domain.pauses import PAUSING
 from shared.domain.promises import Owed, owed
-from shared.domain.settlement import Terms, counted, counts, cycle_starts_at, done, settled_at, starts_at
+from shared.domain.settlement import Terms, counted, counts, counts_at, cycle_starts_at, done, settled_at, starts_at
 
 
 class SalesFact(msgspec.Struct, frozen=True):
@@ -26,11 +26,12 @@ class SalesFact(msgspec.Struct, frozen=True):
     outcome: str | None = None
     by: str | None = None
     gone_at: datetime | None = None
+    happened_at: datetime | None = None
 
 
 def sales_fact(fact: ActivityRecorded) -> SalesFact:
     """The activity as promises see it."""
-    return SalesFact(fact.kind, fact.accepted_at, fact.outcome, fact.by)
+    return SalesFact(fact.kind, fact.accepted_at, fact.outcome, fact.by, happened_at=fact.happened_at)
 
 
 class LadderMove(msgspec.Struct, frozen=True):
@@ -103,7 +104,7 @@ def _covers(running: OwedPromise, new: OwedPromise, facts: Sequence[SalesFact]) 
     if running.promise != new.promise or new.since_at >= running.decide_at or running.due_at > new.due_at:
         return False
     known = _known(facts, new.since_at)
-    those = counted(running.terms, sorted(known, key=lambda fact: fact.accepted_at))
+    those = counted(running.terms, sorted(known, key=counts_at))
     return done(running.terms, those) < running.terms.needed or counts(new.terms, those[-1])
 
 

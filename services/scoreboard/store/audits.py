@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from services.scoreboard.domain.audit.comparison import FoundWindow
 from services.scoreboard.domain.audit.ladders import FiredLevel
-from services.scoreboard.domain.audit.persons import Activity
+from services.scoreboard.domain.audit.persons import Activity, dated
 from services.scoreboard.store.tables import audits, leads, timeline, timeline_owed
 from shared.agreements import store as agreements
 from shared.db.bulk import insert_rows
@@ -71,6 +71,7 @@ _facts = sa.table(
     sa.column("accepted_at", Instant),
     sa.column("outcome", Text),
     sa.column("by", Text),
+    sa.column("happened_at", Instant),
 )
 _marks = sa.table(
     "sla_monitor_watermarks",
@@ -217,7 +218,8 @@ async def _ids_of_people(tx: Tx, lead_ids: Collection[str]) -> list[str]:
 
 async def _reported(tx: Tx, ids: Sequence[str]) -> list[Activity]:
     rows: Sequence[Any] = (await tx.execute(sa.select(_facts).where(_facts.c.lead_id.in_(ids)))).all()
-    return [Activity(r.activity_id, r.lead_id, r.kind, r.accepted_at, r.outcome, r.by) for r in rows]
+    accepted = ((Activity(r.activity_id, r.lead_id, r.kind, r.accepted_at, r.outcome, r.by), r) for r in rows)
+    return [dated(activity, row.happened_at) for activity, row in accepted]
 
 
 def _behind(at: sa.ColumnElement[datetime], key: sa.ColumnElement[str], place: Place) -> sa.ColumnElement[bool]:

@@ -34,15 +34,16 @@ def verdict_on_counted(window: Window) -> WindowVerdict:
     if window.done < window.needed:
         return WindowVerdict("waits", f"{window.done} of {window.needed} so far")
     last = window.counted[-1]
-    in_time = last.accepted_at <= window.decide_at
+    at = settlement.settles_at(window.terms, last)
+    in_time = at <= window.decide_at
     if window.state == "open":
         if in_time:
-            return WindowVerdict("met", f"{last.kind} in time", last.accepted_at, last)
+            return WindowVerdict("met", f"{last.kind} in time", at, last)
         return WindowVerdict("waits", "the fact came after the deadline")
     if in_time:
-        return WindowVerdict("retracted", f"{last.kind} was in time after all", last.accepted_at, last)
+        return WindowVerdict("retracted", f"{last.kind} was in time after all", at, last)
     late = "assigned late" if last.kind == ASSIGNED else "answered late"
-    return WindowVerdict("closed", late, last.accepted_at, last)
+    return WindowVerdict("closed", late, at, last)
 
 
 def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:

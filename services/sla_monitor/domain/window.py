@@ -31,9 +31,10 @@ Fault = Literal["rep", "pipeline"]
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An activity, as promises see it. `accepted_at` is from ingest's clock, never the sender's; for an assignment,
+    """An activity, as promises see it. `accepted_at` is from ingest's clock, not the sender's; for an assignment,
     which keeps promises too, from the router's. `activity_id` is the event's `key`. `outcome` and `by` are None if they
-    were not reported, or were by an earlier release. `reason` is that of a rejection.
+    were not reported, or were by an earlier release. `reason` is that of a rejection. `happened_at` is by the clock of
+    a sender who is trusted with it.
     """
 
     activity_id: str
@@ -42,6 +43,7 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str | None = None
     by: str | None = None
     reason: str | None = None
+    happened_at: datetime | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -209,5 +211,5 @@ def counting(window: Window, facts: Iterable[Fact]) -> Window:
 
 
 def in_time_order(fact: Fact) -> tuple[datetime, str]:
-    """Facts sort by when they were accepted."""
-    return fact.accepted_at, fact.activity_id
+    """Facts sort by when they count."""
+    return settlement.counts_at(fact), fact.activity_id

@@ -31,4 +31,4 @@ async def save_facts(tx: Tx, facts: Sequence[tuple[str, Fact]]) -> None:
 
 
 def _fact(row: sa.Row[Any]) -> Fact:
-    return Fact(row.activity_id, row.kind, row.accepted_at, row.outcome, row.by, row.reason)
+    return Fact(row.activity_id, row.kind, row.accepted_at, row.outcome, row.by, row.reason, row.happened_at)

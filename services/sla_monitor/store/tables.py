@@ -40,6 +40,7 @@ facts = sa.Table(
     sa.Column("outcome", Text),
     sa.Column("by", Text),
     sa.Column("reason", Text),
+    sa.Column("happened_at", Instant),
 )
 hand_offs = sa.Table(
     "sla_monitor_hand_offs",

@@ -72,10 +72,15 @@ class Expected:
 
 def counts(expected: Expected, activity: Activity, tolerance: timedelta) -> bool:
     """Whether the activity is not from before the promise: up to the tolerance before its start, but nothing earlier
-    for operations, and nothing by which the owner before let go.
+    for operations, and nothing by which the owner before let go. What happened since the lead's cycle began and became
+    known only under a later owner counts for them.
     """
     strict = expected.generation == 0 or (expected.generation > 1 and activity.kind in _LETS_GO)
-    return activity.at >= (expected.starts_at if strict else expected.starts_at - tolerance)
+    earliest_at = expected.starts_at if strict else expected.starts_at - tolerance
+    if activity.at >= earliest_at:
+        return True
+    became_known = expected.generation > 1 and activity.known_at is not None and activity.known_at >= earliest_at
+    return became_known and expected.ends_from_at is not None and activity.at >= expected.ends_from_at - tolerance
 
 
 def kept_at(expected: Expected, activities: Iterable[Activity], tolerance: timedelta) -> Activity | None:

@@ -86,7 +86,7 @@ def _stops_at(expected: Expected, persons: Persons, tolerance: timedelta) -> tup
     known = reports(expected, persons)
     answers = [each for each in (kept_at(expected, known, tolerance), ended_at(expected, known, tolerance)) if each]
     gone = [each.at for each in expected.departures]
-    for_good = [each.at for each in answers if each.lead_id == expected.lead_id]
+    for_good = [each.known_at or each.at for each in answers if each.lead_id == expected.lead_id]
     return min([*(each.at for each in answers), *gone], default=None), min(for_good, default=None)
 
 

@@ -4,7 +4,7 @@ activities count for it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.events import ActivityRecorded, Event, LeadBackdated, LeadMerged, LeadSplit
@@ -16,7 +16,9 @@ _OF_ONE_LEAD = {"rejected", "won", "lost"}
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something that was reported under an id at `at`. `key` identifies it."""
+    """Something that was reported under an id and counts at `at`. `key` identifies it. `known_at` is when it was
+    accepted, if that is later.
+    """
 
     key: str
     lead_id: str
@@ -24,6 +26,7 @@ class Activity:
     at: datetime
     outcome: str | None = None
     by: str | None = None
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +131,12 @@ def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> 
 
 def activity_in(event: ActivityRecorded) -> Activity:
     """The activity as promises see it."""
-    return Activity(event.key, event.lead_id, event.kind, event.accepted_at, event.outcome, event.by)
+    about = (event.key, event.lead_id, event.kind)
+    return dated(Activity(*about, event.accepted_at, event.outcome, event.by), event.happened_at)
+
+
+def dated(activity: Activity, happened_at: datetime | None) -> Activity:
+    """The activity as of when it happened, if its sender was trusted to say so and it was before it was accepted."""
+    if happened_at is None or happened_at >= activity.at:
+        return activity
+    return replace(activity, at=happened_at, known_at=activity.at)

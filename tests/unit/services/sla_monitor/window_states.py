@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from services.sla_monitor.domain.opening import Watch, opened
 from services.sla_monitor.domain.opening import parked as parked_window
 from services.sla_monitor.domain.window import Fact, Window
@@ -86,5 +88,7 @@ def waiting(event: LeadParked | None = None, deal: Agreement | None = None, *, k
     return found
 
 
-def fact(kind: str, seconds: float, name: str = "", **more: str) -> Fact:
-    return Fact(name or f"{kind}@{seconds}", kind, at(seconds), **more)
+def fact(kind: str, seconds: float, name: str = "", *, happened: float | None = None, **more: str) -> Fact:
+    """A fact that was accepted so many seconds after the hand-off, and dated by a trusted sender if it `happened`."""
+    accepted = Fact(name or f"{kind}@{seconds}", kind, at(seconds), **more)  # type: ignore[arg-type]
+    return accepted if happened is None else msgspec.structs.replace(accepted, happened_at=at(happened))

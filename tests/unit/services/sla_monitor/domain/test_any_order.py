@@ -14,6 +14,7 @@ from services.sla_monitor.domain.watermark import Watermark, newest, watermarks
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window
 from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.events import BreachRetracted, EscalationRaised, WindowBreached, WindowCancelled, WindowMet
+from shared.domain.settlement import counts_at
 from tests.unit.services.sla_monitor.window_states import ATTEMPTS, agreement, at, fact, window
 
 DECIDED = 902
@@ -209,6 +210,20 @@ def test_an_earlier_inquiry_that_turns_up_late_counts_as_if_it_had_come_first(
     assert monitor.case.window.look_at is None
     retracted = [event.breach_id for event in monitor.events if isinstance(event, BreachRetracted)]
     assert set(retracted) <= {event.breach_id for event in monitor.events if isinstance(event, WindowBreached)}
+
+
+@settings(max_examples=300)
+@given(st.data(), st.lists(st.tuples(seconds, st.integers(0, 3000)), min_size=1, max_size=3))
+def test_a_call_that_a_trusted_sender_dates_counts_from_then_however_late_it_is_reported(
+    data: st.DataObject, calls: list[tuple[int, int]]
+) -> None:
+    late = tuple(fact("call", second + after, f"dated{n}", happened=second) for n, (second, after) in enumerate(calls))
+    monitor, facts = run(data, KINDS, late=late)
+    met = any(f.kind in ("call", "email") and at(-3) <= counts_at(f) <= at(DECIDED) for f in facts)
+    assert monitor.case.window.state == ("met" if met else "breached")
+    assert monitor.count(WindowMet) + monitor.count(WindowBreached) == 1
+    assert monitor.count(BreachRetracted) == (met and monitor.count(WindowBreached))
+    assert monitor.case.window.look_at is None
 
 
 def test_a_rejection_after_the_first_inquiry_disproves_a_breach_and_cancels_the_window() -> None:

@@ -57,6 +57,26 @@ def test_a_call_before_a_later_owner_got_the_lead_is_not_theirs() -> None:
     assert verdict_on_fact(second, fact("call", 0)).outcome == "met"
 
 
+@pytest.mark.parametrize(("happened", "met_at"), [(-400, 0), (5, 5), (DECIDED + 50, None), (-503, None)])
+def test_a_call_that_happened_before_a_later_owner_got_the_lead_and_is_reported_after_that_counts_from_then(
+    happened: float, met_at: float | None
+) -> None:
+    second = window(assigned(generation=2, received_at=at(-500)))
+    verdict = verdict_on_fact(second, fact("call", DECIDED + 60, happened=happened))
+    assert (verdict.outcome, verdict.at) == (("waits", None) if met_at is None else ("met", at(met_at)))
+
+
+def test_a_call_that_happened_before_the_inquiry_is_no_answer_to_it() -> None:
+    assert verdict_on_fact(window(), fact("call", 60, happened=-4)).outcome == "waits"
+    again = assigned(generation=3, cycle=2, received_at=at(-60), previous_ended_at=at(-3000))
+    assert verdict_on_fact(window(again), fact("call", 60, happened=-100)).outcome == "waits"
+
+
+def test_no_call_counts_later_than_it_was_accepted() -> None:
+    verdict = verdict_on_fact(window(), fact("call", DUE, happened=DECIDED + 500))
+    assert (verdict.outcome, verdict.at) == ("met", at(DUE))
+
+
 @pytest.mark.parametrize("generation", [1, 2])
 def test_a_call_counts_although_a_clock_dates_it_before_the_promise_within_the_tolerance(generation: int) -> None:
     watched = window(assigned(generation=generation, received_at=at(0)))

@@ -98,6 +98,22 @@ def test_the_deadline_is_that_of_the_segment_which_the_router_stated() -> None:
         assert audited(events, window(state="breached"), deal=deal)[0][:2] == ("different", "no window")
 
 
+def test_a_call_that_a_trusted_sender_dates_counts_from_then() -> None:
+    for happened, right in ((5, "met"), (16, "breached"), (-5, "breached")):
+        call = activity(accepted_at=after(40), happened_at=after(happened))
+        [(status, expected, _)] = audited([assigned(**HAND_OFF), call], window(state="met"))
+        assert (status, expected) == ("right" if right == "met" else "different", right)
+
+
+def test_a_call_that_is_known_only_under_a_later_owner_counts_for_them_since_the_lead_came_in() -> None:
+    moved = reassigned(**HAND_OFF | {"assigned_at": after(16)}, generation=2, lead_version=2, because="missed")
+    second: dict[str, Any] = {"generation": 2, "owner": moved.rep.id, "opened_at": after(16)}
+    for happened, right in ((5, "met"), (-5, "breached")):
+        call = activity(accepted_at=after(20), happened_at=after(happened))
+        found = audited([assigned(**HAND_OFF), moved, call], window(state="met", **second))
+        assert ("right" if right == "met" else "different", right) in [each[:2] for each in found]
+
+
 def test_where_an_answer_and_an_end_came_in_time_either_verdict_is_right() -> None:
     events = [
         assigned(**HAND_OFF),
