@@ -13,10 +13,10 @@ from services.sla_monitor.domain import opening, transitions
 from services.sla_monitor.domain.hand_offs import DECISIONS
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
-from services.sla_monitor.domain.persons import Merge, Persons, merges_in
+from services.sla_monitor.domain.persons import Persons
 from services.sla_monitor.domain.skew import Probes
 from services.sla_monitor.domain.watermark import compared, newest, watermark_of
-from services.sla_monitor.domain.window import INQUIRY, Fact, starting
+from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from services.sla_monitor.domain.window_state import WindowState
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import holds as hold_store
@@ -70,7 +70,7 @@ class MonitorHandlers:
         if not events:
             return
         inquiries = [each for event in events for each in _late_inquiry(event)]
-        merges = await self._save_merges(tx, events)
+        merges = await persons_store.save_merges_in(tx, events)
         persons = await persons_store.lock_persons(tx, {event.lead_id for event in events}, self._partition)
         await fact_store.save_facts(tx, inquiries)
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids))
@@ -81,6 +81,8 @@ class MonitorHandlers:
             await self._follow(tx, event, context)
         for merge in merges:
             context.join(merge.lead_id)
+            if not merge.was_lead:
+                await self._open_disputes(tx, persons.lead_of(merge.lead_id), context)
         await self._open_following(tx, context)
         await save(tx, before, context.states, context.now)
 
@@ -96,22 +98,9 @@ class MonitorHandlers:
         elif isinstance(event, LeadRescheduled):
             await self._reschedule(tx, event, context)
         elif isinstance(event, LeadMerged | LeadBackdated):
-            _move_start(event, context)
+            await self._move_start(tx, event, context)
         elif isinstance(event, LeadSplit):
             context.part(event.lead_id)
-
-    async def _save_merges(self, tx: Tx, events: Sequence[Event]) -> list[Merge]:
-        """Save which leads became part of another, without those that were split; returns the new ones."""
-        merges: dict[str, Merge] = {}
-        for event in events:
-            for merge in merges_in(event):
-                merges.setdefault(merge.lead_id, merge)
-            # Its own announcement comes in the order of its merges, unlike the one for the other lead.
-            if isinstance(event, LeadSplit) and event.was_part_of is not None:
-                merges.pop(event.lead_id, None)
-                await persons_store.delete_merge(tx, event.lead_id)
-        await persons_store.save_merges(tx, merges.values())
-        return list(merges.values())
 
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Save and apply the facts, then advance the watermarks after them."""
@@ -149,7 +138,8 @@ class MonitorHandlers:
         states = await states_of(tx, await window_store.windows_of(tx, persons.ids, states=("open", "breached")))
         before = dict(states)
         if any(fact.kind in PAUSING for _, fact in facts):
-            states = await self._pause(tx, persons, states)
+            context = await self._context(tx, persons, states)
+            await self._pause(tx, [state.window for state in states.values()], context)
         windows = by_lead(states)
         for reported_under, fact in facts:
             for lead_id in persons.ids_of([reported_under]):
@@ -211,7 +201,8 @@ class MonitorHandlers:
             context.move_on(event.lead_id, at, "reassigned", cycle=event.cycle, spared=spared, missed=missed)
         context.apply_assignment(event)
         for window in opened:
-            context.open(starting(window, facts), agreement)
+            moved = starting(window, facts)
+            context.open(moved if moved is window else opening.paused(moved, facts, agreement), agreement)
         await self._open_disputes(tx, event.lead_id, context)
 
     async def _reschedule(self, tx: Tx, event: LeadRescheduled, context: LeadContext) -> None:
@@ -248,11 +239,19 @@ class MonitorHandlers:
             if window is not None and window.window_id not in context.states:
                 context.open(window, agreement)
 
-    async def _pause(self, tx: Tx, persons: Persons, states: dict[str, WindowState]) -> dict[str, WindowState]:
-        context = await self._context(tx, persons, states)
-        for state in list(states.values()):
-            context.pause(state.window, await agreement_of(tx, state.window.agreement.hash))
-        return context.states
+    async def _move_start(self, tx: Tx, event: LeadMerged | LeadBackdated, context: LeadContext) -> None:
+        for lead_id, _ in _late_inquiry(event):
+            context.move_start(lead_id)
+        # What was reported under the other id, or before the cycle was known to begin, may pause what runs.
+        await self._pause(tx, context.windows_of_person(event.lead_id), context)
+        if isinstance(event, LeadMerged) and event.into is not None:
+            context.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
+
+    async def _pause(self, tx: Tx, windows: Sequence[Window], context: LeadContext) -> None:
+        paused = {each.lead_id for each in windows if any(f.kind in PAUSING for f in context.facts_for(each.lead_id))}
+        for window in windows:
+            if window.lead_id in paused:
+                context.pause(window, await agreement_of(tx, window.agreement.hash))
 
     async def _open_following(self, tx: Tx, context: LeadContext) -> None:
         for window in context.following():
@@ -291,10 +290,3 @@ def _late_inquiry(event: Event) -> list[tuple[str, Fact]]:
         return []
     lead_id = event.into or event.lead_id if isinstance(event, LeadMerged) else event.lead_id
     return [(lead_id, Fact(event.inquiry_id, INQUIRY, event.received_at))]
-
-
-def _move_start(event: LeadMerged | LeadBackdated, context: LeadContext) -> None:
-    if isinstance(event, LeadMerged) and event.into is not None:
-        context.end(event.lead_id, event.decided_at, f"it is lead {event.into} now")
-    for lead_id, _ in _late_inquiry(event):
-        context.move_start(lead_id)

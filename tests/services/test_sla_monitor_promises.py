@@ -284,6 +284,21 @@ async def test_a_dispute_that_overtakes_the_assignment_is_not_lost(stage: Stage)
         assert [event.promise for event in opened] == ["first_response", "attempts", "disposition", "disputes"]
 
 
+async def test_a_dispute_under_a_second_id_is_owed_an_answer_once_that_is_known_to_be_the_same_persons(
+    stage: Stage,
+) -> None:
+    async with stage.monitor():
+        start = now()
+        await stage.publish(activity("ld_2", "disputed", at=start + timedelta(milliseconds=20)))
+        await stage.publish(assigned(deal=DEAL, assigned_at=start))
+        await stage.wait_for(WindowOpened, 3)
+        await stage.settled()
+        before = {each.window_id for each in stage.events if isinstance(each, WindowOpened)}
+        await stage.publish(merged("ld_2", DEAL, into="ld_1"))
+        opened = [each for each in await stage.wait_for(WindowOpened, len(before) + 1) if each.window_id not in before]
+        assert [(each.lead_id, each.promise, each.owner) for each in opened] == [("ld_1", "disputes", "ann")]
+
+
 async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: Stage) -> None:
     async with stage.monitor():
         event = activated(lead_id=DEAL.name, agreement=DEAL.ref)

@@ -100,7 +100,9 @@ def pause(
     if state.window.state == "breached":
         if moved.due_at <= state.window.due_at:
             return state
-        state = _concluded(state, superseded(state.window, moved.pauses[-1].starts_at, PAUSED), now)
+        # Of the pauses that are new the first began before the deadline: one that did not would not have moved it.
+        new = [each.starts_at for each in moved.pauses if each not in state.window.pauses]
+        state = _concluded(state, superseded(state.window, min((state.window.due_at, *new)), PAUSED), now)
         moved = _running_again(moved)
         news = [announcements.opened_again(moved, now), *news]
     moved = looking_ahead(moved, levels)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Iterable
 import msgspec
 import sqlalchemy as sa
 
-from services.sla_monitor.domain.persons import Merge, Persons
+from services.sla_monitor.domain.persons import Merge, Persons, merges_in
 from services.sla_monitor.store import tables
 from shared.db.bulk import any_of, insert_or_skip
 from shared.db.engine import Tx
+from shared.domain.events import Event, LeadSplit
 
 _LOCK_CLASS = 7_301
 
@@ -43,14 +44,20 @@ async def persons_of(tx: Tx, lead_ids: Collection[str]) -> Persons:
     return Persons(lead_ids, found)
 
 
-async def save_merges(tx: Tx, merges: Iterable[Merge]) -> None:
-    """Save the merges; a known one does not change."""
-    await insert_or_skip(tx, tables.merged, [msgspec.structs.asdict(merge) for merge in merges])
-
-
-async def delete_merge(tx: Tx, lead_id: str) -> None:
-    """Delete what is known about the lead's merge, since it was split."""
-    await tx.execute(sa.delete(tables.merged).where(tables.merged.c.lead_id == lead_id))
+async def save_merges_in(tx: Tx, events: Iterable[Event]) -> list[Merge]:
+    """Save which leads became part of another, without those that were split; a known merge does not change. Returns
+    those of the events.
+    """
+    merges: dict[str, Merge] = {}
+    for event in events:
+        for merge in merges_in(event):
+            merges.setdefault(merge.lead_id, merge)
+        # Its own announcement comes in the order of its merges, unlike the one for the other lead.
+        if isinstance(event, LeadSplit) and event.was_part_of is not None:
+            merges.pop(event.lead_id, None)
+            await tx.execute(sa.delete(tables.merged).where(tables.merged.c.lead_id == event.lead_id))
+    await insert_or_skip(tx, tables.merged, [msgspec.structs.asdict(merge) for merge in merges.values()])
+    return list(merges.values())
 
 
 async def _lock(tx: Tx, partitions: Iterable[int]) -> None:

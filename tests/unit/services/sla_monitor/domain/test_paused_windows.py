@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import msgspec
 
@@ -66,7 +67,7 @@ class Owned:
                 state, self.facts, ladder, self.deal, now=now, watermark=now
             )
 
-    def events(self, *kinds: type[Event]) -> list[Event]:
+    def events(self, *kinds: type[Event]) -> list[Any]:
         found = [each.event for state in self.context.states.values() for each in state.announced]
         return [event for event in found if isinstance(event, kinds)]
 
@@ -150,6 +151,24 @@ def test_a_pause_from_before_the_deadline_that_is_read_after_the_breach_takes_it
         at(HOUR),
         at(5 * HOUR),
     ]
+
+
+def test_pauses_that_are_read_together_after_a_breach_take_it_back_although_the_last_began_after_the_deadline() -> None:
+    owned = Owned()
+    owned.pass_time(HOUR + 3)
+    owned.reads(PAUSE, RESUME, fact("paused", HOUR + 100))
+    assert (owned.window.state, owned.window.again) == ("open", 1)
+    [retracted] = owned.events(BreachRetracted)
+    assert (retracted.at, retracted.reason) == (PAUSE.accepted_at, "paused")
+
+
+def test_an_earlier_pause_that_is_read_after_the_breach_of_a_paused_promise_takes_it_back() -> None:
+    owned = Owned()
+    owned.reads(fact("paused", HOUR - 60), fact("resumed", HOUR - 30))
+    owned.pass_time(HOUR + 33)
+    owned.reads(PAUSE, RESUME)
+    assert (owned.window.state, owned.window.due_at) == ("open", at(HOUR + 30 + 600))
+    assert [each.at for each in owned.events(BreachRetracted)] == [PAUSE.accepted_at]
 
 
 def test_only_as_many_pauses_as_the_agreement_says_count() -> None:
