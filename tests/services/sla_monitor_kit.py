@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from msgspec.structs import replace
 
 from services.sla_monitor.service import build
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, decode, encode
-from shared.db.engine import Database
+from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
     ACTIVITIES,
@@ -141,6 +142,24 @@ class Stage:
         for lead in leads.values():
             await self.publish(activity(lead), assigned(lead))
         return await self.wait_for(WindowMet, known + count)
+
+
+class StoppedClock:
+    """The database's clock of a stage: it stands still, until time passes."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = now()
+        self._stage = stage
+
+        async def read(tx: Tx) -> datetime:
+            return self.now
+
+        monkeypatch.setattr(stage.database, "now", read)
+
+    async def pass_by(self, **length: float) -> None:
+        """Time passes, and ingest says that there is nothing on its way from before."""
+        self.now += timedelta(**length)
+        await self._stage.mark(self.now)
 
 
 @asynccontextmanager

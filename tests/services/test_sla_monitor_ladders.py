@@ -18,17 +18,17 @@ from shared.domain.events import (
 )
 from tests.kit.agreements import agreement_text
 from tests.services.sla_monitor_kit import DEAL as PROBES
-from tests.services.sla_monitor_kit import Stage, activity, assigned, now, stage_on
+from tests.services.sla_monitor_kit import Stage, StoppedClock, activity, assigned, now, stage_on
 
 FORGOTTEN = agreement_file.parse(
     agreement_text(within="1 second").partition("ladders:")[0]
-    + "ladders: {response: [{at: 0 seconds, tell: [rep]}, {repeat: 1 time, every: 3 seconds}]}\n",
+    + "ladders: {response: [{at: 0 seconds, tell: [rep]}, {repeat: 1 time, every: 1 hour}]}\n",
     "forgotten.yaml",
 ).agreement
 STAFFED = agreement_file.parse(
     agreement_text(within="1 second").partition("ladders:")[0].replace("version: 1", "version: 2")
     + """\
-ladders: {response: [{at: 0 seconds, tell: [ops], page: true}]}
+ladders: {response: [{at: 0 seconds, page: true}]}
 duty: {ops: {rota: [ann], turn: week, starts: 2099-01-01}}
 """,
     "staffed.yaml",
@@ -41,14 +41,20 @@ async def stage(database: Database, embedded_bus: EmbeddedBus) -> AsyncIterator[
         yield stage
 
 
-async def test_an_acknowledged_and_forgotten_escalation_fires_again_and_is_exhausted_at_last(stage: Stage) -> None:
+async def test_an_acknowledged_and_forgotten_escalation_fires_again_and_is_exhausted_at_last(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StoppedClock(stage, monkeypatch)
     async with stage.monitor() as client:
-        stage.mark_from_now_on()
-        await stage.publish(assigned(deal=FORGOTTEN))
+        await stage.publish(assigned(deal=FORGOTTEN, assigned_at=clock.now))
+        await clock.pass_by(seconds=2)
         [raised] = await stage.wait_for(EscalationRaised)
         url = f"/v1/escalations/{raised.escalation_id}/acknowledge"
-        answer = await client.post(url, json={"by": "mia", "for": "1 second"})
+        answer = await client.post(url, json={"by": "mia", "for": "30 minutes"})
         assert answer.status_code == 200, answer.text
+        await clock.pass_by(minutes=31)
+        await stage.wait_for(EscalationRaised, 2)
+        await clock.pass_by(minutes=30)
         again = (await stage.wait_for(EscalationRaised, 3))[1:]
         assert [(event.because, event.to) for event in again] == [
             ("acknowledgement_ended", raised.to),
@@ -56,28 +62,31 @@ async def test_an_acknowledged_and_forgotten_escalation_fires_again_and_is_exhau
         ]
         [taken] = await stage.wait_for(EscalationAcknowledged)
         assert again[0].due_at == taken.until
+        await clock.pass_by(minutes=61)
         [over] = await stage.wait_for(EscalationExhausted)
         assert (over.escalation_id, over.notify) == (raised.escalation_id, ("rep",))
         page = (await client.get("/v1/escalations", params={"state": "exhausted"})).json()
         assert [item["state"] for item in page["items"]] == ["exhausted"]
-        await stage.publish(activity())
+        await stage.publish(activity(at=clock.now))
         assert [event.reason for event in await stage.wait_for(EscalationClosed)] == ["answered late"]
 
 
-async def test_a_silence_keeps_a_breach_quiet_until_it_is_ended(stage: Stage) -> None:
+async def test_a_silence_keeps_a_breach_quiet_until_it_is_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = StoppedClock(stage, monkeypatch)
     async with stage.monitor() as client:
-        stage.mark_from_now_on()
-        until = (now() + timedelta(hours=2)).isoformat()
-        body = {"by": "MIA@acme.example", "reason": "the CRM moves", "until": until, "matches": {"owner": "ann"}}
+        ends_at = (clock.now + timedelta(hours=2)).isoformat()
+        body = {"by": "MIA@acme.example", "reason": "the CRM moves", "until": ends_at, "matches": {"owner": "ann"}}
         made = (await client.post("/v1/silences", json=body)).json()
         assert (made["by"], made["owner"], made["state"]) == ("mia", "ann", "active")
-        await stage.publish(assigned(deal=FORGOTTEN))
+        await stage.publish(assigned(deal=FORGOTTEN, assigned_at=clock.now))
+        await clock.pass_by(seconds=2)
         [raised] = await stage.wait_for(EscalationRaised)
         assert (raised.to, raised.skipped, raised.page) == ((), "silenced: the CRM moves", False)
         active = (await client.get("/v1/silences", params={"state": "active"})).json()["items"]
         assert [each["silence_id"] for each in active] == [made["silence_id"]]
         ended = await client.post(f"/v1/silences/{made['silence_id']}/end", json={"by": "ann"})
         assert (ended.status_code, ended.json()["state"], ended.json()["ended_by"]) == (200, "over", "ann")
+        await clock.pass_by(seconds=1)
         loud = (await stage.wait_for(EscalationRaised, 2))[1]
         assert (loud.because, loud.to) == ("silence_ended", (Recipient("rep", "ann"),))
         again = await client.post(f"/v1/silences/{made['silence_id']}/end", json={"by": "ann"})
@@ -122,9 +131,9 @@ async def test_an_override_puts_someone_on_duty_and_its_deletion_takes_them_off(
         await stage.publish(assigned("ld_0", deal=STAFFED))
         [alone] = await stage.wait_for(EscalationRaised)
         assert (alone.to, alone.skipped) == ((), "nobody on duty")
-        until = now() + timedelta(hours=8)
+        ends_at = now() + timedelta(hours=8)
         made = await client.post(
-            "/v1/duty/ops/overrides", json={"who": "bob@acme.example", "to": until.isoformat(), "by": "mia"}
+            "/v1/duty/ops/overrides", json={"who": "bob@acme.example", "to": ends_at.isoformat(), "by": "mia"}
         )
         assert (made.status_code, made.json()["person"], made.json()["by"]) == (201, "bob", "mia")
         await stage.publish(assigned("ld_1", deal=STAFFED))
@@ -132,7 +141,7 @@ async def test_an_override_puts_someone_on_duty_and_its_deletion_takes_them_off(
         assert (paged.to, paged.page) == ((Recipient("ops", "bob"),), True)
         [duty] = (await client.get("/v1/duty")).json()["items"]
         assert (duty["role"], duty["person"], len(duty["overrides"]), len(duty["gaps"])) == ("ops", "bob", 1, 1)
-        assert abs(datetime.fromisoformat(duty["until_at"]) - until) < timedelta(seconds=1)
+        assert abs(datetime.fromisoformat(duty["until_at"]) - ends_at) < timedelta(seconds=1)
         url = f"/v1/duty/ops/overrides/{made.json()['override_id']}"
         assert [(await client.delete(url)).status_code for _ in range(2)] == [204, 404]
         [duty] = (await client.get("/v1/duty")).json()["items"]

@@ -8,6 +8,9 @@ from shared.agreement_file.text.values import LONGEST_S
 from shared.domain.agreement import Agreement, Commitment, Duration, Ladder, Promise, Step
 from shared.domain.calendar import DAY_S
 
+_PAGED = ("ops",)
+"""Whom a step pages that names no one."""
+
 MAX_STEPS = 50
 """How many steps a ladder has at most. With its repeats and the wait after the last one it takes at most `LONGEST_S`:
 for so long calendars are searched for the next opening.
@@ -116,7 +119,7 @@ def _step(block: StepBlock, level: int, path: Path, findings: Findings) -> Step:
         after_s=at.seconds,
         business=at.business,
         after_days=at.days,
-        tell=tuple(block.tell),
+        tell=tuple(block.tell) or _PAGED * block.page,
         page=block.page,
         move_within=block.move.within if block.move else None,
         if_unanswered=block.if_ is not None,

@@ -23,6 +23,13 @@ def test_a_ladder_may_take_a_year_with_its_repeats_and_the_wait_after_them() -> 
         parsed("{at: 366 business days, tell: [rep]}", "{repeat: 1 time, every: 1 day}")
 
 
+def test_a_step_that_pages_and_names_no_one_is_for_ops() -> None:
+    ladder = parsed(
+        "{at: -5 minutes, page: true}", "{at: 0 minutes, page: true, tell: [rep]}", "{at: 1 hour, page: true}"
+    )
+    assert [step.tell for step in ladder.steps] == [("ops",), ("rep",), ("ops",)]
+
+
 def test_a_ladder_has_at_most_fifty_steps() -> None:
     steps = [f"{{at: {minute} minutes, tell: [rep]}}" for minute in range(51)]
     assert len(parsed(*steps[:50]).steps) == 50
