@@ -57,7 +57,7 @@ def build(platform: Platform) -> Service:
             silences.router(platform, changed=(announced, wake)),
             duty.router(platform),
             attempts.router(platform),
-            commands.router(platform.db, platform.keys, changed=(announced, wake)),
+            commands.router(platform, changed=(announced, wake)),
             forms.router(platform.db, platform.keys, changed=(announced, wake)),
             watermarks.router(platform, tolerance),
         ],

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Response
 
 from services.sla_monitor.store import holds as hold_store
 from services.sla_monitor.store import watermarks as watermark_store
-from services.sla_monitor.store.persons import persons_of
+from services.sla_monitor.store.persons import lock_persons
 from services.sla_monitor.store.states import release
 from shared import log
-from shared.db.engine import Database
 from shared.domain.errors import NotFound
+from shared.domain.events import ACTIVITIES
 from shared.http.auth import require
 from shared.http.fields import Text
-from shared.http.keys import Keys
 from shared.http.responses import json_response
+from shared.runtime.service import Platform
 from shared.runtime.wakeup import WakeUp, wake
 
 _log = log.get("sla_monitor")
@@ -37,9 +37,12 @@ class ReleasedLead(msgspec.Struct, frozen=True):
     released: int
 
 
-def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIRouter:
+def router(platform: Platform, *, changed: Sequence[WakeUp]) -> APIRouter:
     """The routes; they need a key with `operate`, and `changed` is set after them."""
-    routes = APIRouter(dependencies=[require(keys, "operate")])
+    database, routes = platform.db, APIRouter(dependencies=[require(platform.keys, "operate")])
+
+    def partition_of(lead_id: str) -> int:
+        return platform.bus.partition_of(ACTIVITIES, lead_id)
 
     @routes.post("/v1/instances/{instance}/declare-lost")
     async def declare_lost(instance: Text) -> Response:
@@ -60,7 +63,8 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         record does this by itself if it arrives again and can be read; this is for one that will never be read.
         """
         async with database.begin() as tx:
-            persons = await persons_of(tx, [lead_id])
+            # Locked, because a consumer may be putting the lead on hold for another record, or opening its promises.
+            persons = await lock_persons(tx, [lead_id], partition_of)
             holds = await hold_store.holds_of(tx, persons.ids)
             released = await release(tx, holds, await database.now(tx))
         if not holds:

@@ -45,9 +45,12 @@ class MadeOverride(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def arrangements_at(tx: Tx, now: datetime) -> Arrangements:
-    """What is arranged for an instant."""
+    """What is arranged for an instant. None of these silences can be ended before the transaction is, so that its end
+    finds all that it kept silent. Read them before windows are locked: the end of a silence locks these after it.
+    """
     made = tables.silences.c
     active = sa.select(tables.silences).where((made.starts_at <= now) & (made.ends_at > now)).order_by(made.made_at)
+    active = active.with_for_update(read=True)
     silences = tuple([_silence(_made(row)) for row in await tx.execute(active)])
     return Arrangements(silences, shifts(await overrides_from(tx, now)))
 

@@ -110,6 +110,7 @@ class Periods:
             now = await self._database.now(tx)
             # Read before the figures: what stood before this watermark in the log is counted by now.
             watermark = await self._known_upto(tx, now)
+            arranged = await arrangements_at(tx, now)
             window = await period_store.claim(tx, window_id)
             if window is None or window.period is None:
                 return
@@ -120,7 +121,6 @@ class Periods:
             state = _progressed(before[window_id], looked_at(window, commitment, agreement, figures, now), now)
             judged = period_verdict(window, commitment, figures, now=now, watermark=watermark)
             levels = ladder.levels(agreement, window)
-            arranged = await arrangements_at(tx, now)
             state = transitions.settle(
                 state, (), levels, agreement, now=now, watermark=watermark, judged=judged, arranged=arranged
             )

@@ -95,11 +95,11 @@ class Timer:
                 return 0, 0
             upto_at = min(now, complete_upto[partition])
             since_at = upto_at - within if within is not None else None
+            arranged = await arrangements_at(tx, now)
             windows = await window_store.due_windows(tx, partition, upto_at, since_at=since_at, limit=BATCH)
             states = await states_of(tx, windows)
             persons = await persons_of(tx, {window.lead_id for window in windows})
             facts = await fact_store.facts_of(tx, persons.ids)
-            arranged = await arrangements_at(tx, now)
             settled = {}
             for window_id, state in states.items():
                 lead_id = state.window.lead_id
