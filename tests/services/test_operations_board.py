@@ -118,7 +118,7 @@ async def test_an_acknowledgement_on_the_page_needs_no_javascript_and_shows_to_e
     await expect(mine.page.get_by_label("Who takes it on")).to_have_value("bob")
     await mine.page.get_by_label("Who takes it on").select_option("mia")
     await section(mine.page, "Acknowledge").get_by_role("button", name="1 hour").click()
-    assert mine.page.url == f"{on_call.board.client.base_url}/operations?done={escalation}"
+    await expect(mine.page).to_have_url(f"{on_call.board.client.base_url}/operations?done={escalation}")
 
     await expect(section(colleague.page, "Acknowledged")).to_contain_text("acknowledged by mia until")
     await expect(waiting).to_have_count(0)
@@ -238,7 +238,7 @@ async def test_a_notice_that_reached_no_one_takes_back_that_all_is_well(on_call:
     await on_call.board.publish(closed(at=at + timedelta(seconds=1)))
     watched = await on_call.open()
     unsure = section(watched.page, "Not certain that all is well")
-    await expect(unsure).to_contain_text("1 notice of the last 24 hours reached no one.", timeout=20_000)
+    await expect(unsure).to_contain_text("1 notice of the last 24 hours reached no one.")
     row = section(watched.page, "Notices").get_by_role("row", name="bob (ops)")
     await expect(row).to_contain_text("breach: first response")
     await expect(row).to_contain_text("failed")

@@ -157,7 +157,7 @@ async def test_a_parked_lead_shows_why_each_was_passed_over_and_how_it_got_someo
     await page.goto(f"{board.client.base_url}/parked")
     await expect(page.get_by_role("region", name="triage")).to_contain_text("pool field")
     await board.publish(activity(0, "lost", lead_id="ld_1"))
-    await expect(page.get_by_text("Every qualified lead has a rep")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_text("Every qualified lead has a rep")).to_be_visible()
     await page.goto(f"{board.client.base_url}/leads/ld_5/why")
     await expect(page.locator(".proof")).to_have_count(2)
     await expect(page.locator(".proof").first).to_contain_text("It waited for field; ann is the only one available.")

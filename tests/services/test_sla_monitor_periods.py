@@ -85,15 +85,17 @@ class Month:
                 return ours
             wanted = len(events) + 1
 
-    async def counts(self, client: httpx.AsyncClient, accepted: int) -> None:
-        """Let minutes pass until so many leads count for the volume."""
+    async def counts(self, client: httpx.AsyncClient, **wanted: tuple[int, int]) -> None:
+        """Let minutes pass until so many leads count for these promises, of so many."""
 
         async def there() -> str | None:
             self.looks += 1
             if self.looks % 50 == 0:  # progress is looked at once a minute
                 self.now += timedelta(minutes=2)
-            progress = (await listed(client, side="marketing"))["volume"]["progress"]
-            return None if progress and progress["counted"] == accepted else f"{progress} instead of {accepted}"
+            windows = await listed(client, side="marketing")
+            progress = {name: windows[name]["progress"] or {} for name in wanted}
+            found = {name: (each.get("counted"), each.get("of")) for name, each in progress.items()}
+            return None if found == wanted else f"{found} instead of {wanted}"
 
         await until_right(there)
 
@@ -130,6 +132,7 @@ async def test_a_month_is_warned_of_breached_acknowledged_and_retracted(month: M
         await month.pass_until("2026-11-23T12:00")
         await month.stage.publish(activity("ld_1", "accepted", at("2026-11-06T10:00")))
         await month.stage.publish(activity("ld_2", "rejected", at("2026-11-06T11:00"), reason="no_budget"))
+        await month.counts(client, volume=(1, 3), accepted_share=(1, 2), completeness=(2, 3), hand_off_latency=(3, 3))
         progressed = await month.of_marketing(PeriodProgressed, 4)
         assert {each.promise for each in progressed} >= {"volume", "completeness", "hand_off_latency"}
 
@@ -200,11 +203,11 @@ async def test_two_ids_of_one_person_count_once_until_they_are_split(month: Mont
         for lead in ("ld_1", "ld_2"):
             await month.hand_over(lead, "2026-11-03T09:00")
             await month.stage.publish(activity(lead, "accepted", at("2026-11-03T10:00")))
-        await month.counts(client, 2)
+        await month.counts(client, volume=(2, 2))
         since = at("2026-11-03T11:00")
         await month.stage.publish(
             merged("ld_2", DEAL, into="ld_1", was="assigned", decided_at=since, one_person_since=since)
         )
-        await month.counts(client, 1)
+        await month.counts(client, volume=(1, 1))
         await month.stage.publish(*parted("ld_2", "ld_1"))
-        await month.counts(client, 2)
+        await month.counts(client, volume=(2, 2))
