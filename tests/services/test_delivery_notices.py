@@ -20,6 +20,7 @@ from tests.kit.agreements import agreement_text
 from tests.kit.events import NINE, after
 from tests.kit.subscribers import Seen, receiving
 from tests.services.notices_kit import (
+    AGREEMENT,
     OPS,
     PAGERDUTY,
     body,
@@ -45,6 +46,18 @@ async def test_a_person_is_told_once_and_the_record_the_event_and_the_message_ag
     assert (told["state"], told["role"], told["person"], told["channel"]) == ("told", "manager", "mia", "webhook")
     assert (told["attempts"], told["reason"], told["lead_id"]) == (1, None, "ld_1")
     assert (event.channel, event.kind, event.escalation_id) == ("webhook", "breach", "es_ld_1")
+
+
+async def test_a_message_about_a_period_says_how_it_goes(database: Database, embedded_bus: EmbeddedBus) -> None:
+    of_volume: Any = events.OF_MARKETING
+    async with receiving() as chat, notices_on(database, embedded_bus, {"CHAT": chat.url}) as notices:
+        event = events.warned(
+            "period:volume:2026-11", **of_volume | {"agreement": AGREEMENT.ref}, to=(Recipient("manager", "mia"),)
+        )
+        await notices.publish(event)
+        [told] = await notices.ended(1)
+    assert told["pace"] == "at this pace 310 of 400 by the month's end (155 of 400 accepted, 200 handed over)"
+    assert body(chat.seen[0])["headline"].endswith(f"; {told['pace']}")
 
 
 async def test_the_same_event_again_tells_no_one_again(database: Database, embedded_bus: EmbeddedBus) -> None:

@@ -23,6 +23,7 @@ LATEST = 5
 class NoticeView(msgspec.Struct, frozen=True):
     """A notice to a person, or a role. `state` is `due`, then `told`, `failed` or `dropped` (it was over before it was
     sent). `channel` is the one that took it, or the last that was tried. `reason` says why it was not sent, or not yet.
+    `pace` is how a promise about a period was going.
     """
 
     notice_id: str
@@ -42,6 +43,7 @@ class NoticeView(msgspec.Struct, frozen=True):
     reason: str | None
     created_at: str
     ended_at: str | None
+    pace: str | None
 
 
 class NoticesOverview(msgspec.Struct, frozen=True):

@@ -71,6 +71,7 @@ def notice(
         reasons=known.reasons,
         by=due.by,
         until=due.until,
+        pace=due.pace or "",
         links=links_for(links, due, agreement),
     )
 

@@ -25,6 +25,7 @@ from shared.domain.events import (
     WindowWarned,
 )
 from shared.domain.ids import event_id
+from shared.domain.progress_text import pace_in_words, progress_in_words
 
 _PAGED = "ops"
 NoticeStatus = Literal["due", "told", "failed", "dropped"]
@@ -35,7 +36,7 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is `due`, then `told` (through `channel`), `failed` or `dropped`, each with the `reason`. `at` is when it
     happened, `due_at` when the promise is or was due. `by` acknowledged it until `until`, or is what closed it. `over`
-    says what ended the matter; nothing is sent from then on.
+    says what ended the matter; nothing is sent from then on. `pace` says how a period was going.
     """
 
     notice_id: str
@@ -62,6 +63,7 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     ended_at: datetime | None = None
     message_id: str | None = None
+    pace: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -191,6 +193,7 @@ def _following(ending: Ending, told: Told) -> DueNotice:
         over=None,
         ended_at=None,
         message_id=None,
+        pace=None,
     )
 
 
@@ -231,4 +234,14 @@ def _notice(event: WindowWarned | EscalationRaised, event_id_: str, to: Recipien
         agreement=event.agreement.hash,
         at=event.at,
         due_at=(raised.promise_due_at if raised else None) or event.due_at,
+        pace=_pace(event),
     )
+
+
+def _pace(event: WindowWarned | EscalationRaised) -> str | None:
+    """How it goes: what a period comes to at this pace or, once it is over, what it came to."""
+    if event.period is None or event.progress is None:
+        return None
+    if isinstance(event, WindowWarned):
+        return pace_in_words(event.promise, event.period, event.progress)
+    return progress_in_words(event.promise, event.progress)

@@ -57,7 +57,8 @@ class Notice:
     what it closes. `at` is when it happened, and `due_at` is shown in `zone`, the rep's. `promise` is its name for
     readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer looked at.
     `by` is who acknowledged, until `until`, or what closed it, such as `met`. A notice about a group of `count` leads
-    names the first of them in `leads`, a line for each, and has no buyer and no rep.
+    names the first of them in `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise about a
+    period goes.
     """
 
     notice_id: str
@@ -79,6 +80,7 @@ class Notice:
     by: str = field(default="", repr=False)
     until: datetime | None = None
     links: tuple[Link, ...] = field(default=(), repr=False)
+    pace: str = ""
     count: int = 1
     leads: tuple[str, ...] = field(default=(), repr=False)
 
@@ -96,14 +98,14 @@ def headline(notice: Notice) -> str:
     if notice.kind == "test":
         return f"Test message from Baton to {_one_line(notice.recipient.role)}: nothing to do"
     subject = ", ".join(filter(None, (_name(notice.promise), _whose(notice))))
-    by = _name(notice.by)
+    by, pace = _name(notice.by), f"; {_one_line(notice.pace)}" if notice.pace else ""
     match notice.kind:
         case "warning":
             first = "the first " if notice.count > 1 else ""
-            return f"Due soon: {subject}, {first}by {_clock(notice.due_at, notice.zone)}"
+            return f"Due soon: {subject}, {first}by {_clock(notice.due_at, notice.zone)}{pace}"
         case "breach":
             first = "first " if notice.count > 1 else ""
-            return f"Overdue: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}"
+            return f"Overdue: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}{pace}"
         case "acknowledged":
             until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
             return f"Acknowledged by {by}{until}: {subject}"
@@ -132,6 +134,7 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         score=None,
         reasons=(),
         links=(),
+        pace="",
         count=count,
         leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
     )
@@ -181,6 +184,7 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     if notice.count > 1:
         yield "Leads", _leads(notice)
     yield "First due" if notice.count > 1 else "Due", _date(notice.due_at, notice.zone)
+    yield "How it goes", _one_line(notice.pace)
     yield "Buyer", _joined((buyer.name, buyer.company), ", ")
     yield "Contact", _joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
@@ -199,7 +203,8 @@ def _leads(notice: Notice) -> str:
 def _lead_line(notice: Notice) -> str:
     who = " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company)))) or _name(notice.promise)
     whose = f" ({_name(notice.rep)})" if notice.rep else ""
-    return f"{who}{whose}, {_clock(notice.due_at, notice.zone)}"
+    pace = f", {_one_line(notice.pace)}" if notice.pace else ""
+    return f"{who}{whose}, {_clock(notice.due_at, notice.zone)}{pace}"
 
 
 def _whose(notice: Notice) -> str:

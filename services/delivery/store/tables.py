@@ -85,6 +85,7 @@ notices = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("reason", Text),
     sa.Column("over", Text),
+    sa.Column("pace", Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Index("ix_delivery_notices_created", "created_at", "notice_id"),

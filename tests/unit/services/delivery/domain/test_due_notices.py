@@ -8,7 +8,7 @@ import pytest
 
 from services.delivery.domain import notice_retry
 from services.delivery.domain.due_notices import Draft, DueNotice, Told, endings_of, follow_ups, notices_of
-from services.delivery.domain.notice import Notice, facts, grouped, headline
+from services.delivery.domain.notice import Buyer, Notice, facts, grouped, headline
 from services.delivery.domain.notice_retry import LAST_SCHEDULE_S, NOTICE_SCHEDULE_S, next_step
 from services.delivery.domain.outcome import Outcome
 from services.delivery.domain.sending_channel import SendingChannel
@@ -140,6 +140,30 @@ def test_a_channel_has_a_minute_and_the_last_one_longer(
 def test_a_wait_that_the_receiver_asks_for_counts_up_to_twice_the_planned_one() -> None:
     assert next_step(Outcome("retry", "", 15), 2, 0.0, NOTICE_SCHEDULE_S).wait_s == 15
     assert next_step(Outcome("retry", "", 900), 2, 0.0, NOTICE_SCHEDULE_S).wait_s == 20
+
+
+def test_a_notice_about_a_period_says_how_it_goes_and_what_ends_it_does_not_repeat_that() -> None:
+    of_volume: Any = events.OF_MARKETING
+    [soon] = made(events.warned("period:volume:2026-11", **of_volume, to=(Recipient("marketing_lead", "max"),)))
+    assert soon.pace == "at this pace 310 of 400 by the month's end (155 of 400 accepted, 200 handed over)"
+    about = {name: of_volume[name] for name in ("promise", "owner", "generation", "period", "progress")}
+    [missed] = made(events.raised("period:volume:2026-11", **about, to=(MIA,)))
+    assert missed.pace == "155 of 400 accepted, 200 handed over"
+    [ended] = [
+        draft.notice
+        for ending in endings_of(events.closed("period:volume:2026-11"), "ev_2")
+        for draft in follow_ups(ending, [Told(missed, MAIL, "wi_1", False)])
+    ]
+    assert (ended.kind, ended.pace) == ("closed", None)
+    assert [each.pace for each in made(events.raised(to=(MIA,)))] == [None]
+
+
+def test_a_group_of_periods_says_of_each_how_it_goes() -> None:
+    of_period: dict[str, Any] = {"buyer": Buyer(), "rep": "", "promise": "volume", "pace": "155 of 400 accepted"}
+    made_of_two = grouped([notice(**of_period)] * 2, 2, notice_id="ms_1", incident_id="ms_1")
+    [leads] = [fact.text for fact in facts(made_of_two) if fact.label == "Leads"]
+    assert leads == "; ".join(["volume, Fri 27 Nov 10:05 CET, 155 of 400 accepted"] * 2)
+    assert "155" not in headline(made_of_two)
 
 
 def group_of(count: int, **changes: Any) -> Notice:

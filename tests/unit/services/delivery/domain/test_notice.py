@@ -29,6 +29,10 @@ def test_the_examples_in_the_modules_hold() -> None:
             {"kind": "acknowledged", "by": "Mia", "until": datetime(2026, 11, 27, 11, tzinfo=UTC)},
             "Acknowledged by Mia until Fri 27 Nov 12:00 CET: first response, Jo Doe of Initech",
         ),
+        (
+            {"kind": "warning", "promise": "volume", "buyer": Buyer(), "pace": "at this pace 310 of 400"},
+            "Due soon: volume, by Fri 27 Nov 10:05 CET; at this pace 310 of 400",
+        ),
         ({"kind": "test"}, "Test message from Baton to manager: nothing to do"),
     ],
 )
@@ -47,6 +51,11 @@ def test_the_facts_say_who_why_and_until_when() -> None:
         ("Why this rep", "It was her turn in the pool enterprise."),
         ("You get this as", "manager"),
     ]
+
+
+def test_a_promise_about_a_period_says_how_it_goes() -> None:
+    shown = {fact.label: fact.text for fact in facts(notice(pace="155 of 400 accepted"))}
+    assert shown["How it goes"] == "155 of 400 accepted"
 
 
 def test_what_is_unknown_is_not_mentioned() -> None:
