@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +40,25 @@ class Running:
     url: str
     process: "subprocess.Popen[str]"
     headers: dict[str, str]
+    environ: dict[str, str]
 
 
 @contextmanager
 def running(
-    kind: str, folder: Path, *, channels: str = "", settings: Mapping[str, str] = MappingProxyType({}), **agreed: str
+    kind: str,
+    folder: Path,
+    *,
+    agreement: str = "",
+    channels: str = "",
+    settings: Mapping[str, str] = MappingProxyType({}),
+    program: Sequence[str] = (sys.executable, "-m"),
+    **agreed: str,
 ) -> Iterator[Running]:
-    """Start it, wait for its ready line, and stop it as Ctrl-C does; a stop that fails or hangs is an error."""
-    (folder / "agreement.yaml").write_text(agreement_text(**agreed) + channels)  # type: ignore[arg-type]
+    """Start it, wait for its ready line, and stop it as Ctrl-C does; a stop that fails or hangs is an error.
+
+    Without an `agreement`, it is the small one of tests with `agreed` and `channels`. `program` runs a module.
+    """
+    (folder / "agreement.yaml").write_text(agreement or agreement_text(**agreed) + channels)  # type: ignore[arg-type]
     (folder / "sources.yaml").write_text(SOURCES)
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BATON_")},
@@ -62,7 +73,7 @@ def running(
         **settings,
     }
     module = {"embedded": "services.embedded", "production": "deploy.production"}[kind]
-    command = [sys.executable, "-m", module]
+    command = [*program, module]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -71,7 +82,7 @@ def running(
     try:
         url = _ready(process, lines)
         rest.start()
-        yield Running(kind, url, process, {"Authorization": f"Bearer {KEY}"})
+        yield Running(kind, url, process, {"Authorization": f"Bearer {KEY}"}, environ)
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=60)

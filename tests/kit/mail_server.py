@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
@@ -34,11 +34,15 @@ class MailPeer:
     port: int
     certificate: Path
     folder: Path
+    _read: dict[str, EmailMessage] = field(default_factory=dict, repr=False, compare=False)
 
     def mails(self) -> list[EmailMessage]:
         """All accepted mails as Python's parser reads them; the envelope is in `X-MailFrom` and `X-RcptTo`."""
         read = BytesParser(policy=default)
-        return [read.parsebytes(bytes(mail)) for mail in mailbox.Maildir(self.folder / "mail", create=False)]
+        folder = mailbox.Maildir(self.folder / "mail", create=False)
+        for key in sorted(set(folder.iterkeys()) - set(self._read)):
+            self._read[key] = read.parsebytes(folder.get_bytes(key))
+        return list(self._read.values())
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

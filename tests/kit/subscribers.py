@@ -72,10 +72,10 @@ def replies(*statuses: Reply) -> Callable[[Seen], Awaitable[Any]]:
 
 
 @contextlib.asynccontextmanager
-async def receiving(*statuses: Reply) -> AsyncIterator[Receiver]:
-    """A running receiver with these answers; change its `reply` for others."""
+async def receiving(*statuses: Reply, port: int = 0) -> AsyncIterator[Receiver]:
+    """A running receiver with these answers, on a free port unless one is given; change its `reply` for others."""
     receiver = Receiver("", replies(*statuses or (200,)))
-    async with serving(receiver.app) as url:
+    async with serving(receiver.app, socket.create_server(("127.0.0.1", port))) as url:
         receiver.url = f"{url}/hook"
         yield receiver
 

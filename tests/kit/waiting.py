@@ -14,14 +14,16 @@ def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-async def until(holds: Callable[[], object | Awaitable[object]], within_s: float = 60) -> None:
+async def until(
+    holds: Callable[[], object | Awaitable[object]], within_s: float = 60, look_again_s: float = 0.01
+) -> None:
     """Return once it is true, or what it awaits is."""
     async with asyncio.timeout(within_s):
         while True:
             found = holds()
             if await found if inspect.isawaitable(found) else found:
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(look_again_s)
 
 
 async def until_right(look: Callable[[], Awaitable[str | None]], within_s: float = 60) -> None:
