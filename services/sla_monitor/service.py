@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from fastapi import APIRouter
+
 from services.sla_monitor.api import (
     actions,
     attempts,
@@ -51,16 +53,7 @@ def build(platform: Platform) -> Service:
     return Service(
         name="sla_monitor",
         endpoints={actions.PATH: Endpoint(act, routed=("GET", "HEAD"), any_site=True)},
-        routers=[
-            windows.router(platform.db, platform.keys),
-            escalations.router(platform.db, platform.keys, changed=(announced, wake)),
-            silences.router(platform, changed=(announced, wake)),
-            duty.router(platform),
-            attempts.router(platform),
-            commands.router(platform, changed=(announced, wake)),
-            forms.router(platform.db, platform.keys, changed=(announced, wake)),
-            watermarks.router(platform, tolerance),
-        ],
+        routers=_routers(platform, tolerance, changed=(announced, wake)),
         tasks={
             "consumer": consumer.run,
             "timer": timer.run,
@@ -70,8 +63,26 @@ def build(platform: Platform) -> Service:
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
         },
         checks={"database": platform.check_database, "bus": platform.check_bus, "records": consumer.complete},
-        notes={"consumer": consumer.note, "clocks": timer.note},
+        notes={
+            "consumer": consumer.note,
+            "clocks": timer.note,
+            "promises": timer.postponed.note,
+            "periods": periods.postponed.note,
+        },
     )
+
+
+def _routers(platform: Platform, tolerance: timedelta, changed: Sequence[WakeUp]) -> list[APIRouter]:
+    return [
+        windows.router(platform.db, platform.keys),
+        escalations.router(platform.db, platform.keys, changed=changed),
+        silences.router(platform, changed=changed),
+        duty.router(platform),
+        attempts.router(platform),
+        commands.router(platform, changed=changed),
+        forms.router(platform.db, platform.keys, changed=changed),
+        watermarks.router(platform, tolerance),
+    ]
 
 
 def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence[WakeUp]) -> Consumer:

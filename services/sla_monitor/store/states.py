@@ -22,7 +22,7 @@ from shared.bus.envelope import Envelope
 from shared.db import outbox
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
-from shared.domain.errors import NotFound, Unavailable
+from shared.domain.errors import Misconfigured, NotFound, Unavailable
 from shared.domain.events import BreachRetracted, WindowBreached, WindowCancelled, WindowMet, WindowOpened
 
 SOURCE = "baton/sla_monitor"
@@ -70,7 +70,10 @@ async def take_on(tx: Tx, taken: Escalation, *, by: str, until: datetime | None,
     if not found:  # too old to be stored: its ladder is long over
         return await _take_on_without_window(tx, acknowledged(taken, by=by, until=until), by, now)
     [watched] = found
-    agreement = await agreement_of(tx, watched.agreement.hash)
+    try:
+        agreement = await agreement_of(tx, watched.agreement.hash)
+    except Misconfigured:  # its ladder waits for a release that reads it
+        return await _take_on_without_window(tx, acknowledged(taken, by=by, until=until), by, now)
     before = WindowState(watched, taken)
     after = acknowledge(before, levels(agreement, watched), agreement, by=by, until=until, now=now)
     await save(tx, {watched.window_id: before}, {watched.window_id: after}, now)

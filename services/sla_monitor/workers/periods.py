@@ -22,6 +22,7 @@ from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store.arrangements import arrangements_at
 from services.sla_monitor.store.states import agreement_of, save, states_of
 from services.sla_monitor.store.tables import tables
+from services.sla_monitor.workers.postponed import UNSETTLED, Postponed
 from shared.agreements import store as agreements
 from shared.db import position
 from shared.db.engine import Database, Tx
@@ -47,13 +48,14 @@ class Periods:
         self._bus = bus
         self._tolerance = tolerance
         self._announced = announced
+        self.postponed = Postponed()
         self._counted_at: datetime | None = None
         self._ends: tuple[datetime, Mapping[TopicPartition, int]] | None = None
         self._read_upto: datetime | None = None
         self._promised = True
 
     def promised(self) -> bool:
-        """Whether a version of the agreement promises anything about periods; true until that is known."""
+        """Whether a version of the agreement promises anything about periods; true as long as that is not known."""
         return self._promised
 
     async def run(self) -> NoReturn:
@@ -96,11 +98,12 @@ class Periods:
         async with self._database.begin() as tx:
             await period_store.lock_opening(tx)
             now, latest = await self._database.now(tx), await period_store.latest(tx)
-            versions = await _versions(tx, now)
-            self._promised = any(agreement.commitments for _, agreement in versions)
+            versions, unreadable = await _versions(tx, now)
+            self._promised = unreadable or any(agreement.commitments for _, agreement in versions)
             opened: dict[str, WindowState] = {}
-            for window in due_windows(Schedule(versions), latest, now, self._tolerance):
-                agreement = await agreement_of(tx, window.agreement.hash)
+            for due in due_windows(Schedule(versions), latest, now, self._tolerance):
+                agreement = await agreement_of(tx, due.agreement.hash)
+                window = ladder.planned(agreement, due)
                 opened[window.window_id] = transitions.open_window(window, (), ladder.levels(agreement, window))
             await save(tx, {}, opened, now)
         return bool(opened)
@@ -114,16 +117,19 @@ class Periods:
             window = await period_store.claim(tx, window_id)
             if window is None or window.period is None:
                 return
-            agreement = await agreement_of(tx, window.agreement.hash)
-            commitment = agreement.commitments[window.promise]
-            figures = await hand_off_store.figures_of(tx, commitment, window.period)
             before = await states_of(tx, [window])
-            state = _progressed(before[window_id], looked_at(window, commitment, agreement, figures, now), now)
-            judged = period_verdict(window, commitment, figures, now=now, watermark=watermark)
-            levels = ladder.levels(agreement, window)
-            state = transitions.settle(
-                state, (), levels, agreement, now=now, watermark=watermark, judged=judged, arranged=arranged
-            )
+            try:
+                agreement = await agreement_of(tx, window.agreement.hash)
+                commitment = agreement.commitments[window.promise]
+                figures = await hand_off_store.figures_of(tx, commitment, window.period)
+                state = _progressed(before[window_id], looked_at(window, commitment, agreement, figures, now), now)
+                judged = period_verdict(window, commitment, figures, now=now, watermark=watermark)
+                levels = ladder.levels(agreement, window)
+                state = transitions.settle(
+                    state, (), levels, agreement, now=now, watermark=watermark, judged=judged, arranged=arranged
+                )
+            except UNSETTLED as why:
+                state = self.postponed.later(before[window_id], why, now)
             await save(tx, before, {window_id: state}, now)
 
     async def _known_upto(self, tx: Tx, now: datetime) -> datetime | None:
@@ -146,13 +152,16 @@ def _progressed(state: WindowState, seen: Window, now: datetime) -> WindowState:
     return replace(state, window=seen, announced=(announcements.progressed(seen, now),))
 
 
-async def _versions(tx: Tx, now: datetime) -> list[tuple[datetime, Agreement]]:
-    """The latest versions of the agreement in force, by when they take effect; without any that cannot be read."""
+async def _versions(tx: Tx, now: datetime) -> tuple[list[tuple[datetime, Agreement]], bool]:
+    """The latest versions of the agreement in force, by when they take effect, without any that cannot be read; and
+    whether there are such.
+    """
     stored = await agreements.versions(tx)
     current = version_in_force(stored, now)
     found: list[tuple[datetime, Agreement]] = []
     ours = [each for each in stored if current is not None and each.name == current.name]
-    for version in sorted(ours, key=lambda each: each.order)[-VERSIONS:]:
+    latest = sorted(ours, key=lambda each: each.order)[-VERSIONS:]
+    for version in latest:
         with suppress(Misconfigured):
             found.append((version.effective_from, await agreements.by_hash(tx, version.hash)))
-    return found
+    return found, len(found) < len(latest)

@@ -8,16 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
+from services.sla_monitor.domain.arrangements import Arrangements
 from services.sla_monitor.domain.lag import STALLED_S
 from services.sla_monitor.domain.watermark import Watermark, out_of_step, watermarks
+from services.sla_monitor.domain.window import Fact
+from services.sla_monitor.domain.window_state import WindowState
 from services.sla_monitor.store import facts as fact_store
 from services.sla_monitor.store import watermarks as watermark_store
 from services.sla_monitor.store import windows as window_store
 from services.sla_monitor.store.arrangements import arrangements_at
 from services.sla_monitor.store.persons import persons_of
 from services.sla_monitor.store.states import agreement_of, save, states_of
+from services.sla_monitor.workers.postponed import UNSETTLED, Postponed
 from shared import log, metrics
 from shared.db.engine import Database
+from shared.domain.agreement import Agreement
 from shared.domain.events import ACTIVITIES
 from shared.ports import Bus
 from shared.runtime.backoff import until_back
@@ -42,6 +47,7 @@ class Timer:
         self._wake = wake
         self._announced = announced
         self._tolerance = tolerance
+        self.postponed = Postponed()
         self._stall: str | None = None
         self._skew: str | None = None
         self._log = log.get("sla_monitor")
@@ -103,13 +109,13 @@ class Timer:
             settled = {}
             for window_id, state in states.items():
                 lead_id = state.window.lead_id
-                agreement = await agreement_of(tx, state.window.agreement.hash)
-                levels = ladder.levels(agreement, state.window)
                 mine = persons.facts_for(lead_id, facts)
                 watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
-                settled[window_id] = transitions.settle(
-                    state, mine, levels, agreement, now=now, watermark=watermark, arranged=arranged
-                )
+                try:
+                    agreement = await agreement_of(tx, state.window.agreement.hash)
+                    settled[window_id] = _settled(state, mine, agreement, now, watermark, arranged)
+                except UNSETTLED as why:
+                    settled[window_id] = self.postponed.later(state, why, now)
             await save(tx, states, settled, now)
         return len(states), sum(settled[window_id] != states[window_id] for window_id in states)
 
@@ -158,3 +164,15 @@ class Timer:
             f"verdicts on promises wait: activities are complete {upto}. Check that every ingest runs and reaches the "
             "log; give up on one whose disk is gone with './baton declare-lost'"
         )
+
+
+def _settled(
+    state: WindowState,
+    facts: Sequence[Fact],
+    agreement: Agreement,
+    now: datetime,
+    watermark: datetime | None,
+    arranged: Arrangements,
+) -> WindowState:
+    levels = ladder.levels(agreement, state.window)
+    return transitions.settle(state, facts, levels, agreement, now=now, watermark=watermark, arranged=arranged)
