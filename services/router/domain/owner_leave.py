@@ -11,6 +11,7 @@ from services.router.domain.lookup import Lookup
 from services.router.domain.reassignment import agreement_for
 from services.router.domain.routing_state import RoutingState
 from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured
 from shared.domain.event import LeaveInterval
 from shared.domain.events import LeadRescheduled, RepRef
 from shared.domain.leave import changed
@@ -30,14 +31,15 @@ def rescheduled(
     leads: Iterable[Lead], state: RepState, agreement: Agreement, lookup: Lookup, now: datetime
 ) -> Iterator[tuple[Lead, LeadRescheduled]]:
     """Those of a rep's leads on which a change of their leave at `now` has an effect, with the events that say so.
-    `agreement` is the one in force.
+    `agreement` is the one in force. Leads of an agreement that this release cannot read stay as they are.
     """
     for lead in leads:
-        after = with_leave(lead, state, agreement, lookup.agreement(lead.agreement.hash), now)
-        if after is lead:
+        assigned_under = _assigned_under(lead, lookup)
+        after = with_leave(lead, state, agreement, assigned_under, now) if assigned_under is not None else lead
+        if assigned_under is None or after is lead:
             continue
         after = replace(after, version=lead.version + 1, updated_at=now)
-        yield after, _event(after, lookup.agreement(lead.agreement.hash), now)
+        yield after, _event(after, assigned_under, now)
 
 
 def with_leave(lead: Lead, state: RepState, agreement: Agreement, assigned_under: Agreement, now: datetime) -> Lead:
@@ -71,10 +73,18 @@ def to_relieve(
     state.relieved = {rep: at for rep, at in state.relieved.items() if since.get(rep) == at}
     for rep in not_relieved(since, state):
         held = held_by(rep, state, lookup) if state.state(rep).open else ()
-        leads = [lead for lead in held if goes_to_others(lead, agreement, lookup.agreement(lead.agreement.hash), now)]
+        under = [(lead, _assigned_under(lead, lookup)) for lead in held]
+        leads = [lead for lead, each in under if each is not None and goes_to_others(lead, agreement, each, now)]
         if not leads:
             state.relieved[rep] = since[rep]
         yield from (lead for lead in leads if not spared(lead.lead_id))
+
+
+def _assigned_under(lead: Lead, lookup: Lookup) -> Agreement | None:
+    try:
+        return lookup.agreement(lead.agreement.hash)
+    except Misconfigured:
+        return None
 
 
 def goes_to_others(lead: Lead, agreement: Agreement, assigned_under: Agreement, now: datetime) -> bool:

@@ -12,11 +12,13 @@ import pytest
 from services.router.domain import routing as rules
 from services.router.domain.availability import Leave, RepState
 from services.router.domain.lead import Lead
-from services.router.domain.owner_leave import next_leave_at, not_relieved, on_leave_since
+from services.router.domain.owner_leave import next_leave_at, not_relieved, on_leave_since, rescheduled
 from services.router.domain.proof import ReassignReason
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.verdict import Verdict
+from services.router.simulation.lookup import ReplayLookup
 from shared.domain.agreement import Agreement
+from shared.domain.errors import Misconfigured
 from shared.domain.events import ActivityRecorded, LeadReassigned
 from shared.domain.lead import Contact
 from tests.kit.events import activity, after
@@ -92,6 +94,22 @@ def test_leave_that_is_taken_back_moves_nothing_from_then_on(router: RecordedRou
     assert router.leave("ann", minutes=minutes) == []
     assert next_leave_at(MOVE, router.state, after(minutes)) is None
     assert router.relieve(MIDNIGHT + 30) == []
+
+
+class UnreadableAgreements(ReplayLookup):
+    """Agreements of an earlier release, which this one does not read."""
+
+    def agreement(self, digest: str) -> Agreement:
+        raise Misconfigured(f"{digest} cannot be read")
+
+
+def test_a_lead_of_an_agreement_that_cannot_be_read_stays_and_holds_up_no_leave(router: RecordedRouter) -> None:
+    lead = asks(router)
+    router.leave("ann", TOMORROW, minutes=10)
+    router.lookup = UnreadableAgreements(router.live, None, router.inquiries)
+    assert router.relieve(MIDNIGHT) == []
+    away = RepState(leave=(TOMORROW,))
+    assert list(rescheduled([lead], away, MOVE, router.lookup, after(20))) == []
 
 
 def test_a_lead_that_was_moved_stays_where_it_is_when_the_leave_is_taken_back(router: RecordedRouter) -> None:
