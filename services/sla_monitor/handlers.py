@@ -45,6 +45,7 @@ from shared.domain.events import (
     WatermarkAdvanced,
 )
 from shared.domain.pauses import PAUSING
+from shared.domain.promises import WindowStatus
 from shared.ports import Bus, Record
 
 
@@ -135,9 +136,12 @@ class MonitorHandlers:
         facts = [self._fact(r.record, r.event, now) for r in activities if isinstance(r.event, ActivityRecorded)]
         persons = await persons_store.lock_persons(tx, {lead_id for lead_id, _ in facts}, self._partition)
         await fact_store.save_facts(tx, facts)
-        states = await states_of(tx, await window_store.windows_of(tx, persons.ids, states=("open", "breached")))
+        pausing = any(fact.kind in PAUSING for _, fact in facts)
+        # Those of later owners say when a lead moved, also once they have ended.
+        wanted: Sequence[WindowStatus] = () if pausing else ("open", "breached")
+        states = await states_of(tx, await window_store.windows_of(tx, persons.ids, states=wanted))
         before = dict(states)
-        if any(fact.kind in PAUSING for _, fact in facts):
+        if pausing:
             context = await self._context(tx, persons, states)
             await self._pause(tx, [state.window for state in states.values()], context)
         windows = by_lead(states)

@@ -1,7 +1,7 @@
 """What is known of some leads while a batch of events is handled: their windows, facts, and why any are on hold."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -111,14 +111,16 @@ class LeadContext:
 
     def pause(self, window: Window, agreement: Agreement) -> None:
         """Facts that stop the clock, or let it run again, were read. Raises as `ladder.levels`."""
-        facts = self.facts_for(window.lead_id)
-        paused = opening.paused(window, facts, agreement) if window.runs else window
-        if paused is not window:
+        facts, state = self.facts_for(window.lead_id), self.states[window.window_id]
+        left = window.moved and window.state == "breached"
+        paused = opening.paused(window, facts, agreement) if window.runs or left else window
+        if paused is not window and left:
+            left_at = _left_at(window, self.windows(window.lead_id))
+            self.states[window.window_id] = transitions.pause_after_move(state, paused, left_at, self.now)
+        elif paused is not window:
             moved = ladder.carried_over(agreement, window, paused)
             levels = ladder.levels(agreement, moved)
-            self.states[window.window_id] = transitions.pause(
-                self.states[window.window_id], moved, levels, facts, self.now
-            )
+            self.states[window.window_id] = transitions.pause(state, moved, levels, facts, self.now)
 
     def following(self) -> list[Window]:
         """Windows that are to open now, because the one that ran instead had been kept before."""
@@ -168,3 +170,16 @@ def by_lead(states: Mapping[str, WindowState]) -> defaultdict[str, list[str]]:
     for window_id, state in states.items():
         found[state.window.lead_id].append(window_id)
     return found
+
+
+def _left_at(window: Window, windows: Iterable[Window]) -> datetime | None:
+    """When the lead went from the window's owner to another rep or queue, by the `windows` of those; None if none of
+    them is known.
+    """
+    later = (
+        each.opened_at
+        for each in windows
+        if each.generation > window.owner_number
+        or (each.promise == opening.TRIAGE and each.opened_at > window.opened_at)
+    )
+    return min(later, default=None)

@@ -100,14 +100,27 @@ def pause(
     if state.window.state == "breached":
         if moved.due_at <= state.window.due_at:
             return state
-        # Of the pauses that are new the first began before the deadline: one that did not would not have moved it.
-        new = [each.starts_at for each in moved.pauses if each not in state.window.pauses]
-        state = _concluded(state, superseded(state.window, min((state.window.due_at, *new)), PAUSED), now)
+        state = _not_breached(state, moved, now)
         moved = _running_again(moved)
         news = [announcements.opened_again(moved, now), *news]
     moved = looking_ahead(moved, levels)
     state = _counting(replace(state, window=moved, announced=(*state.announced, *news)), facts)
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
+
+
+def pause_after_move(state: WindowState, moved: Window, left_at: datetime | None, now: datetime) -> WindowState:
+    """The clock had stopped before a breach whose lead went to someone else at `left_at`: by the deadline of `moved`,
+    the window with what follows, nothing was owed any more. Unchanged if the lead left after that.
+    """
+    if moved.due_at <= state.window.due_at or left_at is None or left_at > moved.decide_at:
+        return state
+    return _not_breached(state, moved, now)
+
+
+def _not_breached(state: WindowState, moved: Window, now: datetime) -> WindowState:
+    # Of the pauses that are new the first began before the deadline: one that did not would not have moved it.
+    new = [each.starts_at for each in moved.pauses if each not in state.window.pauses]
+    return _concluded(state, superseded(state.window, min((state.window.due_at, *new)), PAUSED), now)
 
 
 def join(state: WindowState, facts: Sequence[Fact], hold: str | None, now: datetime) -> WindowState:

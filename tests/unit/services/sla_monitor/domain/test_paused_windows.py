@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import msgspec
+import pytest
 
 from services.sla_monitor.domain import opening, transitions
 from services.sla_monitor.domain.ladder import exhausted_at, levels
@@ -169,6 +170,22 @@ def test_an_earlier_pause_that_is_read_after_the_breach_of_a_paused_promise_take
     owned.reads(PAUSE, RESUME)
     assert (owned.window.state, owned.window.due_at) == ("open", at(HOUR + 30 + 600))
     assert [each.at for each in owned.events(BreachRetracted)] == [PAUSE.accepted_at]
+
+
+@pytest.mark.parametrize(("moved_s", "state"), [(2 * HOUR, "cancelled"), (5 * HOUR + 60, "breached")])
+def test_a_pause_from_before_a_breach_that_is_read_after_the_move_takes_it_back_if_the_lead_left_in_time(
+    moved_s: float, state: str
+) -> None:
+    owned = Owned()
+    owned.pass_time(HOUR + 3)
+    first = owned.window
+    owned.context.move_on("ld_1", at(moved_s), "reassigned", cycle=1, spared=(), missed=True)
+    for new in opening.opened(assigned(generation=2, assigned_at=at(moved_s)), DEAL, watch(), ()):
+        owned.context.open(new, DEAL)
+    owned.facts.append(PAUSE)
+    owned.context.pause(owned.context.states[first.window_id].window, DEAL)
+    assert owned.context.states[first.window_id].window.state == state
+    assert [each.reason for each in owned.events(BreachRetracted)] == (["paused"] if state == "cancelled" else [])
 
 
 def test_only_as_many_pauses_as_the_agreement_says_count() -> None:
