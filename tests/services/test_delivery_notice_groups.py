@@ -109,7 +109,7 @@ async def test_a_groups_incident_is_not_resolved_while_it_is_sent_and_one_of_its
             await notices.publish(events.closed("ld_1"), raised("ld_3"))
             await chat.got(1)
             goes_on.set()
-            await notices.ended(3)
+            assert {each["kind"] for each in await notices.ended(3)} == {"breach"}
             await notices.publish(events.closed("ld_2"))
             await notices.ended(4)
     trigger, resolve = map(body, pager.seen)

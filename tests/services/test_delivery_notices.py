@@ -205,11 +205,12 @@ async def test_a_crash_between_the_request_and_its_record_tells_again_under_the_
             await chat.got(1)
         chat.reply = quick
         never.set()
+        monkeypatch.setattr("services.delivery.workers.dispatcher.LEASE_S", 60.0)
         async with notices_on(database, embedded_bus, {"CHAT": chat.url}) as notices:
             [told] = await notices.ended(1)
-            first, second = chat.seen
     assert told["state"] == "told"
-    assert body(first)["id"] == body(second)["id"] == told["notice_id"]
+    assert len(chat.seen) >= 2  # more if stopping took longer than the lease
+    assert {body(seen)["id"] for seen in chat.seen} == {told["notice_id"]}
 
 
 async def test_what_is_known_of_a_lead_is_erased_when_the_person_withdraws_consent(

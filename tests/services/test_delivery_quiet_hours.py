@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from services.delivery.handlers.notices import NoticeHandlers
+from services.delivery.store import tables
+from services.delivery.store.notices import Grouping
 from services.delivery.store.tables import messages
 from shared import agreement_file
 from shared.agreements import store as agreements
@@ -13,7 +16,7 @@ from shared.db.engine import Database
 from shared.domain.event import Recipient
 from tests.kit import events
 from tests.kit.agreements import agreement_text
-from tests.kit.events import NINE, after
+from tests.kit.events import NINE, after, envelope, received
 from tests.kit.subscribers import receiving
 from tests.services.notices_kit import CHANNELS, notices_on
 
@@ -44,3 +47,32 @@ async def test_a_notice_in_quiet_hours_waits_and_a_page_does_not(database: Datab
             await notices.publish(events.closed("ld_1"))
             [dropped] = await notices.ended_of("manager", 1)
             assert (dropped["state"], dropped["reason"], len(chat.seen)) == ("dropped", "answered", 0)
+
+
+async def test_a_pager_is_resolved_in_quiet_hours_and_no_notice_joins_a_message_that_goes_out_in_them(
+    database: Database,
+) -> None:
+    handlers = NoticeHandlers(Grouping(interval_s=0, gather_s=5))
+    now = datetime.now(UTC)
+    more = {"agreement": AGREEMENT.ref, "promise_due_at": after(15)}
+    breaches = [
+        received(envelope(events.raised(lead, to=(Recipient(*to),), **more)))
+        for lead, to in (("ld_1", ("ops", "lea")), ("ld_2", ("manager", "mia")))
+    ]
+    async with database.begin() as tx:
+        await agreements.save(tx, AGREEMENT, NINE)
+        before_quiet = now - timedelta(hours=1, minutes=1)
+        await handlers.on_escalations(tx, breaches[1:], before_quiet)
+        await tx.execute(sa.update(messages).values(next_at=now))
+        again = received(envelope(events.raised("ld_3", to=(Recipient("manager", "mia"),), **more)))
+        await handlers.on_escalations(tx, [breaches[0], again], now)
+        sent = [tables.notices.c.lead_id == "ld_1"]
+        await tx.execute(sa.update(tables.notices).where(*sent).values(state="told", ended_at=now))
+        await handlers.on_escalations(tx, [received(envelope(events.closed("ld_1")))], now)
+        query = sa.select(tables.notices.c.lead_id, tables.notices.c.kind, messages.c.next_at).join(
+            messages, messages.c.message_id == tables.notices.c.message_id
+        )
+        next_at = {(row.lead_id, row.kind): row.next_at for row in await tx.execute(query)}
+    assert next_at["ld_2", "breach"] == now
+    assert next_at["ld_3", "breach"] == ENDS.replace(second=0, microsecond=0).astimezone(UTC)
+    assert next_at["ld_1", "closed"] == now + timedelta(seconds=5)

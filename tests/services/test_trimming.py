@@ -131,3 +131,19 @@ async def test_the_scoreboard_keeps_the_story_of_a_lead_that_is_open(database: D
 async def test_without_a_setting_only_ids_of_handled_events_go(database: Database) -> None:
     await _fill(database, "router_journal", {"seq": 1, "at": ago(5000)})
     assert await _trimmed(database, "router", retention=None) == 0
+
+
+async def test_delivery_stores_who_was_told_of_what_goes_on_and_their_leads(database: Database) -> None:
+    given = {"told": {}, "over": {"over": "answered"}, "failed": {"state": "failed"}, "closed": {"kind": "closed"}}
+    for name, changes in given.items():
+        ordinary = {"notice_id": name, "lead_id": f"ld_{name}", "message_id": f"ms_{name}", "created_at": ago(91)}
+        row = {**ordinary, "state": "told", "kind": "breach", **changes}
+        await _fill(database, "delivery_notices", row)
+        await _fill(database, "delivery_messages", {"message_id": f"ms_{name}", "created_at": ago(91)})
+        await _fill(database, "delivery_leads", {"lead_id": f"ld_{name}", "updated_at": ago(91)})
+    ancient = {"notice_id": "ancient", "state": "told", "kind": "breach", "created_at": ago(456)}
+    await _fill(database, "delivery_notices", ancient)
+    await _trimmed(database, "delivery")
+    assert await _left(database, "delivery_notices", "notice_id") == {"told"}
+    assert await _left(database, "delivery_messages", "message_id") == {"ms_told"}
+    assert await _left(database, "delivery_leads", "lead_id") == {"ld_told"}

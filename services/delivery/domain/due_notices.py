@@ -29,6 +29,8 @@ from shared.domain.progress_text import pace_in_words, progress_in_words
 
 _PAGED = "ops"
 NoticeStatus = Literal["due", "told", "failed", "dropped"]
+UNREADABLE = "this release of Baton can't read the agreement under which the promise runs"
+"""Why a notice has failed that another release could send."""
 
 
 class DueNotice(msgspec.Struct, frozen=True, kw_only=True):

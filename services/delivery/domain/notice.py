@@ -116,7 +116,7 @@ def headline(notice: Notice) -> str:
 def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_id: str) -> Notice:
     """One notice about `count` leads, of which `notices` are the first, due first: all of one kind, to one recipient.
 
-    `due_at` is the first that is due.
+    `due_at` is the first that is due. `until` is left out unless it is known to be the same for all.
     """
     first = notices[0]
     promises = list(dict.fromkeys(notice.promise for notice in notices))
@@ -126,6 +126,7 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         incident_id=incident_id,
         promise=_joined(tuple(promises), ", "),
         by=", ".join(dict.fromkeys(notice.by for notice in notices)),
+        until=first.until if count == len(notices) and len({notice.until for notice in notices}) == 1 else None,
         buyer=Buyer(),
         rep="",
         why_rep="",

@@ -7,7 +7,7 @@ import msgspec
 
 from services.delivery.domain.channel_choice import channels_for
 from services.delivery.domain.context import context_of
-from services.delivery.domain.due_notices import Draft, DueNotice, Ending, endings_of, notices_of
+from services.delivery.domain.due_notices import UNREADABLE, Draft, DueNotice, Ending, endings_of, notices_of
 from services.delivery.domain.notice_announcements import failed
 from services.delivery.domain.notice_changes import changes
 from services.delivery.domain.sending_channel import sending
@@ -20,7 +20,7 @@ from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
-from shared.domain.events import LeadAssigned, LeadClosed
+from shared.domain.events import LeadAssigned, LeadClosed, WindowOpened, WindowPaused, WindowRescheduled, WindowResumed
 from shared.domain.quiet_hours import not_before
 
 
@@ -40,6 +40,7 @@ class NoticeHandlers:
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received], now: datetime) -> None:
         """What is due to someone becomes notices. What is over is not sent, and those who were told are told so."""
+        await leads.need_until(tx, _running_until(batch), now)
         made = [notice for r in batch for notice in notices_of(r.event, r.envelope.id)]
         endings = [ending for r in batch for ending in endings_of(r.event, r.envelope.id)]
         if made or endings:
@@ -66,7 +67,9 @@ class NoticeHandlers:
         drafts, without = [], []
         for notice in made:
             agreement = await self._agreement(tx, notice.agreement)
-            if agreement is None or not agreement.channels:
+            if agreement == UNREADABLE:
+                without.append(msgspec.structs.replace(notice, state="failed", reason=UNREADABLE))
+            if agreement is None or isinstance(agreement, str) or not agreement.channels:
                 continue
             channels = tuple(map(sending, channels_for(agreement, notice.role, notice.person, page=notice.page)))
             if channels:
@@ -81,15 +84,24 @@ class NoticeHandlers:
 
     async def _quiet(self, tx: Tx, draft: Draft, now: datetime) -> Draft:
         agreement = await self._agreement(tx, draft.notice.agreement)
-        return _quiet(draft, agreement, now) if agreement is not None else draft
+        return _quiet(draft, agreement, now) if isinstance(agreement, Agreement) else draft
 
-    async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
-        """The agreement under which the promise runs. The event is for subscribers even if there is no such version."""
+    async def _agreement(self, tx: Tx, digest: str) -> Agreement | str | None:
+        """The agreement under which the promise runs, or why it can't be read; None if it is not stored. The event is
+        for subscribers in any case.
+        """
         try:
             return await agreements.by_hash(tx, digest)
         except (NotFound, Misconfigured) as unknown:
             self._log.error("notices_without_agreement", agreement=digest, reason=unknown.detail)
-            return None
+            return UNREADABLE if isinstance(unknown, Misconfigured) else None
+
+
+def _running_until(batch: Sequence[Received]) -> Mapping[str, datetime]:
+    """Until when promises run that the batch says something about, by their lead."""
+    events = [received.event for received in batch]
+    running = WindowOpened | WindowRescheduled | WindowPaused | WindowResumed
+    return {event.lead_id: event.due_at for event in events if isinstance(event, running)}
 
 
 def _quiet(draft: Draft, agreement: Agreement, now: datetime) -> Draft:

@@ -122,6 +122,7 @@ recipients = sa.Table(
     sa.Column("free_at", Instant, nullable=False),
 )
 
+# `updated_at` is in the future if a promise about the lead is due only then.
 leads = sa.Table(
     "delivery_leads",
     metadata,

@@ -1,21 +1,33 @@
 """What delivery no longer needs: events whose time is up with their deliveries, notices that have ended, and what is
-known of leads that no one got since.
+known of leads that no one got since and that no notice is about.
 """
+
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from services.delivery.store.tables import deliveries, events, leads, messages, notices, recipients
 from shared.db.trimming import Rule
 
-_USED = sa.select(notices.c.message_id).where(notices.c.message_id.is_not(None))
+_USED = sa.exists().where(notices.c.message_id == messages.c.message_id)
+_ABOUT = sa.exists().where(notices.c.lead_id == leads.c.lead_id)
+_GOES_ON = notices.c.kind.in_(["warning", "breach"]) & (notices.c.state == "told") & notices.c.over.is_(None)
+_GIVEN_UP = timedelta(days=365)
+"""A matter that goes on for so long is forgotten, so that such notices are bounded."""
 _SEQ = sa.select(events.c.seq)
+
+
+def _open(before: datetime) -> sa.ColumnElement[bool]:
+    return _GOES_ON & (notices.c.created_at >= before - _GIVEN_UP)
+
 
 # Deliveries go before their events, so that no delivery is left without one.
 EXPIRED = (
     Rule(deliveries, lambda before: deliveries.c.event_seq.in_(_SEQ.where(events.c.stored_at < before))),
     Rule(events, lambda before: events.c.stored_at < before),
-    Rule(notices, lambda before: (notices.c.created_at < before) & (notices.c.state != "due")),
-    Rule(messages, lambda before: (messages.c.created_at < before) & messages.c.message_id.not_in(_USED)),
+    # Who was told of what goes on learns its end, and a pager's incident is resolved then.
+    Rule(notices, lambda before: (notices.c.created_at < before) & (notices.c.state != "due") & sa.not_(_open(before))),
+    Rule(messages, lambda before: (messages.c.created_at < before) & sa.not_(_USED)),
     Rule(recipients, lambda before: recipients.c.free_at < before),
-    Rule(leads, lambda before: leads.c.updated_at < before),
+    Rule(leads, lambda before: (leads.c.updated_at < before) & sa.not_(_ABOUT)),
 )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from services.delivery.domain import context
 from services.delivery.domain.action_links import LinkMaker
-from services.delivery.domain.due_notices import DueNotice, Told
+from services.delivery.domain.due_notices import UNREADABLE, DueNotice, Told
 from services.delivery.domain.notice import Notice, grouped
 from services.delivery.domain.notice_announcements import delivered, failed
 from services.delivery.domain.notice_changes import follow_ups_of_late
@@ -24,6 +24,7 @@ from services.delivery.workers.dispatcher import Waiting
 from shared import log, metrics
 from shared.agreements import store as agreements
 from shared.db.engine import Tx
+from shared.domain.errors import Misconfigured, NotFound
 
 Send = Callable[[Notice, str, dict[str, str]], Awaitable[Outcome]]
 """Sends (notice, kind of channel, its settings) and returns how that ended."""
@@ -34,11 +35,12 @@ _LATE_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class NoticeJob:
-    """A claimed message with what it says; None if there is nothing left to say."""
+    """A claimed message with what it says; None if it can't be sent, for the reason `why_not`."""
 
     message: Message
     notice: Notice | None
     recipient: tuple[str, str | None] = ("", None)
+    why_not: str = "there is nothing left to say"
 
 
 class NoticeWork:
@@ -88,7 +90,7 @@ class NoticeWork:
     async def attempt(self, job: NoticeJob) -> Outcome:
         """Send the message once."""
         if job.notice is None:
-            return Outcome("failed", "there is nothing left to say")
+            return Outcome("failed", job.why_not)
         if self._leaves(job.message):
             return Outcome("failed", f"the channel did not take it within {CHANNEL_TIME.seconds // 60} minutes")
         try:
@@ -120,7 +122,11 @@ class NoticeWork:
         if content is None:
             return NoticeJob(message, None)
         first = content.first[0]
-        agreement = await agreements.by_hash(tx, first.agreement)
+        try:
+            agreement = await agreements.by_hash(tx, first.agreement)
+        except (NotFound, Misconfigured) as unreadable:
+            self._log.error("notice_failed", message=message.message_id, reason=unreadable.detail)
+            return NoticeJob(message, None, (first.role, first.person), UNREADABLE)
         known = await contexts_of(tx, {each.lead_id for each in content.first})
         made = [
             context.notice(each, agreement, known.get(each.lead_id), incident_id=message.incident_id, links=self._links)

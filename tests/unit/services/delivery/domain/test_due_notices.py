@@ -1,6 +1,7 @@
 """Which notices follow from an event, who is told how it went on, and what a group says."""
 
 import doctest
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -178,6 +179,19 @@ def test_a_group_names_the_first_six_and_counts_the_others() -> None:
     assert leads.count("Jo Doe of Initech (Ann Lee)") == 6
     assert leads.endswith("; and 31 more")
     assert {fact.label for fact in facts(made)} == {"Leads", "First due", "You get this as"}
+
+
+def test_a_group_of_acknowledgements_says_until_when_only_if_that_is_the_same_for_all() -> None:
+    def said(*until: datetime | None, count: int) -> str:
+        several = [notice(notice_id=f"nt_{n}", kind="acknowledged", by="Mia", until=at) for n, at in enumerate(until)]
+        return headline(grouped(several, count, notice_id="ms_1", incident_id="ms_1"))
+
+    assert (
+        said(after(60), after(60), count=2) == "Acknowledged by Mia until Mon 23 Nov 11:00 CET: first response, 2 leads"
+    )
+    without = "Acknowledged by Mia: first response, 2 leads"
+    assert said(after(60), after(90), count=2) == said(after(60), None, count=2) == without
+    assert "until" not in said(*[after(60)] * 6, count=7)
 
 
 @pytest.mark.parametrize("kind", ["warning", "breach", "acknowledged", "closed"])
