@@ -25,8 +25,11 @@ from shared.domain.events import (
     ACTIVITIES,
     ASSIGNMENTS,
     TYPES,
+    ActivityRecorded,
     BreachRetracted,
     Event,
+    LeadAssigned,
+    LeadReassigned,
     WindowBreached,
     WindowCancelled,
     WindowEvent,
@@ -45,6 +48,8 @@ _ENDS: Mapping[type[Event], str] = {
     BreachRetracted: "retracted",
 }
 _FACTS = [kind.TYPE for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ACTIVITIES)]
+_COUNTED = [LeadAssigned.TYPE, LeadReassigned.TYPE, ActivityRecorded.TYPE]
+_NEAR = timedelta(hours=1)
 _WANTED = [*_FACTS, *(kind.TYPE for kind in _ENDS)]
 
 _windows = sa.table(
@@ -72,6 +77,7 @@ _facts = sa.table(
     sa.column("outcome", Text),
     sa.column("by", Text),
     sa.column("happened_at", Instant),
+    sa.column("reason", Text),
 )
 _marks = sa.table(
     "sla_monitor_watermarks",
@@ -155,6 +161,13 @@ async def history(tx: Tx, lead_ids: Collection[str]) -> History | None:
     return History(ids, facts, await _reported(tx, ids), announced)
 
 
+async def leads_between(tx: Tx, starts_at: datetime, ends_at: datetime, *, limit: int) -> list[str]:
+    """The leads that were assigned, or on which something was reported, in a time or an hour before or after it."""
+    near = (timeline.c.at >= starts_at - _NEAR) & (timeline.c.at < ends_at + _NEAR)
+    query = sa.select(timeline.c.lead_id).where(near, timeline.c.type.in_(_COUNTED)).distinct()
+    return list((await tx.execute(query.order_by(timeline.c.lead_id).limit(limit))).scalars())
+
+
 async def windows_of(tx: Tx, lead_ids: Collection[str]) -> dict[str, FoundWindow]:
     """The promises on these leads as the monitor stored them."""
     query = sa.select(_windows.c.body, _windows.c.state).where(_windows.c.lead_id.in_(lead_ids))
@@ -218,8 +231,12 @@ async def _ids_of_people(tx: Tx, lead_ids: Collection[str]) -> list[str]:
 
 async def _reported(tx: Tx, ids: Sequence[str]) -> list[Activity]:
     rows: Sequence[Any] = (await tx.execute(sa.select(_facts).where(_facts.c.lead_id.in_(ids)))).all()
-    accepted = ((Activity(r.activity_id, r.lead_id, r.kind, r.accepted_at, r.outcome, r.by), r) for r in rows)
-    return [dated(activity, row.happened_at) for activity, row in accepted]
+    return [_activity(row) for row in rows]
+
+
+def _activity(row: Any) -> Activity:
+    known = Activity(row.activity_id, row.lead_id, row.kind, row.accepted_at, row.outcome, row.by, reason=row.reason)
+    return dated(known, row.happened_at)
 
 
 def _behind(at: sa.ColumnElement[datetime], key: sa.ColumnElement[str], place: Place) -> sa.ColumnElement[bool]:

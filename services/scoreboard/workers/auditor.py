@@ -17,6 +17,7 @@ from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Re
 from services.scoreboard.domain.audit.persons import persons_of
 from services.scoreboard.store import audits
 from services.scoreboard.store.audits import AuditRow, Place
+from services.scoreboard.workers.period_audit import period_findings
 from shared import log, metrics
 from shared.db.claim import Claim
 from shared.db.engine import Database
@@ -179,8 +180,9 @@ class Auditor:
             windows = await audits.windows_of(tx, lead_ids)
             if history is None:
                 return {each.window_id: _too_long(each) for each in windows.values()}
-            events = [each for each in history.events if isinstance(each, LeadAssigned | LeadParked)]
-            agreements = await audits.agreements_of(tx, (each.agreement.hash for each in events))
+            refs = [e.agreement for e in history.events if isinstance(e, LeadAssigned | LeadParked)]
+            refs += [each.agreement for each in windows.values() if each.agreement is not None]
+            agreements = await audits.agreements_of(tx, (ref.hash for ref in refs))
             record = Record(
                 windows=windows,
                 announced=history.announced,
@@ -190,7 +192,10 @@ class Auditor:
                 tolerance=TOLERANCE,
             )
         persons = persons_of(history.events, history.reported)
-        found = [each for lead_id in lead_ids for each in findings(lead_id, persons, agreements, record)]
+        of_periods = [each for each in windows.values() if each.period is not None]
+        leads = [each for each in lead_ids if each not in {window.lead_id for window in of_periods}]
+        found = [each for lead_id in leads for each in findings(lead_id, persons, agreements, record)]
+        found += await period_findings(self._database, of_periods, agreements, record)
         return {each.window_id: each for each in found}
 
 

@@ -19,6 +19,7 @@ from services.scoreboard.domain.audit.ladders import FiredLevel, ladder_differen
 from services.scoreboard.domain.audit.persons import Persons
 from services.scoreboard.domain.audit.working_time import NotChecked, written
 from shared.domain.agreement import Agreement
+from shared.domain.event import AgreementRef, PromisePeriod
 
 Status = Literal["right", "different", "undecided", "not checked"]
 _TRIMMED_AFTER = timedelta(days=90)
@@ -28,7 +29,9 @@ _LATE_AFTER = timedelta(minutes=10)
 
 
 class FoundWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """A promise as the monitor stored it, apart from what it is based on. `stored_state` is what lists go by."""
+    """A promise as the monitor stored it, apart from what it is based on. `stored_state` is what lists go by. One of
+    marketing is about a `period`.
+    """
 
     window_id: str
     lead_id: str
@@ -44,6 +47,9 @@ class FoundWindow(msgspec.Struct, frozen=True, kw_only=True):
     breach_id: str | None = None
     hold: str | None = None
     again: int = 0
+    period: PromisePeriod | None = None
+    counts_from_at: datetime | None = None
+    agreement: AgreementRef | None = None
 
     @property
     def tolerance(self) -> timedelta:
@@ -90,7 +96,7 @@ def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement]
     try:
         expected = {each.window_id: each for each in promises_on(lead_id, persons, agreements, tolerance)}
     except NotChecked as why:
-        return [_of_window(each, "not checked", why=str(why)) for each in mine.values()]
+        return [finding_on(each, "not checked", why=str(why)) for each in mine.values()]
     found = [_judged(each, mine.get(window_id), persons, record) for window_id, each in expected.items()]
     return found + [_unexpected(each, persons, record) for window_id, each in mine.items() if window_id not in expected]
 
@@ -156,7 +162,7 @@ def _differences(expected: Expected, window: FoundWindow, record: Record) -> Ite
         yield f"owed by {window.owner} instead of {expected.owner}"
     if window.due_at not in expected.dues:
         yield f"due {written(window.due_at)} instead of {written(expected.due_at)}"
-    announced = _announced(record.announced.get(window.window_id, frozenset()))
+    announced = announced_as(record.announced.get(window.window_id, frozenset()))
     if not window.again and announced != window.state:
         yield f"announced as {announced}"
 
@@ -176,7 +182,7 @@ def _of_ladder(
     return list(found)
 
 
-def _announced(kinds: frozenset[str]) -> str:
+def announced_as(kinds: frozenset[str]) -> str:
     """How a promise stands by the events about it."""
     for state, events in (("met", {"met", "retracted"}), ("cancelled", {"cancelled", "retracted as cancelled"})):
         if kinds & events:
@@ -206,18 +212,18 @@ def _never_opened(expected: Expected, persons: Persons, record: Record) -> Findi
 
 def _unexpected(window: FoundWindow, persons: Persons, record: Record) -> Finding:
     if window.side not in ("sales", "operations"):
-        return _of_window(window, "not checked", why=f"a promise of {window.side}")
+        return finding_on(window, "not checked", why=f"a promise of {window.side}")
     decisions = persons.decisions.get(window.lead_id, [])
     generations = {getattr(event, "generation", None) for event in decisions}
     if window.promise == "disputes" and len(persons.decisions) > 1:
-        return _of_window(window, "not checked", why="a dispute under one of several ids")
+        return finding_on(window, "not checked", why="a dispute under one of several ids")
     if window.generation and window.generation not in generations:
         if record.now < window.opened_at + _OPENS_WITHIN:
-            return _of_window(window, "undecided", why="its assignment is not read yet")
-        return _of_window(window, "not checked", why="the assignment is not in the timeline any more")
+            return finding_on(window, "undecided", why="its assignment is not read yet")
+        return finding_on(window, "not checked", why="the assignment is not in the timeline any more")
     if not window.generation and not decisions:
-        return _of_window(window, "not checked", why="the lead is not in the timeline any more")
-    return _of_window(window, "different", "no window", window.state, "nothing that was decided calls for it")
+        return finding_on(window, "not checked", why="the lead is not in the timeline any more")
+    return finding_on(window, "different", "no window", window.state, "nothing that was decided calls for it")
 
 
 def _of_expected(
@@ -237,7 +243,10 @@ def _of_expected(
     )
 
 
-def _of_window(each: FoundWindow, status: Status, expected: str = "", found: str = "", why: str = "") -> Finding:
+def finding_on(
+    each: FoundWindow, status: Status, expected: str = "", found: str = "", why: str = "", *, late: bool = False
+) -> Finding:
+    """What there is to say about a promise that is stored."""
     return Finding(
         status=status,
         window_id=each.window_id,
@@ -248,4 +257,5 @@ def _of_window(each: FoundWindow, status: Status, expected: str = "", found: str
         expected=expected,
         found=found,
         why=why,
+        late=late,
     )

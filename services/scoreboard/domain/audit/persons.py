@@ -17,7 +17,7 @@ _OF_ONE_LEAD = {"rejected", "won", "lost"}
 @dataclass(frozen=True, slots=True)
 class Activity:
     """Something that was reported under an id and counts at `at`. `key` identifies it. `known_at` is when it was
-    accepted, if that is later.
+    accepted, if that is later, `reason` that of a rejection.
     """
 
     key: str
@@ -27,6 +27,7 @@ class Activity:
     outcome: str | None = None
     by: str | None = None
     known_at: datetime | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Persons:
         """The activities that count for a lead, in order of time: under each id of the person, but how sales ended one
         of their leads counts for another only since both were known to be one person.
         """
-        top = self._top(lead_id)
-        ids = [each for each in {*self.activities, lead_id} if self._top(each) == top]
+        top = self.top(lead_id)
+        ids = [each for each in {*self.activities, lead_id} if self.top(each) == top]
         found = [a for each in ids for a in self.activities.get(each, {}).values() if self._counts(lead_id, a)]
         return sorted(found, key=lambda activity: (activity.at, activity.key))
 
@@ -89,7 +90,8 @@ class Persons:
             lead_id = self._joins[lead_id].into
         return found
 
-    def _top(self, lead_id: str) -> str:
+    def top(self, lead_id: str) -> str:
+        """The id under which the person goes on."""
         seen = {lead_id}
         while lead_id in self._joins and self._joins[lead_id].into not in seen:
             lead_id = self._joins[lead_id].into
@@ -132,7 +134,8 @@ def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> 
 def activity_in(event: ActivityRecorded) -> Activity:
     """The activity as promises see it."""
     about = (event.key, event.lead_id, event.kind)
-    return dated(Activity(*about, event.accepted_at, event.outcome, event.by), event.happened_at)
+    activity = Activity(*about, event.accepted_at, event.outcome, event.by, reason=event.reason)
+    return dated(activity, event.happened_at)
 
 
 def dated(activity: Activity, happened_at: datetime | None) -> Activity:

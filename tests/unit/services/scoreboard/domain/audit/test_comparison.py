@@ -133,6 +133,20 @@ def test_what_was_reported_under_another_id_of_the_person_counts() -> None:
     assert audited(events[::2], window(state="met"))[0][:2] == ("different", "breached")
 
 
+def test_how_sales_ended_one_of_two_leads_ends_the_other_only_since_both_are_one_person() -> None:
+    join = merged(
+        "ld_2", into="ld_1", was="assigned", decided_at=after(8), one_person_since=after(7), agreement=DEAL.ref,
+        lead_version=2,
+    )  # fmt: skip
+    both = [assigned(**HAND_OFF), assigned("ld_2", **HAND_OFF), join]
+    for minutes, right in ((5, "breached"), (9, "cancelled")):
+        events = [*both, activity("ld_2", kind="rejected", reason="no_budget", accepted_at=after(minutes))]
+        assert audited(events, window(state="cancelled"))[0][1] == right
+    call = activity("ld_2", accepted_at=after(5))
+    assert audited([*both, call], window(state="met")) == [("right", "met", "met")]
+    assert audited([*both, call], window("ld_2", state="met"), lead="ld_2")[0][0] == "right"
+
+
 def test_a_promise_that_goes_on_when_the_score_rises_has_no_second_window() -> None:
     risen = reassigned(
         **HAND_OFF | {"assigned_at": after(3)}, generation=2, lead_version=2, because="rescored", previous_rep="ann",
