@@ -1,4 +1,4 @@
-"""Builds the delivery service: consumes the public topics, sends webhooks, serves readers."""
+"""Builds the delivery service: consumes the inquiries and the public topics, sends webhooks, serves readers."""
 
 import random
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from services.delivery.workers.notice_watch import NoticeWatch
 from services.delivery.workers.sender import WebhookWork
 from shared.db.engine import Database
 from shared.domain.errors import Misconfigured, Refused
-from shared.domain.events import ASSIGNMENTS, ESCALATIONS
+from shared.domain.events import ASSIGNMENTS, ESCALATIONS, INQUIRIES
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service
@@ -56,8 +56,7 @@ def build(
     settings = read(DeliverySettings, platform.environ)
     allow_loopback = platform.settings.allow_loopback_endpoints
     quarantined, due, notify, arrivals = WakeUp(), WakeUp(), WakeUp(), WakeUps()
-    grouping = grouping or Grouping(settings.notice_interval_s)
-    consumption = _consumption(platform.db, grouping)
+    consumption = _consumption(platform.db, grouping := grouping or Grouping(settings.notice_interval_s))
     consumer = Consumer.on(platform, TABLES, consumption, committed=(quarantined, due, notify, arrivals))
     http = HttpClient(clock=platform.clock, resolve=resolving, allow_loopback=allow_loopback, deadline_s=deadline_s)
     webhooks = WebhookWork(post=Webhooks(http, platform.clock).post, schedule_s=schedule_s, fraction=random.random)
@@ -74,14 +73,15 @@ def build(
     )
     watch = NoticeWatch(platform.db, mails=people.mails, no_links=no_links)
     watchdog, beating = _heartbeat(platform, settings, resolving, deadline_s)
-    relay = OutboxRelay.on(platform, TABLES, wake=quarantined)
+    pages = ActionPages(key=platform.link_key, clock=platform.clock, database=platform.db)
     pull = EventRoutes(database=platform.db, keys=platform.keys, arrivals=arrivals)
     return Service(
         name="delivery",
-        routers=(*_routers(platform, resolving, due), pull.router()),
+        endpoints=pages.endpoints(),
+        routers=(*_routers(platform, resolving, due), pull.router(), pages.router()),
         tasks={
             "consume": consumer.run,
-            "relay": relay.run,
+            "relay": OutboxRelay.on(platform, TABLES, wake=quarantined).run,
             "send": sender.run,
             "notify": notifier.run,
             "watch_notices": watch.run,
@@ -103,8 +103,7 @@ def _routers(platform: Platform, resolving: Resolve, due: WakeUp) -> Sequence[AP
 
     subscriptions = SubscriptionRoutes(database=platform.db, keys=platform.keys, vet=vet, allow_loopback=allow_loopback)
     deliveries = DeliveryRoutes(database=platform.db, keys=platform.keys, due=due)
-    pages = ActionPages(key=platform.link_key, clock=platform.clock, database=platform.db)
-    return subscriptions.router(), deliveries.router(), notices.router(platform), pages.router()
+    return subscriptions.router(), deliveries.router(), notices.router(platform)
 
 
 def _links(platform: Platform) -> tuple[LinkMaker | None, str | None]:
@@ -141,5 +140,11 @@ def _heartbeat(
 def _consumption(database: Database, grouping: Grouping) -> Consumption:
     handlers = DeliveryHandlers(database, NoticeHandlers(grouping))
     return Consumption(
-        GROUP, {ASSIGNMENTS: handlers.on_assignments, ESCALATIONS: handlers.on_escalations}, gather_s=0.05
+        GROUP,
+        {
+            INQUIRIES: handlers.on_inquiries,
+            ASSIGNMENTS: handlers.on_assignments,
+            ESCALATIONS: handlers.on_escalations,
+        },
+        gather_s=0.05,
     )

@@ -2,7 +2,9 @@
 
 A link says which notice it came with, for which action, and until when; nothing about anyone. The page behind it looks
 up the rest, and its form has a grant: what the action is about and who acts, for a few minutes. Only the grant acts.
-Both are JSON and its HMAC with a key that is derived from the administrator's, in URL-safe base64.
+A form about a lead has a claim instead: it names how the person got the lead, and becomes a grant for a minute if that
+is still so when the form is sent. All are JSON and its HMAC with a key that is derived from the administrator's, in
+URL-safe base64.
 """
 
 import base64
@@ -18,6 +20,7 @@ Action = Literal["accept", "reject", "acknowledge"]
 
 LINK_S = 7 * 24 * 60 * 60
 GRANT_S = 15 * 60
+CLAIMED_S = 60
 _LONGEST = 2_000
 _MAC_BYTES = 16
 AGAIN = "Open the link in the message again, whole."
@@ -41,7 +44,20 @@ class Grant(msgspec.Struct, frozen=True, array_like=True, tag="grant"):
     until: int
 
 
-T = TypeVar("T", ActionLink, Grant)
+class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
+    """That `person` has the lead `subject` by this `assignment`, until `until`. It does not act: it becomes a grant if
+    it is true when the form is sent.
+    """
+
+    notice_id: str
+    action: Action
+    subject: str
+    person: str
+    assignment: str
+    until: int
+
+
+T = TypeVar("T", ActionLink, Grant, Claim)
 
 
 class LinkRefused(Exception):
@@ -53,7 +69,7 @@ def key_of(secret: str) -> bytes:
     return hmac.digest(secret.encode(), b"baton: links in messages", sha256)
 
 
-def signed(key: bytes, token: ActionLink | Grant) -> str:
+def signed(key: bytes, token: ActionLink | Grant | Claim) -> str:
     """The token as text for a URL or a form.
 
     >>> key = key_of("a secret")
@@ -85,8 +101,8 @@ def read(key: bytes, text: str, kind: type[T], now: datetime) -> T:
     return token
 
 
-def _over(token: ActionLink | Grant) -> str:
-    if isinstance(token, Grant):
+def _over(token: ActionLink | Grant | Claim) -> str:
+    if isinstance(token, Grant | Claim):
         return f"This page was open for too long. {AGAIN}"
     return "This link has expired. Open the lead in Baton instead, or ask your operations team."
 

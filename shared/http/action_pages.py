@@ -86,7 +86,9 @@ def page(title: str, text: str, form: str = "") -> bytes:
 
 
 def endpoint(key: bytes | None, path_actions: frozenset[Action], clock: Clock, act: Act) -> ASGIApp:
-    """An ASGI app that takes posted forms with a grant for one of the actions, and answers with pages."""
+    """An ASGI app that takes posted forms with a grant for one of the actions, and answers with pages. Who checked the
+    form before gives the grant in the URL.
+    """
     pace = Pace(clock)
 
     async def serve(scope: Scope, receive: Receive) -> tuple[int, bytes]:
@@ -94,8 +96,9 @@ def endpoint(key: bytes | None, path_actions: frozenset[Action], clock: Clock, a
             return 405, page("Nothing was changed", "Open the link in the message, and use the button on its page.")
         if key is None:
             return 404, page("Nothing was changed", NOT_IN_USE)
-        form = await _form(receive)
-        grant = read(key, form.get("grant", ""), Grant, clock.now())
+        form = await posted_form(receive)
+        granted = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)).get("grant")
+        grant = read(key, granted or form.get("grant", ""), Grant, clock.now())
         if grant.action not in path_actions:
             raise LinkRefused("This form belongs to another page. Open the link in the message again.")
         pace.count(grant.notice_id)
@@ -118,7 +121,7 @@ def endpoint(key: bytes | None, path_actions: frozenset[Action], clock: Clock, a
     return app
 
 
-async def _form(receive: Receive) -> Mapping[str, str]:
+async def posted_form(receive: Receive) -> Mapping[str, str]:
     """The posted fields. Raises `LinkRefused` for a body that is too large, too slow or no form."""
     body = b""
     try:

@@ -20,7 +20,7 @@ from tests.torture.rig import KEY, SERVICES, Rig
 
 _LOOK_AGAIN_S = 0.2
 _WITHIN_S = 90.0
-_READ_INQUIRIES: tuple[Service, ...] = ("router", "scoreboard")
+_READ_INQUIRIES: tuple[Service, ...] = ("router", "delivery", "scoreboard")
 _READ_ASSIGNMENTS: tuple[Service, ...] = ("sla_monitor", "delivery", "scoreboard")
 _GAPS = sorted(
     (service, f"{place.topic}/{place.partition}")

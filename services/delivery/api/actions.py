@@ -1,6 +1,10 @@
-"""`GET /act/{link}`: the page behind a link in a message. It changes nothing: its form posts to who acts."""
+"""`GET /act/{link}`: the page behind a link in a message. It changes nothing: its form posts to who acts.
 
-from collections.abc import Mapping
+What it says about the owner of a lead may be over when the form is sent, and who acts has no way to know. So a form
+about a lead is posted to `/act/check`, which looks again and sends it on (307, the form with it).
+"""
+
+from collections.abc import Awaitable, Mapping
 from html import escape
 
 from fastapi import APIRouter, Response
@@ -13,14 +17,27 @@ from services.delivery.store.notices import notice_with_id
 from shared.agreement_text.phrases import sentence, spaced
 from shared.agreements import store as agreements
 from shared.db.engine import Database
-from shared.domain.action_links import GRANT_S, Action, ActionLink, Grant, LinkRefused, read, signed
+from shared.domain.action_links import (
+    AGAIN,
+    CLAIMED_S,
+    GRANT_S,
+    Action,
+    ActionLink,
+    Claim,
+    Grant,
+    LinkRefused,
+    read,
+    signed,
+)
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Problem
 from shared.domain.printable import printable
-from shared.http.action_pages import HEADERS, NOT_IN_USE, Pace, page
+from shared.http.action_pages import HEADERS, NOT_IN_USE, Pace, page, posted_form
+from shared.http.asgi import Endpoint, Receive, Scope, Send
 from shared.http.fields import Text
 from shared.ports import Clock
 
+CHECK_PATH = "/act/check"
 _TITLES: Mapping[Action, str] = {
     "accept": "Accept this lead?",
     "reject": "Reject this lead?",
@@ -44,32 +61,71 @@ class ActionPages:
         router.api_route("/act/{link}", methods=["GET", "HEAD"])(self._page)
         return router
 
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Where forms about a lead are posted to."""
+        return {CHECK_PATH: Endpoint(self._check, routed=("GET", "HEAD"), any_site=True)}
+
     async def _page(self, link: Text) -> Response:
-        try:
-            status, body = 200, await self._form_of(link)
-        except LinkRefused as refused:
-            status, body = 410, page("Nothing to do here", str(refused))
-        except Problem as problem:
-            status, body = problem.status, page("Nothing was changed", problem.detail)
-        return Response(body, status, headers=HEADERS)
+        return await _answer("Nothing to do here", self._form_of(link))
+
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await _answer("Nothing was changed", self._grant_of(receive))
+        if answer.status_code == 200:
+            onward = f"/act/lead?grant={bytes(answer.body).decode()}"
+            answer = Response(b"", 307, headers={**HEADERS, "location": onward})
+        await answer(scope, receive, send)
+
+    async def _grant_of(self, receive: Receive) -> bytes:
+        """The grant that a form with a claim becomes, if the claim is true. Raises `LinkRefused`."""
+        if self._key is None:
+            raise LinkRefused(NOT_IN_USE)
+        now = self._clock.now()
+        claim = read(self._key, (await posted_form(receive)).get("grant", ""), Claim, now)
+        self._pace.count(claim.notice_id)
+        due, known, _ = await self._found(claim.notice_id)
+        if (reason := why_not(claim.action, due, known.rep if known is not None else None)) is not None:
+            raise LinkRefused(reason)
+        if known is None or known.assignment != claim.assignment:
+            raise LinkRefused(f"The lead has moved since this page was opened. {AGAIN}")
+        until = int(now.timestamp()) + CLAIMED_S
+        return signed(self._key, Grant(claim.notice_id, claim.action, claim.subject, claim.person, until)).encode()
 
     async def _form_of(self, text: str) -> bytes:
         if self._key is None:
             raise LinkRefused(NOT_IN_USE)
         link = read(self._key, text, ActionLink, self._clock.now())
         self._pace.count(link.notice_id)
+        due, known, agreement = await self._found(link.notice_id)
+        person = due.person or ""
+        if (reason := why_not(link.action, due, known.rep if known is not None else None)) is not None:
+            raise LinkRefused(reason)
+        until = int(self._clock.now().timestamp()) + GRANT_S
+        given: Grant | Claim
+        if link.action == "acknowledge":
+            given = Grant(link.notice_id, link.action, due.escalation_id or "", person, until)
+        else:
+            assignment = known.assignment if known is not None else ""
+            given = Claim(link.notice_id, link.action, due.lead_id, person, assignment, until)
+        return page(_TITLES[link.action], _about(due, known), _form(link.action, signed(self._key, given), agreement))
+
+    async def _found(self, notice_id: str) -> tuple[DueNotice, LeadContext | None, Agreement | None]:
+        """The notice, what is known of its lead, and the agreement in force. Raises `LinkRefused`."""
         async with self._database.read() as tx:
-            due = await notice_with_id(tx, link.notice_id)
+            due = await notice_with_id(tx, notice_id)
             if due is None or due.person is None:
                 raise LinkRefused("This message is no longer stored. Open the lead in Baton instead.")
             known = (await contexts_of(tx, [due.lead_id])).get(due.lead_id)
-            agreement = await agreements.in_force(tx, await self._database.now(tx))
-        if (reason := why_not(link.action, due, known.rep if known is not None else None)) is not None:
-            raise LinkRefused(reason)
-        subject = due.lead_id if link.action != "acknowledge" else due.escalation_id or ""
-        until = int(self._clock.now().timestamp()) + GRANT_S
-        grant = Grant(link.notice_id, link.action, subject, due.person, until)
-        return page(_TITLES[link.action], _about(due, known), _form(link.action, signed(self._key, grant), agreement))
+            return due, known, await agreements.in_force(tx, await self._database.now(tx))
+
+
+async def _answer(refusal: str, made: Awaitable[bytes]) -> Response:
+    try:
+        status, body = 200, await made
+    except LinkRefused as refused:
+        status, body = 410, page(refusal, str(refused))
+    except Problem as problem:
+        status, body = problem.status, page("Nothing was changed", problem.detail)
+    return Response(body, status, headers=HEADERS)
 
 
 def _about(due: DueNotice, known: LeadContext | None) -> str:
@@ -79,7 +135,7 @@ def _about(due: DueNotice, known: LeadContext | None) -> str:
 
 
 def _form(action: Action, grant: str, agreement: Agreement | None) -> str:
-    path = "/act/escalation" if action == "acknowledge" else "/act/lead"
+    path = "/act/escalation" if action == "acknowledge" else CHECK_PATH
     inner = {"accept": "", "reject": _reasons(agreement), "acknowledge": _choice("for", "For how long", _QUIET)}[action]
     verb = sentence(action)[:-1]
     return (

@@ -9,14 +9,14 @@ from typing import Any
 
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
-from services.delivery.domain.notice import Notice, facts, fit, headline, links, wrote
+from services.delivery.domain.notice import Link, Notice, facts, fit, headline, links, wrote
 from services.delivery.domain.outcome import Outcome, outcome_of
 from services.delivery.domain.retry import EndpointResponse
 
 LARGEST_MESSAGE = 28 * 1024
 """Bytes, with everything around the card."""
 
-LONGEST_HEADLINE, LONGEST_FACT, LONGEST_TITLE, MOST_LINES = 300, 500, 60, 40
+LONGEST_HEADLINE, LONGEST_FACT, LONGEST_TITLE, MOST_LINES, MOST_BUTTONS = 300, 500, 60, 40, 6
 
 
 def request(notice: Notice, credentials: Credentials) -> Request:
@@ -27,10 +27,6 @@ def request(notice: Notice, credentials: Credentials) -> Request:
         "version": "1.4",
         "msteams": {"width": "Full"},
         "body": list(_body(notice)),
-        "actions": [
-            {"type": "Action.OpenUrl", "title": fit(link.label, LONGEST_TITLE), "url": link.url}
-            for link in links(notice)
-        ],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json_request(credentials.need("url"), {"type": "message", "attachments": [attachment]})
@@ -55,6 +51,13 @@ def _body(notice: Notice) -> Iterator[dict[str, Any]]:
         for line in (*lines[:MOST_LINES], " ".join(lines[MOST_LINES:])):
             if line:
                 yield _text(_run(line, italic=True))
+    shown = links(notice)
+    for start in range(0, len(shown), MOST_BUTTONS):
+        yield {"type": "ActionSet", "actions": [_button(link) for link in shown[start : start + MOST_BUTTONS]]}
+
+
+def _button(link: Link) -> dict[str, Any]:
+    return {"type": "Action.OpenUrl", "title": fit(link.label, LONGEST_TITLE), "url": link.url}
 
 
 def _text(*runs: dict[str, Any]) -> dict[str, Any]:

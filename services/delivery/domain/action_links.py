@@ -46,12 +46,14 @@ def links_for(maker: LinkMaker | None, due: DueNotice, agreement: Agreement) -> 
 
 
 def why_not(action: Action, due: DueNotice, rep: str | None) -> str | None:
-    """Why the action of a message's link would be wrong by now; None if it can be taken. `rep` has the lead now."""
+    """Why the action of a message's link would be wrong by now; None if it can be taken. `rep` has the lead now, if
+    anyone.
+    """
     if action == "acknowledge":
         return f"It is over already ({due.over}): there is nothing to do." if due.over is not None else None
     if due.over not in _GOES_ON:
         return f"It is over already ({due.over}): there is nothing to do."
-    if rep is None:
+    if not rep:
         return "Nobody has this lead any more: there is nothing to do."
     return f"{rep} has this lead now: there is nothing to do for you." if rep != due.person else None
 

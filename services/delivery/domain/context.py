@@ -5,15 +5,19 @@ import msgspec
 from services.delivery.domain.action_links import LinkMaker, links_for
 from services.delivery.domain.due_notices import DueNotice
 from services.delivery.domain.notice import Buyer, Notice, Recipient
+from services.delivery.domain.said import Said
 from shared.domain.agreement import Agreement
-from shared.domain.events import LeadAssigned
+from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadParked, LeadRejected
 
 
 class LeadContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is stored of a lead for messages about it; `generation` is the number of the owner that it is from."""
+    """What is stored of a lead for messages about it; `generation` is the number of the owner that it is from. `rep`
+    is empty while nobody has the lead. `assignment` is how they got it; empty in rows of an earlier release.
+    """
 
     generation: int
     rep: str
+    assignment: str = ""
     name: str = ""
     company: str = ""
     email: str = ""
@@ -30,6 +34,7 @@ def context_of(event: LeadAssigned) -> LeadContext:
     return LeadContext(
         generation=event.generation,
         rep=event.rep.id,
+        assignment=event.assignment_id,
         name=" ".join(filter(None, (contact.first_name, contact.last_name))),
         company=event.company.name or "",
         email=contact.email or "",
@@ -41,19 +46,34 @@ def context_of(event: LeadAssigned) -> LeadContext:
     )
 
 
+def after(known: LeadContext | None, event: Event) -> LeadContext | None:
+    """What is known of a lead after an event: nobody has a lead that is parked or rejected."""
+    match event:
+        case LeadAssigned():
+            return context_of(event)
+        case LeadParked() | LeadRejected(stays=None) if known is not None:
+            return msgspec.structs.replace(known, rep="", assignment="")
+        case LeadClosed():
+            return None
+    return known
+
+
 def notice(
     due: DueNotice,
     agreement: Agreement,
     lead: LeadContext | None,
+    said: Said | None = None,
     *,
     incident_id: str,
     links: LinkMaker | None = None,
 ) -> Notice:
-    """The message about one promise; without what is known of the lead, it says less. `links` makes its links."""
+    """The message about one promise; without what is known of the lead and what the buyer said, it says less. `links`
+    makes its links.
+    """
     person = agreement.people.get(due.person or "")
     owner = agreement.people.get(due.owner)
     calendar = owner.calendar if owner is not None else None
-    known = lead or LeadContext(generation=0, rep=due.owner)
+    known, words = lead or LeadContext(generation=0, rep=due.owner), said or Said()
     return Notice(
         notice_id=due.notice_id,
         incident_id=incident_id,
@@ -67,6 +87,9 @@ def notice(
         buyer=Buyer(known.name, known.company, known.email, known.phone),
         rep=due.owner,
         why_rep=_why(known),
+        wrote=words.wrote,
+        read=tuple(dict.fromkeys(filter(None, (words.page, *words.read)))),
+        campaign=words.campaign,
         score=known.score,
         reasons=known.reasons,
         by=due.by,

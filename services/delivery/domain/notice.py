@@ -18,7 +18,8 @@ _LONGEST_NAME = 120
 _LONGEST_LINE = 300
 _LONGEST_MESSAGE = 1_500
 _LONGEST_URL = 1_000
-_MOST_LISTED = 6
+_LONGEST_LABEL = 80
+_MOST_LISTED, _OF_EACH = 6, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Notice:
     `notice_id` is the same on every attempt, and `incident_id` (at most 255 characters) in all notices about the same
     promise: a pager closes what it opened by it. `page` asks to wake someone; a notice that closes has the `page` of
     what it closes. `at` is when it happened, and `due_at` is shown in `zone`, the rep's. `promise` is its name for
-    readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer looked at.
+    readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer
+    looked at, `campaign` is what brought them.
     `by` is who acknowledged, until `until`, or what closed it, such as `met`. A notice about a group of `count` leads
     names the first of them in `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise about a
     period goes.
@@ -75,6 +77,7 @@ class Notice:
     why_rep: str = field(default="", repr=False)
     wrote: str = field(default="", repr=False)
     read: tuple[str, ...] = field(default=(), repr=False)
+    campaign: str = field(default="", repr=False)
     score: int | None = None
     reasons: tuple[str, ...] = ()
     by: str = field(default="", repr=False)
@@ -132,9 +135,10 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         why_rep="",
         wrote="",
         read=(),
+        campaign="",
         score=None,
         reasons=(),
-        links=(),
+        links=tuple(link for notice in notices[:_MOST_LISTED] for link in _of_lead(notice)),
         pace="",
         count=count,
         leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
@@ -152,8 +156,11 @@ def wrote(notice: Notice) -> str:
 
 
 def links(notice: Notice) -> tuple[Link, ...]:
-    """The links to show: at most six, none so long that a message with it may be too large."""
-    return tuple(link for link in notice.links if len(link.url) <= _LONGEST_URL)[:_MOST_LISTED]
+    """The links to show: two for each lead that is named, at most six for one; none is so long that a message with it
+    may be too large.
+    """
+    most = _OF_EACH * _MOST_LISTED if notice.count > 1 else _MOST_LISTED
+    return tuple(link for link in notice.links if len(link.url) <= _LONGEST_URL)[:most]
 
 
 def fit(text: str, limit: int, render: Callable[[str], str] = str) -> str:
@@ -190,9 +197,17 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Contact", _joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
     yield "Read", _joined(notice.read, "; ")
+    yield "Campaign", _name(notice.campaign)
     yield "Rep", _name(notice.rep)
     yield "Why this rep", _one_line(notice.why_rep)
     yield "You get this as", _name(notice.recipient.role)
+
+
+def _of_lead(notice: Notice) -> Iterator[Link]:
+    """The first links of one of several leads, which say which lead it is."""
+    of = _whose(notice) or f"due {_clock(notice.due_at, notice.zone)}"
+    for link in notice.links[:_OF_EACH]:
+        yield Link(fit(f"{link.label}: {of}", _LONGEST_LABEL), link.url)
 
 
 def _leads(notice: Notice) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from services.delivery.domain.event_types import types_of
+from services.delivery.handlers import inquiries
 from services.delivery.handlers.notices import NoticeHandlers
 from services.delivery.store.deliveries import add_deliveries
 from services.delivery.store.events import PublicEvent, store_events
@@ -13,15 +14,21 @@ from shared.domain.events import PUBLIC
 
 
 class DeliveryHandlers:
-    """The handlers of both public topics; `database` provides the time."""
+    """The handlers of the inquiries and of both public topics; `database` provides the time."""
 
     def __init__(self, database: Database, notices: NoticeHandlers) -> None:
         self._database = database
         self._notices = notices
 
+    async def on_inquiries(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """What buyers wrote and read, for messages. No subscriber gets it."""
+        await inquiries.store(tx, batch, await self._database.now(tx))
+
     async def on_assignments(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Who got which lead, and which leads nobody got."""
-        await self._notices.on_assignments(tx, batch, await self._database.now(tx))
+        now = await self._database.now(tx)
+        await self._notices.on_assignments(tx, batch, now)
+        await inquiries.follow(tx, batch, now)
         await self._store(tx, batch)
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received]) -> None:

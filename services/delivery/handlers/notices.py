@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from services.delivery.domain.channel_choice import channels_for
-from services.delivery.domain.context import context_of
+from services.delivery.domain.context import LeadContext, after
 from services.delivery.domain.due_notices import UNREADABLE, Draft, DueNotice, Ending, endings_of, notices_of
 from services.delivery.domain.notice_announcements import failed
 from services.delivery.domain.notice_changes import changes
@@ -20,7 +20,17 @@ from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
-from shared.domain.events import LeadAssigned, LeadClosed, WindowOpened, WindowPaused, WindowRescheduled, WindowResumed
+from shared.domain.events import (
+    LeadAssigned,
+    LeadClosed,
+    LeadDecided,
+    LeadParked,
+    LeadRejected,
+    WindowOpened,
+    WindowPaused,
+    WindowRescheduled,
+    WindowResumed,
+)
 from shared.domain.quiet_hours import not_before
 
 
@@ -33,10 +43,14 @@ class NoticeHandlers:
 
     async def on_assignments(self, tx: Tx, batch: Sequence[Received], now: datetime) -> None:
         """What is known of a lead is stored, and erased when the person has withdrawn consent."""
-        events = [received.event for received in batch]
-        contexts = {event.lead_id: context_of(event) for event in events if isinstance(event, LeadAssigned)}
-        await leads.save_contexts(tx, contexts, now)
-        await leads.erase_contexts(tx, {event.lead_id for event in events if isinstance(event, LeadClosed)})
+        every = [received.event for received in batch]
+        events = [each for each in every if isinstance(each, LeadAssigned | LeadParked | LeadRejected | LeadClosed)]
+        before = await leads.contexts_of(tx, {each.lead_id for each in events if isinstance(each, LeadDecided)})
+        contexts: dict[str, LeadContext | None] = {}
+        for event in events:
+            contexts[event.lead_id] = after(contexts.get(event.lead_id, before.get(event.lead_id)), event)
+        await leads.save_contexts(tx, {name: each for name, each in contexts.items() if each is not None}, now)
+        await leads.erase_contexts(tx, {name for name, each in contexts.items() if each is None})
 
     async def on_escalations(self, tx: Tx, batch: Sequence[Received], now: datetime) -> None:
         """What is due to someone becomes notices. What is over is not sent, and those who were told are told so."""

@@ -1,4 +1,6 @@
-"""The tables: subscriptions, events and deliveries; notices, the messages that say them, and what is known of leads."""
+"""The tables: subscriptions, events and deliveries; notices, the messages that say them, and what is known of leads
+and of what buyers wrote.
+"""
 
 import sqlalchemy as sa
 
@@ -130,3 +132,15 @@ leads = sa.Table(
     sa.Column("context", Text, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
 )
+
+# `said` is what is known of a person's inquiries under this id; null if this row says only that the lead continues as
+# another one.
+inquiries = sa.Table(
+    "delivery_inquiries",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("goes_on_as", Key),
+    sa.Column("said", Text),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+partial_index("ix_delivery_inquiries_goes_on_as", inquiries.c.goes_on_as, where=inquiries.c.goes_on_as.is_not(None))

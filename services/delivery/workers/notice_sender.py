@@ -3,20 +3,23 @@
 What ends while a message waits is not sent any more. What ends while it is being sent is followed up.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.delivery.domain import context
 from services.delivery.domain.action_links import LinkMaker
+from services.delivery.domain.context import LeadContext
 from services.delivery.domain.due_notices import UNREADABLE, DueNotice, Told
 from services.delivery.domain.notice import Notice, grouped
 from services.delivery.domain.notice_announcements import delivered, failed
 from services.delivery.domain.notice_changes import follow_ups_of_late
 from services.delivery.domain.notice_retry import CHANNEL_TIME, Schedules, next_step
 from services.delivery.domain.outcome import Outcome
+from services.delivery.domain.said import Said
 from services.delivery.store import messages, notices
 from services.delivery.store.announcing import announce
+from services.delivery.store.inquiries import said_by
 from services.delivery.store.leads import contexts_of
 from services.delivery.store.messages import Content, Message
 from services.delivery.store.notices import Grouping
@@ -24,6 +27,7 @@ from services.delivery.workers.dispatcher import Waiting
 from shared import log, metrics
 from shared.agreements import store as agreements
 from shared.db.engine import Tx
+from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 
 Send = Callable[[Notice, str, dict[str, str]], Awaitable[Outcome]]
@@ -41,6 +45,15 @@ class NoticeJob:
     notice: Notice | None
     recipient: tuple[str, str | None] = ("", None)
     why_not: str = "there is nothing left to say"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What messages are made from: agreements by their hash, and what is known of leads and said by their buyers."""
+
+    agreements: Mapping[str, Agreement | None]
+    known: Mapping[str, LeadContext]
+    said: Mapping[str, Said]
 
 
 class NoticeWork:
@@ -85,7 +98,11 @@ class NoticeWork:
             claimed += [(waiting.lane, message) for message in found]
         about, dropped = await messages.contents(tx, [message.message_id for _, message in claimed], now)
         metrics.notices.labels("dropped").inc(dropped)
-        return [(lane, await self._job(tx, message, about.get(message.message_id))) for lane, message in claimed]
+        shown = {each.lead_id for content in about.values() for each in content.first}
+        known, said = await contexts_of(tx, shown), await said_by(tx, shown)
+        agreed = {each.agreement for content in about.values() for each in content.first}
+        look = _Look({digest: await self._agreement(tx, digest) for digest in agreed}, known, said)
+        return [(lane, self._job(message, about.get(message.message_id), look)) for lane, message in claimed]
 
     async def attempt(self, job: NoticeJob) -> Outcome:
         """Send the message once."""
@@ -118,25 +135,33 @@ class NoticeWork:
             job, answer = made[message.message_id]
             await self._record(tx, job, answer, about.get(message.message_id, []), now)
 
-    async def _job(self, tx: Tx, message: Message, content: Content | None) -> NoticeJob:
+    def _job(self, message: Message, content: Content | None, look: _Look) -> NoticeJob:
         if content is None:
             return NoticeJob(message, None)
         first = content.first[0]
-        try:
-            agreement = await agreements.by_hash(tx, first.agreement)
-        except (NotFound, Misconfigured) as unreadable:
-            self._log.error("notice_failed", message=message.message_id, reason=unreadable.detail)
+        agreement = look.agreements[first.agreement]
+        if agreement is None:
             return NoticeJob(message, None, (first.role, first.person), UNREADABLE)
-        known = await contexts_of(tx, {each.lead_id for each in content.first})
         made = [
-            context.notice(each, agreement, known.get(each.lead_id), incident_id=message.incident_id, links=self._links)
+            context.notice(
+                each, agreement, look.known.get(each.lead_id), look.said.get(each.lead_id),
+                incident_id=message.incident_id, links=self._links,
+            )
             for each in content.first
-        ]
+        ]  # fmt: skip
         if content.count > 1:
             said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
         else:
             said = made[0]
         return NoticeJob(message, said, (first.role, first.person))
+
+    async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
+        """The agreement; None if this release can't read it."""
+        try:
+            return await agreements.by_hash(tx, digest)
+        except (NotFound, Misconfigured) as unreadable:
+            self._log.error("notice_failed", agreement=digest, reason=unreadable.detail)
+            return None
 
     def _leaves(self, message: Message) -> bool:
         return message.late and (message.attempts > 0 or message.lane in self._troubled)

@@ -20,7 +20,7 @@ from services.delivery.channels import (
 )
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request
-from services.delivery.domain.notice import Link, Notice
+from services.delivery.domain.notice import Link, Notice, grouped
 from services.delivery.domain.outcome import Unsendable
 from services.delivery.domain.retry import EndpointResponse
 from tests.kit.notices import HOSTILE, hostile, notice
@@ -178,12 +178,20 @@ def test_what_pagerduty_answers_is_understood(status: int, body: object, state: 
 def test_a_card_for_teams_is_never_too_large(text: str) -> None:
     links = tuple(Link(text, "https://baton.example/" + "x" * 970) for _ in range(9))
     assert len(teams.request(hostile(text, links=links), CREDENTIALS).body) <= teams.LARGEST_MESSAGE
+    several = grouped([hostile(text, links=links)] * 6, 37, notice_id="ms_1", incident_id="ms_1")
+    assert len(teams.request(several, CREDENTIALS).body) <= teams.LARGEST_MESSAGE
+
+
+def test_a_card_for_teams_has_no_more_buttons_in_a_row_than_are_shown() -> None:
+    several = grouped([notice()] * 6, 37, notice_id="ms_1", incident_id="ms_1")
+    body = content(teams.request(several, CREDENTIALS))["attachments"][0]["content"]["body"]
+    assert [len(block["actions"]) for block in body if block["type"] == "ActionSet"] == [6, 6]
 
 
 def test_no_text_of_a_card_for_teams_is_read_as_markdown() -> None:
     card = content(teams.request(hostile(), CREDENTIALS))["attachments"][0]["content"]
-    assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
-    assert {run["type"] for block in card["body"] for run in block["inlines"]} == {"TextRun"}
+    assert {block["type"] for block in card["body"]} == {"RichTextBlock", "ActionSet"}
+    assert {run["type"] for block in card["body"] for run in block.get("inlines", [])} == {"TextRun"}
 
 
 def test_an_error_that_a_gateway_of_teams_reports_in_a_success_is_tried_again() -> None:
