@@ -111,12 +111,16 @@ async def test_a_missed_promise_is_in_the_managers_inbox_and_so_is_its_end(
     await answer_all(client)  # or the manager may get one message about several leads
     who = f"Missed-{baton.kind}"
     person = {"email": f"{who}@example.com", "first_name": "Jo", "last_name": who}
-    lead = await post_lead(client, "", contact=person)
+    wrote = {"message": "Can we talk today? We decide on Monday.", "page_url": "https://acme.example/pricing?x=1"}
+    lead = await post_lead(client, "", contact=person, **wrote)
     told = await subscriber.got("baton.notice.delivered.v1", lead["lead_id"])
     assert (told["data"]["role"], told["data"]["person"], told["data"]["channel"]) == ("manager", "mia", "email")
     first = next(each for each in mail.mails() if who in each["Subject"])
     assert first["Subject"].strip().startswith(f"Overdue: first response, Jo {who}, was due ")
     assert first["X-RcptTo"] == "mia@acme.example"
+    text = next(part for part in first.walk() if part.get_content_type() == "text/plain").get_content()
+    assert "The buyer wrote:\n> Can we talk today? We decide on Monday." in text
+    assert "Read: acme.example/pricing" in text
     call = {"lead_id": lead["lead_id"], "kind": "call", "outcome": "connected", "by": "mia"}
     assert (await client.post("/v1/activities", json=call)).status_code == 202
     closed = await subscriber.until(lambda: _closing(mail, who), within_s=60)
