@@ -149,13 +149,19 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
 
 class EscalationExhausted(EscalationEvent, frozen=True, kw_only=True):
     """The ladder is over: nobody answered after its last level, which was `level`. `notify` are the roles that were
-    notified.
+    notified. A last notification to those in `to` is due, urgent if `page` is true, or to nobody, as `skipped` says.
+    Records of an earlier release have none of it.
     """
 
     TYPE = "baton.escalation.exhausted.v1"
 
     due_at: datetime
     notify: tuple[str, ...]
+    to: tuple[Recipient, ...] = ()
+    page: bool = False
+    skipped: str | None = None
+    agreement: AgreementRef | None = None
+    promise_due_at: datetime | None = None
 
 
 class EscalationAcknowledged(EscalationEvent, frozen=True, kw_only=True):

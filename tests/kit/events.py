@@ -259,7 +259,7 @@ def acknowledged(lead: str = "ld_1", **changes: Any) -> EscalationAcknowledged:
 
 
 def exhausted(lead: str = "ld_1", **changes: Any) -> EscalationExhausted:
-    over = {"at": after(75), "due_at": after(75), "notify": ("rep", "manager")}
+    over = {"at": after(75), "due_at": after(75), "notify": ("rep", "manager"), "agreement": AGREEMENT}
     return EscalationExhausted(**_escalation(lead) | over | changes)
 
 

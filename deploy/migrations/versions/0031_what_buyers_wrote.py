@@ -1,4 +1,4 @@
-"""Delivery stores what buyers wrote and read, for messages."""
+"""Delivery stores what buyers wrote and read, for messages, and which pagers may have taken one."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,7 +26,9 @@ def upgrade() -> None:
         'ix_delivery_inquiries_goes_on_as', 'delivery_inquiries', ['goes_on_as'],
         postgresql_where=goes_on, sqlite_where=goes_on,
     )
+    op.add_column('delivery_messages', sa.Column('unsure', Text))
 
 
 def downgrade() -> None:
+    op.drop_column('delivery_messages', 'unsure')
     op.drop_table('delivery_inquiries')

@@ -1,6 +1,7 @@
 """The ways out, one module each. `Notifier` sends a notice through any kind of channel that an agreement names."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from services.delivery.channels import alertmanager, json_template, opsgenie, pagerduty, slack, teams
@@ -69,7 +70,7 @@ class Notifier:
             channel = HTTP_CHANNELS[kind]
             request = self._signed(channel.request(notice, credentials), notice, credentials)
             made = channel.outcome(await self._client.post(request))
-            return Outcome(made.state, credentials.hide(made.why), made.retry_after_s)
+            return replace(made, why=credentials.hide(made.why))
         except Unsendable as unsendable:
             return Outcome("failed", str(unsendable))
 

@@ -3,7 +3,7 @@
 https://prometheus.io/docs/alerting/latest/alerts_api/. An alert is what its labels are, and only the same labels end
 it: so none of them says what another notice of the incident may not know. What is due soon and what is overdue are two
 alerts, so that the second one is announced, and it ends the first. An acknowledgement is a silence of the promise,
-since there is no other.
+since there is no other; when it ends, the alert is announced again, so it is the same in every round.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def _alerts(notice: Notice) -> Iterator[dict[str, Any]]:
             yield _firing(notice, _TEST, _INFO, TEST_FIRES_FOR)
         case "warning":
             yield _firing(notice, _DUE_SOON, _WARNING, FIRES_FOR)
-        case "breach":
+        case "breach" | "exhausted":
             yield _ended(notice, _DUE_SOON, _WARNING)
             yield _firing(notice, _OVERDUE, _CRITICAL if notice.page else _ERROR, FIRES_FOR)
         case "closed":
@@ -71,7 +71,7 @@ def _ended(notice: Notice, name: str, severity: str) -> dict[str, Any]:
 def _labels(notice: Notice, name: str, severity: str) -> Mapping[str, str]:
     return {
         "alertname": name,
-        "incident": notice.incident_id,
+        "incident": notice.matter_id,
         "role": notice.recipient.role,
         "severity": severity,
     }
@@ -87,7 +87,7 @@ def _annotations(notice: Notice) -> Mapping[str, str]:
 
 def _silence(notice: Notice) -> dict[str, Any]:
     return {
-        "matchers": [{"name": "incident", "value": notice.incident_id, "isRegex": False, "isEqual": True}],
+        "matchers": [{"name": "incident", "value": notice.matter_id, "isRegex": False, "isEqual": True}],
         "startsAt": notice.at.isoformat(),
         "endsAt": (notice.until or notice.at + FIRES_FOR).isoformat(),
         "createdBy": notice.by or "Baton",

@@ -80,11 +80,12 @@ class HttpClient:
             async with asyncio.timeout(self._deadline_s):
                 return await self._exchange(endpoint, request)
         except TimeoutError:
-            return EndpointResponse(None, f"no answer within {self._deadline_s:g} s")
+            return EndpointResponse(None, f"no answer within {self._deadline_s:g} s", sent=True)
         except AddressRefused as refused:
             return EndpointResponse(None, str(refused), forbidden=True)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            return EndpointResponse(None, _problem(error))
+            sent = not isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout)
+            return EndpointResponse(None, _problem(error), sent=sent)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -80,7 +80,7 @@ def message(notice: Notice, sender: str, to: str) -> EmailMessage:
     mail["To"] = _address(to, "the recipient's address")
     mail["Date"] = notice.at
     mail["Message-ID"] = f"<{_token(notice.notice_id)}@{origin.domain}>"
-    mail["References"] = f"<{_token(notice.incident_id)}@{origin.domain}>"
+    mail["References"] = f"<{_token(notice.matter_id)}@{origin.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     if notice.page:
         mail["Importance"] = "high"

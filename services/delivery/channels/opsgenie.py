@@ -47,6 +47,6 @@ def _alert(notice: Notice) -> dict[str, Any]:
 
 
 def _priority(notice: Notice) -> str:
-    if notice.kind != "breach":
+    if notice.kind not in ("breach", "exhausted"):
         return "P5" if notice.kind == "test" else "P3"
     return "P1" if notice.page else "P2"

@@ -68,6 +68,6 @@ def _action(notice: Notice) -> dict[str, Any]:
 
 
 def _severity(notice: Notice) -> str:
-    if notice.kind != "breach":
+    if notice.kind not in ("breach", "exhausted"):
         return "info" if notice.kind == "test" else "warning"
     return "critical" if notice.page else "error"

@@ -41,7 +41,7 @@ def outcome(answer: EndpointResponse) -> Outcome:
 
 
 def _body(notice: Notice) -> Iterator[dict[str, Any]]:
-    color = "attention" if notice.kind == "breach" else "default"
+    color = "attention" if notice.kind in ("breach", "exhausted") else "default"
     yield _text(_run(fit(headline(notice), LONGEST_HEADLINE), weight="bolder", size="large", color=color))
     for fact in facts(notice):
         yield _text(_run(f"{fact.label}: ", weight="bolder"), _run(fit(fact.text, LONGEST_FACT)))

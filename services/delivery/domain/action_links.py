@@ -59,7 +59,7 @@ def why_not(action: Action, due: DueNotice, rep: str | None) -> str | None:
 
 
 def _actions(due: DueNotice, agreement: Agreement) -> Iterator[Action]:
-    if due.person is None or due.kind not in ("warning", "breach"):
+    if due.person is None or due.kind not in ("warning", "breach", "exhausted"):
         return
     if due.role == "rep" and due.person == due.owner and due.promise in agreement.promises and not _is_period(due):
         yield from ("accept", "reject")

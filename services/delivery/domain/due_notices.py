@@ -10,12 +10,13 @@ from typing import Literal
 import msgspec
 
 from services.delivery.domain.channel_choice import PAGING
-from services.delivery.domain.notice import NoticeKind
+from services.delivery.domain.notice import ROUND, NoticeKind
 from services.delivery.domain.sending_channel import SendingChannel
 from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
+    EscalationExhausted,
     EscalationRaised,
     Event,
     Recipient,
@@ -28,6 +29,10 @@ from shared.domain.ids import event_id
 from shared.domain.progress_text import pace_in_words, progress_in_words
 
 _PAGED = "ops"
+_OF_LADDER: tuple[NoticeKind, ...] = ("breach", "exhausted")
+_KINDS: Mapping[type[Event], NoticeKind] = {
+    WindowWarned: "warning", EscalationRaised: "breach", EscalationExhausted: "exhausted",
+}  # fmt: skip
 NoticeStatus = Literal["due", "told", "failed", "dropped"]
 UNREADABLE = "this release of Baton can't read the agreement under which the promise runs"
 """Why a notice has failed that another release could send."""
@@ -93,13 +98,15 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A notice that was sent, or perhaps: the way by which it was, and the incident that a pager knows it by."""
+    """A notice that was sent: the way by which it was, and the incident that a pager knows it by. `grouped` means that
+    the incident stands for several promises, `unsure` that the channel may have taken it without saying so.
+    """
 
     notice: DueNotice
     channel: SendingChannel
     incident_id: str
     grouped: bool
-    """Whether the incident stands for several promises."""
+    unsure: bool = False
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -123,6 +130,8 @@ class Ending(msgspec.Struct, frozen=True):
 
 def notices_of(event: Event, event_id_: str) -> list[DueNotice]:
     """The notices that are due by this event: one for each role and person that it names."""
+    if isinstance(event, EscalationExhausted):
+        return [_notice(event, event_id_, each) for each in dict.fromkeys(event.to)]
     if not isinstance(event, WindowWarned | EscalationRaised):
         return []
     return [_notice(event, event_id_, each) for each in dict.fromkeys(_recipients(event))]
@@ -141,15 +150,24 @@ def endings_of(event: Event, event_id_: str) -> Iterator[Ending]:
             yield _of_warning(event.window_id, _end_of(event), event_id_, event.at)
         case EscalationAcknowledged():
             yield Ending(
-                event.window_id, None, ("breach",), event_id_, event.at, event.escalation_id, "acknowledged",
+                event.window_id, None, _OF_LADDER, event_id_, event.at, event.escalation_id, "acknowledged",
                 by=event.by, until=event.until,
             )  # fmt: skip
         case EscalationClosed():
             yield _of_warning(event.window_id, event.reason, event_id_, event.at)
             yield Ending(
-                event.window_id, event.reason, ("breach",), event_id_, event.at, event.escalation_id, "closed",
+                event.window_id, event.reason, _OF_LADDER, event_id_, event.at, event.escalation_id, "closed",
                 by=event.reason,
             )  # fmt: skip
+
+
+def incident_of(notice: DueNotice, acknowledged: str | None) -> str:
+    """By what a pager knows the notice. An incident that was acknowledged stays quiet whatever it is sent, so after
+    each acknowledgement in Baton there is a new one. `acknowledged` is the event of the latest, if any.
+    """
+    if acknowledged is None:
+        return notice.window_id
+    return f"{notice.window_id}{ROUND}{event_id(acknowledged, prefix='rd')[-8:]}"
 
 
 def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
@@ -180,9 +198,10 @@ def _receiver(told: Told) -> tuple[str | None, ...]:
 def _following(ending: Ending, told: Told) -> DueNotice:
     assert ending.follow_up is not None  # noqa: S101 (the caller has looked)
     once = ending.event_id if ending.follow_up == "acknowledged" else ""
+    way = [told.channel.lane(told.notice.role, told.notice.person)] if told.unsure else []
     return msgspec.structs.replace(
         told.notice,
-        notice_id=event_id(ending.follow_up, told.notice.notice_id, once, prefix="nt"),
+        notice_id=event_id(ending.follow_up, told.notice.notice_id, once, *way, prefix="nt"),
         event_id=ending.event_id,
         kind=ending.follow_up,
         at=ending.at,
@@ -219,21 +238,21 @@ def _recipients(event: WindowWarned | EscalationRaised) -> Sequence[Recipient]:
     return [Recipient(role) for role in roles]
 
 
-def _notice(event: WindowWarned | EscalationRaised, event_id_: str, to: Recipient) -> DueNotice:
-    raised = event if isinstance(event, EscalationRaised) else None
+def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_id_: str, to: Recipient) -> DueNotice:
+    raised = event if not isinstance(event, WindowWarned) else None
     return DueNotice(
         notice_id=event_id(event_id_, to.role, to.person or "", prefix="nt"),
         event_id=event_id_,
         lead_id=event.lead_id,
         window_id=event.window_id,
         escalation_id=raised.escalation_id if raised else None,
-        kind="breach" if raised else "warning",
+        kind=_KINDS[type(event)],
         page=raised.page if raised else False,
         role=to.role,
         person=to.person,
         promise=event.promise,
         owner=event.owner,
-        agreement=event.agreement.hash,
+        agreement=event.agreement.hash if event.agreement is not None else "",
         at=event.at,
         due_at=(raised.promise_due_at if raised else None) or event.due_at,
         pace=_pace(event),

@@ -12,7 +12,10 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.printable import printable
 
-NoticeKind = Literal["warning", "breach", "acknowledged", "closed", "test"]
+NoticeKind = Literal["warning", "breach", "exhausted", "acknowledged", "closed", "test"]
+
+ROUND = "~"
+"""Before the number of the round in an incident, from the second one on."""
 
 _LONGEST_NAME = 120
 _LONGEST_LINE = 300
@@ -53,14 +56,14 @@ class Link:
 class Notice:
     """One message to one recipient about one promise.
 
-    `notice_id` is the same on every attempt, and `incident_id` (at most 255 characters) in all notices about the same
-    promise: a pager closes what it opened by it. `page` asks to wake someone; a notice that closes has the `page` of
-    what it closes. `at` is when it happened, and `due_at` is shown in `zone`, the rep's. `promise` is its name for
-    readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages and materials that the buyer
-    looked at, `campaign` is what brought them.
-    `by` is who acknowledged, until `until`, or what closed it, such as `met`. A notice about a group of `count` leads
-    names the first of them in `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise about a
-    period goes.
+    `notice_id` is the same on every attempt, and `incident_id` (at most 255 characters) in all notices about the
+    same promise until someone acknowledges it: a pager closes what it opened by it. `page` asks to wake someone; a
+    notice that closes has the `page` of what it closes. `at` is when it happened, and `due_at` is shown in `zone`,
+    the rep's. `promise` is its name for readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages
+    and materials that the buyer looked at, `campaign` is what brought them. `by` is who acknowledged, until
+    `until`, or what closed it, such as `met`. A notice about a group of `count` leads names the first of them in
+    `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise
+    about a period goes.
     """
 
     notice_id: str
@@ -87,6 +90,11 @@ class Notice:
     count: int = 1
     leads: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def matter_id(self) -> str:
+        """The incident without its round: the same for all notices about a promise."""
+        return self.incident_id.partition(ROUND)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -109,6 +117,10 @@ def headline(notice: Notice) -> str:
         case "breach":
             first = "first " if notice.count > 1 else ""
             return f"Overdue: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}{pace}"
+        case "exhausted":
+            first = "first " if notice.count > 1 else ""
+            due = _clock(notice.due_at, notice.zone)
+            return f"Nobody has answered, and nothing more will follow: {subject}, {first}was due {due}{pace}"
         case "acknowledged":
             until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
             return f"Acknowledged by {by}{until}: {subject}"

@@ -16,8 +16,10 @@ GOES_ON = (None, "breached")
 """What `over` is while a matter goes on: a warning is not sent after the breach, and not resolved before its end."""
 
 
-class Stored(Told, frozen=True):
-    """A stored notice with the message that it is in. `attempted` is whether that may have been sent already."""
+class Stored(Told, frozen=True, kw_only=True):
+    """A stored notice with the message that it is in: once for the channel that this is on, and once for each pager
+    that may have taken it. `attempted` is whether that may have been sent already.
+    """
 
     attempted: bool
 
@@ -91,7 +93,7 @@ class _Book:
     def _is_told(self, each: Stored) -> bool:
         message_id = each.notice.message_id
         goes_on = _shared(each) and (message_id in self._elsewhere or self._going_on[message_id])
-        return each.notice.state == "told" and not goes_on
+        return (each.unsure or each.notice.state == "told") and not goes_on
 
     def _change(self, ending: Ending, notice: DueNotice, attempted: bool) -> None:
         changed = _changed(ending, notice)
@@ -117,9 +119,9 @@ def _changed(ending: Ending, notice: DueNotice) -> DueNotice:
 def _late(notice: DueNotice, now: datetime) -> Ending | None:
     """What happened to the matter of a notice while it was being sent; None if nothing, or nothing that lasts."""
     ends = (notice.window_id, notice.over, (notice.kind,), notice.event_id, now, notice.escalation_id)
-    if notice.over not in GOES_ON and notice.kind in ("warning", "breach"):
+    if notice.over not in GOES_ON and notice.kind in ("warning", "breach", "exhausted"):
         return Ending(*ends, "closed", pagers_only=notice.kind == "warning", by=notice.over or "")
-    if notice.kind == "breach" and notice.by and (notice.until is None or notice.until > now):
+    if notice.kind in ("breach", "exhausted") and notice.by and (notice.until is None or notice.until > now):
         return Ending(*ends, "acknowledged", by=notice.by, until=notice.until)
     return None
 

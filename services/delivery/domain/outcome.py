@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`taken` by the receiver, `retry` (not before `retry_after_s`, if it asked for that) or `failed` for good.
+    """`taken` by the receiver, `retry` (not before `retry_after_s`, if it asked for that) or `failed` for good. With
+    `unsure`, the receiver may have taken it all the same.
 
     `why` is for people, and contains no secret and nothing about a buyer.
     """
@@ -21,6 +22,7 @@ class Outcome:
     state: Literal["taken", "retry", "failed"]
     why: str
     retry_after_s: float | None = None
+    unsure: bool = False
 
 
 class Unsendable(Exception):
@@ -37,12 +39,12 @@ def outcome_of(answer: EndpointResponse, detail: str = "") -> Outcome:
     """
     status = answer.status
     if status is None:
-        return Outcome("failed" if answer.forbidden else "retry", answer.problem)
+        return Outcome("failed" if answer.forbidden else "retry", answer.problem, unsure=answer.sent)
     why = f"answered {status}" + (f": {detail}" if detail else "")
     if 200 <= status < 300:
         return Outcome("taken", why)
     if status in _TRY_LATER or status >= 500:
-        return Outcome("retry", why, answer.retry_after_s)
+        return Outcome("retry", why, answer.retry_after_s, unsure=status >= 500)
     return Outcome("failed", why)
 
 
@@ -56,4 +58,4 @@ def read_json(content: str | bytes, kind: type[T]) -> T | None:
 
 def not_understood(answer: EndpointResponse) -> Outcome:
     """The receiver answered a success that is not its own: something else may have answered in its place."""
-    return Outcome("retry", f"answered {answer.status} with something that the service never answers")
+    return Outcome("retry", f"answered {answer.status} with something that the service never answers", unsure=True)

@@ -30,13 +30,15 @@ class EndpointResponse:
     """How one attempt ended.
 
     `status` is the HTTP status, or None if there was none; then `problem` says why. `retry_after_s` is what the
-    endpoint asked for. `forbidden` means that the address is not allowed. `body` is the start of what it answered.
+    endpoint asked for. `forbidden` means that the address is not allowed, `sent` that the request may have arrived.
+    `body` is the start of what it answered.
     """
 
     status: int | None
     problem: str = ""
     retry_after_s: float | None = None
     forbidden: bool = False
+    sent: bool = False
     body: bytes = field(default=b"", repr=False)
 
 

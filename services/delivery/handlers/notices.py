@@ -7,7 +7,15 @@ import msgspec
 
 from services.delivery.domain.channel_choice import channels_for
 from services.delivery.domain.context import LeadContext, after
-from services.delivery.domain.due_notices import UNREADABLE, Draft, DueNotice, Ending, endings_of, notices_of
+from services.delivery.domain.due_notices import (
+    UNREADABLE,
+    Draft,
+    DueNotice,
+    Ending,
+    endings_of,
+    incident_of,
+    notices_of,
+)
 from services.delivery.domain.notice_announcements import failed
 from services.delivery.domain.notice_changes import changes
 from services.delivery.domain.sending_channel import sending
@@ -21,6 +29,7 @@ from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import (
+    EscalationAcknowledged,
     LeadAssigned,
     LeadClosed,
     LeadDecided,
@@ -57,12 +66,13 @@ class NoticeHandlers:
         await leads.need_until(tx, _running_until(batch), now)
         made = [notice for r in batch for notice in notices_of(r.event, r.envelope.id)]
         endings = [ending for r in batch for ending in endings_of(r.event, r.envelope.id)]
+        order = {r.envelope.id: number for number, r in enumerate(batch)}
         if made or endings:
             await notices.lock(tx)
         if made:
-            await self._add(tx, made, now)
+            await self._add(tx, made, await _rounds(tx, made, batch), now)
         if endings:
-            await self._end(tx, endings, {r.envelope.id: number for number, r in enumerate(batch)}, now)
+            await self._end(tx, endings, order, now)
 
     async def _end(self, tx: Tx, endings: Sequence[Ending], order: Mapping[str, int], now: datetime) -> None:
         windows = {ending.window_id for ending in endings}
@@ -76,7 +86,7 @@ class NoticeHandlers:
         drafts = [await self._quiet(tx, draft, now) for draft in changed.following]
         metrics.notices.labels("due").inc(await notices.add_notices(tx, drafts, now, self._grouping))
 
-    async def _add(self, tx: Tx, made: Sequence[DueNotice], now: datetime) -> None:
+    async def _add(self, tx: Tx, made: Sequence[DueNotice], rounds: Mapping[str, str], now: datetime) -> None:
         """Store what is due with its channels. Under an agreement without any channel, the events are all there is."""
         drafts, without = [], []
         for notice in made:
@@ -87,7 +97,8 @@ class NoticeHandlers:
                 continue
             channels = tuple(map(sending, channels_for(agreement, notice.role, notice.person, page=notice.page)))
             if channels:
-                drafts.append(_quiet(Draft(notice, channels, notice.window_id), agreement, now))
+                incident_id = incident_of(notice, rounds.get(notice.notice_id))
+                drafts.append(_quiet(Draft(notice, channels, incident_id), agreement, now))
             else:
                 reason = f"the agreement has no channel for {notice.role}"
                 without.append(msgspec.structs.replace(notice, state="failed", reason=reason))
@@ -116,6 +127,19 @@ def _running_until(batch: Sequence[Received]) -> Mapping[str, datetime]:
     events = [received.event for received in batch]
     running = WindowOpened | WindowRescheduled | WindowPaused | WindowResumed
     return {event.lead_id: event.due_at for event in events if isinstance(event, running)}
+
+
+async def _rounds(tx: Tx, made: Sequence[DueNotice], batch: Sequence[Received]) -> Mapping[str, str]:
+    """The event of the latest acknowledgement before each notice, by the notice's id; without those of none."""
+    latest = await notices.acknowledgements(tx, {notice.window_id for notice in made})
+    found = {}
+    for received in batch:
+        if isinstance(received.event, EscalationAcknowledged):
+            latest[received.event.window_id] = received.envelope.id
+        for notice in notices_of(received.event, received.envelope.id):
+            if notice.window_id in latest:
+                found[notice.notice_id] = latest[notice.window_id]
+    return found
 
 
 def _quiet(draft: Draft, agreement: Agreement, now: datetime) -> Draft:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from services.delivery.domain.channel_choice import PAGING
 from services.delivery.domain.due_notices import DueNotice, NoticeStatus
 from services.delivery.domain.notice_retry import CHANNEL_TIME
 from services.delivery.domain.sending_channel import SendingChannel
-from services.delivery.store.notices import notice_of
+from services.delivery.store.notices import notice_of, numbers_of
 from services.delivery.store.tables import messages, notices
 from shared.db.bulk import any_of
 from shared.db.engine import Tx
@@ -23,7 +24,8 @@ _channels = msgspec.json.Decoder(tuple[SendingChannel, ...])
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message that is ours until the lease ends; only an outcome with its `token` is recorded. `late` is true if it
-    has been on this channel for too long while there is another one. `lane` is the channel's endpoint.
+    has been on this channel for too long while there is another one. `lane` is the channel's endpoint. `unsure` are
+    the numbers of the pagers that may have taken it without saying so.
     """
 
     message_id: str
@@ -34,6 +36,7 @@ class Message:
     token: int
     lane: str
     late: bool
+    unsure: tuple[int, ...] = ()
 
     @property
     def channel(self) -> SendingChannel:
@@ -95,33 +98,41 @@ async def _claim(
         .limit(limit)
     )
     late = sa.func.coalesce(messages.c.leave_at <= now, sa.false()).label("late")
-    names = ("message_id", "incident_id", "channels", "channel_number", "attempts", "token", "lane")
+    names = ("message_id", "incident_id", "channels", "channel_number", "attempts", "token", "lane", "unsure")
     rows = await tx.execute(
         sa.update(messages)
         .where(messages.c.message_id.in_(due))
         .values(token=messages.c.token + 1, next_at=lease_until)
         .returning(*(messages.c[name] for name in names), late)
     )
-    found = [{**row._mapping, "channels": _channels.decode(row.channels), "late": bool(row.late)} for row in rows]
-    return sorted((Message(**values) for values in found), key=lambda message: message.message_id)
+    return sorted(map(_message, rows), key=lambda message: message.message_id)
 
 
-async def contents(tx: Tx, message_ids: Sequence[str], now: datetime) -> tuple[dict[str, Content], int]:
-    """What the messages are about, each promise once; a message without any is left out. And how many notices were
+def _message(row: Any) -> Message:
+    """The claimed message. A claim of its first channel that nobody recorded may have been sent."""
+    channels, unsure = _channels.decode(row.channels), set(numbers_of(row.unsure))
+    lost = row.channel_number == 0 and row.token > row.attempts + 1
+    if lost and channels[0].kind in PAGING:
+        unsure.add(0)
+    given = {"channels": channels, "late": bool(row.late), "unsure": tuple(sorted(unsure))}
+    return Message(**{**row._mapping, **given})
+
+
+async def contents(tx: Tx, message_ids: Sequence[str], now: datetime) -> tuple[dict[str, Content], list[DueNotice]]:
+    """What the messages are about, each promise once; a message without any is left out. And the notices that were
     dropped, because their matter is over.
     """
     if not message_ids:
-        return {}, 0
+        return {}, []
     ours = sa.and_(any_of(tx, notices.c.message_id, message_ids), notices.c.state == "due")
     over = sa.update(notices).where(ours, notices.c.over.is_not(None))
-    dropped = await tx.execute(over.values(state="dropped", reason=notices.c.over, ended_at=now))
+    ended = over.values(state="dropped", reason=notices.c.over, ended_at=now).returning(*notices.c)
+    dropped = [notice_of(row) for row in (await tx.execute(ended)).mappings()]
     rows = (await tx.execute(_numbered(ours))).mappings().all()
     found: dict[str, list[Mapping[Any, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["number"]):
         found.setdefault(row["message_id"], []).append(row)
-    return {
-        name: Content(each[0]["count"], tuple(map(notice_of, each))) for name, each in found.items()
-    }, dropped.rowcount
+    return {name: Content(each[0]["count"], tuple(map(notice_of, each))) for name, each in found.items()}, dropped
 
 
 def _numbered(ours: sa.ColumnElement[bool]) -> "sa.Select[Any]":
@@ -174,6 +185,12 @@ async def try_again(tx: Tx, message: Message, why: str, next_at: datetime) -> No
     ours = sa.and_(notices.c.message_id == message.message_id, notices.c.state == "due")
     noted = {"channel": message.channel.kind, "attempts": message.attempts + 1, "reason": why}
     await tx.execute(sa.update(notices).where(ours).values(noted))
+
+
+async def note_unsure(tx: Tx, message: Message) -> None:
+    """Note that the pager which the message is on may have taken it."""
+    numbers = ",".join(map(str, sorted({*message.unsure, message.channel_number})))
+    await tx.execute(sa.update(messages).where(messages.c.message_id == message.message_id).values(unsure=numbers))
 
 
 async def move_on(tx: Tx, message: Message, lane: str, now: datetime) -> None:

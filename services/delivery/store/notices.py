@@ -3,7 +3,7 @@
 One transaction at a time changes them, under a lock: what is read in it stays so until it commits.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,7 +87,7 @@ async def stored_about(tx: Tx, window_ids: Collection[str]) -> list[Stored]:
     """The notices about these windows that are in a message: told ones first told first, others first made first."""
     if not window_ids:
         return []
-    columns = (messages.c.incident_id, messages.c.channels, messages.c.channel_number, messages.c.token)
+    columns = [messages.c[name] for name in ("incident_id", "channels", "channel_number", "token", "unsure")]
     query = (
         sa.select(notices, *columns)
         .join(messages, messages.c.message_id == notices.c.message_id)
@@ -97,12 +97,14 @@ async def stored_about(tx: Tx, window_ids: Collection[str]) -> list[Stored]:
     return [
         Stored(
             notice_of(row),
-            _channels.decode(row["channels"])[row["channel_number"]],
+            channel,
             row["incident_id"],
             row["incident_id"] == row["message_id"],
-            row["token"] > 0,
+            unsure,
+            attempted=row["token"] > 0,
         )
         for row in (await tx.execute(query)).mappings()
+        for channel, unsure in _ways(row)
     ]
 
 
@@ -119,6 +121,30 @@ async def going_on(tx: Tx, message_ids: Collection[str], but_for: Collection[str
 async def save(tx: Tx, changed: Collection[DueNotice]) -> None:
     """Store notices as they are now."""
     await upsert_rows(tx, notices, [_row(notice) for notice in changed])
+
+
+def _ways(row: Mapping[Any, Any]) -> Iterator[tuple[SendingChannel, bool]]:
+    """The channel that a notice is on, and the pagers that may have taken it without saying so."""
+    channels, here = _channels.decode(row["channels"]), row["channel_number"]
+    yield channels[here], False
+    taken = here if row["state"] == "told" else None
+    yield from ((channels[number], True) for number in numbers_of(row["unsure"]) if number != taken)
+
+
+def numbers_of(text: str | None) -> tuple[int, ...]:
+    """The numbers in a column that has them separated by commas.
+
+    >>> numbers_of("0,2")
+    (0, 2)
+    """
+    return tuple(map(int, text.split(","))) if text else ()
+
+
+async def acknowledgements(tx: Tx, window_ids: Collection[str]) -> dict[str, str]:
+    """The event of the latest acknowledgement of each window that those who were told learned of, if any."""
+    ours = sa.and_(any_of(tx, notices.c.window_id, sorted(window_ids)), notices.c.kind == "acknowledged")
+    query = sa.select(notices.c.window_id, notices.c.event_id).where(ours).order_by(notices.c.at, notices.c.event_id)
+    return {row.window_id: row.event_id for row in await tx.execute(query)}
 
 
 async def notices_page(

@@ -97,7 +97,8 @@ partial_index("ix_delivery_notices_due", notices.c.created_at, where=sa.text("st
 # `next_at` is set while a message is to be sent and only then; claiming one moves it to the end of the lease, as in
 # `delivery_deliveries`. Notices join a message until it is claimed for the first time (`token` 0). `channels` are all
 # that it may go through, `channel_number` the one of these that it is on, and `lane` that channel's endpoint. A message
-# that has another channel leaves this one at `leave_at`.
+# that has another channel leaves this one at `leave_at`. `unsure` are the numbers of the pagers, separated by commas,
+# that may have taken it without saying so.
 messages = sa.Table(
     "delivery_messages",
     metadata,
@@ -112,6 +113,7 @@ messages = sa.Table(
     sa.Column("next_at", Instant),
     sa.Column("leave_at", Instant),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("unsure", Text),
 )
 partial_index("ix_delivery_messages_due", messages.c.lane, messages.c.next_at, where=messages.c.next_at.is_not(None))
 

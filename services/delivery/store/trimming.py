@@ -12,7 +12,9 @@ from shared.db.trimming import Rule
 _USED = sa.exists().where(notices.c.message_id == messages.c.message_id)
 _ABOUT = sa.exists().where(notices.c.lead_id == leads.c.lead_id)
 _ASKED = sa.exists().where(notices.c.lead_id == inquiries.c.lead_id)
-_GOES_ON = notices.c.kind.in_(["warning", "breach"]) & (notices.c.state == "told") & notices.c.over.is_(None)
+_GOES_ON = (
+    notices.c.kind.in_(["warning", "breach", "exhausted"]) & (notices.c.state == "told") & notices.c.over.is_(None)
+)
 _GIVEN_UP = timedelta(days=365)
 """A matter that goes on for so long is forgotten, so that such notices are bounded."""
 _SEQ = sa.select(events.c.seq)

@@ -4,11 +4,12 @@ What ends while a message waits is not sent any more. What ends while it is bein
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.delivery.domain import context
 from services.delivery.domain.action_links import LinkMaker
+from services.delivery.domain.channel_choice import PAGING
 from services.delivery.domain.context import LeadContext
 from services.delivery.domain.due_notices import UNREADABLE, DueNotice, Told
 from services.delivery.domain.notice import Notice, grouped
@@ -17,6 +18,7 @@ from services.delivery.domain.notice_changes import follow_ups_of_late
 from services.delivery.domain.notice_retry import CHANNEL_TIME, Schedules, next_step
 from services.delivery.domain.outcome import Outcome
 from services.delivery.domain.said import Said
+from services.delivery.domain.sending_channel import SendingChannel
 from services.delivery.store import messages, notices
 from services.delivery.store.announcing import announce
 from services.delivery.store.inquiries import said_by
@@ -97,7 +99,8 @@ class NoticeWork:
                 found = await messages.claim(tx, waiting.lane, now, until, room)
             claimed += [(waiting.lane, message) for message in found]
         about, dropped = await messages.contents(tx, [message.message_id for _, message in claimed], now)
-        metrics.notices.labels("dropped").inc(dropped)
+        metrics.notices.labels("dropped").inc(len(dropped))
+        await self._end_at_pagers(tx, [message for _, message in claimed], dropped, about, now)
         shown = {each.lead_id for content in about.values() for each in content.first}
         known, said = await contexts_of(tx, shown), await said_by(tx, shown)
         agreed = {each.agreement for content in about.values() for each in content.first}
@@ -172,6 +175,9 @@ class NoticeWork:
             await messages.end(tx, message.message_id)
             return
         schedule_s = self._schedules.last_s if message.next_channel is None else self._schedules.each_s
+        if answer.unsure and message.channel.kind in PAGING:
+            await messages.note_unsure(tx, message)
+            message = replace(message, unsure=(*message.unsure, message.channel_number))
         step = next_step(answer, attempts, self._fraction(), schedule_s)
         if step.action == "retry":
             await messages.try_again(tx, message, answer.why, now + timedelta(seconds=step.wait_s))
@@ -179,6 +185,8 @@ class NoticeWork:
             await self._told(tx, message, due, attempts, now)
         else:
             await _gave_up(tx, job, due, attempts, answer.why, now)
+            if message.next_channel is None:
+                await self._follow_up(tx, message, due, _pagers(message), now)
 
     async def _told(self, tx: Tx, message: Message, due: Sequence[DueNotice], attempts: int, now: datetime) -> None:
         channel = message.channel
@@ -186,9 +194,43 @@ class NoticeWork:
         await messages.end(tx, message.message_id)
         metrics.notices.labels("told").inc(len(due))
         await announce(tx, [delivered(each, channel.kind, attempts, now) for each in due])
+        await self._follow_up(
+            tx, message, due, [(channel, False), *(way for way in _pagers(message) if way[0] != channel)], now
+        )
+
+    async def _end_at_pagers(
+        self,
+        tx: Tx,
+        claimed: Sequence[Message],
+        dropped: Sequence[DueNotice],
+        about: Mapping[str, Content],
+        now: datetime,
+    ) -> None:
+        """End what pagers may have taken of messages that are not sent any more."""
+        over: dict[str, list[DueNotice]] = {}
+        for each in dropped:
+            over.setdefault(each.message_id or "", []).append(each)
+        for message in claimed:
+            if message.unsure and message.message_id not in about:
+                await self._follow_up(tx, message, over.get(message.message_id, []), _pagers(message), now)
+
+    async def _follow_up(
+        self,
+        tx: Tx,
+        message: Message,
+        ended: Sequence[DueNotice],
+        ways: Sequence[tuple[SendingChannel, bool]],
+        now: datetime,
+    ) -> None:
+        """Tell those channels of what was over while the message was being sent."""
         grouped_ = message.incident_id == message.message_id
-        told = [Told(each, channel, message.incident_id, grouped_) for each in due]
+        told = [Told(each, way, message.incident_id, grouped_, unsure) for each in ended for way, unsure in ways]
         await notices.add_notices(tx, list(follow_ups_of_late(told, now)), now, self._grouping)
+
+
+def _pagers(message: Message) -> list[tuple[SendingChannel, bool]]:
+    """The pagers that may have taken the message without saying so."""
+    return [(message.channels[number], True) for number in message.unsure]
 
 
 async def _gave_up(tx: Tx, job: NoticeJob, due: Sequence[DueNotice], attempts: int, why: str, now: datetime) -> None:

@@ -49,6 +49,7 @@ REJUDGED = "rejudged"
 _ABOUT = {
     "warning": "that the promise is due soon",
     "breach": "of the missed promise",
+    "exhausted": "that nobody has answered and nothing more will follow",
     "acknowledged": "that someone acknowledged the escalation",
     "closed": "that it is over",
 }
@@ -311,7 +312,7 @@ def _raised(event: EscalationRaised) -> str:
 
 
 def _exhausted(event: EscalationExhausted) -> str:
-    return f"The ladder is over after level {event.level}, and nobody has answered."
+    return f"The ladder is over after level {event.level}: nobody has answered, and nothing more will follow."
 
 
 def _acknowledged(event: EscalationAcknowledged) -> str:
@@ -323,18 +324,14 @@ def _closed(event: EscalationClosed) -> str:
 
 
 def _told(event: NoticeDelivered) -> str:
-    return f"{_recipient(event)} was told by {_channel(event.channel)} {_ABOUT.get(event.kind, '')}."
+    return f"{_recipient(event)} was told by {CHANNELS.get(event.channel, event.channel)} {_ABOUT.get(event.kind, '')}."
 
 
 def _not_told(event: NoticeFailed) -> str:
     if event.next_channel is not None and event.channel is not None:
-        by = f"by {_channel(event.channel)} ({plain(event.reason)}); {_channel(event.next_channel)} is next"
-        return f"{_recipient(event)} could not be told {by}."
+        by, after = (CHANNELS.get(kind, kind) for kind in (event.channel, event.next_channel))
+        return f"{_recipient(event)} could not be told by {by} ({plain(event.reason)}); {after} is next."
     return f"{_recipient(event)} was not told {_ABOUT.get(event.kind, '')}: {plain(event.reason)}."
-
-
-def _channel(kind: str) -> str:
-    return CHANNELS.get(kind, kind)
 
 
 def _recipient(event: NoticeEvent) -> str:

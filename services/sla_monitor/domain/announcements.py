@@ -147,10 +147,28 @@ def escalation_raised(
     return _announcement(event, "escalation.raised", *window.key, *which)
 
 
-def escalation_exhausted(window: Window, escalation: Escalation, due_at: datetime, now: datetime) -> Announcement:
-    """The ladder is over, and nobody answered."""
-    event = _of_escalation(EscalationExhausted, escalation, at=now, due_at=due_at, notify=escalation.told)
-    return _announcement(event, "escalation.exhausted", *window.key, due_at.isoformat())
+def escalation_exhausted(
+    window: Window,
+    escalation: Escalation,
+    level: Level,
+    to: Sequence[Recipient],
+    now: datetime,
+    silence: Silence | None = None,
+) -> Announcement:
+    """The ladder was over at the instant of `level`, and nobody answered. Those in `to` are notified a last time."""
+    event = _of_escalation(
+        EscalationExhausted,
+        escalation,
+        at=now,
+        due_at=level.due_at,
+        notify=escalation.told,
+        to=tuple(to),
+        page=level.page and bool(to),
+        skipped=f"silenced: {silence.reason}" if silence is not None else None if to else NOBODY,
+        agreement=window.agreement,
+        promise_due_at=window.due_at,
+    )
+    return _announcement(event, "escalation.exhausted", *window.key, level.due_at.isoformat())
 
 
 def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> Announcement:

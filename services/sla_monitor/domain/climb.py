@@ -19,6 +19,9 @@ from shared.domain.agreement import Agreement
 from shared.domain.events import Recipient
 from shared.domain.silences import Silence
 
+LAST_RESORT = "ops"
+"""The role that learns that a ladder is over, if those whom its last level notifies are nobody now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -60,7 +63,7 @@ def climb(state: WindowState, look: Look) -> WindowState:
             state = _fire(state, level if is_due else replace(level, due_at=look.now), look)
             at_once = state.fired[-1].outcome == "skipped"
         elif level is None and is_due:
-            state = _exhaust(state, due_at, look.now)
+            state = _exhaust(state, due_at, look)
         else:
             break
     return state
@@ -206,10 +209,17 @@ def _reaching(levels: Sequence[Level]) -> list[Level]:
     return [each for each in levels if not (each.warning or each.loop) and (each.tell or each.page)]
 
 
-def _exhaust(state: WindowState, due_at: datetime, now: datetime) -> WindowState:
-    assert state.escalation is not None  # noqa: S101
-    over = msgspec.structs.replace(state.escalation, state="exhausted")
-    news = announcements.escalation_exhausted(state.window, over, due_at, now)
+def _exhaust(state: WindowState, due_at: datetime, look: Look) -> WindowState:
+    """The ladder is over. Those whom its last level notified learn that nothing follows; ops, if that is nobody."""
+    raised = state.escalation
+    assert raised is not None  # noqa: S101
+    fired = [each.level for each in _reaching(look.levels) if each.level <= raised.level]
+    last = _together(raised, fired[-1:], look.levels, due_at)
+    silence, to = _who(state.window, last, look)
+    if not to and silence is None:
+        silence, to = _who(state.window, replace(last, tell=(LAST_RESORT,)), look)
+    over = msgspec.structs.replace(raised, state="exhausted")
+    news = announcements.escalation_exhausted(state.window, over, last, to, look.now, silence)
     return replace(state, escalation=over, announced=(*state.announced, news))
 
 

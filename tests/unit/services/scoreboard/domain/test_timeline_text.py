@@ -133,7 +133,7 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             breached("period:volume:2026-11", **OF_MARKETING),
             "The promise “volume” was missed by the month's end: 155 of 400 accepted, 200 handed over.",
         ),
-        (exhausted(level=3), "The ladder is over after level 3, and nobody has answered."),
+        (exhausted(level=3), "The ladder is over after level 3: nobody has answered, and nothing more will follow."),
         (
             raised(told=(), notify=(), skipped="nobody on duty"),
             "Escalated to level 2, but there was nobody on duty: the next level follows at once.",

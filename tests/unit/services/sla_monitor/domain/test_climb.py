@@ -120,6 +120,8 @@ def test_an_escalation_that_nobody_answers_is_exhausted_after_the_wait_of_the_la
     [event] = [each.event for each in over.announced]
     assert isinstance(event, EscalationExhausted)
     assert (event.level, event.notify, event.at) == (3, ("rep", "manager", "ops"), at(over_at + 4))
+    assert (event.to, event.page, event.skipped) == ((Recipient("ops"),), True, None)
+    assert (event.agreement, event.promise_due_at) == (over.window.agreement, over.window.due_at)
     assert (states(over), over.window.look_at, over.window.state) == ("exhausted", None, "breached")
     assert settled(over, 99_999, deal=deal).announced == ()
 
