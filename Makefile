@@ -46,6 +46,7 @@ fmt: $(VENV)/dev ## format and sort imports
 lock: ## renew the hashed lock files from requirements/*.in (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/base.in -o requirements.lock
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements-dev.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/apprise.in -c requirements-dev.lock -o requirements-apprise.lock
 
 clean: ## remove the environment and all caches (not your data folder)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .cache

@@ -1,28 +1,37 @@
 """Loads agreement files for the commands, and formats findings for people, programs and GitHub."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from services.cli.output import Format
+from services.delivery.channels.apprise import installed
+from services.delivery.domain.channel_needs import missing
 from shared import agreement_file
 from shared.agreement_file import AgreementRefused, Finding
 from shared.clock import SystemClock
 from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured
 
+_MAIL_SERVER = ("BATON_DELIVERY_MAIL_SERVER", "BATON_DELIVERY_MAIL_SERVER_FILE")
+_ELSEWHERE = "This command sees only its own environment; where delivery runs, it may be there."
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The errors and warnings found in `file`. `title` names the agreement if there are no errors."""
+    """The errors and warnings found in `file`. `title` names the agreement if there are no errors. `notes` say what its
+    channels need that is not here.
+    """
 
     file: Path
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     title: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -35,14 +44,17 @@ class CheckResult:
         yield from (("warning", finding) for finding in self.warnings)
 
 
-def check_file(file: Path) -> CheckResult:
-    """Check an agreement file. Raises `Misconfigured` if it cannot be read."""
+def check_file(file: Path, environ: Mapping[str, str] = MappingProxyType({})) -> CheckResult:
+    """Check an agreement file; `environ` may say where e-mails are handed in. Raises `Misconfigured` if it cannot be
+    read.
+    """
     try:
         loaded = agreement_file.load(file, SystemClock().now())
     except AgreementRefused as refused:
         return CheckResult(file, tuple(refused.findings), ())
     good = loaded.agreement
-    return CheckResult(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}")
+    notes = tuple(missing(good, mails=any(name in environ for name in _MAIL_SERVER), apprise=installed()))
+    return CheckResult(file, (), loaded.warnings, f"{good.name} version {good.version}, {good.hash}", notes)
 
 
 def load_file(file: Path) -> Agreement:
@@ -64,6 +76,7 @@ def render(verdict: CheckResult, layout: Format) -> str:
     lines = [line(verdict.file, severity, finding) for severity, finding in verdict.lines()]
     if layout is Format.TEXT:
         lines.append(f"{verdict.file}: {_summary(verdict)}")
+        lines += [f"note: {note}. {_ELSEWHERE}" for note in verdict.notes]
     return "\n".join(lines)
 
 

@@ -140,7 +140,7 @@ def check(
     """List all errors in an agreement file with file:line:column. Exit code 1 if it is refused."""
     from services.cli.agreement import check_file, render  # noqa: PLC0415
 
-    verdict = check_file(file)
+    verdict = check_file(file, os.environ)
     show(render(verdict, layout), as_json=layout is Format.JSON)
     raise typer.Exit(1 if verdict.refused else 0)
 

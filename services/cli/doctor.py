@@ -5,11 +5,15 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from services.delivery.channels.apprise import installed
+from services.delivery.domain.channel_needs import missing
+from services.delivery.settings import DeliverySettings
 from shared import agreement_file
 from shared.agreement_file import AgreementRefused
 from shared.bus.topics import read_topics
@@ -53,6 +57,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
         Diagnosis("settings", "ok", f"{sum(name.startswith('BATON_') for name in environ)} set"),
         _keys(settings),
         _agreement(settings.agreement),
+        *_channels(settings.agreement, environ),
         _data_folder(settings.data),
         *asyncio.run(_stores(settings)),
         *_parts(settings.data),
@@ -116,6 +121,16 @@ def _agreement(file: Path) -> Diagnosis:
         fix = f"Run './baton agreement check {file}'."
         return Diagnosis("agreement", "warn", f"{title}, with {len(loaded.warnings)} warnings", fix)
     return Diagnosis("agreement", "ok", title)
+
+
+def _channels(file: Path, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
+    """What the agreement's channels need that is not here; nothing if the agreement is refused, which is said apart."""
+    with suppress(Problem, AgreementRefused):
+        agreement = agreement_file.load(file, SystemClock().now()).agreement
+        mails = read(DeliverySettings, environ).mail_server is not None
+        for lack in missing(agreement, mails=mails, apprise=installed()):
+            found, _, fix = lack.partition(": ")
+            yield Diagnosis("channels", "warn", found, f"{fix[:1].upper()}{fix[1:]} where delivery runs.")
 
 
 def _data_folder(folder: Path) -> Diagnosis:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from services.delivery.channels import Notifier
+from services.delivery.channels.apprise import DEADLINE_S as APPRISE_S
+from services.delivery.channels.apprise import AppriseSender
 from services.delivery.channels.connecting import Resolve, resolve
 from services.delivery.channels.http_client import DEADLINE_S, HttpClient
 from services.delivery.channels.mail import Mailer, mail_server
@@ -30,15 +32,18 @@ async def notifier(
 
 def new_notifier(environ: Mapping[str, str], clock: Clock, *, resolving: Resolve, deadline_s: float) -> Notifier:
     """What sends notices, to be closed at the end. Raises `Misconfigured`."""
-    settings = read(DeliverySettings, environ)
+    settings, allow_loopback = read(DeliverySettings, environ), read(Settings, environ).allow_loopback_endpoints
     client = HttpClient(
         clock=clock,
         resolve=resolving,
-        allow_loopback=read(Settings, environ).allow_loopback_endpoints,
+        allow_loopback=allow_loopback,
         internal=settings.internal,
         deadline_s=deadline_s,
     )
-    return Notifier(client, mailer(settings, resolving), environ, clock)
+    apprise = AppriseSender(
+        allow_loopback=allow_loopback, internal=settings.internal, deadline_s=max(deadline_s, APPRISE_S)
+    )
+    return Notifier(client, mailer(settings, resolving), environ, clock, apprise)
 
 
 def mailer(settings: DeliverySettings, resolving: Resolve) -> Mailer | None:

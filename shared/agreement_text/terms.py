@@ -30,6 +30,7 @@ CHANNELS = {
     "email": "e-mail",
     "slack": "Slack",
     "pagerduty": "PagerDuty",
+    "apprise": "Apprise",
     "teams": "Microsoft Teams",
     "alertmanager": "Alertmanager",
     "opsgenie": "Opsgenie",

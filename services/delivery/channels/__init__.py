@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from services.delivery.channels import alertmanager, json_template, opsgenie, pagerduty, slack, teams
+from services.delivery.channels.apprise import AppriseSender
 from services.delivery.channels.credentials import Credentials, read_credentials
 from services.delivery.channels.http_client import HttpClient, Request
 from services.delivery.channels.mail import Mailer, message
@@ -44,8 +45,16 @@ class Notifier:
     `client` is not that of webhooks: its internal hosts are for the operator's channels and not for subscribers.
     """
 
-    def __init__(self, client: HttpClient, mailer: Mailer | None, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        mailer: Mailer | None,
+        environ: Mapping[str, str],
+        clock: Clock,
+        apprise: AppriseSender | None = None,
+    ) -> None:
         self._client = client
+        self._apprise = apprise or AppriseSender()
         self._mailer = mailer
         self._environ = environ
         self._clock = clock
@@ -65,6 +74,9 @@ class Notifier:
             credentials = await read_credentials(settings, self._environ)
             if kind == "email":
                 return await self._mail(notice, credentials)
+            if kind == "apprise":
+                made = await self._apprise.send(notice, credentials)
+                return replace(made, why=credentials.hide(made.why))
             if kind not in HTTP_CHANNELS:
                 raise Unsendable(f"there is no channel of the kind `{kind}`")
             channel = HTTP_CHANNELS[kind]

@@ -1,7 +1,10 @@
-"""Watches over notices: how long the oldest one has been due, and whether a mail server is missing."""
+"""Watches over notices: how long the oldest one has been due, and whether what channels need is missing."""
 
 import asyncio
+from collections.abc import Callable
 
+from services.delivery.channels.apprise import installed
+from services.delivery.domain.channel_needs import missing
 from services.delivery.store import notices
 from shared import metrics
 from shared.agreements import store as agreements
@@ -12,11 +15,22 @@ LOOK_S = 10.0
 
 
 class NoticeWatch:
-    """Looks every ten seconds. `mails` is whether a mail server is configured, `no_links` why there are no links."""
+    """Looks every ten seconds. `mails` is whether a mail server is configured, `apprise` whether that package is
+    installed, and `no_links` why there are no links.
+    """
 
-    def __init__(self, database: Database, *, mails: bool, no_links: str | None = None, look_s: float = LOOK_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        mails: bool,
+        apprise: Callable[[], bool] = installed,
+        no_links: str | None = None,
+        look_s: float = LOOK_S,
+    ) -> None:
         self._database = database
         self._mails = mails
+        self._apprise = apprise
         self._no_links = no_links
         self._look_s = look_s
         self._note: str | None = None
@@ -37,10 +51,7 @@ class NoticeWatch:
             oldest = await notices.oldest_due(tx, now)
             agreement = await agreements.in_force(tx, now)
         metrics.notices_oldest_due_seconds.set((now - oldest).total_seconds() if oldest is not None else 0.0)
-        mailed = sorted({each.who for each in agreement.channels if each.kind == "email"} if agreement else ())
-        self._note = self._no_links if agreement is not None and agreement.channels else None
-        if mailed and not self._mails:
-            self._note = (
-                f"the agreement notifies {', '.join(mailed)} by e-mail, but no mail server is configured: set "
-                "BATON_DELIVERY_MAIL_SERVER and BATON_DELIVERY_MAIL_FROM"
-            )
+        self._note = None
+        if agreement is not None and agreement.channels:
+            lacks = missing(agreement, mails=self._mails, apprise=self._apprise())
+            self._note = "; ".join(lacks) or self._no_links

@@ -18,6 +18,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "pagerduty": ("routing_key_from", "url_from"),
     "opsgenie": ("key_from", "url_from"),
     "alertmanager": ("url_from", "authorization_from"),
+    "apprise": ("url_from",),
     "webhook": ("url_from", "secret_from", "authorization_from", "template_from"),
 }
 """The kinds of channel with their settings, the first of which is needed (Slack's `token_from` and `channel_from` stand

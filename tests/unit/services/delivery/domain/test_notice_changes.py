@@ -27,7 +27,7 @@ def warning(lead: str = "ld_1", **changed: Any) -> DueNotice:
 
 
 def stored(notice: DueNotice, channel: SendingChannel = PAGER, incident: str = "wi_ld_1", *, tried: bool = True) -> Any:
-    return Stored(notice, channel, incident, incident == notice.message_id, tried)
+    return Stored(notice, channel, incident, incident == notice.message_id, attempted=tried)
 
 
 def after_events(given: list[Event], *known: Stored, elsewhere: tuple[str, ...] = ()) -> Changes:
