@@ -255,7 +255,7 @@ def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_
         agreement=event.agreement.hash if event.agreement is not None else "",
         at=event.at,
         due_at=(raised.promise_due_at if raised else None) or event.due_at,
-        pace=_pace(event),
+        pace=_pace(event) if not isinstance(event, EscalationExhausted) else None,
     )
 
 
