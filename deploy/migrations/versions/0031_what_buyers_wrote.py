@@ -7,7 +7,7 @@ from shared.db.engine import Instant
 from shared.db.text import Key, Text
 
 revision = '0031'
-down_revision = '0022'
+down_revision = '0029'
 branch_labels = None
 depends_on = None
 
