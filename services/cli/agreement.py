@@ -76,8 +76,12 @@ def render(verdict: CheckResult, layout: Format) -> str:
     lines = [line(verdict.file, severity, finding) for severity, finding in verdict.lines()]
     if layout is Format.TEXT:
         lines.append(f"{verdict.file}: {_summary(verdict)}")
-        lines += [f"note: {note}. {_ELSEWHERE}" for note in verdict.notes]
     return "\n".join(lines)
+
+
+def notes(verdict: CheckResult) -> Iterator[str]:
+    """What its channels need that this command does not see, each as a line."""
+    yield from (f"note: {note}. {_ELSEWHERE}" for note in verdict.notes)
 
 
 def _summary(verdict: CheckResult) -> str:

@@ -138,10 +138,12 @@ def check(
     layout: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TEXT,
 ) -> None:
     """List all errors in an agreement file with file:line:column. Exit code 1 if it is refused."""
-    from services.cli.agreement import check_file, render  # noqa: PLC0415
+    from services.cli.agreement import check_file, notes, render  # noqa: PLC0415
 
     verdict = check_file(file, os.environ)
     show(render(verdict, layout), as_json=layout is Format.JSON)
+    for note in notes(verdict):
+        typer.echo(note, err=True)
     raise typer.Exit(1 if verdict.refused else 0)
 
 

@@ -14,6 +14,7 @@ DATA = Path(__file__).parents[3] / "tests" / "data"
         "slack: {token_from: env:TOKEN, channel_from: env:CHANNEL}",
         "pagerduty: {routing_key_from: env:KEY, url_from: env:URL}",
         "opsgenie: {key_from: env:KEY}",
+        "apprise: {url_from: file:/run/secrets/sms}",
         "alertmanager: {url_from: env:URL, authorization_from: env:LOGIN}",
         "webhook: {url_from: env:URL, template_from: file:/etc/baton/notice.json}",
     ],

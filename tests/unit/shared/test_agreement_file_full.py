@@ -314,7 +314,6 @@ def test_feedback_channels_content_and_goals_are_read(deal: Agreement) -> None:
     assert deal.channels == (
         Channel("ops", "pagerduty", {"routing_key_from": "env:PAGERDUTY_KEY"}),
         Channel("manager", "slack", {"url_from": "file:/run/secrets/slack"}),
-        Channel("manager", "apprise", {"url_from": "env:SMS_URL"}),
         Channel("rep", "email", {}),
     )
     assert deal.content == (Content("roi-sheet", "ROI sheet", "https://acme.example/roi", ("price",)),)

@@ -100,6 +100,19 @@ def test_warnings_are_counted(odd: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (document["errors"], document["warnings"]) == (0, len(warnings))
 
 
+def test_what_channels_need_and_this_command_does_not_see_is_noted_apart(
+    odd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["agreement", "check", str(odd)]) == 0
+    [note] = capsys.readouterr().err.splitlines()
+    assert note.startswith(
+        "note: the agreement notifies rep by e-mail, but no mail server is configured: set BATON_DEL"
+    )
+    monkeypatch.setenv("BATON_DELIVERY_MAIL_SERVER", "smtps://mail.example.com")
+    assert run(["agreement", "check", str(odd)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_errors_are_counted(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd.write_text(odd.read_text().replace("version: 3\n", "version: three\n"))
     assert run(["agreement", "check", str(odd)]) == 1
