@@ -59,8 +59,9 @@ async def test_what_fires_again_after_an_acknowledgement_wakes_someone_again_and
         await notices.ended(4)
         for seen in pager.seen:
             incidents.take(seen)
-        assert incidents.open == {"wi_ld_1": "acknowledged", "wi_ld_1~1": "triggered"}
-        assert incidents.woken == ["wi_ld_1", "wi_ld_1~1"]
+        first, second = incidents.woken
+        assert incidents.open == {first: "acknowledged", second: "triggered"}
+        assert (first, second.partition("~")[0]) == ("wi_ld_1", "wi_ld_1")
         await notices.publish(events.closed())
         await notices.ended(6)
     for seen in pager.seen:
