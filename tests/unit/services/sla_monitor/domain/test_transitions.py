@@ -138,6 +138,14 @@ def test_after_a_long_absence_every_level_fires_once_in_order_with_its_true_time
     assert types(settled(fresh(over), 9_999_999)) == []
 
 
+def test_only_the_outcomes_that_the_agreement_lists_meet_a_promise() -> None:
+    listed = replace(FIRST_RESPONSE, outcomes={"call": ("connected", "voicemail")})
+    for outcome, status in (("no_answer", "open"), ("bounced", "open"), ("voicemail", "met"), (None, "met")):
+        call = msgspec.structs.replace(fact("call", 60), outcome=outcome)
+        state = open_window(window(deal=agreement(listed)), [call], LADDER)
+        assert state.window.state == status, outcome
+
+
 def test_a_level_waits_until_no_answer_can_be_on_its_way() -> None:
     assert types(settled(breached(), 1803, watermark=1801)) == []
     assert types(settled(breached(), 1803, watermark=1802)) == [EscalationRaised, MoveRequested]

@@ -81,6 +81,15 @@ def test_a_call_in_time_keeps_a_promise_and_one_that_bounced_or_came_late_does_n
         assert (status, expected) == ("right" if right == "met" else "different", right)
 
 
+def test_only_the_outcomes_that_the_agreement_lists_keep_a_promise() -> None:
+    first = replace(DEAL.promises["first_response"], outcomes={"call": ("connected", "voicemail")})
+    deal = replace(DEAL, promises={"first_response": first})
+    for outcome, right in (("voicemail", "met"), ("no_answer", "breached"), (None, "met")):
+        events = [assigned(**HAND_OFF), activity(accepted_at=after(5), outcome=outcome)]
+        [(_, expected, _)] = audited(events, window(state=right), deal=deal)
+        assert expected == right
+
+
 def test_the_deadline_is_that_of_the_segment_which_the_router_stated() -> None:
     by_size = Segment(Duration(300), when=Condition(">=", "company.employees", 100))
     first = replace(DEAL.promises["first_response"], segments=(by_size, Segment(Duration(600), 90)))
