@@ -39,11 +39,18 @@ def build(platform: Platform) -> Service:
     settings = read(MonitorSettings, platform.environ)
     tolerance = timedelta(seconds=settings.tolerance_s)
     probes = Probes()
-    wake, announced = WakeUp(), WakeUp()
+    wake, advanced, announced = WakeUp(), WakeUp(), WakeUp()
     periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes, counts=periods.promised)
-    consumer = _consumer(platform, handlers, committed=(announced, wake))
-    timer = Timer(database=platform.db, bus=platform.bus, tolerance=tolerance, wake=wake, announced=announced)
+    consumer = _consumer(platform, handlers, committed=[advanced], changed=(announced, wake))
+    timer = Timer(
+        database=platform.db,
+        bus=platform.bus,
+        tolerance=tolerance,
+        wake=wake,
+        advanced=advanced,
+        announced=announced,
+    )
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
     relay = OutboxRelay.on(platform, tables, wake=announced)
@@ -85,7 +92,9 @@ def _routers(platform: Platform, tolerance: timedelta, changed: Sequence[WakeUp]
     ]
 
 
-def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence[WakeUp]) -> Consumer:
+def _consumer(
+    platform: Platform, handlers: MonitorHandlers, *, committed: Sequence[WakeUp], changed: Sequence[WakeUp]
+) -> Consumer:
     consumption = Consumption(
         group="baton.sla_monitor",
         handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},
@@ -94,4 +103,4 @@ def _consumer(platform: Platform, handlers: MonitorHandlers, committed: Sequence
         # An activity that its sender repeats may reach two ingest processes; the earlier of the two instants counts.
         repeated=(ACTIVITIES,),
     )
-    return Consumer.on(platform, tables, consumption, committed=committed)
+    return Consumer.on(platform, tables, consumption, committed=committed, changed=changed)

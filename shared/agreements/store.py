@@ -54,6 +54,15 @@ async def versions(tx: Tx, name: str | None = None) -> list[Version]:
     return [Version(**{**row._mapping, "approved_by": _approvals(row.approved_by)}) for row in found]
 
 
+async def newest(tx: Tx) -> tuple[int, datetime | None]:
+    """How many versions are stored, and when the last one was: something else as soon as another one is. Pilots left
+    out.
+    """
+    query = sa.select(sa.func.count(), sa.func.max(table.c.kept_at)).where(table.c.pilot_of.is_(None))
+    count, kept_at = (await tx.execute(query)).one()
+    return count, kept_at
+
+
 async def in_force(tx: Tx, now: datetime) -> Agreement | None:
     """The stored agreement in force; None if there is none, or if this version of Baton cannot read it."""
     current = version_in_force(await versions(tx), now)

@@ -33,7 +33,9 @@ Handler = Callable[[Tx, Sequence[Received]], Awaitable[None]]
 
 BATCH = 1000
 POLL_S = 1.0
+TOGETHER_S = 0.02
 TRACE_EVERY_S = 60.0
+_WATERMARK = WatermarkAdvanced.TYPE.encode()
 
 
 class _Tried(Exception):
@@ -53,9 +55,10 @@ class Consumption:
     """What a service consumes: its consumer group's name and a handler for each topic.
 
     `set_aside`, if given, gets the quarantined record's event in the transaction that moves past the record, for a
-    service that must know before it handles the next one. After a batch that was not full, the consumer waits
-    `gather_s` seconds, so that a steady trickle takes few transactions. The handlers of the topics `repeated` get every
-    copy of an event, all others only the first; further copies go to the handler in `copies`, if their topic has one.
+    service that must know before it handles the next one. With `gather_s`, a batch that is not full waits a moment for
+    what comes with it, and after it the consumer waits so many seconds: a steady trickle takes few transactions. The
+    handlers of the topics `repeated` get every copy of an event, all others only the first; further copies go to the
+    handler in `copies`, if their topic has one.
     """
 
     group: str
@@ -67,7 +70,9 @@ class Consumption:
 
 
 class Consumer:
-    """Runs one consumption. `committed` is set after each commit, to wake the outbox relay and timers."""
+    """Runs one consumption. `committed` is set after each commit, to wake the outbox relay and timers, and `changed`
+    after each commit of something else than watermarks.
+    """
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class Consumer:
         clock: Clock,
         tables: RuntimeTables,
         committed: Sequence[WakeUp],
+        changed: Sequence[WakeUp] = (),
     ) -> None:
         self._consumption = consumption
         self._database = database
@@ -85,6 +91,7 @@ class Consumer:
         self._clock = clock
         self._tables = tables
         self._committed = committed
+        self._changed = changed
         self._at: dict[TopicPartition, int] = {}
         self._pausing = Pausing()
         self._shown: set[TopicPartition] = set()
@@ -96,7 +103,13 @@ class Consumer:
 
     @classmethod
     def on(
-        cls, platform: Platform, tables: RuntimeTables, consumption: Consumption, *, committed: Sequence[WakeUp]
+        cls,
+        platform: Platform,
+        tables: RuntimeTables,
+        consumption: Consumption,
+        *,
+        committed: Sequence[WakeUp],
+        changed: Sequence[WakeUp] = (),
     ) -> Self:
         """The consumer of a service on this platform."""
         return cls(
@@ -106,6 +119,7 @@ class Consumer:
             clock=platform.clock,
             tables=tables,
             committed=committed,
+            changed=changed,
         )
 
     async def run(self) -> None:
@@ -135,7 +149,7 @@ class Consumer:
         )
         try:
             while True:
-                records = await subscription.poll(max_records=BATCH, wait_s=POLL_S)
+                records = await self._poll(subscription)
                 if records:
                     await self._take(subscription, records)
                     await until_back(self._show_pauses, service=self._tables.service, task="consumer")
@@ -147,6 +161,14 @@ class Consumer:
                     await asyncio.sleep(self._consumption.gather_s)
         finally:
             await subscription.close()
+
+    async def _poll(self, subscription: GroupMember) -> Sequence[Record]:
+        records = await subscription.poll(max_records=BATCH, wait_s=POLL_S)
+        if not 0 < len(records) < BATCH or not self._consumption.gather_s:
+            return records
+        # What was published at the same time, such as the watermarks of all partitions, comes in several answers.
+        await asyncio.sleep(TOGETHER_S)
+        return [*records, *await subscription.poll(max_records=BATCH - len(records), wait_s=0)]
 
     async def _positions(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         try:
@@ -310,6 +332,8 @@ class Consumer:
         self._pausing.passed(handled)
         metrics.records_handled.labels(self._tables.service, records[0].topic).inc(len(records))
         wake(self._committed)
+        if any(record.headers.get("ce_type") != _WATERMARK for record in records):
+            wake(self._changed)
 
     async def _quarantine(self, tx: Tx, records: Sequence[Record], error: Exception) -> None:
         now, service = self._clock.now(), self._tables.service

@@ -11,7 +11,7 @@ from shared.bus.envelope import Envelope, Received, decode, encode
 from shared.clock import SystemClock
 from shared.db import outbox, position
 from shared.db.engine import Database, Tx
-from shared.domain.events import INQUIRIES, QUARANTINE, RecordQuarantined
+from shared.domain.events import ACTIVITIES, INQUIRIES, QUARANTINE, RecordQuarantined, WatermarkAdvanced
 from shared.ports import Message
 from shared.runtime.consume import BATCH, Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -103,6 +103,26 @@ async def test_further_copies_of_an_event_go_to_the_handler_for_copies(
         await embedded_bus.publish([encode(inquiry(2)), encode(inquiry(3))])
         assert await handler.has(3) == ["ev_1", "ev_2", "ev_3"]
         assert await copies.has(2) == ["ev_1", "ev_2"]
+
+
+async def test_a_commit_of_watermarks_alone_changes_nothing_else(database: Database, embedded_bus: EmbeddedBus) -> None:
+    committed, changed = WakeUp(), WakeUp()
+    reads = Consumer(
+        consumption=Consumption(group="baton.test", handlers={ACTIVITIES: RecordingHandler()}),
+        database=database,
+        bus=embedded_bus,
+        clock=SystemClock(),
+        tables=tables,
+        committed=[committed],
+        changed=[changed],
+    )
+    async with running(reads):
+        mark = WatermarkAdvanced(lead_id="", instance="ingest-1", upto=NINE)
+        await embedded_bus.publish([encode(Envelope("ev_1", "baton/ingest", NINE, mark))])
+        assert await committed.wait(60)
+        assert not await changed.wait(0)
+        await embedded_bus.publish([encode(Envelope("ev_2", "baton/ingest", NINE, events.activity("ld_1", "call")))])
+        assert await changed.wait(60)
 
 
 async def test_a_restarted_consumer_goes_on_where_the_database_says(

@@ -38,7 +38,7 @@ async def overdue(database: Database, bus: EmbeddedBus, seconds: Iterable[float]
         await agreements.save(tx, QUICK, at)
         await save_windows(tx, windows)
         await save_watermarks(tx, [Watermark(0, "ingest-1", at)])
-    return Timer(database=database, bus=bus, tolerance=TOLERANCE, wake=WakeUp(), announced=WakeUp())
+    return Timer(database=database, bus=bus, tolerance=TOLERANCE, wake=WakeUp(), advanced=WakeUp(), announced=WakeUp())
 
 
 async def breached(database: Database) -> list[Window]:

@@ -1,7 +1,8 @@
 """Windows, and the steps of their ladders that are done."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -66,26 +67,43 @@ async def save_fired(tx: Tx, fired: Sequence[FiredStep]) -> None:
 
 async def first_looks(tx: Tx, partitions: int) -> dict[int, datetime]:
     """For each partition with a waiting window, the earliest `look_at`; one index probe each."""
+    row = (await tx.execute(_first_looks(partitions))).one()
+    return {partition: at for partition, at in enumerate(row) if at is not None}
+
+
+@lru_cache(maxsize=8)
+def _first_looks(partitions: int) -> "sa.Select[Any]":
     look_at = tables.windows.c.look_at
     probes = [
         sa.select(sa.func.min(look_at)).where(tables.windows.c.partition == p, look_at.is_not(None)).scalar_subquery()
         for p in range(partitions)
     ]
-    row = (await tx.execute(sa.select(*(probe.label(f"p{p}") for p, probe in enumerate(probes))))).one()
-    return {partition: at for partition, at in enumerate(row) if at is not None}
+    return sa.select(*(probe.label(f"p{p}") for p, probe in enumerate(probes)))
 
 
 async def due_windows(
-    tx: Tx, partition: int, upto_at: datetime, *, since_at: datetime | None = None, limit: int
+    tx: Tx, upto: Mapping[int, datetime], *, within: timedelta | None = None, limit: int
 ) -> list[Window]:
-    """The windows of a partition that are due by `upto_at` (and not before `since_at`), longest due first, locked.
-    Skips those that another process has locked.
+    """Windows that are due by the instant given for their partition (and not longer than `within`), longest due first,
+    locked. Skips those that another process has locked.
     """
-    due = (tables.windows.c.partition == partition) & (tables.windows.c.look_at <= upto_at)
-    if since_at is not None:
-        due &= tables.windows.c.look_at >= since_at
-    query = sa.select(tables.windows.c.body).where(due).order_by(tables.windows.c.look_at).limit(limit)
-    return [window_of(body) for body in (await tx.execute(query.with_for_update(skip_locked=True))).scalars()]
+    due = sa.union_all(*(_queue(partition, at, within, limit) for partition, at in sorted(upto.items()))).subquery()
+    ids = (await tx.execute(sa.select(due.c.window_id).order_by(due.c.look_at).limit(limit))).scalars().all()
+    query = sa.select(tables.windows.c.body).where(any_of(tx, tables.windows.c.window_id, ids))
+    rows = await tx.execute(query.order_by(tables.windows.c.look_at).with_for_update(skip_locked=True))
+    windows = [window_of(body) for body in rows.scalars()]
+    # Another process may have settled some of them before they were locked.
+    return [each for each in windows if each.hold is None and each.look_at and each.look_at <= upto[each.partition]]
+
+
+def _queue(partition: int, upto_at: datetime, within: timedelta | None, limit: int) -> "sa.Select[Any]":
+    """The next windows of one partition: a few entries of its part of the index."""
+    windows = tables.windows.c
+    due = (windows.partition == partition) & (windows.look_at <= upto_at)
+    if within is not None:
+        due &= windows.look_at >= upto_at - within
+    first = sa.select(windows.window_id, windows.look_at).where(due).order_by(windows.look_at).limit(limit)
+    return sa.select(first.subquery())
 
 
 async def windows_page(

@@ -5,7 +5,7 @@ With any number of processes, each window is opened and settled once.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from shared.agreements import store as agreements
 from shared.db import position
 from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
-from shared.domain.agreement_versions import Schedule, version_in_force
+from shared.domain.agreement_versions import Schedule, Version, version_in_force
 from shared.domain.errors import Misconfigured
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS
 from shared.ports import Bus, TopicPartition
@@ -52,7 +52,9 @@ class Periods:
         self._counted_at: datetime | None = None
         self._ends: tuple[datetime, Mapping[TopicPartition, int]] | None = None
         self._read_upto: datetime | None = None
+        self._newest: tuple[int, datetime | None] | None = None
         self._promised = True
+        self._watched = True
 
     def promised(self) -> bool:
         """Whether a version of the agreement promises anything about periods; true as long as that is not known."""
@@ -66,6 +68,8 @@ class Periods:
 
     async def look(self) -> None:
         """Open the periods that have begun, then warn, judge and escalate what is due."""
+        if not await self._concerns_us():
+            return
         await self._read_assignments()
         if await self._open():
             self._announced.set()
@@ -80,33 +84,53 @@ class Periods:
         if windows:
             self._announced.set()
 
+    async def _concerns_us(self) -> bool:
+        """Whether periods are promised, or have been. Found out again when a version of the agreement is stored."""
+        async with self._database.read() as tx:
+            newest = await agreements.newest(tx)
+            if newest != self._newest:
+                stored = await agreements.versions(tx)
+                found = [await _read(tx, stored, name) for name in {each.name for each in stored}]
+                self._promised = any(unreadable or any(a.commitments for _, a in read) for read, unreadable in found)
+                self._watched = bool(await period_store.latest(tx))
+                self._newest = newest
+        return self._promised or self._watched
+
     async def _read_assignments(self) -> None:
         """Find out up to when all assignments are read: when the log's ends were seen that are handled by now."""
         places = [(ASSIGNMENTS, number) for number in range(self._bus.partitions(ASSIGNMENTS))]
-        async with self._database.begin() as tx:
+        async with self._database.read() as tx:
             now = await self._database.now(tx)
-            at = await position.positions(tx, tables, places)
+            at = await position.reached(tx, tables, places)
         if self._ends is not None:
             seen_at, ends = self._ends
-            if any(at[place] < end for place, end in ends.items()):
+            if any(at.get(place, 0) < end for place, end in ends.items()):
                 return
             self._read_upto = seen_at
         spans = await self._bus.spans(places)
         self._ends = now, {place: spans[place].end for place in places}
 
     async def _open(self) -> bool:
+        async with self._database.read() as tx:
+            if not await self._begun(tx, await self._database.now(tx)):
+                return False
         async with self._database.begin() as tx:
             await period_store.lock_opening(tx)
-            now, latest = await self._database.now(tx), await period_store.latest(tx)
-            versions, unreadable = await _versions(tx, now)
-            self._promised = unreadable or any(agreement.commitments for _, agreement in versions)
+            now = await self._database.now(tx)
             opened: dict[str, WindowState] = {}
-            for due in due_windows(Schedule(versions), latest, now, self._tolerance):
-                agreement = await agreement_of(tx, due.agreement.hash)
-                window = ladder.planned(agreement, due)
+            for begun in await self._begun(tx, now):
+                agreement = await agreement_of(tx, begun.agreement.hash)
+                window = ladder.planned(agreement, begun)
                 opened[window.window_id] = transitions.open_window(window, (), ladder.levels(agreement, window))
             await save(tx, {}, opened, now)
         return bool(opened)
+
+    async def _begun(self, tx: Tx, now: datetime) -> list[Window]:
+        """The windows of periods that have begun and have none yet."""
+        stored = await agreements.versions(tx)
+        current = version_in_force(stored, now)
+        versions, _ = await _read(tx, stored, current.name) if current is not None else ([], False)
+        return list(due_windows(Schedule(versions), await period_store.latest(tx), now, self._tolerance))
 
     async def _settle(self, window_id: str) -> None:
         async with self._database.begin() as tx:
@@ -152,15 +176,12 @@ def _progressed(state: WindowState, seen: Window, now: datetime) -> WindowState:
     return replace(state, window=seen, announced=(announcements.progressed(seen, now),))
 
 
-async def _versions(tx: Tx, now: datetime) -> tuple[list[tuple[datetime, Agreement]], bool]:
-    """The latest versions of the agreement in force, by when they take effect, without any that cannot be read; and
-    whether there are such.
+async def _read(tx: Tx, stored: Sequence[Version], name: str) -> tuple[list[tuple[datetime, Agreement]], bool]:
+    """The latest versions of an agreement, by when they take effect, without any that cannot be read; and whether there
+    are such.
     """
-    stored = await agreements.versions(tx)
-    current = version_in_force(stored, now)
     found: list[tuple[datetime, Agreement]] = []
-    ours = [each for each in stored if current is not None and each.name == current.name]
-    latest = sorted(ours, key=lambda each: each.order)[-VERSIONS:]
+    latest = sorted((each for each in stored if each.name == name), key=lambda each: each.order)[-VERSIONS:]
     for version in latest:
         with suppress(Misconfigured):
             found.append((version.effective_from, await agreements.by_hash(tx, version.hash)))

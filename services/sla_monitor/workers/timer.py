@@ -4,7 +4,7 @@ It keeps no state in memory. With any number of processes, each window is settle
 and judged from what is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.sla_monitor.domain import ladder, transitions
@@ -35,19 +35,30 @@ BLOCKED_WAIT_S = 0.25
 
 
 class Timer:
-    """Settles the windows of all partitions. `wake` is set after every commit of the consumer, `announced` by this
-    timer after its own commits, for the relay. Verdicts wait while the clock of an ingest instance and the database's
-    differ by more than `tolerance`.
+    """Settles the windows of all partitions. `wake` is set after every commit that may change a window, `advanced`
+    after every commit of the consumer, and `announced` by this timer after its own, for the relay. Verdicts wait while
+    the clock of an ingest instance and the database's differ by more than `tolerance`.
     """
 
-    def __init__(self, *, database: Database, bus: Bus, tolerance: timedelta, wake: WakeUp, announced: WakeUp) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        tolerance: timedelta,
+        wake: WakeUp,
+        advanced: WakeUp,
+        announced: WakeUp,
+    ) -> None:
         self._database = database
         self._bus = bus
         self._partitions = bus.partitions(ACTIVITIES)
         self._wake = wake
+        self._advanced = advanced
         self._announced = announced
         self._tolerance = tolerance
         self.postponed = Postponed()
+        self._blocked = False
         self._stall: str | None = None
         self._skew: str | None = None
         self._log = log.get("sla_monitor")
@@ -55,41 +66,43 @@ class Timer:
     async def run(self) -> None:
         """Settle until cancelled; an outage of the database is waited out."""
         while True:
-            await self._wake.wait(await until_back(self.settle_due_windows, service="sla_monitor", task="timer"))
+            wait_s = await until_back(self.settle_due_windows, service="sla_monitor", task="timer")
+            await (self._advanced if self._blocked else self._wake).wait(wait_s)
 
     async def settle_due_windows(self) -> float:
-        """Settle a batch of what is due now in each partition, longest due first; in how many seconds to look again.
-
-        Behind a backlog, what has just fallen due is settled too: a monitor that comes back late to many promises is
-        not late with those of today.
-        """
+        """Settle a batch of what is due now; in how many seconds to look again."""
         async with self._database.read() as tx:
             now = await self._database.now(tx)
             marks = await watermark_store.watermarks(tx)
-            complete_upto = watermarks(marks)
             looks = await window_store.first_looks(tx, self._partitions)
-        self._watch_for_stalls(complete_upto, waiting=bool(looks), now=now)
-        held = out_of_step(marks, now, self._tolerance)
-        self._watch_clocks(held)
-        settled = 0
-        for partition, look_at in looks.items():
-            upto_at = complete_upto.get(partition) if partition not in held else None
-            if upto_at is not None and look_at <= min(now, upto_at):
-                settled += await self._settle_partition(partition)
-        if settled or not looks:
-            return 0.0 if settled else LONGEST_WAIT_S
-        ahead_s = (min(looks.values()) - now).total_seconds()
-        return BLOCKED_WAIT_S if ahead_s <= 0 else min(ahead_s, LONGEST_WAIT_S)
+        self._watch_for_stalls(watermarks(marks), waiting=bool(looks), now=now)
+        self._watch_clocks(out_of_step(marks, now, self._tolerance))
+        complete_upto = self._complete_upto(marks, now)
+        due = [each for each, at in looks.items() if each in complete_upto and at <= min(now, complete_upto[each])]
+        settled = await self._settle(due) if due else 0
+        ahead_s = (min(looks.values()) - now).total_seconds() if looks else LONGEST_WAIT_S
+        # What is due waits for a watermark. As long as nothing is, no watermark changes anything.
+        self._blocked = ahead_s <= 0 and not settled
+        if settled:
+            return 0.0
+        return BLOCKED_WAIT_S if self._blocked else min(ahead_s, LONGEST_WAIT_S)
 
-    async def _settle_partition(self, partition: int) -> int:
-        found, settled = await self._settle_batch(partition)
+    async def _settle(self, partitions: Collection[int]) -> int:
+        """Settle a batch of what is due in these partitions, longest due first; how many windows that are.
+
+        Behind a backlog, what has just fallen due is settled too: a monitor that comes back late to many promises is
+        not late with those of today. Windows that wait for another partition hold up those of their own at most.
+        """
+        found, settled = await self._settle_batch(partitions)
         if found == BATCH:
-            settled += (await self._settle_batch(partition, within=RECENT))[1]
+            settled += (await self._settle_batch(partitions, within=RECENT))[1]
+            if 2 * settled < found and len(partitions) > 1:
+                settled += sum([await self._settle([each]) for each in partitions])
         if settled:
             self._announced.set()
         return settled
 
-    async def _settle_batch(self, partition: int, *, within: timedelta | None = None) -> tuple[int, int]:
+    async def _settle_batch(self, partitions: Collection[int], *, within: timedelta | None = None) -> tuple[int, int]:
         """Take the windows that are longest due, or of those that fell due `within` this time; how many there were, and
         how many of them are settled.
         """
@@ -97,12 +110,11 @@ class Timer:
             now = await self._database.now(tx)
             # Read before the facts: facts that stood before this watermark in the log are stored by now.
             complete_upto = self._complete_upto(await watermark_store.watermarks(tx), now)
-            if partition not in complete_upto:
+            upto = {each: min(now, complete_upto[each]) for each in partitions if each in complete_upto}
+            if not upto:
                 return 0, 0
-            upto_at = min(now, complete_upto[partition])
-            since_at = upto_at - within if within is not None else None
             arranged = await arrangements_at(tx, now)
-            windows = await window_store.due_windows(tx, partition, upto_at, since_at=since_at, limit=BATCH)
+            windows = await window_store.due_windows(tx, upto, within=within, limit=BATCH)
             states = await states_of(tx, windows)
             persons = await persons_of(tx, {window.lead_id for window in windows})
             facts = await fact_store.facts_of(tx, persons.ids)
