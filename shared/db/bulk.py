@@ -24,10 +24,15 @@ def row_of(table: sa.Table, value: object, **others: Any) -> dict[str, Any]:
 
 
 def any_of(tx: Tx | sa.Connection, column: "sa.Column[Any]", values: Collection[Any]) -> sa.ColumnElement[bool]:
-    """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number."""
-    if tx.dialect.name == "postgresql":
-        return column == sa.any_(sa.literal(_cleaned(column, values), postgresql.ARRAY(_plain(column.type))))
-    return column.in_(values)
+    """Whether the column's value is among `values`: one bound array on PostgreSQL, whatever their number.
+
+    The planner does not see the array. Of a thousand values it would expect so many rows, as long as the table has no
+    statistics, that it reads all of it (measured: 10 s of a table with 200,000 rows, instead of 1 ms).
+    """
+    if tx.dialect.name != "postgresql":
+        return column.in_(values)
+    given = sa.literal(_cleaned(column, values), postgresql.ARRAY(_plain(column.type)))
+    return column == sa.any_(sa.func.array(sa.select(sa.func.unnest(given)).scalar_subquery()))
 
 
 async def insert_rows(tx: Tx, table: sa.Table, rows: Rows) -> None:
