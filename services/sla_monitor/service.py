@@ -43,14 +43,7 @@ def build(platform: Platform) -> Service:
     periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes, counts=periods.promised)
     consumer = _consumer(platform, handlers, committed=[advanced], changed=(announced, wake))
-    timer = Timer(
-        database=platform.db,
-        bus=platform.bus,
-        tolerance=tolerance,
-        wake=wake,
-        advanced=advanced,
-        announced=announced,
-    )
+    timer = Timer(platform.db, platform.bus, tolerance=tolerance, wake=wake, advanced=advanced, announced=announced)
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
     relay = OutboxRelay.on(platform, tables, wake=announced)

@@ -42,9 +42,9 @@ class Timer:
 
     def __init__(
         self,
-        *,
         database: Database,
         bus: Bus,
+        *,
         tolerance: timedelta,
         wake: WakeUp,
         advanced: WakeUp,
