@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from services.sla_monitor.service import build
@@ -15,6 +16,7 @@ from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import Envelope, decode, encode
 from shared.db.engine import Database, Tx
+from shared.db.tables import agreement_versions
 from shared.domain.agreement import Agreement
 from shared.domain.events import (
     ACTIVITIES,
@@ -175,6 +177,22 @@ async def stage_on(database: Database, bus: EmbeddedBus, *deals: Agreement) -> A
 async def store(database: Database, deal: Agreement) -> None:
     async with database.begin() as tx:
         await agreements.save(tx, deal, now())
+
+
+@asynccontextmanager
+async def rewritten(database: Database, deal: Agreement, text: str) -> AsyncIterator[None]:
+    """For a while, the text of a stored version is another one. Each is read anew, as by a process that starts."""
+    await _rewrite(database, deal, text)
+    try:
+        yield
+    finally:
+        await _rewrite(database, deal, deal.text)
+
+
+async def _rewrite(database: Database, deal: Agreement, text: str) -> None:
+    async with database.begin() as tx:
+        await tx.execute(sa.update(agreement_versions).where(agreement_versions.c.hash == deal.hash).values(text=text))
+    agreements._loaded.clear()
 
 
 def parked(lead: str = "ld_1", deal: Agreement = DEAL, *, version: int = 1, **more: Any) -> LeadParked:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.sla_monitor.store import windows as window_store
+from services.sla_monitor.workers.periods import Periods
 from shared import agreement_file
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
@@ -27,9 +29,10 @@ from shared.domain.events import (
     WindowWarned,
 )
 from shared.domain.lead import Company, Contact
+from shared.runtime.wakeup import WakeUp
 from tests.kit.agreements import agreement_text
-from tests.kit.waiting import until_right
-from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, parted, stage_on
+from tests.kit.waiting import until, until_right
+from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, parted, rewritten, stage_on
 
 PROMISES = """\
   marketing:
@@ -194,6 +197,35 @@ async def test_a_lagging_watermark_delays_the_verdict_and_nothing_to_count_is_no
         assert {each.reason for each in cancelled if isinstance(each, WindowCancelled)} == {
             "no data: nothing to count in this period"
         }
+
+
+async def test_a_period_under_an_agreement_that_cannot_be_read_waits_until_it_can(month: Month) -> None:
+    database = month.stage.database
+    async with month.stage.monitor() as client:
+        await month.of_marketing(WindowOpened, 4)
+        async with database.begin() as tx:
+            [window] = await window_store.windows_of(tx, [VOLUME])
+        assert len(window.ladder_us) == 4, "what zones say about a day later moves no level"
+        async with rewritten(database, DEAL, "an: agreement of another time"):
+            await month.pass_until("2026-12-01T00:01")
+            await until(lambda: _noted(client))
+        await month.pass_until("2026-12-01T00:12")
+        assert "volume" in {each.promise for each in await month.of_marketing(WindowBreached)}
+
+
+async def _noted(client: httpx.AsyncClient) -> bool:
+    return "sla_monitor.periods" in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
+
+
+async def test_what_a_version_that_cannot_be_read_promises_is_not_known(month: Month) -> None:
+    database = month.stage.database
+    periods = Periods(database=database, bus=month.stage.bus, tolerance=timedelta(0), announced=WakeUp())
+    async with rewritten(database, DEAL, "an: agreement of another time"):
+        await periods.look()
+        assert periods.promised()
+    async with rewritten(database, DEAL, TEXT.replace(PROMISES, "\nladders:\n")):
+        await periods.look()
+        assert not periods.promised()
 
 
 async def test_two_ids_of_one_person_count_once_until_they_are_split(month: Month) -> None:
