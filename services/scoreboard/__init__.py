@@ -5,5 +5,5 @@ Publishes: nothing
 Stores: scoreboard_inquiries, scoreboard_leads, scoreboard_windows, scoreboard_pilot_assignments,
 scoreboard_escalations, scoreboard_timeline, scoreboard_counts, scoreboard_markers, scoreboard_spools,
 scoreboard_read_numbers, scoreboard_missing_numbers, scoreboard_ingests, scoreboard_positions, scoreboard_inbox,
-scoreboard_outbox, scoreboard_audits
+scoreboard_outbox, scoreboard_audits, scoreboard_waits
 """

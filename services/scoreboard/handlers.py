@@ -14,17 +14,21 @@ from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import RANKS
-from services.scoreboard.store import lists, numbers, pilots, queries, rows
+from services.scoreboard.store import lists, numbers, pilots, queries, rows, waits
 from services.scoreboard.store.rows import TimelineEntry
 from shared.bus.envelope import Received
 from shared.db.engine import Tx
 from shared.domain.events import (
     ActivityRecorded,
     EscalationEvent,
+    Event,
     InquiryReceived,
     LeadAssigned,
+    LeadBackdated,
     LeadClosed,
     LeadDecided,
+    LeadMerged,
+    LeadParked,
     LeadRescheduled,
     LeadSplit,
     RecordQuarantined,
@@ -72,6 +76,7 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
         _set(people, leads.act(people[event.lead_id], event), deltas, received)
     await _inherit(tx, people, deltas, facts)
     await _save(tx, facts, deltas, people)
+    await waits.update(tx, await waits.to_update(tx, [event for _, event in pairs]))
 
 
 async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
@@ -99,6 +104,7 @@ async def on_assignments(tx: Tx, batch: Sequence[Received]) -> None:
     await _close(tx, people, deltas, batch)
     await _inherit(tx, people, deltas, batch)
     await _save(tx, batch, deltas, known, people)
+    await waits.update(tx, {r.event.lead_id for r in batch if _moves_a_wait(r.event)})
     await pilots.save(tx, [event for _, event in pairs if isinstance(event, LeadAssigned)])
     await _reschedule(tx, [r.event for r in batch if isinstance(r.event, LeadRescheduled)])
 
@@ -207,6 +213,10 @@ async def _save(
         await rows.save(tx, list(known.values()))
     await rows.add_entries(tx, _entries(batch))
     await rows.add_counts(tx, deltas)
+
+
+def _moves_a_wait(event: Event) -> bool:
+    return isinstance(event, LeadAssigned | LeadParked | LeadMerged | LeadBackdated | LeadSplit)
 
 
 def _events(batch: Iterable[Received]) -> CounterDelta:

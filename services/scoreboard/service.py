@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
-from services.scoreboard.api import conservation, gaps, orphans, pilots, timeline
+from services.scoreboard.api import conservation, figures, gaps, orphans, pilots, timeline
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -47,6 +47,7 @@ def build(platform: Platform) -> Service:
         name="scoreboard",
         routers=(
             conservation.router(platform),
+            figures.router(platform, zone),
             timeline.router(platform),
             gaps.router(platform),
             orphans.router(platform),

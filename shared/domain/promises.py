@@ -100,6 +100,11 @@ def calendar_of(agreement: Agreement, who: str) -> Calendar:
     return person.calendar or ALWAYS
 
 
+def office(agreement: Agreement) -> Calendar:
+    """The organisation's calendar: the first one in the agreement that ever closes, or else around the clock."""
+    return next((each for each in agreement.calendars.values() if not each.always), ALWAYS)
+
+
 def _due_at(
     promise: Promise,
     within: Duration,

@@ -130,6 +130,7 @@ MEANINGS = {
     "EscalationExhausted.to": "whom the last level reaches now; else `ops`, with the person on duty",
     "EscalationExhausted.page": "whether the last level was a page",
     "EscalationExhausted.skipped": "why nobody is notified, if so",
+    "EscalationRaised.fault": "whose fault the breach is, as in `baton.window.breached.v1`; null for a period",
     "EscalationRaised.because": "why it fired again: `acknowledgement_ended` or `silence_ended`; else null",
     "level": "the step of the ladder, from 1",
     "notify": "the roles to be notified: `rep`, `manager`, ...; `baton.notice.delivered.v1` follows once it is sent",

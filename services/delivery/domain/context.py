@@ -95,6 +95,7 @@ def notice(
         by=due.by,
         until=due.until,
         pace=due.pace or "",
+        handed_over_late=due.fault == "pipeline",
         links=links_for(links, due, agreement),
     )
 

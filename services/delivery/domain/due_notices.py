@@ -43,7 +43,8 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is `due`, then `told` (through `channel`), `failed` or `dropped`, each with the `reason`. `at` is when it
     happened, `due_at` when the promise is or was due. `by` acknowledged it until `until`, or is what closed it. `over`
-    says what ended the matter; nothing is sent from then on. `pace` says how a period was going.
+    says what ended the matter; nothing is sent from then on. `pace` says how a period was going, `fault` whose the
+    breach is, if it is about one.
     """
 
     notice_id: str
@@ -71,6 +72,7 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     message_id: str | None = None
     pace: str | None = None
+    fault: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -256,6 +258,7 @@ def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_
         at=event.at,
         due_at=(raised.promise_due_at if raised else None) or event.due_at,
         pace=_pace(event) if not isinstance(event, EscalationExhausted) else None,
+        fault=event.fault if isinstance(event, EscalationRaised) else None,
     )
 
 

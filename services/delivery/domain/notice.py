@@ -23,6 +23,7 @@ _LONGEST_MESSAGE = 1_500
 _LONGEST_URL = 1_000
 _LONGEST_LABEL = 80
 _MOST_LISTED, _OF_EACH = 6, 2
+_HANDED_OVER_LATE = "the pipeline: the lead was handed over too late for the rep to keep the promise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Notice:
     and materials that the buyer looked at, `campaign` is what brought them. `by` is who acknowledged, until
     `until`, or what closed it, such as `met`. A notice about a group of `count` leads names the first of them in
     `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise
-    about a period goes.
+    about a period goes. `handed_over_late` is set if the breach is not the rep's fault.
     """
 
     notice_id: str
@@ -89,6 +90,7 @@ class Notice:
     pace: str = ""
     count: int = 1
     leads: tuple[str, ...] = field(default=(), repr=False)
+    handed_over_late: bool = False
 
     @property
     def matter_id(self) -> str:
@@ -152,6 +154,7 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         reasons=(),
         links=tuple(link for notice in notices[:_MOST_LISTED] for link in _of_lead(notice)),
         pace="",
+        handed_over_late=False,
         count=count,
         leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
     )
@@ -211,6 +214,7 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Read", _joined(notice.read, "; ")
     yield "Campaign", _name(notice.campaign)
     yield "Rep", _name(notice.rep)
+    yield "Charged to", _HANDED_OVER_LATE if notice.handed_over_late else ""
     yield "Why this rep", _one_line(notice.why_rep)
     yield "You get this as", _name(notice.recipient.role)
 

@@ -28,6 +28,7 @@ from shared.domain.progress_text import progress_in_words
 from shared.domain.promises import EscalationStatus, WindowStatus, escalation_status
 
 FIRST_RESPONSE = "first_response"
+PIPELINE = "pipeline"
 TRIAGE = "triage"
 OPEN = "windows_open"
 
@@ -68,7 +69,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One climb of the ladder: `firing`, perhaps `acknowledged` (until a time, None for no end), `exhausted` once the
-    ladder is over without an answer, at last `closed`.
+    ladder is over without an answer, at last `closed`. `fault` is that of the breach, None if it is not known.
     """
 
     escalation_id: str
@@ -82,6 +83,7 @@ class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime | None = None
     acknowledged_by: str | None = None
     quiet_until: datetime | None = None
+    fault: str | None = None
 
 
 def run(window: WindowRow, event: WindowEvent) -> WindowRow:
@@ -146,6 +148,8 @@ def climb(escalation: EscalationRow, event: EscalationEvent) -> EscalationRow:
         return escalation
     if isinstance(event, EscalationRaised) and (escalation.raised_at is None or event.at < escalation.raised_at):
         escalation = msgspec.structs.replace(escalation, raised_at=event.at)
+    if isinstance(event, EscalationRaised) and event.fault is not None:
+        escalation = msgspec.structs.replace(escalation, fault=event.fault)
     if escalation.changed_at is not None and event.at < escalation.changed_at:
         return escalation
     escalation = msgspec.structs.replace(
@@ -184,3 +188,5 @@ def counts_for(window: WindowRow) -> Iterator[CounterKey]:
             yield quarter, "responded"
         if window.state == "breached":
             yield quarter, "breached"
+            if window.fault == PIPELINE:
+                yield quarter, "breached_by_pipeline"

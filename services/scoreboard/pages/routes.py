@@ -211,7 +211,7 @@ def _templates(assets: dict[str, str], here: str) -> Environment:
         query=lambda **chosen: urlencode(chosen),
     )
     templates.filters.update(instant=instant, moment=formats.moment, number=formats.number, percent=formats.percent)
-    templates.filters["words"] = plain
+    templates.filters.update(words=plain, span=formats.span)
     templates.filters["outside"] = _outside
     return templates
 

@@ -14,7 +14,8 @@ from services.scoreboard.domain.kpis import Kpi, kpis
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.domain.timeline_text import describe
-from services.scoreboard.store import lists, operations, queries
+from services.scoreboard.domain.waits import Wait
+from services.scoreboard.store import lists, operations, queries, waits
 from services.scoreboard.store.rows import TimelineEntry
 from shared.db import pauses
 from shared.db.engine import Tx
@@ -56,6 +57,7 @@ class Scoreboard:
     exhausted_count: int
     firing: int
     leads: Sequence[LeadRow]
+    waits: waits.WaitFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class TimelineRow:
 @dataclass(frozen=True, slots=True)
 class LeadPage:
     """A lead's page as of `now`. `story` is the latest events, oldest first; `more` is true if older ones are left out.
+    `missed` are its breached promises, the latest first, and `waits` how long the buyer waited, cycle by cycle.
     `joined` are other ids of the person, `maybe` leads that may be theirs.
     """
 
@@ -79,6 +82,8 @@ class LeadPage:
     zone: ZoneInfo
     lead: LeadRow
     windows: Sequence[WindowRow]
+    missed: Sequence[WindowRow]
+    waits: Sequence[Wait]
     why: Sequence[str]
     asked: InquiryReceived | None
     story: Sequence[TimelineRow]
@@ -121,6 +126,7 @@ async def scoreboard(tx: Tx, now: datetime, zone: ZoneInfo) -> Scoreboard:
         exhausted_count=await queries.exhausted_count(tx, limit=COUNT_TO),
         firing=await operations.firing_count(tx, now, limit=COUNT_TO),
         leads=await queries.latest_leads(tx, limit=ROWS),
+        waits=await waits.figures(tx, day.start_at, day.end_at),
     )
 
 
@@ -138,6 +144,8 @@ async def lead_page(tx: Tx, lead_id: str, now: datetime, zone: ZoneInfo) -> Lead
         zone=zone,
         lead=lead,
         windows=await queries.windows_of(tx, lead_id, limit=ROWS),
+        missed=await queries.missed_of(tx, lead_id, limit=ROWS),
+        waits=(await waits.waits_of(tx, lead_id))[-ROWS:],
         why=_why(assigned, lead),
         asked=msgspec.json.decode(asked[0].data, type=InquiryReceived) if asked else None,
         story=[_timeline_row(entry) for entry in reversed(entries[:STORY])],

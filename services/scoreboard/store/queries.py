@@ -130,6 +130,13 @@ async def windows_of(tx: Tx, lead_id: str, *, limit: int) -> list[WindowRow]:
     return [filled(WindowRow, row) for row in await tx.execute(query)]
 
 
+async def missed_of(tx: Tx, lead_id: str, *, limit: int) -> list[WindowRow]:
+    """The lead's breached windows, the one due last in front."""
+    missed = (windows.c.lead_id == lead_id) & (windows.c.state == "breached")
+    query = sa.select(windows).where(missed).order_by(windows.c.due_at.desc()).limit(limit)
+    return [filled(WindowRow, row) for row in await tx.execute(query)]
+
+
 async def story(tx: Tx, lead_id: str, *, after: TimelinePosition | None = None, limit: int) -> list[TimelineEntry]:
     """The lead's events, also under ids that became part of it, oldest first, from the one behind `after`."""
     query = sa.select(timeline).where(await _of_person(tx, lead_id))

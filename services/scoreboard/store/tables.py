@@ -145,6 +145,21 @@ windows_of_periods = windows.c.per.is_not(None)
 partial_index("ix_scoreboard_windows_periods", windows.c.due_at, windows.c.window_id, where=windows_of_periods)
 partial_index("ix_scoreboard_windows_running", windows.c.due_at, where=windows_running)
 
+waits = sa.Table(
+    "scoreboard_waits",
+    metadata,
+    sa.Column("lead_id", Key, primary_key=True),
+    sa.Column("cycle", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("asked_at", Instant, nullable=False, index=True),
+    sa.Column("answered_at", Instant),
+    sa.Column("rep", Text),
+    sa.Column("since_at", Instant),
+    sa.Column("buyer_s", sa.Float),
+    sa.Column("buyer_work_s", sa.Float),
+    sa.Column("rep_s", sa.Float),
+    sa.Column("rep_work_s", sa.Float),
+)
+
 pilot_assignments = sa.Table(
     "scoreboard_pilot_assignments",
     metadata,
@@ -170,6 +185,7 @@ escalations = sa.Table(
     sa.Column("changed_at", Instant),
     sa.Column("acknowledged_by", Text),
     sa.Column("quiet_until", Instant),
+    sa.Column("fault", Text),
 )
 _NOT_CLOSED = ("firing", "acknowledged", "exhausted")
 escalations_firing = escalations.c.state.in_([sa.literal_column(f"'{state}'") for state in _NOT_CLOSED])

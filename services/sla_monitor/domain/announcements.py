@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.sla_monitor.domain.escalation import Escalation
+from services.sla_monitor.domain.escalation import Escalation, fault_of
 from services.sla_monitor.domain.ladder import Level
 from services.sla_monitor.domain.recipients import NOBODY
 from services.sla_monitor.domain.verdict import WindowVerdict
@@ -141,6 +141,7 @@ def escalation_raised(
         because=because,
         promise_due_at=window.due_at,
         progress=window.progress,
+        fault=fault_of(window),
         **_reached(level, to, silence),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())

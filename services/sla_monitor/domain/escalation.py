@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.sla_monitor.domain.ladder import Level
-from services.sla_monitor.domain.window import Window
+from services.sla_monitor.domain.window import Fault, Window
 from shared.domain.events import PromisePeriod, Recipient
 from shared.domain.ids import event_id
 from shared.domain.promises import EscalationStatus
@@ -21,7 +21,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the ladder is over and nobody answered, or `closed`. `fired_at` is when it last notified anyone, None if an earlier
     release did. `passed` are the levels that came due while someone had taken it on, and notified no one. `silenced`
     are those that a silence kept from notifying anyone, until `silenced_until_at`; `silence_id` is None if the
-    agreement has it.
+    agreement has it. `fault` is whose fault the breach is; None for a period, or if an earlier release raised it.
     """
 
     escalation_id: str
@@ -44,6 +44,12 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silenced: tuple[int, ...] = ()
     silenced_until_at: datetime | None = None
     silence_id: str | None = None
+    fault: Fault | None = None
+
+
+def fault_of(window: Window) -> Fault | None:
+    """Whose fault a breach of the window is; None for a period, which is nobody's alone."""
+    return window.fault if window.period is None else None
 
 
 def escalation_id(window: Window) -> str:
@@ -71,6 +77,7 @@ def raised(
             told=told,
             fired_at=now,
             period=window.period,
+            fault=fault_of(window),
         )
     told = tuple(dict.fromkeys((*escalation.told, *told)))
     return msgspec.structs.replace(escalation, level=level.level, told=told, fired_at=now)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from services.sla_monitor.domain.period import office
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Commitment, Ladder, Promise, Step
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.follow_up import is_warning, step_at, warning_at
+from shared.domain.promises import office
 
 _US = timedelta(microseconds=1)
 

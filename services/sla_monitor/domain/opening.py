@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from services.sla_monitor.domain.period import office
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
@@ -15,7 +14,7 @@ from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
 from shared.domain.pauses import PAUSING
-from shared.domain.promises import Owed, after_length, owed, owed_by
+from shared.domain.promises import Owed, after_length, office, owed, owed_by
 
 TRIAGE = "triage"
 DISPUTES = "disputes"

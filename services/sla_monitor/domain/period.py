@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from shared.domain.agreement import Agreement, Commitment
+from shared.domain.agreement import Commitment
 from shared.domain.business_time import elapsed
-from shared.domain.calendar import ALWAYS, EPOCH, Calendar, instant_us, open_on
+from shared.domain.calendar import EPOCH, Calendar, instant_us, open_on
 from shared.domain.event import Progress, PromisePeriod
 
 PeriodOutcome = Literal["kept", "missed", "no data"]
@@ -60,11 +60,6 @@ def period_name(period: PromisePeriod, zone: str) -> str:
         "quarter": lambda: f"{day.year}-Q{_quarter(day)}",
     }
     return names[period.per]()
-
-
-def office(agreement: Agreement) -> Calendar:
-    """The organisation's calendar: the first one in the agreement that ever closes, or else around the clock."""
-    return next((each for each in agreement.calendars.values() if not each.always), ALWAYS)
 
 
 def part_over(period: PromisePeriod, calendar: Calendar, at: datetime) -> Fraction:

@@ -8,7 +8,6 @@ import msgspec
 from services.sla_monitor.domain.period import (
     Figures,
     PeriodOutcome,
-    office,
     on_pace,
     outcome,
     part_over,
@@ -23,6 +22,7 @@ from shared.domain.agreement_versions import Schedule
 from shared.domain.duty import on_duty
 from shared.domain.event import PromisePeriod
 from shared.domain.ids import event_id
+from shared.domain.promises import office
 
 NO_PARTITION = -1
 """The partition of windows that are about all leads."""

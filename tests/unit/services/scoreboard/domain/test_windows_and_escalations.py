@@ -115,3 +115,8 @@ def test_an_exhausted_escalation_is_still_open_until_someone_takes_it_on_or_it_c
     assert (over.state, standing(over, after(9999)).state) == ("exhausted", "exhausted")
     assert escalation(raised(), exhausted(), acknowledged(at=after(80), until=None)).state == "acknowledged"
     assert escalation(raised(), exhausted(), closed(at=after(80))).state == "closed"
+
+
+def test_whose_fault_a_breach_is_stays_with_its_escalation_in_any_order() -> None:
+    for order in permutations((raised(fault="pipeline"), acknowledged(), raised(fault=None, at=after(70), level=4))):
+        assert escalation(*order).fault == "pipeline"
