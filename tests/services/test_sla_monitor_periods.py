@@ -217,15 +217,17 @@ async def _noted(client: httpx.AsyncClient) -> bool:
     return "sla_monitor.periods" in (await client.get("/readyz", headers={"Host": "127.0.0.1"})).json()["notes"]
 
 
-async def test_what_a_version_that_cannot_be_read_promises_is_not_known(month: Month) -> None:
-    database = month.stage.database
-    periods = Periods(database=database, bus=month.stage.bus, tolerance=timedelta(0), announced=WakeUp())
-    async with rewritten(database, DEAL, "an: agreement of another time"):
+@pytest.mark.parametrize(
+    ("text", "promised"), [("an: agreement of another time", True), (TEXT.replace(PROMISES, "\nladders:\n"), False)]
+)
+async def test_what_a_version_that_cannot_be_read_promises_is_not_known(
+    month: Month, text: str, *, promised: bool
+) -> None:
+    stage = month.stage
+    periods = Periods(database=stage.database, bus=stage.bus, tolerance=timedelta(0), announced=WakeUp())
+    async with rewritten(stage.database, DEAL, text):
         await periods.look()
-        assert periods.promised()
-    async with rewritten(database, DEAL, TEXT.replace(PROMISES, "\nladders:\n")):
-        await periods.look()
-        assert not periods.promised()
+        assert periods.promised() is promised
 
 
 async def test_two_ids_of_one_person_count_once_until_they_are_split(month: Month) -> None:
