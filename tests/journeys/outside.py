@@ -20,6 +20,7 @@ from tests.kit.subscribers import Receiver, receiving
 from tests.kit.waiting import until
 
 SOON, OVERDUE, CLOSED, ACKNOWLEDGED = "Due soon", "Overdue", "Closed", "Acknowledged"
+EXHAUSTED = "nothing more will follow"
 ACCEPT, ACKNOWLEDGE = "accept", "acknowledge"
 
 _LOOK_AGAIN_S = 0.1
@@ -99,7 +100,7 @@ class Outside:
 
     async def press(self, link: str, **choices: str) -> str:
         """Open the link as a person without a login does, fill in its form and press its button; the page after it."""
-        async with httpx.AsyncClient(timeout=30) as browser:
+        async with httpx.AsyncClient(timeout=30, follow_redirects=True) as browser:
             opened = await browser.get(link)
             assert opened.status_code == 200, opened.text
             form = _Form()

@@ -60,8 +60,8 @@ async def test_a_call_that_came_before_its_assignment_counts(stage: Stage) -> No
 
 async def test_a_breach_waits_for_the_watermark_and_then_comes_once(stage: Stage) -> None:
     async with stage.monitor() as client:
-        event = assigned()
         await stage.mark()
+        event = assigned()
         await stage.publish(event, event)
         [opened] = await stage.wait_for(WindowOpened)
         await stage.silent(WindowBreached, 2.0)
