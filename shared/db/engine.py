@@ -19,8 +19,6 @@ from shared.domain.errors import Misconfigured
 from shared.ports import Clock
 
 Tx = AsyncConnection
-ASK_AFTER_S = 5.0
-"""Seconds after which an unused connection to PostgreSQL is asked whether it still is one."""
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -59,9 +57,7 @@ class Database:
             self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite(url, begin="BEGIN", pool_size=4)
         else:
-            self._writer = _postgresql(url, clock, pool_size)
-            # Every statement sees what is committed by then either way; this saves BEGIN and ROLLBACK.
-            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._writer = self._reader = _postgresql(url, pool_size)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -71,7 +67,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
-        """A connection that only reads. On PostgreSQL each statement sees what is committed when it begins."""
+        """A short transaction that only reads."""
         async with self._reader.connect() as tx:
             yield tx
 
@@ -95,11 +91,11 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.dispose()
-        if self.is_sqlite:
+        if self._reader is not self._writer:
             await self._reader.dispose()
 
 
-def _postgresql(url: str, clock: Clock, pool_size: int) -> AsyncEngine:
+def _postgresql(url: str, pool_size: int) -> AsyncEngine:
     if not url.startswith("postgresql+asyncpg://"):
         raise Misconfigured("BATON_DATABASE_URL must look like postgresql+asyncpg://user:password@host/name.")
     settings = {
@@ -107,38 +103,15 @@ def _postgresql(url: str, clock: Clock, pool_size: int) -> AsyncEngine:
         "idle_in_transaction_session_timeout": "60000",
         "lock_timeout": "10000",
     }
-    engine = create_async_engine(
+    return create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_use_lifo=True,
+        pool_pre_ping=True,
         hide_parameters=True,
         pool_timeout=10,
         connect_args={"server_settings": settings, "timeout": 5, "command_timeout": 60},
     )
-    _replace_dead_connections(engine.sync_engine, clock)
-    return engine
-
-
-def _replace_dead_connections(engine: sa.Engine, clock: Clock) -> None:
-    """Replace a dead connection before it is used. The server's goodbye shows without asking; only one that was unused
-    for a while is asked. SQLAlchemy's own ping asks each time, in three round trips: that was half of an idle service.
-    """
-
-    @sa.event.listens_for(engine, "checkin")
-    def on_checkin(_connection: Any, record: Any) -> None:
-        record.info["used_at_s"] = clock.monotonic()
-
-    @sa.event.listens_for(engine, "checkout")
-    def on_checkout(connection: Any, record: Any, _fairy: Any) -> None:
-        used_at_s = record.info.get("used_at_s", float("inf"))
-        try:
-            if clock.monotonic() - used_at_s > ASK_AFTER_S:
-                connection.ping()
-        except engine.dialect.loaded_dbapi.Error as dead:
-            raise sa.exc.InvalidatePoolError from dead
-        if connection.driver_connection.is_closed():
-            raise sa.exc.InvalidatePoolError
 
 
 def _sqlite(url: str, *, begin: str, pool_size: int) -> AsyncEngine:

@@ -173,7 +173,8 @@ async def test_a_form_that_is_sent_after_the_lead_has_moved_or_is_parked_does_no
             async def says(why: str = why) -> bool:
                 return why in (await messages.posted(claim))[1]
 
-            await until(says)
+            # A browser may ask only so often.
+            await until(says, look_again_s=0.5)
             assert (await messages.posted(claim))[0] == 410
         assert (await messages.shown(link))[0] == 410
         assert (await messages.posted(onward.removeprefix("/act/lead?grant=")))[0] == 410

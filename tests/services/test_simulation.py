@@ -86,6 +86,7 @@ async def test_the_same_agreement_under_another_version_gives_no_difference_and_
         assert found == {}
         # Under a draft that refuses nearly everyone, nearly every lead is listed with what really became of it.
         _, found = await differences(lived, draft=parsed(version(7, score=75)))
+        await lived.settled()
         leads, breached = await lived.leads(), await missed(lived)
         assert len(found) > 25
         wrong = {k: each.before for k, each in found.items() if not same(leads[k], breached.get(k, []), each.before)}
@@ -113,6 +114,7 @@ async def test_a_first_inquiry_or_copy_that_was_read_late_gives_no_difference(
             inquiry_id = f"{lead_id}_inquiry" if copies else f"{lead_id}_first"
             await lived.inquire(lead_id, inquiry_id=inquiry_id, accepted_at=first_at)
         await lived.later(hours=3)
+        await lived.settled()
         leads, breached = await lived.leads(), await missed(lived)
         assert {lead_id: lead.state for lead_id, lead in leads.items()} == {
             "p0": "assigned",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.sla_monitor import handlers
+from services.sla_monitor.store import persons
 from services.sla_monitor.workers import timer
 from shared.db import inbox, position
 from shared.domain.events import INQUIRIES
@@ -70,7 +70,7 @@ def no_merges(put: Put) -> None:
     def nothing(_event: object) -> list[Any]:
         return []
 
-    put(handlers, "merges_in", nothing)
+    put(persons, "merges_in", nothing)
 
 
 WAYS: Mapping[str, Callable[[Put], None]] = {
