@@ -1,6 +1,7 @@
 """The operations board as whoever is on call uses it: real Chromium, the real monitor behind the same address."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -225,6 +226,62 @@ async def test_a_silence_made_on_the_page_and_who_stands_in_show_to_everyone(on_
     assert (await board.client.post("/operations/silences", data=wrong, headers=ADMIN)).status_code == 422
     assert (await board.client.post("/operations/silences", data=wrong)).status_code == 401
 
+    await silences.get_by_role("link", name="End the silence of every promise of ann").click()
+    what = section(colleague.page, "What is silenced")
+    await expect(what).to_contain_text(re.compile(r"of ann, until .*: <b>ann</b> is ill \(bob\)"))
+    await expect(colleague.page.get_by_label("Who ends it")).to_have_value("mia")
+    await colleague.page.get_by_role("button", name="End the silence").click()
+    await colleague.page.wait_for_url("**/operations#silences")
+    await expect(silences).to_have_count(0)
+    [found] = (await board.get("/v1/silences"))["items"]
+    assert (found["state"], found["ended_by"]) == ("over", "mia")
+    path = f"/operations/silences/{found['silence_id']}/end"
+    for data, status in (({"by": "bob"}, 409), ({"by": "nobody"}, 409), ({"by": ""}, 422)):
+        answer = await board.client.post(path, data=data, headers=ADMIN)
+        assert (answer.status_code, "Not ended" in answer.text) == (status, True)
+    assert (await board.client.post(path, data={"by": "bob"})).status_code == 401
+    assert (
+        await board.client.post("/operations/silences/nope/end", data={"by": "bob"}, headers=ADMIN)
+    ).status_code == 404
+
+
+async def test_someone_stands_in_from_the_board_and_is_then_the_first_to_choose(on_call: OnCall) -> None:
+    board = on_call.board
+    mine = await on_call.open(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    await mine.page.get_by_role("link", name="Stand in for ops").click()
+    await expect(section(mine.page, "On duty now")).to_contain_text("bob")
+    await expect(mine.page.locator("#stands-in")).to_be_hidden()
+    await mine.page.get_by_label("Who stands in").select_option("mia")
+    await mine.page.get_by_label("Who arranges it").select_option("bob")
+    await mine.page.get_by_role("button", name="8 hours").click()
+    await mine.page.wait_for_url("**/operations#on-duty")
+    [made] = (await board.get("/v1/duty/ops/overrides"))["items"]
+    assert (made["person"], made["by"]) == ("mia", "bob")
+    assert timedelta(hours=7, minutes=59) < datetime.fromisoformat(made["ends_at"]) - now() < timedelta(hours=8)
+
+    colleague = await on_call.open()
+    await expect(section(colleague.page, "On duty now")).to_contain_text("standing in (arranged by bob)")
+    await colleague.page.get_by_role("link", name="Stand in for ops").click()
+    await expect(section(colleague.page, "On duty now")).to_contain_text(
+        re.compile(r"mia until .* \(arranged by bob\)")
+    )
+    arranging = colleague.page.get_by_label("Who arranges it")
+    await expect(arranging.locator("optgroup").first.locator("option")).to_have_text([re.compile("cleo|mia")] * 2)
+    await colleague.page.goto(f"{board.client.base_url}/operations/duty/sales_lead")
+    await colleague.page.get_by_label("Who stands in").select_option("ann")
+    await colleague.page.get_by_role("button", name="until the turn ends").click()
+    await colleague.page.wait_for_url("**/operations#on-duty")
+    [made] = (await board.get("/v1/duty/sales_lead/overrides"))["items"]
+    turn = (await board.get("/v1/duty"))["items"]
+    assert made["ends_at"] == next(each["until_at"] for each in turn if each["role"] == "sales_lead")
+    assert colleague.wrong == []
+    for wrong in ({"who": "nobody"}, {"who": ""}, {"for": "2 moons"}, {"for": "", "to": "soon"}):
+        form = {"who": "mia", "by": "bob", "for": "2 hours", **wrong}
+        answer = await board.client.post("/operations/duty/ops/overrides", data=form, headers=ADMIN)
+        assert (answer.status_code, "Nobody stands in" in answer.text) == (422, True)
+    assert (await board.client.post("/operations/duty/ops/overrides", data={"who": "mia"})).status_code == 401
+    assert (await board.client.get("/operations/duty/boss", headers=ADMIN)).status_code == 422
+
 
 async def test_a_notice_that_reached_no_one_takes_back_that_all_is_well(on_call: OnCall) -> None:
     at = now()
@@ -271,7 +328,7 @@ TARGETS = """() => [...document.querySelectorAll("main .button, main button, mai
   .map((each) => each.getBoundingClientRect()).filter((box) => box.height < 44 || box.width < 44).length"""
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_the_board_is_built_so_that_everyone_can_use_it(on_call: OnCall, width: int) -> None:
     escalation = await on_call.breach()
     at = now()
@@ -280,8 +337,17 @@ async def test_the_board_is_built_so_that_everyone_can_use_it(on_call: OnCall, w
     watched = await on_call.open(viewport={"width": width, "height": 800}, color_scheme="dark")
     page = watched.page
     await expect(page.locator("#verdicts-summary")).to_contain_text("Verdicts")
-    for path in ("/operations", f"/operations/escalations/{escalation}"):
+    until = (now() + timedelta(hours=1)).isoformat()
+    quiet = {"by": "bob", "reason": long, "until": until, "matches": {"owner": "ann"}}
+    silence = (await on_call.board.client.post("/v1/silences", json=quiet, headers=ADMIN)).json()["silence_id"]
+    forms = (f"escalations/{escalation}", f"silences/{silence}", "duty/sales_lead")
+    for path in ("/operations", *(f"/operations/{form}" for form in forms)):
         await page.goto(f"{on_call.board.client.base_url}{path}")
+        if path == "/operations" or "silences" in path:
+            await expect(page.get_by_text("every promise of ann, until").first).to_be_visible()
+        if shots := os.environ.get("SHOTS"):
+            await page.wait_for_timeout(700)
+            await page.screenshot(path=f"{shots}/{width}{path.replace('/', '_')[:24]}.png", full_page=True)
         assert await page.evaluate(FAULTS) == []
         assert await page.evaluate(TARGETS) == 0
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -90,3 +90,6 @@ async def test_the_monitor_says_how_far_it_is_and_what_it_waits_for(stage: Stage
         await stage.mark(now() - timedelta(seconds=39), instance="ingest-2")
         await until_right(lambda: held(client, "facts of ingest ingest-2 are complete only up to "))
         assert (await client.get("/v1/watermarks", headers={"Authorization": "Bearer nobody"})).status_code == 401
+        await stage.bus.close()
+        await until_right(lambda: held(client, "the event log does not answer, so no facts arrive"))
+        assert {each["unread"] for each in (await client.get("/v1/watermarks")).json()["partitions"]} == {None}

@@ -3,30 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
 from services.scoreboard.store import operations, queries
+from shared.agreement_file.schema.duty_schema import DutyRole
 from shared.agreements import store as agreements
 from shared.db import pauses
 from shared.db.engine import Tx
 from shared.db.gaps import Gap, open_gaps
 from shared.db.pauses import Pause
-from shared.domain.agreement import Agreement, Person
+from shared.domain.agreement import Agreement
 from shared.domain.duty import on_duty
-from shared.domain.errors import NotFound
 
 ROWS = 20
 """Escalations and promises on the page."""
 COUNT_TO = 10_000
 """Where counting escalations stops."""
 MAX_ROLES = 20
-MAX_PEOPLE = 300
-"""People to choose from; with more of them, one is typed."""
 UNREAD = 100
 """Unread records up to which the page counts as up to date: what arrives within moments."""
-DURATIONS = ("30 minutes", "1 hour", "2 hours", "4 hours")
 
 Escalations = Sequence[tuple[EscalationRow, LeadRow | None]]
 
@@ -44,7 +42,8 @@ class OnDutyRow:
 @dataclass(frozen=True, slots=True)
 class OperationsPage:
     """The board as of `now`. `doubts` say why it may not show everything; `done` is the escalation that this viewer
-    has just acknowledged. `unread` records are not in it yet; None: not known.
+    has just acknowledged. `unread` records are not in it yet; None: not known. `unplanned` are the roles that the
+    agreement in force plans no duty for.
     """
 
     now: datetime
@@ -57,6 +56,7 @@ class OperationsPage:
     window_count: int
     overdue: int
     duty: Sequence[OnDutyRow]
+    unplanned: Sequence[str]
     gaps: Sequence[Gap]
     pauses: Sequence[Pause]
     unread: int | None
@@ -81,20 +81,6 @@ class OperationsPage:
         return any(escalation.escalation_id == self.done for escalation, _ in self.firing)
 
 
-@dataclass(frozen=True, slots=True)
-class EscalationPage:
-    """One escalation with its promise and lead, and who may acknowledge it; empty: anyone by name."""
-
-    now: datetime
-    zone: ZoneInfo
-    escalation: EscalationRow
-    window: WindowRow | None
-    lead: LeadRow | None
-    on_duty: Sequence[Person]
-    others: Sequence[Person]
-    durations: Sequence[str] = DURATIONS
-
-
 async def operations_page(
     tx: Tx, now: datetime, zone: ZoneInfo, *, unread: int | None, done: str | None
 ) -> OperationsPage:
@@ -110,7 +96,8 @@ async def operations_page(
         windows=await queries.open_windows(tx, limit=ROWS),
         window_count=await queries.open_window_count(tx),
         overdue=await queries.overdue_count(tx, now, limit=COUNT_TO),
-        duty=_duty(agreement, now) if agreement is not None else (),
+        duty=[duty_row(agreement, role, now) for role in sorted(agreement.duty)[:MAX_ROLES]] if agreement else (),
+        unplanned=[role for role in get_args(DutyRole) if agreement is None or role not in agreement.duty],
         gaps=await open_gaps(tx),
         pauses=await pauses.running(tx),
         unread=unread,
@@ -118,38 +105,9 @@ async def operations_page(
     )
 
 
-async def escalation_page(tx: Tx, escalation_id: str, now: datetime, zone: ZoneInfo) -> EscalationPage:
-    """One escalation. Raises `NotFound` if there is none."""
-    escalation = await operations.escalation(tx, escalation_id, now)
-    if escalation is None:
-        raise NotFound(f"There is no escalation {escalation_id!r}. The board lists those that are open.")
-    agreement = await agreements.in_force(tx, now)
-    on_duty, others = _people(agreement, now) if agreement is not None else ([], [])
-    return EscalationPage(
-        now=now,
-        zone=zone,
-        escalation=escalation,
-        window=await operations.window(tx, escalation.window_id) if escalation.window_id else None,
-        lead=await queries.lead(tx, escalation.lead_id) if escalation.lead_id else None,
-        on_duty=on_duty,
-        others=others,
-    )
-
-
-def _duty(agreement: Agreement, now: datetime) -> list[OnDutyRow]:
-    found = []
-    for role in sorted(agreement.duty)[:MAX_ROLES]:
-        current = on_duty(agreement.duty, role, now)
-        until_at = current.until_at
-        following = on_duty(agreement.duty, role, until_at).person if until_at is not None else None
-        found.append(OnDutyRow(role, current.person, until_at, following))
-    return found
-
-
-def _people(agreement: Agreement, now: datetime) -> tuple[list[Person], list[Person]]:
-    """Those on duty now, and all others; nobody if there are too many to choose from."""
-    if len(agreement.people) > MAX_PEOPLE:
-        return [], []
-    ids = {on_duty(agreement.duty, role, now).person for role in agreement.duty}
-    people = sorted(agreement.people.values(), key=lambda person: person.id)
-    return [each for each in people if each.id in ids], [each for each in people if each.id not in ids]
+def duty_row(agreement: Agreement, role: str, now: datetime) -> OnDutyRow:
+    """Who has a role by the agreement, without what was arranged at the monitor."""
+    current = on_duty(agreement.duty, role, now)
+    until_at = current.until_at
+    following = on_duty(agreement.duty, role, until_at).person if until_at is not None else None
+    return OnDutyRow(role, current.person, until_at, following)

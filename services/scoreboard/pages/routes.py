@@ -18,9 +18,11 @@ from services.scoreboard.pages.agreement import agreement_page, difference_page
 from services.scoreboard.pages.assets import read_assets
 from services.scoreboard.pages.backlog import Backlog
 from services.scoreboard.pages.live import Live
-from services.scoreboard.pages.operations import OperationsPage, escalation_page, operations_page
+from services.scoreboard.pages.on_call_forms import duty_page, escalation_page, silence_page
+from services.scoreboard.pages.operations import OperationsPage, operations_page
 from services.scoreboard.pages.orphans import OrphansPage, orphans_page
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
+from shared.agreement_file.schema.duty_schema import DutyRole
 from shared.agreements import store as agreements
 from shared.bus.envelope import instant
 from shared.db.engine import Tx
@@ -65,6 +67,8 @@ class Pages:
         router.get("/operations", dependencies=viewers)(self._operations)
         router.get("/operations/panels", dependencies=viewers)(self._operations_panels)
         router.get("/operations/escalations/{escalation_id}", dependencies=viewers)(self._escalation)
+        router.get("/operations/silences/{silence_id}", dependencies=viewers)(self._silence)
+        router.get("/operations/duty/{role}", dependencies=viewers)(self._duty)
         router.get("/agreement", dependencies=viewers)(self._agreement)
         router.get("/agreement/diff", dependencies=viewers)(self._difference)
         router.get("/live", dependencies=viewers)(self._stream)
@@ -120,6 +124,16 @@ class Pages:
         async with self._platform.db.read() as tx:
             page = await escalation_page(tx, escalation_id, *await self._local_now(tx))
         return self._page("escalation.html", page, headers=FORM_HEADERS)
+
+    async def _silence(self, silence_id: Text) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await silence_page(tx, silence_id, *await self._local_now(tx))
+        return self._page("silence.html", page, headers=FORM_HEADERS)
+
+    async def _duty(self, role: DutyRole) -> Response:
+        async with self._platform.db.read() as tx:
+            page = await duty_page(tx, role, *await self._local_now(tx))
+        return self._page("duty.html", page, headers=FORM_HEADERS)
 
     async def _agreement(self, version: Number | None = None) -> Response:
         async with self._platform.db.read() as tx:

@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl, quote
 import pydantic
 from fastapi import APIRouter, Request, Response
 
+from services.sla_monitor.api.duty import DutyRoutes, NewOverride
 from services.sla_monitor.api.escalations import Acknowledgement, acknowledge_escalation, plain_length
-from services.sla_monitor.api.silences import Matches, NewSilence, SilenceRoutes
+from services.sla_monitor.api.silences import Matches, NewSilence, SilenceEnd, SilenceRoutes
+from shared.agreement_file.schema.duty_schema import DutyRole
 from shared.db.engine import Database
 from shared.domain.errors import Problem, Refused
 from shared.http.fields import Text
@@ -51,6 +53,29 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
             return message_page("Not silenced", problem.detail, BOARD, status=problem.status)
         return _back_to_board("#silences")
 
+    @routes.post(BOARD + "/silences/{silence_id}/end")
+    async def end_silence(silence_id: Text, request: Request) -> Response:
+        form = await _form(request)
+        keys.authorise(_authorization(form, request), "operate")
+        try:
+            await SilenceRoutes(database, changed).end(silence_id, _silence_end(form))
+        except Problem as problem:
+            back = f"{BOARD}/silences/{quote(silence_id, safe='')}"
+            return message_page("Not ended", problem.detail, back, status=problem.status)
+        return _back_to_board("#silences")
+
+    @routes.post(BOARD + "/duty/{role}/overrides")
+    async def stand_in(role: DutyRole, request: Request) -> Response:
+        form = await _form(request)
+        keys.authorise(_authorization(form, request), "operate")
+        try:
+            async with database.read() as tx:
+                now = await database.now(tx)
+            await DutyRoutes(database).make(role, _override(form, now))
+        except Problem as problem:
+            return message_page("Nobody stands in", problem.detail, f"{BOARD}/duty/{role}", status=problem.status)
+        return _back_to_board("#on-duty")
+
     return routes
 
 
@@ -85,6 +110,22 @@ def _silence(form: dict[str, str], now: datetime) -> NewSilence:
         return NewSilence(by=form.get("by", ""), reason=form.get("reason", ""), until=until, matches=matches)
     except pydantic.ValidationError:
         raise Refused("Give a reason, and say who silences this: a person of the agreement.") from None
+
+
+def _silence_end(form: dict[str, str]) -> SilenceEnd:
+    try:
+        return SilenceEnd(by=form.get("by", ""))
+    except pydantic.ValidationError:
+        raise Refused("Say who ends the silence: a person of the agreement, by id or e-mail address.") from None
+
+
+def _override(form: dict[str, str], now: datetime) -> NewOverride:
+    """Someone on duty from now on, `for` a while or `to` an instant."""
+    to = form.get("to") or now + plain_length(form.get("for", ""))
+    try:
+        return NewOverride.model_validate({"who": form.get("who", ""), "by": form.get("by", ""), "to": to})
+    except pydantic.ValidationError:
+        raise Refused("Say who stands in, until when, and who arranges this: people of the agreement.") from None
 
 
 def _back_to_board(where: str) -> Response:

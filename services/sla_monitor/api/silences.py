@@ -87,13 +87,21 @@ class SilenceRoutes:
         following = next_cursor(found, limit, lambda last: (last.starts_at, last.silence_id))
         return page_response([_view(each, now) for each in found], following)
 
+    async def show(self, silence_id: Text) -> Response:
+        """One silence that was made here."""
+        async with self._database.read() as tx:
+            now, made = await self._database.now(tx), await arrangements.silence(tx, silence_id)
+        if made is None:
+            raise _unknown(silence_id)
+        return json_response(_view(made, now))
+
     async def end(self, silence_id: Text, body: SilenceEnd) -> Response:
         """End a silence now. Breaches that it kept silent and nobody answered notify now."""
         async with self._database.begin() as tx:
             now = await self._database.now(tx)
             made = await arrangements.silence_to_change(tx, silence_id)
             if made is None:
-                raise NotFound(f"There is no silence {silence_id!r}. GET /v1/silences lists all.")
+                raise _unknown(silence_id)
             if made.ends_at <= now:
                 raise Conflict("The silence is already over.")
             by = _person(await agreements.in_force(tx, now), body.by)
@@ -110,7 +118,9 @@ def router(platform: Platform, *, changed: Sequence[WakeUp]) -> APIRouter:
     """
     routes, router = SilenceRoutes(platform.db, changed), APIRouter(prefix="/v1/silences")
     operate = [require(platform.keys, "operate")]
-    router.get("", dependencies=[require_viewer(platform.settings, platform.keys)])(routes.page)
+    read = [require_viewer(platform.settings, platform.keys)]
+    router.get("", dependencies=read)(routes.page)
+    router.get("/{silence_id}", dependencies=read)(routes.show)
     router.post("", status_code=201, dependencies=operate)(routes.make)
     router.post("/{silence_id}/end", dependencies=operate)(routes.end)
     return router
@@ -142,6 +152,10 @@ async def _made(tx: Tx, body: NewSilence, now: datetime) -> MadeSilence:
         pool=matches.pool,
         side=matches.side,
     )
+
+
+def _unknown(silence_id: str) -> NotFound:
+    return NotFound(f"There is no silence {silence_id!r}. GET /v1/silences lists all.")
 
 
 def _check(what: str, name: str | None, known: Sequence[str]) -> None:

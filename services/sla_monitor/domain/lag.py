@@ -11,20 +11,21 @@ from services.sla_monitor.domain.watermark import RUNNING, Watermark, out_of_ste
 STALLED_S = 30.0
 OVERDUE_S = 5.0
 """How far behind facts may be while a promise is due, without anything being wrong."""
+NO_LOG = "the event log does not answer, so no facts arrive"
 
 
 class PartitionLag(msgspec.Struct, frozen=True):
     """Facts of a partition are complete up to `complete_upto`, `behind_s` seconds ago; None: of no ingest instance.
 
-    `unread` records of the log are not handled yet. `next_at` is when a promise may be due next. `held` says why no
-    verdict is given although one is due, or why none can be given; None if all is well.
+    `unread` records of the log are not handled yet; None: the log does not answer. `next_at` is when a promise may be
+    due next. `held` says why no verdict is given although one is due, or why none can be given; None if all is well.
     """
 
     partition: int
     complete_upto: datetime | None
     behind_s: float | None
     slowest: str | None
-    unread: int
+    unread: int | None
     next_at: datetime | None
     held: str | None
 
@@ -32,7 +33,7 @@ class PartitionLag(msgspec.Struct, frozen=True):
 def lags(
     marks: Sequence[Watermark],
     looks: Mapping[int, datetime],
-    unread: Mapping[int, int],
+    unread: Mapping[int, int | None],
     *,
     now: datetime,
     tolerance: timedelta,
@@ -43,7 +44,8 @@ def lags(
     for partition, records in sorted(unread.items()):
         at = upto.get(partition)
         slowest = _slowest(marks, partition)
-        held = _held(partition, at, slowest, looks.get(partition), skews.get(partition), now)
+        held = NO_LOG if records is None else None
+        held = held or _held(partition, at, slowest, looks.get(partition), skews.get(partition), now)
         behind_s = max((now - at).total_seconds(), 0.0) if at is not None else None
         found.append(PartitionLag(partition, at, behind_s, slowest, records, looks.get(partition), held))
     return found

@@ -86,6 +86,12 @@ async def save_silence(tx: Tx, made: MadeSilence) -> None:
     await tx.execute(sa.insert(tables.silences).values(**msgspec.structs.asdict(made)))
 
 
+async def silence(tx: Tx, silence_id: str) -> MadeSilence | None:
+    """One silence; None if there is none."""
+    row = (await tx.execute(sa.select(tables.silences).where(tables.silences.c.silence_id == silence_id))).one_or_none()
+    return _made(row) if row is not None else None
+
+
 async def silence_to_change(tx: Tx, silence_id: str) -> MadeSilence | None:
     """One silence, locked until the transaction ends; None if there is none."""
     query = sa.select(tables.silences).where(tables.silences.c.silence_id == silence_id).with_for_update()

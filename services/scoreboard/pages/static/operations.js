@@ -32,7 +32,7 @@
       const row = body.insertRow();
       heading(row, each.partition);
       cell(row, each.behind_s === null ? "not known" : `${each.behind_s.toFixed(1)} s`, "Behind", "num");
-      cell(row, each.unread, "Unread", "num");
+      cell(row, each.unread ?? "not known", "Unread", "num");
       cell(row, each.slowest ?? "none", "Slowest ingest");
     }
     detail.hidden = false;
@@ -82,11 +82,6 @@
     if (watermarks.partitions) showPartitions(watermarks.partitions);
   }
 
-  function moment(text, zone) {
-    const options = { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-    return new Intl.DateTimeFormat("en-GB", options).format(new Date(text)).replace(",", "");
-  }
-
   function pill(into, state) {
     const found = document.createElement("span");
     found.className = state === "failed" ? "pill bad" : "pill good";
@@ -132,7 +127,7 @@
       person.textContent = printable(each.person ?? "nobody");
       const more = document.createElement("span");
       more.className = "sub";
-      const now = each.overrides.findLast((one) => one.person === each.person && new Date(one.starts_at) <= new Date());
+      const now = standingIn(each);
       const until = each.until_at ? ` until ${moment(each.until_at, part.dataset.zone)}` : " always";
       more.textContent = printable(until + (now ? `, standing in (arranged by ${now.by})` : ""));
       row.querySelector("dd").replaceChildren(person, more);
@@ -143,10 +138,17 @@
     const items = silences.items ?? [];
     part.hidden = items.length === 0;
     document.getElementById("silences-list").replaceChildren(...items.map((each) => {
-      const item = document.createElement("li");
-      const scope = [each.side, each.promise?.replaceAll("_", " "), each.pool && `pool ${each.pool}`, each.owner && `of ${each.owner}`];
-      const what = scope.filter(Boolean).join(" ") || "everything";
-      item.textContent = printable(`${what}, until ${moment(each.ends_at, part.dataset.zone)}: ${each.reason} (${each.by})`);
+      const item = document.createElement("li"), what = document.createElement("p"), link = document.createElement("a");
+      what.className = "how";
+      what.textContent = silenceText(each, part.dataset.zone);
+      link.className = "button quiet";
+      link.href = `/operations/silences/${encodeURIComponent(each.silence_id)}`;
+      link.textContent = "End";
+      const of = document.createElement("span");
+      of.className = "hidden";
+      of.textContent = ` the silence of ${silenced(each)}`;
+      link.append(of);
+      item.append(what, link);
       return item;
     }));
   }

@@ -57,6 +57,11 @@ def test_the_reason_names_what_is_wrong(marks: list[Watermark], held: str) -> No
     assert lag(*marks).held == held
 
 
+def test_a_log_that_does_not_answer_is_named_and_no_ingest_is_blamed_for_it() -> None:
+    [found] = lags([Watermark(0, "a", ago(90))], {}, {0: None}, now=NOW, tolerance=timedelta(seconds=2))
+    assert (found.unread, found.held) == (None, "the event log does not answer, so no facts arrive")
+
+
 def test_the_summary_says_whether_verdicts_are_given() -> None:
     fine, held = lag(Watermark(0, "a", ago(1.2))), lag()
     assert summary([fine], 0) == "Verdicts are given. All facts are complete up to 2 s ago."
