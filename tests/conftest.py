@@ -17,7 +17,7 @@ from tests.kit.tables import make_tables
 
 pytest_plugins = ["tests.kit.servers"]
 log.configure(level="ERROR")
-hypothesis.settings.register_profile("baton", deadline=None)  # a busy machine is not a failure
+hypothesis.settings.register_profile("baton", deadline=None, print_blob=True)  # a busy machine is not a failure
 hypothesis.settings.load_profile("baton")
 
 

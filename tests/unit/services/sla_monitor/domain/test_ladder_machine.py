@@ -1,6 +1,9 @@
-"""Acknowledgements, silences, moves, answers and looks in any order: each level fires at most once and none is lost,
-nothing fires after an answer, and nobody's silence is for ever unless someone has taken it on.
+"""Acknowledgements, silences, moves, answers and looks in any order, with and without someone on duty: each level fires
+at most once and none is lost, nothing fires after an answer or once the breach is disproved, and nobody's silence is
+for ever unless someone has taken it on.
 """
+
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,10 +13,14 @@ from services.sla_monitor.domain import climb
 from services.sla_monitor.domain.announcements import Announcement
 from services.sla_monitor.domain.arrangements import Arrangements
 from services.sla_monitor.domain.ladder import levels
+from services.sla_monitor.domain.recipients import NOBODY
 from services.sla_monitor.domain.transitions import apply_fact, move_on, open_window, settle
 from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.agreement import Ladder, Step
+from shared.domain.duty import Duty
+from shared.domain.event import Event
 from shared.domain.events import (
+    BreachRetracted,
     EscalationAcknowledged,
     EscalationClosed,
     EscalationExhausted,
@@ -42,14 +49,16 @@ class LadderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0
-        self.answered = False
+        self.answered = self.disproved = False
+        self.deal = DEAL
         self.silences: list[Silence] = []
         self.announced: list[Announcement] = []
         self.state = open_window(FIRST, (), LADDER)
 
-    @initialize(seconds=st.integers(903, 4000), silent=st.none() | spans)
-    def begin(self, seconds: int, silent: int | None) -> None:
-        """The breach, perhaps during a silence; what leads up to it is tested elsewhere."""
+    @initialize(seconds=st.integers(903, 4000), silent=st.none() | spans, is_ops=st.booleans())
+    def begin(self, seconds: int, silent: int | None, is_ops: bool) -> None:
+        """The breach, perhaps during a silence; what leads up to it is tested elsewhere. Perhaps nobody is ops."""
+        self.deal = DEAL if is_ops else replace(DEAL, duty={"ops": Duty()})
         if silent is not None:
             self.silence(903 + silent)
         self.now = seconds
@@ -69,7 +78,9 @@ class LadderMachine(RuleBasedStateMachine):
         while self.state.window.look_at is not None and self.state.window.look_at <= at(self.now):
             before = self._fresh()
             arranged = Arrangements(tuple(self.silences))
-            self._save(settle(before, (), LADDER, DEAL, now=at(self.now), watermark=at(self.now), arranged=arranged))
+            self._save(
+                settle(before, (), LADDER, self.deal, now=at(self.now), watermark=at(self.now), arranged=arranged)
+            )
             if self._fresh() == before:
                 break
 
@@ -77,7 +88,7 @@ class LadderMachine(RuleBasedStateMachine):
     @rule(seconds=st.none() | spans)
     def acknowledge(self, seconds: int | None) -> None:
         until = at(self.now + seconds) if seconds is not None else None
-        self._save(climb.acknowledge(self._fresh(), LADDER, DEAL, by="mia", until=until, now=at(self.now)))
+        self._save(climb.acknowledge(self._fresh(), LADDER, self.deal, by="mia", until=until, now=at(self.now)))
 
     @rule(seconds=spans)
     def silence(self, seconds: int) -> None:
@@ -105,6 +116,18 @@ class LadderMachine(RuleBasedStateMachine):
         self.answered = True
         self._save(apply_fact(self._fresh(), fact("call", self.now), at(self.now)))
 
+    @precondition(lambda self: not self.answered and self.state.window.state == "breached")
+    @rule(second=st.integers(0, 902), rarely=st.integers(0, 7))
+    def learn_of_an_answer_in_time(self, second: int, rarely: int) -> None:
+        if rarely or self.state.window.look_at is None:
+            return
+        self.answered = self.disproved = True
+        self._save(apply_fact(self._fresh(), fact("call", second), at(self.now)))
+
+    @invariant()
+    def a_breach_is_taken_back_exactly_if_it_is_disproved(self) -> None:
+        assert [each for each in self._kinds if each is BreachRetracted] == [BreachRetracted] * self.disproved
+
     @invariant()
     def each_level_fires_at_most_once(self) -> None:
         ids = [each.id for each in self.announced if not isinstance(each.event, EscalationAcknowledged)]
@@ -115,7 +138,7 @@ class LadderMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_fires_after_an_answer(self) -> None:
-        kinds = [type(each.event) for each in self.announced]
+        kinds = self._kinds
         if EscalationClosed in kinds:
             behind = kinds[kinds.index(EscalationClosed) :]
             assert not {EscalationRaised, EscalationExhausted, MoveRequested} & set(behind)
@@ -136,12 +159,20 @@ class LadderMachine(RuleBasedStateMachine):
             assert (raised.quiet_until_at, self.state.window.look_at) == (None, None)
         else:
             assert (raised.state, self.state.window.look_at) == ("exhausted", None)
-            assert {role for each in self.raised for role in each.notify} == ROLES
+            nobody = {"ops"} & self.deal.duty.keys()
+            assert {role for each in self.raised for role in each.notify} == ROLES - nobody
+            alone = [each for each in self.raised if (each.level, each.because) == (3, None)]
+            assert all(each.skipped for each in alone) or not nobody
+            assert nobody or NOBODY not in [each.skipped for each in self.raised]
             assert any(each.page for each in self.raised)
 
     @property
     def is_open(self) -> bool:
         return self.state.escalation is not None and self.state.escalation.state != "closed"
+
+    @property
+    def _kinds(self) -> list[type[Event]]:
+        return [type(each.event) for each in self.announced]
 
     @property
     def raised(self) -> list[EscalationRaised]:
