@@ -103,6 +103,9 @@ class MonitorHandlers:
         elif isinstance(event, LeadSplit):
             context.part(event.lead_id)
 
+    async def on_inquiries(self, tx: Tx, batch: Sequence[Received]) -> None:
+        """Nothing: what is owed on an inquiry shows with the verdicts that came with it (`Verdicts.pair`)."""
+
     async def on_activities(self, tx: Tx, batch: Sequence[Received]) -> None:
         """Save and apply the facts, then advance the watermarks after them."""
         activities = [r for r in batch if isinstance(r.event, ActivityRecorded)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter
 
@@ -21,10 +22,12 @@ from services.sla_monitor.handlers import MonitorHandlers
 from services.sla_monitor.settings import MonitorSettings
 from services.sla_monitor.store.tables import tables
 from services.sla_monitor.store.trimming import EXPIRED
+from services.sla_monitor.store.verdicts import Verdicts
 from services.sla_monitor.workers.clock_probe import ClockProbe
+from services.sla_monitor.workers.inquiries import Inquiries
 from services.sla_monitor.workers.periods import Periods
 from services.sla_monitor.workers.timer import Timer
-from shared.domain.events import ACTIVITIES, ASSIGNMENTS
+from shared.domain.events import ACTIVITIES, ASSIGNMENTS, INQUIRIES
 from shared.http.asgi import Endpoint
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -42,7 +45,11 @@ def build(platform: Platform) -> Service:
     wake, advanced, announced = WakeUp(), WakeUp(), WakeUp()
     periods = Periods(database=platform.db, bus=platform.bus, tolerance=tolerance, announced=announced)
     handlers = MonitorHandlers(platform.db, platform.bus, tolerance, probes, counts=periods.promised)
-    consumer = _consumer(platform, handlers, committed=[advanced], changed=(announced, wake))
+    verdicts = Verdicts(platform.db, tolerance, partial(platform.bus.partition_of, INQUIRIES))
+    inquiries = Inquiries(
+        database=platform.db, bus=platform.bus, verdicts=verdicts, tolerance=tolerance, announced=announced
+    )
+    consumer = _consumer(platform, handlers, verdicts, committed=[advanced], changed=(announced, wake))
     timer = Timer(platform.db, platform.bus, tolerance=tolerance, wake=wake, advanced=advanced, announced=announced)
     # A skew is certain up to this interval, which has to be well below the tolerance.
     probe = ClockProbe(platform.db, platform.bus, probes, every_s=min(max(settings.tolerance_s / 4, 0.1), 1.0))
@@ -58,6 +65,7 @@ def build(platform: Platform) -> Service:
             "consumer": consumer.run,
             "timer": timer.run,
             "periods": periods.run,
+            "inquiries": inquiries.run,
             "clock_probe": probe.run,
             "relay": relay.run,
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
@@ -68,6 +76,7 @@ def build(platform: Platform) -> Service:
             "clocks": timer.note,
             "promises": timer.postponed.note,
             "periods": periods.postponed.note,
+            "inquiries": inquiries.postponed.note,
         },
     )
 
@@ -86,11 +95,21 @@ def _routers(platform: Platform, tolerance: timedelta, changed: Sequence[WakeUp]
 
 
 def _consumer(
-    platform: Platform, handlers: MonitorHandlers, *, committed: Sequence[WakeUp], changed: Sequence[WakeUp]
+    platform: Platform,
+    handlers: MonitorHandlers,
+    verdicts: Verdicts,
+    *,
+    committed: Sequence[WakeUp],
+    changed: Sequence[WakeUp],
 ) -> Consumer:
     consumption = Consumption(
         group="baton.sla_monitor",
-        handlers={ASSIGNMENTS: handlers.on_assignments, ACTIVITIES: handlers.on_activities},
+        handlers={
+            INQUIRIES: handlers.on_inquiries,
+            ASSIGNMENTS: handlers.on_assignments,
+            ACTIVITIES: handlers.on_activities,
+        },
+        together=verdicts.pair,
         set_aside=handlers.on_set_aside,
         gather_s=0.1,
         # An activity that its sender repeats may reach two ingest processes; the earlier of the two instants counts.

@@ -39,6 +39,7 @@ PROMISES = {
     "attempts": "attempts to reach the person",
     "disposition": "accepting or rejecting the lead",
     "feedback": "feedback on the lead",
+    "hand_off": "inquiries get a verdict",
     "triage": "leads that wait are seen to",
     "disputes": "disputes are answered",
 }

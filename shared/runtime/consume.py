@@ -58,7 +58,7 @@ class Consumption:
     service that must know before it handles the next one. With `gather_s`, a batch that is not full waits a moment for
     what comes with it, and after it the consumer waits so many seconds: a steady trickle takes few transactions. The
     handlers of the topics `repeated` get every copy of an event, all others only the first; further copies go to the
-    handler in `copies`, if their topic has one.
+    handler in `copies`, if their topic has one. `together` gets what all handlers got, after them and in one batch.
     """
 
     group: str
@@ -67,6 +67,7 @@ class Consumption:
     gather_s: float = 0.0
     repeated: tuple[str, ...] = ()
     copies: Mapping[str, Handler] = field(default_factory=dict)
+    together: Handler | None = None
 
 
 class Consumer:
@@ -348,6 +349,7 @@ class Consumer:
         noted = [r.envelope.id for r in received if not self._is_repeated(r)]
         unseen = await inbox.fresh(tx, self._tables, noted, self._clock.now())
         handled: list[Record] = []
+        taken: list[Received] = []
         for topic, handler in self._consumption.handlers.items():
             batch: list[Received] = []
             copies: list[Received] = []
@@ -356,9 +358,12 @@ class Consumer:
                     (batch if self._is_repeated(each) or _first_time(each, unseen) else copies).append(each)
             if batch:
                 await handler(tx, batch)
+                taken += batch
                 handled += [r.record for r in batch if not isinstance(r.event, WatermarkAdvanced)]
             if copies and topic in self._consumption.copies:
                 await self._consumption.copies[topic](tx, copies)
+        if taken and self._consumption.together is not None:
+            await self._consumption.together(tx, taken)
         return handled
 
     def _is_repeated(self, received: Received) -> bool:

@@ -198,6 +198,7 @@ _OWED = {
     "attempts": "to make the agreed number of attempts",
     "disposition": "to accept or reject the lead",
     "feedback": "to say what became of the lead",
+    "hand_off": "to see that the inquiry gets its verdict",
     "triage": "to find a rep for the lead",
     "disputes": "to answer the dispute",
     "volume": "to bring as many leads as sales is to accept",
@@ -271,6 +272,7 @@ def _reached(event: WindowWarned | EscalationRaised) -> str:
 
 def _met(event: WindowMet) -> str:
     how = ": the lead has a rep" if event.promise == "triage" else ""
+    how = ": the inquiry has its verdict" if event.promise == "hand_off" else how
     return f"{event.owner} kept the promise “{words(event.promise)}”{how}."
 
 
@@ -280,6 +282,7 @@ def _breached(event: WindowBreached) -> str:
         return f"The promise “{words(event.promise)}” was missed by the {event.period.per}'s end: {figures}."
     late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
     whose = f"{event.owner} did not find a rep in time" if event.promise == "triage" else late
+    whose = "the inquiry had no verdict in time" if event.promise == "hand_off" else whose
     return f"The promise “{words(event.promise)}” was missed: {whose}."
 
 

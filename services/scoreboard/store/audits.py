@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.scoreboard.domain.audit.comparison import FoundWindow
+from services.scoreboard.domain.audit.inquiries import Watched
 from services.scoreboard.domain.audit.ladders import FiredLevel
 from services.scoreboard.domain.audit.persons import Activity, dated
 from services.scoreboard.store.tables import audits, leads, timeline, timeline_owed
@@ -28,6 +29,7 @@ from shared.domain.events import (
     ActivityRecorded,
     BreachRetracted,
     Event,
+    InquiryReceived,
     LeadAssigned,
     LeadReassigned,
     WindowBreached,
@@ -48,9 +50,10 @@ _ENDS: Mapping[type[Event], str] = {
     BreachRetracted: "retracted",
 }
 _FACTS = [kind.TYPE for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ACTIVITIES)]
+_ASKED = [InquiryReceived.TYPE]
 _COUNTED = [LeadAssigned.TYPE, LeadReassigned.TYPE, ActivityRecorded.TYPE]
 _NEAR = timedelta(hours=1)
-_WANTED = [*_FACTS, *(kind.TYPE for kind in _ENDS)]
+_WANTED = [*_FACTS, *_ASKED, *(kind.TYPE for kind in _ENDS)]
 
 _windows = sa.table(
     "sla_monitor_windows",
@@ -85,6 +88,8 @@ _marks = sa.table(
     sa.column("upto_at", Instant),
     sa.column("state", Text),
 )
+
+_watched_since = sa.table("sla_monitor_watched_since", sa.column("id", sa.Integer), sa.column("since_at", Instant))
 
 Place = tuple[datetime, str]
 """Where a page of a list ends: an instant and an id."""
@@ -184,6 +189,13 @@ async def fired_levels(tx: Tx, window_ids: Collection[str]) -> dict[str, list[Fi
     for row in await tx.execute(sa.select(_steps).where(_steps.c.window_id.in_(window_ids))):
         found.setdefault(row.window_id, []).append(FiredLevel(row.loop, row.level, row.fired_at, row.outcome))
     return found
+
+
+async def watched(tx: Tx) -> Watched:
+    """Since when the monitor watches verdicts on inquiries, and the versions by which they are owed."""
+    since = sa.select(_watched_since.c.since_at).where(_watched_since.c.id == 1)
+    since_at = (await tx.execute(since)).scalar_one_or_none()
+    return Watched(since_at, await agreements.versions(tx) if since_at is not None else ())
 
 
 async def known_upto(tx: Tx) -> datetime | None:

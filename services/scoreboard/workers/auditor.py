@@ -21,7 +21,8 @@ from services.scoreboard.workers.period_audit import period_findings
 from shared import log, metrics
 from shared.db.claim import Claim
 from shared.db.engine import Database
-from shared.domain.events import LeadAssigned, LeadParked
+from shared.domain.agreement_versions import version_in_force
+from shared.domain.events import InquiryReceived, LeadAssigned, LeadParked
 from shared.runtime.backoff import until_back
 
 PAGE = 100
@@ -182,7 +183,11 @@ class Auditor:
                 return {each.window_id: _too_long(each) for each in windows.values()}
             refs = [e.agreement for e in history.events if isinstance(e, LeadAssigned | LeadParked)]
             refs += [each.agreement for each in windows.values() if each.agreement is not None]
-            agreements = await audits.agreements_of(tx, (ref.hash for ref in refs))
+            watched = await audits.watched(tx)
+            asked = (each.accepted_at for each in history.events if isinstance(each, InquiryReceived))
+            in_force = (version_in_force(watched.versions, at) for at in asked)
+            hashes = {*(ref.hash for ref in refs), *(each.hash for each in in_force if each is not None)}
+            agreements = await audits.agreements_of(tx, hashes)
             record = Record(
                 windows=windows,
                 announced=history.announced,
@@ -190,6 +195,7 @@ class Auditor:
                 known_upto=await audits.known_upto(tx),
                 now=await self._database.now(tx),
                 tolerance=TOLERANCE,
+                watched=watched,
             )
         persons = persons_of(history.events, history.reported)
         of_periods = [each for each in windows.values() if each.period is not None]

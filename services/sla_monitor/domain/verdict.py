@@ -3,19 +3,20 @@ reason why it no longer applies, a deadline that has surely passed without eithe
 disproves it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, counting, in_time_order
+from services.sla_monitor.domain.window import ASSIGNED, DECIDED, Fact, Window, counting, in_time_order
 from shared.domain import settlement
 from shared.domain.activities import ENDING
 from shared.domain.events import activity_id_of
 from shared.domain.ids import event_id
 
+_LATE: Mapping[str, str] = {ASSIGNED: "assigned late", DECIDED: "decided late"}
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
@@ -42,8 +43,7 @@ def verdict_on_counted(window: Window) -> WindowVerdict:
         return WindowVerdict("waits", "the fact came after the deadline")
     if in_time:
         return WindowVerdict("retracted", f"{last.kind} was in time after all", at, last)
-    late = "assigned late" if last.kind == ASSIGNED else "answered late"
-    return WindowVerdict("closed", late, at, last)
+    return WindowVerdict("closed", _LATE.get(last.kind, "answered late"), at, last)
 
 
 def verdict_on_fact(window: Window, fact: Fact) -> WindowVerdict:

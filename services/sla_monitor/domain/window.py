@@ -22,6 +22,9 @@ INQUIRY = "inquiry"
 """The kind of the fact that an inquiry turned up that is the person's first. No activity has it: it is made of the
 router's own word."""
 
+DECIDED = "decided"
+"""The kind of the fact that an inquiry has its verdict. No activity has it: it is made of the router's own word."""
+
 READING_LAG = timedelta(seconds=30)
 """How much longer a promise that assignments keep waits for its verdict. Watermarks cover activities only, so an
 assignment may still be on its way; this covers the usual lag, a retraction the rest."""

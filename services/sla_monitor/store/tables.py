@@ -2,7 +2,10 @@
 
 `sla_monitor_windows.look_at` is the timer's queue: the next instant at which a window may be due, null for never and
 while it is on hold. Its index is partial and by partition, so that finding due windows costs the same with a million
-open windows as with ten. Windows of periods are in no partition: theirs is -1.
+open windows as with ten. Windows of periods are in no partition: theirs is -1. Those on inquiries have -2.
+
+`sla_monitor_arrivals` has the inquiries that wait for their verdict, and verdicts that were read first.
+`sla_monitor_watched_since` says since when all are remembered (1), and when the release before has ended (0).
 """
 
 import sqlalchemy as sa
@@ -56,6 +59,23 @@ hand_offs = sa.Table(
     sa.Column("hand_off_s", sa.Float),
     sa.Column("accepted_at", Instant, index=True),
     sa.Column("rejected_at", Instant, index=True),
+)
+arrivals = sa.Table(
+    "sla_monitor_arrivals",
+    metadata,
+    sa.Column("inquiry_id", Key, primary_key=True),
+    sa.Column("lead_id", Key, nullable=False),
+    sa.Column("accepted_at", Instant),
+    sa.Column("agreement", Text),
+    sa.Column("decided_at", Instant),
+    sa.Column("verdict_id", Key),
+    sa.Column("look_at", Instant, nullable=False, index=True),
+)
+watched_since = sa.Table(
+    "sla_monitor_watched_since",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("since_at", Instant, nullable=False),
 )
 merged = sa.Table(
     "sla_monitor_merged",

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from services.sla_monitor.domain.inquiry_verdicts import HAND_OFF
+from services.sla_monitor.domain.inquiry_verdicts import NO_PARTITION as NO_LEADS
 from services.sla_monitor.domain.opening import DISPUTES, TRIAGE
 from services.sla_monitor.domain.period_windows import NO_PARTITION
 from services.sla_monitor.domain.window import Window
@@ -18,7 +20,8 @@ from shared.db.engine import Tx
 from shared.domain.agreement import Side
 from shared.domain.promises import WindowStatus
 
-_OF_OPERATIONS = tables.windows.c.promise.in_((TRIAGE, DISPUTES))
+_OF_OPERATIONS = tables.windows.c.promise.in_((HAND_OFF, TRIAGE, DISPUTES))
+_ON_INQUIRIES = tables.windows.c.partition == sa.literal_column(str(NO_LEADS))
 _OF_MARKETING = tables.windows.c.partition == sa.literal_column(str(NO_PARTITION))
 _OWED_BY: Mapping[Side, sa.ColumnElement[bool]] = {
     "sales": sa.not_(_OF_OPERATIONS) & sa.not_(_OF_MARKETING),
@@ -34,9 +37,9 @@ async def windows_of(
     tx: Tx, lead_ids: Sequence[str], *, states: Sequence[WindowStatus] = (), lock: bool = True
 ) -> list[Window]:
     """The windows of these leads (in one of `states`, if given), locked until the transaction ends unless they are only
-    read.
+    read. Without those on inquiries, which nothing but a verdict ends.
     """
-    query = sa.select(tables.windows.c.body).where(any_of(tx, tables.windows.c.lead_id, lead_ids))
+    query = sa.select(tables.windows.c.body).where(any_of(tx, tables.windows.c.lead_id, lead_ids), ~_ON_INQUIRIES)
     if states:
         query = query.where(tables.windows.c.state.in_(states))
     query = query.order_by(tables.windows.c.window_id)

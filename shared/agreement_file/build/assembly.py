@@ -111,7 +111,7 @@ def _with_promises(agreement: Agreement, blocks: AgreementBlocks, reader: Condit
     return replace(
         agreement,
         promises=promises.sales_promises_of(written.sales, ladders, reader),
-        operations=promises.operations_of(written.operations, ladders, findings),
+        operations=promises.operations_of(written.operations, ladders, findings, agreement.mql.hand_off_within),
         commitments=promises.commitments_of(written.marketing, ladders, reader),
     )
 

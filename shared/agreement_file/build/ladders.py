@@ -35,6 +35,9 @@ def check_escalations(agreement: Agreement, findings: Findings) -> None:
         if ladder and any(step.move_within for step in ladder.steps):
             stays = f"`{promise.name}` climbs ladder `{ladder.name}`, but no lead moves for a promise of operations"
             findings.warn(("ladders", ladder.name), "never_moves", stays, key=True)
+        if ladder and promise.name == "hand_off" and _roles(ladder) & {"rep", "manager"}:
+            nobody = "no rep has the lead yet: tell `ops`, or another role that is on duty"
+            findings.refuse(("promises", "operations", "hand_off", "ladder"), "wrong_value", nobody)
         # A dispute is answered by the rep who rejected, a parked lead is seen to by the owner of the queue.
         if ladder and promise.name == "disputes":
             _check_managers(ladder, members, agreement, findings)

@@ -18,7 +18,7 @@ from shared.agreement_file.schema.promise_schema import (
 )
 from shared.agreement_file.text.findings import Findings, Path
 from shared.agreement_file.text.values import UNIT_S
-from shared.domain.agreement import Commitment, Pause, Promise
+from shared.domain.agreement import Commitment, Duration, Pause, Promise
 from shared.domain.lead import HANDED_OVER
 
 SALES: Path = ("promises", "sales")
@@ -60,11 +60,21 @@ def _pause(block: PauseBlock | None, findings: Findings) -> Pause | None:
 
 
 def operations_of(
-    block: OperationsPromises | None, ladders: Collection[str] | None, findings: Findings
+    block: OperationsPromises | None,
+    ladders: Collection[str] | None,
+    findings: Findings,
+    hand_off_within: Duration | None = None,
 ) -> dict[str, Promise]:
-    """What operations owes: on parked leads (`triage`) and on `disputes`. Business time is in the owner's calendar."""
-    triage, disputes = (block.triage, block.disputes) if block else (None, None)
+    """What operations owes: on inquiries (`hand_off`, whose time is among the definitions), on parked leads (`triage`)
+    and on `disputes`. Business time is in the owner's calendar.
+    """
+    hand_off, triage, disputes = (block.hand_off, block.triage, block.disputes) if block else (None, None, None)
     given = []
+    if hand_off and hand_off_within is None:
+        what = "there is no time for it: add `hand_off_within` under `definitions`, `mql`"
+        findings.refuse((*OPERATIONS, "hand_off"), "missing", what, key=True)
+    if hand_off and hand_off_within is not None:
+        given.append(("hand_off", hand_off_within, hand_off.ladder))
     if triage:
         given.append(("triage", triage.parked_within, triage.ladder))
     if disputes:

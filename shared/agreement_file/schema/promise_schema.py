@@ -154,9 +154,16 @@ class Disputes(Block):
     ladder: Text
 
 
+class HandOff(Block):
+    """What follows when an inquiry has no verdict within `hand_off_within`."""
+
+    ladder: Text
+
+
 class OperationsPromises(Block):
     """What the teams owe each other behind the scenes."""
 
+    hand_off: HandOff | None = None
     triage: Triage | None = None
     disputes: Disputes | None = None
 

@@ -15,6 +15,7 @@ from services.scoreboard.domain.audit.expected import (
     reports,
     verdict_at,
 )
+from services.scoreboard.domain.audit.inquiries import HAND_OFF, Watched, owed_on
 from services.scoreboard.domain.audit.ladders import FiredLevel, ladder_differences
 from services.scoreboard.domain.audit.persons import Persons
 from services.scoreboard.domain.audit.working_time import NotChecked, written
@@ -78,7 +79,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What the monitor stored and announced about some people. `announced` are the kinds of events on each window's
     end, `fired` its levels. All facts are there `known_upto`, None if that is not known; `tolerance` is that of
-    windows that are not there.
+    windows that are not there. Verdicts on inquiries are `watched`.
     """
 
     windows: Mapping[str, FoundWindow]
@@ -87,11 +88,43 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     known_upto: datetime | None
     now: datetime
     tolerance: timedelta
+    watched: Watched = Watched()
 
 
 def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], record: Record) -> list[Finding]:
     """What there is to say about every promise on a lead, expected or found."""
-    mine = {window_id: each for window_id, each in record.windows.items() if each.lead_id == lead_id}
+    on_lead = {window_id: each for window_id, each in record.windows.items() if each.lead_id == lead_id}
+    mine = {window_id: each for window_id, each in on_lead.items() if each.promise != HAND_OFF}
+    verdicts = {window_id: each for window_id, each in on_lead.items() if each.promise == HAND_OFF}
+    return [
+        *_on_lead(lead_id, mine, persons, agreements, record),
+        *_on_inquiries(lead_id, verdicts, persons, agreements, record),
+    ]
+
+
+def _on_inquiries(
+    lead_id: str, mine: Mapping[str, FoundWindow], persons: Persons, agreements: Mapping[str, Agreement], record: Record
+) -> Iterator[Finding]:
+    """What there is to say about the verdicts on the lead's inquiries. One that came in time leaves no promise."""
+    inquiries = [each for each in persons.inquiries if each.lead_id == lead_id]
+    expected = {each.window_id: each for each in owed_on(inquiries, persons, agreements, record.watched)}
+    for window_id, window in mine.items():
+        owed = expected.get(window_id)
+        if owed is None or owed.opened_at != window.opened_at:
+            yield finding_on(window, "not checked", why="when the inquiry was accepted is not known for sure")
+        else:
+            # What came late may have been read together with the inquiry, so that no level fired.
+            yield _judged(owed, window, Persons(), record, with_ladder=not owed.assigned)
+    for window_id, owed in expected.items():
+        decide_at = owed.due_at + record.tolerance
+        in_time = any(each.at <= decide_at for each in owed.assigned)
+        if window_id not in mine and not in_time and record.now > decide_at + _LATE_AFTER:
+            yield _never_opened(owed, Persons(), record)
+
+
+def _on_lead(
+    lead_id: str, mine: Mapping[str, FoundWindow], persons: Persons, agreements: Mapping[str, Agreement], record: Record
+) -> list[Finding]:
     tolerance = max((each.tolerance for each in mine.values()), default=record.tolerance)
     try:
         expected = {each.window_id: each for each in promises_on(lead_id, persons, agreements, tolerance)}
@@ -101,7 +134,9 @@ def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement]
     return found + [_unexpected(each, persons, record) for window_id, each in mine.items() if window_id not in expected]
 
 
-def _judged(expected: Expected, window: FoundWindow | None, persons: Persons, record: Record) -> Finding:
+def _judged(
+    expected: Expected, window: FoundWindow | None, persons: Persons, record: Record, *, with_ladder: bool = True
+) -> Finding:
     if window is None:
         return _never_opened(expected, persons, record)
     unchecked = expected.unchecked or (f"on hold: {window.hold}" if window.hold is not None else "")
@@ -111,7 +146,7 @@ def _judged(expected: Expected, window: FoundWindow | None, persons: Persons, re
     wrong = [*_differences(expected, window, record)]
     status: Status = "undecided" if window.state == "open" else "right"
     try:
-        wrong += _of_ladder(expected, window, persons, right, record)
+        wrong += _of_ladder(expected, window, persons, right, record) if with_ladder else ()
     except NotChecked as unknown:
         status, why = "not checked", f"its ladder: {unknown}"
     late = status == "undecided" and record.now > verdict_at(expected, window.tolerance) + _LATE_AFTER

@@ -66,8 +66,9 @@ class Expected:
 
     @property
     def calendar(self) -> Calendar:
-        """The owner's calendar."""
-        return self.agreement.people[self.owner].calendar or ALWAYS
+        """The owner's calendar; around the clock for a role."""
+        owner = self.agreement.people.get(self.owner)
+        return (owner.calendar if owner is not None else None) or ALWAYS
 
 
 def counts(expected: Expected, activity: Activity, tolerance: timedelta) -> bool:

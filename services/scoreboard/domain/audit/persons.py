@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.domain.events import ActivityRecorded, Event, LeadBackdated, LeadMerged, LeadSplit
+from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadBackdated, LeadMerged, LeadSplit
 
 ENDS = {"rejected", "won", "lost", "consent_withdrawn"}
 """Activities after which nothing is owed on a lead."""
@@ -44,6 +44,7 @@ class Persons:
     decisions: dict[str, list[Event]] = field(default_factory=dict)
     activities: dict[str, dict[str, Activity]] = field(default_factory=lambda: defaultdict(dict))
     first_at: dict[str, datetime] = field(default_factory=dict)
+    inquiries: list[InquiryReceived] = field(default_factory=list)
     _split: set[str] = field(default_factory=set)
     _touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _joins: dict[str, _Join] = field(default_factory=dict)
@@ -122,6 +123,8 @@ def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> 
     for event in events:
         if isinstance(event, ActivityRecorded):
             persons.report(activity_in(event))
+        elif isinstance(event, InquiryReceived):
+            persons.inquiries.append(event)
         else:
             decisions[event.lead_id].append(event)
     for lead_id, decided in decisions.items():
