@@ -7,6 +7,6 @@ baton.window.warned.v1, baton.window.met.v1, baton.window.breached.v1, baton.win
 baton.period.progressed.v1, baton.breach.retracted.v1, baton.escalation.raised.v1,
 baton.escalation.acknowledged.v1, baton.escalation.exhausted.v1, baton.escalation.closed.v1, baton.move.requested.v1
 Stores: sla_monitor_windows, sla_monitor_facts, sla_monitor_hand_offs, sla_monitor_arrivals, sla_monitor_watched_since,
-sla_monitor_steps, sla_monitor_watermarks, sla_monitor_escalations, sla_monitor_holds, sla_monitor_merged, sla_monitor_silences, sla_monitor_overrides,
-sla_monitor_positions, sla_monitor_inbox, sla_monitor_outbox
+sla_monitor_steps, sla_monitor_watermarks, sla_monitor_escalations, sla_monitor_holds, sla_monitor_merged,
+sla_monitor_silences, sla_monitor_overrides, sla_monitor_positions, sla_monitor_inbox, sla_monitor_outbox
 """
