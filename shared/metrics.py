@@ -93,6 +93,17 @@ audit_last_clean = Gauge(
     "baton_audit_last_clean_timestamp_seconds",
     "When the last audit ended that found nothing wrong, in seconds since 1970",
 )
+orphans = Gauge(
+    "baton_scoreboard_orphans",
+    "Lead ids that activities name and no inquiry has: waiting for one, or expired",
+    ["state"],
+)
+orphan_age_s = Gauge(
+    "baton_scoreboard_orphan_age_seconds", "How long the orphan has waited that has waited longest; 0 if none waits"
+)
+orphans_expired = Counter(
+    "baton_scoreboard_orphans_expired", "Orphans set aside because they waited too long, or because too many wait"
+)
 heartbeats = Counter(
     "baton_delivery_heartbeats", "Calls of the heartbeat URL that were sent, failed, or withheld", ["outcome"]
 )

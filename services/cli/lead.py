@@ -29,10 +29,15 @@ def fetched(environ: Mapping[str, str], lead_id: str, url: str | None = None) ->
 
 
 def orphans(environ: Mapping[str, str], url: str | None = None) -> list[str]:
-    """One line per lead id that activities wait for, longest-waiting first; at most 200. Raises as `send`."""
-    items = send(environ, "GET", "/v1/orphans?limit=200", url).json()["items"]
+    """One line per lead id that activities wait for, longest-waiting first, then those that expired; at most 200 of
+    each. Raises as `send`.
+    """
+    states = ("waiting", "expired")
+    pages = [send(environ, "GET", f"/v1/orphans?state={each}&limit=200", url).json()["items"] for each in states]
     return [
         f"{item['lead_id']}: {item['activities']} activities since {item['since']} ({item['age_s']} s)"
+        + (f", expired at {item['expired_at']}" if item.get("expired_at") else "")
+        for items in pages
         for item in items
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from services.scoreboard.domain import inquiries, leads, promises
+from services.scoreboard.domain import inquiries, leads, orphans, promises
 from services.scoreboard.domain.counters import ALL, EVENTS, CounterKey, difference
 from services.scoreboard.domain.inquiries import InquiryRow
 from services.scoreboard.domain.leads import LeadRow
@@ -73,7 +73,8 @@ async def on_activities(tx: Tx, batch: Sequence[Received]) -> None:
     pairs = [(r, r.event) for r in facts if isinstance(r.event, ActivityRecorded)]
     people = await rows.locked(tx, LeadRow, (event.lead_id for _, event in pairs))
     for received, event in pairs:
-        _set(people, leads.act(people[event.lead_id], event), deltas, received)
+        acted = leads.act(people[event.lead_id], event)
+        _set(people, orphans.await_inquiry(acted, event), deltas, received)
     await _inherit(tx, people, deltas, facts)
     await _save(tx, facts, deltas, people)
     await waits.update(tx, await waits.to_update(tx, [event for _, event in pairs]))
@@ -229,6 +230,7 @@ def _count(deltas: CounterDelta, received: Received, by: Counter[CounterKey]) ->
 
 
 def _set(people: dict[str, LeadRow], lead: LeadRow, deltas: CounterDelta, received: Received) -> None:
+    lead = orphans.found(lead)
     _count(deltas, received, difference(people[lead.lead_id], lead, leads.counts_for))
     people[lead.lead_id] = lead
 

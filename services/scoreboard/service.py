@@ -1,9 +1,11 @@
 """Builds the scoreboard service: a consumer of all five topics, the JSON API, the pages and their live updates."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
 from services.scoreboard.api import conservation, figures, gaps, orphans, pilots, timeline
+from services.scoreboard.domain.orphans import OrphanBounds
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.routes import Pages
 from services.scoreboard.settings import ScoreboardSettings
@@ -11,6 +13,7 @@ from services.scoreboard.store.tables import tables
 from services.scoreboard.store.trimming import EXPIRED
 from services.scoreboard.workers.auditor import RunningAuditor
 from services.scoreboard.workers.completeness import Completeness
+from services.scoreboard.workers.orphans import OrphanExpiry
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
@@ -38,6 +41,7 @@ def build(platform: Platform) -> Service:
     """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
     settings = read(ScoreboardSettings, platform.environ)
     zone = ZoneInfo(settings.timezone) if settings.timezone is not None else None
+    bounds = OrphanBounds(settings.orphans, timedelta(days=settings.orphan_days))
     seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)
     consumer = Consumer.on(platform, tables, CONSUMPTION, committed=(seen, decided))
@@ -60,6 +64,7 @@ def build(platform: Platform) -> Service:
             "live": live.run,
             "trim": Trimmer.on(platform, tables, EXPIRED, keep_days=settings.keep_days).run,
             "completeness": Completeness(platform.db, platform.bus).run,
+            "orphans": OrphanExpiry(platform.db, bounds).run,
             "auditor": RunningAuditor(platform.db, every_s=settings.audit_every_s, hours=settings.audit_hours).run,
         },
         closes=(live.close,),

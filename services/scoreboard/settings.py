@@ -32,6 +32,22 @@ class ScoreboardSettings(SettingsModel):
         default=24.0, gt=0, le=24 * 366, description="How many hours back these audits look."
     )
 
+    orphans: int = pydantic.Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="How many unknown lead ids activities may wait for at a time. Beyond that, those that have waited "
+        "longest are set aside as expired. Their activities still count if an inquiry comes.",
+    )
+
+    orphan_days: float = pydantic.Field(
+        default=30.0,
+        gt=0,
+        le=3660,
+        description="After how many days an activity for an unknown lead is set aside as expired. It still counts if "
+        "an inquiry comes.",
+    )
+
     @pydantic.field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:

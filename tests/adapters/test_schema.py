@@ -1,7 +1,7 @@
 """Migrations make exactly the tables that the code uses, on both databases, once, and can be undone."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.db import schema
 from shared.db.engine import Database
 from shared.db.tables import metadata
 from shared.domain.errors import Unavailable
+from shared.domain.events import ActivityRecorded
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -109,6 +110,35 @@ async def test_leads_that_a_pilot_decided_on_are_in_the_arm_of_its_draft(empty: 
 
     async with empty.begin() as tx:
         assert await tx.run_sync(again) == [("ld_1", r'[{"pilot":"the \"trial\"","arm":"draft"}]'), ("ld_2", None)]
+
+
+async def test_activities_that_waited_before_orphans_were_counted_are_orphans(empty: Database) -> None:
+    await schema.migrate(empty)
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def again(connection: sa.Connection) -> list[tuple[object, ...]]:
+        config = Config()
+        config.set_main_option("script_location", str(schema.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0032")
+        leads, timeline = metadata.tables["scoreboard_leads"], metadata.tables["scoreboard_timeline"]
+        known = {"ld_lost": None, "ld_known": at}
+        rows = [{"lead_id": lead_id, "received_at": received_at} for lead_id, received_at in known.items()]
+        connection.execute(sa.insert(leads), rows)
+        ordinary = {"rank": 1, "type": ActivityRecorded.TYPE, "data": b"{}"}
+        entries = [
+            ordinary | {"event_id": f"{lead_id}{n}", "lead_id": lead_id, "at": at + timedelta(hours=n)}
+            for lead_id in known
+            for n in range(3)
+        ]
+        connection.execute(sa.insert(timeline), entries)
+        command.upgrade(config, "head")
+        query = sa.select(leads.c.lead_id, leads.c.orphan_activities, leads.c.orphan_since).order_by("lead_id")
+        count = sa.select(metadata.tables["scoreboard_counts"].c.value).filter_by(name="orphans")
+        return [*(tuple(row) for row in connection.execute(query)), tuple(connection.execute(count).scalars())]
+
+    async with empty.begin() as tx:
+        assert await tx.run_sync(again) == [("ld_known", 0, None), ("ld_lost", 3, at), (1,)]
 
 
 def test_every_service_with_state_has_its_tables_in_the_migrations() -> None:

@@ -2,17 +2,26 @@
 
 import re
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from services.ingest.domain.facts import Activity, normal_activity, recorded
 from services.ingest.domain.identity import Identity
 from services.ingest.domain.intake import StrictContact, SubmittedLead, normal_lead
 from services.ingest.domain.intake import inquiry as inquiry_of
 from services.ingest.spool.file import SpoolFile, claim
+from services.scoreboard.domain.counters import EXPIRED_ORPHANS, ORPHANS
+from services.scoreboard.domain.orphans import OrphanBounds
+from services.scoreboard.store import lists, orphans, queries
+from services.scoreboard.store.tables import leads
+from services.scoreboard.workers.orphans import OrphanExpiry
+from shared import metrics
 from shared.bus.embedded import EmbeddedBus
-from shared.db.engine import Database
+from shared.db.engine import Database, Tx
 from tests.kit.clocks import ManualClock
-from tests.kit.events import activity, after, inquiry
+from tests.kit.events import activity, after, assigned, inquiry
 from tests.services import scoreboard_kit
 from tests.services.ingest_kit import Running, running
 
@@ -85,7 +94,7 @@ async def test_a_spool_from_before_leads_were_listed_calls_nobody_unknown(tmp_pa
         assert await status(ingest, "al@example.com") == "accepted"
 
 
-async def test_a_page_shows_waiting_activities_newest_first_with_who_sent_them(
+async def test_a_page_shows_orphans_newest_first_with_who_sent_the_latest_activity(
     database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock
 ) -> None:
     async with scoreboard_kit.running(database, embedded_bus, manual_clock) as board:
@@ -100,9 +109,9 @@ async def test_a_page_shows_waiting_activities_newest_first_with_who_sent_them(
         assert page.index("ld_50<") < page.index("ld_49<") < page.index("ld_1<")
         assert "crm &lt;b&gt;one&lt;/b&gt;" in page
         assert ("<b>one" in page, "ld_known" in page, "ld_0<" in page) == (False, False, False)
-        [following] = re.findall(r'href="(/orphans\?[^"]+)">The next activities', page)
+        [following] = re.findall(r'href="(/orphans\?[^"]+)">The next lead ids', page)
         rest = await board.page(following)
-        assert ("ld_0<" in rest, "ld_1<" in rest, "The next activities" in rest) == (True, False, False)
+        assert ("ld_0<" in rest, "ld_1<" in rest, "The next lead ids" in rest) == (True, False, False)
         assert (await board.client.get("/orphans?after=nonsense")).status_code == 422
 
 
@@ -124,3 +133,86 @@ async def test_orphans_are_listed_with_their_age_until_their_inquiry_comes(
         await board.publish(inquiry("ld_lost"))
         await board.timeline("ld_lost", 3)
         assert [each["lead_id"] for each in (await board.get("/v1/orphans"))["items"]] == ["ld_other"]
+
+
+async def test_orphans_beyond_the_bounds_are_listed_as_expired_and_count_once_their_inquiry_comes(
+    database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock
+) -> None:
+    async with scoreboard_kit.running(database, embedded_bus, manual_clock) as board:
+        late = datetime.now(UTC) - timedelta(days=1)
+        lost = [activity(f"ld_{n}", activity_id=f"a{n}", accepted_at=after(n)) for n in range(4)]
+        new = [activity("ld_new", "won", activity_id=f"n{n}", accepted_at=late) for n in range(2)]
+        await board.publish(inquiry("ld_known"), activity("ld_known"), *lost, *new)
+        await board.timeline("ld_new", 2)
+        await board.timeline("ld_3", 1)
+
+        keeper = OrphanExpiry(database, OrphanBounds(count=4, age=timedelta(days=10**5)))
+        assert (await keeper.expire(), await keeper.expire()) == (1, 0)
+        assert [await listed(board, state) for state in ("waiting", "expired")] == [
+            ["ld_1", "ld_2", "ld_3", "ld_new"],
+            ["ld_0"],
+        ]
+        before = metrics.orphans_expired._value.get()
+        keeper = OrphanExpiry(database, OrphanBounds(count=4, age=timedelta(days=2)))
+        assert await keeper.expire() == 3
+        await keeper.show()
+        shown = [metrics.orphans.labels(state)._value.get() for state in ("waiting", "expired")]
+        assert (shown, metrics.orphans_expired._value.get() - before) == ([1, 4], 3)
+        assert timedelta(days=1).total_seconds() <= metrics.orphan_age_s._value.get() < 2 * 86400
+        assert await listed(board, "waiting") == ["ld_new"]
+        assert "expired" in await board.page("/orphans?state=expired")
+        assert (await board.client.get("/orphans?state=lost")).status_code == 422
+
+        await board.publish(activity("ld_0", "note", activity_id="another", accepted_at=after(60)))
+        await board.timeline("ld_0", 2)
+        [oldest, *_] = (await board.get("/v1/orphans?state=expired"))["items"]
+        assert (oldest["lead_id"], oldest["activities"], oldest["since"]) == ("ld_0", 2, "2026-11-23T09:00:00Z")
+        await board.publish(inquiry("ld_0"), assigned("ld_new"))
+        await board.timeline("ld_0", 3)
+        await board.timeline("ld_new", 3)
+        assert [await listed(board, state) for state in ("waiting", "expired")] == [[], ["ld_1", "ld_2", "ld_3"]]
+        async with database.read() as tx:
+            assert [await lists.count(tx, name) for name in (ORPHANS, EXPIRED_ORPHANS)] == [0, 3]
+            lead = await queries.lead(tx, "ld_new")
+        assert lead is not None
+        assert (lead.state, lead.orphan_activities) == ("closed", 0)
+
+
+async def test_a_page_of_orphans_reads_an_index_and_sorts_nothing(
+    database: Database, embedded_bus: EmbeddedBus, manual_clock: ManualClock
+) -> None:
+    del embedded_bus, manual_clock
+    async with database.begin() as tx:
+        rows = [
+            {"lead_id": f"ld_{n}", "orphan_since": after(n) if n % 50 == 0 else None, "version": -1}
+            for n in range(5_000)
+        ]
+        await tx.execute(sa.insert(leads), rows)
+        statements: list[tuple[str, object]] = []
+
+        def note(_conn: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+            statements.append((statement, parameters))
+
+        sa.event.listen(tx.sync_connection, "before_cursor_execute", note)
+        if tx.dialect.name == "postgresql":
+            await tx.exec_driver_sql("ANALYZE scoreboard_leads")
+        for after_place in (None, (after(100), "ld_100")):
+            statements.clear()
+            await orphans.orphans(tx, expired=False, after=after_place, limit=10)
+            await orphans.newest_orphans(tx, expired=False, after=after_place, limit=10)
+            for statement, parameters in (statements[0], statements[1]):
+                plan = await _plan(tx, statement, parameters)
+                assert "ix_scoreboard_leads_orphaned" in plan
+                slow = ("Sort Key: scoreboard_leads", "Seq Scan on scoreboard_leads", "TEMP B-TREE")
+                assert not [word for word in slow if word in plan], plan
+
+
+async def _plan(tx: Tx, statement: str, parameters: object) -> str:
+    asking = "EXPLAIN " if tx.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
+    assert isinstance(parameters, tuple)
+    return "\n".join(str(row) for row in await tx.exec_driver_sql(asking + statement, parameters))
+
+
+async def listed(board: scoreboard_kit.Board, state: str) -> list[str]:
+    """The lead ids of the orphans in this state."""
+    return [each["lead_id"] for each in (await board.get(f"/v1/orphans?state={state}"))["items"]]

@@ -11,6 +11,9 @@ ALL = "all"
 EVENTS = "events"
 """How many events were handled, ever: it moves whenever anything on the scoreboard may have changed."""
 
+ORPHANS, EXPIRED_ORPHANS = "orphans", "expired orphans"
+"""Lead ids that activities name and no inquiry has: those that wait for one, and those that expect none any more."""
+
 CounterKey = tuple[str, str]
 """Period and name."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.scoreboard.domain.counters import ALL, CounterKey
+from services.scoreboard.domain.counters import ALL, EXPIRED_ORPHANS, ORPHANS, CounterKey
 from services.scoreboard.domain.inquiries import OUTCOME_OF
 from shared.domain.activities import ENDING, WITHDRAWN, ends_after, reported_stage
 from shared.domain.events import (
@@ -47,6 +47,9 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     of the latest verdict: assigned, waiting in `queue`, or rejected under `clause`. `ended_...` describe how sales
     ended it. `merged_into` is the lead that continues, and both are one person since `settled_at`; at `split_at`
     someone said that it is another person.
+
+    While no inquiry and no verdict has come, the lead is an orphan: `orphan_activities` wait for it, the first since
+    `orphan_since`, and at `orphan_expired_at` Baton gave up expecting an inquiry. They count all the same if it comes.
     """
 
     lead_id: str
@@ -83,6 +86,9 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     split_at: datetime | None = None
     version: int = -1
     respond_version: int = -1
+    orphan_activities: int = 0
+    orphan_since: datetime | None = None
+    orphan_expired_at: datetime | None = None
 
     @property
     def reached(self) -> str | None:
@@ -260,7 +266,9 @@ def act(lead: LeadRow, event: ActivityRecorded) -> LeadRow:
 
 
 def counts_for(lead: LeadRow) -> Iterator[CounterKey]:
-    """The counters of this lead: of its queue, of the clause that it failed, or of sales' reason."""
+    """The counters of this lead: of its queue, of the clause that it failed, of sales' reason, or of orphans."""
+    if lead.orphan_since is not None:
+        yield ALL, ORPHANS if lead.orphan_expired_at is None else EXPIRED_ORPHANS
     if lead.state == "parked" and lead.queue is not None:
         yield ALL, WAITS_IN + lead.queue
     if lead.state == "rejected" and lead.clause is not None:

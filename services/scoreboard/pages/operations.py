@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+from services.scoreboard.domain.counters import ORPHANS
 from services.scoreboard.domain.leads import LeadRow
 from services.scoreboard.domain.promises import EscalationRow, WindowRow
-from services.scoreboard.store import operations, queries
+from services.scoreboard.store import lists, operations, queries
 from shared.agreement_file.schema.duty_schema import DutyRole
 from shared.agreements import store as agreements
 from shared.db import pauses
@@ -43,7 +44,7 @@ class OnDutyRow:
 class OperationsPage:
     """The board as of `now`. `doubts` say why it may not show everything; `done` is the escalation that this viewer
     has just acknowledged. `unread` records are not in it yet; None: not known. `unplanned` are the roles that the
-    agreement in force plans no duty for.
+    agreement in force plans no duty for. Activities wait for `orphans`, lead ids that no inquiry has.
     """
 
     now: datetime
@@ -61,6 +62,7 @@ class OperationsPage:
     pauses: Sequence[Pause]
     unread: int | None
     done: str | None
+    orphans: int
     count_to: int = COUNT_TO
 
     @property
@@ -102,6 +104,7 @@ async def operations_page(
         pauses=await pauses.running(tx),
         unread=unread,
         done=done,
+        orphans=await lists.count(tx, ORPHANS),
     )
 
 

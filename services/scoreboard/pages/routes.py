@@ -20,7 +20,7 @@ from services.scoreboard.pages.backlog import Backlog
 from services.scoreboard.pages.live import Live
 from services.scoreboard.pages.on_call_forms import duty_page, escalation_page, silence_page
 from services.scoreboard.pages.operations import OperationsPage, operations_page
-from services.scoreboard.pages.orphans import OrphansPage, orphans_page
+from services.scoreboard.pages.orphans import Orphans, OrphansPage, orphans_page
 from services.scoreboard.pages.without_owner import ParkedPage, RejectedPage, Rejections, parked_page, rejected_page
 from shared.agreement_file.schema.duty_schema import DutyRole
 from shared.agreements import store as agreements
@@ -108,11 +108,11 @@ class Pages:
     async def _rejected_panels(self, chosen: Annotated[Rejections, Query()]) -> Response:
         return self._page("rejected_panels.html", await self._turned_down(chosen))
 
-    async def _orphans(self, after: Cursor | None = None) -> Response:
-        return self._page("orphans.html", await self._without_lead(after))
+    async def _orphans(self, chosen: Annotated[Orphans, Query()]) -> Response:
+        return self._page("orphans.html", await self._without_lead(chosen))
 
-    async def _orphans_panels(self, after: Cursor | None = None) -> Response:
-        return self._page("orphans_panels.html", await self._without_lead(after))
+    async def _orphans_panels(self, chosen: Annotated[Orphans, Query()]) -> Response:
+        return self._page("orphans_panels.html", await self._without_lead(chosen))
 
     async def _operations(self, done: Text | None = None) -> Response:
         return self._page("operations.html", await self._on_call(done))
@@ -174,9 +174,9 @@ class Pages:
         async with self._platform.db.read() as tx:
             return await rejected_page(tx, chosen, (await self._local_now(tx))[0])
 
-    async def _without_lead(self, after: str | None) -> OrphansPage:
+    async def _without_lead(self, chosen: Orphans) -> OrphansPage:
         async with self._platform.db.read() as tx:
-            return await orphans_page(tx, after, (await self._local_now(tx))[0])
+            return await orphans_page(tx, chosen, (await self._local_now(tx))[0])
 
     async def _on_call(self, done: str | None) -> OperationsPage:
         unread = await self._backlog.unread()

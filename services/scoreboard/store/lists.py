@@ -1,11 +1,10 @@
-"""Lists of parked and rejected leads, and of activities without a lead, a page at a time."""
+"""Lists of parked and rejected leads, a page at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from services.scoreboard.domain.counters import ALL
@@ -18,12 +17,10 @@ from services.scoreboard.store.tables import (
     leads_parked,
     leads_refused,
     leads_rejected,
-    timeline,
     windows,
     windows_running,
 )
 from shared.db.engine import Instant, Tx
-from shared.domain.events import ActivityRecorded
 
 After = tuple[datetime, str]
 """Where a page begins: behind the lead with this instant and id."""
@@ -39,52 +36,6 @@ class Counters:
     shown: dict[str, int]
     names: int
     total: int
-
-
-class Orphan(msgspec.Struct, frozen=True):
-    """A lead id that `activities` name, the first of them accepted at `since`, and that no inquiry has."""
-
-    lead_id: str
-    activities: int
-    since: datetime
-
-
-class WaitingActivity(msgspec.Struct, frozen=True):
-    """An activity that waits for its lead since `at`."""
-
-    event_id: str
-    at: datetime
-    activity: ActivityRecorded
-
-
-_decode = msgspec.json.Decoder(ActivityRecorded).decode
-_unknown = sa.select(leads.c.lead_id).where(leads.c.received_at.is_(None), leads.c.version < 0)
-"""Lead ids without an inquiry or a verdict."""
-
-
-async def waiting_activities(tx: Tx, *, after: After | None, limit: int) -> list[WaitingActivity]:
-    """Activities whose lead has no inquiry and no verdict, newest first."""
-    waiting = (timeline.c.type == ActivityRecorded.TYPE) & timeline.c.lead_id.in_(_unknown)
-    query = sa.select(timeline.c.event_id, timeline.c.at, timeline.c.data).where(waiting)
-    if after is not None:
-        query = query.where(sa.tuple_(timeline.c.at, timeline.c.event_id) < _literal(after))
-    rows = await tx.execute(query.order_by(timeline.c.at.desc(), timeline.c.event_id.desc()).limit(limit))
-    return [WaitingActivity(row.event_id, row.at, _decode(row.data)) for row in rows]
-
-
-async def orphans(tx: Tx, *, after: After | None, limit: int) -> list[Orphan]:
-    """Lead ids with activities and without an inquiry or a verdict, longest-waiting first."""
-    since = sa.func.min(timeline.c.at).label("since")
-    named = (
-        sa.select(timeline.c.lead_id, sa.func.count().label("activities"), since)
-        .where(timeline.c.lead_id.in_(_unknown), timeline.c.type == ActivityRecorded.TYPE)
-        .group_by(timeline.c.lead_id)
-        .subquery()
-    )
-    query = sa.select(named).order_by(named.c.since, named.c.lead_id).limit(limit)
-    if after is not None:
-        query = query.where(sa.tuple_(named.c.since, named.c.lead_id) > after)
-    return [Orphan(row.lead_id, row.activities, row.since) for row in await tx.execute(query)]
 
 
 async def counted(tx: Tx, prefix: str, *, limit: int, offset: int = 0) -> Counters:

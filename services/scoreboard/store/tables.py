@@ -104,7 +104,12 @@ leads = sa.Table(
     sa.Column("split_at", Instant),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="-1"),
     sa.Column("respond_version", sa.BigInteger, nullable=False, server_default="-1"),
+    sa.Column("orphan_activities", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("orphan_since", Instant),
+    sa.Column("orphan_expired_at", Instant),
 )
+leads_orphaned = sa.and_(leads.c.orphan_since.is_not(None), leads.c.orphan_expired_at.is_(None))
+leads_expired = sa.and_(leads.c.orphan_since.is_not(None), leads.c.orphan_expired_at.is_not(None))
 leads_parked = leads.c.state == sa.literal_column("'parked'")
 leads_rejected = leads.c.state == sa.literal_column("'rejected'")
 leads_refused = sa.and_(
@@ -115,6 +120,8 @@ partial_index("ix_scoreboard_leads_rejected", leads.c.clause, leads.c.settled_at
 partial_index(
     "ix_scoreboard_leads_refused", leads.c.ended_because, leads.c.ended_at, leads.c.lead_id, where=leads_refused
 )
+partial_index("ix_scoreboard_leads_orphaned", leads.c.orphan_since, leads.c.lead_id, where=leads_orphaned)
+partial_index("ix_scoreboard_leads_expired", leads.c.orphan_since, leads.c.lead_id, where=leads_expired)
 partial_index("ix_scoreboard_leads_joined", leads.c.merged_into, where=leads.c.merged_into.is_not(None))
 
 windows = sa.Table(

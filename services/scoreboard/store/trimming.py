@@ -1,5 +1,6 @@
-"""What the scoreboard no longer needs, if a time was set: the timelines of leads that have ended, and assignments
-that the arms of a pilot no longer count. Figures stay, and an open lead keeps its whole timeline.
+"""What the scoreboard no longer needs, if a time was set: the timelines of leads that have ended or that
+were never there, and assignments that the arms of a pilot no longer count. Figures stay, and an open lead keeps its
+whole timeline.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ _OPEN = ("received", "assigned", "parked")
 
 
 def _of_ended_leads(before: datetime) -> sa.ColumnElement[bool]:
-    running = sa.select(leads.c.lead_id).where(leads.c.state.in_(_OPEN))
+    running = sa.select(leads.c.lead_id).where(leads.c.state.in_(_OPEN), leads.c.orphan_expired_at.is_(None))
     return (timeline.c.at < before) & timeline.c.lead_id.not_in(running)
 
 
