@@ -19,6 +19,7 @@ from shared.domain.events import (
     WindowBreached,
     WindowMet,
 )
+from tests.kit.agreements import agreement_text
 from tests.services.audit_kit import audited, read_all
 from tests.services.ingest_kit import Running, running
 from tests.services.sla_monitor_kit import QUICK, Stage, activity, assigned, now, stage_on
@@ -97,3 +98,51 @@ async def test_a_call_that_is_reported_late_and_happened_in_time_takes_a_breach_
     await read_all(stage.bus, stage.database)
     report = await audited(stage.database)
     assert (report.right, report.different, report.not_checked) == (3, 0, {}), report.differences
+
+
+async def test_what_was_accepted_is_a_duplicate_when_the_sender_repeats_it_after_the_limit(tmp_path: Path) -> None:
+    made = {"occurred_at": (now() - HOUR).isoformat()}
+    sent = {"activity_id": "1", **made}
+    with_key = {"Authorization": f"Bearer {secret(TRUSTED)}", "Idempotency-Key": "batch 7"}
+    several = [{"kind": "call", "email": "jo@example.com", **made}] * 2
+
+    async with running(tmp_path, BATON_KEYS=keys_file(tmp_path), BATON_INGEST_DATED_BACK_S="7200") as ingest:
+        await ingest.until_ready()
+        assert (await report(ingest, TRUSTED, **sent)).json()["results"][0]["status"] == "waiting"
+        first = await ingest.client.post("/v1/activities", json=several, headers=with_key)
+        assert first.status_code == 202, first.text
+    async with running(tmp_path, BATON_KEYS=keys_file(tmp_path), BATON_INGEST_DATED_BACK_S="60") as ingest:
+        await ingest.until_ready()
+        [again] = (await report(ingest, TRUSTED, **sent)).json()["results"]
+        assert (again["status"], again["activity_id"], "counts_at" in again) == ("duplicate", "1", False)
+        repeated = await ingest.client.post("/v1/activities", json=several, headers=with_key)
+        assert [each["status"] for each in repeated.json()["results"]] == ["duplicate", "duplicate"]
+
+        ordinary = {"kind": "call", "email": "jo@example.com"}
+        mixed = [{**ordinary, "activity_id": "new"}, {**ordinary, **sent}, {**ordinary, "activity_id": "2", **made}]
+        headers = {"Authorization": with_key["Authorization"]}
+        refused = await ingest.client.post("/v1/activities", json=mixed, headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/2/occurred_at")
+        for what in ({"activity_id": "1", "outcome": "connected", **made}, made):
+            answer = await report(ingest, TRUSTED, **what)
+            assert (answer.status_code, "0:01" in answer.text) == (422, True), answer.text
+        accepted = await ingest.client.post("/v1/activities", json=mixed[:2], headers=headers)
+        assert [each["status"] for each in accepted.json()["results"]] == ["waiting", "duplicate"]
+
+
+async def test_what_was_accepted_is_a_duplicate_though_the_agreement_no_longer_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "the_agreement.yaml"
+    file.write_text(agreement_text())
+    rejection = {"kind": "rejected", "email": "jo@example.com", "reason": "no_budget", "activity_id": "1"}
+
+    async with running(tmp_path, BATON_AGREEMENT=str(file)) as ingest:
+        await ingest.until_ready()
+        assert (await ingest.post("/v1/activities", rejection)).json()["results"][0]["status"] == "waiting"
+    file.write_text(agreement_text().replace("code: no_budget", "code: no_money"))
+    async with running(tmp_path, BATON_AGREEMENT=str(file)) as ingest:
+        await ingest.until_ready()
+        again = await ingest.post("/v1/activities", rejection)
+        assert (again.status_code, again.json()["results"][0]["status"]) == (202, "duplicate")
+        other = await ingest.post("/v1/activities", {**rejection, "activity_id": "2"})
+        assert other.status_code == 422, other.text
+        assert other.json()["errors"][0]["pointer"] == "/reason"

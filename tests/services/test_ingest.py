@@ -1,6 +1,7 @@
 """The routes of ingest on a real port: what is accepted, what is refused and how, and what reaches the log."""
 
 import asyncio
+import itertools
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -226,6 +227,7 @@ async def test_an_activity_against_the_rules_is_refused_at_its_place(
     tmp_path: Path, activity: dict[str, str], pointer: str
 ) -> None:
     async with running(tmp_path) as ingest:
+        await ingest.until_ready()
         answer = await ingest.post("/v1/activities", [{"kind": "call", "email": "a@b.example"}, activity])
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/1" + pointer
@@ -244,9 +246,12 @@ async def test_the_endpoint_goes_by_the_agreement_in_force_without_a_restart(tmp
         assert (await ingest.client.get("/readyz")).status_code == 200
         second = agreement_text().replace("version: 1", "version: 2")
         file.write_text(second.replace("definitions:\n", "definitions:\n  sql: {needs: [need]}\n"))
-        while (answer := await ingest.post("/v1/activities", {**fact, "activity_id": "2"})).status_code == 202:
+        for number in itertools.count(2):
+            answer = await ingest.post("/v1/activities", {**fact, "activity_id": str(number)})
+            if answer.status_code != 202:
+                break
             await asyncio.sleep(0.05)
-        confirmed = await ingest.post("/v1/activities", {**fact, "activity_id": "3", "confirmed": ["need"]})
+        confirmed = await ingest.post("/v1/activities", {**fact, "activity_id": "another", "confirmed": ["need"]})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/confirmed")
         assert confirmed.status_code == 202
 

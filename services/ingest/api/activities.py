@@ -38,8 +38,16 @@ def activities_endpoint(
         def pending_event(raw: bytes, sent_key: str | None, key: Key) -> PendingEvent:
             activity = normal_activity(_activities.read(raw), identity)
             activities.append(activity)
-            happened_at = dating.happened_at(activity, trusted=key.may(SCOPE))
-            return recorded(activity, sender=key.name, raw=raw, sent_key=sent_key, rules=rules, happened_at=happened_at)
+            happened_at, refused = dating.judged(activity, trusted=key.may(SCOPE))
+            return recorded(
+                activity,
+                sender=key.name,
+                raw=raw,
+                sent_key=sent_key,
+                rules=rules,
+                happened_at=happened_at,
+                refused=refused,
+            )
 
         key = authorised(request, keys, "activities:write")
         pending = await pending_events(request, pending_event, key)

@@ -5,8 +5,10 @@ One bad item refuses the whole request and nothing is stored.
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from services.ingest.api.request import LARGEST_ITEM, Request, WrongMethod
-from services.ingest.domain.items import each, split
+from services.ingest.domain.items import at_item, each, split
 from services.ingest.domain.pending_event import PendingEvent
 from services.ingest.domain.strict_json import NotJson
 from shared.domain.errors import Refused
@@ -41,8 +43,17 @@ async def pending_events(
         return pending_event(raw, f"{sent_key}\n{number}" if sent_key else None, key)
 
     try:
-        return each(body, split(body, lines=media in _LINES), made, largest=LARGEST_ITEM)
+        items = split(body, lines=media in _LINES)
+        found = each(body, items, made, largest=LARGEST_ITEM)
     except NotJson as wrong:
         if wrong.why == "trailing characters":
             wrong.detail += f" For several items send an array, or one a line with 'Content-Type: {_LINES[0]}'."
         raise
+    return found if items[0] is body else [_placed(event, number) for number, event in enumerate(found)]
+
+
+def _placed(event: PendingEvent, number: int) -> PendingEvent:
+    """The item with the place of what it is refused for, within the whole body."""
+    if event.refused is None:
+        return event
+    return structs.replace(event, refused=at_item(event.refused, number))

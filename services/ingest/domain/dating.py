@@ -25,6 +25,13 @@ class Dating:
     clock: Clock
     within: timedelta
 
+    def judged(self, activity: Activity, *, trusted: bool) -> tuple[datetime | None, Refused | None]:
+        """`happened_at`, and why the instant is refused, if it is."""
+        try:
+            return self.happened_at(activity, trusted=trusted), None
+        except Refused as against:
+            return None, against
+
     def happened_at(self, activity: Activity, *, trusted: bool) -> datetime | None:
         """When the activity happened, if promises count it from then; None if they count it from its acceptance.
 

@@ -112,14 +112,15 @@ def recorded(
     sent_key: str | None = None,
     rules: Rules | None = None,
     happened_at: datetime | None = None,
+    refused: Refused | None = None,
 ) -> PendingEvent:
     """The draft of a normal activity from the API key `sender`, under the agreement's `rules`, if there is one.
     Promises count it from `happened_at`, if that is given.
 
     A repeat is known by its `activity_id`, else by `sent_key`, else for a day by its bytes `raw`; each only among what
-    `sender` sent. Raises `TooLarge`, and `Refused` for what the agreement does not allow.
+    `sender` sent. What is `refused`, or not allowed by the agreement, is taken only as a repeat. Raises `TooLarge`.
     """
-    counted = rules(activity) if rules is not None else activity
+    counted, against = _counted(activity, rules)
     own_id, key_name = activity.activity_id, ""
     if own_id is not None:
         key, key_name = digest("activity", "id", sender, own_id), f"The activity_id {own_id!r}"
@@ -145,7 +146,16 @@ def recorded(
         key_name=key_name,
         shown_id=own_id or "",
         happened_at=happened_at,
+        refused=refused or against,
     )
+
+
+def _counted(activity: Activity, rules: Rules | None) -> tuple[Activity, Refused | None]:
+    """The activity as it counts, and what the rules have against it."""
+    try:
+        return (rules(activity) if rules is not None else activity), None
+    except Refused as against:
+        return activity, against
 
 
 def _with(body: bytes, **more: object) -> bytes:

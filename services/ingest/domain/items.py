@@ -45,11 +45,12 @@ def each(body: bytes, items: Sequence[bytes], make: Callable[[bytes, int], T], *
         except NotJson as wrong:
             raise wrong.placed(body, _start(body, items, number)) from None
         except Refused as wrong:
-            raise _at_item(wrong, number) if several else wrong from None
+            raise at_item(wrong, number) if several else wrong from None
     return made
 
 
-def _at_item(wrong: Refused, number: int) -> Refused:
+def at_item(wrong: Refused, number: int) -> Refused:
+    """What is wrong with item `number`, with a pointer from the whole body."""
     return type(wrong)(wrong.detail, pointer=f"/{number}{wrong.pointer}", status=wrong.status)
 
 

@@ -37,7 +37,8 @@ class PendingEvent(msgspec.Struct, frozen=True, kw_only=True):
     `repeat_key` identifies duplicates for `repeat_s` seconds. If the sender gave the key, `content` is a digest of what
     it stands for (also part of the id, because another process may not know the key) and `key_name` describes the key;
     if the key is computed from the bytes, both are empty. `shown_id` is the id that the sender chose. `happened_at` is
-    when an activity happened, if promises count it from then. `id` is the id,
+    when an activity happened, if promises count it from then. `refused` is why it is taken only if it repeats what was
+    accepted before: a sender whose response was lost must learn that, whatever rules changed since. `id` is the id,
     or its prefix if `timed`: the rest is then computed from the key and the instant, because the same bytes are a new
     fact later.
     """
@@ -55,6 +56,7 @@ class PendingEvent(msgspec.Struct, frozen=True, kw_only=True):
     key_name: str = ""
     shown_id: str = ""
     happened_at: datetime | None = None
+    refused: Refused | None = None
 
     def id_at(self, at_us: int) -> str:
         """The id of the fact, if it is accepted `at_us` microseconds after 1970."""

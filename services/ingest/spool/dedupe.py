@@ -12,6 +12,7 @@ import msgspec
 
 from services.ingest.domain.identity import differ
 from services.ingest.domain.pending_event import KeyReused, PendingEvent
+from shared.domain.errors import Refused
 
 _EXPIRED_AT_ONCE = 2000
 _KNOWN = """SELECT json_group_array(json_array(key, id, lead_id, content)) FROM seen
@@ -98,3 +99,14 @@ def reused_key(pending_events: Sequence[PendingEvent], known: Mapping[str, First
             elif differ(first.content, pending_event.content):
                 return KeyReused(pending_event, first.id, first.lead_id)
     return None
+
+
+def refused(pending_events: Sequence[PendingEvent], known: Mapping[str, First]) -> Refused | None:
+    """Why the first of these is refused that may only be a repeat, and repeats nothing in `known`."""
+    doubtful = (event for event in pending_events if event.refused is not None)
+    return next((event.refused for event in doubtful if not _repeats(event, known)), None)
+
+
+def _repeats(event: PendingEvent, known: Mapping[str, First]) -> bool:
+    first = known.get(event.repeat_key) if event.repeat_s else None
+    return first is not None and not (event.content and differ(first.content, event.content))

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent, json_instant
-from services.ingest.spool.dedupe import DedupeIndex, First, RecentKey, reused_key
+from services.ingest.domain.pending_event import Accepted, PendingEvent, json_instant
+from services.ingest.spool.dedupe import DedupeIndex, First, RecentKey, refused, reused_key
 from services.ingest.spool.known_leads import KnownLeads
 from services.ingest.spool.schema import connected
-from shared.domain.errors import Misconfigured, Unavailable
+from shared.domain.errors import Misconfigured, Refused, Unavailable
 from shared.domain.events import ACTIVITIES, INQUIRIES
 from shared.settings import DEFAULT_RETENTION, Retention
 from shared.sqlite_file import PAGE, transaction
@@ -164,10 +164,11 @@ class SpoolFile:
         """Those of the keys under which a fact was stored that has not expired at `at_us`."""
         return set(self._repeats.known(self._sql, keys, at_us))
 
-    def append(self, requests: Sequence[Sequence[PendingEvent]], at_us: int) -> list[list[Accepted] | KeyReused]:
+    def append(self, requests: Sequence[Sequence[PendingEvent]], at_us: int) -> list[list[Accepted] | Refused]:
         """Store the facts of all requests in one fsynced transaction, dated `at_us`; duplicates are only looked up.
 
-        A request with a key that was used for different content is not stored. On `sqlite3.Error` nothing is stored.
+        A request with a key that was used for different content, or with something refused that repeats nothing, is not
+        stored. On `sqlite3.Error` nothing is stored.
         """
         known = self._repeats.known(self._sql, [d.repeat_key for batch in requests for d in batch], at_us)
         at, seq, inquiries = json_instant(at_us), self.head, self.inquiries
@@ -176,11 +177,11 @@ class SpoolFile:
         new: dict[str, RecentKey] = {}
         about = {event.lead_id for batch in requests for event in batch if event.topic == ACTIVITIES}
         waiting = self._leads.unknown(self._sql, about) if about else about
-        outcomes: list[list[Accepted] | KeyReused] = []
+        outcomes: list[list[Accepted] | Refused] = []
         for batch in requests:
-            reused = reused_key(batch, known)
-            if reused is not None:
-                outcomes.append(reused)
+            wrong = refused(batch, known) or reused_key(batch, known)
+            if wrong is not None:
+                outcomes.append(wrong)
                 continue
             found: list[Accepted] = []
             outcomes.append(found)

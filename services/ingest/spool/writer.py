@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.ingest.domain.pending_event import Accepted, KeyReused, PendingEvent
+from services.ingest.domain.pending_event import Accepted, PendingEvent
 from services.ingest.spool.file import SpoolEntry, SpoolFile, unavailable
 from services.ingest.spool.stamps import Stamps
-from shared.domain.errors import Problem, Unavailable
+from shared.domain.errors import Problem, Refused, Unavailable
 from shared.domain.events import ACTIVITIES
 from shared.ports import Clock
 from shared.runtime.wakeup import WakeUp
@@ -100,9 +100,9 @@ class Spool:
     async def append(self, pending_events: Sequence[PendingEvent]) -> list[Accepted]:
         """Store all facts or none. Returns after the fsync, with one outcome for each.
 
-        Raises `KeyReused` if a key was used for different content, and `Unavailable` if the spool is full, the disk
-        cannot be written, or the clock is in doubt and there is an activity among the facts. If the caller is
-        cancelled, the facts may still be stored.
+        Raises `KeyReused` if a key was used for different content, what a fact is `refused` for unless it is a repeat,
+        and `Unavailable` if the spool is full, the disk cannot be written, or the clock is in doubt and there is an
+        activity among the facts. If the caller is cancelled, the facts may still be stored.
         """
         if self._file.rows + self._waiting + len(pending_events) > self._max_rows:
             raise Unavailable(
@@ -295,13 +295,13 @@ class Spool:
         if jobs:
             self._run(jobs, self._append)
 
-    def _append(self, jobs: list[_WriteJob]) -> list[list[Accepted] | KeyReused]:
+    def _append(self, jobs: list[_WriteJob]) -> list[list[Accepted] | Refused]:
         return self._file.append([job.work for job in jobs if not callable(job.work)], self._stamps.earliest())
 
     def _run(self, jobs: list[_WriteJob], work: Callable[[list[_WriteJob]], Sequence[Any]]) -> None:
         try:
             for job, result in zip(jobs, work(jobs), strict=True):
-                if isinstance(result, KeyReused):
+                if isinstance(result, Refused):
                     job.error = result
                 else:
                     job.result = result
