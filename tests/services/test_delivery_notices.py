@@ -270,4 +270,6 @@ async def test_an_endpoint_that_hangs_delays_no_other_and_what_waits_for_it_take
             found = await notices.ended(31)
         never.set()
     assert {each["state"] for each in found} == {"told"}
-    assert len(slack.seen) == 30
+    assert sorted(str(each["channel"]) for each in found) == ["slack"] * 30 + ["webhook"]
+    # A deadline this short can strike while an answer is on its way; the notice is then sent once more.
+    assert len(slack.seen) >= 30
