@@ -8,7 +8,7 @@ from functools import partial
 from services.ingest.api.actions import PATH as ACTIONS
 from services.ingest.api.actions import action_endpoint
 from services.ingest.api.activities import activities_endpoint
-from services.ingest.api.attempts import AttemptsRule, asking
+from services.ingest.api.attempts import AttemptsRule, monitor_of
 from services.ingest.api.commands import router as commands_router
 from services.ingest.api.leads import leads_endpoint
 from services.ingest.api.openapi import described
@@ -46,8 +46,9 @@ def build(platform: Platform) -> Service:
     rules, now = _rules(agreement, platform.clock), platform.clock.now
     own, orphans = claim(platform.settings.data, max_bytes=settings.spool_bytes, retention=platform.settings.retention)
     spool = _spool(own, platform, settings)
+    monitor = monitor_of(settings.monitor_url, platform.settings)
     attempts = AttemptsRule(
-        ask=asking(settings.monitor_url, platform.settings),
+        ask=monitor.ask if monitor is not None else None,
         in_force=lambda: agreement.at(now()),
         repeats=spool.repeats,
         clock=platform.clock,
@@ -75,7 +76,7 @@ def build(platform: Platform) -> Service:
         routers=(commands_router(platform.settings.data, spool, platform.keys),),
         starts=(agreement.start, spool.start, lambda: check_same_key(spool, identity)),
         tasks=tasks,
-        drains=(relay.leave, spool.close),
+        drains=(relay.leave, spool.close, *((monitor.close,) if monitor is not None else ())),
         checks={"announced": announced, "spool": spool.shortage, "clock": spool.clock_doubt},
         notes={"agreement": agreement.notice, "set_aside": spool.aside_note},
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import httpx
 import msgspec
+from pydantic import SecretStr
 
 from services.ingest.domain.attempts import promise_before, still_missing, too_early
 from services.ingest.domain.facts import Activity
@@ -92,18 +93,26 @@ class AttemptsRule:
         return None
 
 
-def asking(url: str | None, settings: Settings) -> Ask | None:
-    """Asks the monitor at `url` with the administrator's key; None without one of them."""
-    if url is None or settings.admin_key is None:
-        return None
-    headers = {"authorization": f"Bearer {settings.admin_key.get_secret_value()}"}
-    client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=LONGEST_S, trust_env=False)
+class Monitor:
+    """Asks the monitor at `url` with the administrator's key. Close it at the end."""
 
-    async def ask(lead_id: str, promise: str) -> RecordedAttempts | None:
-        answer = await client.get(f"/v1/leads/{lead_id}/attempts", params={"promise": promise})
+    def __init__(self, url: str, admin_key: SecretStr) -> None:
+        headers = {"authorization": f"Bearer {admin_key.get_secret_value()}"}
+        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=LONGEST_S, trust_env=False)
+
+    async def ask(self, lead_id: str, promise: str) -> RecordedAttempts | None:
+        """As `Ask` says."""
+        answer = await self._client.get(f"/v1/leads/{lead_id}/attempts", params={"promise": promise})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         answer.raise_for_status()
         return msgspec.json.decode(answer.content, type=RecordedAttempts)
 
-    return ask
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+
+def monitor_of(url: str | None, settings: Settings) -> Monitor | None:
+    """The monitor at `url`; None without a URL or without an administrator's key."""
+    return None if url is None or settings.admin_key is None else Monitor(url, settings.admin_key)
