@@ -38,9 +38,10 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     """An empty, migrated database of either kind."""
     url = f"sqlite+aiosqlite:///{tmp_path}/baton.db"
     if request.param == "postgres":
-        url = request.getfixturevalue("fresh_database")
+        url = request.getfixturevalue("database_with_tables")
     database = Database(url, SystemClock())
-    await make_tables(database)
+    if database.is_sqlite:
+        await make_tables(database)
     yield database
     await database.close()
 

@@ -192,9 +192,10 @@ class PostgresCluster(Component):
         return User(entry.pw_uid, entry.pw_gid)
 
 
-def create_database(url: str, name: str) -> None:
-    """Make the empty database `name` on the server that the SQLAlchemy URL `url` names."""
-    _run(url, f'CREATE DATABASE "{name}"')
+def create_database(url: str, name: str, template: str | None = None) -> None:
+    """Make the database `name`, empty or as a copy of `template`, on the server that the SQLAlchemy URL `url` names."""
+    copied = "" if template is None else f' TEMPLATE "{template}" STRATEGY FILE_COPY'
+    _run(url, f'CREATE DATABASE "{name}"{copied}')
 
 
 def drop_database(url: str, name: str) -> None:

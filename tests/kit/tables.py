@@ -3,7 +3,11 @@
 That migrations make the same tables is shown by tests/adapters/test_schema.py.
 """
 
+import functools
+import hashlib
+
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.db.engine import Database
@@ -16,11 +20,19 @@ async def make_tables(database: Database) -> None:
         connection = (await tx.get_raw_connection()).driver_connection
         assert connection is not None
         # All at once: SQLAlchemy asks for each table whether it is there, which takes longer than most tests.
-        script = _script(tx.dialect)
+        script = _script(tx.dialect.name, len(metadata.tables))
         await (connection.executescript(script) if database.is_sqlite else connection.execute(script))
 
 
-def _script(dialect: sa.Dialect) -> str:
+def fingerprint() -> str:
+    """The same for the same tables and indexes."""
+    return hashlib.sha256(_script("postgresql", len(metadata.tables)).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _script(kind: str, _count: int) -> str:
+    # Made once for as many tables as are loaded: putting it together takes longer than running it.
+    dialect: sa.Dialect = {"sqlite": sqlite, "postgresql": postgresql}[kind].dialect()
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
