@@ -119,7 +119,7 @@ def _of_sales(event: LeadAssigned, agreement: Agreement, persons: Persons) -> It
             (),
             event.cycle,
             promise.met_by,
-            event.owner_leave,
+            (event.owner_leave,),
             within,
         )
         yield _due(expected)
@@ -220,7 +220,7 @@ def _reschedule(expected: Expected, event: LeadRescheduled, tolerance: timedelta
         return expected
     if event.generation < expected.generation:
         return expected
-    return _due(replace(expected, leave=event.owner_leave))
+    return _due(replace(expected, leaves=(*expected.leaves, event.owner_leave)))
 
 
 def _goes_on(found: Sequence[Expected], new: Expected, persons: Persons, tolerance: timedelta) -> bool:

@@ -34,10 +34,11 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A promise that should be watched. `dues` are its deadlines, the last one because leave changed; `departures` what
-    ended it early. `starts_at` is from when facts count, `ends_from_at` from when ends of the lead do. `generation` is
-    0 for operations. `within` is how soon it was to be kept, None for as the promise
-    says. `unchecked` says why it is not worked out how it should have ended.
+    """A promise that should be watched. `dues` are its deadlines in turn, since leave changed or the clock stood still:
+    a promise that ends has the deadline of that moment. `leaves` are the owner's leave as of each change, `departures`
+    what ended it early. `starts_at` is from when facts count, `ends_from_at` from when ends of the lead do.
+    `generation` is 0 for operations. `within` is how soon it was to be kept, None for as the promise says. `unchecked`
+    says why it is not worked out how it should have ended.
     """
 
     window_id: str
@@ -53,7 +54,7 @@ class Expected:
     dues: tuple[datetime, ...]
     cycle: int = 1
     kinds: tuple[str, ...] = ()
-    leave: tuple[LeaveInterval, ...] = ()
+    leaves: tuple[tuple[LeaveInterval, ...], ...] = ((),)
     within: Duration | None = None
     departures: tuple[Departure, ...] = ()
     assigned: tuple[Activity, ...] = ()
@@ -63,6 +64,11 @@ class Expected:
     def due_at(self) -> datetime:
         """Its deadline."""
         return self.dues[-1]
+
+    @property
+    def leave(self) -> tuple[LeaveInterval, ...]:
+        """The owner's leave as last known."""
+        return self.leaves[-1]
 
     @property
     def calendar(self) -> Calendar:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, findings
 from services.scoreboard.domain.audit.persons import persons_of
-from shared.domain.agreement import Agreement, Duration, Segment
+from shared.domain.agreement import Agreement, Duration, Pause, Segment
 from shared.domain.conditions import Condition
 from shared.domain.events import Event, LeaveInterval, PromiseSegment
 from shared.domain.ids import event_id
@@ -187,6 +187,29 @@ def test_leave_moves_the_deadline() -> None:
     moved = window(state="met", due_at=after(605), decide_at=after(605) + timedelta(seconds=2))
     assert audited(events, moved)[0][1:] == ("met", "met")
     assert audited(events, window(state="breached"))[0][:2] == ("different", "met")
+
+
+def test_a_promise_that_ended_has_the_deadline_that_was_known_by_then() -> None:
+    first = replace(DEAL.promises["first_response"], pause=Pause(Duration(3600), 1))
+    deal = replace(DEAL, promises={"first_response": first})
+    assigned_to = assigned(**HAND_OFF)
+
+    def differs(due_min: float, *events: Event) -> bool:
+        met = window(state="met", due_at=after(due_min), decide_at=after(due_min) + timedelta(seconds=2))
+        [(status, _, _)] = audited([assigned_to, *events], met, deal=deal)
+        return bool(status == "different")
+
+    paused, called, resumed = (
+        activity(kind=kind, activity_id=kind, accepted_at=after(minute))
+        for kind, minute in (("paused", 2), ("call", 5), ("resumed", 10))
+    )
+    assert [differs(due, paused, called, resumed) for due in (15, 23, 30, 75)] == [False, False, True, False]
+    resumed_first = activity(kind="resumed", activity_id="resumed", accepted_at=after(4))
+    away = LeaveInterval(after(13), after(600))
+    planned = lead_rescheduled(
+        changed_at=after(12), owner_leave=(away,), rep=assigned_to.rep, generation=1, lead_version=2
+    )
+    assert [differs(due, paused, resumed_first, called, planned) for due in (17, 19, 604)] == [False, True, False]
 
 
 def test_what_can_not_be_worked_out_is_said_with_the_reason() -> None:
