@@ -37,19 +37,19 @@ instants = st.one_of(st.integers(-6, 1100), st.sampled_from([-50, -10, -4, -3, -
 
 @dataclass
 class Model:
-    """What is known of the promise: when each attempt and each end of the lead was, by id, and what follows."""
+    """What is known of the promise: when each copy of each attempt and each end of the lead was accepted, by id, and
+    what follows.
+    """
 
     needed: int
     state: str = "open"
     was_breached: bool = False
     starts: int = RECEIVED
-    known: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
+    known: dict[str, list[tuple[str, int, str | None]]] = field(default_factory=dict)
     left: list[int] = field(default_factory=list)
 
     def learn(self, name: str, kind: str, second: int, outcome: str | None) -> None:
-        known = self.known.get(name)
-        if known is None or second < known[1]:
-            self.known[name] = (kind, second, outcome)
+        self.known.setdefault(name, []).append((kind, second, outcome))
         self.judge()
 
     def judge(self) -> None:
@@ -67,14 +67,16 @@ class Model:
     @property
     def is_kept(self) -> bool:
         points = 0
-        for kind, second, outcome in sorted(self.known.values(), key=lambda each: each[1]):
-            if self.starts - EARLIER <= second <= LAST and kind in ("call", "email") and outcome != "bounced":
+        for copies in self.known.values():
+            kind, _, outcome = copies[0]
+            in_time = any(self.starts - EARLIER <= second <= LAST for _, second, _ in copies)
+            if in_time and kind in ("call", "email") and outcome != "bounced":
                 points += self.needed if outcome == "connected" else 1
         return points >= self.needed
 
     @property
     def is_over(self) -> bool:
-        ends = [second for kind, second, _ in self.known.values() if kind == "rejected"]
+        ends = [second for copies in self.known.values() for kind, second, _ in copies if kind == "rejected"]
         return any(self.starts - EARLIER <= second <= LAST for second in ends) or any(s <= LAST for s in self.left)
 
 
