@@ -273,7 +273,7 @@ async def test_a_state_of_the_database_is_waited_out_and_nothing_is_set_aside(
     database = Database(fresh_database, SystemClock())
     async with database.begin() as tx:
         await tx.run_sync(tables.inbox.metadata.create_all)
-    failures = iter(range(3))
+    failures = iter(range(2))
 
     class Ill(Judge):
         async def __call__(self, tx: Tx, batch: Sequence[Received]) -> None:

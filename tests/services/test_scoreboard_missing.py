@@ -21,6 +21,12 @@ from tests.kit.waiting import until_right
 from tests.services.scoreboard_kit import Board, running
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gaps are looked for several times a second."""
+    monkeypatch.setattr("services.scoreboard.workers.completeness.EVERY_S", 0.1)
+
+
 @pytest.fixture
 def clock(manual_clock: ManualClock) -> ManualClock:
     manual_clock.advance(seconds=60)
