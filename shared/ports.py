@@ -114,6 +114,12 @@ class Bus(Protocol):
         """What the log has of each place now. Raises `Unavailable`, also where a topic is missing."""
         ...
 
+    async def ends(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The offset at which the next record of each place will be: the `end` of its span, asked for more cheaply.
+        Raises as `spans`.
+        """
+        ...
+
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has; known after `start`."""
         ...

@@ -3,6 +3,7 @@
 The lock lasts as long as its connection. It is an optimization; correctness never depends on it.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import sqlalchemy as sa
@@ -12,10 +13,12 @@ from shared.db.engine import Database
 
 
 class Claim:
-    """A claim on the job `name`."""
+    """A claim on the job `name`. The process that has it calls `told` whenever another calls `tell`."""
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(self, database: Database, name: str, told: Callable[[], None] | None = None) -> None:
         self._database = database
+        self._name = name
+        self._told = told
         self._key = int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
         self._connection: AsyncConnection | None = None
 
@@ -28,6 +31,8 @@ class Claim:
         connection = await self._database.dedicated()
         try:
             taken = (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._key)))).scalar_one()
+            if taken and self._told is not None:
+                await self._listen(connection, self._told)
         except BaseException:
             await connection.close()
             raise
@@ -36,6 +41,17 @@ class Claim:
             return False
         self._connection = connection
         return True
+
+    async def tell(self) -> None:
+        """Let the process that has the job know that there is something to do."""
+        if not self._database.is_sqlite:
+            async with self._database.read() as tx:
+                await tx.execute(sa.select(sa.func.pg_notify(self._name, "")))
+
+    async def _listen(self, connection: AsyncConnection, told: Callable[[], None]) -> None:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None  # noqa: S101 (it has just answered)
+        await driver.add_listener(self._name, lambda *_: told())
 
     async def release(self) -> None:
         """Close the connection, which releases the lock."""

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util import await_only
 
 from shared.domain.errors import Misconfigured
 from shared.ports import Clock
@@ -57,7 +58,9 @@ class Database:
             self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite(url, begin="BEGIN", pool_size=4)
         else:
-            self._writer = self._reader = _postgresql(url, pool_size)
+            self._writer = _postgresql(url, pool_size)
+            # Each statement sees what is committed when it begins, in a transaction too: a BEGIN would add nothing.
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -67,7 +70,9 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
-        """A short transaction that only reads."""
+        """For statements that only read, and quickly. With SQLite they see one state of the database, with PostgreSQL
+        each sees what is committed when it begins.
+        """
         async with self._reader.connect() as tx:
             yield tx
 
@@ -91,7 +96,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
+        if self.is_sqlite:  # with PostgreSQL, both have one pool
             await self._reader.dispose()
 
 
@@ -103,7 +108,7 @@ def _postgresql(url: str, pool_size: int) -> AsyncEngine:
         "idle_in_transaction_session_timeout": "60000",
         "lock_timeout": "10000",
     }
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -112,6 +117,17 @@ def _postgresql(url: str, pool_size: int) -> AsyncEngine:
         pool_timeout=10,
         connect_args={"server_settings": settings, "timeout": 5, "command_timeout": 60},
     )
+    engine.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
+    return engine
+
+
+def _ping(connection: Any) -> bool:
+    """Whether the server answers, in one round trip; SQLAlchemy's own ping takes three, for poolers of transactions."""
+    try:
+        await_only(connection.driver_connection.execute("SELECT 1"))
+    except Exception as error:
+        connection._handle_exception(error)
+    return True
 
 
 def _sqlite(url: str, *, begin: str, pool_size: int) -> AsyncEngine:

@@ -1,7 +1,8 @@
 """Publishes a service's outbox to the bus, in order, and retries until the bus has it.
 
 One process of a service relays at a time (an advisory lock on PostgreSQL). The lock only avoids duplicates, which
-consumers would drop. An event that the bus will never accept is quarantined, and the others continue.
+consumers would drop. The others tell it when they have committed events; it looks now and then in case it missed that
+or they crashed before. An event that the bus will never accept is quarantined, and the others continue.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from shared.runtime.wakeup import WakeUp
 from shared.settings import DEFAULT_RETENTION, Retention
 
 BATCH = 1000
-IDLE_S = 0.2
+IDLE_S = 1.0
 TRIM_BATCH = 5000
 TRIM_EVERY_S = 10.0
 
@@ -48,7 +49,8 @@ class OutboxRelay:
         self._wake = wake
         self._retention = retention
         self._next_trim = 0.0
-        self._claim = Claim(database, f"{tables.service}_outbox")
+        self._claim = Claim(database, f"{tables.service}_outbox", wake.set)
+        self._woken = False
         self._log = log.get(tables.service)
         self._published = metrics.events_published.labels(tables.service)
 
@@ -69,7 +71,7 @@ class OutboxRelay:
         try:
             while True:
                 if not await until_back(self._relay_if_ours, service=self._tables.service, task="relay"):
-                    await self._wake.wait(IDLE_S)
+                    self._woken = await self._wake.wait(IDLE_S)
         finally:
             await self._claim.release()
 
@@ -92,6 +94,8 @@ class OutboxRelay:
     async def _relay_if_ours(self) -> bool:
         try:
             if not await self._claim.held():
+                if self._woken:
+                    await self._claim.tell()
                 return False
             await self._trim_if_due()
             return await self.relay_once()

@@ -339,6 +339,16 @@ async def test_a_failing_database_is_reported_to_everyone_who_polls(bus: Bus, to
         await until(lambda: False, lambda: member.poll(max_records=1, wait_s=0.1))
 
 
+async def test_a_topic_ends_where_its_next_records_will_be(bus: Bus, topic: str) -> None:
+    places = [(topic, number) for number in range(PARTITIONS)]
+    await bus.publish(to_every_partition(topic, "first"))
+    before = await bus.ends(places)
+    await bus.publish([message for n in range(3) for message in to_every_partition(topic, str(n))])
+    after = await bus.ends(places)
+    assert after == {place: end + 3 for place, end in before.items()}
+    assert after == {place: span.end for place, span in (await bus.spans(places)).items()}
+
+
 async def test_a_closed_bus_and_a_closed_member_say_so(bus: Bus, topic: str, group: str) -> None:
     await bus.ping()
     left = await bus.subscribe(group=group, topics=[topic], positions=Progress().positions)
@@ -348,6 +358,11 @@ async def test_a_closed_bus_and_a_closed_member_say_so(bus: Bus, topic: str, gro
     with pytest.raises(Unavailable):
         await left.poll(max_records=1, wait_s=0)
     await bus.close()
-    for call in (bus.ping(), bus.publish(numbered(topic, [1])), open_still.poll(max_records=1, wait_s=0)):
+    for call in (
+        bus.ping(),
+        bus.ends([(topic, 0)]),
+        bus.publish(numbered(topic, [1])),
+        open_still.poll(max_records=1, wait_s=0),
+    ):
         with pytest.raises(Unavailable):
             await call

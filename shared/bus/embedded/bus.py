@@ -77,6 +77,11 @@ class EmbeddedBus:
         self._opened()
         return {topic_partition: self._spans[topic_partition] for topic_partition in topic_partitions}
 
+    async def ends(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """See `shared.ports.Bus.ends`."""
+        self._opened()
+        return {topic_partition: self._spans[topic_partition].end for topic_partition in topic_partitions}
+
     def partitions(self, topic: str) -> int:
         """See `shared.ports.Bus.partitions`."""
         return self._topics[topic].partitions

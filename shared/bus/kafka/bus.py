@@ -1,8 +1,9 @@
 """The bus on a Kafka cluster: topics made or checked at start, one producer to write, one consumer for each member."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from shared.bus.kafka.access import Access
 from shared.bus.kafka.member import KafkaMember, stop
-from shared.bus.kafka.spans import spans
+from shared.bus.kafka.spans import Ends, spans
 from shared.bus.kafka.topics import ensure_topics
 from shared.bus.kafka.writer import RefusedForGood, Writer
 from shared.bus.partition import by_partition, partition_of
@@ -19,6 +20,7 @@ from shared.bus.topics import Topic
 from shared.domain.errors import Unavailable, Unwritable
 from shared.ports import GroupMember, LoadPositions, Message, Span, TopicPartition
 
+T = TypeVar("T")
 _REQUEST_WITHIN_S = 10.0
 _PING_WITHIN_S = 3.0
 _CLOSE_WITHIN_S = 5.0
@@ -54,6 +56,7 @@ class KafkaBus:
         self._writer = Writer(access, within_s=publish_within_s)
         self._admin: AIOKafkaAdminClient | None = None
         self._members: list[KafkaMember] = []
+        self._ends = Ends()
 
     async def start(self) -> None:
         """Reach the cluster and make the topics that are missing.
@@ -122,10 +125,16 @@ class KafkaBus:
 
     async def spans(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Span]:
         """See `shared.ports.Bus.spans`."""
-        admin = self._started()
+        return await self._offsets(spans(self._started(), topic_partitions))
+
+    async def ends(self, topic_partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """See `shared.ports.Bus.ends`."""
+        return await self._offsets(self._ends.ask(self._started(), topic_partitions))
+
+    async def _offsets(self, asking: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(_REQUEST_WITHIN_S):
-                return await spans(admin, topic_partitions)
+                return await asking
         except (KafkaError, OSError, TimeoutError) as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise Unavailable(f"Kafka at {self._access.bootstrap} did not return its offsets ({what})") from error

@@ -5,6 +5,7 @@ aiokafka asks for metadata without topic ids, so version 12 of that request is d
 Wire format: https://kafka.apache.org/protocol, "Metadata API".
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from io import BytesIO
@@ -21,6 +22,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 from shared.ports import Span, TopicPartition
 
 _EARLIEST, _LATEST = -2, -1
+_LEADERS_FOR_S = 5.0
 _READ_UNCOMMITTED = 0
 _TAGS = ("tags", TaggedFields)
 _TEXT = CompactString("utf-8")
@@ -100,6 +102,43 @@ async def spans(admin: AIOKafkaAdminClient, topic_partitions: Sequence[TopicPart
     missing.
     """
     client = admin._client
+    ids, leaders = await _metadata(client, topic_partitions)
+    starts = await _offsets(client, topic_partitions, leaders, _EARLIEST)
+    ends = await _offsets(client, topic_partitions, leaders, _LATEST)
+    return {
+        topic_partition: Span(starts[topic_partition], ends[topic_partition], ids[topic_partition[0]])
+        for topic_partition in topic_partitions
+    }
+
+
+class Ends:
+    """Asks for the ends alone, mostly in one request: who leads the partitions is asked again every few seconds, and
+    after an error.
+    """
+
+    def __init__(self) -> None:
+        self._leaders: dict[TopicPartition, int] = {}
+        self._asked_s = 0.0
+
+    async def ask(
+        self, admin: AIOKafkaAdminClient, topic_partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """The end of each of `topic_partitions`. Raises as `spans`."""
+        now_s = asyncio.get_running_loop().time()
+        try:
+            if now_s - self._asked_s > _LEADERS_FOR_S or not self._leaders.keys() >= set(topic_partitions):
+                _, self._leaders = await _metadata(admin._client, topic_partitions)
+                self._asked_s = now_s
+            return await _offsets(admin._client, topic_partitions, self._leaders, _LATEST)
+        except BaseException:
+            self._leaders = {}
+            raise
+
+
+async def _metadata(
+    client: Any, topic_partitions: Sequence[TopicPartition]
+) -> tuple[dict[str, str], dict[TopicPartition, int]]:
+    """The id of each topic, and the leader of each of its partitions."""
     metadata = await client.send(
         client.get_random_node(), _MetadataRequest(sorted({topic for topic, _ in topic_partitions}))
     )
@@ -110,12 +149,7 @@ async def spans(admin: AIOKafkaAdminClient, topic_partitions: Sequence[TopicPart
             raise for_code(topic["error_code"])(topic["name"])
         ids[topic["name"]] = str(topic["topic_id"])
         leaders.update({(topic["name"], part["partition"]): part["leader"] for part in topic["partitions"]})
-    starts = await _offsets(client, topic_partitions, leaders, _EARLIEST)
-    ends = await _offsets(client, topic_partitions, leaders, _LATEST)
-    return {
-        topic_partition: Span(starts[topic_partition], ends[topic_partition], ids[topic_partition[0]])
-        for topic_partition in topic_partitions
-    }
+    return ids, leaders
 
 
 async def _offsets(
