@@ -47,16 +47,12 @@ class Announced(NamedTuple):
 async def unpublished(tx: Tx, tables: RuntimeTables, *, max_rows: int) -> list[Announced]:
     """The oldest events that are not known to be on the bus."""
     table = tables.outbox
-    waiting = sa.select(table).where(table.c.published_at.is_(None)).order_by(table.c.seq).limit(max_rows)
-    rows = (await tx.execute(waiting)).all()
+    columns = (table.c.seq, table.c.event_id, table.c.type, table.c.topic, table.c.key, table.c.time, table.c.value)
+    waiting = sa.select(*columns).where(table.c.published_at.is_(None)).order_by(table.c.seq).limit(max_rows)
     source = f"baton/{tables.service}"
     return [
-        Announced(
-            r.seq,
-            r.event_id,
-            Message(r.topic, r.key, r.value, attributes(r.event_id, r.type, source, r.key, r.time)),
-        )
-        for r in rows
+        Announced(seq, event_id, Message(topic, key, value, attributes(event_id, kind, source, key, time)))
+        for seq, event_id, kind, topic, key, time, value in await tx.execute(waiting)
     ]
 
 

@@ -49,6 +49,8 @@ class Persons:
 
     def lead_of(self, lead_id: str) -> str:
         """The lead under which the person goes on, which is `lead_id` itself if it became part of no other."""
+        if lead_id not in self._merges:
+            return lead_id
         seen = {lead_id}
         while lead_id in self._merges and self._merges[lead_id].into not in seen:
             lead_id = self._merges[lead_id].into
@@ -57,11 +59,15 @@ class Persons:
 
     def ids_of(self, lead_ids: Iterable[str]) -> list[str]:
         """All ids of the people with these ids, each once."""
+        if not self._merges:
+            return list(dict.fromkeys(lead_ids))
         leads = dict.fromkeys(self.lead_of(lead_id) for lead_id in lead_ids)
         return [each for lead_id in leads for each in (lead_id, *sorted(self._ids.get(lead_id, ())))]
 
     def facts_for(self, lead_id: str, facts: Mapping[str, Sequence[Fact]]) -> list[Fact]:
         """What counts for a lead, of the facts by the id under which they were reported."""
+        if not self._merges:
+            return list(facts.get(lead_id, ()))
         ids = self.ids_of([lead_id])
         return [fact for each in ids for fact in facts.get(each, ()) if self.counts(lead_id, each, fact)]
 

@@ -37,6 +37,8 @@ def open_window(opened: Window, facts: Sequence[Fact], levels: Sequence[Level]) 
 
 
 def _news(opened: Window) -> tuple[Announcement, ...]:
+    if not opened.pauses:
+        return (announcements.opened(opened),)
     without = msgspec.structs.replace(opened, pauses=())
     return announcements.opened(opened), *announcements.pauses(without, opened)
 

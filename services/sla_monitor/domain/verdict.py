@@ -70,7 +70,9 @@ def verdict_now(window: Window, facts: Iterable[Fact], *, now: datetime, waterma
     if window.state != "open":
         return WindowVerdict("waits", f"the window is {window.state} already")
     known = sorted(facts, key=in_time_order)
-    verdicts = (verdict_on_counted(counting(window, known)), *(verdict_on_fact(window, fact) for fact in known))
+    verdicts = [verdict_on_counted(counting(window, known))]
+    if verdicts[0].outcome != "met":
+        verdicts += [verdict_on_fact(window, fact) for fact in known]
     for outcome in ("met", "cancelled"):
         for verdict in verdicts:
             if verdict.outcome == outcome:

@@ -162,7 +162,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def done(self) -> int:
         """How many of the `needed` facts there are."""
-        return settlement.done(self.terms, self.counted)
+        return settlement.done(self.terms, self.counted) if self.counted else 0
 
     @property
     def tolerance(self) -> timedelta:
@@ -203,9 +203,12 @@ def counting(window: Window, facts: Iterable[Fact]) -> Window:
     """The window with the facts that count for it, in any order and with duplicates: the earliest ones that are needed.
     Unchanged if they make no difference. A fact that several ingest processes accepted counts as of the first time.
     """
+    asked_for = [fact for fact in facts if fact.kind in window.kinds]
+    if not asked_for and not window.counted:
+        return window
     terms = window.terms
     found = {fact.activity_id: fact for fact in window.counted}
-    for fact in facts:
+    for fact in asked_for:
         known = found.get(fact.activity_id)
         if settlement.counts(terms, fact) and (known is None or fact.accepted_at < known.accepted_at):
             found[fact.activity_id] = fact

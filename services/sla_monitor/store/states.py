@@ -1,5 +1,6 @@
 """The windows with their escalations, as one state: read with the agreement that they need, saved with their events."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -60,8 +61,7 @@ async def save(tx: Tx, before: Mapping[str, WindowState], states: Mapping[str, W
     await escalation_store.save_escalations(tx, [state.escalation for state in changed if state.escalation is not None])
     await window_store.save_fired(tx, [fired for state in changed for fired in state.fired])
     await announce(tx, [announcement for state in changed for announcement in state.announced])
-    for state in changed:
-        _count(state, now)
+    _count(changed, now)
 
 
 async def take_on(tx: Tx, taken: Escalation, *, by: str, until: datetime | None, now: datetime) -> Escalation:
@@ -117,15 +117,15 @@ async def release(tx: Tx, holds: Sequence[LeadHold], now: datetime) -> int:
     return len(free)
 
 
-def _count(state: WindowState, now: datetime) -> None:
-    window = state.window
-    for announcement in state.announced:
-        outcome = _COUNTED.get(announcement.event.TYPE)
+def _count(changed: Sequence[WindowState], now: datetime) -> None:
+    ended = Counter((each.window.promise, _COUNTED.get(news.event.TYPE)) for each in changed for news in each.announced)
+    for (promise, outcome), number in ended.items():
         if outcome == "opened":
-            metrics.windows_opened.labels(window.promise).inc()
+            metrics.windows_opened.labels(promise).inc(number)
         elif outcome is not None:
-            metrics.windows_ended.labels(window.promise, outcome).inc()
-        if outcome == "breached":
-            metrics.detection_seconds.observe((now - window.decide_at).total_seconds())
-    for fired in state.fired:
-        metrics.levels_fired.labels(fired.outcome).inc()
+            metrics.windows_ended.labels(promise, outcome).inc(number)
+    for state in changed:
+        if any(news.event.TYPE == WindowBreached.TYPE for news in state.announced):
+            metrics.detection_seconds.observe((now - state.window.decide_at).total_seconds())
+        for fired in state.fired:
+            metrics.levels_fired.labels(fired.outcome).inc()
