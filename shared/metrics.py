@@ -35,6 +35,10 @@ conditions_failed = Counter(
 watermark_lag_seconds = Gauge(
     "baton_sla_monitor_watermark_lag_seconds", "Seconds between now and the oldest watermark of any partition"
 )
+looked_at = Gauge(
+    "baton_sla_monitor_looked_timestamp_seconds",
+    "When the monitor last looked for promises that are due, in seconds since 1970; 0 in other services",
+)
 ingest_ahead_seconds = Gauge(
     "baton_sla_monitor_ingest_ahead_seconds",
     "Seconds by which an ingest clock is ahead of the database's (below 0: behind); verdicts wait unless it is 0",

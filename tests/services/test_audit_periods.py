@@ -1,9 +1,13 @@
 """The auditor and promises of marketing: it counts the leads of a period once more, from the timeline."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from services.scoreboard.store import audits
+from services.scoreboard.store.tables import timeline
 from services.scoreboard.workers.auditor import Auditor, AuditReport
 from services.sla_monitor.domain import ladder, transitions
 from services.sla_monitor.domain.period import Figures
@@ -16,7 +20,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.envelope import encode
 from shared.db.engine import Database, Tx
 from shared.domain.agreement_versions import Schedule
-from shared.domain.events import Event
+from shared.domain.events import ActivityRecorded, Event
 from tests.kit.agreements import agreement_text
 from tests.kit.events import envelope
 from tests.services.audit_kit import read_all
@@ -92,3 +96,32 @@ async def test_a_month_that_was_judged_on_other_leads_than_count_is_named(
     named = [(each.lead_id, each.expected, each.found) for each in report.differences]
     assert named == ([("period:volume:2026-11", "met", state)] if differs else [])
     assert (report.right, report.not_checked) == (0 if differs else 1, {})
+
+
+async def test_the_leads_of_a_period_are_found_in_an_index_up_to_a_bound(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts_at, ends_at = at("2026-11-01T00:00"), at("2026-12-01T00:00")
+    monkeypatch.setattr(audits, "_COUNTED_AT_ONCE", 4)
+    ordinary = {"rank": 1, "data": b"{}", "type": ActivityRecorded.TYPE}
+    async with database.begin() as tx:
+        inside = [ordinary | {"event_id": f"e{n}", "lead_id": f"ld_{n % 6}", "at": starts_at} for n in range(18)]
+        months = [starts_at - timedelta(days=n % 300 + 2) for n in range(3_000)]
+        outside = [ordinary | {"event_id": f"o{n}", "lead_id": f"ld_o{n}", "at": when} for n, when in enumerate(months)]
+        await tx.execute(sa.insert(timeline), [*inside, *outside])
+        asked: list[tuple[str, Any]] = []
+        sa.event.listen(tx.sync_connection, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+        assert await audits.leads_between(tx, starts_at, ends_at, limit=6) == [f"ld_{n}" for n in range(6)]
+        for limit in (5, 0):
+            with pytest.raises(audits.TooMuch):
+                await audits.leads_between(tx, starts_at, ends_at, limit=limit)
+        monkeypatch.setattr(audits, "_EVENTS_OF_A_LEAD", 1)
+        with pytest.raises(audits.TooMuch):
+            await audits.leads_between(tx, starts_at, ends_at, limit=7)
+        explain = "EXPLAIN QUERY PLAN "
+        if tx.dialect.name == "postgresql":
+            explain = "EXPLAIN "
+            await tx.exec_driver_sql("ANALYZE scoreboard_timeline")
+        for statement, parameters in asked[:2]:
+            plan = str([*await tx.exec_driver_sql(explain + statement, parameters)])
+            assert "ix_scoreboard_timeline_counted" in plan, plan

@@ -213,6 +213,10 @@ timeline_owed = timeline.c.type.in_(
     [sa.literal_column(f"'baton.lead.{kind}.v1'") for kind in ("assigned", "reassigned", "parked")]
 )
 partial_index("ix_scoreboard_timeline_owed", timeline.c.at, timeline.c.event_id, where=timeline_owed)
+timeline_counted = timeline.c.type.in_(
+    [sa.literal_column(f"'baton.{kind}.v1'") for kind in ("lead.assigned", "lead.reassigned", "activity.recorded")]
+)
+partial_index("ix_scoreboard_timeline_counted", timeline.c.at, timeline.c.event_id, where=timeline_counted)
 
 audits = sa.Table(
     "scoreboard_audits",

@@ -44,10 +44,11 @@ async def _tally(database: Database, window: FoundWindow) -> Tally | str:
     """What counts in the window's period, or why that cannot be said."""
     assert window.period is not None, "only windows of periods"  # noqa: S101
     period = window.period
-    async with database.read() as tx:
-        leads = await audits.leads_between(tx, period.starts_at, period.ends_at, limit=MAX_LEADS + 1)
-    if len(leads) > MAX_LEADS:
-        return f"more than {MAX_LEADS} leads count in its period"
+    try:
+        async with database.read() as tx:
+            leads = await audits.leads_between(tx, period.starts_at, period.ends_at, limit=MAX_LEADS)
+    except audits.TooMuch:
+        return f"more than {MAX_LEADS} leads count in its period, or there is too much about them"
     tally, seen = Tally(period.starts_at, period.ends_at), set[str]()
     try:
         for at in range(0, len(leads), PAGE):

@@ -80,6 +80,7 @@ class Timer:
         complete_upto = self._complete_upto(marks, now)
         due = [each for each, at in looks.items() if each in complete_upto and at <= min(now, complete_upto[each])]
         settled = await self._settle(due) if due else 0
+        metrics.looked_at.set(now.timestamp())
         ahead_s = (min(looks.values()) - now).total_seconds() if looks else LONGEST_WAIT_S
         # What is due waits for a watermark. As long as nothing is, no watermark changes anything.
         self._blocked = ahead_s <= 0 and not settled
