@@ -39,6 +39,8 @@ class WindowRescheduled(WindowEvent, frozen=True, kw_only=True):
 
     TYPE = "baton.window.rescheduled.v1"
 
+    noted_at: datetime | None = None
+
 
 class WindowPaused(WindowEvent, frozen=True, kw_only=True):
     """The clock of the promise stands still since `at`, at the latest until `until`. `due_at` is the deadline if it is
@@ -48,12 +50,15 @@ class WindowPaused(WindowEvent, frozen=True, kw_only=True):
     TYPE = "baton.window.paused.v1"
 
     until: datetime
+    noted_at: datetime | None = None
 
 
 class WindowResumed(WindowEvent, frozen=True, kw_only=True):
     """The clock of the promise runs again since `at`, before its pause would have run out; `due_at` follows."""
 
     TYPE = "baton.window.resumed.v1"
+
+    noted_at: datetime | None = None
 
 
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):

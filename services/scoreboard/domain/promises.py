@@ -34,9 +34,9 @@ OPEN = "windows_open"
 
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One promise on one lead: `open`, then `met`, `breached` or `cancelled`. It is due at `due_at` since `due_since`;
-    None: since it opened. A promise on a period (`per`) has its progress as of `counted_at`. Its clock stands still
-    until `paused_until`.
+    """One promise on one lead: `open`, then `met`, `breached` or `cancelled`. It is due at `due_at`, as was found at
+    `due_since`; None: when it opened. A promise on a period (`per`) has its progress as of `counted_at`. Its clock
+    stands still until `paused_until`.
     """
 
     window_id: str
@@ -107,12 +107,8 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
         fault=None,
     )
     window = _counted(window, event)
-    moves = isinstance(event, WindowRescheduled | WindowPaused | WindowResumed)
-    if moves and (window.due_since is None or window.due_since < event.at):
-        window = msgspec.structs.replace(window, due_at=event.due_at, due_since=event.at)
-        if isinstance(event, WindowPaused | WindowResumed):
-            until = event.until if isinstance(event, WindowPaused) else None
-            window = msgspec.structs.replace(window, paused_until=until)
+    if isinstance(event, WindowRescheduled | WindowPaused | WindowResumed):
+        window = _moved(window, event)
     if isinstance(event, BreachRetracted) and event.reason is not None:
         return msgspec.structs.replace(window, state="cancelled", ended_at=event.at, fault=None)
     if isinstance(event, WindowMet | BreachRetracted):
@@ -122,6 +118,19 @@ def run(window: WindowRow, event: WindowEvent) -> WindowRow:
     if isinstance(event, WindowCancelled):
         return msgspec.structs.replace(window, state="cancelled", ended_at=event.at)
     return window
+
+
+def _moved(window: WindowRow, event: WindowRescheduled | WindowPaused | WindowResumed) -> WindowRow:
+    """The window with the deadline that was found last. A pause may be read after one that began later."""
+    since = event.noted_at or event.at
+    if window.due_since is not None and window.due_since > since:
+        return window
+    until = window.paused_until
+    if isinstance(event, WindowPaused):
+        until = max(event.until, until or event.until)
+    elif isinstance(event, WindowResumed):
+        until = None
+    return msgspec.structs.replace(window, due_at=event.due_at, due_since=since, paused_until=until)
 
 
 def _counted(window: WindowRow, event: WindowEvent) -> WindowRow:

@@ -20,7 +20,9 @@ from shared.http.responses import page_response
 
 
 class WindowView(msgspec.Struct, frozen=True):
-    """A promise on a lead, or on all leads of a period with its progress as of the last look."""
+    """A promise on a lead, or on all leads of a period with its progress as of the last look. `calendar` is the version
+    of the owner's calendar by which its instants were found; None if an earlier release did.
+    """
 
     window_id: str
     lead_id: str
@@ -42,6 +44,7 @@ class WindowView(msgspec.Struct, frozen=True):
     agreement: AgreementRef
     period: PromisePeriod | None = None
     progress: Progress | None = None
+    calendar: str | None = None
 
 
 def router(database: Database, keys: Keys) -> APIRouter:

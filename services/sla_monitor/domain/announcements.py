@@ -58,23 +58,27 @@ def opened(window: Window) -> Announcement:
     return _announcement(event, "window.opened", window.window_id)
 
 
-def rescheduled(window: Window, lead_version: int, changed_at: datetime) -> Announcement:
+def rescheduled(
+    window: Window, lead_version: int, changed_at: datetime, noted_at: datetime | None = None
+) -> Announcement:
     """The deadline is another one since the owner's leave changed."""
-    event = _of_window(WindowRescheduled, window, at=changed_at)
+    event = _of_window(WindowRescheduled, window, at=changed_at, noted_at=noted_at)
     return _announcement(event, "window.rescheduled", window.window_id, lead_version)
 
 
-def pauses(before: Window, window: Window) -> list[Announcement]:
-    """The clock stopped, or runs again, since the window was `before`."""
+def pauses(before: Window, window: Window, noted_at: datetime) -> list[Announcement]:
+    """The clock stopped, or runs again, since the window was `before`, which was noted now."""
     known, found = {each.starts_at: each for each in before.pauses}, []
     for each in window.pauses:
         was = known.get(each.starts_at)
         key = (*window.key, each.starts_at.isoformat(), each.ends_at.isoformat())
         if was is None:
-            event: WindowEvent = _of_window(WindowPaused, window, at=each.starts_at, until=each.ends_at)
+            event: WindowEvent = _of_window(
+                WindowPaused, window, at=each.starts_at, until=each.ends_at, noted_at=noted_at
+            )
             found.append(_announcement(event, "window.paused", *key))
         elif each.ends_at < was.ends_at:
-            event = _of_window(WindowResumed, window, at=each.ends_at)
+            event = _of_window(WindowResumed, window, at=each.ends_at, noted_at=noted_at)
             found.append(_announcement(event, "window.resumed", *key))
     return found
 

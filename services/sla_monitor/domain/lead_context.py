@@ -104,19 +104,21 @@ class LeadContext:
         moved = ladder.carried_over(agreement, window, opening.rescheduled(window, event, agreement, facts))
         levels = ladder.levels(agreement, moved)
         if window.state == "breached":
-            after = transitions.take_back(state, moved, levels, facts, event)
+            after = transitions.take_back(state, moved, levels, facts, event, self.now)
         else:
-            after = transitions.reschedule(state, moved, levels, event)
+            after = transitions.reschedule(state, moved, levels, event, self.now)
         self.states[window.window_id] = after
 
     def pause(self, window: Window, agreement: Agreement) -> None:
         """Facts that stop the clock, or let it run again, were read. Raises as `ladder.levels`."""
         facts, state = self.facts_for(window.lead_id), self.states[window.window_id]
+        gone_at = window.gone_at if window.state in ("open", "breached") else None
         left = window.moved and window.state == "breached"
-        paused = opening.paused(window, facts, agreement) if window.runs or left else window
-        if paused is not window and left:
-            left_at = _left_at(window, self.windows(window.lead_id))
-            self.states[window.window_id] = transitions.pause_after_move(state, paused, left_at, self.now)
+        ended = left or gone_at is not None
+        paused = opening.paused(window, facts, agreement) if window.runs or ended else window
+        if paused is not window and ended:
+            left_at = gone_at or _left_at(window, self.windows(window.lead_id))
+            self.states[window.window_id] = transitions.pause_after_end(state, paused, left_at, self.now)
         elif paused is not window:
             moved = ladder.carried_over(agreement, window, paused)
             levels = ladder.levels(agreement, moved)

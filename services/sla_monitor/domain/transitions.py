@@ -40,7 +40,7 @@ def _news(opened: Window) -> tuple[Announcement, ...]:
     if not opened.pauses:
         return (announcements.opened(opened),)
     without = msgspec.structs.replace(opened, pauses=())
-    return announcements.opened(opened), *announcements.pauses(without, opened)
+    return announcements.opened(opened), *announcements.pauses(without, opened, opened.known_at)
 
 
 def apply_fact(state: WindowState, fact: Fact, now: datetime) -> WindowState:
@@ -64,29 +64,39 @@ def move_start(state: WindowState, facts: Sequence[Fact], now: datetime) -> Wind
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def reschedule(state: WindowState, moved: Window, levels: Sequence[Level], event: LeadRescheduled) -> WindowState:
-    """The owner's leave changed: `moved` is the window with what follows, `levels` are those of its ladder. What has
-    fired stays so.
+def reschedule(
+    state: WindowState, moved: Window, levels: Sequence[Level], event: LeadRescheduled, now: datetime | None = None
+) -> WindowState:
+    """The owner's leave changed, which is noted `now`: `moved` is the window with what follows, `levels` are those of
+    its ladder. What has fired stays so.
     """
     announced = state.announced
     if moved.due_at != state.window.due_at:
-        announced = (*announced, announcements.rescheduled(moved, event.lead_version, event.changed_at))
+        announced = (*announced, announcements.rescheduled(moved, event.lead_version, event.changed_at, now))
     return replace(state, window=looking_ahead(moved, levels), announced=announced)
 
 
 def take_back(
-    state: WindowState, moved: Window, levels: Sequence[Level], facts: Sequence[Fact], event: LeadRescheduled
+    state: WindowState,
+    moved: Window,
+    levels: Sequence[Level],
+    facts: Sequence[Fact],
+    event: LeadRescheduled,
+    now: datetime | None = None,
 ) -> WindowState:
     """The owner's leave changed before a breach, and that is read after it: the promise runs again until its later
     deadline, with the levels that have not fired before the first one.
     """
-    if moved.due_at <= state.window.due_at:
+    gone_at = state.window.gone_at
+    if moved.due_at <= state.window.due_at or (gone_at is not None and gone_at > moved.decide_at):
         return state
     taken = _concluded(state, superseded(state.window, event.changed_at, "on leave"), event.changed_at)
+    if gone_at is not None:
+        return taken
     moved = looking_ahead(_running_again(moved), levels)
     news = (
         announcements.opened_again(moved, event.changed_at),
-        announcements.rescheduled(moved, event.lead_version, event.changed_at),
+        announcements.rescheduled(moved, event.lead_version, event.changed_at, now),
     )
     state = _counting(replace(taken, window=moved, announced=(*taken.announced, *news)), facts)
     return _concluded(state, verdict_now(state.window, facts, now=event.changed_at, watermark=None), event.changed_at)
@@ -98,7 +108,7 @@ def pause(
     """The clock stopped, or runs again: `moved` is the window with what follows, `levels` are those of its ladder. A
     breach from before that is read is taken back, if the pause began before its deadline.
     """
-    news = announcements.pauses(state.window, moved)
+    news = announcements.pauses(state.window, moved, now)
     if state.window.state == "breached":
         if moved.due_at <= state.window.due_at:
             return state
@@ -110,9 +120,9 @@ def pause(
     return _concluded(state, verdict_now(state.window, facts, now=now, watermark=None), now)
 
 
-def pause_after_move(state: WindowState, moved: Window, left_at: datetime | None, now: datetime) -> WindowState:
-    """The clock had stopped before a breach whose lead went to someone else at `left_at`: by the deadline of `moved`,
-    the window with what follows, nothing was owed any more. Unchanged if the lead left after that.
+def pause_after_end(state: WindowState, moved: Window, left_at: datetime | None, now: datetime) -> WindowState:
+    """The clock had stopped before a breach whose lead ended, or went to someone else, at `left_at`: by the deadline of
+    `moved`, the window with what follows, nothing was owed any more. Unchanged if the lead left after that.
     """
     if moved.due_at <= state.window.due_at or left_at is None or left_at > moved.decide_at:
         return state
@@ -171,6 +181,9 @@ def move_on(
 
 def supersede(state: WindowState, at: datetime, now: datetime, why: str = "reassigned") -> WindowState:
     """The promise no longer applies from `at` on: the lead has ended, or has another owner before the deadline."""
+    if state.window.state in ("open", "breached") and at > state.window.decide_at:
+        gone_at = min(at, state.window.gone_at or at)
+        state = replace(state, window=msgspec.structs.replace(state.window, gone_at=gone_at))
     if state.window.state == "open" and at > state.window.decide_at:
         orphan = msgspec.structs.replace(state.window, superseded=True, look_at=state.window.verdict_at)
         return replace(state, window=orphan)

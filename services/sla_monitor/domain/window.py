@@ -61,8 +61,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by the database's clock. `fault` is whose fault a breach would be, and `hand_off_s` how many seconds after the
     inquiry the first owner was to have the lead, if that is promised. `steps_done` levels of the ladder are done;
     `look_at` is the next instant at which something may be due, None for never. `hold` says why nothing is decided for
-    now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder. The lead of `moved`
-    ones went to someone else after it: their ladder goes on, but warns no one and asks for no further move. `reopened`
+    now. `superseded` windows stopped applying after the deadline: they get a verdict but no ladder. `gone_at` is when
+    the router ended the lead, if that was after the deadline: no fact says it. The lead of `moved` ones went to someone
+    else after it: their ladder goes on, but warns no one and asks for no further move. `reopened`
     ones are of a lead that sales had rejected and accepted: nothing from before concerns them.
     `held_as` is the generation since which the same owner has the lead once its score has risen, and `then` are windows
     of that generation that do not open as long as this one runs. `leave` is the owner's, during which the clock waits.
@@ -108,6 +109,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps_done: int = 0
     hold: str | None = None
     superseded: bool = False
+    gone_at: datetime | None = None
     moved: bool = False
     reopened: bool = False
     held_as: int = 0

@@ -51,6 +51,15 @@ def test_a_clock_that_was_paused_and_runs_again_is_shown_so_in_any_order() -> No
         assert (found.due_at, found.paused_until, found.state) == (after(20), None, "open")
 
 
+def test_a_pause_that_is_read_after_one_that_began_later_moves_the_deadline_too() -> None:
+    later = window_paused(at=after(60), until=after(1445), due_at=after(1500), noted_at=after(61))
+    earlier = window_paused(at=after(10), until=after(20), due_at=after(1510), noted_at=after(90))
+    for order in permutations((opened(), later, earlier)):
+        found = window(*order)
+        assert found.due_at == after(1510)
+    assert window(opened(), later, earlier).paused_until == after(1445)
+
+
 def test_a_window_opens_and_is_met() -> None:
     found = window(opened(), met())
     assert (found.state, found.opened_at, found.ended_at) == ("met", after(0.1), after(5))

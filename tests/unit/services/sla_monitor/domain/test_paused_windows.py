@@ -188,6 +188,32 @@ def test_a_pause_from_before_a_breach_that_is_read_after_the_move_takes_it_back_
     assert [each.reason for each in owned.events(BreachRetracted)] == (["paused"] if state == "cancelled" else [])
 
 
+@pytest.mark.parametrize(("ended_s", "state"), [(2 * HOUR, "cancelled"), (5 * HOUR + 60, "breached")])
+@pytest.mark.parametrize("breached_first", [True, False])
+def test_a_pause_from_before_the_deadline_lets_nothing_run_again_on_a_lead_that_the_router_ended(
+    ended_s: float, state: str, breached_first: bool
+) -> None:
+    owned = Owned()
+    if breached_first:
+        owned.pass_time(HOUR + 3)
+    owned.context.end("ld_1", at(ended_s), "rejected")
+    owned.reads(PAUSE)
+    owned.pass_time(9 * HOUR)
+    assert owned.window.state == state
+    assert len(owned.events(BreachRetracted)) == (breached_first and state == "cancelled")
+    assert [event.again for event in owned.events(WindowOpened)] == [0]
+
+
+def test_leave_from_before_the_deadline_lets_nothing_run_again_on_a_lead_that_the_router_ended() -> None:
+    owned = Owned()
+    owned.pass_time(HOUR + 3)
+    owned.context.end("ld_1", at(2 * HOUR), "rejected")
+    leave = (LeaveInterval(at(600), at(5 * HOUR)),)
+    owned.context.reschedule(lead_rescheduled(owner_leave=leave, changed_at=at(600)), owned.window, DEAL)
+    assert owned.window.state == "cancelled"
+    assert [event.again for event in owned.events(WindowOpened)] == [0]
+
+
 def test_only_as_many_pauses_as_the_agreement_says_count() -> None:
     owned = Owned()
     for start in (600, 900, 1200):
