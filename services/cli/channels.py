@@ -128,4 +128,4 @@ def _line(channel: Channel, outcome: Outcome) -> str:
     then = "would be tried again" if outcome.state == "retry" else "the next channel would be tried"
     references = [value for name, value in channel.settings.items() if name.endswith("_from")]
     check = f" Check {', '.join(references)}." if references else ""
-    return f"{whose}: NOT sent, {then}: {outcome.why}.{check}"
+    return f"{whose}: NOT sent, {then}: {outcome.why.rstrip('.')}.{check}"

@@ -130,7 +130,7 @@ def _channels(file: Path, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
         mails = read(DeliverySettings, environ).mail_server is not None
         for lack in missing(agreement, mails=mails, apprise=installed()):
             found, _, fix = lack.partition(": ")
-            yield Diagnosis("channels", "warn", found, f"{fix[:1].upper()}{fix[1:]} where delivery runs.")
+            yield Diagnosis("channels", "warn", found, f"{fix[:1].upper()}{fix[1:]}.")
 
 
 def _data_folder(folder: Path) -> Diagnosis:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from services.delivery.service import build as delivery
@@ -15,6 +16,9 @@ from shared.runtime.run import main
 from shared.whole_file import replace_file
 
 BUILDERS = (ingest, router, sla_monitor, delivery, scoreboard)
+
+_OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Where a process that listens on all addresses reaches itself."""
 
 CURL = """
 Post a lead:
@@ -34,8 +38,7 @@ and watch it at {url}/
 def run() -> int:
     """Start, print the address, and run until Ctrl-C. Returns the exit code."""
     os.umask(0o077)  # leads and keys are this user's alone
-    here = f"http://127.0.0.1:{os.environ.get('BATON_PORT') or 8080}"
-    environ = {"BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", "BATON_INGEST_MONITOR_URL": here, **os.environ}
+    environ = {"BATON_ALLOW_LOOPBACK_ENDPOINTS": "true", "BATON_INGEST_MONITOR_URL": own_url(os.environ), **os.environ}
     try:
         key, note = _admin_key(environ)
     except (OSError, Misconfigured) as wrong:
@@ -48,6 +51,13 @@ def run() -> int:
         sys.stdout.flush()
 
     return main(BUILDERS, environ, ready=ready)
+
+
+def own_url(environ: Mapping[str, str]) -> str:
+    """Where this process reaches itself: at the address that it listens on, or on loopback if it listens on all."""
+    host = environ.get("BATON_HOST") or "127.0.0.1"
+    host = _OF_ALL.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{environ.get('BATON_PORT') or 8080}"
 
 
 def _admin_key(environ: dict[str, str]) -> tuple[str, str | None]:

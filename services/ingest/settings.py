@@ -33,7 +33,7 @@ class IngestSettings(SettingsModel):
         None,
         pattern="^https?://",
         description="Where ingest asks the monitor how many attempts are recorded on a lead. If unset, reject reasons "
-        "with `only_after` are not checked.",
+        "with `only_after` are not checked. The administrator's key goes there: name an address inside your network.",
     )
     dated_back_s: int = Field(
         86_400,

@@ -22,7 +22,7 @@ from tests.kit import events
 from tests.kit.agreements import agreement_text
 from tests.kit.events import NINE, after, envelope
 from tests.kit.services import client_of, from_start, platform_on, running
-from tests.kit.subscribers import Seen
+from tests.kit.subscribers import Receiver, Seen
 
 QUICK = Schedules(each_s=(0.02, 0.02), last_s=(0.02,) * 4)
 AT_ONCE = Grouping(interval_s=0.0, gather_s=0.0)
@@ -101,6 +101,18 @@ def warned(lead: str = "ld_1", **changes: Any) -> Event:
 
 
 OPS = Recipient("ops", "lea")
+
+
+def answers_late(peer: Receiver, answer: Any = PAGERDUTY) -> asyncio.Event:
+    """Let the peer answer only once the event is set."""
+    goes_on = asyncio.Event()
+
+    async def wait(_seen: Seen) -> Any:
+        await goes_on.wait()
+        return answer
+
+    peer.reply = wait
+    return goes_on
 
 
 def body(seen: Seen) -> Mapping[str, Any]:

@@ -180,7 +180,8 @@ async def test_headers_that_trickle_do_not_stretch_the_deadline() -> None:
 
 async def test_endless_headers_are_cut_off() -> None:
     async with raw(b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 5000 + b"\r\n") as (url, _):
-        assert (await post(webhooks(deadline_s=5), url)).problem == "the connection broke (RemoteProtocolError)"
+        problem = (await post(webhooks(deadline_s=5), url)).problem
+        assert problem.startswith("the connection broke: what answers there does not speak HTTP")
 
 
 async def test_a_bomb_is_not_unpacked() -> None:

@@ -14,15 +14,15 @@ from services.delivery.store.notices import Grouping, add_notices
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
-from shared.domain.event import Recipient
 from shared.domain.events import NoticeDelivered
 from tests.kit import events
 from tests.kit.events import NINE, after, envelope, received
-from tests.kit.subscribers import Seen, receiving
+from tests.kit.subscribers import receiving
 from tests.services.notices_kit import (
     AGREEMENT,
     OPS,
     PAGERDUTY,
+    answers_late,
     body,
     notices_on,
     published,
@@ -71,36 +71,36 @@ async def test_ten_thousand_breaches_are_a_message_a_minute_to_their_recipient(d
     assert [about[message.message_id].count for message in sent] == [1_000, 4_000, 4_000]
 
 
-async def test_a_pagers_incident_for_a_group_ends_with_the_last_of_its_promises(
+async def test_a_pagers_incident_for_a_group_is_acknowledged_and_ends_with_the_last_of_its_promises(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    async with receiving(PAGERDUTY) as pager:
-        environ = {"PAGER": pager.url, "SLACK": pager.url}
+    async with receiving(PAGERDUTY) as pager, receiving() as chat:
+        environ = {"PAGER": pager.url, "SLACK": chat.url, "CHAT": chat.url}
         gathered = Grouping(interval_s=0, gather_s=0.5)
         async with notices_on(database, embedded_bus, environ, grouping=gathered) as notices:
             await notices.publish(*(raised(lead, OPS, page=True) for lead in ("ld_1", "ld_2")))
             await notices.ended(2)
-            await notices.publish(events.closed("ld_1"), raised("ld_3", Recipient("sales_lead", "sue")))
+            await notices.publish(events.acknowledged("ld_1", by="tom", until=None), raised("ld_3"))
             await notices.ended(3)
             assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger"]
-            await notices.publish(events.closed("ld_2"))
+            await notices.publish(events.acknowledged("ld_2", by="tom", until=None))
             await notices.ended(4)
-    first, last = map(body, pager.seen)
+            await notices.publish(events.closed("ld_1"), raised("ld_4"))
+            await notices.ended(5)
+            assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", "acknowledge"]
+            await notices.publish(events.closed("ld_2"))
+            await notices.ended(6)
+    first, taken, last = map(body, pager.seen)
     assert "2 leads" in first["payload"]["summary"]
+    assert (taken["event_action"], taken["dedup_key"]) == ("acknowledge", first["dedup_key"])
     assert (last["event_action"], last["dedup_key"]) == ("resolve", first["dedup_key"])
 
 
 async def test_a_groups_incident_is_not_resolved_while_it_is_sent_and_one_of_its_promises_goes_on(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    goes_on = asyncio.Event()
-
-    async def wait(_seen: Seen) -> Any:
-        await goes_on.wait()
-        return PAGERDUTY
-
-    async with receiving(PAGERDUTY) as pager, receiving() as chat:
-        pager.reply = wait
+    async with receiving() as pager, receiving() as chat:
+        goes_on = answers_late(pager)
         environ = {"PAGER": pager.url, "SLACK": pager.url, "CHAT": chat.url}
         gathered = Grouping(interval_s=0, gather_s=0.5)
         async with notices_on(database, embedded_bus, environ, grouping=gathered) as notices:

@@ -14,15 +14,16 @@ from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
 from shared.domain.event import Recipient
-from shared.domain.events import NoticeDelivered, NoticeFailed
+from shared.domain.events import Event, NoticeDelivered, NoticeFailed
 from tests.kit import events
 from tests.kit.agreements import agreement_text
 from tests.kit.events import NINE, after
-from tests.kit.subscribers import Seen, receiving
+from tests.kit.subscribers import receiving
 from tests.services.notices_kit import (
     AGREEMENT,
     OPS,
     PAGERDUTY,
+    answers_late,
     body,
     notices_on,
     published,
@@ -128,26 +129,24 @@ async def test_those_who_were_told_learn_that_it_was_acknowledged_and_that_it_is
     assert body(chat.seen[2])["headline"] == "Closed (answered): first response"
 
 
-async def test_what_is_acknowledged_while_a_pager_is_being_called_is_acknowledged_there_afterwards(
-    database: Database, embedded_bus: EmbeddedBus
+@pytest.mark.parametrize(
+    ("happens", "action"),
+    [(events.acknowledged(by="tom", until=None), "acknowledge"), (events.closed(), "resolve")],
+)
+async def test_what_happens_while_a_pager_is_being_called_is_said_there_afterwards(
+    database: Database, embedded_bus: EmbeddedBus, happens: Event, action: str
 ) -> None:
-    goes_on = asyncio.Event()
-
-    async def wait(_seen: Seen) -> Any:
-        await goes_on.wait()
-        return PAGERDUTY
-
-    async with receiving(PAGERDUTY) as pager, receiving() as chat:
-        pager.reply = wait
+    async with receiving() as pager, receiving() as chat:
+        goes_on = answers_late(pager)
         environ = {"PAGER": pager.url, "SLACK": chat.url, "CHAT": chat.url}
         async with notices_on(database, embedded_bus, environ) as notices:
             await notices.publish(raised("ld_1", OPS, page=True))
             await pager.got(1)
-            await notices.publish(events.acknowledged(by="tom", until=None), raised("ld_2"))
+            await notices.publish(happens, raised("ld_2"))
             await chat.got(1)
             goes_on.set()
             await notices.ended(3)
-    assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", "acknowledge"]
+    assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", action]
 
 
 async def test_what_was_closed_before_it_was_sent_is_neither_sent_nor_resolved(
@@ -164,42 +163,13 @@ async def test_what_was_closed_before_it_was_sent_is_neither_sent_nor_resolved(
     assert pager.seen == []
 
 
-async def test_what_is_closed_while_a_pager_is_being_called_is_resolved_afterwards(
-    database: Database, embedded_bus: EmbeddedBus
-) -> None:
-    goes_on = asyncio.Event()
-
-    async def wait(_seen: Seen) -> Any:
-        await goes_on.wait()
-        return PAGERDUTY
-
-    async with receiving(PAGERDUTY) as pager, receiving() as subscriber:
-        pager.reply = wait
-        async with notices_on(database, embedded_bus, {"PAGER": pager.url, "SLACK": pager.url}) as notices:
-            await notices.publish(raised("ld_1", OPS, page=True))
-            await pager.got(1)
-            await notices.publish(events.closed(), raised("ld_2", Recipient("sales_lead", "sue")))
-            async with asyncio.timeout(60):
-                while not await notices.listed(role="sales_lead"):
-                    await asyncio.sleep(0.02)
-            goes_on.set()
-            await notices.ended(3)
-    assert subscriber.seen == []
-    assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", "resolve"]
-
-
 async def test_a_crash_between_the_request_and_its_record_tells_again_under_the_same_id(
     database: Database, embedded_bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.delivery.workers.dispatcher.LEASE_S", 0.5)
-    never = asyncio.Event()
-
-    async def hang(_seen: Seen) -> int:
-        await never.wait()
-        return 200
-
     async with receiving() as chat:
-        quick, chat.reply = chat.reply, hang
+        quick = chat.reply
+        never = answers_late(chat, 200)
         async with notices_on(database, embedded_bus, {"CHAT": chat.url}) as notices:
             await notices.publish(raised())
             await chat.got(1)
@@ -254,14 +224,8 @@ async def test_an_endpoint_that_hangs_delays_no_other_and_what_waits_for_it_take
     database: Database, embedded_bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.delivery.store.notices.CHANNEL_TIME", timedelta(seconds=0.5))
-    never = asyncio.Event()
-
-    async def hang(_seen: Seen) -> int:
-        await never.wait()
-        return 200
-
     async with receiving() as pager, receiving((200, {}, b"ok")) as slack, receiving() as chat:
-        pager.reply = hang
+        never = answers_late(pager, 200)
         environ = {"PAGER": pager.url, "SLACK": slack.url, "CHAT": chat.url}
         async with notices_on(database, embedded_bus, environ, deadline_s=1.0) as notices:
             people = [Recipient("ops", f"p{number}") for number in range(30)]

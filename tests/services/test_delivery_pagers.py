@@ -69,6 +69,34 @@ async def test_what_fires_again_after_an_acknowledgement_wakes_someone_again_and
     assert incidents.open == {}
 
 
+async def test_what_fires_again_after_a_silence_is_a_new_incident_and_ends_with_all_of_it(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with (
+        receiving(PAGERDUTY) as pager,
+        receiving() as chat,
+        notices_on(database, embedded_bus, {"PAGER": pager.url, "SLACK": chat.url}) as notices,
+    ):
+        await notices.publish(raised("ld_1", OPS, page=True))
+        await notices.ended(1)
+        await notices.publish(events.raised("ld_1", level=3, to=(), skipped="silenced: the CRM moves"))
+        again = {"because": "silence_ended", "at": after(50), "due_at": after(50)}
+        await notices.publish(raised("ld_1", OPS, page=True, level=3, **again))
+        await notices.ended(2)
+        await notices.publish(raised("ld_1", OPS, page=True, level=4, at=after(60)))
+        await notices.ended(3)
+        await notices.publish(events.closed(at=after(70)))
+        await notices.ended(5)
+    keys = [key for _, key in sent(pager)]
+    first, second = dict.fromkeys(keys)
+    assert [(action, key) for action, key in sent(pager)][:3] == [
+        ("trigger", first),
+        ("trigger", second),
+        ("trigger", second),
+    ]
+    assert sorted(sent(pager)[3:]) == sorted([("resolve", first), ("resolve", second)])
+
+
 async def test_a_page_that_a_pager_took_without_saying_so_is_ended_there_when_its_retry_is_not_sent(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:

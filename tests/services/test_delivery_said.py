@@ -35,6 +35,28 @@ async def test_a_message_says_what_the_buyer_wrote_and_read(database: Database, 
     assert "\nScore: 65: asked for a demo; decision maker\nRead: acme.example/pricing\nCampaign: q4-demo\n" in text
 
 
+async def test_a_message_about_a_lead_that_nobody_had_yet_says_who_the_buyer_is(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    triage = raised(promise="triage", owner="triage", level=1)
+    async with receiving() as chat, notices_on(database, embedded_bus, {"CHAT": chat.url}) as notices:
+        await notices.publish(events.inquiry(message=WROTE), events.parked())
+        await _stored(database, "ld_1", WROTE)
+        await notices.publish(triage)
+        await notices.ended(1)
+        await notices.publish(events.lead_closed("ld_1", closed_at=after(7)))
+        await _stored(database, "ld_1", "")
+        await notices.publish(raised(promise="triage", owner="triage", level=2))
+        await notices.ended(2)
+    first, erased = (body(seen)["text"] for seen in chat.seen)
+    assert "Overdue: triage" in body(chat.seen[0])["headline"]
+    assert "\nBuyer: Jo Peeters, Example NV\n" in first
+    assert events.PERSON.email is not None
+    assert events.PERSON.email in first
+    assert "The buyer wrote: Can we talk today?" in first
+    assert "Peeters" not in erased
+
+
 async def test_what_was_written_under_another_id_of_the_person_is_shown_and_erased_with_it(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:

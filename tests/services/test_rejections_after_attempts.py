@@ -97,6 +97,7 @@ async def test_a_rejection_that_asks_for_attempts_is_refused_until_they_are_reco
 
         await until(known)
         none = await act(ingest, lead_id, UNREACHABLE)
+        alone = await ingest.post("/v1/activities", {"lead_id": lead_id, **UNREACHABLE})
         other = await act(ingest, lead_id, {"kind": "rejected", "reason": "other", "text": " "})
         # Each is known at once, although the monitor reads it later.
         await act(ingest, lead_id, {"kind": "call", "outcome": "no_answer", "by": "ann"})
@@ -107,7 +108,8 @@ async def test_a_rejection_that_asks_for_attempts_is_refused_until_they_are_reco
         enough = await act(ingest, lead_id, *tried, {**UNREACHABLE, "activity_id": "r1"})
         repeated = await act(ingest, lead_id, {**UNREACHABLE, "activity_id": "r1"})
         stranger = await act(ingest, await lead_of(ingest, "al@example.com"), UNREACHABLE)
-    assert (none.status_code, none.json()["errors"][0]["pointer"]) == (422, "/reason")
+    assert (none.status_code, none.json()["errors"][0]["pointer"]) == (422, "/0/reason")
+    assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/reason")
     assert none.json()["detail"] == (
         "0 of 3 attempts recorded; the reject reason 'unreachable' may be used only after the promised attempts. "
         "Record 3 more (call, email), or choose another reason."
@@ -115,6 +117,7 @@ async def test_a_rejection_that_asks_for_attempts_is_refused_until_they_are_reco
     assert "needs a sentence" in other.json()["detail"]
     assert (one.status_code, one.json()["detail"][:27]) == (422, "1 of 3 attempts recorded; t")
     assert (failed.status_code, failed.json()["detail"][:8]) == (422, "1 of 3 a")
+    assert failed.json()["errors"][0]["pointer"] == "/1/reason"
     assert linked.status_code == 422
     assert "Nothing was changed" in linked.text
     assert "1 of 3 attempts recorded" in linked.text

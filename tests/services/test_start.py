@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from deploy.local.ports import free_ports
+from services.embedded.__main__ import own_url
 from tests.journeys.processes import ROOT, Running, running
 
 
@@ -20,6 +21,20 @@ def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     bare = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
     command = [sys.executable, "-m", "services.embedded"]
     return subprocess.run(command, cwd=ROOT, env=bare | given, capture_output=True, text=True, timeout=180, check=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:9000"),
+        ("0.0.0.0", "http://127.0.0.1:9000"),  # noqa: S104
+        ("::", "http://[::1]:9000"),
+        ("10.0.0.7", "http://10.0.0.7:9000"),
+        ("::1", "http://[::1]:9000"),
+    ],
+)
+def test_a_process_reaches_itself_at_the_address_that_it_listens_on(host: str, url: str) -> None:
+    assert own_url({"BATON_HOST": host, "BATON_PORT": "9000"}) == url
 
 
 def test_a_port_in_use_is_reported_with_what_to_do(tmp_path: Path) -> None:

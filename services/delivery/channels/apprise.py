@@ -16,12 +16,12 @@ import msgspec
 from services.delivery.channels import apprise_process
 from services.delivery.channels.apprise_process import ROOT, Parcel, Said
 from services.delivery.channels.credentials import Credentials
+from services.delivery.domain.channel_needs import NO_APPRISE
 from services.delivery.domain.notice import Notice, NoticeKind, facts, headline, links, wrote
 from services.delivery.domain.outcome import Outcome, Unsendable
 
 DEADLINE_S = 30.0
 AT_ONCE = 4
-MISSING = "the package apprise is not installed: install requirements-apprise.lock where delivery runs"
 _TYPES: dict[NoticeKind, str] = {
     "breach": "failure", "exhausted": "failure", "warning": "warning", "closed": "success",
 }  # fmt: skip
@@ -55,7 +55,7 @@ class AppriseSender:
     async def send(self, notice: Notice, credentials: Credentials) -> Outcome:
         """Send the notice once. Raises `Unsendable` without the package or a URL."""
         if not installed():
-            raise Unsendable(MISSING)
+            raise Unsendable(NO_APPRISE)
         parcel = Parcel(
             url=credentials.need("url"),
             title=headline(notice),

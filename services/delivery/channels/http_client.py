@@ -152,6 +152,10 @@ async def _start_of_body(response: httpcore.Response) -> bytes:
 def _problem(error: Exception) -> str:
     if isinstance(error, httpcore.ConnectTimeout):
         return "the connection was not answered in time"
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return (
+            "the connection broke: what answers there does not speak HTTP, or closed it before its answer was complete"
+        )
     if not isinstance(error, httpcore.ConnectError):
         return f"the connection broke ({type(error).__name__})"
     not_resolved = "resolve" in str(error)

@@ -36,9 +36,9 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 
 def outcome(answer: EndpointResponse) -> Outcome:
-    """202 with `success`; a 400 says what is wrong with the event, such as its key."""
+    """202 with `success`, and no other success; a 400 says what is wrong with the event, such as its key."""
     said = read_json(answer.body, _Answer) or _Answer()
-    if answer.status == 202 and said.status != "success":
+    if answer.status is not None and 200 <= answer.status < 300 and (answer.status, said.status) != (202, "success"):
         return not_understood(answer)
     return outcome_of(answer, fit(printable("; ".join(said.errors)), LONGEST_ERROR))
 

@@ -67,13 +67,14 @@ def notice(
     incident_id: str,
     links: LinkMaker | None = None,
 ) -> Notice:
-    """The message about one promise; without what is known of the lead and what the buyer said, it says less. `links`
-    makes its links.
+    """The message about one promise; without what is known of the lead and what the buyer said, it says less. A
+    lead that nobody had yet, such as one that waits for triage, is known from its inquiry. `links` makes its links.
     """
     person = agreement.people.get(due.person or "")
     owner = agreement.people.get(due.owner)
     calendar = owner.calendar if owner is not None else None
     known, words = lead or LeadContext(generation=0, rep=due.owner), said or Said()
+    buyer = known if lead is not None else words
     return Notice(
         notice_id=due.notice_id,
         incident_id=incident_id,
@@ -84,7 +85,7 @@ def notice(
         zone=calendar.zone if calendar is not None else agreement.timezone,
         promise=due.promise.replace("_", " "),
         recipient=Recipient(due.role, due.person or due.role, person.email if person is not None else ""),
-        buyer=Buyer(known.name, known.company, known.email, known.phone),
+        buyer=Buyer(buyer.name, buyer.company, buyer.email, buyer.phone),
         rep=due.owner,
         why_rep=_why(known),
         wrote=words.wrote,

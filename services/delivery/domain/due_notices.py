@@ -44,7 +44,7 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     `state` is `due`, then `told` (through `channel`), `failed` or `dropped`, each with the `reason`. `at` is when it
     happened, `due_at` when the promise is or was due. `by` acknowledged it until `until`, or is what closed it. `over`
     says what ended the matter; nothing is sent from then on. `pace` says how a period was going, `fault` whose the
-    breach is, if it is about one.
+    breach is, if it is about one. `again` is the event that fires it again after a silence, if it is that.
     """
 
     notice_id: str
@@ -73,6 +73,7 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str | None = None
     pace: str | None = None
     fault: str | None = None
+    again: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -163,21 +164,27 @@ def endings_of(event: Event, event_id_: str) -> Iterator[Ending]:
             )  # fmt: skip
 
 
-def incident_of(notice: DueNotice, acknowledged: str | None) -> str:
+def incident_of(notice: DueNotice, begun: str | None) -> str:
     """By what a pager knows the notice. An incident that was acknowledged stays quiet whatever it is sent, so after
-    each acknowledgement in Baton there is a new one. `acknowledged` is the event of the latest, if any.
+    each acknowledgement in Baton there is a new one. So there is after each silence: during it, people may have set the
+    pager to rest in its own way. `begun` is the event of the latest of these, if any.
     """
-    if acknowledged is None:
+    if begun is None:
         return notice.window_id
-    return f"{notice.window_id}{ROUND}{event_id(acknowledged, prefix='rd')[-8:]}"
+    return f"{notice.window_id}{ROUND}{event_id(begun, prefix='rd')[-8:]}"
+
+
+def fires_again(event: Event) -> bool:
+    """Whether the event fires, at the end of a silence, what that kept silent."""
+    return isinstance(event, EscalationRaised) and event.because == "silence_ended"
 
 
 def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
     """What those who were told get, through the same channel: one for each person and channel, and at a pager for each
     incident.
 
-    Someone who acknowledged it knows. An incident that stands for several promises is not acknowledged by one of them;
-    the caller leaves it out of `told` until it is over for all.
+    Someone who acknowledged it knows. An incident that stands for several promises is not acknowledged or resolved for
+    one of them: the caller leaves it out of `told` until that is so for all.
     """
     if ending.follow_up is None:
         return
@@ -185,8 +192,6 @@ def follow_ups(ending: Ending, told: Sequence[Told]) -> Iterator[Draft]:
     for each in latest.values():
         pager = each.channel.kind in PAGING
         if not pager and (ending.pagers_only or each.notice.person == ending.by):
-            continue
-        if pager and ending.follow_up == "acknowledged" and each.grouped:
             continue
         yield Draft(_following(ending, each), (each.channel,), each.incident_id)
 
@@ -217,6 +222,7 @@ def _following(ending: Ending, told: Told) -> DueNotice:
         ended_at=None,
         message_id=None,
         pace=None,
+        again=None,
     )
 
 
@@ -259,6 +265,7 @@ def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_
         due_at=(raised.promise_due_at if raised else None) or event.due_at,
         pace=_pace(event) if not isinstance(event, EscalationExhausted) else None,
         fault=event.fault if isinstance(event, EscalationRaised) else None,
+        again=event_id_ if fires_again(event) else None,
     )
 
 

@@ -36,12 +36,13 @@ def changes(
     endings: Sequence[Ending],
     stored: Sequence[Stored],
     *,
-    elsewhere: Collection[str],
+    elsewhere: Mapping[str, bool],
     order: Mapping[str, int],
     now: datetime,
 ) -> Changes:
     """What these endings change. `stored` are all notices of their windows, told ones in the order in which they were
-    told; `elsewhere` are the messages about other promises too that go on; `order` numbers the events of the batch.
+    told; `elsewhere` are the messages about other promises too that go on, and whether one of these is not
+    acknowledged; `order` numbers the events of the batch.
     """
     book = _Book(stored, elsewhere, order, now)
     for ending in endings:
@@ -52,48 +53,81 @@ def changes(
 def follow_ups_of_late(told: Sequence[Told], now: datetime) -> Iterator[Draft]:
     """What those get who were told just now, in one message, of what was over or acknowledged by then.
 
-    A group's incident at a pager goes on until the last of its promises is over.
+    A group's incident at a pager goes on until the last of its promises is over, and is acknowledged once all that go
+    on are.
     """
     goes_on = any(each.notice.over in GOES_ON for each in told)
+    unanswered = any(_late(each.notice, now) is None for each in told)
+    followed = set()
     for each in told:
         ending = _late(each.notice, now)
-        if ending is not None and not (goes_on and ending.over is not None and _shared(each)):
-            yield from follow_ups(ending, [each])
+        if ending is None or (_shared(each) and goes_on and (unanswered or ending.over not in GOES_ON)):
+            continue
+        for draft in follow_ups(ending, [each]):
+            lane = each.channel.lane(each.notice.role, each.notice.person)
+            if not _shared(each) or (draft.notice.kind, lane) not in followed:
+                yield draft
+            followed.add((draft.notice.kind, lane))
 
 
 class _Book:
     """The notices of some windows while events are applied to them."""
 
     def __init__(
-        self, stored: Sequence[Stored], elsewhere: Collection[str], order: Mapping[str, int], now: datetime
+        self, stored: Sequence[Stored], elsewhere: Mapping[str, bool], order: Mapping[str, int], now: datetime
     ) -> None:
         self.made = Changes()
         self._elsewhere, self._order, self._now = elsewhere, order, now
         self._notices = {each.notice.notice_id: each.notice for each in stored}
         self._of_window: dict[str, list[Stored]] = defaultdict(list)
         self._going_on: dict[str | None, set[str]] = defaultdict(set)
+        self._unanswered: dict[str | None, set[str]] = defaultdict(set)
         for each in stored:
             self._of_window[each.notice.window_id].append(each)
             if each.notice.over in GOES_ON:
                 self._going_on[each.notice.message_id].add(each.notice.notice_id)
+                if not self._is_answered(each.notice):
+                    self._unanswered[each.notice.message_id].add(each.notice.notice_id)
 
     def apply(self, ending: Ending) -> None:
         """End what the event ends, and note who has to know."""
         about = [each for each in self._of_window[ending.window_id] if self._is_of(ending, each.notice)]
+        waited = {each.notice.message_id for each in about if self._is_unanswered(each)}
         for each in about:
             self._change(ending, self._notices[each.notice.notice_id], each.attempted)
         now = [msgspec.structs.replace(each, notice=self._notices[each.notice.notice_id]) for each in about]
-        self.made.following += follow_ups(ending, [each for each in now if self._is_told(each)])
+        told = [each for each in now if each.unsure or each.notice.state == "told"]
+        self.made.following += follow_ups(ending, [each for each in told if self._concerns(ending, each)])
+        if ending.follow_up == "closed" and (rest := [each for each in told if self._is_left_answered(each, waited)]):
+            answered = msgspec.structs.replace(ending, over=None, follow_up="acknowledged")
+            self.made.following += follow_ups(answered, rest)
 
     def _is_of(self, ending: Ending, notice: DueNotice) -> bool:
         if notice.kind not in ending.kinds or ending.escalation_id not in (None, notice.escalation_id):
             return False
         return self._order.get(notice.event_id, -1) < self._order.get(ending.event_id, len(self._order))
 
-    def _is_told(self, each: Stored) -> bool:
+    def _concerns(self, ending: Ending, each: Stored) -> bool:
+        """Whether those who were told have to know: of a group at a pager, what is so for all that it stands for."""
+        if not _shared(each):
+            return True
+        return not (self._is_unanswered(each) if ending.over is None else self._goes_on(each))
+
+    def _is_left_answered(self, each: Stored, waited: Collection[str | None]) -> bool:
+        """Whether a group at a pager goes on, but from now on only for what someone has acknowledged."""
+        answered = each.notice.message_id in waited and not self._is_unanswered(each)
+        return _shared(each) and self._goes_on(each) and answered
+
+    def _goes_on(self, each: Stored) -> bool:
         message_id = each.notice.message_id
-        goes_on = _shared(each) and (message_id in self._elsewhere or self._going_on[message_id])
-        return (each.unsure or each.notice.state == "told") and not goes_on
+        return message_id in self._elsewhere or bool(self._going_on[message_id])
+
+    def _is_unanswered(self, each: Stored) -> bool:
+        message_id = each.notice.message_id
+        return self._elsewhere.get(message_id or "", False) or bool(self._unanswered[message_id])
+
+    def _is_answered(self, notice: DueNotice) -> bool:
+        return notice.over not in GOES_ON or _is_acknowledged(notice, self._now)
 
     def _change(self, ending: Ending, notice: DueNotice, attempted: bool) -> None:
         changed = _changed(ending, notice)
@@ -102,6 +136,8 @@ class _Book:
             self.made.dropped += 1
         if changed.over not in GOES_ON:
             self._going_on[changed.message_id].discard(changed.notice_id)
+        if self._is_answered(changed):
+            self._unanswered[changed.message_id].discard(changed.notice_id)
         if changed is not notice:
             self._notices[changed.notice_id] = self.made.notices[changed.notice_id] = changed
 
@@ -121,9 +157,13 @@ def _late(notice: DueNotice, now: datetime) -> Ending | None:
     ends = (notice.window_id, notice.over, (notice.kind,), notice.event_id, now, notice.escalation_id)
     if notice.over not in GOES_ON and notice.kind in ("warning", "breach", "exhausted"):
         return Ending(*ends, "closed", pagers_only=notice.kind == "warning", by=notice.over or "")
-    if notice.kind in ("breach", "exhausted") and notice.by and (notice.until is None or notice.until > now):
+    if notice.kind in ("breach", "exhausted") and _is_acknowledged(notice, now):
         return Ending(*ends, "acknowledged", by=notice.by, until=notice.until)
     return None
+
+
+def _is_acknowledged(notice: DueNotice, now: datetime) -> bool:
+    return bool(notice.by) and (notice.until is None or notice.until > now)
 
 
 def _shared(each: Told) -> bool:

@@ -1,4 +1,4 @@
-"""What a buyer wrote and read, for messages to people: bounded, and only what messages show."""
+"""Who a buyer is, and what they wrote and read, for messages to people: bounded, and only what messages show."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,13 +10,13 @@ from shared.domain.events import InquiryReceived
 from shared.domain.instants import EARLIEST
 from shared.domain.lead import Signal
 
-LONGEST_MESSAGE, LONGEST_PART, MOST_READ = 2_000, 200, 6
+LONGEST_MESSAGE, LONGEST_PART, LONGEST_ADDRESS, MOST_READ = 2_000, 200, 320, 6
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is stored of a person's inquiries. `page`, `campaign` and what they `read` are of the latest one, accepted
-    at `at`; `wrote` is of the latest with a message, accepted at `wrote_at`. What was accepted up to `erased_at` is
-    erased and stays so.
+    """What is stored of a person's inquiries. Who they are, `page`, `campaign` and what they `read` are of the latest
+    one, accepted at `at`; `wrote` is of the latest with a message, accepted at `wrote_at`. What was accepted up to
+    `erased_at` is erased and stays so.
     """
 
     at: datetime | None = None
@@ -25,6 +25,10 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: tuple[str, ...] = ()
     wrote: str = ""
     wrote_at: datetime | None = None
+    name: str = ""
+    company: str = ""
+    email: str = ""
+    phone: str = ""
     erased_at: datetime | None = None
 
 
@@ -36,9 +40,13 @@ def with_inquiry(known: Said, event: InquiryReceived) -> Said:
     if known.at is None or at >= known.at:
         latest = sorted(event.signals, key=lambda signal: signal.at, reverse=True)
         read = dict.fromkeys(filter(None, map(_looked_at, latest)))
+        contact = event.contact
         known = msgspec.structs.replace(
             known, at=at, page=_page(event.page_url or ""), campaign=(event.campaign or "")[:LONGEST_PART],
             read=tuple(read)[:MOST_READ],
+            name=" ".join(filter(None, (contact.first_name, contact.last_name)))[:LONGEST_PART],
+            company=(event.company.name or "")[:LONGEST_PART], email=(contact.email or "")[:LONGEST_ADDRESS],
+            phone=(contact.phone or "")[:LONGEST_PART],
         )  # fmt: skip
     wrote = (event.message or "").strip()[:LONGEST_MESSAGE]
     if wrote and (known.wrote_at is None or at >= known.wrote_at):

@@ -13,6 +13,7 @@ from services.delivery.domain.due_notices import (
     DueNotice,
     Ending,
     endings_of,
+    fires_again,
     incident_of,
     notices_of,
 )
@@ -30,6 +31,7 @@ from shared.domain.agreement import Agreement
 from shared.domain.errors import Misconfigured, NotFound
 from shared.domain.events import (
     EscalationAcknowledged,
+    EscalationRaised,
     LeadAssigned,
     LeadClosed,
     LeadDecided,
@@ -79,7 +81,7 @@ class NoticeHandlers:
         if not (stored := await notices.stored_about(tx, windows)):
             return
         shared = {each.notice.message_id for each in stored if each.grouped and each.notice.message_id}
-        elsewhere = await notices.going_on(tx, shared, windows)
+        elsewhere = await notices.going_on(tx, shared, windows, now)
         changed = changes(endings, stored, elsewhere=elsewhere, order=order, now=now)
         await notices.save(tx, changed.notices.values())
         metrics.notices.labels("dropped").inc(changed.dropped)
@@ -130,12 +132,13 @@ def _running_until(batch: Sequence[Received]) -> Mapping[str, datetime]:
 
 
 async def _rounds(tx: Tx, made: Sequence[DueNotice], batch: Sequence[Received]) -> Mapping[str, str]:
-    """The event of the latest acknowledgement before each notice, by the notice's id; without those of none."""
-    latest = await notices.acknowledgements(tx, {notice.window_id for notice in made})
+    """The event that began the incident of each notice, by the notice's id; without those for which it is the first."""
+    latest = await notices.rounds(tx, {notice.window_id for notice in made})
     found = {}
     for received in batch:
-        if isinstance(received.event, EscalationAcknowledged):
-            latest[received.event.window_id] = received.envelope.id
+        event = received.event
+        if isinstance(event, EscalationAcknowledged) or (isinstance(event, EscalationRaised) and fires_again(event)):
+            latest[event.window_id] = received.envelope.id
         for notice in notices_of(received.event, received.envelope.id):
             if notice.window_id in latest:
                 found[notice.notice_id] = latest[notice.window_id]

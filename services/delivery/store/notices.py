@@ -108,14 +108,19 @@ async def stored_about(tx: Tx, window_ids: Collection[str]) -> list[Stored]:
     ]
 
 
-async def going_on(tx: Tx, message_ids: Collection[str], but_for: Collection[str]) -> set[str]:
-    """Those of the messages that are about a promise that is not over, windows `but_for` left out."""
+async def going_on(tx: Tx, message_ids: Collection[str], but_for: Collection[str], now: datetime) -> dict[str, bool]:
+    """Those of the messages that are about a promise that is not over, windows `but_for` left out, and whether nobody
+    has acknowledged one of these promises.
+    """
     if not message_ids:
-        return set()
+        return {}
     ours = any_of(tx, notices.c.message_id, sorted(message_ids))
     others = sa.not_(any_of(tx, notices.c.window_id, sorted(but_for)))
     not_over = sa.or_(notices.c.over.is_(None), notices.c.over.in_([over for over in GOES_ON if over]))
-    return set((await tx.execute(sa.select(notices.c.message_id).where(ours, others, not_over).distinct())).scalars())
+    unanswered = sa.or_(notices.c.by == "", notices.c.until <= now)
+    query = sa.select(notices.c.message_id, sa.func.max(sa.case((unanswered, 1), else_=0)).label("unanswered"))
+    rows = await tx.execute(query.where(ours, others, not_over).group_by(notices.c.message_id))
+    return {row.message_id: bool(row.unanswered) for row in rows}
 
 
 async def save(tx: Tx, changed: Collection[DueNotice]) -> None:
@@ -140,9 +145,12 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, text.split(","))) if text else ()
 
 
-async def acknowledgements(tx: Tx, window_ids: Collection[str]) -> dict[str, str]:
-    """The event of the latest acknowledgement of each window that those who were told learned of, if any."""
-    ours = sa.and_(any_of(tx, notices.c.window_id, sorted(window_ids)), notices.c.kind == "acknowledged")
+async def rounds(tx: Tx, window_ids: Collection[str]) -> dict[str, str]:
+    """For each window the event of the latest acknowledgement that those who were told learned of, or of the end of a
+    silence since then, if any.
+    """
+    begins = sa.or_(notices.c.kind == "acknowledged", notices.c.again.is_not(None))
+    ours = sa.and_(any_of(tx, notices.c.window_id, sorted(window_ids)), begins)
     query = sa.select(notices.c.window_id, notices.c.event_id).where(ours).order_by(notices.c.at, notices.c.event_id)
     return {row.window_id: row.event_id for row in await tx.execute(query)}
 

@@ -91,6 +91,7 @@ notices = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Column("fault", Text),
+    sa.Column("again", Text),
     sa.Index("ix_delivery_notices_created", "created_at", "notice_id"),
 )
 partial_index("ix_delivery_notices_due", notices.c.created_at, where=sa.text("state = 'due'"))

@@ -50,11 +50,11 @@ def activities_endpoint(
             )
 
         key = authorised(request, keys, "activities:write")
-        pending = await pending_events(request, pending_event, key)
+        pending, listed = await pending_events(request, pending_event, key)
         if not spool.announced:
             raise Unavailable("This service is still starting. Send it again in a second.")
         if attempts is not None:
-            await attempts.check(activities, pending)
+            await attempts.check(activities, pending, listed=listed)
         outcomes = await spool.append(pending)
         count.inc(len(outcomes))
         await send_json(send, 202, activity_results(pending, outcomes))

@@ -42,9 +42,11 @@ class AttemptsRule:
     repeats: Callable[[Sequence[PendingEvent]], Awaitable[set[str]]]
     clock: Clock
 
-    async def check(self, activities: Sequence[Activity], pending: Sequence[PendingEvent]) -> None:
+    async def check(
+        self, activities: Sequence[Activity], pending: Sequence[PendingEvent], *, listed: bool = False
+    ) -> None:
         """Raise `Refused` for the first rejection that comes too early. `pending` are the same activities for the
-        spool: what it has already is answered as before.
+        spool: what it has already is answered as before. `listed` ones are named by their number.
         """
         agreement = self.in_force()
         if self.ask is None or agreement is None:
@@ -61,7 +63,7 @@ class AttemptsRule:
             lead_id, earlier = activities[number].lead_id or "", activities[:number]
             found = await self._missing(lead_id, promise, earlier, come_in_at, give_up_at)
             if found is not None:
-                pointer = "/reason" if len(activities) == 1 else f"/{number}/reason"
+                pointer = f"/{number}/reason" if listed else "/reason"
                 raise too_early(*found, activities[number].reason or "", pointer=pointer)
 
     async def _missing(

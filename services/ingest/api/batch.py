@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from services.ingest.api.request import LARGEST_ITEM, Request, WrongMethod
-from services.ingest.domain.items import at_item, each, split
+from services.ingest.domain.items import at_item, each, listed, split
 from services.ingest.domain.pending_event import PendingEvent
 from services.ingest.domain.strict_json import NotJson
 from shared.domain.errors import Refused
@@ -29,8 +29,10 @@ def authorised(request: Request, keys: Keys, scope: str) -> Key:
 
 async def pending_events(
     request: Request, pending_event: Callable[[bytes, str | None, Key], PendingEvent], key: Key
-) -> list[PendingEvent]:
-    """The items of the body, each made by `pending_event` from its bytes, its idempotency key, and the key."""
+) -> tuple[list[PendingEvent], bool]:
+    """The items of the body, each made by `pending_event` from its bytes, its idempotency key, and the key; and whether
+    the body is a list of items.
+    """
     media = request.media_type()
     if media not in _JSON and media not in _LINES:
         raise WrongMedia(f"Send 'Content-Type: application/json', or '{_LINES[0]}' for one item per line.")
@@ -49,7 +51,8 @@ async def pending_events(
         if wrong.why == "trailing characters":
             wrong.detail += f" For several items send an array, or one a line with 'Content-Type: {_LINES[0]}'."
         raise
-    return found if items[0] is body else [_placed(event, number) for number, event in enumerate(found)]
+    several = listed(body, items)
+    return [_placed(event, number) for number, event in enumerate(found)] if several else found, several
 
 
 def _placed(event: PendingEvent, number: int) -> PendingEvent:

@@ -33,7 +33,8 @@ def leads_endpoint(
 
     async def serve(request: Request, send: Send) -> None:
         key = authorised(request, keys, "leads:write")
-        outcomes = await spool.append(await pending_events(request, pending_event, key))
+        pending, _ = await pending_events(request, pending_event, key)
+        outcomes = await spool.append(pending)
         count.inc(len(outcomes))
         await send_json(send, 202, lead_results(outcomes))
 

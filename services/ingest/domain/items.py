@@ -35,7 +35,7 @@ def each(body: bytes, items: Sequence[bytes], make: Callable[[bytes, int], T], *
 
     Raises what `make` raises: `NotJson` with line and column, `Refused` with a pointer from the whole body.
     """
-    several = len(items) > 1 or items[0] is not body
+    several = listed(body, items)
     made = []
     for number, raw in enumerate(items):
         try:
@@ -47,6 +47,11 @@ def each(body: bytes, items: Sequence[bytes], make: Callable[[bytes, int], T], *
         except Refused as wrong:
             raise at_item(wrong, number) if several else wrong from None
     return made
+
+
+def listed(body: bytes, items: Sequence[bytes]) -> bool:
+    """Whether the body is a list of these items, which may have only one; else it is the item."""
+    return len(items) > 1 or items[0] is not body
 
 
 def at_item(wrong: Refused, number: int) -> Refused:

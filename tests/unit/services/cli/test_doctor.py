@@ -1,6 +1,7 @@
 """The doctor finds what would stop Baton from starting, says how to mend it, changes nothing and shows no secret."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,31 @@ def test_a_refused_agreement_fails_and_names_the_command_that_lists_all_findings
     finding = found({**environ, "BATON_AGREEMENT": str(wrong)}, "agreement")
     assert finding.state == "fail"
     assert finding.fix == f"Run './baton agreement check {wrong}'."
+
+
+def test_what_channels_need_and_is_not_here_is_a_warning_with_what_to_do(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "agreement.yaml"
+    phones = "channels:\n  manager: {email: {}}\n  ops: {apprise: {url_from: env:SMS}}\n"
+    file.write_text(re.sub(r"(?ms)^channels:\n(?:[ #].*?\n|\n)*", "", EXAMPLE.read_text()) + phones)
+    given = {**environ, "BATON_AGREEMENT": str(file)}
+    monkeypatch.setattr("services.cli.doctor.installed", lambda: False)
+    mail, apprise = [finding for finding in examine(given) if finding.check == "channels"]
+    assert (mail.state, mail.detail) == (
+        "warn",
+        "the agreement notifies manager by e-mail, but no mail server is configured",
+    )
+    assert mail.fix == "Set BATON_DELIVERY_MAIL_SERVER and BATON_DELIVERY_MAIL_FROM where delivery runs."
+    assert (apprise.state, apprise.detail) == (
+        "warn",
+        "the agreement notifies ops through Apprise, but the package apprise is not installed",
+    )
+    assert apprise.fix == "Install requirements-apprise.lock where delivery runs."
+    assert healthy([mail, apprise])
+    monkeypatch.setattr("services.cli.doctor.installed", lambda: True)
+    set_up = {"BATON_DELIVERY_MAIL_SERVER": "smtps://mail.example.com", "BATON_DELIVERY_MAIL_FROM": "b@example.com"}
+    assert [each for each in examine({**given, **set_up}) if each.check == "channels"] == []
 
 
 def test_a_missing_agreement_fails(environ: dict[str, str], tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def test_pagerduty_learns_how_serious_it_is(changes: dict[str, Any], severity: s
     [
         (202, {"status": "success", "dedup_key": "win_7"}, "taken", "answered 202"),
         (202, b"<html>", "retry", "answered 202 with something that the service never answers"),
+        (200, b"<html>log in", "retry", "answered 200 with something that the service never answers"),
         (400, {"status": "invalid event", "errors": ["no such key\n"]}, "failed", "answered 400: no such key[U+000A]"),
         (400, {"errors": 7}, "failed", "answered 400"),
         (400, b'{"a":' * 3000, "failed", "answered 400"),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.delivery.domain import notice_retry
-from services.delivery.domain.due_notices import Draft, DueNotice, Told, endings_of, follow_ups, notices_of
+from services.delivery.domain.due_notices import Draft, DueNotice, Told, endings_of, follow_ups, incident_of, notices_of
 from services.delivery.domain.notice import Buyer, Notice, facts, grouped, headline
 from services.delivery.domain.notice_retry import LAST_SCHEDULE_S, NOTICE_SCHEDULE_S, next_step
 from services.delivery.domain.outcome import Outcome
@@ -90,8 +90,14 @@ def test_who_acknowledged_it_is_not_told_so_but_their_pager_is() -> None:
     assert following(events.acknowledged(by="mia"), told(), told(PAGER)) == [("acknowledged", "pagerduty")]
 
 
-def test_a_groups_incident_is_not_acknowledged_by_one_of_its_promises() -> None:
-    assert following(events.acknowledged(by="tom"), told(PAGER, "ms_1", is_group=True)) == []
+def test_an_incident_begins_anew_after_an_acknowledgement_and_after_a_silence() -> None:
+    to = (Recipient("ops"),)
+    [first] = notices_of(events.raised(to=to), "ev_1")
+    [again] = notices_of(events.raised(to=to, because="silence_ended"), "ev_2")
+    assert (first.again, again.again) == (None, "ev_2")
+    assert incident_of(first, None) == first.window_id
+    assert incident_of(again, "ev_2").startswith(f"{first.window_id}~")
+    assert incident_of(again, "ev_2") != incident_of(again, "ev_3")
 
 
 @pytest.mark.parametrize("event", [events.met(), events.cancelled(), events.retracted()])

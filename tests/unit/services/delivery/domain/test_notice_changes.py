@@ -1,5 +1,6 @@
 """What events change in stored notices: what is dropped, and what is followed up."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -30,11 +31,11 @@ def stored(notice: DueNotice, channel: SendingChannel = PAGER, incident: str = "
     return Stored(notice, channel, incident, incident == notice.message_id, attempted=tried)
 
 
-def after_events(given: list[Event], *known: Stored, elsewhere: tuple[str, ...] = ()) -> Changes:
+def after_events(given: list[Event], *known: Stored, elsewhere: Mapping[str, bool] | None = None) -> Changes:
     numbered = [(f"ev_{number}", event) for number, event in enumerate(given)]
     endings = [ending for name, event in numbered for ending in endings_of(event, name)]
     order = {name: number for number, (name, _) in enumerate(numbered)}
-    return changes(endings, known, elsewhere=elsewhere, order=order, now=after(60))
+    return changes(endings, known, elsewhere=elsewhere or {}, order=order, now=after(60))
 
 
 def followed(told: list[Told]) -> list[tuple[str, str, str]]:
@@ -67,7 +68,32 @@ def test_a_group_of_two_promises_that_end_in_one_batch_is_resolved_once() -> Non
     both = after_events([events.closed("ld_1"), events.closed("ld_2")], *known)
     assert [(draft.notice.lead_id, draft.incident_id) for draft in both.following] == [("ld_2", "ms_1")]
     assert after_events([events.closed("ld_1")], *known).following == []
-    assert after_events([events.closed("ld_1")], known[0], elsewhere=("ms_1",)).following == []
+    assert after_events([events.closed("ld_1")], known[0], elsewhere={"ms_1": True}).following == []
+
+
+def test_a_group_is_acknowledged_once_all_of_its_promises_that_go_on_are() -> None:
+    known = [stored(breach(lead, state="told"), incident="ms_1") for lead in ("ld_1", "ld_2")]
+    first, second = (events.acknowledged(lead, until=None) for lead in ("ld_1", "ld_2"))
+
+    def made(*given: Event, about: Sequence[Stored] = known, **elsewhere: bool) -> list[tuple[str, str]]:
+        found = after_events(list(given), *about, elsewhere=elsewhere)
+        return [(draft.notice.kind, draft.incident_id) for draft in found.following]
+
+    assert made(first) == []
+    assert made(first, second) == [("acknowledged", "ms_1")]
+    assert made(first, about=known[:1], ms_1=True) == []
+    assert made(first, about=known[:1], ms_1=False) == [("acknowledged", "ms_1")]
+    assert made(first, events.closed("ld_2")) == [("acknowledged", "ms_1")]
+    assert made(first, second, events.closed("ld_2")) == [("acknowledged", "ms_1")]
+    assert made(first, events.closed("ld_2"), events.closed("ld_1")) == [("acknowledged", "ms_1"), ("closed", "ms_1")]
+    assert made(events.acknowledged("ld_1", until=after(59)), second) == []
+
+
+def test_a_group_that_was_acknowledged_while_it_was_sent_is_acknowledged_once() -> None:
+    taken = [Told(breach(lead, by="bob"), PAGER, "ms_1", True) for lead in ("ld_1", "ld_2")]
+    over = Told(breach("ld_3", over="answered"), PAGER, "ms_1", True)
+    assert followed([*taken, Told(breach("ld_4"), PAGER, "ms_1", True)]) == []
+    assert followed([*taken, over]) == [("acknowledged", "ld_1", "ms_1")]
 
 
 def test_a_groups_incident_stays_while_one_of_its_promises_goes_on_after_it_was_sent() -> None:
