@@ -13,7 +13,6 @@ LOADED_BY_OTHERS = {
     "asyncpg": "SQLAlchemy's driver for PostgreSQL",
     "httptools": "uvicorn's parser",
     "sniffio": "httpcore looks for it with every request, which takes longer where it is missing",
-    "tzdata": "zoneinfo reads it, so that time zones don't depend on the system",
 }
 
 

@@ -21,7 +21,8 @@ from shared.http.responses import page_response
 
 class WindowView(msgspec.Struct, frozen=True):
     """A promise on a lead, or on all leads of a period with its progress as of the last look. `calendar` is the version
-    of the owner's calendar by which its instants were found; None if an earlier release did.
+    of the owner's calendar by which its instants were found, `zone_data` that of the rules of time zones; None if an
+    earlier release did.
     """
 
     window_id: str
@@ -45,6 +46,7 @@ class WindowView(msgspec.Struct, frozen=True):
     period: PromisePeriod | None = None
     progress: Progress | None = None
     calendar: str | None = None
+    zone_data: str | None = None
 
 
 def router(database: Database, keys: Keys) -> APIRouter:

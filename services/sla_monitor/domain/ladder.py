@@ -12,6 +12,7 @@ from shared.domain.agreement import Agreement, Commitment, Ladder, Promise, Step
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.follow_up import is_warning, step_at, warning_at
 from shared.domain.promises import office
+from shared.domain.zones import ZONE_DATA
 
 _US = timedelta(microseconds=1)
 
@@ -59,7 +60,7 @@ def planned(agreement: Agreement, window: Window) -> Window:
     instants = _instants(agreement, msgspec.structs.replace(window, ladder_us=()))
     calendar = _calendar(agreement, window).version[:12]
     offsets = tuple([(each - window.due_at) // _US for each in instants])
-    return msgspec.structs.replace(window, ladder_us=offsets, calendar=calendar)
+    return msgspec.structs.replace(window, ladder_us=offsets, calendar=calendar, zone_data=ZONE_DATA)
 
 
 def _instants(agreement: Agreement, window: Window) -> list[datetime]:

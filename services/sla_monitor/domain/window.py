@@ -71,8 +71,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in which the lead was then. `warned` are the levels that fired
     before the deadline changed.
     `pauses` are times during which the clock stands still.
-    `ladder_us` are the instants of its ladder, in microseconds from the deadline, and `calendar` is the version of the
-    owner's calendar by which they and the deadline were found; windows of an earlier release have neither.
+    `ladder_us` are the instants of its ladder, in microseconds from the deadline; `calendar` is the version of the
+    owner's calendar, and `zone_data` that of the rules of time zones, by which they and the deadline were found.
+    Windows of an earlier release have none of these.
     `again` counts how often a verdict on it was taken back and the promise ran again.
     A promise of marketing is about all leads of a `period`, with its `progress` when last looked at; `on_pace` if it
     will be kept at this pace. Then `lead_id` names the period, and what it asks for is in the agreement.
@@ -125,6 +126,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     segments: tuple[PromiseSegment, ...] = ()
     ladder_us: tuple[int, ...] = ()
     calendar: str | None = None
+    zone_data: str | None = None
 
     @property
     def paused_until(self) -> datetime | None:

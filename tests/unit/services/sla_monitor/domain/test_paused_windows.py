@@ -28,6 +28,7 @@ from shared.domain.events import (
     WindowResumed,
     WindowWarned,
 )
+from shared.domain.zones import ZONE_DATA
 from tests.kit.events import lead_rescheduled
 from tests.unit.services.sla_monitor.window_states import DISPOSITION, OFFICE, T0, agreement, assigned, at, fact, watch
 
@@ -255,7 +256,7 @@ def test_the_instants_of_a_ladder_stay_whatever_later_calendars_say() -> None:
     people = {who: replace(person, calendar=closed) for who, person in deal.people.items()}
     upgraded = replace(deal, people=people)
     owned = Owned(deal)
-    assert owned.window.calendar == OFFICE.version[:12]
+    assert (owned.window.calendar, owned.window.zone_data) == (OFFICE.version[:12], ZONE_DATA)
     assert levels(upgraded, owned.window) == levels(deal, owned.window)
     assert exhausted_at(upgraded, owned.window, None) == exhausted_at(deal, owned.window, None)
     earlier = msgspec.structs.replace(owned.window, ladder_us=())
