@@ -70,7 +70,7 @@ def tls_problem(error: BaseException) -> str | None:
             return f"the TLS certificate does not verify: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed ({cause.reason})"
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__  # httpcore's pool raises again `from None`
     return None
 
 
