@@ -153,6 +153,19 @@ async def test_a_broker_killed_while_we_write_loses_nothing_and_keeps_the_order(
         assert at == sorted(at)
 
 
+async def joined_again(bus: KafkaBus, topic: str) -> Sequence[Record]:
+    """The first two records, or none: as long as the broker finds itself again, joining and reading may fail."""
+    try:
+        member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
+    except Unavailable:
+        return ()
+    try:
+        return await read(member, 2)
+    except Unavailable:
+        await member.close()
+        return ()
+
+
 async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafka_broker: KafkaBroker) -> None:
     topics = a_topic()
     (topic,) = topics
@@ -181,13 +194,9 @@ async def test_a_broker_that_hangs_is_noticed_by_writer_reader_and_ping(own_kafk
         own_kafka_broker.resume()
         await publish_until_taken(bus, [Message(topic, "lead", b"1", ())])
         async with asyncio.timeout(60):
-            while True:
-                try:
-                    member = await bus.subscribe(group="reader", topics=[topic], positions=from_start)
-                    break
-                except Unavailable:
-                    continue
-        assert {record.value for record in await read(member, 2)} == {b"0", b"1"}
+            while not (found := await joined_again(bus, topic)):
+                pass
+        assert {record.value for record in found} == {b"0", b"1"}
         own_kafka_broker.pause()
         began = loop.time()
     assert loop.time() - began < 20

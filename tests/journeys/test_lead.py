@@ -81,7 +81,7 @@ async def test_a_form_post_nobody_follows_up_is_breached_moved_and_escalated(
             lambda: next(
                 (e for e in subscriber.events if e["data"].get("contact", {}).get("email") == form["email"]), None
             ),
-            within_s=20,
+            within_s=60,
         )
     )["subject"]
     assigned = await subscriber.got("baton.lead.assigned.v1", lead_id)
