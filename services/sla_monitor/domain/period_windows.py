@@ -15,7 +15,7 @@ from services.sla_monitor.domain.period import (
     period_name,
     progress,
 )
-from services.sla_monitor.domain.verdict import WindowVerdict
+from services.sla_monitor.domain.verdict import COUNTED_LATE, WindowVerdict
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Commitment
 from shared.domain.agreement_versions import Schedule
@@ -31,11 +31,12 @@ MEASURES = ("volume", "accepted_share", "completeness", "hand_off_latency")
 """The promises of marketing, in the order of the agreement's language."""
 
 OWNER = "marketing_lead"
+NO_DATA = "no data: nothing to count in this period"
 _LATE = timedelta(minutes=1)
 _AT_THE_END: Mapping[PeriodOutcome, Callable[[datetime], WindowVerdict]] = {
     "kept": lambda due_at: WindowVerdict("met", "kept", due_at),
     "missed": lambda due_at: WindowVerdict("breached", "missed", due_at),
-    "no data": lambda due_at: WindowVerdict("cancelled", "no data: nothing to count in this period", due_at),
+    "no data": lambda due_at: WindowVerdict("cancelled", NO_DATA, due_at),
 }
 
 
@@ -74,8 +75,8 @@ def period_verdict(
 ) -> WindowVerdict:
     """Whether the promise was kept in its period, as far as can be said. A breach may be disproved later."""
     found = outcome(commitment, figures)
-    if window.state == "breached" and found == "kept":
-        return WindowVerdict("retracted", "counted late", window.due_at)
+    if window.state == "breached" and found != "missed":
+        return WindowVerdict("retracted", COUNTED_LATE if found == "kept" else NO_DATA, window.due_at)
     if window.state != "open":
         return WindowVerdict("waits", f"the window is {window.state} already")
     if now < window.verdict_at or watermark is None or watermark < window.verdict_at:

@@ -16,7 +16,13 @@ from shared.domain.agreement import Agreement, Commitment, Ladder, Step
 from shared.domain.agreement_versions import Schedule
 from shared.domain.approvals import Approval
 from shared.domain.duty import Duty
-from shared.domain.events import EscalationRaised, WindowBreached, WindowMet, WindowWarned
+from shared.domain.events import (
+    BreachRetracted,
+    EscalationRaised,
+    WindowBreached,
+    WindowMet,
+    WindowWarned,
+)
 from tests.unit.services.sla_monitor.window_states import OFFICE, TOLERANCE, agreement
 
 VOLUME = Commitment("volume", Decimal(400), "month", "commitments")
@@ -114,6 +120,23 @@ def test_a_period_off_pace_is_warned_of_once_breached_and_escalated() -> None:
     assert (taken_back.window.state, taken_back.window.reason) == ("met", None)
     assert taken_back.escalation is not None
     assert (taken_back.escalation.state, taken_back.escalation.reason) == ("closed", "breach retracted")
+
+
+def test_a_breach_is_taken_back_if_what_it_counted_turns_out_to_count_nowhere() -> None:
+    """As when the only rejected lead had been accepted before its period began."""
+    whole = deal(SHARE)
+    window = month(whole, "2026-11-10")
+    state, levels, now = WindowState(window), ladder.levels(whole, window), at("2026-11-17")
+
+    def look(figures: Figures) -> WindowState:
+        judged = period_verdict(state.window, SHARE, figures, now=now, watermark=now)
+        return transitions.settle(state, (), levels, whole, now=now, watermark=now, judged=judged)
+
+    state = look(Figures(rejected=1))
+    assert state.window.state == "breached"
+    state = look(Figures())
+    assert (state.window.state, state.window.reason) == ("cancelled", "no data: nothing to count in this period")
+    assert isinstance(state.announced[-1].event, BreachRetracted)
 
 
 def test_a_period_on_pace_is_not_warned_of_and_met_at_its_end() -> None:
