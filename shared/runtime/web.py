@@ -18,12 +18,12 @@ from shared.http.probes import OPEN_TO_ALL, Readiness
 from shared.http.probes import router as probes
 from shared.http.problems import send_problem
 from shared.http.responses import answer_problems, problem_response
+from shared.http.whole_request import WholeRequest
 from shared.runtime.backoff import is_away, reason
 from shared.runtime.service import Check, Platform, Service
 from shared.runtime.task import Task
 
 MAX_BODY = 1024 * 1024
-_CLOSE = (b"connection", b"close")
 
 
 class Web:
@@ -53,13 +53,15 @@ class Web:
         """Serve one connection: an endpoint by its path, else the framework."""
         app: ASGIApp = self.app
         if scope["type"] == "http":
+            request = WholeRequest(scope, receive, send)
+            receive, send = request.receive, request.send
             endpoint = self._endpoint(scope["path"], scope["method"])
             if endpoint is not None:
                 app = endpoint.app
             try:
                 self._check(scope, endpoint)
             except Problem as problem:
-                await send_problem(send, problem, [_CLOSE])
+                await send_problem(send, problem)
                 return
         await app(scope, receive, send)
 

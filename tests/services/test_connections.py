@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -137,6 +138,31 @@ def test_headers_have_a_size_however_they_arrive(baton: Baton) -> None:
     fits = head(baton.url, "GET", "/healthz", f"X-Much: {'x' * 20_000}", "Connection: close") + b"\r\n"
     with connected(baton.url, fits) as client:
         assert answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "lines"),
+    [
+        ("/v1/leads", 401, []),
+        ("/v1/leads", 413, [f"Authorization: Bearer {KEY}", "Content-Type: application/json"]),
+        ("/v1/leads", 415, [f"Authorization: Bearer {KEY}", "Content-Encoding: gzip"]),
+        ("/v1/subscriptions", 401, []),
+        ("/v1/agreement/simulations", 413, ["Content-Type: application/yaml"]),
+        ("/v1/agreement/simulations", 415, []),
+        ("/act/lead", 410, []),
+        ("/no/such/path", 401, []),
+    ],
+)
+def test_a_refusal_waits_for_the_body_so_that_it_is_read(
+    baton: Baton, path: str, status: int, lines: list[str]
+) -> None:
+    part = b"a: b\n" * (23_000 if status == 413 else 20_000)
+    start = head(baton.url, "POST", path, "Connection: close", f"Content-Length: {9 * len(part)}", *lines) + b"\r\n"
+    with connected(baton.url, start) as client:
+        for _ in range(9):
+            select.select([client], [], [], 0.02)  # a response now would close it, and reset what follows
+            client.sendall(part)
+        assert answer(client).startswith(b"HTTP/1.1 %d " % status)
 
 
 async def test_silence_and_half_a_request_are_not_waited_for(impatient: str) -> None:

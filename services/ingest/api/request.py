@@ -137,12 +137,12 @@ def endpoint(serve: Serve, report: SendProblem | None = None) -> ASGIApp:
 
 
 async def send_problem(request: Request, send: Send, problem: Problem) -> None:
-    """Respond with the problem document. Connections with unread bodies are closed."""
+    """Respond with the problem document. The connection of a body that came too slowly is closed."""
     metrics.payloads_refused.labels(str(problem.status)).inc()
     headers = problem_headers(problem)
     if isinstance(problem, WrongMethod):
         headers.append((b"allow", problem.allow.encode()))
-    if isinstance(problem, TooLarge | TooSlow):
+    if isinstance(problem, TooSlow):
         headers.append((b"connection", b"close"))
     body = b"" if request.method == "HEAD" else document(problem)
     await send_response(send, problem.status, body, headers)
