@@ -23,6 +23,9 @@ from tests.kit.layouts import lead
 NOT_IMPLEMENTED = 501
 OPEN_FORM = "/v1/sources/open"
 GOOGLE = "/v1/sources/google"
+SIMULATIONS = "/v1/agreement/simulations"
+SIMULATED_WITHIN_S = 60.0
+"""A simulation starts a process of low priority, which can be slow on a busy machine."""
 
 _header = texts.map(lambda text: text.encode(errors="replace").decode("latin-1")[:2000])
 _odd_headers = st.dictionaries(
@@ -42,7 +45,7 @@ _endpoints = st.sampled_from(
         (OPEN_FORM, f"multipart/form-data; boundary={BOUNDARY}", "multipart", False),
         (GOOGLE, "application/json", "google", False),
         ("/v1/reps/bob/leave", "text/calendar", "calendar", True),
-        ("/v1/agreement/simulations", "application/yaml", "agreement", False),
+        (SIMULATIONS, "application/yaml", "agreement", False),
     ]
 )
 _pages = st.sampled_from(
@@ -69,7 +72,8 @@ def send(baton: Running, attempt: Attempt) -> Answer:
     began = time.monotonic()
     target = quote(attempt.path, safe="/?=&%").encode()
     port = urlsplit(baton.url).port or 0
-    status = exchange(port, attempt.method.encode(), target, headers, attempt.body, within_s=4 * WITHIN_S)
+    within_s = 2 * SIMULATED_WITHIN_S
+    status = exchange(port, attempt.method.encode(), target, headers, attempt.body, within_s=within_s)
     return Answer(status, time.monotonic() - began)
 
 
@@ -79,7 +83,7 @@ def refuse(baton: Running, attempt: Attempt) -> None:
     summary = f"{attempt.method} {attempt.path[:80]} {attempt.headers} {attempt.body[:80]!r}: {answer}"
     # 501 is what HTTP answers to an unknown Transfer-Encoding, as the reverse proxy does.
     assert answer.status < 500 or answer.status == NOT_IMPLEMENTED, summary
-    assert answer.took_s < WITHIN_S, summary
+    assert answer.took_s < (SIMULATED_WITHIN_S if attempt.path == SIMULATIONS else WITHIN_S), summary
     assert baton.process.poll() is None, summary
 
 

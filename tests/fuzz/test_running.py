@@ -9,7 +9,7 @@ from tests.fuzz.running import ask_anything, call_anything, post_anything, repea
 from tests.fuzz.test_targets import QUICK
 from tests.journeys.processes import Running, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
