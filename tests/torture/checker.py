@@ -7,6 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from tests.torture.ledger import MOVES_BY_NAME, Evidence, Finding, Ledger, Record, Rules
+from tests.torture.notices import notice_findings
 from tests.torture.persons import MERGED, after_an_end, judges, person_findings
 from tests.torture.windows import window_findings
 
@@ -54,6 +55,7 @@ def check(ledger: Ledger, evidence: Evidence, rules: Rules) -> list[Finding]:
         *person_findings(ledger, evidence, records),
         *window_findings(ledger, evidence, records, rules),
         *_deliveries(ledger, records),
+        *notice_findings(ledger, evidence, records, rules),
     ]
 
 

@@ -12,7 +12,7 @@ import httpx
 from services.scoreboard.workers.auditor import Auditor
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from tests.torture.ledger import Evidence, Finding, Holding, Record, Rotation, Standing, Verdict
+from tests.torture.ledger import Evidence, Finding, Holding, NoticeRow, Record, Rotation, Standing, Verdict
 from tests.torture.records import all_records, ends
 from tests.torture.rig import KEY, Rig
 
@@ -20,6 +20,11 @@ ACTIVITIES = "baton.activities.v1"
 _CONSUMERS = ("router", "sla_monitor", "delivery", "scoreboard")
 _LOOK_AGAIN_S = 0.5
 _QUIET_LOOKS = 2
+NOTICES = (
+    "SELECT notice_id, message_id, event_id, window_id, escalation_id, kind, role, person, state FROM delivery_notices"
+)
+"""Reads rows of delivery as `NoticeRow`s."""
+
 _COUNTS = {
     "events in an outbox": " + ".join(
         f"(SELECT count(*) FROM {name}_outbox WHERE published_at IS NULL)"  # noqa: S608
@@ -28,6 +33,7 @@ _COUNTS = {
     "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open')",
     "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at < now() + interval '1 minute')",
     "deliveries under way": "(SELECT count(*) FROM delivery_deliveries WHERE due_at IS NOT NULL)",
+    "messages to people": "(SELECT count(*) FROM delivery_messages WHERE next_at IS NOT NULL)",
 }
 
 
@@ -82,6 +88,7 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         windows = [json.loads(row[0]) for row in await connection.fetch("SELECT body FROM sla_monitor_windows")]
         leads = [json.loads(row[0]) for row in await connection.fetch("SELECT body FROM router_leads")]
         shown = await connection.fetch("SELECT lead_id, state, owner, ended_as, merged_into FROM scoreboard_leads")
+        notices = await connection.fetch(NOTICES)
     finally:
         await connection.close()
     turns = {row["pool"]: json.loads(row["turns"]) for row in pools}
@@ -98,6 +105,8 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         shown={lead_id: Standing(*row) for lead_id, *row in shown},
         conservation=await _conservation(rig),
         unfinished=left,
+        notices=[NoticeRow(*row) for row in notices],
+        interrupted=rig.interrupted,
     )
 
 

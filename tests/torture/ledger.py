@@ -54,6 +54,21 @@ class Webhook:
     verified: bool
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """A message to a role, as that got it: about `count` promises. `verified` by its signature; without an answer, the
+    sender can't know that it arrived.
+    """
+
+    at: datetime
+    message_id: str
+    kind: str
+    role: str
+    count: int
+    verified: bool
+    answered: bool
+
+
 @dataclass
 class Ledger:
     """Everything that was sent and received, outside of all faults. `set_aside` are the ids of inquiries that can't be
@@ -63,6 +78,7 @@ class Ledger:
     activities: dict[str, Activity] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     set_aside: set[str] = field(default_factory=set)
     bad_records: set[tuple[str, str]] = field(default_factory=set)
 
@@ -128,10 +144,26 @@ class Rotation:
     taken: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class NoticeRow:
+    """A row of delivery: a notice of an event to a role, what became of it, and the message that it is in."""
+
+    notice_id: str
+    message_id: str | None
+    event_id: str
+    window_id: str
+    escalation_id: str | None
+    kind: str
+    role: str
+    person: str | None
+    state: str
+
+
 @dataclass
 class Evidence:
     """What Baton left behind. `windows` are states by lead and generation; `decided` and `shown` are the leads as the
-    router and the scoreboard store them; `unfinished` counts what never came to rest, by its name."""
+    router and the scoreboard store them; `unfinished` counts what never came to rest, by its name. While something of
+    `interrupted` was so, from when to when by this process's clock, a message may have been sent and not recorded."""
 
     records: Sequence[Record] = ()
     verdicts: Sequence[Verdict] = ()
@@ -142,17 +174,20 @@ class Evidence:
     shown: Mapping[str, Standing] = field(default_factory=dict)
     conservation: Mapping[str, Any] = field(default_factory=dict)
     unfinished: Mapping[str, int] = field(default_factory=dict)
+    notices: Sequence[NoticeRow] = ()
+    interrupted: Sequence[tuple[datetime, datetime]] = ()
 
 
 @dataclass(frozen=True)
 class Rules:
     """What the checker has to know of the agreement: the weights of each pool, which activities meet and which end a
-    promise, and the tolerance in seconds."""
+    promise, the tolerance in seconds, and which roles the steps of the ladder notify from the deadline on."""
 
     pools: Mapping[str, Mapping[str, int]]
     tolerance_s: float
     met_by: frozenset[str] = frozenset({"call", "email", "meeting"})
     ended_by: frozenset[str] = frozenset({"rejected", "won", "lost", "consent_withdrawn"})
+    steps: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,7 @@ from deploy.local.service import ROOT, ServiceProcess
 from tests.kit.agreements import agreement_text
 from tests.torture.clocks import step
 from tests.torture.ledger import Rules
+from tests.torture.receiver import Receiver
 
 SERVICES: tuple[Service, ...] = ("ingest", "router", "sla_monitor", "delivery", "scoreboard")
 KEY = "torture-admin-key"
@@ -32,9 +34,18 @@ sources:
   google: {type: google_ads, key_from: env:GOOGLE_KEY}
 """
 TOLERANCE_S = 1.0
-RULES = Rules({"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}}, TOLERANCE_S)
+CHANNELS = """\
+channels:
+  rep: {webhook: {url_from: env:NOTICE_URL, secret_from: env:NOTICE_SECRET}}
+  manager: {webhook: {url_from: env:NOTICE_URL, secret_from: env:NOTICE_SECRET}}
+  ops: {webhook: {url_from: env:NOTICE_URL, secret_from: env:NOTICE_SECRET}}
+"""
+RULES = Rules(
+    {"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}}, TOLERANCE_S, steps={2: ("manager",), 4: ("ops",)}
+)
 
 _AGREED = {"within": "6 seconds", "warn": "3 seconds", "move": "2 seconds", "page": "4 seconds"}
+_NOTICE_INTERVAL_S = 2
 _READY_WITHIN_S = 240
 _LOOK_AGAIN_S = 0.05
 
@@ -64,7 +75,8 @@ class Launched(ServiceProcess):
 
 class Rig:
     """All five services, `copies` processes of each, with their state next to the broker's folder; afterwards their
-    logs are in `logs`. `sabotage` names services and ways. Processes are named `ingest-1`, `ingest-2`, `router-1` ...
+    logs are in `logs`. People are notified at `notices`. `sabotage` names services and ways. Processes are named
+    `ingest-1`, `ingest-2`, `router-1` ... During what is in `interrupted`, what delivery sent may go unrecorded.
     """
 
     def __init__(
@@ -73,6 +85,7 @@ class Rig:
         database_url: str,
         logs: Path,
         *,
+        notices: Receiver,
         copies: int = 1,
         sabotage: Mapping[Service, str] | None = None,
     ) -> None:
@@ -82,13 +95,12 @@ class Rig:
         self.folder = broker.log.parent.with_name(f"{broker.log.parent.name}-services")
         self.kills: Counter[str] = Counter()
         self.starts: Counter[str] = Counter()
+        self.interrupted: list[tuple[datetime, datetime]] = []
+        self._notices = notices
         self._logs = logs
         self._keeping: list[asyncio.Task[None]] = []
         self.folder.mkdir()
-        text = agreement_text(**_AGREED)  # type: ignore[arg-type]
-        # Many people give a phone number first.
-        text = text.replace("minimum_data: [contact.email]", "minimum_data: [contact.country]")
-        (self.folder / "agreement.yaml").write_text(text)
+        (self.folder / "agreement.yaml").write_text(agreement())
         (self.folder / "sources.yaml").write_text(SOURCES)
         names = {name: service for service in SERVICES for name in names_of(service, copies)}
         ports, ways = free_ports(len(names)), sabotage or {}
@@ -108,8 +120,18 @@ class Rig:
         process = self.processes[name]
         while process.pid is None:
             await asyncio.sleep(_LOOK_AGAIN_S / 5)
-        await asyncio.to_thread(process.kill)
+        with self.interrupting():
+            await asyncio.to_thread(process.kill)
         self.kills[name] += 1
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Meanwhile delivery may not be able to record what it sent."""
+        began = datetime.now(UTC)
+        try:
+            yield
+        finally:
+            self.interrupted.append((began, datetime.now(UTC)))
 
     @asynccontextmanager
     async def paused(self, *services: Service) -> AsyncIterator[None]:
@@ -183,6 +205,9 @@ class Rig:
             "BATON_ALLOW_LOOPBACK_ENDPOINTS": "true",
             "BATON_SLA_MONITOR_TOLERANCE_S": str(TOLERANCE_S),
             "BATON_DELIVERY_PER_ENDPOINT": "16",
+            "BATON_DELIVERY_NOTICE_INTERVAL_S": str(_NOTICE_INTERVAL_S),
+            "NOTICE_URL": self._notices.url,
+            "NOTICE_SECRET": self._notices.secret,
         }
 
     def _migrate(self) -> None:
@@ -191,6 +216,15 @@ class Rig:
         subprocess.run(
             [sys.executable, "-m", "services.cli", "migrate"], env=environ, cwd=ROOT, check=True, capture_output=True
         )
+
+
+def agreement() -> str:
+    """The text of the agreement that is in force."""
+    text = agreement_text(**_AGREED) + CHANNELS  # type: ignore[arg-type]
+    # Many people give a phone number first.
+    text = text.replace("minimum_data: [contact.email]", "minimum_data: [contact.country]")
+    # The rep is warned, which is enough to be notified for.
+    return text.replace("tell: [rep, manager]", "tell: [manager]")
 
 
 def _waiting(spool: Path) -> int:

@@ -26,7 +26,7 @@ from tests.torture.nemesis import Listener, hang_kafka, kill, kill_times
 from tests.torture.outages import kafka_full, postgres_full, postgres_gone, postgres_read_only, step_clocks
 from tests.torture.people import Habits
 from tests.torture.persons import MERGED
-from tests.torture.receiver import Receiver, receiver
+from tests.torture.receiver import Receiver, people, receiver
 from tests.torture.rig import KEY, RULES, Rig
 from tests.torture.strangers import Strangers
 from tests.torture.windows import detection_delays_s
@@ -66,7 +66,7 @@ class Run:
     rest_within_s: float = 150.0
 
 
-_MANY = Habits(leads=1800, per_s=40)
+_MANY = Habits(leads=1350, per_s=30, asked_again=0.07, unfit=0.06)
 _KILLS = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
 _FEWER = Habits(leads=500, per_s=10)
 _OUTAGES = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
@@ -98,7 +98,8 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
     where something was found all records."""
     ledger, began, faults = Ledger(), time.monotonic(), run.faults
     async with (
-        Rig(broker, postgres.url, logs, copies=faults.copies, sabotage=faults.sabotage) as rig,
+        people(ledger) as notified,
+        Rig(broker, postgres.url, logs, notices=notified, copies=faults.copies, sabotage=faults.sabotage) as rig,
         receiver(ledger) as subscriber,
     ):
         await _subscribe(rig, subscriber)
@@ -182,7 +183,8 @@ def _scenes(rig: Rig, postgres: PostgresCluster, faults: Faults, seed: int) -> S
 async def _outages(rig: Rig, postgres: PostgresCluster, for_s: float, *, clocks: bool) -> None:
     for outage in (postgres_read_only, postgres_full, postgres_gone):
         await asyncio.sleep(_BETWEEN_OUTAGES_S)
-        await outage(postgres, for_s)
+        with rig.interrupting():
+            await outage(postgres, for_s)
     await asyncio.sleep(_BETWEEN_OUTAGES_S)
     await kafka_full(rig.broker, for_s)
     if clocks:
@@ -227,6 +229,10 @@ def _counted(ledger: Ledger, evidence: Evidence) -> dict[str, Any]:
         "records_twice": len(evidence.records) - len(records),
         "webhooks": len(deliveries),
         "webhooks_twice": deliveries.total() - len(deliveries),
+        "notices": dict(Counter(f"{row.kind} {row.state}" for row in evidence.notices)),
+        "messages": len({receipt.message_id for receipt in ledger.receipts}),
+        "messages_twice": len(ledger.receipts) - len({receipt.message_id for receipt in ledger.receipts}),
+        "answers_lost": sum(not receipt.answered for receipt in ledger.receipts),
         "detection_s": {
             "p50": round(statistics.median(delays), 2),
             "p99": round(delays[int(len(delays) * 0.99)], 2),

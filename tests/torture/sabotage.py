@@ -1,6 +1,7 @@
 """`python -m tests.torture.sabotage WAY+WAY services.NAME` runs a service with disciplines broken, each in a way that
 could happen by mistake. The torture test has to fail on each."""
 
+import itertools
 import os
 import runpy
 import signal
@@ -11,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from services.delivery.domain.notice_retry import NextStep, next_step
+from services.delivery.domain.outcome import Outcome
+from services.delivery.workers import notice_sender
+from services.delivery.workers.notice_sender import NoticeWork
 from services.sla_monitor.store import persons
 from services.sla_monitor.workers import timer
 from shared.db import inbox, position
@@ -18,6 +23,7 @@ from shared.domain.events import INQUIRIES
 from shared.runtime.consume import Consumer
 
 _DIES_AT_BATCH = 2
+_FORGETS_EACH = 5
 
 Put = Callable[[object, str, object], None]
 """Puts something else in place of what is there; raises `AttributeError` if nothing is there."""
@@ -73,11 +79,35 @@ def no_merges(put: Put) -> None:
     put(persons, "merges_in", nothing)
 
 
+def lost_notice(put: Put) -> None:
+    """A message counts as taken before it is sent, and now and then it is not sent after that."""
+    attempt, attempts = NoticeWork.attempt, itertools.count(1)
+
+    async def forgetful(self: NoticeWork, job: Any) -> Outcome:
+        if next(attempts) % _FORGETS_EACH == 0:
+            return Outcome("taken", "")
+        return await attempt(self, job)
+
+    put(NoticeWork, "attempt", forgetful)
+
+
+def doubled_notice(put: Put) -> None:
+    """Only the second time counts that a message was taken."""
+
+    def step(outcome: Outcome, attempts: int, fraction: float, schedule_s: Sequence[float]) -> NextStep:
+        taken = next_step(outcome, attempts, fraction, schedule_s)
+        return NextStep("retry", 0.5) if taken.action == "told" and attempts == 1 else taken
+
+    put(notice_sender, "next_step", step)
+
+
 WAYS: Mapping[str, Callable[[Put], None]] = {
     "offset-before-commit": offset_before_commit,
     "no-inbox": no_inbox,
     "no-watermark": no_watermark,
     "no-merges": no_merges,
+    "lost-notice": lost_notice,
+    "doubled-notice": doubled_notice,
 }
 
 if __name__ == "__main__":

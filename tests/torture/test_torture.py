@@ -46,12 +46,15 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     assert outcome.figures["kills"] == kills, described(outcome)
     # Enough happened for the silence of the checker to mean something.
     events = outcome.figures["events"]
-    assert min(events[kind] for kind in ("window.met", "window.breached", "lead.merged", "lead.rejected")) > 50
+    assert min(events[kind] for kind in ("window.met", "window.breached", "lead.merged", "lead.rejected")) > 30
     assert outcome.figures["records_twice"] > 50, described(outcome)
     because = outcome.figures["because"]
     assert because["missed"] > 50, described(outcome)
     assert min(because[why] for why in ("manual", "reopened", "rescored")) > 10, described(outcome)
     assert outcome.figures["ids_ended"] > 100, described(outcome)
+    notices = outcome.figures["notices"]
+    assert min(notices[what] for what in ("warning told", "breach told", "closed told")) > 50, described(outcome)
+    assert outcome.figures["answers_lost"] > 5, described(outcome)
 
 
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
@@ -63,21 +66,26 @@ async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_
     assert outcome.figures["must_be_quarantined"] > 10, described(outcome)
 
 
-async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided(
+async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided_and_notices_that_were_never_sent(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    faults = Faults(sabotage={"router": "offset-before-commit"})
+    faults = Faults(sabotage={"router": "offset-before-commit", "delivery": "lost-notice"})
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults, REST_OF_FEW_S), seed=seed())
     assert outcome.kinds["loss"], described(outcome)
+    assert outcome.kinds["never received"], described(outcome)
+    assert not outcome.kinds["told twice"], described(outcome)
 
 
-async def test_the_checker_finds_a_forgetful_router_and_a_monitor_that_neither_waits_for_facts_nor_knows_second_ids(
+async def test_the_checker_finds_a_forgetful_router_a_monitor_that_does_not_wait_for_facts_and_notices_that_come_twice(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
     sabotage: dict[Service, str] = {"router": "no-inbox", "sla_monitor": "no-watermark+no-merges"}
+    sabotage["delivery"] = "doubled-notice"
     faults = Faults(resent=0.3, hangs_after_s=7, hangs_s=6, sabotage=sabotage)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults, REST_OF_FEW_S), seed=seed())
-    # Each of the three is found by a kind of its own.
+    # Each of the four is found by a kind of its own.
     assert outcome.kinds["two verdicts"], described(outcome)
     assert outcome.kinds["false breach"], described(outcome)
     assert outcome.kinds["overlooked id"], described(outcome)
+    assert outcome.kinds["told twice"], described(outcome)
+    assert not outcome.kinds["never received"], described(outcome)
