@@ -170,12 +170,13 @@ def rescheduled(window: Window, event: LeadRescheduled, agreement: Agreement, fa
 
 
 def covers(running: Window, new: Window) -> bool:
-    """Whether the promise of a new window runs already, with an earlier deadline that is still ahead: it has not been
-    kept since before the score rose.
+    """Whether the promise of a new window ran already when the score rose, with an earlier deadline that was still
+    ahead: it had not been kept or ended before, whether its end is read by now or not.
     """
     same = (running.promise, running.owner, running.cycle) == (new.promise, new.owner, new.cycle)
-    ahead = running.state != "cancelled" and new.opened_at < running.decide_at and running.due_at <= new.due_at
-    return same and ahead and not _kept_before(running, new)
+    ran = running.state != "cancelled" or (running.ended_at is not None and running.ended_at >= new.opened_at)
+    ahead = new.opened_at < running.decide_at and running.due_at <= new.due_at
+    return same and ran and ahead and not _kept_before(running, new)
 
 
 def following(window: Window) -> list[Window]:

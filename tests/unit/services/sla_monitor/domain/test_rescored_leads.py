@@ -90,6 +90,19 @@ def test_a_promise_that_runs_goes_on_and_one_that_was_kept_starts_again_in_any_o
     assert lead.states == expected
 
 
+@pytest.mark.parametrize("end_first", [True, False])
+def test_a_promise_that_ran_when_the_score_rose_does_not_start_again_though_the_end_of_the_lead_is_read_first(
+    end_first: bool,
+) -> None:
+    lead = Owned()
+    if end_first:
+        lead.act(fact("lost", 400))
+    lead.rescore(300)
+    if not end_first:
+        lead.act(fact("lost", 400))
+    assert lead.states == [(1, "cancelled", 900)]
+
+
 @pytest.mark.parametrize("judged_first", [True, False])
 def test_a_promise_that_was_missed_before_starts_again(judged_first: bool) -> None:
     lead = Owned()
