@@ -18,7 +18,7 @@ from tests.torture.ledger import Ledger, Receipt, Webhook
 SECRET = "whsec_" + base64.b64encode(b"torture-notices-of-no-value").decode()
 """The secret of the channels over which people are notified."""
 
-_UNANSWERED_OF = 12
+_UNANSWERED_OF = 4
 _COUNT = re.compile(r"\b(\d+) leads")
 
 

@@ -54,7 +54,7 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     assert outcome.figures["ids_ended"] > 100, described(outcome)
     notices = outcome.figures["notices"]
     assert min(notices[what] for what in ("warning told", "breach told", "closed told")) > 50, described(outcome)
-    assert outcome.figures["answers_lost"] > 5, described(outcome)
+    assert outcome.figures["answers_lost"] > 2, described(outcome)
 
 
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
