@@ -15,7 +15,7 @@ from shared.db.engine import Database
 from tests.kit.clocks import ManualClock
 from tests.kit.tables import make_tables
 
-pytest_plugins = ["tests.kit.servers"]
+pytest_plugins = ["tests.kit.groups", "tests.kit.servers"]
 log.configure(level="ERROR")
 hypothesis.settings.register_profile("baton", deadline=None, print_blob=True)  # a busy machine is not a failure
 hypothesis.settings.load_profile("baton")

@@ -22,6 +22,8 @@ from deploy.local.ports import free_ports
 from services.cli.doctor import settings_models
 from shared.settings import SERVICES, Settings, read, refuse_unread
 
+pytestmark = pytest.mark.xdist_group("compose")  # they share what takes seconds to start
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -10,6 +10,7 @@ from tests.fuzz.test_targets import QUICK
 from tests.journeys.processes import Running, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
+PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield baton
 
 
-@pytest.mark.parametrize(
-    "kind", ["embedded", pytest.param("production", marks=[pytest.mark.kafka, pytest.mark.postgres])]
-)
+@pytest.mark.parametrize("kind", ["embedded", pytest.param("production", marks=PRODUCTION)])
 def test_what_once_stopped_baton_does_so_no_more(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(kind, tmp_path_factory.mktemp(kind)) as baton:
         repeat_the_known(baton)

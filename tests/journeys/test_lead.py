@@ -12,6 +12,8 @@ from tests.journeys.receiver import Crm, crm
 from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
 from tests.kit.waiting import until
 
+pytestmark = pytest.mark.xdist_group("lead")  # they share what takes seconds to start
+
 CONSENT = {"basis": "opt_in"}
 CHANNELS = "\nchannels:\n  manager: {email: {}}\n"
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.journeys.processes import KEY, Running, running
 
+pytestmark = pytest.mark.xdist_group("access")  # they share what takes seconds to start
+
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"me:{KEY}".encode()).decode()}
 
 

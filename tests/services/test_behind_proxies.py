@@ -19,6 +19,8 @@ import pytest
 from deploy.local.ports import free_ports, is_free
 from tests.journeys.processes import KEY, Running, running
 
+pytestmark = pytest.mark.xdist_group("proxies")  # they share what takes seconds to start
+
 HAPROXY = """
 defaults
   mode http

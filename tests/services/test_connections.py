@@ -33,6 +33,8 @@ from tests.kit.services import platform_on
 from tests.kit.tables import make_tables
 from tests.kit.waiting import eventually
 
+pytestmark = pytest.mark.xdist_group("connections")  # they share what takes seconds to start
+
 FILES = 256
 PATIENCE = Limits(header_s=1, body_s=6, read_s=6)
 

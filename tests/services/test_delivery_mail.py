@@ -15,6 +15,8 @@ from tests.kit import mail_server as kit
 from tests.kit.mail_server import PASSWORD, USER, MailPeer
 from tests.kit.notices import hostile, notice
 
+pytestmark = pytest.mark.xdist_group("mail")  # they share what takes seconds to start
+
 SENDER = "baton@acme.example"
 TO = "mia@acme.example"
 

@@ -14,6 +14,8 @@ from deploy.local.ports import free_ports
 from services.embedded.__main__ import own_url
 from tests.journeys.processes import ROOT, Running, running
 
+pytestmark = pytest.mark.xdist_group("start")  # they share what takes seconds to start
+
 
 def start(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Start everything in one process, which is expected to end by itself."""
