@@ -85,6 +85,7 @@ class WindowMet(WindowEvent, frozen=True, kw_only=True):
     TYPE = "baton.window.met.v1"
 
     met_by: str
+    noted_at: datetime | None = None
 
 
 class WindowBreached(WindowEvent, frozen=True, kw_only=True):
@@ -103,6 +104,7 @@ class WindowCancelled(WindowEvent, frozen=True, kw_only=True):
     TYPE = "baton.window.cancelled.v1"
 
     reason: str
+    noted_at: datetime | None = None
 
 
 class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ class BreachRetracted(WindowEvent, frozen=True, kw_only=True):
     breach_id: str
     met_by: str
     reason: str | None = None
+    noted_at: datetime | None = None
 
 
 class EscalationEvent(Event, frozen=True, kw_only=True):
@@ -186,6 +189,7 @@ class EscalationClosed(EscalationEvent, frozen=True, kw_only=True):
     TYPE = "baton.escalation.closed.v1"
 
     reason: str
+    noted_at: datetime | None = None
 
 
 class MoveRequested(Event, frozen=True, kw_only=True):

@@ -162,7 +162,7 @@ MEANINGS = {
     "NoticeFailed.reason": "why the channel did not take it",
     "NoticeFailed.next_channel": "the channel that is tried next; null if no one was told",
     "NoticeFailed.at": "when it was given up on this channel",
-    "noted_at": "when the deadline was found; of several, the latest holds. Null in records of an earlier release",
+    "noted_at": "when the monitor noted it; the deadline noted last holds. Null in records of an earlier release",
     "promise_due_at": "when the promise was due; null in records of an earlier release",
     "WindowPaused.until": "when the clock runs again, unless it is resumed before",
     "within": "`pool`: to another member of the pool",

@@ -26,7 +26,7 @@ from tests.services.year_kit import Acme
 BEGAN, LAST = date(2027, 1, 1), date(2027, 12, 31)
 NEW_YEAR = datetime(2026, 12, 31, 23, 0, 1, tzinfo=UTC)
 IN_MEMORY = "/dev/shm"  # noqa: S108
-UNKNOWN_LADDER = "its ladder: its deadline moved after levels had fired"
+UNKNOWN_LADDER = "its ladder: its breach was taken back after levels had fired"
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ The monitor's tables are read as they are, by their names: an auditor that asked
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import sqlalchemy as sa
 
-from services.scoreboard.domain.audit.comparison import FoundWindow
 from services.scoreboard.domain.audit.inquiries import Watched
-from services.scoreboard.domain.audit.ladders import FiredLevel
+from services.scoreboard.domain.audit.notes import News, Notes, notes_of
 from services.scoreboard.domain.audit.persons import Activity, dated
+from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow
 from services.scoreboard.store.tables import audits, leads, timeline, timeline_counted, timeline_owed
 from shared.agreements import store as agreements
 from shared.db.bulk import insert_rows
@@ -31,7 +31,6 @@ from shared.domain.events import (
     InquiryReceived,
     WindowBreached,
     WindowCancelled,
-    WindowEvent,
     WindowMet,
     WindowOpened,
 )
@@ -52,7 +51,7 @@ _COUNTED_AT_ONCE = 2_000
 _EVENTS_OF_A_LEAD = 20
 """How many events on each lead, on average, are read at most to find the leads of a period."""
 _NEAR = timedelta(hours=1)
-_WANTED = [*_FACTS, *_ASKED, *(kind.TYPE for kind in _ENDS)]
+_WANTED = [*_FACTS, *_ASKED, *(kind.TYPE for kind in get_args(News))]
 
 _windows = sa.table(
     "sla_monitor_windows",
@@ -106,6 +105,7 @@ class History:
     events: Sequence[Event]
     reported: Sequence[Activity]
     announced: Mapping[str, frozenset[str]]
+    notes: Mapping[str, Notes]
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,17 +156,26 @@ async def history(tx: Tx, lead_ids: Collection[str]) -> History | None:
     if len(rows) > MAX_EVENTS:
         return None
     facts: list[Event] = []
-    announced: dict[str, frozenset[str]] = {}
+    news: list[News] = []
     for row in rows:
         event = msgspec.json.decode(row.data, type=TYPES[row.type])
-        kind = _ENDS.get(type(event))
-        if kind is None or not isinstance(event, WindowEvent):
+        if isinstance(event, News):
+            news.append(event)
+        else:
             facts.append(event)
+    return History(ids, facts, await _reported(tx, ids), _announced(news), notes_of(news))
+
+
+def _announced(news: Iterable[News]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for event in news:
+        kind = _ENDS.get(type(event))
+        if kind is None:
             continue
         if isinstance(event, BreachRetracted) and event.reason is not None:
             kind = "retracted as cancelled"
-        announced[event.window_id] = announced.get(event.window_id, frozenset()) | {kind}
-    return History(ids, facts, await _reported(tx, ids), announced)
+        found[event.window_id] = found.get(event.window_id, frozenset()) | {kind}
+    return found
 
 
 async def leads_between(tx: Tx, starts_at: datetime, ends_at: datetime, *, limit: int) -> list[str]:

@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import msgspec
 
-from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, findings
+from services.scoreboard.domain.audit.comparison import Finding, findings
 from services.scoreboard.domain.audit.persons import persons_of
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.store import audits
 from services.scoreboard.store.audits import AuditRow, Place
 from services.scoreboard.workers.period_audit import period_findings
@@ -196,6 +197,7 @@ class Auditor:
                 now=await self._database.now(tx),
                 tolerance=TOLERANCE,
                 watched=watched,
+                notes=history.notes,
             )
         persons = persons_of(history.events, history.reported)
         of_periods = [each for each in windows.values() if each.period is not None]

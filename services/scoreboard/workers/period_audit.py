@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, finding_on
+from services.scoreboard.domain.audit.comparison import Finding, finding_on
 from services.scoreboard.domain.audit.periods import Tally, handed_over, period_finding
 from services.scoreboard.domain.audit.persons import persons_of
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import NotChecked
 from services.scoreboard.store import audits
 from shared.db.engine import Database

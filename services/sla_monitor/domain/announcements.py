@@ -90,21 +90,23 @@ def opened_again(window: Window, now: datetime) -> Announcement:
 
 
 def verdict(window: Window, verdict: WindowVerdict, now: datetime) -> list[Announcement]:
-    """How the window ended; nothing when it did not."""
+    """How the window ended, which is noted `now`; nothing when it did not."""
     at = verdict.at or now
     met_by = activity_id_of(verdict.fact.activity_id) if verdict.fact else ""
     breach_id = window.breach_id or ""
     event: WindowEvent
     match verdict.outcome:
         case "met":
-            event = _of_window(WindowMet, window, at=at, met_by=met_by)
+            event = _of_window(WindowMet, window, at=at, met_by=met_by, noted_at=now)
         case "cancelled":
-            event = _of_window(WindowCancelled, window, at=at, reason=verdict.why)
+            event = _of_window(WindowCancelled, window, at=at, reason=verdict.why, noted_at=now)
         case "breached":
             event = _of_window(WindowBreached, window, at=at, breach_id=breach_id, fault=window.fault, detected_at=now)
         case "retracted":
             why = verdict.why if window.state == "cancelled" else None
-            event = _of_window(BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by, reason=why)
+            event = _of_window(
+                BreachRetracted, window, at=at, breach_id=breach_id, met_by=met_by, reason=why, noted_at=now
+            )
         case _:
             return []
     return [_announcement(event, f"window.{verdict.outcome}", *window.key)]
@@ -182,10 +184,10 @@ def escalation_acknowledged(escalation: Escalation, by: str, now: datetime) -> A
     return _announcement(event, "escalation.acknowledged", escalation.escalation_id, by, now.isoformat())
 
 
-def escalation_closed(escalation: Escalation) -> Announcement:
-    """The escalation closed; at most one event per escalation."""
+def escalation_closed(escalation: Escalation, now: datetime) -> Announcement:
+    """The escalation closed, which is noted `now`; at most one event per escalation."""
     at = escalation.closed_at or escalation.raised_at
-    event = _of_escalation(EscalationClosed, escalation, at=at, reason=escalation.reason or "")
+    event = _of_escalation(EscalationClosed, escalation, at=at, reason=escalation.reason or "", noted_at=now)
     return _announcement(event, "escalation.closed", escalation.escalation_id)
 
 

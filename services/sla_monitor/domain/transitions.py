@@ -90,7 +90,7 @@ def take_back(
     gone_at = state.window.gone_at
     if moved.due_at <= state.window.due_at or (gone_at is not None and gone_at > moved.decide_at):
         return state
-    taken = _concluded(state, superseded(state.window, event.changed_at, "on leave"), event.changed_at)
+    taken = _concluded(state, superseded(state.window, event.changed_at, "on leave"), now or event.changed_at)
     if gone_at is not None:
         return taken
     moved = looking_ahead(_running_again(moved), levels)
@@ -260,5 +260,7 @@ def _concluded(state: WindowState, verdict: WindowVerdict, now: datetime) -> Win
     if verdict.outcome in ("closed", "retracted") and raised is not None and raised.state != "closed":
         why = verdict.why if verdict.outcome == "closed" else "breach retracted"
         done = escalation.closed(raised, reason=why, at=verdict.at or now)
-        state = replace(state, escalation=done, announced=(*state.announced, announcements.escalation_closed(done)))
+        state = replace(
+            state, escalation=done, announced=(*state.announced, announcements.escalation_closed(done, now))
+        )
     return state

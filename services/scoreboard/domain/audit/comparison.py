@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from services.scoreboard.domain.audit.expectation import promises_on
+from services.scoreboard.domain.audit.expectation import SPLIT, promises_on
 from services.scoreboard.domain.audit.expected import (
     Expected,
     ended_at,
@@ -15,47 +15,17 @@ from services.scoreboard.domain.audit.expected import (
     reports,
     verdict_at,
 )
-from services.scoreboard.domain.audit.inquiries import HAND_OFF, Watched, owed_on
-from services.scoreboard.domain.audit.ladders import FiredLevel, ladder_differences
+from services.scoreboard.domain.audit.inquiries import HAND_OFF, owed_on
+from services.scoreboard.domain.audit.ladders import ladder_differences
 from services.scoreboard.domain.audit.persons import Persons
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import NotChecked, written
 from shared.domain.agreement import Agreement
-from shared.domain.event import AgreementRef, PromisePeriod
 
 Status = Literal["right", "different", "undecided", "not checked"]
 _TRIMMED_AFTER = timedelta(days=90)
 _OPENS_WITHIN = timedelta(seconds=10)
-_MOST_TOLERANCE = timedelta(seconds=60)
 _LATE_AFTER = timedelta(minutes=10)
-
-
-class FoundWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """A promise as the monitor stored it, apart from what it is based on. `stored_state` is what lists go by. One of
-    marketing is about a `period`.
-    """
-
-    window_id: str
-    lead_id: str
-    promise: str
-    owner: str = ""
-    generation: int = 0
-    side: str = "sales"
-    opened_at: datetime
-    due_at: datetime
-    decide_at: datetime
-    state: str = "open"
-    stored_state: str = "open"
-    breach_id: str | None = None
-    hold: str | None = None
-    again: int = 0
-    period: PromisePeriod | None = None
-    counts_from_at: datetime | None = None
-    agreement: AgreementRef | None = None
-
-    @property
-    def tolerance(self) -> timedelta:
-        """The tolerance for clocks that was set when it opened; no more than can be set."""
-        return min(max(self.decide_at - self.due_at, timedelta()), _MOST_TOLERANCE)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,21 +44,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     late: bool = False
     missing: bool = False
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What the monitor stored and announced about some people. `announced` are the kinds of events on each window's
-    end, `fired` its levels. All facts are there `known_upto`, None if that is not known; `tolerance` is that of
-    windows that are not there. Verdicts on inquiries are `watched`.
-    """
-
-    windows: Mapping[str, FoundWindow]
-    announced: Mapping[str, frozenset[str]]
-    fired: Mapping[str, Sequence[FiredLevel]]
-    known_upto: datetime | None
-    now: datetime
-    tolerance: timedelta
-    watched: Watched = Watched()
 
 
 def findings(lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], record: Record) -> list[Finding]:
@@ -206,15 +161,10 @@ def _of_ladder(
     expected: Expected, window: FoundWindow, persons: Persons, right: frozenset[str], record: Record
 ) -> Sequence[str]:
     """What is wrong about its levels, in words. Raises NotChecked."""
-    if window.again or len(expected.dues) > 1:
-        raise NotChecked("its deadline moved after levels had fired")
+    if window.again:
+        raise NotChecked("its breach was taken back after levels had fired")
     breached = right == {"breached"} and window.state == "breached"
-    known_upto = min(record.now, record.known_upto) if record.known_upto is not None else expected.opened_at
-    fired = record.fired.get(window.window_id, ())
-    found = ladder_differences(
-        expected, fired, persons, breached=breached, known_upto=known_upto, tolerance=window.tolerance
-    )
-    return list(found)
+    return list(ladder_differences(expected, window, persons, record, breached=breached))
 
 
 def announced_as(kinds: frozenset[str]) -> str:
@@ -256,8 +206,9 @@ def _unexpected(window: FoundWindow, persons: Persons, record: Record) -> Findin
         if record.now < window.opened_at + _OPENS_WITHIN:
             return finding_on(window, "undecided", why="its assignment is not read yet")
         return finding_on(window, "not checked", why="the assignment is not in the timeline any more")
-    if not window.generation and not decisions:
-        return finding_on(window, "not checked", why="the lead is not in the timeline any more")
+    gone = not window.generation and not decisions
+    if gone or persons.split_at(window.lead_id) is not None:
+        return finding_on(window, "not checked", why="the lead is not in the timeline any more" if gone else SPLIT)
     return finding_on(window, "different", "no window", window.state, "nothing that was decided calls for it")
 
 

@@ -29,14 +29,13 @@ from shared.domain.events import (
 from shared.domain.ids import event_id
 
 TRIAGE, DISPUTES = "triage", "disputes"
+SPLIT = "the lead was merged and split again"
 
 
 def promises_on(
     lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], tolerance: timedelta
 ) -> Iterator[Expected]:
     """The promises of sales and operations on one lead that should be watched. Raises NotChecked."""
-    if persons.was_split(lead_id):
-        raise NotChecked("the lead was merged and split again")
     found: list[Expected] = []
     for event in _each_once(persons.decisions.get(lead_id, [])):
         if isinstance(event, LeadAssigned):
@@ -52,7 +51,25 @@ def promises_on(
     found += _of_disputes(lead_id, found, persons, tolerance)
     for version, at in persons.ended_as_part(lead_id):
         found = [_leave(e, Departure(at, "part of another lead")) if e.version < version else e for e in found]
+    split_at = persons.split_at(lead_id)
+    if split_at is not None:
+        found = [_since_split(each, split_at, persons) for each in found]
     yield from (with_pauses(each, persons) for each in found)
+
+
+def _since_split(expected: Expected, split_at: datetime, persons: Persons) -> Expected:
+    """What was promised on one of the parts since the split, with facts of its own, is checked like any other promise.
+    What counted for the person before does not count any more, so it shows nothing about earlier promises, nor about
+    one that may go on instead of a later one.
+    """
+    first_at = persons.first_at.get(expected.lead_id)
+    since_split = expected.opened_at > split_at and (first_at is None or first_at > split_at)
+    earlier = [
+        each
+        for each in persons.decisions.get(expected.lead_id, [])
+        if isinstance(each, LeadAssigned) and each.because == "rescored" and each.lead_version == expected.version
+    ]
+    return expected if since_split and not earlier else replace(expected, unchecked=SPLIT)
 
 
 def _each_once(events: Iterable[Event]) -> Iterator[Event]:

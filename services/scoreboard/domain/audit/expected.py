@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.scoreboard.domain.audit.persons import ENDS, Activity, Persons
+from services.scoreboard.domain.audit.working_time import Interval
 from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.events import LeaveInterval
@@ -36,9 +37,10 @@ class Departure:
 class Expected:
     """A promise that should be watched. `dues` are its deadlines in turn, since leave changed or the clock stood still:
     a promise that ends has the deadline of that moment. `leaves` are the owner's leave as of each change, `departures`
-    what ended it early. `starts_at` is from when facts count, `ends_from_at` from when ends of the lead do.
-    `generation` is 0 for operations. `within` is how soon it was to be kept, None for as the promise says. `unchecked`
-    says why it is not worked out how it should have ended.
+    what ended it early, `pauses` the times during which its clock stands still, as of each change. `starts_at` is from
+    when facts count, `ends_from_at` from when ends of the lead do. `generation` is 0 for operations. `within` is how
+    soon it was to be kept, None for as the promise says. `unchecked` says why it is not worked out how it should have
+    ended.
     """
 
     window_id: str
@@ -59,6 +61,7 @@ class Expected:
     departures: tuple[Departure, ...] = ()
     assigned: tuple[Activity, ...] = ()
     unchecked: str = ""
+    pauses: tuple[tuple[Interval, ...], ...] = ()
 
     @property
     def due_at(self) -> datetime:

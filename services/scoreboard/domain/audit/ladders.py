@@ -1,110 +1,161 @@
-"""Which levels of a ladder should have fired by now."""
+"""Which levels of a ladder should have fired by now.
 
-from collections.abc import Iterator, Sequence
+Nobody is notified about what is already over. So what counts for a level is not when its promise was over, but when the
+monitor had read that: after an outage it may read an answer together with everything that came due before it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from typing import NamedTuple
 
 from services.scoreboard.domain.audit.expected import Expected, ended_at, kept_at, reports
-from services.scoreboard.domain.audit.persons import Persons
-from services.scoreboard.domain.audit.working_time import step_due_at, written
+from services.scoreboard.domain.audit.notes import AT_ONCE, Notes
+from services.scoreboard.domain.audit.persons import Activity, Persons
+from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow, Record
+from services.scoreboard.domain.audit.working_time import Interval, step_due_at, warning_due_at, written
 from shared.domain.agreement import Step
 
 READ_WITHIN = timedelta(minutes=15)
-"""How late the monitor may read something, as far as levels go. An answer that it reads before a level fires prevents
-the level, even if the level was due before the answer came.
-"""
+"""How late the monitor may read something that it has not announced, as far as levels go."""
+
+_Key = tuple[int, int]
 
 
 class Level(NamedTuple):
-    """A level of a round of the ladder (0 is the ladder, later ones repeat its last level), and when it is due."""
+    """A level of a round of the ladder (0 is the ladder, later ones repeat its last level). It is due at the earliest
+    and at the latest at these instants, depending on which deadline, leave and pauses applied.
+    """
 
     loop: int
     number: int
-    due_at: datetime
     warning: bool
+    earliest_at: datetime
+    latest_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Its number, for people."""
+        return f"{self.number} (repeat {self.loop})" if self.loop else str(self.number)
 
 
-class FiredLevel(NamedTuple):
-    """A level that the monitor recorded, and what came of it."""
-
-    loop: int
-    number: int
-    fired_at: datetime
-    outcome: str
-
-
-def levels_of(expected: Expected) -> list[Level]:
-    """All levels of the promise's ladder. Raises NotChecked."""
+def levels_of(expected: Expected, dues: Collection[datetime]) -> dict[_Key, Level]:
+    """All levels of the promise's ladder, if these may be its deadlines. Raises NotChecked."""
     ladder = expected.agreement.ladders.get(expected.promise.ladder)
     if ladder is None:
-        return []
+        return {}
     steps = [step for step in ladder.steps if expected.generation or step.tell or step.page]
-    found = [_level(expected, step, 0, 0) for step in steps]
+    found = [_level(expected, step, 0, 0, dues) for step in steps]
     last = steps[-1] if steps else None
     if last is not None and not _is_warning(last) and (last.tell or last.page):
         rounds = range(1, ladder.repeats + 1)
-        found += [_level(expected, last, each, each * ladder.repeat_every_s) for each in rounds]
-    return [each for each in found if not (each.warning and each.due_at < expected.opened_at)]
+        found += [_level(expected, last, each, each * ladder.repeat_every_s, dues) for each in rounds]
+    there = [each for each in found if not (each.warning and each.latest_at < expected.opened_at)]
+    return {(each.loop, each.number): each for each in there}
 
 
 def ladder_differences(
-    expected: Expected,
-    fired: Sequence[FiredLevel],
-    persons: Persons,
-    *,
-    breached: bool,
-    known_upto: datetime,
-    tolerance: timedelta,
+    expected: Expected, window: FoundWindow, persons: Persons, record: Record, *, breached: bool
 ) -> Iterator[str]:
     """What is wrong with the levels that fired, in words. Raises NotChecked.
 
-    A level has to fire once its time has passed, unless what ends the ladder came by then, or soon after. None may fire
-    before its time (except at once after one that found nobody on duty), or for a promise that was answered before.
+    A level has to fire once its time has passed and the monitor knows of nothing that ends the ladder. None may fire
+    before its time (except at once after one that found nobody on duty), or after the end of the promise was read.
     """
-    levels = {(each.loop, each.number): each for each in levels_of(expected)}
-    stops_at, answered_at = _stops_at(expected, persons, tolerance)
-    there = {(each.loop, each.number) for each in fired}
-    for key, level in sorted(levels.items()):
-        certain = level.due_at + tolerance
-        required = certain <= known_upto and (stops_at is None or certain + READ_WITHIN < stops_at)
-        if required and key not in there and (breached or level.warning) and not _during_leave(expected, level):
-            yield f"level {_name(level.loop, level.number)} was due at {written(level.due_at)} and has not fired"
+    fired = record.fired.get(window.window_id, ())
+    notes = record.notes.get(window.window_id, Notes())
+    known = {*expected.dues, window.due_at, *(due for _, due in notes.dues or ())}
+    possible = levels_of(expected, known)
+    upto = _looked_upto(expected, window, persons, record, possible)
+    yield from _missing(expected, window, fired, upto, breached=breached)
     at_once = min((each.fired_at for each in fired if each.outcome == "skipped"), default=None)
     for each in fired:
-        due = levels.get((each.loop, each.number))
-        name, at = _name(each.loop, each.number), written(each.fired_at)
-        if due is None:
-            yield f"level {name} fired, and the agreement has no such level"
-        elif each.fired_at < due.due_at and (at_once is None or each.fired_at < at_once):
-            yield f"level {name} fired at {at} and was due at {written(due.due_at)}"
-        elif answered_at is not None and answered_at + READ_WITHIN < due.due_at and answered_at < each.fired_at:
-            yield f"level {name} fired at {at}, though the promise was over at {written(answered_at)}"
+        level, at = possible.get((each.loop, each.number)), written(each.fired_at)
+        if level is None:
+            yield f"level {each.number} fired, and the agreement has no such level"
+            continue
+        level = levels_of(expected, notes.dues_at(each.fired_at) or known).get((each.loop, each.number), level)
+        early = each.fired_at < level.earliest_at and (at_once is None or each.fired_at < at_once)
+        over_at = None if early else _over_at(expected, persons, window, notes, level, each)
+        if early:
+            yield f"level {level.name} fired at {at} and was due at {written(level.earliest_at)}"
+        elif over_at is not None:
+            yield f"level {level.name} fired at {at}, though the promise was over at {written(over_at)}"
 
 
-def _stops_at(expected: Expected, persons: Persons, tolerance: timedelta) -> tuple[datetime | None, datetime | None]:
-    """When a level may have been prevented at the earliest, and when all levels must have been."""
+def _missing(
+    expected: Expected, window: FoundWindow, fired: Sequence[FiredLevel], upto: datetime, *, breached: bool
+) -> Iterator[str]:
+    """The levels that had to fire up to an instant and did not, by the deadline that applied last."""
+    due = window.due_at if window.due_at in expected.dues else expected.due_at
+    levels = levels_of(expected, {due})
+    there = {(each.loop, each.number) for each in fired}
+    for key, level in sorted(levels.items()):
+        owed = (breached or level.warning) and level.earliest_at >= expected.opened_at
+        if owed and key not in there and level.latest_at + window.tolerance <= upto:
+            yield f"level {level.name} was due at {written(level.latest_at)} and has not fired"
+
+
+def _looked_upto(
+    expected: Expected, window: FoundWindow, persons: Persons, record: Record, levels: Mapping[_Key, Level]
+) -> datetime:
+    """Up to when the monitor surely looked for what is due, without knowing of an end of the ladder.
+
+    While nothing is over, it has to as far as facts are complete. Once something is, the monitor may have read that
+    together with whatever came due since it looked last. Levels fire in order, those before the deadline before a
+    breach: so a level that fired shows a look, and so does a breach, if what ended the promise came after it.
+    """
+    ends = _answers(expected, persons, window.tolerance)
+    if not ends and not expected.departures:
+        return min(record.now, record.known_upto) if record.known_upto is not None else expected.opened_at
+    numbers = [(each.loop, each.number) for each in record.fired.get(window.window_id, ())]
+    shown = [levels[key].earliest_at + window.tolerance for key in numbers if key in levels]
+    breached_at = record.notes.get(window.window_id, Notes()).breached_at
+    over = [*(each.known_at or each.at for each in ends), *(each.at for each in expected.departures)]
+    if breached_at is not None and min(over) > breached_at + AT_ONCE:
+        shown.append(window.due_at + window.tolerance)
+    return max(shown, default=expected.opened_at)
+
+
+def _over_at(
+    expected: Expected, persons: Persons, window: FoundWindow, notes: Notes, level: Level, fired: FiredLevel
+) -> datetime | None:
+    """When the promise was over for all that the monitor could know, if the level fired after that. Where nothing says
+    when it learned of an answer that it has stored, this is some time after the answer.
+    """
+    if notes.over_at is not None:
+        return notes.over_at if fired.fired_at > notes.over_at + AT_ONCE else None
+    if notes.ended or fired.outcome == "silenced":
+        return None
+    answers = _answers(expected, persons, window.tolerance)
+    stored = [a for a in answers if a.lead_id == expected.lead_id and (a.lead_id, a.key) in persons.stored]
+    for at in (each.known_at or each.at for each in stored):
+        if at + READ_WITHIN < level.earliest_at and at < fired.fired_at:
+            return at
+    return None
+
+
+def _answers(expected: Expected, persons: Persons, tolerance: timedelta) -> list[Activity]:
     known = reports(expected, persons)
-    answers = [each for each in (kept_at(expected, known, tolerance), ended_at(expected, known, tolerance)) if each]
-    gone = [each.at for each in expected.departures]
-    for_good = [each.known_at or each.at for each in answers if each.lead_id == expected.lead_id]
-    return min([*(each.at for each in answers), *gone], default=None), min(for_good, default=None)
+    return [each for each in (kept_at(expected, known, tolerance), ended_at(expected, known, tolerance)) if each]
 
 
-def _level(expected: Expected, step: Step, loop: int, later_s: int) -> Level:
-    due_at = step_due_at(step, expected.calendar, expected.due_at, later_s)
-    return Level(loop, step.level, due_at, _is_warning(step))
+def _level(expected: Expected, step: Step, loop: int, later_s: int, dues: Collection[datetime]) -> Level:
+    calendar, warning = expected.calendar, _is_warning(step)
+    if warning:
+        at = [warning_due_at(step, calendar, due, away) for due in dues for away in _away(expected)]
+    else:
+        at = [step_due_at(step, calendar, due, later_s) for due in dues]
+    return Level(loop, step.level, warning, min(at), max(at))
+
+
+def _away(expected: Expected) -> set[tuple[Interval, ...]]:
+    """When the owner may not have been warned: during leave and pauses as known at any time."""
+    leaves: Sequence[tuple[Interval, ...]] = [
+        tuple([Interval(each.starts_at, each.ends_at) for each in leave]) for leave in expected.leaves
+    ]
+    return {(*leave, *pauses) for leave, pauses in product(leaves, ((), *expected.pauses))}
 
 
 def _is_warning(step: Step) -> bool:
     return step.after_s < 0 or step.after_days < 0
-
-
-def _during_leave(expected: Expected, level: Level) -> bool:
-    """Whether leave may have moved a warning, which is not worked out."""
-    return level.warning and any(
-        each.starts_at < expected.due_at and each.ends_at > level.due_at for each in expected.leave
-    )
-
-
-def _name(loop: int, number: int) -> str:
-    return f"{number} (repeat {loop})" if loop else str(number)

@@ -25,6 +25,7 @@ def with_pauses(expected: Expected, persons: Persons) -> Expected:
         if (due := _moved(expected, since_due, leave, pauses)) != since_due
     ]
     last = _moved(expected, expected.due_at, expected.leave, stages[-1] if stages else [])
+    expected = replace(expected, pauses=tuple([tuple(each) for each in stages]))
     return replace(expected, dues=(*expected.dues, *moved, last)) if moved else expected
 
 

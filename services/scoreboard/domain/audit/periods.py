@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, Status, announced_as, finding_on
+from services.scoreboard.domain.audit.comparison import Finding, Status, announced_as, finding_on
 from services.scoreboard.domain.audit.persons import Activity, Persons
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import NotChecked, written
 from shared.domain.agreement import Commitment
 from shared.domain.events import Event, LeadAssigned, LeadBackdated, LeadMerged, LeadSplit
@@ -88,7 +89,7 @@ def handed_over(persons: Persons, lead_ids: Iterable[str], tolerance: timedelta)
 
 
 def _of_person(ids: Sequence[str], persons: Persons, tolerance: timedelta) -> Iterator[Counted]:
-    if any(persons.was_split(each) for each in ids):
+    if any(persons.split_at(each) is not None for each in ids):
         raise NotChecked("a lead of its period was merged and split again")
     firsts = [first for lead_id in ids for first in _firsts(persons.decisions[lead_id])]
     starts: dict[int, datetime] = {}

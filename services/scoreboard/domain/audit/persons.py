@@ -39,13 +39,16 @@ class _Join:
 
 @dataclass(slots=True)
 class Persons:
-    """Some people, by all of their ids. `decisions` are the router's events on each lead, in its order."""
+    """Some people, by all of their ids. `decisions` are the router's events on each lead, in its order, `stored` the
+    activities that the monitor has read and stored, by id and key.
+    """
 
     decisions: dict[str, list[Event]] = field(default_factory=dict)
     activities: dict[str, dict[str, Activity]] = field(default_factory=lambda: defaultdict(dict))
     first_at: dict[str, datetime] = field(default_factory=dict)
     inquiries: list[InquiryReceived] = field(default_factory=list)
-    _split: set[str] = field(default_factory=set)
+    stored: set[tuple[str, str]] = field(default_factory=set)
+    _split: dict[str, datetime] = field(default_factory=dict)
     _touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _joins: dict[str, _Join] = field(default_factory=dict)
 
@@ -70,13 +73,13 @@ class Persons:
             if isinstance(event, LeadMerged) and event.into is not None:
                 yield event.lead_version, event.decided_at
 
-    def was_split(self, lead_id: str) -> bool:
-        """Whether the lead, or one with which it was ever one person, was split from another."""
+    def split_at(self, lead_id: str) -> datetime | None:
+        """When the lead, or one with which it was ever one person, was split from another last; None for never."""
         seen, new = set(), {lead_id}
         while new:
             seen |= new
             new = {other for each in new for other in self._touched.get(each, ())} - seen
-        return bool(seen & self._split)
+        return max((self._split[each] for each in seen & self._split.keys()), default=None)
 
     def _counts(self, lead_id: str, activity: Activity) -> bool:
         if activity.lead_id == lead_id or activity.kind not in _OF_ONE_LEAD:
@@ -109,7 +112,8 @@ class Persons:
                 self._touched[lead_id].add(event.into)
                 self._touched[event.into].add(lead_id)
             if isinstance(event, LeadSplit):
-                self._split |= {event.lead_id, event.was_part_of or event.lead_id, event.split_off or event.lead_id}
+                for each in filter(None, (event.lead_id, event.was_part_of, event.split_off)):
+                    self._split[each] = max(self._split.get(each, event.decided_at), event.decided_at)
                 if event.was_part_of is not None:
                     self._joins.pop(lead_id, None)
             if isinstance(event, LeadMerged | LeadBackdated) and event.received_at is not None:
@@ -118,7 +122,7 @@ class Persons:
 
 
 def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> Persons:
-    """The people in these events; `activities` are further copies of what was reported."""
+    """The people in these events; `activities` are what the monitor has stored of what was reported."""
     persons, decisions = Persons(), defaultdict(list)
     for event in events:
         if isinstance(event, ActivityRecorded):
@@ -131,6 +135,7 @@ def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> 
         persons.decide(lead_id, decided)
     for activity in activities:
         persons.report(activity)
+        persons.stored.add((activity.lead_id, activity.key))
     return persons
 
 

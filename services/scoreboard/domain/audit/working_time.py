@@ -45,6 +45,13 @@ def due_at(
         return due  # closed for months next to the leave: it does not count then
 
 
+def warning_due_at(step: Step, calendar: Calendar, due: datetime, away: Sequence[Interval]) -> datetime:
+    """When a step before the deadline is due, for an owner who is `away` at times. Raises NotChecked."""
+    if not away or step.after_days:
+        return step_due_at(step, calendar, due)
+    return subtract(calendar if step.business else ALWAYS, due, -step.after_s, away)
+
+
 def step_due_at(step: Step, calendar: Calendar, due: datetime, later_s: int = 0) -> datetime:
     """When a step of a ladder is due, `later_s` seconds later for a repeat of it. Leave does not move it. Raises
     NotChecked.
@@ -75,7 +82,7 @@ def add(calendar: Calendar, since_at: datetime, seconds: float, leave: Iterable[
     raise NotChecked("the calendar has no working time to come")
 
 
-def subtract(calendar: Calendar, until_at: datetime, seconds: float) -> datetime:
+def subtract(calendar: Calendar, until_at: datetime, seconds: float, away: Iterable[Interval] = ()) -> datetime:
     """The latest instant with so many seconds of working time from it to `until_at`. Raises NotChecked.
 
     >>> office = Calendar("office", "UTC", {day: [(9 * 3600, 17 * 3600)] for day in range(5)})
@@ -85,7 +92,7 @@ def subtract(calendar: Calendar, until_at: datetime, seconds: float) -> datetime
     left = timedelta(seconds=seconds)
     if not left:
         return until_at
-    for opens, closes in _backward(calendar, until_at):
+    for opens, closes in _backward(calendar, until_at, tuple(away)):
         if closes - left >= opens:
             return closes - left
         left -= closes - opens
@@ -178,12 +185,12 @@ def _forward(calendar: Calendar, since_at: datetime, leave: tuple[Interval, ...]
         day += DAY
 
 
-def _backward(calendar: Calendar, until_at: datetime) -> Iterator[Interval]:
+def _backward(calendar: Calendar, until_at: datetime, away: tuple[Interval, ...]) -> Iterator[Interval]:
     """The working time before an instant, latest first and without overlap."""
     day, upto_at, closed_for = until_at.astimezone(calendar.tz).date() + DAY, until_at.astimezone(UTC), 0
     while closed_for <= _CLOSED_FOR:
         closed_for += 1
-        for opens, closes in reversed(open_on(calendar, day)):
+        for opens, closes in reversed(_less(open_on(calendar, day), away)):
             if opens < upto_at:
                 yield Interval(opens, min(closes, upto_at))
                 upto_at, closed_for = opens, 0

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.scoreboard.domain.audit.comparison import Finding, FoundWindow, Record, findings
+from services.scoreboard.domain.audit.comparison import Finding, findings
 from services.scoreboard.domain.audit.persons import persons_of
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from shared.domain.agreement import Agreement, Duration, Pause, Segment
 from shared.domain.conditions import Condition
 from shared.domain.events import Event, LeaveInterval, PromiseSegment
@@ -219,6 +220,25 @@ def test_what_can_not_be_worked_out_is_said_with_the_reason() -> None:
     marketing = window(side="marketing", promise="mql_volume", generation=0)
     assert audited([], marketing) == [("not checked", "", "a promise of marketing")]
     assert audited([assigned(**HAND_OFF)], window(hold="a record could not be read"))[0][0] == "not checked"
+
+
+def test_a_part_of_a_split_lead_is_checked_from_its_split_on() -> None:
+    apart = split("ld_1", was_part_of=None, split_off="ld_2", lead_version=2, decided_at=after(5))
+    again = reassigned(**HAND_OFF | {"assigned_at": after(6)}, generation=2, lead_version=3, rep=assigned().rep)
+    events = [assigned(**HAND_OFF), apart, again]
+    first, second = window(state="cancelled"), window(generation=2, opened_at=after(6), state="met")
+    unchecked = ("not checked", "", "the lead was merged and split again")
+    mine, theirs = activity(accepted_at=after(7)), activity("ld_2", accepted_at=after(7))
+    assert audited([*events, mine], first, second) == [unchecked, ("right", "met", "met")]
+    assert audited([*events, theirs], first, second)[0] == unchecked
+    assert audited([*events, theirs], first, second)[1][:2] == ("different", "breached")
+    assert audited(events, first)[1] == ("different", "a window", "never opened")
+    risen = reassigned(
+        **HAND_OFF | {"assigned_at": after(8)}, generation=3, lead_version=4, because="rescored", previous_rep="ann",
+        rep=assigned().rep,
+    )  # fmt: skip
+    third = window(generation=3, opened_at=after(8), state="met")
+    assert audited([*events, risen], first, second, third)[-1] == unchecked
 
 
 def test_before_the_deadline_a_promise_is_undecided_and_a_breach_of_it_is_named() -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from services.scoreboard.domain.audit.comparison import FoundWindow, Record, findings
+from services.scoreboard.domain.audit.comparison import findings
 from services.scoreboard.domain.audit.inquiries import Watched
 from services.scoreboard.domain.audit.persons import persons_of
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from shared.domain.agreement import Duration
 from shared.domain.agreement_versions import stored_version
 from shared.domain.events import Event

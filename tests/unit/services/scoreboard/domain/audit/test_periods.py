@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.scoreboard.domain.audit.comparison import FoundWindow, Record
 from services.scoreboard.domain.audit.periods import Tally, handed_over, period_finding
 from services.scoreboard.domain.audit.persons import persons_of
+from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import NotChecked
 from shared.domain.agreement import Commitment
 from shared.domain.event import PromisePeriod
