@@ -132,6 +132,22 @@ async def test_what_is_right_has_no_differences_and_each_change_of_the_record_is
     assert (await audited(stage.database)).different == 0
 
 
+async def test_what_came_due_in_an_outage_before_an_answer_that_is_read_with_it_is_not_missing(stage: Stage) -> None:
+    at = now() - timedelta(hours=1)
+    await stage.publish(assigned("ld_late", QUICK, assigned_at=at), assigned("ld_met", QUICK, assigned_at=at))
+    await stage.publish(activity("ld_late", at=at + timedelta(minutes=30)))
+    await stage.publish(activity("ld_met", at=at + timedelta(seconds=1.5)))
+    began_at = now()
+    async with stage.monitor():
+        stage.mark_from_now_on()
+        [met], [breached] = await stage.wait_for(WindowMet), await stage.wait_for(WindowBreached)
+        assert (met.lead_id, breached.lead_id) == ("ld_met", "ld_late")
+        assert met.at < began_at <= (met.noted_at or met.at)
+        await read_all(stage.bus, stage.database)
+    report = await audited(stage.database)
+    assert (report.right, report.different, report.not_checked) == (2, 0, {}), report.differences
+
+
 async def test_a_promise_that_the_monitor_never_opened_is_named(stage: Stage) -> None:
     await stage.publish(assigned("ld_1", assigned_at=now() - timedelta(hours=1)))
     await read_all(stage.bus, stage.database)

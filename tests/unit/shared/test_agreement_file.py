@@ -47,6 +47,16 @@ def test_a_mistake_is_reported_with_line_column_and_correction(mistake: dict[str
     assert findings_of(changed(mistake["old"], mistake["new"])) == mistake["says"]
 
 
+def test_a_ladder_of_hand_offs_needs_a_time_for_them_and_cannot_tell_a_rep() -> None:
+    climbing = changed("\nladders:", "\n  operations:\n    hand_off: {ladder: response}\nladders:")
+    line = climbing.splitlines().index("    hand_off: {ladder: response}") + 1
+    what = "there is no time for it: add `hand_off_within` under `definitions`, `mql`"
+    assert findings_of(climbing) == [f"{line}:5: {what}"]
+    timed = climbing.replace("    score:", "    hand_off_within: 2 minutes\n    score:")
+    who = "no rep has the lead yet: tell `ops`, or another role that is on duty"
+    assert findings_of(timed) == [f"{line + 1}:24: {who}"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
