@@ -13,12 +13,12 @@ from shared.db.engine import Database
 
 
 class Claim:
-    """A claim on the job `name`. The process that has it calls `told` whenever another calls `tell`."""
+    """A claim on the job `name`. The process that has it calls `on_notice` whenever another calls `tell`."""
 
-    def __init__(self, database: Database, name: str, told: Callable[[], None] | None = None) -> None:
+    def __init__(self, database: Database, name: str, on_notice: Callable[[], None] | None = None) -> None:
         self._database = database
         self._name = name
-        self._told = told
+        self._on_notice = on_notice
         self._key = int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
         self._connection: AsyncConnection | None = None
 
@@ -31,8 +31,8 @@ class Claim:
         connection = await self._database.dedicated()
         try:
             taken = (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._key)))).scalar_one()
-            if taken and self._told is not None:
-                await self._listen(connection, self._told)
+            if taken and self._on_notice is not None:
+                await self._listen(connection, self._on_notice)
         except BaseException:
             await connection.close()
             raise
@@ -48,10 +48,10 @@ class Claim:
             async with self._database.read() as tx:
                 await tx.execute(sa.select(sa.func.pg_notify(self._name, "")))
 
-    async def _listen(self, connection: AsyncConnection, told: Callable[[], None]) -> None:
+    async def _listen(self, connection: AsyncConnection, on_notice: Callable[[], None]) -> None:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None  # noqa: S101 (it has just answered)
-        await driver.add_listener(self._name, lambda *_: told())
+        await driver.add_listener(self._name, lambda *_: on_notice())
 
     async def release(self) -> None:
         """Close the connection, which releases the lock."""

@@ -5,10 +5,11 @@ Requests that other sites' pages cause are refused before they get here (`shared
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
 import pydantic
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.sla_monitor.api.duty import DutyRoutes, NewOverride
 from services.sla_monitor.api.escalations import Acknowledgement, acknowledge_escalation, plain_length
@@ -29,10 +30,15 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
     """The routes; they need a key with `operate`, of the login or in the field `key`. `changed` is set after them."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.post(BOARD + "/escalations/{escalation_id}/acknowledge")
-    async def acknowledge(escalation_id: Text, request: Request) -> Response:
+    async def operators_form(request: Request) -> dict[str, str]:
         form = await _form(request)
-        keys.authorise(_authorization(form, request), "operate")
+        keys.authorise(f"Bearer {form['key']}" if form.get("key") else request.headers.get("authorization"), "operate")
+        return form
+
+    Form = Annotated[dict[str, str], Depends(operators_form)]
+
+    @routes.post(BOARD + "/escalations/{escalation_id}/acknowledge")
+    async def acknowledge(escalation_id: Text, form: Form) -> Response:
         form_page = f"{BOARD}/escalations/{quote(escalation_id, safe='')}"
         try:
             await acknowledge_escalation(database, escalation_id, _acknowledgement(form))
@@ -42,9 +48,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         return _back_to_board(f"?done={quote(escalation_id, safe='')}")
 
     @routes.post(BOARD + "/silences")
-    async def silence(request: Request) -> Response:
-        form = await _form(request)
-        keys.authorise(_authorization(form, request), "operate")
+    async def silence(form: Form) -> Response:
         try:
             async with database.read() as tx:
                 now = await database.now(tx)
@@ -54,9 +58,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         return _back_to_board("#silences")
 
     @routes.post(BOARD + "/silences/{silence_id}/end")
-    async def end_silence(silence_id: Text, request: Request) -> Response:
-        form = await _form(request)
-        keys.authorise(_authorization(form, request), "operate")
+    async def end_silence(silence_id: Text, form: Form) -> Response:
         try:
             await SilenceRoutes(database, changed).end(silence_id, _silence_end(form))
         except Problem as problem:
@@ -65,9 +67,7 @@ def router(database: Database, keys: Keys, *, changed: Sequence[WakeUp]) -> APIR
         return _back_to_board("#silences")
 
     @routes.post(BOARD + "/duty/{role}/overrides")
-    async def stand_in(role: DutyRole, request: Request) -> Response:
-        form = await _form(request)
-        keys.authorise(_authorization(form, request), "operate")
+    async def stand_in(role: DutyRole, form: Form) -> Response:
         try:
             async with database.read() as tx:
                 now = await database.now(tx)
@@ -85,10 +85,6 @@ async def _form(request: Request) -> dict[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError as wrong:
         raise Refused(f"The form cannot be read: {wrong}.") from None
-
-
-def _authorization(form: dict[str, str], request: Request) -> str | None:
-    return f"Bearer {form['key']}" if form.get("key") else request.headers.get("authorization")
 
 
 def _acknowledgement(form: dict[str, str]) -> Acknowledgement:

@@ -15,7 +15,7 @@ from services.sla_monitor.domain.period import (
     period_name,
     progress,
 )
-from services.sla_monitor.domain.verdict import COUNTED_LATE, WindowVerdict
+from services.sla_monitor.domain.verdict import WindowVerdict
 from services.sla_monitor.domain.window import Window
 from shared.domain.agreement import Agreement, Commitment
 from shared.domain.agreement_versions import Schedule
@@ -76,7 +76,8 @@ def period_verdict(
     """Whether the promise was kept in its period, as far as can be said. A breach may be disproved later."""
     found = outcome(commitment, figures)
     if window.state == "breached" and found != "missed":
-        return WindowVerdict("retracted", COUNTED_LATE if found == "kept" else NO_DATA, window.due_at)
+        kept = found == "kept"
+        return WindowVerdict("retracted", "counted late" if kept else NO_DATA, window.due_at, kept=kept)
     if window.state != "open":
         return WindowVerdict("waits", f"the window is {window.state} already")
     if now < window.verdict_at or watermark is None or watermark < window.verdict_at:

@@ -17,20 +17,21 @@ from shared.domain.events import activity_id_of
 from shared.domain.ids import event_id
 
 _LATE: Mapping[str, str] = {ASSIGNED: "assigned late", DECIDED: "decided late"}
-COUNTED_LATE = "counted late"
-"""Why a breach on a period is taken back if the promise was kept."""
 
 WindowOutcome = Literal["waits", "met", "breached", "cancelled", "retracted", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowVerdict:
-    """What became of a window and why; `at` is the instant in event time, `fact` what decided it."""
+    """What became of a window and why; `at` is the instant in event time, `fact` what decided it. `kept` says that the
+    promise was kept without a fact that did so, as a count keeps it.
+    """
 
     outcome: WindowOutcome
     why: str
     at: datetime | None = None
     fact: Fact | None = None
+    kept: bool = False
 
 
 def verdict_on_counted(window: Window) -> WindowVerdict:
@@ -119,7 +120,7 @@ def after(window: Window, verdict: WindowVerdict) -> Window:
     """The window as the verdict leaves it."""
     replace = msgspec.structs.replace
     fact = verdict.fact
-    kept = verdict.why == COUNTED_LATE or (fact is not None and settlement.keeps(window.terms, fact))
+    kept = verdict.kept or (fact is not None and settlement.keeps(window.terms, fact))
     no_longer_applied = verdict.outcome == "retracted" and not kept
     if verdict.outcome in ("met", "retracted") and not no_longer_applied:
         met_by = activity_id_of(fact.activity_id) if fact else None
