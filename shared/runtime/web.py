@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
 from shared import log
-from shared.domain.errors import Problem, Unavailable
+from shared.domain.errors import Problem, Refused, Unavailable
 from shared.http.asgi import ASGIApp, Endpoint, Receive, Scope, Send
 from shared.http.origin import SAFE_METHODS, header, refuse_cross_site, refuse_foreign_host, why_not_local
 from shared.http.probes import OPEN_TO_ALL, Readiness
@@ -72,7 +72,7 @@ class Web:
         return None
 
     def _check(self, scope: Scope, endpoint: Endpoint | None) -> None:
-        """Before any of the body is read. Raises `Forbidden`, `Misdirected` or `Unauthorised`."""
+        """Before any of the body is read. Raises `Forbidden`, `Misdirected`, `Unauthorised` or `Refused`."""
         if scope["method"] in SAFE_METHODS:
             if scope["path"] in OPEN_TO_ALL:
                 refuse_foreign_host(scope, self._platform.settings)
@@ -80,6 +80,7 @@ class Web:
             refuse_cross_site(scope, self._platform.settings)
             if endpoint is None:
                 self._refuse_strangers(scope)
+                _refuse_large(scope)
 
     def _refuse_strangers(self, scope: Scope) -> None:
         """A framework route reads the body before it asks for the key."""
@@ -127,6 +128,13 @@ class Web:
         self._log.error("request_failed", path=request.url.path, exc_info=error)
         ours = Unavailable("Internal error; see the log. Nothing was partially applied. Try again.")
         return problem_response(ours)
+
+
+def _refuse_large(scope: Scope) -> None:
+    """The framework counts what comes, too, but would answer without saying how much is allowed."""
+    length = header(scope, b"content-length") or "0"
+    if length.isdigit() and int(length[:18]) > MAX_BODY:
+        raise Refused(f"At most {MAX_BODY // 1024} KiB are taken in one request.", status=413)
 
 
 def _described(app: FastAPI, services: Sequence[Service]) -> dict[str, Any]:
