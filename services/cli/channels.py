@@ -22,6 +22,7 @@ from shared.domain.errors import Refused
 from shared.settings import Settings, read
 
 _ROLES: tuple[str, ...] = get_args(Role)
+_ADDRESSES = ("url_from", "api_from")
 _DUTY_ROLES: tuple[str, ...] = get_args(DutyRole)
 
 
@@ -126,6 +127,20 @@ def _line(channel: Channel, outcome: Outcome) -> str:
         close = "; close it there if it stays open" if channel.kind in PAGING else ""
         return f"{whose}: sent ({outcome.why}{close})"
     then = "would be tried again" if outcome.state == "retry" else "the next channel would be tried"
-    references = [value for name, value in channel.settings.items() if name.endswith("_from")]
-    check = f" Check {', '.join(references)}." if references else ""
-    return f"{whose}: NOT sent, {then}: {outcome.why.rstrip('.')}.{check}"
+    return " ".join(filter(None, (f"{whose}: NOT sent, {then}: {outcome.why.rstrip('.')}.", _advice(channel, outcome))))
+
+
+def _advice(channel: Channel, outcome: Outcome) -> str:
+    """What to check, by the names under which the agreement has it."""
+    references = {name: value for name, value in channel.settings.items() if name.endswith("_from")}
+    addresses = [value for name, value in references.items() if name in _ADDRESSES]
+    secrets = [value for name, value in references.items() if name not in _ADDRESSES]
+    if outcome.about == "secret":
+        return f"Check {', '.join(secrets or addresses)}." if references else ""
+    if outcome.about != "address":
+        return ""
+    if channel.kind == "email":
+        return "Check BATON_DELIVERY_MAIL_SERVER."
+    if addresses:
+        return f"Check the address in {', '.join(addresses)}."
+    return f"Check whether this machine reaches {channel.kind}."

@@ -18,6 +18,11 @@ channels:
   ops: [{teams: {url_from: env:TEAMS}}, {slack: {url_from: env:SLACK}}, {email: {}}]
   rep: {email: {}}
   sales_lead: {email: {}}
+  manager:
+    - {pagerduty: {routing_key_from: env:KEY, url_from: env:PAGER}}
+    - {teams: {url_from: env:MOVED}}
+    - {teams: {url_from: env:PLAIN}}
+    - {teams: {url_from: env:LOGIN}}
   mia: [{webhook: {url_from: env:HUNG}}, {webhook: {url_from: env:UNSET}}]
 duty:
   ops: {always: mia}
@@ -60,9 +65,9 @@ async def test_each_channel_of_the_role_gets_a_message_and_a_line(environ: dict[
     assert found == Report(
         (
             "ops is mia now.",
-            "mia, webhook: NOT sent, would be tried again: no answer within 3 s. Check env:HUNG.",
-            "mia, webhook: NOT sent, the next channel would be tried: env:UNSET is not set or empty. Check env:UNSET.",
-            "ops, teams: NOT sent, the next channel would be tried: answered 404. Check env:TEAMS.",
+            "mia, webhook: NOT sent, would be tried again: no answer within 3 s. Check the address in env:HUNG.",
+            "mia, webhook: NOT sent, the next channel would be tried: env:UNSET is not set or empty.",
+            "ops, teams: NOT sent, the next channel would be tried: answered 404. Check the address in env:TEAMS.",
             "ops, slack: sent (answered 200)",
             "ops, email: sent (the mail server accepted the message)",
         ),
@@ -70,6 +75,26 @@ async def test_each_channel_of_the_role_gets_a_message_and_a_line(environ: dict[
     )
     assert "Test message from Baton to ops: nothing to do" in json.dumps(json.loads(message.body))
     assert mailed["X-RcptTo"] == "mia@acme.example"
+
+
+async def test_a_line_says_whether_the_address_or_the_secret_is_to_be_checked(environ: dict[str, str]) -> None:
+    page = b"<html><title>Log in"
+    async with (
+        receiving((400, {}, b'{"errors":["no such key"]}')) as pager,
+        receiving((302, {}, b"")) as moved,
+        receiving((200, {}, page)) as login,
+    ):
+        urls = {"PAGER": pager.url, "MOVED": moved.url, "LOGIN": login.url, "PLAIN": "http://teams.example/x"}
+        found = await report({**environ, **urls, "KEY": "R" * 32}, "manager")
+    next_one, again = "NOT sent, the next channel would be tried", "NOT sent, would be tried again"
+    assert found.lines[1:] == (
+        f"manager, pagerduty: {next_one}: answered 400: no such key. Check env:KEY.",
+        f"manager, teams: {next_one}: answered 302: redirects are not followed. Check the address in env:MOVED.",
+        f"manager, teams: {next_one}: Messages are sent over TLS only: start the URL with https://. "
+        "Check the address in env:PLAIN.",
+        f"manager, teams: {again}: answered 200 with something that the service never answers. "
+        "Check the address in env:LOGIN.",
+    )
 
 
 async def test_a_person_is_found_by_address_and_gets_what_would_reach_them(environ: dict[str, str]) -> None:

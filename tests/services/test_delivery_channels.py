@@ -147,9 +147,10 @@ async def test_a_secret_of_which_an_endpoint_speaks_is_not_shown(kind: str, tmp_
         ({"url_from": "http://in.the.open/"}, "a secret is not referred to by `env:NAME` or `file:PATH`"),
         (
             {"url_from": "env:INTERNAL"},
-            "The URL's address can't be used: it is not a public address. Use a host that the internet can reach.",
+            "The URL's address can't be used: it is not a public address. Use a host that the internet can reach. "
+            "A host of your own network must be in BATON_DELIVERY_INTERNAL_HOSTS.",
         ),
-        ({"url_from": "env:PLAIN"}, "Webhooks are sent over TLS only: start the URL with https://."),
+        ({"url_from": "env:PLAIN"}, "Messages are sent over TLS only: start the URL with https://."),
     ],
 )
 async def test_a_channel_without_a_usable_secret_fails_and_says_what_to_change(
@@ -157,7 +158,8 @@ async def test_a_channel_without_a_usable_secret_fails_and_says_what_to_change(
 ) -> None:
     environ = {"TWO_LINES": "https://x\r\nx: y", "INTERNAL": "https://169.254.169.254/", "PLAIN": "http://example.com/"}
     async with notifier(environ) as sender:
-        assert await sender.send(notice(), "teams", settings) == Outcome("failed", why)
+        outcome = await sender.send(notice(), "teams", settings)
+    assert (outcome.state, outcome.why) == ("failed", why)
 
 
 async def test_an_unknown_kind_and_mail_without_a_server_fail_and_say_so() -> None:
@@ -180,8 +182,8 @@ async def test_an_endpoint_that_hangs_or_is_down_is_tried_again_and_a_busy_one_w
     async with notifier({"URL": receiver.url}) as sender:
         down = await sender.send(notice(), "teams", {"url_from": "env:URL"})
     assert busy == Outcome("retry", "answered 429", 7.0)
-    assert hung == Outcome("retry", "no answer within 1 s", unsure=True)
-    assert down == Outcome("retry", "the connection was refused or not answered")
+    assert hung == Outcome("retry", "no answer within 1 s", unsure=True, about="address")
+    assert down == Outcome("retry", "the connection was refused or not answered", about="address")
 
 
 async def test_alertmanager_fires_is_silenced_and_resolves(tmp_path: Path) -> None:

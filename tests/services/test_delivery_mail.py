@@ -73,7 +73,7 @@ async def test_what_a_buyer_wrote_adds_no_header_no_recipient_and_no_markup(peer
     [
         ("gone@acme.example", "failed", "the mail server answered 550 5.1.1"),
         ("full@acme.example", "retry", "the mail server answered 452 4.2.2"),
-        ("hangs@acme.example", "retry", "no answer within 3 s"),
+        ("hangs@acme.example", "retry", "the mail server did not answer within 3 s"),
     ],
 )
 async def test_a_refusal_for_good_and_one_for_now_differ(
@@ -156,8 +156,8 @@ async def saying(first: bytes, again: bytes = b"") -> AsyncIterator[int]:
 @pytest.mark.parametrize(
     ("first", "again", "why"),
     [
-        (b"", b"", "no answer within 1 s"),
-        (b"220 hi\r\n", b"", "no answer within 1 s"),
+        (b"", b"", "the mail server did not answer within 1 s"),
+        (b"220 hi\r\n", b"", "the mail server did not answer within 1 s"),
         (b"220-hi\r\n", b"220-hi\r\n", "what answered is not a mail server"),
         (b"220", b"x" * 10_000, "what answered is not a mail server"),
         (b"HTTP/1.1 400 Bad\r\n\r\n", b"", "what answered is not a mail server"),
@@ -178,4 +178,4 @@ async def test_a_server_that_is_down_is_tried_again() -> None:
     async with saying(b"") as port:
         pass
     made = await mailer(url_of("smtps", port)).send(message(notice(), SENDER, TO))
-    assert made == Outcome("retry", "the mail server does not resolve, refused the connection or did not answer")
+    assert made == Outcome("retry", "the mail server refused the connection or did not answer", about="address")

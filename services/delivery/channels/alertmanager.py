@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Notice, facts, headline, links, wrote
-from services.delivery.domain.outcome import Outcome, outcome_of
+from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 FIRES_FOR = timedelta(days=7)
@@ -22,6 +24,10 @@ FIRES_FOR = timedelta(days=7)
 TEST_FIRES_FOR = timedelta(minutes=5)
 _DUE_SOON, _OVERDUE, _TEST = "BatonPromiseDueSoon", "BatonPromiseOverdue", "BatonTest"
 _INFO, _WARNING, _ERROR, _CRITICAL = "info", "warning", "error", "critical"
+
+
+class _Answer(msgspec.Struct):
+    silence_id: str = msgspec.field(default="", name="silenceID")
 
 
 def request(notice: Notice, credentials: Credentials) -> Request:
@@ -34,8 +40,13 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 
 def outcome(answer: EndpointResponse) -> Outcome:
-    """The status says it all."""
-    return outcome_of(answer)
+    """200 with nothing for alerts, with the id of the silence for one, and no other success."""
+    made = outcome_of(answer)
+    if made.state != "taken":
+        return made
+    empty = not answer.cut_off and not answer.body.strip()
+    said = read_json(answer.body, _Answer) or _Answer()
+    return made if answer.status == 200 and (empty or said.silence_id) else not_understood(answer)
 
 
 def _alerts(notice: Notice) -> Iterator[dict[str, Any]]:

@@ -28,9 +28,11 @@ _TYPES: dict[NoticeKind, str] = {
 _PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _OUTCOMES: dict[Said, Outcome] = {
     "taken": Outcome("taken", "apprise: the service took it"),
-    "not_taken": Outcome("retry", "apprise: the service did not take it"),
-    "no_url": Outcome("failed", "apprise does not know this kind of URL, or the URL is incomplete"),
-    "refused": Outcome("failed", "apprise tried to connect to an address that is not public, or to start a program"),
+    "not_taken": Outcome("retry", "apprise: the service did not take it", about="address"),
+    "no_url": Outcome("failed", "apprise does not know this kind of URL, or the URL is incomplete", about="address"),
+    "refused": Outcome(
+        "failed", "apprise tried to connect to an address that is not public, or to start a program", about="address"
+    ),
 }
 
 
@@ -77,7 +79,7 @@ class AppriseSender:
             async with asyncio.timeout(self._deadline_s):
                 said, _ = await process.communicate(msgspec.msgpack.encode(parcel))
         except TimeoutError:
-            return Outcome("retry", f"apprise: no answer within {self._deadline_s:g} s")
+            return Outcome("retry", f"apprise: no answer within {self._deadline_s:g} s", about="address")
         finally:
             if process.returncode is None:
                 process.kill()

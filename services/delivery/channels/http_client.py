@@ -109,8 +109,9 @@ class HttpClient:
             asked = next(
                 (value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None
             )
-            body = await _start_of_body(response)
-            return EndpointResponse(response.status, retry_after_s=retry_after_s(asked, self._clock.now()), body=body)
+            body, cut_off = await _start_of_body(response)
+            wait_s = retry_after_s(asked, self._clock.now())
+            return EndpointResponse(response.status, retry_after_s=wait_s, body=body, cut_off=cut_off)
 
     async def _pool(self, endpoint: Endpoint) -> httpcore.AsyncConnectionPool:
         key = (endpoint.scheme, endpoint.host, endpoint.port)
@@ -135,18 +136,22 @@ class HttpClient:
                 await self._pools.pop(key).aclose()
 
 
-async def _start_of_body(response: httpcore.Response) -> bytes:
-    """What follows the status, up to a size and a time; past either, the connection is closed with the rest."""
-    body = b""
+async def _start_of_body(response: httpcore.Response) -> tuple[bytes, bool]:
+    """What follows the status, up to a size and a time, and whether more may have followed; past either, the
+    connection is closed with the rest.
+    """
+    body, ended = b"", False
     try:
         async with asyncio.timeout(READ_S):
             async for chunk in response.aiter_stream():
                 body += chunk[: MAX_READ + 1 - len(body)]
                 if len(body) > MAX_READ:
                     break
+            else:
+                ended = True
     except Exception:  # noqa: S110 (the status stands; a body that is cut off is judged as it is)
         pass
-    return body[:MAX_READ]
+    return body[:MAX_READ], not ended
 
 
 def _problem(error: Exception) -> str:

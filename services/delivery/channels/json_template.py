@@ -31,7 +31,7 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 
 def outcome(answer: EndpointResponse) -> Outcome:
-    """The status says it all."""
+    """Any 2xx: what such a receiver answers is not known."""
     return outcome_of(answer)
 
 

@@ -121,9 +121,9 @@ class Mailer:
             async with asyncio.timeout(self._deadline_s):
                 return await self._hand_in(mail)
         except TimeoutError:
-            return Outcome("retry", f"no answer within {self._deadline_s:g} s")
+            return Outcome("retry", f"the mail server did not answer within {self._deadline_s:g} s", about="address")
         except AddressRefused as refused:
-            return Outcome("failed", str(refused))
+            return Outcome("failed", str(refused), about="address")
         except (SMTPException, OSError) as error:
             return _failure(error)
 
@@ -191,21 +191,29 @@ def _failure(error: Exception) -> Outcome:
         error = error.recipients[0]
     if isinstance(error, SMTPResponseException):
         return _answered(error)
-    if problem := tls_problem(error):
-        return Outcome("retry", problem)
+    problem = tls_problem(error) or _not_reached(error)
+    if problem is None:
+        return Outcome("failed", f"the mail server lacks what is needed: {error}")
+    return Outcome("retry", problem, about="address")
+
+
+def _not_reached(error: Exception) -> str | None:
+    """Why the server was not reached; None if it was, and can't do what it must."""
     if isinstance(error, SMTPTimeoutError):
-        return Outcome("retry", "the mail server did not answer in time")
+        return "the mail server did not answer in time"
     if isinstance(error, SMTPServerDisconnected | SMTPConnectError):
-        return Outcome("retry", "the mail server closed the connection")
+        return "the mail server closed the connection"
     if isinstance(error, SMTPException):
-        return Outcome("failed", f"the mail server lacks what is needed: {error.message}")
-    return Outcome("retry", "the mail server does not resolve, refused the connection or did not answer")
+        return None
+    if isinstance(error, socket.gaierror):
+        return "the mail server's host does not resolve"
+    return "the mail server refused the connection or did not answer"
 
 
 def _answered(error: SMTPResponseException) -> Outcome:
     """What an SMTP reply means. Of its text only the enhanced status is shown: the rest may contain addresses."""
     if not 200 <= error.code < 600:
-        return Outcome("retry", "what answered is not a mail server")
+        return Outcome("retry", "what answered is not a mail server", about="address")
     enhanced = _ENHANCED.match(error.message)
     why = f"the mail server answered {error.code}" + (f" {enhanced[0]}" if enhanced else "")
     if isinstance(error, SMTPAuthenticationError):

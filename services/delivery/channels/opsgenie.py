@@ -7,15 +7,21 @@ https://docs.opsgenie.com/docs/alert-api. `key` is an API key; `url` is another 
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Notice, facts, fit, headline, links, wrote
-from services.delivery.domain.outcome import Outcome, outcome_of
+from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 URL = "https://api.opsgenie.com"
 LONGEST_MESSAGE, LONGEST_DESCRIPTION, LONGEST_DETAIL, LONGEST_NOTE = 130, 15_000, 1_000, 25_000
 _ACTIONS = {"acknowledged": "acknowledge", "closed": "close"}
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    request_id: str = ""
 
 
 def request(notice: Notice, credentials: Credentials) -> Request:
@@ -29,8 +35,12 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 
 def outcome(answer: EndpointResponse) -> Outcome:
-    """202, since requests are worked off later; the status says it all."""
-    return outcome_of(answer)
+    """202 with the id of the request, since requests are worked off later, and no other success."""
+    made = outcome_of(answer)
+    said = read_json(answer.body, _Answer) or _Answer()
+    if made.state == "taken" and not (answer.status == 202 and said.request_id):
+        return not_understood(answer)
+    return made
 
 
 def _alert(notice: Notice) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Link, Notice, facts, fit, headline, links, wrote
-from services.delivery.domain.outcome import Outcome, outcome_of
+from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 LARGEST_MESSAGE = 28 * 1024
@@ -33,11 +33,16 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 
 def outcome(answer: EndpointResponse) -> Outcome:
-    """202 from a workflow. A gateway may answer 200 and report in text that the post failed."""
+    """202 from a workflow, with nothing or with JSON. A gateway may answer 2xx and report that the post failed."""
     made = outcome_of(answer)
-    if made.state == "taken" and b"error" in answer.body.lower():
+    if made.state != "taken":
+        return made
+    if answer.status == 202 and not answer.cut_off and not answer.body.strip():
+        return made
+    is_json = read_json(answer.body, dict[str, Any]) is not None
+    if b"error" in answer.body.lower() and (is_json or not answer.body.lstrip().startswith(b"<")):
         return Outcome("retry", f"answered {answer.status} with an error")
-    return made
+    return made if answer.status == 202 and is_json else not_understood(answer)
 
 
 def _body(notice: Notice) -> Iterator[dict[str, Any]]:

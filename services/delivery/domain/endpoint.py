@@ -1,4 +1,4 @@
-"""Decides where webhooks may go: to public addresses over TLS, never into the network that Baton runs in.
+"""Decides where webhooks and notices may go: to public addresses over TLS, never into the network that Baton runs in.
 
 A URL is vetted when it is subscribed and again before each attempt; each address that its host resolves to is vetted
 when a connection is made (https://owasp.org/Top10/2025/A01_2025-Broken_Access_Control, server-side request forgery).
@@ -14,6 +14,7 @@ from shared.domain.errors import Refused
 
 PORTS = (443, 8443)
 LONGEST_URL = 2048
+NOT_PUBLIC = "it is not a public address"
 _POINTER = "/url"
 _PLAIN = re.compile(r"[!-~]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -68,11 +69,11 @@ def vet_url(url: str, *, allow_loopback: bool, internal: Collection[str] = ()) -
             "The URL names this machine. Use a public host (or set BATON_ALLOW_LOOPBACK_ENDPOINTS for tests)."
         )
     if parts.scheme != "https" and not ((loopback or inside) and parts.scheme == "http"):
-        raise _refused("Webhooks are sent over TLS only: start the URL with https://.")
+        raise _refused("Messages are sent over TLS only: start the URL with https://.")
     port = _port(parts)
     if not (loopback or inside) and port not in PORTS:
         raise _refused(
-            f"Webhooks go to port {' or '.join(map(str, PORTS))} only. Leave the port out, or use one of them."
+            f"Messages go to port {' or '.join(map(str, PORTS))} only. Leave the port out, or use one of them."
         )
     _vet_host(host, allow_loopback=loopback, allow_internal=inside)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -97,7 +98,7 @@ def why_not(address: str, *, allow_loopback: bool, allow_internal: bool = False)
     if allow_internal and any(ip in net for net in internal):
         return None
     public = _public_4(ip) if isinstance(ip, IPv4Address) else _public_6(ip)
-    return None if public else "it is not a public address"
+    return None if public else NOT_PUBLIC
 
 
 def _public_4(ip: IPv4Address) -> bool:
@@ -120,7 +121,7 @@ def _split(url: str) -> SplitResult:
     if not parts.scheme or not parts.hostname:
         raise _refused("The URL must look like https://host/path.")
     if "@" in parts.netloc:
-        raise _refused("Leave user name and password out of the URL: the signature says who is calling.")
+        raise _refused("Leave user name and password out of the URL: they are never sent.")
     if "#" in url:
         raise _refused("Leave the fragment (#...) out of the URL.")
     return parts

@@ -31,7 +31,7 @@ class EndpointResponse:
 
     `status` is the HTTP status, or None if there was none; then `problem` says why. `retry_after_s` is what the
     endpoint asked for. `forbidden` means that the address is not allowed, `sent` that the request may have arrived.
-    `body` is the start of what it answered.
+    `body` is the start of what it answered; `cut_off` if that did not end in the time and size that we read.
     """
 
     status: int | None
@@ -40,6 +40,7 @@ class EndpointResponse:
     forbidden: bool = False
     sent: bool = False
     body: bytes = field(default=b"", repr=False)
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

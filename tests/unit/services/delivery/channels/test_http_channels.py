@@ -64,7 +64,8 @@ def test_a_channel_without_its_address_can_not_send(kind: str) -> None:
 )
 def test_a_status_means_the_same_everywhere(kind: str, status: int, state: str) -> None:
     made = HTTP_CHANNELS[kind].outcome(answer(status, b"\xff<html>", retry_after_s=30.0))
-    assert (made.state, made.why) == (state, f"answered {status}")
+    why = f"answered {status}" + (": redirects are not followed" if status == 302 else "")
+    assert (made.state, made.why) == (state, why)
     assert made.retry_after_s == (30.0 if state == "retry" else None)
 
 
@@ -115,7 +116,7 @@ def test_a_link_in_slack_can_not_be_broken_by_its_address_or_its_name() -> None:
     )
 
 
-STRANGE = "answered 200 with something that the service never answers"
+STRANGE = "with something that the service never answers"
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,10 @@ STRANGE = "answered 200 with something that the service never answers"
         (200, {"ok": True, "ts": "1.2"}, "taken", "answered 200"),
         (200, {"ok": False, "error": "channel_not_found"}, "failed", "answered channel_not_found"),
         (200, {"ok": False, "error": "internal_error"}, "retry", "answered internal_error"),
-        (200, {"ok": False, "error": "x<script>"}, "retry", STRANGE),
-        (200, b"<html>log in", "retry", STRANGE),
-        (200, b"[" * 5000, "retry", STRANGE),
-        (200, b'{"a":' * 3000, "retry", STRANGE),
+        (200, {"ok": False, "error": "x<script>"}, "retry", f"answered 200 {STRANGE}"),
+        (200, b"<html>log in", "retry", f"answered 200 {STRANGE}"),
+        (200, b"[" * 5000, "retry", f"answered 200 {STRANGE}"),
+        (200, b'{"a":' * 3000, "retry", f"answered 200 {STRANGE}"),
         (403, b"invalid_token", "failed", "answered 403: invalid_token"),
         (404, b"no_service", "failed", "answered 404: no_service"),
         (410, b"channel_is_archived", "failed", "answered 410: channel_is_archived"),
@@ -160,8 +161,8 @@ def test_pagerduty_learns_how_serious_it_is(changes: dict[str, Any], severity: s
     ("status", "body", "state", "why"),
     [
         (202, {"status": "success", "dedup_key": "win_7"}, "taken", "answered 202"),
-        (202, b"<html>", "retry", "answered 202 with something that the service never answers"),
-        (200, b"<html>log in", "retry", "answered 200 with something that the service never answers"),
+        (202, b"<html>", "retry", f"answered 202 {STRANGE}"),
+        (200, b"<html>log in", "retry", f"answered 200 {STRANGE}"),
         (400, {"status": "invalid event", "errors": ["no such key\n"]}, "failed", "answered 400: no such key[U+000A]"),
         (400, {"errors": 7}, "failed", "answered 400"),
         (400, b'{"a":' * 3000, "failed", "answered 400"),
@@ -195,10 +196,41 @@ def test_no_text_of_a_card_for_teams_is_read_as_markdown() -> None:
     assert {run["type"] for block in card["body"] for run in block.get("inlines", [])} == {"TextRun"}
 
 
-def test_an_error_that_a_gateway_of_teams_reports_in_a_success_is_tried_again() -> None:
-    body = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
-    assert teams.outcome(answer(200, body)).state == "retry"
-    assert teams.outcome(answer(202)).state == "taken"
+PAGE = b"<!doctype html><title>Log in</title><p>An error has occurred"
+GATEWAY = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "state", "why"),
+    [
+        ("teams", 202, b"", "taken", "answered 202"),
+        ("teams", 202, {"id": "1"}, "taken", "answered 202"),
+        ("teams", 202, {"error": {"code": "x"}}, "retry", "answered 202 with an error"),
+        ("teams", 200, GATEWAY, "retry", "answered 200 with an error"),
+        ("teams", 202, PAGE, "retry", f"answered 202 {STRANGE}"),
+        ("teams", 200, PAGE, "retry", f"answered 200 {STRANGE}"),
+        ("teams", 200, b"", "retry", f"answered 200 {STRANGE}"),
+        ("opsgenie", 202, {"result": "Request will be processed", "requestId": "43a2"}, "taken", "answered 202"),
+        ("opsgenie", 202, {"result": "Request will be processed"}, "retry", f"answered 202 {STRANGE}"),
+        ("opsgenie", 202, b"", "retry", f"answered 202 {STRANGE}"),
+        ("opsgenie", 200, PAGE, "retry", f"answered 200 {STRANGE}"),
+        ("alertmanager", 200, b"", "taken", "answered 200"),
+        ("alertmanager", 200, {"silenceID": "7"}, "taken", "answered 200"),
+        ("alertmanager", 200, {"status": "ok"}, "retry", f"answered 200 {STRANGE}"),
+        ("alertmanager", 200, PAGE, "retry", f"answered 200 {STRANGE}"),
+        ("alertmanager", 204, b"", "retry", f"answered 204 {STRANGE}"),
+    ],
+)
+def test_only_what_the_service_itself_answers_is_a_success(
+    kind: str, status: int, body: object, state: str, why: str
+) -> None:
+    made = HTTP_CHANNELS[kind].outcome(answer(status, body))
+    assert (made.state, made.why, made.unsure) == (state, why, STRANGE in why)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("teams", 202), ("alertmanager", 200)])
+def test_an_answer_that_was_cut_off_is_not_an_empty_one(kind: str, status: int) -> None:
+    assert HTTP_CHANNELS[kind].outcome(answer(status, cut_off=True)).state == "retry"
 
 
 @given(st.text())
