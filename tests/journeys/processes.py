@@ -5,17 +5,23 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import psutil
+
 from deploy.local.ports import free_ports
+from deploy.local.process import Process
 from tests.kit.agreements import agreement_text
 
 ROOT = Path(__file__).parents[2]
 KEY = "journey-admin-key"
+PYTHON = (sys.executable, "-m")
+AUDITED_WITHIN_S = 60
 SOURCES = """\
 sources:
   contact:
@@ -42,6 +48,12 @@ class Running:
     headers: dict[str, str]
     environ: dict[str, str]
 
+    def service(self, name: str) -> psutil.Process:
+        """The process of a service in the production layout."""
+        pid = Process(name, Path(self.environ["BATON_DATA"]) / "log").pid
+        assert pid is not None, f"{name} does not run"
+        return psutil.Process(pid)
+
 
 @contextmanager
 def running(
@@ -51,7 +63,7 @@ def running(
     agreement: str = "",
     channels: str = "",
     settings: Mapping[str, str] = MappingProxyType({}),
-    program: Sequence[str] = (sys.executable, "-m"),
+    program: Sequence[str] = PYTHON,
     **agreed: str,
 ) -> Iterator[Running]:
     """Start it, wait for its ready line, and stop it as Ctrl-C does; a stop that fails or hangs is an error.
@@ -91,6 +103,18 @@ def running(
         assert process.stdout is not None
         process.stdout.close()
     assert code == 0, "".join(lines[-40:])
+
+
+def assert_audit_finds_nothing(it: Running, program: Sequence[str] = PYTHON) -> None:
+    """`baton audit` names no promise, once the scoreboard has read everything. It has the settings of a service."""
+    environ = it.environ if it.kind == "embedded" else it.service("scoreboard").environ()
+    command, end = [*program, "services.cli", "audit"], time.monotonic() + AUDITED_WITHIN_S
+    while True:
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == 1, done.stderr
+        assert time.monotonic() < end, done.stdout
 
 
 def _ready(process: "subprocess.Popen[str]", lines: list[str]) -> str:

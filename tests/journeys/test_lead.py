@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.processes import Running, running
+from tests.journeys.processes import Running, assert_audit_finds_nothing, running
 from tests.journeys.receiver import Crm, crm
 from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
 from tests.kit.waiting import until
@@ -44,6 +44,7 @@ def baton(
     }
     with running(request.param, folder, channels=CHANNELS, settings=settings, **times) as it:
         yield it
+        assert_audit_finds_nothing(it)
 
 
 @pytest.fixture
