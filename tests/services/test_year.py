@@ -20,6 +20,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.topics import read_topics
 from shared.db.engine import Database
 from tests.kit.clocks import ManualClock
+from tests.kit.sqlite import statements_run_at_once
 from tests.kit.tables import make_tables
 from tests.services.year_kit import Acme
 
@@ -30,11 +31,12 @@ UNKNOWN_LADDER = "its ladder: its breach was taken back after levels had fired"
 
 
 @pytest.fixture
-async def acme(tmp_path: Path) -> AsyncIterator[tuple[Acme, Database]]:
+async def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Acme, Database]]:
     """The company before its year, with its database in memory where the machine has that."""
     seed = int(os.environ.get("YEAR_SEED", "7"))
     logging.getLogger("year").warning("YEAR_SEED=%d gives the same year again", seed)
     per_day, clock = float(os.environ.get("YEAR_LEADS_PER_DAY", "0.3")), ManualClock(NEW_YEAR)
+    statements_run_at_once(monkeypatch)
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else tmp_path) as folder:
         database = Database(f"sqlite+aiosqlite:///{folder}/baton.db", clock)
         bus = EmbeddedBus(Path(folder) / "log.db", read_topics(), clock)
