@@ -35,6 +35,7 @@ from shared.ports import Record
 from tests.bench.figures import Figure
 from tests.bench.routing import BATCH, inquiries, large_agreement
 
+SIZES = ("stored", "batches", "reps", "verdicts")
 ENOUGH_MEMORY = {"shared_buffers": "1GB"}
 """For a server that holds a million leads: their indexes do not fit into the 128 MB that PostgreSQL has by default."""
 STORED = (
@@ -101,7 +102,7 @@ def parsed(**sizes: int) -> Agreement:
     return agreement_file.parse(large_agreement(**sizes), "bench.yaml").agreement
 
 
-def cost_of_a_verdict(agreement: Agreement, *, count: int = 3000) -> float:
+def cost_of_a_verdict(agreement: Agreement, *, count: int) -> float:
     """Microseconds of processor time for a verdict on an inquiry that only the last rule takes, the best of five."""
     events = [envelope.event for envelope in islice(inquiries(count, sizes=1), count)]
     asked = [event for event in events if isinstance(event, InquiryReceived)]
@@ -127,12 +128,12 @@ def settled() -> Iterator[None]:
     gc.unfreeze()
 
 
-def costs() -> Sequence[Figure]:
+def costs(verdicts: int) -> Sequence[Figure]:
     """What one more rule, and one more rep of a pool, cost."""
     with settled():
-        small = cost_of_a_verdict(parsed(first=1))
-        rules = cost_of_a_verdict(parsed(first=1, rules=1000))
-        reps = cost_of_a_verdict(parsed(first=1, reps=2000, pool_of=200))
+        small = cost_of_a_verdict(parsed(first=1), count=verdicts)
+        rules = cost_of_a_verdict(parsed(first=1, rules=1000), count=verdicts)
+        reps = cost_of_a_verdict(parsed(first=1, reps=2000, pool_of=200), count=verdicts)
     rule, rep = (rules - small) / 980, (reps - small) / 180
     name, shown = "the whole verdict: 20 rules, pools of 20", "-"
     return [
@@ -141,7 +142,7 @@ def costs() -> Sequence[Figure]:
     ]
 
 
-async def _growth(postgres: PostgresCluster, *, stored: int, batches: int) -> Sequence[Figure]:
+async def _growth(postgres: PostgresCluster, *, stored: int, batches: int, reps: int) -> Sequence[Figure]:
     made: list[Database] = []
 
     async def routing(agreement: Agreement, *, sizes: int = 1000, leads: int = 0) -> Routing:
@@ -163,10 +164,10 @@ async def _growth(postgres: PostgresCluster, *, stored: int, batches: int) -> Se
         ("leads", f"{stored:,} leads stored", ">= 0.9", routing(usual), routing(usual, leads=stored)),
         (
             "reps",
-            "10,000 reps in pools of 20 (against 200), 500 rules",
+            f"{reps:,} reps in pools of 20 (against 200), 500 rules",
             ">= 0.9",
             routing(parsed(reps=200, **many), sizes=25_000),
-            routing(parsed(reps=10_000, **many), sizes=25_000),
+            routing(parsed(reps=reps, **many), sizes=25_000),
         ),
         ("rules", "1,000 rules (against 20)", ">= 0.7", routing(usual), routing(parsed(rules=1000), sizes=50_000)),
     ]
@@ -181,15 +182,17 @@ async def _growth(postgres: PostgresCluster, *, stored: int, batches: int) -> Se
     return found
 
 
-def measure(folder: Path, *, stored: int, batches: int) -> Sequence[Figure]:
-    """P6. `stored` leads are in the database beforehand; the median of so many `batches` counts."""
+def measure(folder: Path, *, stored: int, batches: int, reps: int, verdicts: int) -> Sequence[Figure]:
+    """P6. `stored` leads are in the database beforehand; the median of so many `batches` counts, and the best of five
+    times so many `verdicts`.
+    """
     postgres = PostgresCluster(folder / "growth", settings=ENOUGH_MEMORY)
     postgres.start()
     try:
-        grown = asyncio.run(_growth(postgres, stored=stored, batches=batches))
+        grown = asyncio.run(_growth(postgres, stored=stored, batches=batches, reps=reps))
     finally:
         postgres.stop()
-    return [*grown, *costs()]
+    return [*grown, *costs(verdicts)]
 
 
 if __name__ == "__main__":
@@ -198,4 +201,5 @@ if __name__ == "__main__":
     from tests.bench.figures import table
 
     with tempfile.TemporaryDirectory(prefix="baton-bench-") as place:
-        print(table(measure(Path(place), stored=int(sys.argv[1]), batches=int(sys.argv[2]))))
+        sizes = [int(each) for each in sys.argv[1:]]
+        print(table(measure(Path(place), **dict(zip(SIZES, sizes, strict=True)))))
