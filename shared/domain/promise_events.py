@@ -71,6 +71,7 @@ class WindowWarned(WindowEvent, frozen=True, kw_only=True):
     notify: tuple[str, ...] = ()
     to: tuple[Recipient, ...] = ()
     skipped: str | None = None
+    absent: tuple[str, ...] = ()
 
 
 class PeriodProgressed(WindowEvent, frozen=True, kw_only=True):
@@ -137,9 +138,9 @@ class EscalationEvent(Event, frozen=True, kw_only=True):
 
 class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
-    on duty or a silence applies, as `skipped` says. Or it fired again, as `because` says. `due_at` is when the level
-    was due, and `promise_due_at` when the promise was; None in records of an earlier release. `fault` is that of the
-    breach; None there too, and for a period.
+    on duty or a silence applies, as `skipped` says. `absent` are roles that nobody was on duty for. Or it fired again,
+    as `because` says. `due_at` is when the level was due, and `promise_due_at` when the promise was; None in records of
+    an earlier release. `fault` is that of the breach; None there too, and for a period.
     """
 
     TYPE = "baton.escalation.raised.v1"
@@ -151,6 +152,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     notify: tuple[str, ...] = ()
     to: tuple[Recipient, ...] = ()
     skipped: str | None = None
+    absent: tuple[str, ...] = ()
     because: str | None = None
     promise_due_at: datetime | None = None
     progress: Progress | None = None

@@ -138,6 +138,7 @@ MEANINGS = {
     "Recipient.role": "the role on the ladder",
     "Recipient.person": "the person's id; null if the agreement does not say who the role is",
     "skipped": "why nobody is notified: `nobody on duty` (the next level follows) or `silenced: REASON`; else null",
+    "absent": "roles of the step that nobody is on duty for, so that only those in `to` are notified",
     "told": "deprecated: as `notify`. It does not say that they were told; records of earlier releases have only this",
     "met_by": "the activity (for parked leads, the assignment) that kept the promise",
     "breach_id": "the breach; its retraction has the same id",

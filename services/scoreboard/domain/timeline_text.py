@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.scoreboard.domain.activity_words import DONE
+from shared.agreement_text.phrases import listed
 from shared.agreement_text.terms import CHANNELS
 from shared.domain.events import (
     ActivityRecorded,
@@ -79,15 +80,6 @@ def plain(text: str) -> str:
     ('nobody available', 'excluded: wrong role', 'ann gave ld_1 back')
     """
     return words(text) if " " not in text or text.startswith(("excluded: ", "consent: ")) else text
-
-
-def listed(names: tuple[str, ...]) -> str:
-    """Names in a sentence.
-
-    >>> listed(("rep", "manager", "ops"))
-    'rep, manager and ops'
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), "".join(names[-1:])) if part)
 
 
 def _inquiry(event: InquiryReceived) -> str:
@@ -267,7 +259,8 @@ def _why(event: WindowWarned | EscalationRaised) -> str:
 
 def _reached(event: WindowWarned | EscalationRaised) -> str:
     people = [f"{each.role} ({each.person})" if each.person else each.role for each in event.to]
-    return listed(tuple(people) or event.notify or event.told)
+    absent = f" (nobody is on duty as {listed(event.absent)})" if event.absent else ""
+    return listed(tuple(people) or event.notify or event.told) + absent
 
 
 def _met(event: WindowMet) -> str:

@@ -208,7 +208,8 @@ def _reached(level: Level, to: Sequence[Recipient], silence: Silence | None) -> 
     roles = tuple(each.role for each in to)
     nobody = NOBODY if level.tell and not to else None
     skipped = f"silenced: {silence.reason}" if silence is not None else nobody
-    return {"told": roles, "notify": roles, "to": tuple(to), "skipped": skipped}
+    absent = tuple(role for role in level.tell if role not in roles) if silence is None else ()
+    return {"told": roles, "notify": roles, "to": tuple(to), "skipped": skipped, "absent": absent}
 
 
 def _announcement(event: WindowEvent | EscalationEvent | MoveRequested, *identity: object) -> Announcement:

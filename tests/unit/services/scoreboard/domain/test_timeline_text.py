@@ -98,6 +98,11 @@ def test_a_type_without_a_sentence_is_named_in_words() -> None:
             "Escalated to level 2; due: a notification to ops (lea) and a page.",
         ),
         (
+            raised(to=(Recipient("ops", "lea"),), absent=("sales_lead", "marketing_lead")),
+            "Escalated to level 2; due: a notification to ops (lea) (nobody is on duty as sales_lead and "
+            "marketing_lead).",
+        ),
+        (
             raised(to=(), notify=(), told=(), skipped="silenced: the CRM moves"),
             "Escalated to level 2, and nobody is notified; silenced: the CRM moves.",
         ),

@@ -68,6 +68,15 @@ def test_an_event_names_those_who_are_on_duty_when_the_step_fires() -> None:
     assert both.to == (Recipient("rep", "ann"), Recipient("sales_lead", "mia"))
 
 
+def test_a_role_that_nobody_is_on_duty_for_is_recorded_though_others_are_reached() -> None:
+    ladder = (replace(LEADS, tell=("rep", "ops", "sales_lead")),)
+    [partly] = raised(settled(deal(*ladder), 4503))
+    assert partly.to == (Recipient("rep", "ann"), Recipient("sales_lead", "mia"))
+    assert (partly.absent, partly.skipped) == (("ops",), None)
+    [reached] = raised(settled(deal(*ladder), 6000))
+    assert reached.absent == ()
+
+
 def test_a_role_that_the_agreement_does_not_name_is_reached_as_before() -> None:
     [paged] = raised(settled(deal(OPS, duty={}), 903))
     assert (paged.to, paged.notify, paged.page, paged.skipped) == ((Recipient("ops"),), ("ops",), True, None)
