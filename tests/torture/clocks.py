@@ -1,5 +1,5 @@
 """Stepped clocks: `python -m tests.torture.clocks FILE services.NAME` runs a service whose clock is always off by the
-number of seconds that FILE contains at that moment."""
+number of seconds that FILE contains at that moment, and for which that of the database is off by the second number."""
 
 import mmap
 import runpy
@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shared.clock import SystemClock
+from shared.db.engine import Database, Tx
 
-_SECONDS = struct.Struct("d")
+_SECONDS = struct.Struct("dd")
 
 
-def step(file: Path, seconds: float) -> None:
-    """From now on the clock that reads this file is off by so much. Creates the file."""
+def step(file: Path, seconds: float, database_s: float = 0.0) -> None:
+    """From now on the clocks that read this file are off by so much. Creates the file."""
     with file.open("r+b" if file.exists() else "wb") as opened:
-        opened.write(_SECONDS.pack(seconds))
+        opened.write(_SECONDS.pack(seconds, database_s))
 
 
 def run(file: Path, module: str) -> None:
@@ -27,10 +28,17 @@ def run(file: Path, module: str) -> None:
     def now(_self: SystemClock) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=_SECONDS.unpack(off)[0])
 
+    of_database = Database.now
+
+    async def database_now(self: Database, tx: Tx) -> datetime:
+        return await of_database(self, tx) + timedelta(seconds=_SECONDS.unpack(off)[1])
+
+    setattr(Database, "now", database_now)  # noqa: B010 (mypy refuses to assign to a method)
     setattr(SystemClock, "now", now)  # noqa: B010 (mypy refuses to assign to a method)
     runpy.run_module(module, run_name="__main__")
 
 
 if __name__ == "__main__":
-    sys.argv, (given, program) = sys.argv[:1], sys.argv[1:]
+    given, program, *rest = sys.argv[1:]
+    sys.argv = [sys.argv[0], *rest]
     run(Path(given), program)

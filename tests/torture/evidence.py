@@ -12,7 +12,7 @@ import httpx
 from services.scoreboard.workers.auditor import Auditor
 from shared.clock import SystemClock
 from shared.db.engine import Database
-from tests.torture.ledger import Evidence, Finding, Holding, NoticeRow, Record, Rotation, Standing, Verdict
+from tests.torture.ledger import Evidence, Finding, Holding, NoticeRow, PeriodRow, Record, Rotation, Standing, Verdict
 from tests.torture.records import all_records, ends
 from tests.torture.rig import KEY, Rig
 
@@ -20,6 +20,8 @@ ACTIVITIES = "baton.activities.v1"
 _CONSUMERS = ("router", "sla_monitor", "delivery", "scoreboard")
 _LOOK_AGAIN_S = 0.5
 _QUIET_LOOKS = 2
+_AFTER_MIDNIGHT = timedelta(minutes=2)
+"""Far more than the monitor waits for assignments that are on their way."""
 NOTICES = (
     "SELECT notice_id, message_id, event_id, window_id, escalation_id, kind, role, person, state FROM delivery_notices"
 )
@@ -30,8 +32,12 @@ _COUNTS = {
         f"(SELECT count(*) FROM {name}_outbox WHERE published_at IS NULL)"  # noqa: S608
         for name in _CONSUMERS
     ),
-    "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open')",
-    "ladders not climbed": "(SELECT count(*) FROM sla_monitor_windows WHERE look_at < now() + interval '1 minute')",
+    # Those about periods, which are in no partition, end at midnight.
+    "promises without a verdict": "(SELECT count(*) FROM sla_monitor_windows WHERE state = 'open' AND partition <> -1)",
+    "ladders not climbed": (
+        "(SELECT count(*) FROM sla_monitor_windows WHERE look_at < now() + interval '1 minute' AND partition <> -1)"
+    ),
+    "inquiries without a verdict": "(SELECT count(*) FROM sla_monitor_arrivals WHERE accepted_at IS NOT NULL)",
     "deliveries under way": "(SELECT count(*) FROM delivery_deliveries WHERE due_at IS NOT NULL)",
     "messages to people": "(SELECT count(*) FROM delivery_messages WHERE next_at IS NOT NULL)",
 }
@@ -107,6 +113,41 @@ async def gather(rig: Rig, left: Mapping[str, int], lost: Sequence[Record]) -> E
         unfinished=left,
         notices=[NoticeRow(*row) for row in notices],
         interrupted=rig.interrupted,
+    )
+
+
+async def periods_over(rig: Rig, *, within_s: float) -> list[PeriodRow]:
+    """What becomes of the promises about periods as these end: for all services it is the next day from now on, also by
+    the database's clock.
+    """
+    connection = await asyncpg.connect(_dsn(rig))
+    try:
+        ends_at = await connection.fetchval("SELECT max(due_at) FROM sla_monitor_windows WHERE partition = -1")
+        if ends_at is None:
+            return []
+        for process in rig.processes.values():
+            process.step_clock((ends_at + _AFTER_MIDNIGHT - datetime.now(UTC)).total_seconds(), database=True)
+        query = "SELECT body FROM sla_monitor_windows WHERE partition = -1 AND due_at <= $1"
+        running = f"SELECT count(*) FROM ({query} AND state = 'open') AS each"  # noqa: S608
+        end = asyncio.get_running_loop().time() + within_s
+        while await connection.fetchval(running, ends_at) and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return [_period(json.loads(row[0])) for row in await connection.fetch(query, ends_at)]
+    finally:
+        await connection.close()
+
+
+def _period(window: Mapping[str, Any]) -> PeriodRow:
+    starts_at, counts_from_at = (datetime.fromisoformat(window[name]) for name in ("opened_at", "counts_from_at"))
+    progress = window.get("progress") or {"counted": 0, "of": 0}
+    return PeriodRow(
+        window["promise"],
+        starts_at,
+        datetime.fromisoformat(window["due_at"]),
+        window.get("state", "open"),
+        progress["counted"],
+        progress["of"],
+        counted_late=counts_from_at > starts_at,
     )
 
 

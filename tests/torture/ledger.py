@@ -4,6 +4,7 @@ the evidence that it reads afterwards. Instants are this process's clock unless 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 MOVES_BY_NAME, MOVES_BY_TURN = "mia", "cleo"
@@ -159,6 +160,21 @@ class NoticeRow:
     state: str
 
 
+@dataclass(frozen=True)
+class PeriodRow:
+    """A row of the monitor: what it counted for a promise about a period that is over, and how that ended.
+    `counted_late` says whether counting began during the period.
+    """
+
+    measure: str
+    starts_at: datetime
+    ends_at: datetime
+    state: str
+    counted: int
+    of: int
+    counted_late: bool
+
+
 @dataclass
 class Evidence:
     """What Baton left behind. `windows` are states by lead and generation; `decided` and `shown` are the leads as the
@@ -181,13 +197,17 @@ class Evidence:
 @dataclass(frozen=True)
 class Rules:
     """What the checker has to know of the agreement: the weights of each pool, which activities meet and which end a
-    promise, the tolerance in seconds, and which roles the steps of the ladder notify from the deadline on."""
+    promise, the tolerance in seconds, which roles the steps of the ladder notify from the deadline on, within how many
+    seconds each inquiry has its verdict, the targets of promises about periods, and what of a contact is complete."""
 
     pools: Mapping[str, Mapping[str, int]]
     tolerance_s: float
     met_by: frozenset[str] = frozenset({"call", "email", "meeting"})
     ended_by: frozenset[str] = frozenset({"rejected", "won", "lost", "consent_withdrawn"})
     steps: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    hand_off_within_s: float = 3.0
+    commitments: Mapping[str, Fraction] = field(default_factory=dict)
+    complete_with: tuple[str, ...] = ("email",)
 
 
 @dataclass(frozen=True)

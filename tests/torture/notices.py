@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from tests.torture.ledger import Evidence, Finding, Ledger, NoticeRow, Receipt, Record, Rules
 from tests.torture.persons import MERGED
+from tests.torture.windows import BREACHED, FIRST_RESPONSE, RETRACTED
 
 RAISED = "baton.escalation.raised.v1"
 CLOSED = "baton.escalation.closed.v1"
-BREACHED = "baton.window.breached.v1"
-RETRACTED = "baton.breach.retracted.v1"
 DELIVERED = "baton.notice.delivered.v1"
 
 RECORDED_WITHIN = timedelta(seconds=20)
@@ -44,7 +43,8 @@ def notice_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record
 def _steps(ledger: Ledger, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
     """Each step fires once at most, and for those for whom it is; for a buyer of whom nobody reported anything, all
     steps of each breach fire, since nothing ends that."""
-    raised = [record for record in records if record.type == RAISED and record.data.get("because") is None]
+    raised = [record for record in records if record.type == RAISED and _is_response(record)]
+    raised = [record for record in raised if record.data.get("because") is None]
     for (escalation_id, level), count in Counter(map(_step_of, raised)).items():
         if count > 1:
             yield Finding("two firings", f"level {level} of {escalation_id} fired {count} times")
@@ -58,10 +58,15 @@ def _steps(ledger: Ledger, records: Sequence[Record], rules: Rules) -> Iterator[
     persons, followed = ledger.persons(), {activity.person for activity in ledger.activities.values()}
     for record in records:
         window_id, alone = record.data.get("window_id"), persons.get(record.lead_id, record.lead_id) not in followed
-        if record.type == BREACHED and window_id not in over and alone and record.lead_id not in merged:
+        missed = record.type == BREACHED and _is_response(record) and record.lead_id not in merged
+        if missed and window_id not in over and alone:
             for level in sorted(rules.steps):
                 if (window_id, level) not in fired:
                     yield Finding("missed step", f"level {level} of the breach of {record.lead_id} never fired")
+
+
+def _is_response(record: Record) -> bool:
+    return bool(record.data.get("promise", FIRST_RESPONSE) == FIRST_RESPONSE)
 
 
 def _step_of(raised: Record) -> tuple[str, int]:

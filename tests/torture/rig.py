@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -40,8 +41,29 @@ channels:
   manager: {webhook: {url_from: env:NOTICE_URL, secret_from: env:NOTICE_SECRET}}
   ops: {webhook: {url_from: env:NOTICE_URL, secret_from: env:NOTICE_SECRET}}
 """
+MARKETING = """\
+  marketing:
+    volume: {mql_accepted: 20, per: day, ladder: commitments}
+    accepted_share: {at_least: 60%, per: day, ladder: commitments}
+    completeness: {fields: [contact.email], at_least: 99%, per: day, ladder: commitments}
+    hand_off_latency: {p95: 2 seconds, per: day, ladder: commitments}
+
+ladders:
+  commitments:
+    - {at: 0 seconds, tell: [ops]}
+"""
 RULES = Rules(
-    {"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}}, TOLERANCE_S, steps={2: ("manager",), 4: ("ops",)}
+    {"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}},
+    TOLERANCE_S,
+    steps={2: ("manager",), 4: ("ops",)},
+    hand_off_within_s=3.0,
+    commitments={
+        "volume": Fraction(20),
+        "accepted_share": Fraction(60, 100),
+        "completeness": Fraction(99, 100),
+        "hand_off_latency": Fraction(2),
+    },
+    complete_with=("email",),
 )
 
 _AGREED = {"within": "6 seconds", "warn": "3 seconds", "move": "2 seconds", "page": "4 seconds"}
@@ -65,12 +87,13 @@ class Launched(ServiceProcess):
         super().__init__(service, folder, name=name, port=port, env=env)
         self._clock = folder / f"{name}.clock"
         self.step_clock(0)
-        how = ["tests.torture.sabotage", way] if way is not None else ["tests.torture.clocks", str(self._clock)]
-        self._command = [sys.executable, "-m", *how, f"services.{service}"]
+        broken = ["tests.torture.sabotage", way] if way is not None else []
+        what = [*broken, f"services.{service}"]
+        self._command = [sys.executable, "-m", "tests.torture.clocks", str(self._clock), *what]
 
-    def step_clock(self, seconds: float) -> None:
-        """From now on its clock is off by so much."""
-        step(self._clock, seconds)
+    def step_clock(self, seconds: float, *, database: bool = False) -> None:
+        """From now on its clock is off by so much, and for it that of the `database` as well."""
+        step(self._clock, seconds, seconds if database else 0.0)
 
 
 class Rig:
@@ -221,6 +244,7 @@ class Rig:
 def agreement() -> str:
     """The text of the agreement that is in force."""
     text = agreement_text(**_AGREED) + CHANNELS  # type: ignore[arg-type]
+    text = text.replace("\nladders:\n", MARKETING, 1).replace("  mql:\n", "  mql:\n    hand_off_within: 3 seconds\n", 1)
     # Many people give a phone number first.
     text = text.replace("minimum_data: [contact.email]", "minimum_data: [contact.country]")
     # The rep is warned, which is enough to be notified for.

@@ -18,21 +18,23 @@ from deploy.local.postgres import PostgresCluster
 from deploy.local.proxy import Service
 from tests.torture.checker import check, without_repeats
 from tests.torture.client import Sender
-from tests.torture.evidence import audit, gather, until_at_rest, until_read
+from tests.torture.evidence import audit, gather, periods_over, until_at_rest, until_read
 from tests.torture.ledger import Evidence, Finding, Ledger, Record
 from tests.torture.load import Crowd
 from tests.torture.missing import lose_records
 from tests.torture.nemesis import Listener, hang_kafka, kill, kill_times
 from tests.torture.outages import kafka_full, postgres_full, postgres_gone, postgres_read_only, step_clocks
 from tests.torture.people import Habits
+from tests.torture.periods import HAND_OFF, hand_off_findings, period_findings
 from tests.torture.persons import MERGED
 from tests.torture.receiver import Receiver, people, receiver
 from tests.torture.rig import KEY, RULES, Rig
 from tests.torture.strangers import Strangers
-from tests.torture.windows import detection_delays_s
+from tests.torture.windows import detection_delays_s, facts_of
 
 _BETWEEN_OUTAGES_S = 3.0
 _READ_WITHIN_S = 120.0
+_JUDGED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ class Faults:
     hangs_after_s: float = 0.0
     hangs_s: float = 0.0
     sabotage: Mapping[Service, str] | None = None
+
+    @property
+    def judges_pipeline(self) -> bool:
+        """Whether the promises of operations and marketing are judged: not where wrong clocks have dated what they are
+        about, or it was lost.
+        """
+        return not (self.clocks or self.missing)
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
         await crowd.close()
         evidence = await gather(rig, left, lost)
         audited = await audit(rig)
+        periods = await periods_over(rig, within_s=_JUDGED_WITHIN_S) if faults.judges_pipeline else []
         figures = {
             "seed": seed,
             "started_s": round(started - began, 1),
@@ -130,7 +140,13 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
             "must_be_quarantined": len(ledger.set_aside) + len(ledger.bad_records),
         }
     figures["stopped_s"] = round(time.monotonic() - rested, 1)
-    outcome = Outcome([*check(ledger, evidence, RULES), *audited], {**figures, **_counted(ledger, evidence)})
+    figures["periods"] = {each.measure: f"{each.counted} of {each.of}: {each.state}" for each in periods}
+    findings = [*check(ledger, evidence, RULES), *audited]
+    if faults.judges_pipeline:
+        records = without_repeats(evidence.records)
+        findings += hand_off_findings(records, RULES)
+        findings += period_findings(ledger, records, facts_of(evidence.records, ledger), periods, RULES)
+    outcome = Outcome(findings, {**figures, **_counted(ledger, evidence)})
     (logs / "figures.json").write_text(json.dumps({**outcome.figures, "findings": outcome.kinds}, indent=2))
     if outcome.findings:
         lines = (json.dumps(asdict(record)) for record in evidence.records)
@@ -218,6 +234,7 @@ def _counted(ledger: Ledger, evidence: Evidence) -> dict[str, Any]:
     records = without_repeats(evidence.records)
     delays = detection_delays_s(records, RULES)
     kinds = Counter(record.type.removeprefix("baton.").removesuffix(".v1") for record in records)
+    late = {r.data["window_id"] for r in records if r.data.get("promise") == HAND_OFF}
     deliveries = Counter(webhook.webhook_id for webhook in ledger.webhooks)
     return {
         "inquiries": len(ledger.inquiries),
@@ -226,6 +243,7 @@ def _counted(ledger: Ledger, evidence: Evidence) -> dict[str, Any]:
         "events": dict(kinds),
         "because": dict(Counter(record.data["because"] for record in records if record.data.get("because"))),
         "ids_ended": len({record.lead_id for record in records if record.type == MERGED and record.data.get("into")}),
+        "late_hand_offs": len(late),
         "records_twice": len(evidence.records) - len(records),
         "webhooks": len(deliveries),
         "webhooks_twice": deliveries.total() - len(deliveries),

@@ -16,7 +16,7 @@ from services.delivery.domain.notice_retry import NextStep, next_step
 from services.delivery.domain.outcome import Outcome
 from services.delivery.workers import notice_sender
 from services.delivery.workers.notice_sender import NoticeWork
-from services.sla_monitor.store import persons
+from services.sla_monitor.store import persons, verdicts
 from services.sla_monitor.workers import timer
 from shared.db import inbox, position
 from shared.domain.events import INQUIRIES
@@ -79,6 +79,15 @@ def no_merges(put: Put) -> None:
     put(persons, "merges_in", nothing)
 
 
+def late_is_in_time(put: Put) -> None:
+    """An inquiry whose verdict has come counts as judged in time, whenever that was."""
+
+    def always(*_: object) -> bool:
+        return True
+
+    put(verdicts, "in_time", always)
+
+
 def lost_notice(put: Put) -> None:
     """A message counts as taken before it is sent, and now and then it is not sent after that."""
     attempt, attempts = NoticeWork.attempt, itertools.count(1)
@@ -106,6 +115,7 @@ WAYS: Mapping[str, Callable[[Put], None]] = {
     "no-inbox": no_inbox,
     "no-watermark": no_watermark,
     "no-merges": no_merges,
+    "late-is-in-time": late_is_in_time,
     "lost-notice": lost_notice,
     "doubled-notice": doubled_notice,
 }

@@ -57,6 +57,8 @@ async def test_nothing_is_lost_doubled_missed_or_made_up_while_every_service_is_
     assert min(notices[what] for what in ("breach told", "closed told")) > 50, described(outcome)
     assert notices.get("warning told", 0) + notices.get("warning dropped", 0) > 50, described(outcome)
     assert outcome.figures["answers_lost"] > 2, described(outcome)
+    assert outcome.figures["late_hand_offs"] > 10, described(outcome)
+    assert len(outcome.figures["periods"]) == 4, described(outcome)
 
 
 async def test_outages_of_the_parts_and_hostile_input_end_nothing_and_become_no_bad_data(
@@ -81,13 +83,15 @@ async def test_the_checker_finds_a_router_that_moves_on_before_it_has_decided_an
 async def test_the_checker_finds_a_forgetful_router_a_monitor_that_does_not_wait_for_facts_and_notices_that_come_twice(
     own_kafka_broker: KafkaBroker, own_postgres: PostgresCluster, tmp_path: Path
 ) -> None:
-    sabotage: dict[Service, str] = {"router": "no-inbox", "sla_monitor": "no-watermark+no-merges"}
+    sabotage: dict[Service, str] = {"router": "no-inbox", "sla_monitor": "no-watermark+no-merges+late-is-in-time"}
     sabotage["delivery"] = "doubled-notice"
     faults = Faults(resent=0.3, hangs_after_s=7, hangs_s=6, sabotage=sabotage)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults, REST_OF_FEW_S), seed=seed())
-    # Each of the four is found by a kind of its own.
+    # Each of the five is found by a kind of its own; of who is one person, periods depend as well.
     assert outcome.kinds["two verdicts"], described(outcome)
     assert outcome.kinds["false breach"], described(outcome)
     assert outcome.kinds["overlooked id"], described(outcome)
+    assert outcome.kinds["wrong period"], described(outcome)
+    assert outcome.kinds["missed hand-off"], described(outcome)
     assert outcome.kinds["told twice"], described(outcome)
     assert not outcome.kinds["never received"], described(outcome)

@@ -9,12 +9,15 @@ from typing import NamedTuple
 from tests.torture.ledger import Activity, Evidence, Finding, Ledger, Record, Rules
 from tests.torture.persons import ENDS, MERGED, judges
 
-_OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
+OWNED = ("baton.lead.assigned.v1", "baton.lead.reassigned.v1")
+FIRST_RESPONSE = "first_response"
+BREACHED = "baton.window.breached.v1"
+RETRACTED = "baton.breach.retracted.v1"
 _ENDS = {
     "baton.window.met.v1": "met",
-    "baton.window.breached.v1": "breached",
+    BREACHED: "breached",
     "baton.window.cancelled.v1": "cancelled",
-    "baton.breach.retracted.v1": "retracted",
+    RETRACTED: "retracted",
 }
 
 
@@ -100,7 +103,7 @@ class Facts:
 
 def window_findings(ledger: Ledger, evidence: Evidence, records: Sequence[Record], rules: Rules) -> Iterator[Finding]:
     """Everything that is wrong with promises."""
-    facts = _facts(evidence.records, ledger)
+    facts = facts_of(evidence.records, ledger)
     promises = promises_of(records)
     sent = defaultdict(list)
     for activity in ledger.activities.values():
@@ -180,7 +183,7 @@ def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
     """A promise for each time that a lead got an owner, with what was announced about it."""
     promises: dict[tuple[str, int], Promise] = {}
     for record in records:
-        if record.type in _OWNED:
+        if record.type in OWNED:
             made = _promise(record)
             promises[made.lead_id, made.generation] = made
     # Until its end is decided, the lead is its owner's: as with a move, they owe what is due by then.
@@ -196,7 +199,7 @@ def promises_of(records: Sequence[Record]) -> dict[tuple[str, int], Promise]:
         found.opened |= record.type == "baton.window.opened.v1"
         if record.type in _ENDS:
             found.ended.append(_ENDS[record.type])
-        if record.type == "baton.window.breached.v1":
+        if record.type == BREACHED:
             found.breached.append(record)
     return promises
 
@@ -220,7 +223,8 @@ def _promise(record: Record) -> Promise:
 
 def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
     """How long after the last instant that counted each breach was announced, in seconds, shortest first."""
-    breaches = {r.event_id: r.data for r in records if r.type == "baton.window.breached.v1"}
+    of_sales = [record for record in records if record.data.get("promise", FIRST_RESPONSE) == FIRST_RESPONSE]
+    breaches = {record.event_id: record.data for record in of_sales if record.type == BREACHED}
     return sorted(
         (datetime.fromisoformat(data["detected_at"]) - datetime.fromisoformat(data["due_at"])).total_seconds()
         - rules.tolerance_s
@@ -228,7 +232,7 @@ def detection_delays_s(records: Sequence[Record], rules: Rules) -> list[float]:
     )
 
 
-def _facts(records: Sequence[Record], ledger: Ledger) -> Facts:
+def facts_of(records: Sequence[Record], ledger: Ledger) -> Facts:
     """When each activity on each person was accepted; several processes may have accepted it."""
     persons = ledger.persons()
     found: defaultdict[str, list[_Fact]] = defaultdict(list)
