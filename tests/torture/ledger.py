@@ -205,7 +205,7 @@ class Rules:
     met_by: frozenset[str] = frozenset({"call", "email", "meeting"})
     ended_by: frozenset[str] = frozenset({"rejected", "won", "lost", "consent_withdrawn"})
     steps: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    hand_off_within_s: float = 3.0
+    hand_off_within_s: float = 2.0
     commitments: Mapping[str, Fraction] = field(default_factory=dict)
     complete_with: tuple[str, ...] = ("email",)
 

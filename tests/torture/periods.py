@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
+from shared.domain.ids import event_id
 from tests.torture.ledger import Finding, Ledger, PeriodRow, Record, Rules
 from tests.torture.persons import judges
 from tests.torture.windows import BREACHED, OWNED, RETRACTED, Facts
@@ -39,26 +40,30 @@ def hand_off_findings(records: Sequence[Record], rules: Rules) -> Iterator[Findi
             at = record.data.get("assigned_at") or record.data.get("decided_at")
             decided[record.data["inquiry_id"]] += [_instant(at)] if at is not None else []
     mine = [record for record in records if record.data.get("promise") == HAND_OFF]
-    breaches = Counter(_deadline(record) for record in mine if record.type == BREACHED)
-    standing = breaches.keys() - {_deadline(record) for record in mine if record.type == RETRACTED}
-    for (lead_id, due_at), count in breaches.items():
+    breaches = Counter(record.data["window_id"] for record in mine if record.type == BREACHED)
+    standing = breaches.keys() - {record.data["window_id"] for record in mine if record.type == RETRACTED}
+    for window_id, count in breaches.items():
         if count > 1:
-            yield Finding("two breaches", f"the hand-off of {lead_id} by {due_at} was breached {count} times")
-    lead_of = {r.data["inquiry_id"]: r.lead_id for r in records if r.type == "baton.inquiry.received.v1"}
+            yield Finding("two breaches", f"the hand-off {window_id} was breached {count} times")
     within, tolerance = timedelta(seconds=rules.hand_off_within_s), timedelta(seconds=rules.tolerance_s)
     for inquiry_id, times in accepted.items():
-        # Each ingest process that got it has accepted it once.
-        dues = [at + within for at in times]
-        found = standing & {(lead_of[inquiry_id], due_at) for due_at in dues}
-        # One that was judged twice has its verdict since the first time, whichever was read first.
+        # Each ingest process that got it has accepted it once; one that was judged twice got its verdict the first
+        # time, whichever was read first.
         verdicts = [max(at, min(times)) for at in decided[inquiry_id]]
-        if verdicts and not found and min(verdicts) > max(dues) + tolerance:
-            yield Finding("missed hand-off", f"{inquiry_id} had no verdict by {max(dues)}, and that is no breach")
-        if verdicts and found and max(verdicts) <= min(dues) + tolerance:
-            yield Finding("false hand-off", f"{inquiry_id} had its verdict at {max(verdicts)}, and that is a breach")
-        standing -= found
-    for lead_id, due_at in sorted(standing):
-        yield Finding("made up", f"a hand-off of {lead_id} by {due_at} was breached, and no inquiry was due then")
+        window_id = window_of(inquiry_id)
+        breached = window_id in standing
+        if verdicts and not breached and min(verdicts) > max(times) + within + tolerance:
+            yield Finding("missed hand-off", f"{inquiry_id} got its verdict at {min(verdicts)}, and that is no breach")
+        if verdicts and breached and max(verdicts) <= min(times) + within + tolerance:
+            yield Finding("false hand-off", f"{inquiry_id} got its verdict at {max(verdicts)}, and that is a breach")
+        standing -= {window_id}
+    for window_id in sorted(standing):
+        yield Finding("made up", f"a hand-off, {window_id}, was breached, and no inquiry is due then")
+
+
+def window_of(inquiry_id: str) -> str:
+    """The id of the window on an inquiry: two of one person may be accepted at one instant, so nothing else tells."""
+    return event_id("window", HAND_OFF, inquiry_id)
 
 
 def period_findings(
@@ -180,10 +185,6 @@ def _first_inquiries(records: Sequence[Record]) -> Mapping[str, datetime]:
             lead_id = record.data.get("into") or record.lead_id
             found[lead_id] = min(found.get(lead_id, _instant(at)), _instant(at))
     return found
-
-
-def _deadline(record: Record) -> tuple[str, datetime]:
-    return record.lead_id, _instant(record.data["due_at"])
 
 
 def _instant(text: str) -> datetime:

@@ -56,7 +56,7 @@ RULES = Rules(
     {"benelux": {"ann": 2, "bob": 1}, "alone": {"cleo": 1}},
     TOLERANCE_S,
     steps={2: ("manager",), 4: ("ops",)},
-    hand_off_within_s=3.0,
+    hand_off_within_s=2.0,
     commitments={
         "volume": Fraction(20),
         "accepted_share": Fraction(60, 100),
@@ -244,7 +244,7 @@ class Rig:
 def agreement() -> str:
     """The text of the agreement that is in force."""
     text = agreement_text(**_AGREED) + CHANNELS  # type: ignore[arg-type]
-    text = text.replace("\nladders:\n", MARKETING, 1).replace("  mql:\n", "  mql:\n    hand_off_within: 3 seconds\n", 1)
+    text = text.replace("\nladders:\n", MARKETING, 1).replace("  mql:\n", "  mql:\n    hand_off_within: 2 seconds\n", 1)
     # Many people give a phone number first.
     text = text.replace("minimum_data: [contact.email]", "minimum_data: [contact.country]")
     # The rep is warned, which is enough to be notified for.

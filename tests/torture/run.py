@@ -43,7 +43,8 @@ class Faults:
     share of records that are written twice; the broker hangs for `hangs_s` after `hangs_after_s`. With
     `strangers` there is hostile input all the while. With `outage_s` each part is out of order for that long:
     PostgreSQL read-only, full and gone, Kafka's disk full. With `clocks` those of the services are stepped after that,
-    and with `missing` records are lost at last, before they were read. `sabotage` names ways for a service.
+    and with `missing` records are lost at last, before they were read. With `day_ends` the day does, after all of
+    it. `sabotage` names ways for a service.
     """
 
     copies: int = 1
@@ -54,15 +55,14 @@ class Faults:
     outage_s: float = 0.0
     clocks: bool = False
     missing: bool = False
+    day_ends: bool = False
     hangs_after_s: float = 0.0
     hangs_s: float = 0.0
     sabotage: Mapping[Service, str] | None = None
 
     @property
-    def judges_pipeline(self) -> bool:
-        """Whether the promises of operations and marketing are judged: not where wrong clocks have dated what they are
-        about, or it was lost.
-        """
+    def judges_hand_offs(self) -> bool:
+        """Not where wrong clocks have dated inquiries, or some were lost."""
         return not (self.clocks or self.missing)
 
 
@@ -76,7 +76,7 @@ class Run:
 
 
 _MANY = Habits(leads=1350, per_s=30, asked_again=0.07, unfit=0.06)
-_KILLS = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4)
+_KILLS = Faults(copies=2, kills=30, within_s=45, resent=0.02, hangs_after_s=20, hangs_s=4, day_ends=True)
 _FEWER = Habits(leads=500, per_s=10)
 _OUTAGES = Faults(copies=2, resent=0.02, strangers=True, outage_s=5)
 
@@ -125,8 +125,10 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
             rested = time.monotonic()
         await crowd.close()
         evidence = await gather(rig, left, lost)
+        # What comes after that is in no evidence.
+        sent = replace(ledger, webhooks=[*ledger.webhooks], receipts=[*ledger.receipts])
         audited = await audit(rig)
-        periods = await periods_over(rig, within_s=_JUDGED_WITHIN_S) if faults.judges_pipeline else []
+        periods = await periods_over(rig, within_s=_JUDGED_WITHIN_S) if faults.day_ends else []
         figures = {
             "seed": seed,
             "started_s": round(started - began, 1),
@@ -141,12 +143,11 @@ async def torture(broker: KafkaBroker, postgres: PostgresCluster, logs: Path, ru
         }
     figures["stopped_s"] = round(time.monotonic() - rested, 1)
     figures["periods"] = {each.measure: f"{each.counted} of {each.of}: {each.state}" for each in periods}
-    findings = [*check(ledger, evidence, RULES), *audited]
-    if faults.judges_pipeline:
-        records = without_repeats(evidence.records)
-        findings += hand_off_findings(records, RULES)
-        findings += period_findings(ledger, records, facts_of(evidence.records, ledger), periods, RULES)
-    outcome = Outcome(findings, {**figures, **_counted(ledger, evidence)})
+    findings = [*check(sent, evidence, RULES), *audited]
+    records, facts = without_repeats(evidence.records), facts_of(evidence.records, sent)
+    findings += hand_off_findings(records, RULES) if faults.judges_hand_offs else []
+    findings += period_findings(sent, records, facts, periods, RULES) if faults.day_ends else []
+    outcome = Outcome(findings, {**figures, **_counted(sent, evidence)})
     (logs / "figures.json").write_text(json.dumps({**outcome.figures, "findings": outcome.kinds}, indent=2))
     if outcome.findings:
         lines = (json.dumps(asdict(record)) for record in evidence.records)

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from tests.torture.ledger import Evidence, Ledger, PeriodRow
-from tests.torture.periods import hand_off_findings, period_findings
+from tests.torture.periods import hand_off_findings, period_findings, window_of
 from tests.torture.windows import facts_of
 from tests.torture.world import ESCALATIONS, RULES, World, assign, at, inquire, merge, report
 
@@ -44,7 +44,7 @@ class Day:
         report(world, "accepted", "phone", 12, "pat")
         report(world, "accepted", "slow", 12)
         report(world, "rejected", "rejected", 12)
-        world.add(ESCALATIONS, "late", "window.breached", "slow", promise="hand_off", due_at=at(3).isoformat())
+        world.add(ESCALATIONS, "late", "window.breached", "slow", promise="hand_off", window_id=window_of("inq-slow"))
         self.periods = [
             self.row("volume", "met", 2, 3),
             self.row("accepted_share", "met", 2, 3),
@@ -102,19 +102,21 @@ def overlook_the_late_one(day: Day) -> None:
 
 
 def take_the_late_one_back(day: Day) -> None:
-    day.world.add(ESCALATIONS, "back", "breach.retracted", "slow", promise="hand_off", due_at=at(3).isoformat())
+    day.world.add(ESCALATIONS, "back", "breach.retracted", "slow", promise="hand_off", window_id=window_of("inq-slow"))
 
 
 def blame_one_in_time(day: Day) -> None:
-    day.world.add(ESCALATIONS, "false", "window.breached", "phone", promise="hand_off", due_at=at(3).isoformat())
+    day.world.add(
+        ESCALATIONS, "false", "window.breached", "phone", promise="hand_off", window_id=window_of("inq-phone")
+    )
 
 
 def blame_it_twice(day: Day) -> None:
-    day.world.add(ESCALATIONS, "twice", "window.breached", "slow", promise="hand_off", due_at=at(3).isoformat())
+    day.world.add(ESCALATIONS, "twice", "window.breached", "slow", promise="hand_off", window_id=window_of("inq-slow"))
 
 
 def blame_nobody_knows_what(day: Day) -> None:
-    day.world.add(ESCALATIONS, "odd", "window.breached", "slow", promise="hand_off", due_at=at(7).isoformat())
+    day.world.add(ESCALATIONS, "odd", "window.breached", "slow", promise="hand_off", window_id="w-odd")
 
 
 @pytest.mark.parametrize(

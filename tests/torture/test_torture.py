@@ -85,7 +85,7 @@ async def test_the_checker_finds_a_forgetful_router_a_monitor_that_does_not_wait
 ) -> None:
     sabotage: dict[Service, str] = {"router": "no-inbox", "sla_monitor": "no-watermark+no-merges+late-is-in-time"}
     sabotage["delivery"] = "doubled-notice"
-    faults = Faults(resent=0.3, hangs_after_s=7, hangs_s=6, sabotage=sabotage)
+    faults = Faults(resent=0.3, hangs_after_s=7, hangs_s=6, day_ends=True, sabotage=sabotage)
     outcome = await torture(own_kafka_broker, own_postgres, tmp_path, Run(FEW, faults, REST_OF_FEW_S), seed=seed())
     # Each of the five is found by a kind of its own; of who is one person, periods depend as well.
     assert outcome.kinds["two verdicts"], described(outcome)
