@@ -61,7 +61,8 @@ async def test_the_judge_finds_notices_that_are_lost_or_doubled_and_nothing_wron
     )
     assert found.keys() == ({finding} if finding else set())
     assert any(not each.answered for each in ledger.receipts)
-    assert max(each.count for each in ledger.receipts) > 1
+    # The one about many promises may be the one that is lost.
+    assert way == "lost-notice" or max(each.count for each in ledger.receipts) > 1
 
 
 def _told() -> Sequence[Event]:
