@@ -117,6 +117,25 @@ async def test_a_groups_incident_is_not_resolved_while_it_is_sent_and_one_of_its
     assert resolve["dedup_key"] == trigger["dedup_key"]
 
 
+async def test_a_group_of_which_one_is_left_is_sent_again_under_the_same_id(
+    database: Database, embedded_bus: EmbeddedBus
+) -> None:
+    async with receiving() as chat, receiving(PAGERDUTY) as other:
+        goes_on = answers_late(chat, 500)
+        environ = {"PAGER": other.url, "SLACK": other.url, "CHAT": chat.url}
+        gathered = Grouping(interval_s=0, gather_s=0.5)
+        async with notices_on(database, embedded_bus, environ, grouping=gathered) as notices:
+            await notices.publish(raised("ld_1"), raised("ld_2"))
+            await chat.got(1)
+            await notices.publish(events.closed("ld_1"), raised("ld_3", OPS, page=True))
+            await other.got(1)
+            goes_on.set()
+            before, again = map(body, (await chat.got(2))[:2])
+    assert "2 leads" in before["headline"]
+    assert "leads" not in again["headline"]
+    assert again["id"] == before["id"]
+
+
 async def test_a_batch_of_ends_takes_a_bounded_number_of_statements(database: Database) -> None:
     """All of it is under the lock that messages are claimed under."""
     handlers = NoticeHandlers(Grouping())

@@ -39,6 +39,11 @@ class Message:
     unsure: tuple[int, ...] = ()
 
     @property
+    def shared(self) -> bool:
+        """Whether it has been about several promises, so that its id is its own and not that of one notice."""
+        return self.incident_id == self.message_id
+
+    @property
     def channel(self) -> SendingChannel:
         """The channel that it is on."""
         return self.channels[self.channel_number]

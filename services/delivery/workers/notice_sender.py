@@ -154,6 +154,8 @@ class NoticeWork:
         ]  # fmt: skip
         if content.count > 1:
             said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
+        elif message.shared:  # the others are over; who has taken it before must know it again
+            said = replace(made[0], notice_id=message.message_id)
         else:
             said = made[0]
         return NoticeJob(message, said, (first.role, first.person))
@@ -223,8 +225,7 @@ class NoticeWork:
         now: datetime,
     ) -> None:
         """Tell those channels of what was over while the message was being sent."""
-        grouped_ = message.incident_id == message.message_id
-        told = [Told(each, way, message.incident_id, grouped_, unsure) for each in ended for way, unsure in ways]
+        told = [Told(each, way, message.incident_id, message.shared, unsure) for each in ended for way, unsure in ways]
         await notices.add_notices(tx, list(follow_ups_of_late(told, now)), now, self._grouping)
 
 
