@@ -1,4 +1,4 @@
-"""Responses wait until the request has been read."""
+"""Connections stay open until the request has been read."""
 
 from shared.http.asgi import Message, Receive, Scope, Send
 
@@ -10,8 +10,8 @@ class WholeRequest:
     """The two ends of a request, for an app that may respond before it has read the body.
 
     A server that closes a connection with unread data resets it: the client, or a proxy before it, may then lose the
-    response and know nothing of the reason. So the rest of the body is read and dropped before a response begins.
-    How long and how slow it may be is limited by the connection.
+    response and know nothing of the reason. So the rest of the body is read and dropped before a response ends. How
+    long and how slow it may be is limited by the connection.
     """
 
     __slots__ = ("_receive", "_scope", "_send", "_unread")
@@ -29,14 +29,18 @@ class WholeRequest:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response."""
-        if self._unread and message["type"] == "http.response.start" and self._rest_comes():
+        """Send a part of the response. All of it goes out at once; only its end waits."""
+        ends = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if ends and self._unread and self._rest_comes():
+            await self._send({**message, "more_body": True})
             while self._unread:
                 await self.receive()
+            message = {"type": "http.response.body"}
         await self._send(message)
 
     def _rest_comes(self) -> bool:
         headers = dict(self._scope["headers"])
-        length = headers.get(b"content-length", b"0")
+        length = headers.get(b"content-length", b"")
+        comes = b"transfer-encoding" in headers or (length.isdigit() and 0 < int(length[:18]) <= MAX_REST)
         # Who expects "100 Continue" sends the body only after that.
-        return b"expect" not in headers and length.isdigit() and int(length[:18]) <= MAX_REST
+        return comes and b"expect" not in headers

@@ -156,14 +156,14 @@ def test_headers_have_a_size_however_they_arrive(baton: Baton) -> None:
         ("/no/such/path", 401, []),
     ],
 )
-def test_a_refusal_waits_for_the_body_so_that_it_is_read(
+def test_a_refusal_is_not_lost_while_the_body_is_still_being_sent(
     baton: Baton, path: str, status: int, lines: list[str]
 ) -> None:
     part = b"a: b\n" * (24_000 if status == 413 else 20_000)
     start = head(baton.url, "POST", path, "Connection: close", f"Content-Length: {9 * len(part)}", *lines) + b"\r\n"
     with connected(baton.url, start) as client:
         for _ in range(9):
-            select.select([client], [], [], 0.02)  # a response now would close it, and reset what follows
+            select.select([client], [], [], 0.02)  # what closes now resets what follows
             client.sendall(part)
         received = answer(client)
     assert received.startswith(b"HTTP/1.1 %d " % status)
