@@ -29,7 +29,9 @@ class WholeRequest:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response. All of it goes out at once; only its end waits."""
+        """Send a part of the response. All of it goes out at once; only its end waits, unless a header closes."""
+        if message["type"] == "http.response.start" and (b"connection", b"close") in message.get("headers", ()):
+            self._unread = False
         ends = message["type"] == "http.response.body" and not message.get("more_body", False)
         if ends and self._unread and self._rest_comes():
             await self._send({**message, "more_body": True})
