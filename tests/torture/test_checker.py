@@ -291,6 +291,18 @@ def test_a_follow_up_that_its_sender_dated_takes_a_breach_back_however_late_it_i
     assert not found(world) & {"false breach", "retraction"}
 
 
+@pytest.mark.parametrize(("first_s", "excused"), [(None, True), (-60, False)])
+def test_an_end_that_was_accepted_before_the_promise_excuses_nobody_though_it_is_accepted_again(
+    world: World, first_s: float | None, excused: bool
+) -> None:
+    for name, second in (("first", first_s), ("again", 3)):
+        if second is not None:
+            data = {"activity_id": "lost", "kind": "lost", "accepted_at": at(second).isoformat()}
+            world.add(ACTIVITIES, f"lost-{name}", "activity.recorded", "missed", **data)
+    world.ledger.activities["lost"] = Activity("lost", "missed", "lost", at(3), at(3.1))
+    assert ("false breach" in found(world)) is excused
+
+
 @pytest.mark.parametrize(("previous_ended_s", "findings"), [(None, set()), (9, {"missed breach"})])
 def test_an_end_from_before_the_move_excuses_the_next_owner_unless_it_ended_the_cycle_before(
     world: World, previous_ended_s: float | None, findings: set[str]

@@ -56,7 +56,8 @@ class Promise:
 class _Fact(NamedTuple):
     """An activity, reported under an id of the person. A clock that was ahead dated it `latest_at`, though it had been
     answered at `earliest_at`: then the product may take it for either, since it knows when it learned of it. One that
-    its sender dated happened at both, and is `known_at` the instant of its acceptance.
+    its sender dated happened at both, and is `known_at` the instant of its acceptance. What another process had
+    accepted before is here `again`: the first acceptance counts, unless the other was read first.
     """
 
     reported_under: str
@@ -64,6 +65,7 @@ class _Fact(NamedTuple):
     earliest_at: datetime
     latest_at: datetime
     known_at: datetime
+    again: bool = False
 
 
 class _Merge(NamedTuple):
@@ -125,7 +127,7 @@ def _findings(
     decide_at = promise.due_at + timedelta(seconds=rules.tolerance_s)
     counting = _counting(promise, facts, rules)
     ends = [f for f in counting if f.kind in rules.met_by | rules.ended_by]
-    in_time = [f for f in ends if f.latest_at <= decide_at]
+    in_time = [f for f in ends if f.latest_at <= decide_at and not f.again]
     moved = promise.moved_at is not None and promise.moved_at <= decide_at
     # An inquiry that was still on its way when the lead was assigned may show that a follow-up counted after all, and
     # so may the news that an id under which it was reported is the same person's. A move may be read late, too.
@@ -236,17 +238,29 @@ def facts_of(records: Sequence[Record], ledger: Ledger) -> Facts:
     """When each activity on each person was accepted; several processes may have accepted it."""
     persons = ledger.persons()
     found: defaultdict[str, list[_Fact]] = defaultdict(list)
+    first_at = _first_at(records)
     for record in records:
         if record.type == "baton.activity.recorded.v1":
             at = datetime.fromisoformat(record.data["accepted_at"])
+            again = at > first_at[record.data["activity_id"]]
             sent = ledger.activities.get(record.data["activity_id"])
             answered_at = sent.accepted_at if sent is not None and sent.accepted_at is not None else at
             person = persons.get(record.lead_id, record.lead_id)
             happened = record.data.get("happened_at")
             latest_at = min(at, datetime.fromisoformat(happened)) if happened is not None else at
             earliest_at = min(latest_at, answered_at)
-            found[person].append(_Fact(record.lead_id, record.data["kind"], earliest_at, latest_at, at))
+            found[person].append(_Fact(record.lead_id, record.data["kind"], earliest_at, latest_at, at, again=again))
     return Facts(persons, _merges(records), _came_at(records), found)
+
+
+def _first_at(records: Sequence[Record]) -> dict[str, datetime]:
+    """When each activity was accepted first."""
+    found: dict[str, datetime] = {}
+    for record in records:
+        if record.type == "baton.activity.recorded.v1":
+            at = datetime.fromisoformat(record.data["accepted_at"])
+            found[record.data["activity_id"]] = min(at, found.get(record.data["activity_id"], at))
+    return found
 
 
 def _merges(records: Sequence[Record]) -> dict[str, _Merge]:
