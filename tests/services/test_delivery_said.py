@@ -30,7 +30,7 @@ async def test_a_message_says_what_the_buyer_wrote_and_read(database: Database, 
         await notices.publish(raised())
         await notices.ended(1)
     text = body(chat.seen[0])["text"]
-    assert "The buyer wrote: Can we talk today?\n<b>We decide</b> on Monday." in text
+    assert "The buyer wrote:\n> Can we talk today?\n> <b>We decide</b> on Monday." in text
     assert "\nBuyer: Jo Peeters, Example NV\n" in text
     assert "\nScore: 65: asked for a demo; decision maker\nRead: acme.example/pricing\nCampaign: q4-demo\n" in text
 
@@ -53,7 +53,9 @@ async def test_a_message_about_a_lead_that_nobody_had_yet_says_who_the_buyer_is(
     assert "\nBuyer: Jo Peeters, Example NV\n" in first
     assert events.PERSON.email is not None
     assert events.PERSON.email in first
-    assert "The buyer wrote: Can we talk today?" in first
+    assert "The buyer wrote:\n> Can we talk today?" in first
+    assert "\nOwed by: triage\n" in first
+    assert "\nRep: " not in first
     assert "Peeters" not in erased
 
 

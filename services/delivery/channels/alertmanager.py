@@ -14,7 +14,7 @@ import msgspec
 
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
-from services.delivery.domain.notice import Notice, facts, headline, links, wrote
+from services.delivery.domain.notice import Notice, facts, headline, links, quoted
 from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
@@ -90,8 +90,7 @@ def _labels(notice: Notice, name: str, severity: str) -> Mapping[str, str]:
 
 def _annotations(notice: Notice) -> Mapping[str, str]:
     lines = [f"{fact.label}: {fact.text}" for fact in facts(notice)]
-    if said := wrote(notice):
-        lines.append(f"The buyer wrote: {said}")
+    lines += quoted(notice)
     lines += [f"{link.label}: {link.url}" for link in links(notice)]
     return {"summary": headline(notice), "description": "\n".join(lines), "promise": notice.promise}
 

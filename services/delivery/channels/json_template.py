@@ -10,7 +10,7 @@ from typing import Any
 
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
-from services.delivery.domain.notice import Notice, facts, headline, links, wrote
+from services.delivery.domain.notice import Notice, facts, headline, links, quoted
 from services.delivery.domain.outcome import Outcome, Unsendable, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
@@ -36,8 +36,7 @@ def outcome(answer: EndpointResponse) -> Outcome:
 
 
 def _values(notice: Notice) -> Mapping[str, str]:
-    said = wrote(notice)
-    lines = [*(f"{fact.label}: {fact.text}" for fact in facts(notice)), *([f"The buyer wrote: {said}"] if said else [])]
+    lines = [*(f"{fact.label}: {fact.text}" for fact in facts(notice)), *quoted(notice)]
     return {
         "id": notice.notice_id,
         "incident": notice.incident_id,

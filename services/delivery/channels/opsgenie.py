@@ -11,7 +11,7 @@ import msgspec
 
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
-from services.delivery.domain.notice import Notice, facts, fit, headline, links, wrote
+from services.delivery.domain.notice import Notice, facts, fit, headline, links, quoted
 from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
@@ -44,7 +44,7 @@ def outcome(answer: EndpointResponse) -> Outcome:
 
 
 def _alert(notice: Notice) -> dict[str, Any]:
-    parts = [wrote(notice), *(f"{link.label}: {link.url}" for link in links(notice))]
+    parts = ["\n".join(quoted(notice)), *(f"{link.label}: {link.url}" for link in links(notice))]
     return {
         "message": fit(headline(notice), LONGEST_MESSAGE),
         "alias": notice.incident_id,

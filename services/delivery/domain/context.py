@@ -75,6 +75,7 @@ def notice(
     calendar = owner.calendar if owner is not None else None
     known, words = lead or LeadContext(generation=0, rep=due.owner), said or Said()
     buyer = known if lead is not None else words
+    of_rep = due.promise in agreement.promises and not due.lead_id.startswith("period:")
     return Notice(
         notice_id=due.notice_id,
         incident_id=incident_id,
@@ -86,7 +87,8 @@ def notice(
         promise=due.promise.replace("_", " "),
         recipient=Recipient(due.role, due.person or due.role, person.email if person is not None else ""),
         buyer=Buyer(buyer.name, buyer.company, buyer.email, buyer.phone),
-        rep=due.owner,
+        rep=due.owner if of_rep else lead.rep if lead is not None else "",
+        owed_by="" if of_rep else due.owner,
         why_rep=_why(known),
         wrote=words.wrote,
         read=tuple(dict.fromkeys(filter(None, (words.page, *words.read)))),

@@ -64,7 +64,8 @@ class Notice:
     and materials that the buyer looked at, `campaign` is what brought them. `by` is who acknowledged, until
     `until`, or what closed it, such as `met`. A notice about a group of `count` leads names the first of them in
     `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise
-    about a period goes. `handed_over_late` is set if the breach is not the rep's fault.
+    about a period goes. `handed_over_late` is set if the breach is not the rep's fault. `owed_by` is who owes a promise
+    that is not the rep's.
     """
 
     notice_id: str
@@ -91,6 +92,7 @@ class Notice:
     count: int = 1
     leads: tuple[str, ...] = field(default=(), repr=False)
     handed_over_late: bool = False
+    owed_by: str = field(default="", repr=False)
 
     @property
     def matter_id(self) -> str:
@@ -146,6 +148,7 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         until=first.until if count == len(notices) and len({notice.until for notice in notices}) == 1 else None,
         buyer=Buyer(),
         rep="",
+        owed_by="",
         why_rep="",
         wrote="",
         read=(),
@@ -168,6 +171,14 @@ def facts(notice: Notice) -> tuple[Fact, ...]:
 def wrote(notice: Notice) -> str:
     """What the buyer wrote, with its lines; empty if nothing."""
     return fit(printable(notice.wrote.strip(), lines=True), _LONGEST_MESSAGE)
+
+
+def quoted(notice: Notice) -> list[str]:
+    """What the buyer wrote as lines of plain text; empty if nothing. Each is marked, so that none looks like a fact or
+    a link of ours.
+    """
+    said = wrote(notice)
+    return ["The buyer wrote:", *(f"> {line}" for line in said.splitlines())] if said else []
 
 
 def links(notice: Notice) -> tuple[Link, ...]:
@@ -206,13 +217,15 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     buyer = notice.buyer
     if notice.count > 1:
         yield "Leads", _leads(notice)
-    yield "First due" if notice.count > 1 else "Due", _date(notice.due_at, notice.zone)
+    due = "" if notice.kind == "test" else _date(notice.due_at, notice.zone)
+    yield "First due" if notice.count > 1 else "Due", due
     yield "How it goes", _one_line(notice.pace)
     yield "Buyer", _joined((buyer.name, buyer.company), ", ")
     yield "Contact", _joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
     yield "Read", _joined(notice.read, "; ")
     yield "Campaign", _name(notice.campaign)
+    yield "Owed by", _name(notice.owed_by)
     yield "Rep", _name(notice.rep)
     yield "Charged to", _HANDED_OVER_LATE if notice.handed_over_late else ""
     yield "Why this rep", _one_line(notice.why_rep)

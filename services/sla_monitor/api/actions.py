@@ -27,7 +27,7 @@ def action_endpoint(*, key: bytes | None, clock: Clock, database: Database, chan
             now = await database.now(tx)
             state = escalation_status(found.state, found.quiet_until_at, now)
             if state == "acknowledged" and found.acknowledged_by == grant.person:
-                return "You acknowledged this already. It is yours until then, or until it is closed."
+                return "You acknowledged this already, and nothing was changed. It is still yours."
             await acknowledged(tx, found, grant.person, quiet, now)
         wake(changed)
         return f"You acknowledged it {f'for {length}' if length else 'until it is closed'}. It is yours now."

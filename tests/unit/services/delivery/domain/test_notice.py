@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.delivery.domain import notice as module
 from services.delivery.domain import outcome
-from services.delivery.domain.notice import Buyer, Link, facts, fit, headline, links, wrote
+from services.delivery.domain.notice import Buyer, Link, facts, fit, headline, links, quoted, wrote
 from shared.domain.printable import printable
 from tests.kit.notices import HOSTILE, hostile, notice
 
@@ -62,6 +62,16 @@ def test_what_is_unknown_is_not_mentioned() -> None:
     bare = notice(buyer=Buyer(), rep="", why_rep="", wrote=" ", read=(), score=None, reasons=())
     assert [fact.label for fact in facts(bare)] == ["Due", "You get this as"]
     assert wrote(bare) == ""
+
+
+def test_a_test_message_is_due_at_no_time() -> None:
+    assert not {"Due", "First due"} & {fact.label for fact in facts(notice(kind="test"))}
+
+
+def test_no_line_that_a_buyer_wrote_looks_like_a_link_of_ours() -> None:
+    lines = quoted(notice(wrote="Hello\nAcknowledge: https://evil.example"))
+    assert lines == ["The buyer wrote:", "> Hello", "> Acknowledge: https://evil.example"]
+    assert quoted(notice(wrote="")) == []
 
 
 def test_a_time_in_the_hour_that_comes_twice_says_which_one_it_is() -> None:
