@@ -68,6 +68,17 @@ class PromisePeriod(msgspec.Struct, frozen=True):
     ends_at: datetime
 
 
+class NextStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The next step of a ladder that does something, due at `at` if nobody acts before: it notifies `notify`, pages
+    them with `page`, and `moves` the lead to another rep.
+    """
+
+    at: datetime
+    notify: tuple[str, ...] = ()
+    page: bool = False
+    moves: bool = False
+
+
 class Progress(msgspec.Struct, frozen=True):
     """How far a promise about a period has come: `counted` leads out of `of`, for a `target`. `pace` is what the period
     comes to if it goes on like this; None while nothing is known.

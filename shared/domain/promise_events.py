@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.domain.event import ESCALATIONS, AgreementRef, Event, Progress, PromisePeriod, Recipient
+from shared.domain.event import ESCALATIONS, AgreementRef, Event, NextStep, Progress, PromisePeriod, Recipient
 
 
 class WindowEvent(Event, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class WindowResumed(WindowEvent, frozen=True, kw_only=True):
 
 
 class WindowWarned(WindowEvent, frozen=True, kw_only=True):
-    """The promise is due soon and not kept yet: a warning to those in `to` is due."""
+    """The promise is due soon and not kept yet: a warning to those in `to` is due. `next_step` follows."""
 
     TYPE = "baton.window.warned.v1"
 
@@ -72,6 +72,7 @@ class WindowWarned(WindowEvent, frozen=True, kw_only=True):
     to: tuple[Recipient, ...] = ()
     skipped: str | None = None
     absent: tuple[str, ...] = ()
+    next_step: NextStep | None = None
 
 
 class PeriodProgressed(WindowEvent, frozen=True, kw_only=True):
@@ -140,7 +141,8 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     """A level of the ladder fired: a notification to those in `to` is due, and a page if `page` is true. Or nobody was
     on duty or a silence applies, as `skipped` says. `absent` are roles that nobody was on duty for. Or it fired again,
     as `because` says. `due_at` is when the level was due, and `promise_due_at` when the promise was; None in records of
-    an earlier release. `fault` is that of the breach; None there too, and for a period.
+    an earlier release. `fault` is that of the breach; None there too, and for a period. `next_step` follows; None there
+    too, and after the last step.
     """
 
     TYPE = "baton.escalation.raised.v1"
@@ -157,6 +159,7 @@ class EscalationRaised(EscalationEvent, frozen=True, kw_only=True):
     promise_due_at: datetime | None = None
     progress: Progress | None = None
     fault: str | None = None
+    next_step: NextStep | None = None
 
 
 class EscalationExhausted(EscalationEvent, frozen=True, kw_only=True):

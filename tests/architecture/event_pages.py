@@ -20,6 +20,7 @@ from shared.domain.events import (
     AgreementRef,
     Event,
     LeaveInterval,
+    NextStep,
     PilotArm,
     Progress,
     PromisePeriod,
@@ -42,6 +43,7 @@ SHAPES = (
     Recipient,
     PromisePeriod,
     Progress,
+    NextStep,
     AgreementRef,
 )
 PUBLIC_TOPICS = (ASSIGNMENTS, ESCALATIONS)

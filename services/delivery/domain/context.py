@@ -99,8 +99,19 @@ def notice(
         until=due.until,
         pace=due.pace or "",
         handed_over_late=due.fault == "pipeline",
+        ran_out=due.because == "acknowledgement_ended",
+        kept_by=_kept_by(due, agreement) if of_rep else "",
+        next_at=due.next_at,
+        next_does=due.next_does or "",
         links=links_for(links, due, agreement),
     )
+
+
+def _kept_by(due: DueNotice, agreement: Agreement) -> str:
+    """The activities that keep the promise, while it can still be kept or made good."""
+    if due.kind not in ("warning", "breach", "exhausted"):
+        return ""
+    return " or ".join(kind.replace("_", " ") for kind in agreement.promises[due.promise].met_by)
 
 
 def _why(lead: LeadContext) -> str:

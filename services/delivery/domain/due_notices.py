@@ -19,6 +19,7 @@ from shared.domain.events import (
     EscalationExhausted,
     EscalationRaised,
     Event,
+    NextStep,
     Recipient,
     WindowBreached,
     WindowCancelled,
@@ -44,7 +45,8 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     `state` is `due`, then `told` (through `channel`), `failed` or `dropped`, each with the `reason`. `at` is when it
     happened, `due_at` when the promise is or was due. `by` acknowledged it until `until`, or is what closed it. `over`
     says what ended the matter; nothing is sent from then on. `pace` says how a period was going, `fault` whose the
-    breach is, if it is about one. `again` is the event that fires it again after a silence, if it is that.
+    breach is, if it is about one. `again` is the event that fires it again after a silence, if it is that. `because` is
+    why else a step fired again. Unless someone acts, `next_does` happens at `next_at`; empty if nothing is known of it.
     """
 
     notice_id: str
@@ -74,6 +76,9 @@ class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     pace: str | None = None
     fault: str | None = None
     again: str | None = None
+    because: str | None = None
+    next_at: datetime | None = None
+    next_does: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -223,6 +228,9 @@ def _following(ending: Ending, told: Told) -> DueNotice:
         message_id=None,
         pace=None,
         again=None,
+        because=None,
+        next_at=None,
+        next_does=None,
     )
 
 
@@ -248,6 +256,7 @@ def _recipients(event: WindowWarned | EscalationRaised) -> Sequence[Recipient]:
 
 def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_id_: str, to: Recipient) -> DueNotice:
     raised = event if not isinstance(event, WindowWarned) else None
+    step = event.next_step if not isinstance(event, EscalationExhausted) else None
     return DueNotice(
         notice_id=event_id(event_id_, to.role, to.person or "", prefix="nt"),
         event_id=event_id_,
@@ -266,7 +275,20 @@ def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_
         pace=_pace(event) if not isinstance(event, EscalationExhausted) else None,
         fault=event.fault if isinstance(event, EscalationRaised) else None,
         again=event_id_ if fires_again(event) else None,
+        because=event.because if isinstance(event, EscalationRaised) else None,
+        next_at=step.at if step is not None else None,
+        next_does=_in_words(step) if step is not None else None,
     )
+
+
+def _in_words(step: NextStep) -> str:
+    """What a step does: whom it notifies or pages, and whether it moves the lead."""
+    notify = step.notify or ((_PAGED,) if step.page else ())
+    parts = ["the lead moves to another rep"] if step.moves else []
+    if notify:
+        verb = "paged" if step.page else "notified"
+        parts.append(f"{' and '.join(notify)} {'is' if len(notify) == 1 else 'are'} {verb}")
+    return " and ".join(parts)
 
 
 def _pace(event: WindowWarned | EscalationRaised) -> str | None:

@@ -63,9 +63,10 @@ class Notice:
     the rep's. `promise` is its name for readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages
     and materials that the buyer looked at, `campaign` is what brought them. `by` is who acknowledged, until
     `until`, or what closed it, such as `met`. A notice about a group of `count` leads names the first of them in
-    `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise
-    about a period goes. `handed_over_late` is set if the breach is not the rep's fault. `owed_by` is who owes a promise
-    that is not the rep's.
+    `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise about a period goes. `kept_by` are
+    the activities that keep it. Unless someone acts, `next_does` happens at `next_at`. `ran_out` is set if it is due
+    again because an acknowledgement ran out, `handed_over_late` if the breach is not the rep's fault. `owed_by` is who
+    owes a promise that is not the rep's.
     """
 
     notice_id: str
@@ -93,6 +94,10 @@ class Notice:
     leads: tuple[str, ...] = field(default=(), repr=False)
     handed_over_late: bool = False
     owed_by: str = field(default="", repr=False)
+    ran_out: bool = False
+    kept_by: str = ""
+    next_at: datetime | None = None
+    next_does: str = ""
 
     @property
     def matter_id(self) -> str:
@@ -120,7 +125,8 @@ def headline(notice: Notice) -> str:
             return f"Due soon: {subject}, {first}by {_clock(notice.due_at, notice.zone)}{pace}"
         case "breach":
             first = "first " if notice.count > 1 else ""
-            return f"Overdue: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}{pace}"
+            start = "Overdue again, the acknowledgement ran out" if notice.ran_out else "Overdue"
+            return f"{start}: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}{pace}"
         case "exhausted":
             first = "first " if notice.count > 1 else ""
             due = _clock(notice.due_at, notice.zone)
@@ -157,6 +163,8 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         reasons=(),
         links=tuple(link for notice in notices[:_MOST_LISTED] for link in _of_lead(notice)),
         pace="",
+        kept_by=first.kept_by if len(promises) == 1 else "",
+        next_at=None,
         handed_over_late=False,
         count=count,
         leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
@@ -217,9 +225,10 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     buyer = notice.buyer
     if notice.count > 1:
         yield "Leads", _leads(notice)
-    due = "" if notice.kind == "test" else _date(notice.due_at, notice.zone)
-    yield "First due" if notice.count > 1 else "Due", due
+    yield "First due" if notice.count > 1 else "Due", "" if notice.kind == "test" else _date(notice.due_at, notice.zone)
     yield "How it goes", _one_line(notice.pace)
+    yield "Kept by", _one_line(notice.kept_by)
+    yield "If nobody acts", _next(notice)
     yield "Buyer", _joined((buyer.name, buyer.company), ", ")
     yield "Contact", _joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
@@ -230,6 +239,11 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Charged to", _HANDED_OVER_LATE if notice.handed_over_late else ""
     yield "Why this rep", _one_line(notice.why_rep)
     yield "You get this as", _name(notice.recipient.role)
+
+
+def _next(notice: Notice) -> str:
+    at = notice.next_at
+    return f"{_one_line(notice.next_does)} at {_clock(at, notice.zone)}" if at is not None else ""
 
 
 def _of_lead(notice: Notice) -> Iterator[Link]:

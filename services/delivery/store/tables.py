@@ -92,6 +92,9 @@ notices = sa.Table(
     sa.Column("ended_at", Instant),
     sa.Column("fault", Text),
     sa.Column("again", Text),
+    sa.Column("because", Text),
+    sa.Column("next_at", Instant),
+    sa.Column("next_does", Text),
     sa.Index("ix_delivery_notices_created", "created_at", "notice_id"),
 )
 partial_index("ix_delivery_notices_due", notices.c.created_at, where=sa.text("state = 'due'"))

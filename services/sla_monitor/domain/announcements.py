@@ -21,6 +21,7 @@ from shared.domain.events import (
     EscalationRaised,
     Event,
     MoveRequested,
+    NextStep,
     PeriodProgressed,
     Recipient,
     WindowBreached,
@@ -118,9 +119,17 @@ def progressed(window: Window, now: datetime) -> Announcement:
     return _announcement(event, "period.progressed", window.window_id, now.isoformat())
 
 
-def warned(window: Window, level: Level, to: Sequence[Recipient], silence: Silence | None = None) -> Announcement:
-    """The deadline is near; `silence` is why nobody is notified."""
-    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, **_reached(level, to, silence))
+def warned(
+    window: Window,
+    level: Level,
+    to: Sequence[Recipient],
+    silence: Silence | None = None,
+    *,
+    following: Level | None = None,
+) -> Announcement:
+    """The deadline is near; `silence` is why nobody is notified. `following` is the next level that does something."""
+    reached, step = _reached(level, to, silence), _next_step(following)
+    event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, next_step=step, **reached)
     return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
 
@@ -133,9 +142,10 @@ def escalation_raised(
     *,
     because: str | None = None,
     silence: Silence | None = None,
+    following: Level | None = None,
 ) -> Announcement:
     """A level fired, or fired again `because` of something; `due_at` is when it was due, `at` when it fired. `silence`
-    is why nobody is notified.
+    is why nobody is notified. `following` is the next level that does something.
     """
     event = _of_escalation(
         EscalationRaised,
@@ -148,6 +158,7 @@ def escalation_raised(
         promise_due_at=window.due_at,
         progress=window.progress,
         fault=fault_of(window),
+        next_step=_next_step(following),
         **_reached(level, to, silence),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())
@@ -202,6 +213,12 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
         at=now,
     )
     return _announcement(event, "move.requested", *window.key, level.loop, level.level)
+
+
+def _next_step(level: Level | None) -> NextStep | None:
+    if level is None:
+        return None
+    return NextStep(level.due_at, level.tell, level.page, level.move_within is not None)
 
 
 def _reached(level: Level, to: Sequence[Recipient], silence: Silence | None) -> dict[str, Any]:

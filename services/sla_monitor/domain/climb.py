@@ -127,12 +127,13 @@ def _next_at(state: WindowState, levels: Sequence[Level], agreement: Agreement) 
 def _fire(state: WindowState, level: Level, look: Look) -> WindowState:
     watched, raised, announced, now = state.window, state.escalation, [], look.now
     silence, to = _who(watched, level, look)
+    following = _following(watched, look.levels[watched.steps_done + 1 :])
     outcome: StepOutcome
     if (watched.moved and (level.warning or not (level.tell or level.page))) or (level.warning and watched.on_pace):
         outcome = "silenced"
     elif level.warning:
         outcome = _outcome("warned", level, to, silence)
-        announced.append(announcements.warned(watched, level, to, silence))
+        announced.append(announcements.warned(watched, level, to, silence, following=following))
     elif raised is not None and escalation.in_hands(raised) and not level.if_unanswered:
         outcome = "silenced"
         raised = escalation.passed(raised, level)
@@ -141,7 +142,9 @@ def _fire(state: WindowState, level: Level, look: Look) -> WindowState:
         raised = escalation.raised(watched, raised, level, to, now)
         if silence is not None:
             raised = escalation.silenced(raised, [level.level], silence)
-        announced.append(announcements.escalation_raised(watched, raised, level, to, now, silence=silence))
+        announced.append(
+            announcements.escalation_raised(watched, raised, level, to, now, silence=silence, following=following)
+        )
     if level.move_within is not None and not level.warning and not watched.moved:
         announced.append(announcements.move_requested(watched, level, level.move_within, now))
     stepped = msgspec.structs.replace(watched, steps_done=watched.steps_done + 1)
@@ -179,7 +182,10 @@ def _fire_again(state: WindowState, due_at: datetime, look: Look) -> tuple[Windo
     if silence is not None:
         fired = escalation.silenced(fired, sorted(numbers), silence)
     because = announcements.ACKNOWLEDGEMENT_ENDED if ran_out else announcements.SILENCE_ENDED
-    news = announcements.escalation_raised(state.window, fired, level, to, look.now, because=because, silence=silence)
+    following = _following(state.window, _left(state.window, look.levels))
+    news = announcements.escalation_raised(
+        state.window, fired, level, to, look.now, because=because, silence=silence, following=following
+    )
     nobody = bool(level.tell) and not to and silence is None
     return replace(state, escalation=fired, announced=(*state.announced, news)), nobody
 
@@ -221,6 +227,12 @@ def _exhaust(state: WindowState, due_at: datetime, look: Look) -> WindowState:
     over = msgspec.structs.replace(raised, state="exhausted")
     news = announcements.escalation_exhausted(state.window, over, last, to, look.now, silence)
     return replace(state, escalation=over, announced=(*state.announced, news))
+
+
+def _following(watched: Window, levels: Sequence[Level]) -> Level | None:
+    """The first of the levels that notifies someone or moves the lead; a lead that has moved does not move again."""
+    does = (each for each in levels if each.tell or each.page or (each.move_within is not None and not watched.moved))
+    return next(does, None)
 
 
 def _left(watched: Window, levels: Sequence[Level]) -> Sequence[Level]:

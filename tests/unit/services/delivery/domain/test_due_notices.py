@@ -13,7 +13,7 @@ from services.delivery.domain.notice import Buyer, Notice, facts, grouped, headl
 from services.delivery.domain.notice_retry import LAST_SCHEDULE_S, NOTICE_SCHEDULE_S, next_step
 from services.delivery.domain.outcome import Outcome
 from services.delivery.domain.sending_channel import SendingChannel
-from shared.domain.event import Recipient
+from shared.domain.event import NextStep, Recipient
 from shared.domain.events import Event
 from tests.kit import events
 from tests.kit.events import after
@@ -49,6 +49,23 @@ def test_each_role_and_person_of_an_event_gets_one_notice_under_a_steady_id() ->
     assert (first.kind, first.page, first.due_at, first.escalation_id) == ("breach", True, after(15), "es_ld_1")
     assert [each.notice_id for each in made(event)] == [first.notice_id, second.notice_id]
     assert first.notice_id != second.notice_id
+
+
+@pytest.mark.parametrize(
+    ("step", "does"),
+    [
+        (NextStep(after(30), ("manager",)), "manager is notified"),
+        (NextStep(after(30), ("ops", "manager"), page=True), "ops and manager are paged"),
+        (NextStep(after(30), page=True), "ops is paged"),
+        (NextStep(after(30), ("manager",), moves=True), "the lead moves to another rep and manager is notified"),
+    ],
+)
+def test_a_notice_says_what_follows_and_its_follow_ups_do_not(step: NextStep, does: str) -> None:
+    [due] = made(events.raised(to=(MIA,), next_step=step, because="acknowledgement_ended"))
+    assert (due.next_at, due.next_does, due.because) == (after(30), does, "acknowledgement_ended")
+    ended = Told(msgspec.structs.replace(due, state="told"), MAIL, "wi_ld_1", grouped=False)
+    [draft] = [each for ending in endings_of(events.closed("ld_1"), "ev_2") for each in follow_ups(ending, [ended])]
+    assert (draft.notice.next_at, draft.notice.next_does, draft.notice.because) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ def test_the_examples_in_the_modules_hold() -> None:
             {"kind": "warning", "promise": "volume", "buyer": Buyer(), "pace": "at this pace 310 of 400"},
             "Due soon: volume, by Fri 27 Nov 10:05 CET; at this pace 310 of 400",
         ),
+        (
+            {"ran_out": True},
+            "Overdue again, the acknowledgement ran out: "
+            "first response, Jo Doe of Initech, was due Fri 27 Nov 10:05 CET",
+        ),
         ({"kind": "test"}, "Test message from Baton to manager: nothing to do"),
     ],
 )
@@ -51,6 +56,14 @@ def test_the_facts_say_who_why_and_until_when() -> None:
         ("Why this rep", "It was her turn in the pool enterprise."),
         ("You get this as", "manager"),
     ]
+
+
+def test_a_message_says_what_keeps_the_promise_and_what_follows_if_nobody_acts() -> None:
+    then = datetime(2026, 11, 27, 9, 20, tzinfo=UTC)
+    told = notice(kept_by="call or meeting", next_at=then, next_does="the lead moves to another rep")
+    shown = {fact.label: fact.text for fact in facts(told)}
+    assert shown["Kept by"] == "call or meeting"
+    assert shown["If nobody acts"] == "the lead moves to another rep at Fri 27 Nov 10:20 CET"
 
 
 def test_a_promise_about_a_period_says_how_it_goes() -> None:

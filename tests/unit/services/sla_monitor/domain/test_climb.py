@@ -11,7 +11,14 @@ from services.sla_monitor.domain.window import Fact
 from services.sla_monitor.domain.window_state import WindowState
 from shared.domain.agreement import Agreement, Ladder, Step
 from shared.domain.duty import Duty, Shift
-from shared.domain.events import EscalationClosed, EscalationExhausted, EscalationRaised, Recipient
+from shared.domain.events import (
+    EscalationClosed,
+    EscalationExhausted,
+    EscalationRaised,
+    NextStep,
+    Recipient,
+    WindowWarned,
+)
 from tests.unit.services.sla_monitor.window_states import agreement, at, fact, window
 
 STEPS = (
@@ -51,6 +58,30 @@ def fired(state: WindowState) -> list[tuple[int, tuple[str, ...], str | None]]:
 def states(state: WindowState) -> str:
     assert state.escalation is not None
     return state.escalation.state
+
+
+def test_a_step_says_what_follows_it() -> None:
+    steps = (Step(1, -300, tell=("rep",)), *STEPS[:1], Step(3, 600, move_within="pool"), Step(4, 3600, page=True))
+    deal = agreement(ladder=Ladder("response", steps))
+    state, events = open_window(window(), (), levels(deal, window())), []
+    for second in (602, 903, 1502, 4502):
+        state = settled(state, second, deal=deal)
+        events += [each.event for each in state.announced]
+    steps_of = [event for event in events if isinstance(event, WindowWarned | EscalationRaised)]
+    assert [event.next_step for event in steps_of] == [
+        NextStep(at(900), notify=("rep",)),
+        NextStep(at(1500), moves=True),
+        NextStep(at(4500), page=True),
+        None,
+    ]
+
+
+def test_a_lead_that_has_moved_does_not_move_again() -> None:
+    deal = agreement(ladder=Ladder("response", (*STEPS[:1], Step(2, 600, move_within="pool"), *STEPS[2:])))
+    moved = move_on(breached(deal), at(910), at(911), "reassigned", missed=False)
+    [event] = [each.event for each in settled(taken(moved, at_=950, until=1000, deal=deal), 1002, deal=deal).announced]
+    assert isinstance(event, EscalationRaised)
+    assert event.next_step == NextStep(at(4500), notify=("ops",), page=True)
 
 
 def test_an_acknowledgement_that_runs_out_notifies_the_last_level_again_once_and_the_ladder_goes_on() -> None:
