@@ -126,7 +126,7 @@ async def test_those_who_were_told_learn_that_it_was_acknowledged_and_that_it_is
     assert [body(seen)["event_action"] for seen in pager.seen] == ["trigger", "acknowledge", "resolve"]
     assert {body(seen)["dedup_key"] for seen in pager.seen} == {"wi_ld_1"}
     assert [body(seen)["kind"] for seen in chat.seen] == ["breach", "acknowledged", "closed", "breach"]
-    assert body(chat.seen[2])["headline"] == "Closed (answered): first response"
+    assert body(chat.seen[2])["headline"] == "Closed, nothing left to do (answered): first response"
 
 
 @pytest.mark.parametrize(

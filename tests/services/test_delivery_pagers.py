@@ -144,7 +144,10 @@ async def test_a_page_that_went_on_by_chat_is_ended_at_the_pager_as_well(
         await notices.ended(3)
     assert told["channel"] == "slack"
     assert sent(pager)[-1] == ("resolve", "wi_ld_1")
-    assert [json["text"].split(":")[0] for json in map(body, chat.seen)] == ["Overdue", "Closed (answered)"]
+    assert [json["text"].split(":")[0] for json in map(body, chat.seen)] == [
+        "Overdue",
+        "Closed, nothing left to do (answered)",
+    ]
 
 
 async def test_a_breach_that_comes_back_in_the_same_batch_is_sent(
@@ -169,7 +172,7 @@ async def test_those_of_the_last_level_learn_that_nobody_has_answered_and_that_n
         await notices.publish(events.closed())
         found = await notices.ended(3)
     heads = [body(seen)["headline"].split(": ")[0] for seen in chat.seen]
-    assert heads == ["Overdue", "Nobody has answered, and nothing more will follow", "Closed (answered)"]
+    assert heads == ["Overdue", "Still overdue", "Closed, nothing left to do (answered)"]
     assert [each["kind"] for each in found] == ["breach", "exhausted", "closed"]
 
 

@@ -70,7 +70,8 @@ def escaped(text: str) -> str:
 def _blocks(notice: Notice) -> Iterator[dict[str, Any]]:
     yield {"type": "header", "text": {"type": "plain_text", "text": fit(headline(notice), LONGEST_HEADER, escaped)}}
     pairs = [f"*{fact.label}*\n{fit(fact.text, LONGEST_FIELD - 50, escaped)}" for fact in facts(notice)]
-    yield {"type": "section", "fields": [_text(pair) for pair in pairs[:MOST_FIELDS]]}
+    for start in range(0, len(pairs), MOST_FIELDS):
+        yield {"type": "section", "fields": [_text(pair) for pair in pairs[start : start + MOST_FIELDS]]}
     if said := wrote(notice):
         yield {"type": "section", "text": _text("*The buyer wrote*\n" + fit(said, LONGEST_TEXT - 50, _quoted))}
     row = [_link(link) for link in links(notice)]

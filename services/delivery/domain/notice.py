@@ -130,12 +130,13 @@ def headline(notice: Notice) -> str:
         case "exhausted":
             first = "first " if notice.count > 1 else ""
             due = _clock(notice.due_at, notice.zone)
-            return f"Nobody has answered, and nothing more will follow: {subject}, {first}was due {due}{pace}"
+            over = "nobody has acted on it, and nothing more will follow"
+            return f"Still overdue: {subject}, {first}was due {due}{pace}; {over}"
         case "acknowledged":
             until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
             return f"Acknowledged by {by}{until}: {subject}"
         case "closed":
-            return f"Closed ({by}): {subject}"
+            return f"Closed, nothing left to do ({by}): {subject}"
 
 
 def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_id: str) -> Notice:

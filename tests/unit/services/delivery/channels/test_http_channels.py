@@ -2,6 +2,7 @@
 
 import doctest
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from services.delivery.channels import (
 )
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request
-from services.delivery.domain.notice import Link, Notice, grouped
+from services.delivery.domain.notice import Link, Notice, facts, grouped
 from services.delivery.domain.outcome import Unsendable
 from services.delivery.domain.retry import EndpointResponse
 from tests.kit.notices import HOSTILE, hostile, notice
@@ -97,6 +98,14 @@ def test_slack_is_sent_only_blocks_that_its_limits_allow(text: str) -> None:
             assert block.text is None or units(block.text.text) <= 3000
             assert len(block.fields or []) <= 10
             assert all(units(each.text) <= 2000 for each in block.fields or [])
+
+
+def test_every_fact_is_shown_in_slack_however_many_there_are() -> None:
+    then = datetime(2026, 11, 27, 10, tzinfo=UTC)
+    every = notice(pace="so far", campaign="q4", kept_by="call", next_at=then, next_does="ops is paged", owed_by="ops")
+    shown = [field["text"].split("*")[1] for b in slack_blocks(every) for field in b.to_dict().get("fields", ())]
+    assert len(shown) > 10
+    assert shown == [fact.label for fact in facts(every)]
 
 
 def test_what_a_buyer_wrote_calls_nobody_in_slack_and_makes_no_link() -> None:

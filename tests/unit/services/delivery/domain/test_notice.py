@@ -24,7 +24,7 @@ def test_the_examples_in_the_modules_hold() -> None:
         ({"kind": "warning"}, "Due soon: first response, Jo Doe of Initech, by Fri 27 Nov 10:05 CET"),
         ({"buyer": Buyer(company="Initech")}, "Overdue: first response, Initech, was due Fri 27 Nov 10:05 CET"),
         ({"buyer": Buyer()}, "Overdue: first response, was due Fri 27 Nov 10:05 CET"),
-        ({"kind": "closed", "by": "met"}, "Closed (met): first response, Jo Doe of Initech"),
+        ({"kind": "closed", "by": "met"}, "Closed, nothing left to do (met): first response, Jo Doe of Initech"),
         (
             {"kind": "acknowledged", "by": "Mia", "until": datetime(2026, 11, 27, 11, tzinfo=UTC)},
             "Acknowledged by Mia until Fri 27 Nov 12:00 CET: first response, Jo Doe of Initech",
@@ -37,6 +37,11 @@ def test_the_examples_in_the_modules_hold() -> None:
             {"ran_out": True},
             "Overdue again, the acknowledgement ran out: "
             "first response, Jo Doe of Initech, was due Fri 27 Nov 10:05 CET",
+        ),
+        (
+            {"kind": "exhausted"},
+            "Still overdue: first response, Jo Doe of Initech, was due Fri 27 Nov 10:05 CET; "
+            "nobody has acted on it, and nothing more will follow",
         ),
         ({"kind": "test"}, "Test message from Baton to manager: nothing to do"),
     ],
