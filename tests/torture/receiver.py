@@ -19,7 +19,7 @@ SECRET = "whsec_" + base64.b64encode(b"torture-notices-of-no-value").decode()
 """The secret of the channels over which people are notified."""
 
 _UNANSWERED_OF = 4
-_COUNT = re.compile(r"\b(\d+) leads")
+_COUNT = re.compile(r"\b(\d+) (?:leads|promises)")
 
 
 class Receiver:

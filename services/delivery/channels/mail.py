@@ -30,7 +30,8 @@ from aiosmtplib.errors import (
 from email_validator import EmailNotValidError, validate_email
 
 from services.delivery.channels.connecting import AddressRefused, Resolve, tls_problem, vetted_addresses
-from services.delivery.domain.notice import Notice, facts, fit, headline, links, wrote
+from services.delivery.domain.notice import Notice, facts, headline, links, wrote
+from services.delivery.domain.notice_words import fit
 from services.delivery.domain.outcome import Outcome, Unsendable
 
 DEADLINE_S = 30.0

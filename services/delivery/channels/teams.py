@@ -9,7 +9,8 @@ from typing import Any
 
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
-from services.delivery.domain.notice import Link, Notice, facts, fit, headline, links, wrote
+from services.delivery.domain.notice import Link, Notice, facts, headline, links, wrote
+from services.delivery.domain.notice_words import fit
 from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 

@@ -4,12 +4,12 @@ Text from outside is made printable and cut to a length that every channel can c
 markup and nothing to the wording.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
+from services.delivery.domain.notice_words import MOST_LISTED, clock, fit, full_date, joined, one_line, short_name
 from shared.domain.printable import printable
 
 NoticeKind = Literal["warning", "breach", "exhausted", "acknowledged", "closed", "test"]
@@ -17,12 +17,10 @@ NoticeKind = Literal["warning", "breach", "exhausted", "acknowledged", "closed",
 ROUND = "~"
 """Before the number of the round in an incident, from the second one on."""
 
-_LONGEST_NAME = 120
-_LONGEST_LINE = 300
 _LONGEST_MESSAGE = 1_500
 _LONGEST_URL = 1_000
 _LONGEST_LABEL = 80
-_MOST_LISTED, _OF_EACH = 6, 2
+_OF_EACH = 2
 _HANDED_OVER_LATE = "the pipeline: the lead was handed over too late for the rep to keep the promise"
 
 
@@ -62,11 +60,11 @@ class Notice:
     notice that closes has the `page` of what it closes. `at` is when it happened, and `due_at` is shown in `zone`,
     the rep's. `promise` is its name for readers. `rep` owns the lead, by the reason `why_rep`. `read` are the pages
     and materials that the buyer looked at, `campaign` is what brought them. `by` is who acknowledged, until
-    `until`, or what closed it, such as `met`. A notice about a group of `count` leads names the first of them in
-    `leads`, a line for each, and has no buyer and no rep. `pace` is how a promise about a period goes. `kept_by` are
-    the activities that keep it. Unless someone acts, `next_does` happens at `next_at`. `ran_out` is set if it is due
-    again because an acknowledgement ran out, `handed_over_late` if the breach is not the rep's fault. `owed_by` is who
-    owes a promise that is not the rep's.
+    `until`, or what closed it, such as `met`. A notice about a group of `count` leads, or promises as
+    `counts` says, names the first of them in `leads`, a line for each, and has no buyer and no rep. `pace` is how a
+    promise about a period goes. `kept_by` are the activities that keep it. Unless someone acts, `next_does` happens at
+    `next_at`. `ran_out` is set if it is due again because an acknowledgement ran out, `handed_over_late` if the breach
+    is not the rep's fault. `owed_by` is who owes a promise that is not the rep's.
     """
 
     notice_id: str
@@ -91,6 +89,7 @@ class Notice:
     links: tuple[Link, ...] = field(default=(), repr=False)
     pace: str = ""
     count: int = 1
+    counts: str = "leads"
     leads: tuple[str, ...] = field(default=(), repr=False)
     handed_over_late: bool = False
     owed_by: str = field(default="", repr=False)
@@ -116,24 +115,24 @@ class Fact:
 def headline(notice: Notice) -> str:
     """The message in one line: what happened, to which promise, for which buyer, and the time that matters."""
     if notice.kind == "test":
-        return f"Test message from Baton to {_one_line(notice.recipient.role)}: nothing to do"
-    subject = ", ".join(filter(None, (_name(notice.promise), _whose(notice))))
-    by, pace = _name(notice.by), f"; {_one_line(notice.pace)}" if notice.pace else ""
+        return f"Test message from Baton to {one_line(notice.recipient.role)}: nothing to do"
+    subject = ", ".join(filter(None, (short_name(notice.promise), _whose(notice))))
+    by, pace = short_name(notice.by), f"; {one_line(notice.pace)}" if notice.pace else ""
     match notice.kind:
         case "warning":
             first = "the first " if notice.count > 1 else ""
-            return f"Due soon: {subject}, {first}by {_clock(notice.due_at, notice.zone)}{pace}"
+            return f"Due soon: {subject}, {first}by {clock(notice.due_at, notice.zone)}{pace}"
         case "breach":
             first = "first " if notice.count > 1 else ""
             start = "Overdue again, the acknowledgement ran out" if notice.ran_out else "Overdue"
-            return f"{start}: {subject}, {first}was due {_clock(notice.due_at, notice.zone)}{pace}"
+            return f"{start}: {subject}, {first}was due {clock(notice.due_at, notice.zone)}{pace}"
         case "exhausted":
             first = "first " if notice.count > 1 else ""
-            due = _clock(notice.due_at, notice.zone)
+            due = clock(notice.due_at, notice.zone)
             over = "nobody has acted on it, and nothing more will follow"
             return f"Still overdue: {subject}, {first}was due {due}{pace}; {over}"
         case "acknowledged":
-            until = f" until {_clock(notice.until, notice.zone)}" if notice.until else ""
+            until = f" until {clock(notice.until, notice.zone)}" if notice.until else ""
             return f"Acknowledged by {by}{until}: {subject}"
         case "closed":
             return f"Closed, nothing left to do ({by}): {subject}"
@@ -146,11 +145,12 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
     """
     first = notices[0]
     promises = list(dict.fromkeys(notice.promise for notice in notices))
+    several = len(promises) > 1
     return replace(
         first,
         notice_id=notice_id,
         incident_id=incident_id,
-        promise=_joined(tuple(promises), ", "),
+        promise=joined(tuple(promises), ", "),
         by=", ".join(dict.fromkeys(notice.by for notice in notices)),
         until=first.until if count == len(notices) and len({notice.until for notice in notices}) == 1 else None,
         buyer=Buyer(),
@@ -162,13 +162,14 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         campaign="",
         score=None,
         reasons=(),
-        links=tuple(link for notice in notices[:_MOST_LISTED] for link in _of_lead(notice)),
+        links=tuple(link for notice in notices[:MOST_LISTED] for link in _of_lead(notice)),
         pace="",
-        kept_by=first.kept_by if len(promises) == 1 else "",
+        kept_by="" if several else first.kept_by,
         next_at=None,
         handed_over_late=False,
         count=count,
-        leads=tuple(_lead_line(notice) for notice in notices[:_MOST_LISTED]),
+        counts="promises" if several or first.pace else "leads",
+        leads=tuple(_lead_line(notice, named=several) for notice in notices[:MOST_LISTED]),
     )
 
 
@@ -194,107 +195,65 @@ def links(notice: Notice) -> tuple[Link, ...]:
     """The links to show: two for each lead that is named, at most six for one; none is so long that a message with it
     may be too large.
     """
-    most = _OF_EACH * _MOST_LISTED if notice.count > 1 else _MOST_LISTED
+    most = _OF_EACH * MOST_LISTED if notice.count > 1 else MOST_LISTED
     return tuple(link for link in notice.links if len(link.url) <= _LONGEST_URL)[:most]
-
-
-def fit(text: str, limit: int, render: Callable[[str], str] = str) -> str:
-    """`render(text)`, or that of its start with an ellipsis, in at most `limit` UTF-16 units: the strictest count that
-    a receiver may use.
-
-    >>> fit("Can we talk?", 8)
-    'Can we…'
-    """
-    whole = render(text)
-    if _units(whole) <= limit:
-        return whole
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _units(render(text[:middle] + "…")) <= limit:
-            low = middle
-        else:
-            high = middle - 1
-    return render(text[:low].rstrip() + "…")
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(char > "\uffff" for char in text)
 
 
 def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     buyer = notice.buyer
     if notice.count > 1:
-        yield "Leads", _leads(notice)
-    yield "First due" if notice.count > 1 else "Due", "" if notice.kind == "test" else _date(notice.due_at, notice.zone)
-    yield "How it goes", _one_line(notice.pace)
-    yield "Kept by", _one_line(notice.kept_by)
+        yield notice.counts.capitalize(), _leads(notice)
+    yield (
+        "First due" if notice.count > 1 else "Due",
+        "" if notice.kind == "test" else full_date(notice.due_at, notice.zone),
+    )
+    yield "How it goes", one_line(notice.pace)
+    yield "Kept by", one_line(notice.kept_by)
     yield "If nobody acts", _next(notice)
-    yield "Buyer", _joined((buyer.name, buyer.company), ", ")
-    yield "Contact", _joined((buyer.email, buyer.phone), ", ")
+    yield "Buyer", joined((buyer.name, buyer.company), ", ")
+    yield "Contact", joined((buyer.email, buyer.phone), ", ")
     yield "Score", _score(notice)
-    yield "Read", _joined(notice.read, "; ")
-    yield "Campaign", _name(notice.campaign)
-    yield "Owed by", _name(notice.owed_by)
-    yield "Rep", _name(notice.rep)
+    yield "Read", joined(notice.read, "; ")
+    yield "Campaign", short_name(notice.campaign)
+    yield "Owed by", short_name(notice.owed_by)
+    yield "Rep", short_name(notice.rep)
     yield "Charged to", _HANDED_OVER_LATE if notice.handed_over_late else ""
-    yield "Why this rep", _one_line(notice.why_rep)
-    yield "You get this as", _name(notice.recipient.role)
+    yield "Why this rep", one_line(notice.why_rep)
+    yield "You get this as", short_name(notice.recipient.role)
 
 
 def _next(notice: Notice) -> str:
     at = notice.next_at
-    return f"{_one_line(notice.next_does)} at {_clock(at, notice.zone)}" if at is not None else ""
+    return f"{one_line(notice.next_does)} at {clock(at, notice.zone)}" if at is not None else ""
 
 
 def _of_lead(notice: Notice) -> Iterator[Link]:
     """The first links of one of several leads, which say which lead it is."""
-    of = _whose(notice) or f"due {_clock(notice.due_at, notice.zone)}"
+    of = _whose(notice) or f"due {clock(notice.due_at, notice.zone)}"
     for link in notice.links[:_OF_EACH]:
         yield Link(fit(f"{link.label}: {of}", _LONGEST_LABEL), link.url)
 
 
 def _leads(notice: Notice) -> str:
-    shown = [_one_line(line) for line in notice.leads[:_MOST_LISTED]]
+    shown = [one_line(line) for line in notice.leads[:MOST_LISTED]]
     more = notice.count - len(shown)
     return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
-def _lead_line(notice: Notice) -> str:
-    who = " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company)))) or _name(notice.promise)
-    whose = f" ({_name(notice.rep)})" if notice.rep else ""
-    pace = f", {_one_line(notice.pace)}" if notice.pace else ""
-    return f"{who}{whose}, {_clock(notice.due_at, notice.zone)}{pace}"
+def _lead_line(notice: Notice, *, named: bool) -> str:
+    buyer = " of ".join(filter(None, (short_name(notice.buyer.name), short_name(notice.buyer.company))))
+    who = ", ".join(filter(None, (buyer, short_name(notice.promise) if named or not buyer else "")))
+    whose = f" ({short_name(notice.rep)})" if notice.rep else ""
+    pace = f", {one_line(notice.pace)}" if notice.pace else ""
+    return f"{who}{whose}, {clock(notice.due_at, notice.zone)}{pace}"
 
 
 def _whose(notice: Notice) -> str:
     if notice.count > 1:
-        return f"{notice.count} leads"
-    return " of ".join(filter(None, (_name(notice.buyer.name), _name(notice.buyer.company))))
+        return f"{notice.count} {notice.counts}"
+    return " of ".join(filter(None, (short_name(notice.buyer.name), short_name(notice.buyer.company))))
 
 
 def _score(notice: Notice) -> str:
-    reasons = _joined(notice.reasons, "; ")
+    reasons = joined(notice.reasons, "; ")
     return reasons if notice.score is None else ": ".join(filter(None, (str(notice.score), reasons)))
-
-
-def _joined(parts: tuple[str, ...], separator: str) -> str:
-    shown = [line for part in parts[:_MOST_LISTED] if (line := _one_line(part))]
-    more = len(parts) - _MOST_LISTED
-    return separator.join(shown) + (f"{separator}and {more} more" if more > 0 else "")
-
-
-def _one_line(text: str) -> str:
-    return fit(printable(" ".join(text.split())), _LONGEST_LINE)
-
-
-def _name(text: str) -> str:
-    return fit(_one_line(text), _LONGEST_NAME)
-
-
-def _clock(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %H:%M %Z}"
-
-
-def _date(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y, %H:%M} ({zone})"

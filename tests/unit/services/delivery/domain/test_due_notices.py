@@ -185,9 +185,20 @@ def test_a_notice_about_a_period_says_how_it_goes_and_what_ends_it_does_not_repe
 def test_a_group_of_periods_says_of_each_how_it_goes() -> None:
     of_period: dict[str, Any] = {"buyer": Buyer(), "rep": "", "promise": "volume", "pace": "155 of 400 accepted"}
     made_of_two = grouped([notice(**of_period)] * 2, 2, notice_id="ms_1", incident_id="ms_1")
-    [leads] = [fact.text for fact in facts(made_of_two) if fact.label == "Leads"]
-    assert leads == "; ".join(["volume, Fri 27 Nov 10:05 CET, 155 of 400 accepted"] * 2)
+    [periods] = [fact.text for fact in facts(made_of_two) if fact.label == "Promises"]
+    assert periods == "; ".join(["volume, Fri 27 Nov 10:05 CET, 155 of 400 accepted"] * 2)
     assert "155" not in headline(made_of_two)
+
+
+def test_a_group_about_several_promises_counts_and_names_promises() -> None:
+    two = [notice(), notice(promise="triage")]
+    made_of_two = grouped(two, 2, notice_id="ms_1", incident_id="ms_1")
+    assert headline(made_of_two).startswith("Overdue: first response, triage, 2 promises, first was due")
+    [named] = [fact.text for fact in facts(made_of_two) if fact.label == "Promises"]
+    assert [line.split(" (")[0] for line in named.split("; ")] == [
+        "Jo Doe of Initech, first response",
+        "Jo Doe of Initech, triage",
+    ]
 
 
 def group_of(count: int, **changes: Any) -> Notice:

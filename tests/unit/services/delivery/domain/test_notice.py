@@ -6,14 +6,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.delivery.domain import notice as module
-from services.delivery.domain import outcome
-from services.delivery.domain.notice import Buyer, Link, facts, fit, headline, links, quoted, wrote
+from services.delivery.domain import notice_words, outcome
+from services.delivery.domain.notice import Buyer, Link, facts, headline, links, quoted, wrote
+from services.delivery.domain.notice_words import fit
 from shared.domain.printable import printable
 from tests.kit.notices import HOSTILE, hostile, notice
 
 
 def test_the_examples_in_the_modules_hold() -> None:
     assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(notice_words).failed == 0
     assert doctest.testmod(outcome).failed == 0
 
 
