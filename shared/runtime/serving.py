@@ -16,7 +16,8 @@ from shared.settings import Settings
 
 DRAIN_S = 10
 IDLE_S = 30
-"""Longer than common HTTP clients reuse a connection (httpx: 5 s), so that none sends on one that is being closed."""
+"""Longer than common HTTP clients (httpx: 5 s) and our reverse proxy (20 s) reuse a connection, so that none sends on
+one that is being closed."""
 
 
 @dataclass(frozen=True, slots=True)

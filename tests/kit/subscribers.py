@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from shared.bus.envelope import Envelope
+from shared.runtime.serving import IDLE_S
 from tests.kit import events
 from tests.kit.events import envelope
 
@@ -85,7 +86,13 @@ async def serving(app: Any, listener: socket.socket | None = None) -> AsyncItera
     """An ASGI app on the listener, or else on a free port of this machine; its URL."""
     listener = listener or socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", interface="asgi3", timeout_graceful_shutdown=1
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        interface="asgi3",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=IDLE_S,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))

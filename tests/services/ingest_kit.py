@@ -19,6 +19,7 @@ from shared.domain.errors import Unavailable
 from shared.http.keys import Keys
 from shared.ports import Bus, Clock, Message
 from shared.runtime.service import Platform, Service
+from shared.runtime.serving import IDLE_S
 from shared.runtime.web import Web
 from shared.settings import Settings, read
 from tests.kit.agreements import agreement_text
@@ -136,7 +137,7 @@ async def running(
         await start()
     web = Web(platform, [service])
     web.open()
-    server = uvicorn.Server(uvicorn.Config(web, port=0, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(web, port=0, log_config=None, lifespan="off", timeout_keep_alive=IDLE_S))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     tasks = [asyncio.create_task(run()) for run in service.tasks.values()]
     serving = asyncio.create_task(server.serve())
