@@ -40,7 +40,7 @@ def links_for(maker: LinkMaker | None, due: DueNotice, agreement: Agreement) -> 
         Link(_LABELS[action], base + PATH + signed(maker.key, ActionLink(due.notice_id, action, until)))
         for action in _actions(due, agreement)
     ]
-    if not _is_period(due):
+    if not is_period(due):
         found.append(Link("Open the lead", f"{base}/leads/{quote(due.lead_id, safe='')}"))
     return tuple(found)
 
@@ -61,12 +61,12 @@ def why_not(action: Action, due: DueNotice, rep: str | None) -> str | None:
 def _actions(due: DueNotice, agreement: Agreement) -> Iterator[Action]:
     if due.person is None or due.kind not in ("warning", "breach", "exhausted"):
         return
-    if due.role == "rep" and due.person == due.owner and due.promise in agreement.promises and not _is_period(due):
+    if due.role == "rep" and due.person == due.owner and due.promise in agreement.promises and not is_period(due):
         yield from ("accept", "reject")
     if due.escalation_id is not None:
         yield "acknowledge"
 
 
-def _is_period(due: DueNotice) -> bool:
+def is_period(due: DueNotice) -> bool:
     """Whether the promise is about a period instead of a lead."""
     return due.lead_id.startswith("period:")

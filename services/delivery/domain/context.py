@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.delivery.domain.action_links import LinkMaker, links_for
+from services.delivery.domain.action_links import LinkMaker, is_period, links_for
 from services.delivery.domain.due_notices import DueNotice
 from services.delivery.domain.notice import Buyer, Notice, Recipient
 from services.delivery.domain.said import Said
@@ -75,7 +75,7 @@ def notice(
     calendar = owner.calendar if owner is not None else None
     known, words = lead or LeadContext(generation=0, rep=due.owner), said or Said()
     buyer = known if lead is not None else words
-    of_rep = due.promise in agreement.promises and not due.lead_id.startswith("period:")
+    of_rep = due.promise in agreement.promises and not is_period(due)
     return Notice(
         notice_id=due.notice_id,
         incident_id=incident_id,
@@ -84,7 +84,7 @@ def notice(
         at=due.at,
         due_at=due.due_at,
         zone=calendar.zone if calendar is not None else agreement.timezone,
-        promise=due.promise.replace("_", " "),
+        promise=_promise(due),
         recipient=Recipient(due.role, due.person or due.role, person.email if person is not None else ""),
         buyer=Buyer(buyer.name, buyer.company, buyer.email, buyer.phone),
         rep=due.owner if of_rep else lead.rep if lead is not None else "",
@@ -105,6 +105,12 @@ def notice(
         next_does=due.next_does or "",
         links=links_for(links, due, agreement),
     )
+
+
+def _promise(due: DueNotice) -> str:
+    """The name of the promise, with the period that it is about, if it is about one."""
+    period = due.lead_id.rpartition(":")[2] if is_period(due) else ""
+    return " ".join(filter(None, (due.promise.replace("_", " "), period)))
 
 
 def _kept_by(due: DueNotice, agreement: Agreement) -> str:

@@ -20,7 +20,7 @@ ROUND = "~"
 _LONGEST_MESSAGE = 1_500
 _LONGEST_URL = 1_000
 _LONGEST_LABEL = 80
-_OF_EACH = 2
+_OF_EACH = 3
 _HANDED_OVER_LATE = "the pipeline: the lead was handed over too late for the rep to keep the promise"
 
 
@@ -64,7 +64,8 @@ class Notice:
     `counts` says, names the first of them in `leads`, a line for each, and has no buyer and no rep. `pace` is how a
     promise about a period goes. `kept_by` are the activities that keep it. Unless someone acts, `next_does` happens at
     `next_at`. `ran_out` is set if it is due again because an acknowledgement ran out, `handed_over_late` if the breach
-    is not the rep's fault. `owed_by` is who owes a promise that is not the rep's.
+    is not the rep's fault. `owed_by` is who owes a promise that is not the rep's. `not_taken_by` are the channels, by
+    their names for readers, that were tried before and did not take it.
     """
 
     notice_id: str
@@ -97,6 +98,7 @@ class Notice:
     kept_by: str = ""
     next_at: datetime | None = None
     next_does: str = ""
+    not_taken_by: tuple[str, ...] = ()
 
     @property
     def matter_id(self) -> str:
@@ -192,7 +194,7 @@ def quoted(notice: Notice) -> list[str]:
 
 
 def links(notice: Notice) -> tuple[Link, ...]:
-    """The links to show: two for each lead that is named, at most six for one; none is so long that a message with it
+    """The links to show: three for each lead that is named, at most six for one; none is so long that a message with it
     may be too large.
     """
     most = _OF_EACH * MOST_LISTED if notice.count > 1 else MOST_LISTED
@@ -220,6 +222,7 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Charged to", _HANDED_OVER_LATE if notice.handed_over_late else ""
     yield "Why this rep", one_line(notice.why_rep)
     yield "You get this as", short_name(notice.recipient.role)
+    yield "Not taken by", joined(notice.not_taken_by, ", ")
 
 
 def _next(notice: Notice) -> str:
@@ -245,7 +248,8 @@ def _lead_line(notice: Notice, *, named: bool) -> str:
     who = ", ".join(filter(None, (buyer, short_name(notice.promise) if named or not buyer else "")))
     whose = f" ({short_name(notice.rep)})" if notice.rep else ""
     pace = f", {one_line(notice.pace)}" if notice.pace else ""
-    return f"{who}{whose}, {clock(notice.due_at, notice.zone)}{pace}"
+    late = ", charged to the pipeline" if notice.handed_over_late else ""
+    return f"{who}{whose}, {clock(notice.due_at, notice.zone)}{pace}{late}"
 
 
 def _whose(notice: Notice) -> str:

@@ -27,6 +27,7 @@ from services.delivery.store.messages import Content, Message
 from services.delivery.store.notices import Grouping
 from services.delivery.workers.dispatcher import Waiting
 from shared import log, metrics
+from shared.agreement_text import terms
 from shared.agreements import store as agreements
 from shared.db.engine import Tx
 from shared.domain.agreement import Agreement
@@ -158,7 +159,8 @@ class NoticeWork:
             said = replace(made[0], notice_id=message.message_id)
         else:
             said = made[0]
-        return NoticeJob(message, said, (first.role, first.person))
+        tried = tuple(terms.channel(each.kind) for each in message.channels[: message.channel_number])
+        return NoticeJob(message, replace(said, not_taken_by=tried), (first.role, first.person))
 
     async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
         """The agreement; None if this release can't read it."""

@@ -13,7 +13,10 @@ def charged(fault: str | None) -> list[str]:
     [due] = notices_of(event, "ev_1")
     assert due.fault == fault
     message = notice(due, agreement(), None, incident_id="in_1")
-    assert not grouped([message, message], 2, notice_id="nt_2", incident_id="in_2").handed_over_late
+    several = grouped([message, message], 2, notice_id="nt_2", incident_id="in_2")
+    charged = [line for line in several.leads if line.endswith(", charged to the pipeline")]
+    assert len(charged) == (2 if message.handed_over_late else 0)
+    assert not several.handed_over_late
     return [fact.text for fact in facts(message) if fact.label == "Charged to"]
 
 

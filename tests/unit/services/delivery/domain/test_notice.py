@@ -78,6 +78,11 @@ def test_a_promise_about_a_period_says_how_it_goes() -> None:
     assert shown["How it goes"] == "155 of 400 accepted"
 
 
+def test_a_message_that_another_channel_did_not_take_says_so() -> None:
+    shown = {fact.label: fact.text for fact in facts(notice(not_taken_by=("PagerDuty", "Slack")))}
+    assert shown["Not taken by"] == "PagerDuty, Slack"
+
+
 def test_what_is_unknown_is_not_mentioned() -> None:
     bare = notice(buyer=Buyer(), rep="", why_rep="", wrote=" ", read=(), score=None, reasons=())
     assert [fact.label for fact in facts(bare)] == ["Due", "You get this as"]
