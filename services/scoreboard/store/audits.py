@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.scoreboard.domain.audit.inquiries import Watched
-from services.scoreboard.domain.audit.notes import News, Notes, notes_of
+from services.scoreboard.domain.audit.notes import News, Notes, announced_in, notes_of
 from services.scoreboard.domain.audit.persons import Activity, dated
 from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow
 from services.scoreboard.store.tables import audits, leads, timeline, timeline_counted, timeline_owed
@@ -26,25 +26,13 @@ from shared.domain.events import (
     ACTIVITIES,
     ASSIGNMENTS,
     TYPES,
-    BreachRetracted,
     Event,
     InquiryReceived,
-    WindowBreached,
-    WindowCancelled,
-    WindowMet,
-    WindowOpened,
 )
 
 MAX_EVENTS = 20_000
 """How many events on some people are read at once."""
 
-_ENDS: Mapping[type[Event], str] = {
-    WindowOpened: "opened",
-    WindowMet: "met",
-    WindowBreached: "breached",
-    WindowCancelled: "cancelled",
-    BreachRetracted: "retracted",
-}
 _FACTS = [kind.TYPE for kind in TYPES.values() if kind.TOPIC in (ASSIGNMENTS, ACTIVITIES)]
 _ASKED = [InquiryReceived.TYPE]
 _COUNTED_AT_ONCE = 2_000
@@ -163,19 +151,7 @@ async def history(tx: Tx, lead_ids: Collection[str]) -> History | None:
             news.append(event)
         else:
             facts.append(event)
-    return History(ids, facts, await _reported(tx, ids), _announced(news), notes_of(news))
-
-
-def _announced(news: Iterable[News]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for event in news:
-        kind = _ENDS.get(type(event))
-        if kind is None:
-            continue
-        if isinstance(event, BreachRetracted) and event.reason is not None:
-            kind = "retracted as cancelled"
-        found[event.window_id] = found.get(event.window_id, frozenset()) | {kind}
-    return found
+    return History(ids, facts, await _reported(tx, ids), announced_in(news), notes_of(news))
 
 
 async def leads_between(tx: Tx, starts_at: datetime, ends_at: datetime, *, limit: int) -> list[str]:

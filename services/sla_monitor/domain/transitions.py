@@ -99,7 +99,8 @@ def take_back(
         announcements.rescheduled(moved, event.lead_version, event.changed_at, now),
     )
     state = _counting(replace(taken, window=moved, announced=(*taken.announced, *news)), facts)
-    return _concluded(state, verdict_now(state.window, facts, now=event.changed_at, watermark=None), event.changed_at)
+    verdict = verdict_now(state.window, facts, now=event.changed_at, watermark=None)
+    return _concluded(state, verdict, now or event.changed_at)
 
 
 def pause(

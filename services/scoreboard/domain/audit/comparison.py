@@ -1,6 +1,6 @@
 """Compares what should have become of promises with what the monitor stored and announced."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,6 +17,7 @@ from services.scoreboard.domain.audit.expected import (
 )
 from services.scoreboard.domain.audit.inquiries import HAND_OFF, owed_on
 from services.scoreboard.domain.audit.ladders import ladder_differences
+from services.scoreboard.domain.audit.notes import Notes
 from services.scoreboard.domain.audit.persons import Persons
 from services.scoreboard.domain.audit.record import FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import NotChecked, written
@@ -101,7 +102,8 @@ def _judged(
     wrong = [*_differences(expected, window, record)]
     status: Status = "undecided" if window.state == "open" else "right"
     try:
-        wrong += _of_ladder(expected, window, persons, right, record) if with_ladder else ()
+        breached = right == {"breached"} and window.state == "breached"
+        wrong += ladder_differences(expected, window, persons, record, breached=breached) if with_ladder else ()
     except NotChecked as unknown:
         status, why = "not checked", f"its ladder: {unknown}"
     late = status == "undecided" and record.now > verdict_at(expected, window.tolerance) + _LATE_AFTER
@@ -153,18 +155,9 @@ def _differences(expected: Expected, window: FoundWindow, record: Record) -> Ite
     if window.due_at not in expected.dues:
         yield f"due {written(window.due_at)} instead of {written(expected.due_at)}"
     announced = announced_as(record.announced.get(window.window_id, frozenset()))
-    if not window.again and announced != window.state:
+    runs = record.notes.get(window.window_id, Notes()).runs
+    if announced != window.state and (not window.again or (runs is not None and len(runs) == window.again + 1)):
         yield f"announced as {announced}"
-
-
-def _of_ladder(
-    expected: Expected, window: FoundWindow, persons: Persons, right: frozenset[str], record: Record
-) -> Sequence[str]:
-    """What is wrong about its levels, in words. Raises NotChecked."""
-    if window.again:
-        raise NotChecked("its breach was taken back after levels had fired")
-    breached = right == {"breached"} and window.state == "breached"
-    return list(ladder_differences(expected, window, persons, record, breached=breached))
 
 
 def announced_as(kinds: frozenset[str]) -> str:

@@ -2,18 +2,27 @@
 
 Nobody is notified about what is already over. So what counts for a level is not when its promise was over, but when the
 monitor had read that: after an outage it may read an answer together with everything that came due before it.
+
+If a breach is taken back and the promise runs again, its warnings have been given, and every other level fires again by
+the later deadline. The monitor keeps when a level fired last, so what fired before that again shows nothing any more.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import product
 from typing import NamedTuple
 
 from services.scoreboard.domain.audit.expected import Expected, ended_at, kept_at, reports
-from services.scoreboard.domain.audit.notes import AT_ONCE, Notes
+from services.scoreboard.domain.audit.notes import AT_ONCE, NOT_SAID, Notes, Run
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow, Record
-from services.scoreboard.domain.audit.working_time import Interval, step_due_at, warning_due_at, written
+from services.scoreboard.domain.audit.working_time import (
+    Interval,
+    NotChecked,
+    step_due_at,
+    warning_due_at,
+    written,
+)
 from shared.domain.agreement import Step
 
 READ_WITHIN = timedelta(minutes=15)
@@ -64,32 +73,46 @@ def ladder_differences(
     """
     fired = record.fired.get(window.window_id, ())
     notes = record.notes.get(window.window_id, Notes())
+    runs = notes.runs or ()
+    if len(runs) != window.again + 1:
+        raise NotChecked(NOT_SAID)
     known = {*expected.dues, window.due_at, *(due for _, due in notes.dues or ())}
     possible = levels_of(expected, known)
-    upto = _looked_upto(expected, window, persons, record, possible)
-    yield from _missing(expected, window, fired, upto, breached=breached)
-    at_once = min((each.fired_at for each in fired if each.outcome == "skipped"), default=None)
+    last: list[Level] = []
+    there = set()
     for each in fired:
-        level, at = possible.get((each.loop, each.number)), written(each.fired_at)
-        if level is None:
+        key, at = (each.loop, each.number), written(each.fired_at)
+        if key not in possible:
             yield f"level {each.number} fired, and the agreement has no such level"
             continue
-        level = levels_of(expected, notes.dues_at(each.fired_at) or known).get((each.loop, each.number), level)
-        early = each.fired_at < level.earliest_at and (at_once is None or each.fired_at < at_once)
-        over_at = None if early else _over_at(expected, persons, window, notes, level, each)
+        level = levels_of(expected, notes.dues_at(each.fired_at) or known).get(key, possible[key])
+        of_last = _is_of_last(each, runs[-1], possible[key])
+        last += [level] if of_last else []
+        there |= {key} if of_last or level.warning else set()
+        run = [run for run in runs if run.began_at <= each.fired_at][-1]
+        skipped = [e for e in fired if e.outcome == "skipped" and run.began_at <= e.fired_at <= each.fired_at]
+        early = each.fired_at < level.earliest_at and not skipped
+        over_at = None if early else _over_at(expected, persons, window, run, level, each)
         if early:
             yield f"level {level.name} fired at {at} and was due at {written(level.earliest_at)}"
         elif over_at is not None:
             yield f"level {level.name} fired at {at}, though the promise was over at {written(over_at)}"
+    upto = _looked_upto(expected, window, persons, record, [each.earliest_at for each in last], runs[-1])
+    yield from _missing(expected, window, there, upto, breached=breached)
+
+
+def _is_of_last(fired: FiredLevel, last: Run, level: Level) -> bool:
+    """Whether a level fired since the promise ran again last. Its transaction may have begun just before that."""
+    near = fired.fired_at + AT_ONCE >= last.began_at
+    return fired.fired_at >= last.began_at or (near and fired.fired_at >= level.latest_at)
 
 
 def _missing(
-    expected: Expected, window: FoundWindow, fired: Sequence[FiredLevel], upto: datetime, *, breached: bool
+    expected: Expected, window: FoundWindow, there: Collection[_Key], upto: datetime, *, breached: bool
 ) -> Iterator[str]:
     """The levels that had to fire up to an instant and did not, by the deadline that applied last."""
     due = window.due_at if window.due_at in expected.dues else expected.due_at
     levels = levels_of(expected, {due})
-    there = {(each.loop, each.number) for each in fired}
     for key, level in sorted(levels.items()):
         owed = (breached or level.warning) and level.earliest_at >= expected.opened_at
         if owed and key not in there and level.latest_at + window.tolerance <= upto:
@@ -97,9 +120,10 @@ def _missing(
 
 
 def _looked_upto(
-    expected: Expected, window: FoundWindow, persons: Persons, record: Record, levels: Mapping[_Key, Level]
+    expected: Expected, window: FoundWindow, persons: Persons, record: Record, fired: Sequence[datetime], run: Run
 ) -> datetime:
-    """Up to when the monitor surely looked for what is due, without knowing of an end of the ladder.
+    """Up to when the monitor surely looked for what is due in this run, without knowing of an end of the ladder, if
+    levels that were due at these instants `fired` in it.
 
     While nothing is over, it has to as far as facts are complete. Once something is, the monitor may have read that
     together with whatever came due since it looked last. Levels fire in order, those before the deadline before a
@@ -108,24 +132,22 @@ def _looked_upto(
     ends = _answers(expected, persons, window.tolerance)
     if not ends and not expected.departures:
         return min(record.now, record.known_upto) if record.known_upto is not None else expected.opened_at
-    numbers = [(each.loop, each.number) for each in record.fired.get(window.window_id, ())]
-    shown = [levels[key].earliest_at + window.tolerance for key in numbers if key in levels]
-    breached_at = record.notes.get(window.window_id, Notes()).breached_at
+    shown = [due_at + window.tolerance for due_at in fired]
     over = [*(each.known_at or each.at for each in ends), *(each.at for each in expected.departures)]
-    if breached_at is not None and min(over) > breached_at + AT_ONCE:
+    if run.breached_at is not None and min(over) > run.breached_at + AT_ONCE:
         shown.append(window.due_at + window.tolerance)
     return max(shown, default=expected.opened_at)
 
 
 def _over_at(
-    expected: Expected, persons: Persons, window: FoundWindow, notes: Notes, level: Level, fired: FiredLevel
+    expected: Expected, persons: Persons, window: FoundWindow, run: Run, level: Level, fired: FiredLevel
 ) -> datetime | None:
     """When the promise was over for all that the monitor could know, if the level fired after that. Where nothing says
     when it learned of an answer that it has stored, this is some time after the answer.
     """
-    if notes.over_at is not None:
-        return notes.over_at if fired.fired_at > notes.over_at + AT_ONCE else None
-    if notes.ended or fired.outcome == "silenced":
+    if run.over_at is not None:
+        return run.over_at if fired.fired_at > run.over_at + AT_ONCE else None
+    if run.ended or fired.outcome == "silenced":
         return None
     answers = _answers(expected, persons, window.tolerance)
     stored = [a for a in answers if a.lead_id == expected.lead_id and (a.lead_id, a.key) in persons.stored]

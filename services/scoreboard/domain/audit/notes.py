@@ -3,7 +3,7 @@ the monitor could do follows from when it had read it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -28,20 +28,32 @@ AT_ONCE = timedelta(minutes=1)
 """How far apart two instants of the database's clock may be noted although they are of one moment: transactions wait
 for each other.
 """
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NOT_SAID = "when its breach was taken back is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A promise until its breach was taken back and it ran again, or since then. `breached_at` is when its breach was
+    noted, `over_at` when it was first noted that nothing is owed any more. `ended`: that was announced, by an earlier
+    release without saying when.
+    """
+
+    began_at: datetime = LONG_AGO
+    breached_at: datetime | None = None
+    over_at: datetime | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What was noted about one promise, by the database's clock. `breached_at` is when its breach was, `over_at` when
-    it was first noted that nothing is owed any more. `ended`: that was announced, by an earlier release without saying
-    when. `dues` are its deadlines, each behind the instant since which it applied, first noted first; None if an
+    """What was noted about one promise, by the database's clock, in its `runs`: one, and another each time that its
+    breach was taken back and it ran again. None if an earlier release did not say when that was, or the announcement is
+    not there. `dues` are its deadlines, each behind the instant since which it applied, first noted first; None if an
     earlier release moved one, because it did not say when.
     """
 
-    breached_at: datetime | None = None
-    over_at: datetime | None = None
-    ended: bool = False
+    runs: tuple[Run, ...] | None = (Run(),)
     dues: tuple[tuple[datetime, datetime], ...] | None = ()
 
     def dues_at(self, at: datetime) -> set[datetime]:
@@ -55,21 +67,72 @@ class Notes:
 
 def notes_of(news: Iterable[News]) -> Mapping[str, Notes]:
     """What was noted, by window."""
+    return {window_id: Notes(_runs(events), _dues(events)) for window_id, events in _by_window(news).items()}
+
+
+def announced_in(news: Iterable[News]) -> Mapping[str, frozenset[str]]:
+    """What was announced about each window: `opened`, `met`, `breached`, `cancelled`, `retracted` or `retracted as
+    cancelled`. Of one that ran again, only what was announced since.
+    """
+    return {window_id: frozenset(_announced(events)) for window_id, events in _by_window(news).items()}
+
+
+def _by_window(news: Iterable[News]) -> Mapping[str, Sequence[News]]:
     found: defaultdict[str, list[News]] = defaultdict(list)
     for event in news:
         found[event.window_id].append(event)
-    return {window_id: _notes(events) for window_id, events in found.items()}
+    return found
 
 
-def _notes(events: Iterable[News]) -> Notes:
-    ends = [each for each in events if isinstance(each, _End)]
-    breaches = [each.detected_at for each in events if isinstance(each, WindowBreached)]
-    over = [each.noted_at for each in ends if each.noted_at is not None]
-    return Notes(min(breaches, default=None), min(over, default=None), bool(ends), _dues(events))
+def _again(events: Iterable[News]) -> int:
+    """How often the promise ran again."""
+    return max((each.again for each in events if isinstance(each, WindowOpened)), default=0)
+
+
+def _retractions(events: Iterable[News]) -> list[BreachRetracted]:
+    return sorted((e for e in events if isinstance(e, BreachRetracted)), key=lambda each: each.noted_at or LONG_AGO)
+
+
+def _announced(events: Sequence[News]) -> Iterable[str]:
+    again = _again(events)
+    if any(isinstance(each, WindowOpened) for each in events):
+        yield "opened"
+    if any(isinstance(each, WindowMet) for each in events):
+        yield "met"
+    if any(isinstance(each, WindowCancelled) for each in events):
+        yield "cancelled"
+    if sum(isinstance(each, WindowBreached) for each in events) > again:
+        yield "breached"
+    for each in _retractions(events)[again:]:
+        yield "retracted" if each.reason is None else "retracted as cancelled"
+
+
+def _runs(events: Sequence[News]) -> tuple[Run, ...] | None:
+    """Each breach that was taken back ends a run, and the next one begins at that moment."""
+    again = _again(events)
+    breaches = sorted(each.detected_at for each in events if isinstance(each, WindowBreached))
+    taken_back = [each.noted_at for each in _retractions(events)]
+    began = [at for at in taken_back[:again] if at is not None]
+    known = len(began) == again <= len(breaches)
+    if not known or any(at > end + AT_ONCE for at, end in zip(breaches, began, strict=False)):
+        return None
+    over: list[list[datetime]] = [[at] for at in began] + [[]]
+    for each in events:
+        if isinstance(each, EscalationClosed) and each.noted_at is not None:
+            over[sum(at < each.noted_at for at in began)].append(each.noted_at)
+        elif isinstance(each, WindowMet | WindowCancelled) and each.noted_at is not None:
+            over[-1].append(max([each.noted_at, *began]))
+    over[-1] += [at for at in taken_back[again:] if at is not None]
+    ended = any(isinstance(each, _End) and each.noted_at is None for each in events)
+    found = []
+    for number, (since_at, ends) in enumerate(zip([LONG_AGO, *began], over, strict=True)):
+        breached_at = breaches[number] if number < len(breaches) else None
+        found.append(Run(since_at, breached_at, min(ends, default=None), ended))
+    return tuple(found)
 
 
 def _dues(events: Iterable[News]) -> tuple[tuple[datetime, datetime], ...] | None:
-    found = [(_LONG_AGO, each.due_at) for each in events if isinstance(each, WindowOpened) and not each.again]
+    found = [(LONG_AGO, each.due_at) for each in events if isinstance(each, WindowOpened) and not each.again]
     for event in events:
         if not isinstance(event, _Move):
             continue

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.scoreboard.domain.audit.comparison import findings
-from services.scoreboard.domain.audit.notes import notes_of
+from services.scoreboard.domain.audit.notes import announced_in, notes_of
 from services.scoreboard.domain.audit.persons import activity_in, persons_of
 from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow, Record
 from shared.domain.agreement import Agreement, Duration, Pause
@@ -186,6 +186,68 @@ def test_what_fired_before_leave_moved_the_deadline_stays_and_the_rest_follows_i
     assert audited(changed, fired=[FIRED[0], FIRED[1], *later(*FIRED[2:])], **given).startswith("level 2 fired at ")
 
 
-def test_the_ladder_of_a_promise_that_runs_again_is_not_checked_and_the_reason_is_said() -> None:
-    answer = audited(again=1)
-    assert answer == "its ladder: its breach was taken back after levels had fired"
+PAUSE_READ_AT = DUE_AT + 30
+TAKEN_BACK: dict[str, Any] = {
+    "due": DUE_AT + 120,
+    "deal": PAUSING,
+    "again": 1,
+    "noted": [
+        breached(),
+        said.retracted(**MINE, noted_at=after(PAUSE_READ_AT), reason="paused", met_by=""),
+        closed(PAUSE_READ_AT),
+        said.opened(**MINE, due_at=after(DUE_AT + 120), again=1),
+        said.window_paused(
+            **MINE, at=after(60), until=after(180), due_at=after(DUE_AT + 120), noted_at=after(PAUSE_READ_AT)
+        ),
+        breached(BREACHED_AT + 120),
+    ],
+}
+"""A pause that was read half an hour after the breach: the promise runs again until two hours later."""
+WARNING, *OTHERS = FIRED
+FIRED_AGAIN = [WARNING, *((number, at + 120) for number, at in OTHERS)]
+
+
+def test_a_promise_that_runs_again_fires_all_but_its_warnings_again() -> None:
+    assert audited(PAUSED, fired=FIRED_AGAIN, **TAKEN_BACK) == "right"
+    for missing in FIRED_AGAIN[1:]:
+        # What fired before the breach was taken back does not do for what was due after it.
+        before = [(number, at) for number, at in OTHERS if number == missing[0]]
+        for instead in ([], before):
+            fired = [each for each in FIRED_AGAIN if each != missing] + instead
+            found = audited(PAUSED, fired=fired, **TAKEN_BACK)
+            assert found.startswith(f"level {missing[0]} "), (fired, found)
+    assert audited(PAUSED, fired=FIRED_AGAIN[1:], **TAKEN_BACK).startswith("level 1 was due at ")
+
+
+def test_until_its_later_deadline_a_promise_that_runs_again_has_the_levels_from_before() -> None:
+    noted = TAKEN_BACK["noted"][:-1]
+    given: dict[str, Any] = TAKEN_BACK | {"state": "open", "noted": noted, "now": after(DUE_AT + 100)}
+    assert audited(PAUSED, fired=FIRED[:2], **given).startswith("due ")
+    assert "level 3 fired at " in audited(PAUSED, fired=[*FIRED[:2], (3, DUE_AT + 60.1)], **given)
+
+
+def test_an_answer_ends_the_ladder_of_a_promise_that_runs_again() -> None:
+    late = activity(accepted_at=after(DUE_AT + 200))
+    noted = [*TAKEN_BACK["noted"], closed(DUE_AT + 201)]
+    given: dict[str, Any] = TAKEN_BACK | {"noted": noted}
+    assert audited(PAUSED, late, fired=FIRED_AGAIN[:3], **given) == "right"
+    assert "level 4 fired at " in audited(PAUSED, late, fired=FIRED_AGAIN, **given)
+    assert "level 2 was due at " in audited(PAUSED, late, fired=[WARNING, FIRED_AGAIN[2]], **given)
+    answer = activity(accepted_at=after(DUE_AT + 20))
+    met_at_once = TAKEN_BACK | {"state": "met", "noted": [*TAKEN_BACK["noted"][:-1], met(DUE_AT + 20)]}
+    assert audited(PAUSED, answer, fired=FIRED[:2], **met_at_once) == "right"
+
+
+def test_a_ladder_is_not_checked_if_nothing_says_when_its_breach_was_taken_back() -> None:
+    assert audited(again=1) == "its ladder: when its breach was taken back is not known"
+    old = [breached(), said.retracted(**MINE, noted_at=None, reason="paused"), said.opened(**MINE, again=1)]
+    assert audited(again=1, noted=old) == "its ladder: when its breach was taken back is not known"
+
+
+def test_what_is_announced_of_a_promise_that_runs_again_is_what_came_since() -> None:
+    noted = [said.opened(**MINE), *TAKEN_BACK["noted"]]
+    assert announced_in(noted[:-1])[WINDOW] == {"opened"}
+    assert announced_in(noted)[WINDOW] == {"opened", "breached"}
+    again = said.retracted(**MINE, noted_at=after(DUE_AT + 300))
+    assert announced_in([again, *noted])[WINDOW] == {"opened", "breached", "retracted"}
+    assert announced_in([*noted[:2], again])[WINDOW] == {"opened", "breached", "retracted"}
