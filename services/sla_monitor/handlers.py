@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import msgspec
 
-from services.sla_monitor.domain import opening, transitions
+from services.sla_monitor.domain import disputes, opening, transitions
 from services.sla_monitor.domain.hand_offs import DECISIONS
 from services.sla_monitor.domain.lead_context import LeadContext, by_lead
 from services.sla_monitor.domain.opening import REOPENED, RESCORED, Watch
@@ -233,17 +233,16 @@ class MonitorHandlers:
 
     async def _open_disputes(self, tx: Tx, lead_id: str, context: LeadContext) -> None:
         """A dispute may arrive before the assignment of the rep who rejected, so both check for it."""
-        facts = context.facts_for(lead_id)
-        for fact in facts:
-            windows = context.windows_of_person(lead_id)
-            holder = opening.disputed(windows, fact) if fact.kind == opening.DISPUTED else None
+        facts, ids = context.facts_for(lead_id), context.persons.ids_of([lead_id])
+        for fact in disputes.unanswered(facts, ids, context.states):
+            holder = disputes.disputed(context.windows_of_person(lead_id), fact)
             if holder is None:
                 continue
             agreement = await agreement_of(tx, holder.agreement.hash)
-            if opening.disputed_late(fact, facts, agreement, self._tolerance):
+            if disputes.disputed_late(fact, facts, agreement, self._tolerance):
                 continue
-            window = opening.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
-            if window is not None and window.window_id not in context.states:
+            window = disputes.dispute(holder, fact, agreement, self._watch(holder.lead_id, context))
+            if window is not None:
                 context.open(window, agreement)
 
     async def _move_start(self, tx: Tx, event: LeadMerged | LeadBackdated, context: LeadContext) -> None:

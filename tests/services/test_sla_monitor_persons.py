@@ -21,6 +21,7 @@ from shared.domain.events import (
     WindowOpened,
 )
 from shared.domain.ids import event_id
+from tests.services.audit_kit import audited, read_all
 from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, parted, stage_on
 
 ORDERS = list(permutations(("assigned", "merged", "reported")))
@@ -138,6 +139,9 @@ async def test_what_is_reported_under_an_id_that_was_split_counts_for_it_alone(
         windows = (await client.get("/v1/windows", params={"lead_id": "ld_1"})).json()["items"]
         [before] = [window["state"] for window in windows if window["generation"] == 1]
         assert before in ("met", "cancelled")
+    await read_all(stage.bus, stage.database)
+    report = await audited(stage.database)
+    assert (report.differences, report.not_checked) == ([], {})
 
 
 async def test_what_a_split_lead_became_part_of_later_stays_when_the_other_lead_announces_the_split_late(

@@ -24,6 +24,7 @@ from shared.domain.events import (
 )
 from tests.kit.agreements import agreement_text
 from tests.kit.events import activated
+from tests.services.audit_kit import audited, read_all
 from tests.services.sla_monitor_kit import DEAL as PROBES
 from tests.services.sla_monitor_kit import (
     Stage,
@@ -297,6 +298,9 @@ async def test_a_dispute_under_a_second_id_is_owed_an_answer_once_that_is_known_
         await stage.publish(merged("ld_2", DEAL, into="ld_1"))
         opened = [each for each in await stage.wait_for(WindowOpened, len(before) + 1) if each.window_id not in before]
         assert [(each.lead_id, each.promise, each.owner) for each in opened] == [("ld_1", "disputes", "ann")]
+    await read_all(stage.bus, stage.database)
+    report = await audited(stage.database)
+    assert (report.differences, report.not_checked) == ([], {})
 
 
 async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: Stage) -> None:
@@ -305,3 +309,25 @@ async def test_a_new_version_of_the_agreement_passes_by_without_effect(stage: St
         await stage.publish(event, parked(deal=DEAL))
         await stage.wait_for(WindowOpened)
         assert len(stage.events) == 1
+
+
+async def test_a_dispute_is_answered_by_one_rep_although_the_person_turns_out_to_have_another_lead(
+    stage: Stage,
+) -> None:
+    async with stage.monitor():
+        start = now()
+        await stage.publish(assigned(deal=DEAL, assigned_at=start))
+        await stage.publish(assigned("ld_2", DEAL, rep="bob", generation=3, assigned_at=start))
+        await stage.wait_for(WindowOpened, 6)
+        await stage.publish(activity(kind="disputed", at=start + timedelta(milliseconds=20)))
+        await stage.wait_for(WindowOpened, 7)
+        await stage.publish(merged("ld_2", DEAL, into="ld_1", was="assigned", lead_version=4))
+        await stage.wait_for(WindowCancelled, 2)
+        await stage.publish(assigned(deal=DEAL, rep="bob", generation=2))
+        await stage.wait_for(WindowOpened, 10)
+        await stage.settled()
+        asked = [each for each in stage.events if isinstance(each, WindowOpened) and each.promise == "disputes"]
+        assert [(each.lead_id, each.owner) for each in asked] == [("ld_1", "ann")]
+    await read_all(stage.bus, stage.database)
+    report = await audited(stage.database)
+    assert (report.differences, report.not_checked) == ([], {})

@@ -28,6 +28,7 @@ from shared.domain.events import (
     TYPES,
     Event,
     InquiryReceived,
+    LeadSplit,
 )
 
 MAX_EVENTS = 20_000
@@ -233,13 +234,18 @@ async def last_audits(tx: Tx) -> tuple[AuditRow | None, datetime | None]:
 
 
 async def _ids_of_people(tx: Tx, lead_ids: Collection[str]) -> list[str]:
+    """All ids of these people, also those that were split from them."""
     found: set[str] = set()
     new = set(lead_ids)
     while new:
         found |= new
         joined = leads.c.lead_id.in_(new) | leads.c.merged_into.in_(new)
         rows = (await tx.execute(sa.select(leads.c.lead_id, leads.c.merged_into).where(joined))).all()
-        new = {each for row in rows for each in row if each is not None} - found
+        splits = sa.select(timeline.c.data).where(timeline.c.lead_id.in_(new), timeline.c.type == LeadSplit.TYPE)
+        parted = [msgspec.json.decode(each, type=LeadSplit) for each in (await tx.execute(splits)).scalars()]
+        others = {each for row in rows for each in row} | {each.was_part_of for each in parted}
+        others |= {each.split_off for each in parted}
+        new = {each for each in others if each is not None} - found
     return sorted(found)
 
 

@@ -1,5 +1,6 @@
-"""Which windows open: those of a new owner, that of a queue's owner when a lead is parked, and that of a rep whose
-rejection is disputed. A window has the same id no matter how often it is opened."""
+"""Which windows open: those of a new owner, and that of a queue's owner when a lead is parked. That of a rep whose
+rejection is disputed is in `disputes`. A window has the same id no matter how often it is opened.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,10 @@ import msgspec
 from services.sla_monitor.domain.window import ASSIGNED, Fact, Window, handed_off_late
 from shared.domain import settlement
 from shared.domain.agreement import Agreement, Promise
-from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeadAssigned, LeadParked, LeadRescheduled, LeaveInterval
 from shared.domain.ids import event_id
 from shared.domain.pauses import PAUSING
-from shared.domain.promises import Owed, after_length, office, owed, owed_by
+from shared.domain.promises import Owed, owed, owed_by
 
 TRIAGE = "triage"
 DISPUTES = "disputes"
@@ -23,7 +23,6 @@ MISSED = "missed"
 REOPENED = "reopened"
 RESCORED = "rescored"
 REJECTED = "rejected"
-ANSWERS = ("accepted", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def parked(event: LeadParked, agreement: Agreement, watch: Watch, earlier: Itera
         return None
     window_id = event_id("window", event.lead_id, TRIAGE, "version", event.lead_version)
     theirs = (each.opened_at for each in of_wait(event, earlier) if each.owner == queue.owner)
-    window = _of_operations(
+    window = of_operations(
         promise,
         agreement,
         watch,
@@ -225,45 +224,7 @@ def _reopened(event: LeadAssigned | LeadParked) -> bool:
     return event.cycle == 1 and event.previous_ended_at is not None
 
 
-def disputed(windows: Iterable[Window], fact: Fact) -> Window | None:
-    """A window of the rep whose rejection the fact disputes: the last owner by then. None if no owner is known."""
-    had = [each for each in windows if each.side == "sales" and each.opened_at <= fact.accepted_at]
-    return max(had, key=lambda each: (each.generation, each.window_id), default=None)
-
-
-def disputed_late(fact: Fact, facts: Iterable[Fact], agreement: Agreement, tolerance: timedelta) -> bool:
-    """Whether a rejection is disputed later than the agreement allows, in the organisation's calendar."""
-    within = agreement.dispute_within
-    rejected = (each.accepted_at for each in facts if each.kind == REJECTED and each.accepted_at <= fact.accepted_at)
-    rejected_at = max(rejected, default=None)
-    if within is None or rejected_at is None:
-        return False
-    calendar = office(agreement) if within.business else ALWAYS
-    return fact.accepted_at > after_length(calendar, rejected_at, within) + tolerance
-
-
-def dispute(holder: Window, fact: Fact, agreement: Agreement, watch: Watch) -> Window | None:
-    """The window of `holder`'s rep to answer a dispute; kept by accepting the lead or rejecting it again.
-
-    None if the agreement has no such promise. Raises as `owed`.
-    """
-    promise = agreement.operations.get(DISPUTES)
-    if promise is None:
-        return None
-    return _of_operations(
-        promise,
-        agreement,
-        watch,
-        window_id=event_id("window", holder.lead_id, DISPUTES, "activity", fact.activity_id),
-        lead_id=holder.lead_id,
-        owner=holder.owner,
-        since_at=fact.accepted_at,
-        kinds=ANSWERS,
-        leave=holder.leave,
-    )
-
-
-def _of_operations(
+def of_operations(
     promise: Promise,
     agreement: Agreement,
     watch: Watch,
@@ -275,6 +236,7 @@ def _of_operations(
     kinds: tuple[str, ...],
     leave: tuple[LeaveInterval, ...] = (),
 ) -> Window:
+    """The window of something that operations owe since an instant. Raises as `owed`."""
     due_at = owed_by(agreement, promise, owner=owner, since_at=since_at, leave=leave).due_at
     return Window(
         window_id=window_id,

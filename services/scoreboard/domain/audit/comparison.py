@@ -1,12 +1,12 @@
 """Compares what should have become of promises with what the monitor stored and announced."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-from services.scoreboard.domain.audit.expectation import SPLIT, promises_on
+from services.scoreboard.domain.audit.expectation import promises_on
 from services.scoreboard.domain.audit.expected import (
     Expected,
     ended_at,
@@ -20,10 +20,16 @@ from services.scoreboard.domain.audit.ladders import ladder_differences
 from services.scoreboard.domain.audit.notes import Notes
 from services.scoreboard.domain.audit.persons import Persons
 from services.scoreboard.domain.audit.record import FoundWindow, Record
+from services.scoreboard.domain.audit.splits import SPLIT_OFTEN, SPLIT_UNSURE, since_split, unsure, views_of
 from services.scoreboard.domain.audit.working_time import NotChecked, written
 from shared.domain.agreement import Agreement
 
-Status = Literal["right", "different", "undecided", "not checked"]
+_View = tuple[Persons, Mapping[str, Sequence[Expected]]]
+
+Status = Literal["right", "undecided", "not checked", "different"]
+_STATUSES = get_args(Status)
+"""From good to bad."""
+_ELSEWHERE = "another of those who may owe the answer does"
 _TRIMMED_AFTER = timedelta(days=90)
 _OPENS_WITHIN = timedelta(seconds=10)
 _LATE_AFTER = timedelta(minutes=10)
@@ -80,14 +86,52 @@ def _on_inquiries(
 
 def _on_lead(
     lead_id: str, mine: Mapping[str, FoundWindow], persons: Persons, agreements: Mapping[str, Agreement], record: Record
-) -> list[Finding]:
+) -> Iterator[Finding]:
+    """Where a promise may be one of several things, all of which are right, the best that there is to say about it."""
     tolerance = max((each.tolerance for each in mine.values()), default=record.tolerance)
+    split_at = persons.split_at(lead_id)
+    views: list[_View] = []
     try:
-        expected = {each.window_id: each for each in promises_on(lead_id, persons, agreements, tolerance)}
+        for view in views_of(lead_id, persons):
+            expected: dict[str, list[Expected]] = {}
+            for each in promises_on(lead_id, view, agreements, tolerance):
+                expected.setdefault(each.window_id, []).append(each)
+            views.append((view, expected))
     except NotChecked as why:
-        return [finding_on(each, "not checked", why=str(why)) for each in mine.values()]
-    found = [_judged(each, mine.get(window_id), persons, record) for window_id, each in expected.items()]
-    return found + [_unexpected(each, persons, record) for window_id, each in mine.items() if window_id not in expected]
+        yield from (finding_on(each, "not checked", why=str(why)) for each in mine.values())
+        return
+    for window_id in dict.fromkeys([*(each for _, expected in views for each in expected), *mine]):
+        known = views[0][1].get(window_id)
+        apart = split_at is None or (known is not None and since_split(known[0], split_at, persons))
+        finding = _best(window_id, mine.get(window_id), views[:1] if apart else views, record)
+        if finding is not None and not apart:
+            finding = _of_split(finding, mine.get(window_id), persons)
+        if finding is not None:
+            yield finding
+
+
+def _best(window_id: str, window: FoundWindow | None, views: Sequence[_View], record: Record) -> Finding | None:
+    """The best that there is to say about a promise, if people may be seen in several ways. None: it need not be."""
+    found: list[Finding] = []
+    for persons, expected in views:
+        may_be = expected.get(window_id, [])
+        if not may_be and window is None:
+            return None
+        found += [_judged(each, window, persons, record) for each in may_be]
+        if window is not None and not may_be:
+            found.append(_unexpected(window, persons, record))
+    best = min(found, key=lambda each: _STATUSES.index(each.status))
+    return best if best.why != _ELSEWHERE else None
+
+
+def _of_split(finding: Finding, window: FoundWindow | None, persons: Persons) -> Finding:
+    """A difference on a lead that was split counts only where it is known which facts may have counted."""
+    often = persons.split_often(finding.lead_id)
+    generation = window.generation if window is not None else 0
+    if often or (finding.status == "different" and unsure(finding.lead_id, generation, persons)):
+        why = SPLIT_OFTEN if often else SPLIT_UNSURE
+        return msgspec.structs.replace(finding, status="not checked", expected="", found="", why=why, late=False)
+    return finding
 
 
 def _judged(
@@ -178,6 +222,8 @@ def _never_opened(expected: Expected, persons: Persons, record: Record) -> Findi
         return _of_expected(expected, "right", "nothing", "never opened", f"{over.kind} at {written(over.at)}")
     elif not seen and record.now < expected.opened_at + _OPENS_WITHIN:
         found = _of_expected(expected, "undecided", "open", "not there yet")
+    elif not seen and (expected.perhaps or any("opened" in record.announced.get(e, ()) for e in expected.instead)):
+        found = _of_expected(expected, "right", "nothing", "never opened", _ELSEWHERE)
     elif seen and expected.due_at < record.now - _TRIMMED_AFTER:
         found = _of_expected(expected, "not checked", why="the monitor's record of it was trimmed")
     else:
@@ -193,15 +239,13 @@ def _unexpected(window: FoundWindow, persons: Persons, record: Record) -> Findin
         return finding_on(window, "not checked", why=f"a promise of {window.side}")
     decisions = persons.decisions.get(window.lead_id, [])
     generations = {getattr(event, "generation", None) for event in decisions}
-    if window.promise == "disputes" and len(persons.decisions) > 1:
-        return finding_on(window, "not checked", why="a dispute under one of several ids")
     if window.generation and window.generation not in generations:
         if record.now < window.opened_at + _OPENS_WITHIN:
             return finding_on(window, "undecided", why="its assignment is not read yet")
         return finding_on(window, "not checked", why="the assignment is not in the timeline any more")
     gone = not window.generation and not decisions
-    if gone or persons.split_at(window.lead_id) is not None:
-        return finding_on(window, "not checked", why="the lead is not in the timeline any more" if gone else SPLIT)
+    if gone:
+        return finding_on(window, "not checked", why="the lead is not in the timeline any more")
     return finding_on(window, "different", "no window", window.state, "nothing that was decided calls for it")
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from services.scoreboard.domain.audit.disputes import PART, disputes_on
 from services.scoreboard.domain.audit.expected import (
     JUST_AFTER,
     Departure,
@@ -11,13 +12,14 @@ from services.scoreboard.domain.audit.expected import (
     counts,
     ended_at,
     kept_at,
+    of_operations,
     reports,
+    with_due,
 )
 from services.scoreboard.domain.audit.pauses import with_pauses
 from services.scoreboard.domain.audit.persons import Activity, Persons
-from services.scoreboard.domain.audit.working_time import NotChecked, due_at
+from services.scoreboard.domain.audit.working_time import NotChecked
 from shared.domain.agreement import Agreement, Duration, Promise
-from shared.domain.calendar import ALWAYS
 from shared.domain.events import (
     Event,
     LeadAssigned,
@@ -28,14 +30,26 @@ from shared.domain.events import (
 )
 from shared.domain.ids import event_id
 
-TRIAGE, DISPUTES = "triage", "disputes"
-SPLIT = "the lead was merged and split again"
+TRIAGE = "triage"
 
 
 def promises_on(
     lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], tolerance: timedelta
 ) -> Iterator[Expected]:
-    """The promises of sales and operations on one lead that should be watched. Raises NotChecked."""
+    """The promises of sales and operations on one lead that should be watched. Several of one window are all that it
+    may be. Raises NotChecked.
+    """
+    parts = list(persons.ended_as_part(lead_id))
+    for each in _owed_on(lead_id, persons, agreements, tolerance):
+        ends = [Departure(at, PART) for version, at in parts if each.version < version]
+        yield with_pauses(replace(each, departures=(*each.departures, *ends)), persons)
+    yield from disputes_on(lead_id, persons, lambda each: _owed_on(each, persons, agreements, tolerance), tolerance)
+
+
+def _owed_on(
+    lead_id: str, persons: Persons, agreements: Mapping[str, Agreement], tolerance: timedelta
+) -> list[Expected]:
+    """The promises on one lead, but for those to answer disputes, as if it had never gone on under another id."""
     found: list[Expected] = []
     for event in _each_once(persons.decisions.get(lead_id, [])):
         if isinstance(event, LeadAssigned):
@@ -48,28 +62,7 @@ def promises_on(
             found = [_leave(each, Departure(event.decided_at, "rejected")) for each in found]
         elif isinstance(event, LeadClosed):
             found = [_leave(each, Departure(event.closed_at, "consent withdrawn")) for each in found]
-    found += _of_disputes(lead_id, found, persons, tolerance)
-    for version, at in persons.ended_as_part(lead_id):
-        found = [_leave(e, Departure(at, "part of another lead")) if e.version < version else e for e in found]
-    split_at = persons.split_at(lead_id)
-    if split_at is not None:
-        found = [_since_split(each, split_at, persons) for each in found]
-    yield from (with_pauses(each, persons) for each in found)
-
-
-def _since_split(expected: Expected, split_at: datetime, persons: Persons) -> Expected:
-    """What was promised on one of the parts since the split, with facts of its own, is checked like any other promise.
-    What counted for the person before does not count any more, so it shows nothing about earlier promises, nor about
-    one that may go on instead of a later one.
-    """
-    first_at = persons.first_at.get(expected.lead_id)
-    since_split = expected.opened_at > split_at and (first_at is None or first_at > split_at)
-    earlier = [
-        each
-        for each in persons.decisions.get(expected.lead_id, [])
-        if isinstance(each, LeadAssigned) and each.because == "rescored" and each.lead_version == expected.version
-    ]
-    return expected if since_split and not earlier else replace(expected, unchecked=SPLIT)
+    return found
 
 
 def _each_once(events: Iterable[Event]) -> Iterator[Event]:
@@ -98,7 +91,7 @@ def _assign(
         new = [each for each in new if not _goes_on(found, each, persons, tolerance)]
     elif event.because != "reopened":
         moved = Departure(event.assigned_at, "reassigned", ladder_goes_on=True, missed=event.because == "missed")
-        found = [_leave(each, moved, (TRIAGE, DISPUTES)) for each in found]
+        found = [each if each.promise.name == TRIAGE and not each.generation else _leave(each, moved) for each in found]
     return [*(_drained(each, event) for each in found), *new]
 
 
@@ -139,7 +132,7 @@ def _of_sales(event: LeadAssigned, agreement: Agreement, persons: Persons) -> It
             (event.owner_leave,),
             within,
         )
-        yield _due(expected)
+        yield with_due(expected)
 
 
 def _within(promise: Promise, event: LeadAssigned) -> Duration | None:
@@ -164,7 +157,7 @@ def _park(event: LeadParked, agreement: Agreement, found: Sequence[Expected]) ->
     since before, while it was only routed to another queue, owes it since then.
     """
     parked = Departure(event.decided_at, f"parked in {event.queue}", ladder_goes_on=True)
-    found = [_leave(each, parked, (DISPUTES,)) for each in found]
+    found = [_leave(each, parked) for each in found]
     promise, queue = agreement.operations.get(TRIAGE), agreement.queues.get(event.queue)
     if promise is None or queue is None:
         return found
@@ -172,61 +165,13 @@ def _park(event: LeadParked, agreement: Agreement, found: Sequence[Expected]) ->
     if ends_from_at is not None and previous is not None:
         ends_from_at = max(ends_from_at, previous + JUST_AFTER)
     window_id = event_id("window", event.lead_id, TRIAGE, "version", event.lead_version)
-    expected = _of_operations(promise, agreement, queue.owner, event.decided_at, (event.lead_id, window_id))
+    expected = with_due(of_operations(promise, agreement, queue.owner, event.decided_at, (event.lead_id, window_id)))
     expected = replace(expected, version=event.lead_version, ends_from_at=ends_from_at, kinds=("assigned",))
     waits_since = event.parked_at or event.decided_at
     if not any(each.promise.name == TRIAGE and each.opened_at >= waits_since for each in found):
         return [*found, expected]
     why = "the lead was routed to another queue while it waited"
     return [replace(e, unchecked=why) if e.promise.name == TRIAGE else e for e in (*found, expected)]
-
-
-def _of_disputes(lead_id: str, found: Sequence[Expected], persons: Persons, tolerance: timedelta) -> Iterator[Expected]:
-    for activity in persons.about(lead_id):
-        if activity.kind != "disputed":
-            continue
-        had = [each for each in found if each.generation and each.opened_at <= activity.at]
-        holder = max(had, key=lambda each: (each.generation, each.window_id), default=None)
-        promise = holder.agreement.operations.get(DISPUTES) if holder is not None else None
-        if holder is None or promise is None or _disputed_late(holder.agreement, activity, persons, lead_id, tolerance):
-            continue
-        window_id = event_id("window", lead_id, DISPUTES, "activity", activity.key)
-        expected = _of_operations(promise, holder.agreement, holder.owner, activity.at, (lead_id, window_id))
-        over = tuple(each for each in holder.departures if not each.ladder_goes_on and each.at >= activity.at)
-        why = "a dispute under one of several ids, or of someone with leave"
-        several = len(persons.decisions) > 1 or bool(holder.leave)
-        kinds = ("accepted", "rejected")
-        yield replace(expected, version=holder.version, kinds=kinds, departures=over, unchecked=why if several else "")
-
-
-def _disputed_late(
-    agreement: Agreement, dispute: Activity, persons: Persons, lead_id: str, tolerance: timedelta
-) -> bool:
-    """Whether the last rejection is longer ago than the agreement lets marketing dispute it, by the first calendar of
-    the agreement that closes.
-    """
-    rejected = [each.at for each in persons.about(lead_id) if each.kind == "rejected" and each.at <= dispute.at]
-    within = agreement.dispute_within
-    if within is None or not rejected:
-        return False
-    office = next((each for each in agreement.calendars.values() if not each.always), ALWAYS)
-    return dispute.at > due_at(within, office, max(rejected), (), wall=True) + tolerance
-
-
-def _of_operations(
-    promise: Promise, agreement: Agreement, owner: str, since_at: datetime, ids: tuple[str, str]
-) -> Expected:
-    if owner not in agreement.people:
-        raise NotChecked(f"the agreement does not know {owner}")
-    lead_id, window_id = ids
-    return _due(Expected(window_id, lead_id, promise, agreement, owner, 0, 0, since_at, since_at, None, ()))
-
-
-def _due(expected: Expected) -> Expected:
-    promise = expected.promise
-    wall = promise.clock == "wall"
-    due = due_at(expected.within or promise.within, expected.calendar, expected.opened_at, expected.leave, wall=wall)
-    return replace(expected, dues=(*expected.dues, due))
 
 
 def _reschedule(expected: Expected, event: LeadRescheduled, tolerance: timedelta) -> Expected:
@@ -237,7 +182,7 @@ def _reschedule(expected: Expected, event: LeadRescheduled, tolerance: timedelta
         return expected
     if event.generation < expected.generation:
         return expected
-    return _due(replace(expected, leaves=(*expected.leaves, event.owner_leave)))
+    return with_due(replace(expected, leaves=(*expected.leaves, event.owner_leave)))
 
 
 def _goes_on(found: Sequence[Expected], new: Expected, persons: Persons, tolerance: timedelta) -> bool:
@@ -260,9 +205,7 @@ def _goes_on(found: Sequence[Expected], new: Expected, persons: Persons, toleran
     return False
 
 
-def _leave(expected: Expected, departure: Departure, spared: Sequence[str] = ()) -> Expected:
-    if expected.promise.name in spared and not expected.generation:
-        return expected
+def _leave(expected: Expected, departure: Departure) -> Expected:
     return replace(expected, departures=(*expected.departures, departure))
 
 

@@ -3,11 +3,11 @@ it may be announced.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.scoreboard.domain.audit.persons import ENDS, Activity, Persons
-from services.scoreboard.domain.audit.working_time import Interval
+from services.scoreboard.domain.audit.working_time import Interval, NotChecked, due_at
 from shared.domain.agreement import Agreement, Duration, Promise
 from shared.domain.calendar import ALWAYS, Calendar
 from shared.domain.events import LeaveInterval
@@ -40,7 +40,7 @@ class Expected:
     what ended it early, `pauses` the times during which its clock stands still, as of each change. `starts_at` is from
     when facts count, `ends_from_at` from when ends of the lead do. `generation` is 0 for operations. `within` is how
     soon it was to be kept, None for as the promise says. `unchecked` says why it is not worked out how it should have
-    ended.
+    ended. `instead` are windows of which one may be there in its place, `perhaps` if it may as well not be there.
     """
 
     window_id: str
@@ -62,6 +62,8 @@ class Expected:
     assigned: tuple[Activity, ...] = ()
     unchecked: str = ""
     pauses: tuple[tuple[Interval, ...], ...] = ()
+    instead: tuple[str, ...] = ()
+    perhaps: bool = False
 
     @property
     def due_at(self) -> datetime:
@@ -78,6 +80,26 @@ class Expected:
         """The owner's calendar; around the clock for a role."""
         owner = self.agreement.people.get(self.owner)
         return (owner.calendar if owner is not None else None) or ALWAYS
+
+
+def with_due(expected: Expected) -> Expected:
+    """The promise with the deadline that follows from when it opened, under the owner's leave as last known. Raises
+    NotChecked.
+    """
+    promise = expected.promise
+    wall = promise.clock == "wall"
+    due = due_at(expected.within or promise.within, expected.calendar, expected.opened_at, expected.leave, wall=wall)
+    return replace(expected, dues=(*expected.dues, due))
+
+
+def of_operations(
+    promise: Promise, agreement: Agreement, owner: str, since_at: datetime, ids: tuple[str, str]
+) -> Expected:
+    """A promise of operations on a lead; `ids` are those of the lead and of the window. Raises NotChecked."""
+    if owner not in agreement.people:
+        raise NotChecked(f"the agreement does not know {owner}")
+    lead_id, window_id = ids
+    return Expected(window_id, lead_id, promise, agreement, owner, 0, 0, since_at, since_at, None, ())
 
 
 def counts(expected: Expected, activity: Activity, tolerance: timedelta) -> bool:

@@ -13,7 +13,7 @@ from itertools import product
 from typing import NamedTuple
 
 from services.scoreboard.domain.audit.expected import Expected, ended_at, kept_at, reports
-from services.scoreboard.domain.audit.notes import AT_ONCE, NOT_SAID, Notes, Run
+from services.scoreboard.domain.audit.notes import AT_ONCE, NOT_SAID, READ_WITHIN, Notes, Run
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.record import FiredLevel, FoundWindow, Record
 from services.scoreboard.domain.audit.working_time import (
@@ -24,9 +24,6 @@ from services.scoreboard.domain.audit.working_time import (
     written,
 )
 from shared.domain.agreement import Step
-
-READ_WITHIN = timedelta(minutes=15)
-"""How late the monitor may read something that it has not announced, as far as levels go."""
 
 _Key = tuple[int, int]
 

@@ -28,6 +28,8 @@ AT_ONCE = timedelta(minutes=1)
 """How far apart two instants of the database's clock may be noted although they are of one moment: transactions wait
 for each other.
 """
+READ_WITHIN = timedelta(minutes=15)
+"""How late the monitor may read something, where it does not announce when it did."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NOT_SAID = "when its breach was taken back is not known"
 

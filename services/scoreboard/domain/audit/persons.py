@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from services.scoreboard.domain.audit.notes import LONG_AGO
 from shared.domain.events import ActivityRecorded, Event, InquiryReceived, LeadBackdated, LeadMerged, LeadSplit
 
 ENDS = {"rejected", "won", "lost", "consent_withdrawn"}
@@ -35,6 +36,7 @@ class _Join:
     into: str
     since_at: datetime
     was_lead: bool
+    decided_at: datetime = LONG_AGO
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Persons:
     _split: dict[str, datetime] = field(default_factory=dict)
     _touched: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _joins: dict[str, _Join] = field(default_factory=dict)
+    _parted: dict[str, list[_Join]] = field(default_factory=lambda: defaultdict(list))
 
     def report(self, activity: Activity) -> None:
         """Add an activity; one that was accepted several times counts as of the first."""
@@ -75,11 +78,42 @@ class Persons:
 
     def split_at(self, lead_id: str) -> datetime | None:
         """When the lead, or one with which it was ever one person, was split from another last; None for never."""
-        seen, new = set(), {lead_id}
+        return max((self._split[each] for each in self._ever_with(lead_id) & self._split.keys()), default=None)
+
+    def split_often(self, lead_id: str) -> bool:
+        """Whether an id that was ever one person with the lead became part of another lead more than once."""
+        return any(len(self._parted.get(e, ())) + (e in self._joins) > 1 for e in self._ever_with(lead_id))
+
+    def as_one(self, lead_id: str, upto: datetime) -> "Persons":
+        """These people as if nobody had ever been split, without what was reported after `upto` under an id that is not
+        the lead's any more.
+        """
+        top = self.top(lead_id)
+        known: dict[str, dict[str, Activity]] = defaultdict(dict)
+        for each, activities in self.activities.items():
+            mine = self.top(each) == top
+            known[each] = {key: a for key, a in activities.items() if mine or (a.known_at or a.at) <= upto}
+        return replace(
+            self, activities=known, _joins={e: parted[-1] for e, parted in self._parted.items()} | self._joins
+        )
+
+    def ids_of(self, lead_id: str) -> list[str]:
+        """All ids of the person, in their order."""
+        return sorted(
+            each for each in {*self.decisions, *self.activities, lead_id} if self.top(each) == self.top(lead_id)
+        )
+
+    def joined_at(self, one: str, other: str) -> datetime:
+        """When it was decided that two ids are of one person; long ago for one id."""
+        between = self._joins_of(one) ^ self._joins_of(other)
+        return max((each.decided_at for each in between), default=LONG_AGO)
+
+    def _ever_with(self, lead_id: str) -> set[str]:
+        seen, new = set[str](), {lead_id}
         while new:
             seen |= new
             new = {other for each in new for other in self._touched.get(each, ())} - seen
-        return max((self._split[each] for each in seen & self._split.keys()), default=None)
+        return seen
 
     def _counts(self, lead_id: str, activity: Activity) -> bool:
         if activity.lead_id == lead_id or activity.kind not in _OF_ONE_LEAD:
@@ -108,17 +142,22 @@ class Persons:
         for event in self.decisions[lead_id]:
             if isinstance(event, LeadMerged) and event.into is not None:
                 at = event.one_person_since or event.decided_at
-                self._joins.setdefault(lead_id, _Join(event.into, at, event.was is not None))
-                self._touched[lead_id].add(event.into)
-                self._touched[event.into].add(lead_id)
+                self._joins.setdefault(lead_id, _Join(event.into, at, event.was is not None, event.decided_at))
+                self._touch(lead_id, event.into)
             if isinstance(event, LeadSplit):
                 for each in filter(None, (event.lead_id, event.was_part_of, event.split_off)):
                     self._split[each] = max(self._split.get(each, event.decided_at), event.decided_at)
+                    self._touch(lead_id, each)
                 if event.was_part_of is not None:
-                    self._joins.pop(lead_id, None)
+                    parted = self._joins.pop(lead_id, None)
+                    self._parted[lead_id].append(parted or _Join(event.was_part_of, LONG_AGO, was_lead=False))
             if isinstance(event, LeadMerged | LeadBackdated) and event.received_at is not None:
                 lead = event.into or lead_id if isinstance(event, LeadMerged) else lead_id
                 self.first_at[lead] = min(self.first_at.get(lead, event.received_at), event.received_at)
+
+    def _touch(self, one: str, other: str) -> None:
+        self._touched[one].add(other)
+        self._touched[other].add(one)
 
 
 def persons_of(events: Iterable[Event], activities: Iterable[Activity] = ()) -> Persons:

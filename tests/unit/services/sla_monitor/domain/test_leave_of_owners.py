@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from services.sla_monitor.domain import opening, transitions
+from services.sla_monitor.domain import disputes, opening, transitions
 from services.sla_monitor.domain.ladder import levels
 from services.sla_monitor.domain.lead_context import LeadContext
 from services.sla_monitor.domain.persons import Persons
@@ -217,7 +217,7 @@ def test_only_windows_of_the_rep_who_has_the_lead_wait() -> None:
 def test_an_answer_to_a_dispute_waits_for_the_rep_too() -> None:
     deal = agreement(WORKING)
     holder = msgspec.structs.replace(window(deal=deal), leave=(WEEKS,))
-    disputed = opening.dispute(holder, fact("disputed", 60), deal, watch())
+    disputed = disputes.dispute(holder, fact("disputed", 60), deal, watch())
     assert disputed is not None
     assert (disputed.promise, disputed.due_at) == (DISPUTES.name, WEEKS.ends_at + timedelta(minutes=15))
     back = lead_rescheduled(owner_leave=(LeaveInterval(MIDNIGHT, at(3600)),), changed_at=at(3600), generation=7)

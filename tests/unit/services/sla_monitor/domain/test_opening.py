@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import msgspec
 
-from services.sla_monitor.domain.opening import dispute, disputed, disputed_late, opened, parked, rescheduled
+from services.sla_monitor.domain.disputes import dispute, disputed, disputed_late
+from services.sla_monitor.domain.opening import opened, parked, rescheduled
 from services.sla_monitor.domain.window import INQUIRY, Fact, Window, starting
 from shared.domain.agreement import Agreement, Duration, Queue, Segment
 from shared.domain.conditions import Condition

@@ -1,20 +1,14 @@
 """What the auditor says about promises, from facts alone."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from services.scoreboard.domain.audit.comparison import Finding, findings
-from services.scoreboard.domain.audit.persons import persons_of
-from services.scoreboard.domain.audit.record import FoundWindow, Record
-from shared.domain.agreement import Agreement, Duration, Pause, Segment
+from shared.domain.agreement import Duration, Pause, Segment
 from shared.domain.conditions import Condition
 from shared.domain.events import Event, LeaveInterval, PromiseSegment
-from shared.domain.ids import event_id
-from tests.kit.agreements import agreement
+from tests.kit.audits import DEAL, HAND_OFF, audited, window
 from tests.kit.events import (
-    NINE,
     activity,
     after,
     assigned,
@@ -22,54 +16,7 @@ from tests.kit.events import (
     merged,
     reassigned,
     rejected,
-    split,
 )
-
-DEAL = agreement(within="15 minutes", warn="5 minutes", move="1 hour", page="2 hours")
-NEXT_DAY = after(60 * 24)
-HAND_OFF: dict[str, Any] = {"agreement": DEAL.ref, "assigned_at": NINE, "received_at": NINE}
-
-
-def window(lead: str = "ld_1", generation: int = 1, **changes: Any) -> FoundWindow:
-    opened_at = changes.pop("opened_at", NINE)
-    state = changes.get("state", "met")
-    ordinary: dict[str, Any] = {
-        "window_id": event_id("window", lead, "first_response", generation),
-        "lead_id": lead,
-        "promise": "first_response",
-        "owner": "ann",
-        "generation": generation,
-        "opened_at": opened_at,
-        "due_at": opened_at + timedelta(minutes=15),
-        "decide_at": opened_at + timedelta(minutes=15, seconds=2),
-        "state": state,
-        "stored_state": state,
-    }
-    return FoundWindow(**ordinary | changes)
-
-
-def audited(
-    events: Sequence[Event],
-    *windows: FoundWindow,
-    now: datetime = NEXT_DAY,
-    lead: str = "ld_1",
-    deal: Agreement = DEAL,
-) -> Any:
-    """The findings on a lead, if everything was announced as it is stored, as (status, expected, found)."""
-    record = Record(
-        windows={each.window_id: each for each in windows},
-        announced={each.window_id: frozenset({"opened", each.state}) for each in windows},
-        fired={},
-        known_upto=now,
-        now=now,
-        tolerance=timedelta(seconds=2),
-    )
-    found = findings(lead, persons_of(events), {deal.hash: deal}, record)
-    return [_short(each) for each in found]
-
-
-def _short(finding: Finding) -> tuple[str, str, str]:
-    return finding.status, finding.expected, finding.found or finding.why
 
 
 def test_a_call_in_time_keeps_a_promise_and_one_that_bounced_or_came_late_does_not() -> None:
@@ -214,31 +161,10 @@ def test_a_promise_that_ended_has_the_deadline_that_was_known_by_then() -> None:
 
 
 def test_what_can_not_be_worked_out_is_said_with_the_reason() -> None:
-    events = [assigned(**HAND_OFF), split("ld_1", was_part_of="ld_2", split_off=None, lead_version=3)]
-    assert audited(events, window()) == [("not checked", "", "the lead was merged and split again")]
     assert audited([], window()) == [("not checked", "", "the assignment is not in the timeline any more")]
     marketing = window(side="marketing", promise="mql_volume", generation=0)
     assert audited([], marketing) == [("not checked", "", "a promise of marketing")]
     assert audited([assigned(**HAND_OFF)], window(hold="a record could not be read"))[0][0] == "not checked"
-
-
-def test_a_part_of_a_split_lead_is_checked_from_its_split_on() -> None:
-    apart = split("ld_1", was_part_of=None, split_off="ld_2", lead_version=2, decided_at=after(5))
-    again = reassigned(**HAND_OFF | {"assigned_at": after(6)}, generation=2, lead_version=3, rep=assigned().rep)
-    events = [assigned(**HAND_OFF), apart, again]
-    first, second = window(state="cancelled"), window(generation=2, opened_at=after(6), state="met")
-    unchecked = ("not checked", "", "the lead was merged and split again")
-    mine, theirs = activity(accepted_at=after(7)), activity("ld_2", accepted_at=after(7))
-    assert audited([*events, mine], first, second) == [unchecked, ("right", "met", "met")]
-    assert audited([*events, theirs], first, second)[0] == unchecked
-    assert audited([*events, theirs], first, second)[1][:2] == ("different", "breached")
-    assert audited(events, first)[1] == ("different", "a window", "never opened")
-    risen = reassigned(
-        **HAND_OFF | {"assigned_at": after(8)}, generation=3, lead_version=4, because="rescored", previous_rep="ann",
-        rep=assigned().rep,
-    )  # fmt: skip
-    third = window(generation=3, opened_at=after(8), state="met")
-    assert audited([*events, risen], first, second, third)[-1] == unchecked
 
 
 def test_before_the_deadline_a_promise_is_undecided_and_a_breach_of_it_is_named() -> None:

@@ -1,0 +1,58 @@
+"""What counted for people who were taken for one person until someone split them.
+
+Since the split, nothing that was reported under one id counts for the other. What was promised since then, on facts of
+its own, is a promise like any other. One that ran before may have its verdict from the time as one person, or not: so
+it may have ended as the facts of both call for, and as its own do.
+"""
+
+from datetime import datetime
+
+from services.scoreboard.domain.audit.disputes import DISPUTES
+from services.scoreboard.domain.audit.expected import Expected
+from services.scoreboard.domain.audit.notes import READ_WITHIN
+from services.scoreboard.domain.audit.persons import Persons
+from shared.domain.events import LeadAssigned
+
+SPLIT_OFTEN = "the lead was merged and split more than once"
+SPLIT_UNSURE = "its score rose, or it was paused, about when the lead was split"
+_PAUSING = ("paused", "resumed")
+
+
+def views_of(lead_id: str, persons: Persons) -> list[Persons]:
+    """The people as they are, and if the lead was ever split, as one person until the monitor had surely read that."""
+    split_at = persons.split_at(lead_id)
+    return [persons] if split_at is None else [persons, persons.as_one(lead_id, split_at + READ_WITHIN)]
+
+
+def since_split(expected: Expected, split_at: datetime, persons: Persons) -> bool:
+    """Whether all that counts for a promise is from after the split, so that nothing before it shows in its verdict. A
+    dispute may have been read before the split.
+    """
+    if expected.promise.name == DISPUTES and expected.opened_at <= split_at + READ_WITHIN:
+        return False
+    first_at = persons.first_at.get(expected.lead_id)
+    began = expected.opened_at > split_at and (first_at is None or first_at > split_at)
+    return began and not _rose(expected.lead_id, persons, expected.generation)
+
+
+def unsure(lead_id: str, generation: int, persons: Persons) -> bool:
+    """Whether a promise on a lead that was split may have come out in a way of its own: which facts counted decides
+    whether one goes on when the score rises, and a pause that was reported under the other id moves deadlines until the
+    next one under its own.
+    """
+    split_at = persons.split_at(lead_id)
+    if split_at is None:
+        return False
+    theirs = [each for each in persons.as_one(lead_id, split_at + READ_WITHIN).about(lead_id) if each.kind in _PAUSING]
+    mine = {persons.top(lead_id)}
+    others = [each.at for each in theirs if persons.top(each.lead_id) not in mine]
+    paused = any(abs(at - split_at) <= READ_WITHIN for at in others)
+    return paused or (generation > 0 and _rose(lead_id, persons, generation))
+
+
+def _rose(lead_id: str, persons: Persons, generation: int) -> bool:
+    """Whether the owner got the lead as this generation because its score rose."""
+    return any(
+        isinstance(each, LeadAssigned) and each.because == "rescored" and each.generation == generation
+        for each in persons.decisions.get(lead_id, [])
+    )
