@@ -67,6 +67,6 @@ def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def send_problem(send: Send, problem: Problem, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
+async def send_problem(send: Send, problem: Problem) -> None:
     """Answer from a plain ASGI app with the problem document."""
-    await send_response(send, problem.status, document(problem), [*problem_headers(problem), *extra])
+    await send_response(send, problem.status, document(problem), problem_headers(problem))
