@@ -17,7 +17,6 @@ LONGER_FOR_A_REASON = {
     "services/router/domain/routing.py": "all that a router decides in one transaction, call by call",
     "services/router/simulation/replay.py": "what a replay takes from the record, and what falls due in it by itself",
     "services/scoreboard/domain/leads.py": "all that an event can change about a lead that is shown",
-    "services/scoreboard/domain/timeline_text.py": "the sentences of all events on one page",
     "services/ingest/spool/file.py": "one file on disk with all its statements",
     "services/ingest/spool/writer.py": "all that may touch the file goes through its one thread",
 }

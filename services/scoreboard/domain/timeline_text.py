@@ -1,21 +1,17 @@
 """Each event as a sentence, for the timeline of a lead."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from services.scoreboard.domain.activity_words import DONE
+from services.scoreboard.domain.event_words import moment, plain, sentence, words
+from services.scoreboard.domain.promise_text import OF_PROMISES
 from shared.agreement_text.phrases import listed
 from shared.agreement_text.terms import CHANNELS
 from shared.domain.events import (
     ActivityRecorded,
     AgreementActivated,
-    BreachRetracted,
-    EscalationAcknowledged,
-    EscalationClosed,
-    EscalationExhausted,
-    EscalationRaised,
     Event,
     InquiryReceived,
     LeadAssigned,
@@ -31,20 +27,9 @@ from shared.domain.events import (
     NoticeDelivered,
     NoticeEvent,
     NoticeFailed,
-    PeriodProgressed,
     RecordQuarantined,
     WatermarkAdvanced,
-    WindowBreached,
-    WindowCancelled,
-    WindowEvent,
-    WindowMet,
-    WindowOpened,
-    WindowPaused,
-    WindowRescheduled,
-    WindowResumed,
-    WindowWarned,
 )
-from shared.domain.progress_text import pace_in_words, progress_in_words
 
 REJUDGED = "rejudged"
 _ABOUT = {
@@ -58,28 +43,8 @@ _ABOUT = {
 
 def describe(event: Event) -> str:
     """What happened, in a sentence. An event type without a sentence is shown by its name."""
-    sentence = SENTENCES.get(type(event))
-    return (
-        sentence(event) if sentence else f"{words(event.TYPE.removeprefix('baton.').rpartition('.')[0]).capitalize()}."
-    )
-
-
-def words(name: str) -> str:
-    """A name from an event as words.
-
-    >>> words("demo_request")
-    'demo request'
-    """
-    return name.replace("_", " ").replace(".", " ")
-
-
-def plain(text: str) -> str:
-    """A reason in words: codes become words, sentences stay unchanged.
-
-    >>> plain("nobody_available"), plain("excluded: wrong_role"), plain("ann gave ld_1 back")
-    ('nobody available', 'excluded: wrong role', 'ann gave ld_1 back')
-    """
-    return words(text) if " " not in text or text.startswith(("excluded: ", "consent: ")) else text
+    text = SENTENCES.get(type(event))
+    return text(event) if text else f"{words(event.TYPE.removeprefix('baton.').rpartition('.')[0]).capitalize()}."
 
 
 def _inquiry(event: InquiryReceived) -> str:
@@ -150,7 +115,7 @@ def _again(event: LeadAssigned) -> str:
 
 def _parked(event: LeadParked) -> str:
     again = "Judged again: " if event.because == REJUDGED else ""
-    return f"{again}Parked in {event.queue}: no rep can take this lead now. {_sentence(event.reason)}"
+    return f"{again}Parked in {event.queue}: no rep can take this lead now. {sentence(event.reason)}"
 
 
 def _rejected(event: LeadRejected) -> str:
@@ -184,139 +149,13 @@ def _activated(event: AgreementActivated) -> str:
     return f"Version {event.agreement.version} of the agreement {event.agreement.name} came into force{before}."
 
 
-_OWED = {
-    "first_response": "to respond",
-    "acceptance": "to accept the lead or give a reason",
-    "attempts": "to make the agreed number of attempts",
-    "disposition": "to accept or reject the lead",
-    "feedback": "to say what became of the lead",
-    "hand_off": "to see that the inquiry gets its verdict",
-    "triage": "to find a rep for the lead",
-    "disputes": "to answer the dispute",
-    "volume": "to bring as many leads as sales is to accept",
-    "accepted_share": "to bring leads that sales accepts",
-    "completeness": "to hand over complete leads",
-    "hand_off_latency": "to hand leads over quickly",
-}
-"""What the owner of a promise has to do, by the promise's name in the agreement."""
-
-
-def _opened(event: WindowOpened) -> str:
-    if event.again:
-        return f"The promise “{words(event.promise)}” runs again: what ended it no longer counts."
-    owed = f": {event.owner} has {_OWED[event.promise]}" if event.promise in _OWED else f" for {event.owner}"
-    return f"The promise “{words(event.promise)}” started{owed}."
-
-
 def _rescheduled(event: LeadRescheduled) -> str:
     away = next((each for each in event.owner_leave if each.ends_at > event.changed_at), None)
     if away is None:
         return f"{event.rep.id} has no more leave ahead; no clock waits for it."
     if away.starts_at <= event.changed_at:
-        return f"{event.rep.id} is on leave until {_moment(away.ends_at)}; the clock waits."
-    return f"{event.rep.id} has leave from {_moment(away.starts_at)} to {_moment(away.ends_at)}; the clock waits then."
-
-
-def _due_again(event: WindowRescheduled) -> str:
-    promise = words(event.promise)
-    return f"The promise “{promise}” is due at {_moment(event.due_at)} now, since leave is no working time."
-
-
-def _paused(event: WindowPaused) -> str:
-    waits = f"The clock of the promise “{words(event.promise)}” stands still until {_moment(event.until)} at the latest"
-    return f"{waits}; then it is due at {_moment(event.due_at)}."
-
-
-def _resumed(event: WindowResumed) -> str:
-    return f"The clock of the promise “{words(event.promise)}” runs again: it is due at {_moment(event.due_at)}."
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _warned(event: WindowWarned) -> str:
-    silent = f"no warning, {_why(event)}"
-    due = silent if event.skipped else f"a warning is due to {_reached(event) or 'no one'}"
-    return f"The promise “{words(event.promise)}” is due soon{_pace(event)}: {due}."
-
-
-def _pace(event: WindowEvent) -> str:
-    if event.period is None or event.progress is None:
-        return ""
-    return f", {pace_in_words(event.promise, event.period, event.progress)}"
-
-
-def _progressed(event: PeriodProgressed) -> str:
-    so_far = progress_in_words(event.promise, event.progress) if event.progress is not None else "not known"
-    return f"The promise “{words(event.promise)}”: {so_far}."
-
-
-def _why(event: WindowWarned | EscalationRaised) -> str:
-    skipped = event.skipped or ""
-    return plain(skipped) if skipped.startswith("silenced: ") else f"since there was {skipped}"
-
-
-def _reached(event: WindowWarned | EscalationRaised) -> str:
-    people = [f"{each.role} ({each.person})" if each.person else each.role for each in event.to]
-    absent = f" (nobody is on duty as {listed(event.absent)})" if event.absent else ""
-    return listed(tuple(people) or event.notify or event.told) + absent
-
-
-def _met(event: WindowMet) -> str:
-    how = ": the lead has a rep" if event.promise == "triage" else ""
-    how = ": the inquiry has its verdict" if event.promise == "hand_off" else how
-    return f"{event.owner} kept the promise “{words(event.promise)}”{how}."
-
-
-def _breached(event: WindowBreached) -> str:
-    if event.period is not None and event.progress is not None:
-        figures = progress_in_words(event.promise, event.progress)
-        return f"The promise “{words(event.promise)}” was missed by the {event.period.per}'s end: {figures}."
-    late = f"{event.owner} was late" if event.fault == "rep" else f"the hand-off reached {event.owner} too late"
-    whose = f"{event.owner} did not find a rep in time" if event.promise == "triage" else late
-    whose = "the inquiry had no verdict in time" if event.promise == "hand_off" else whose
-    return f"The promise “{words(event.promise)}” was missed: {whose}."
-
-
-def _cancelled(event: WindowCancelled) -> str:
-    return f"The promise “{words(event.promise)}” no longer applies: {plain(event.reason)}."
-
-
-def _retracted(event: BreachRetracted) -> str:
-    why = "was kept" if event.reason is None else f"no longer applied: {plain(event.reason)}"
-    return f"The breach of “{words(event.promise)}” was retracted: a late fact shows that the promise {why}."
-
-
-_AGAIN = {
-    "acknowledgement_ended": "The acknowledgement ran out without an answer",
-    "silence_ended": "The silence ended without an answer",
-    "": "Escalated again",
-}
-
-
-def _raised(event: EscalationRaised) -> str:
-    if event.skipped and event.skipped.startswith("silenced: "):
-        return f"Escalated to level {event.level}, and nobody is notified; {plain(event.skipped)}."
-    if event.skipped:
-        return f"Escalated to level {event.level}, but there was {event.skipped}: the next level follows at once."
-    reached = _reached(event)
-    due = [f"a notification to {reached}"] if reached else []
-    due += ["a page"] if event.page else []
-    what = f"Escalated to level {event.level}" if event.because is None else _AGAIN.get(event.because, _AGAIN[""])
-    return f"{what}; due: {' and '.join(due) or 'nothing'}."
-
-
-def _exhausted(event: EscalationExhausted) -> str:
-    return f"The ladder is over after level {event.level}: nobody has answered, and nothing more will follow."
-
-
-def _acknowledged(event: EscalationAcknowledged) -> str:
-    return f"{event.by} acknowledged the escalation."
-
-
-def _closed(event: EscalationClosed) -> str:
-    return f"The escalation closed: {plain(event.reason)}."
+        return f"{event.rep.id} is on leave until {moment(away.ends_at)}; the clock waits."
+    return f"{event.rep.id} has leave from {moment(away.starts_at)} to {moment(away.ends_at)}; the clock waits then."
 
 
 def _told(event: NoticeDelivered) -> str:
@@ -340,16 +179,11 @@ def _move(event: MoveRequested) -> str:
 
 
 def _quarantined(event: RecordQuarantined) -> str:
-    return f"{words(event.service).capitalize()} quarantined a record: {_sentence(event.detail)}"
+    return f"{words(event.service).capitalize()} quarantined a record: {sentence(event.detail)}"
 
 
 def _watermark(event: WatermarkAdvanced) -> str:
     return f"All facts that {event.instance} has accepted are in the log."
-
-
-def _sentence(text: str) -> str:
-    shown = plain(text)
-    return shown[:1].upper() + shown[1:] + ("" if shown.endswith(".") else ".")
 
 
 SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
@@ -367,20 +201,7 @@ SENTENCES: Mapping[type[Event], Callable[[Any], str]] = MappingProxyType(
         LeadClosed: _closed_lead,
         LeadRescheduled: _rescheduled,
         AgreementActivated: _activated,
-        WindowCancelled: _cancelled,
-        WindowOpened: _opened,
-        WindowPaused: _paused,
-        WindowRescheduled: _due_again,
-        WindowResumed: _resumed,
-        PeriodProgressed: _progressed,
-        WindowWarned: _warned,
-        WindowMet: _met,
-        WindowBreached: _breached,
-        BreachRetracted: _retracted,
-        EscalationRaised: _raised,
-        EscalationExhausted: _exhausted,
-        EscalationAcknowledged: _acknowledged,
-        EscalationClosed: _closed,
+        **OF_PROMISES,
         NoticeFailed: _not_told,
         NoticeDelivered: _told,
         MoveRequested: _move,

@@ -15,8 +15,8 @@ from services.router.domain.accounts import keys_of
 from services.router.domain.decision import decide
 from services.router.domain.routing_state import RoutingState
 from services.router.domain.same_person import contact_keys
+from services.scoreboard.domain.event_words import plain
 from services.scoreboard.domain.leads import clause_of
-from services.scoreboard.domain.timeline_text import plain
 from shared import agreement_file
 from shared.domain.agreement import Agreement
 from shared.domain.events import InquiryReceived
