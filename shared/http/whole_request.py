@@ -3,7 +3,7 @@
 from shared.http.asgi import Message, Receive, Scope, Send
 
 MAX_REST = 2 * 1024 * 1024
-"""In bytes. The rest of a longer body is not read."""
+"""In bytes. The rest of a longer body is not read: connections do not let it through either."""
 
 
 class WholeRequest:

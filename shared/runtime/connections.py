@@ -15,6 +15,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.http.whole_request import MAX_REST
+
 SWEEP_S = 1.0
 BACKLOG = 256
 MAX_CONNECTIONS = 4096
@@ -26,7 +28,7 @@ class Limits:
     """In bytes and seconds. `connections` is the total; one address may have half of them."""
 
     header_bytes: int = 32 * 1024
-    body_bytes: int = 2 * 1024 * 1024
+    body_bytes: int = MAX_REST
     header_s: float = 10
     body_s: float = 30
     read_s: float = 30
