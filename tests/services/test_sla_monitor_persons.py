@@ -21,9 +21,11 @@ from shared.domain.events import (
     WindowOpened,
 )
 from shared.domain.ids import event_id
+from tests.kit.agreements import agreement
 from tests.services.audit_kit import audited, read_all
-from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, parted, stage_on
+from tests.services.sla_monitor_kit import Stage, activity, assigned, merged, now, parted, stage_on, store
 
+SLOW = agreement(within="1 hour")
 ORDERS = list(permutations(("assigned", "merged", "reported")))
 PARTED = [
     order
@@ -79,7 +81,8 @@ async def test_the_breach_of_a_lead_that_ended_is_retracted_by_a_call_to_the_lea
 
 async def test_how_a_lead_had_ended_before_it_was_merged_cancels_no_promise_on_the_other(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.publish(assigned("ld_2"), assigned())
+        await store(stage.database, SLOW)
+        await stage.publish(assigned("ld_2", SLOW), assigned(deal=SLOW))
         await stage.wait_for(WindowOpened, 2)
         await stage.publish(activity("ld_2", "rejected", at=now()))
         await stage.wait_for(WindowCancelled)

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 import msgspec
 
-from services.scoreboard.domain.audit.comparison import Finding, findings
+from services.scoreboard.domain.audit.comparison import Finding, finding_on, findings
 from services.scoreboard.domain.audit.persons import persons_of
-from services.scoreboard.domain.audit.record import FoundWindow, Record
+from services.scoreboard.domain.audit.record import Record
 from services.scoreboard.store import audits
 from services.scoreboard.store.audits import AuditRow, Place
 from services.scoreboard.workers.period_audit import period_findings
@@ -181,7 +181,8 @@ class Auditor:
                 return {window_id: finding for found in each for window_id, finding in found.items()}
             windows = await audits.windows_of(tx, lead_ids)
             if history is None:
-                return {each.window_id: _too_long(each) for each in windows.values()}
+                why = "the person's history is too long"
+                return {each.window_id: finding_on(each, "not checked", why=why) for each in windows.values()}
             refs = [e.agreement for e in history.events if isinstance(e, LeadAssigned | LeadParked)]
             refs += [each.agreement for each in windows.values() if each.agreement is not None]
             watched = await audits.watched(tx)
@@ -265,15 +266,3 @@ class RunningAuditor:
 
 async def _rest(took_s: float) -> None:
     await asyncio.sleep(took_s * (1 / _SHARE - 1))
-
-
-def _too_long(window: FoundWindow) -> Finding:
-    return Finding(
-        status="not checked",
-        window_id=window.window_id,
-        lead_id=window.lead_id,
-        promise=window.promise,
-        owner=window.owner,
-        due_at=window.due_at,
-        why="the person's history is too long",
-    )

@@ -141,7 +141,7 @@ def _judged(
         return _never_opened(expected, persons, record)
     unchecked = expected.unchecked or (f"on hold: {window.hold}" if window.hold is not None else "")
     if unchecked:
-        return _of_expected(expected, "not checked", why=unchecked)
+        return finding_on(expected, "not checked", why=unchecked)
     right, why = _right_states(expected, persons, record, window)
     wrong = [*_differences(expected, window, record)]
     status: Status = "undecided" if window.state == "open" else "right"
@@ -153,9 +153,7 @@ def _judged(
     late = status == "undecided" and record.now > verdict_at(expected, window.tolerance) + _LATE_AFTER
     found = "; ".join((window.state, *wrong))
     different = bool(wrong) or window.state not in right
-    return _of_expected(
-        expected, "different" if different else status, " or ".join(sorted(right)), found, why, late=late
-    )
+    return finding_on(expected, "different" if different else status, " or ".join(sorted(right)), found, why, late=late)
 
 
 def _right_states(
@@ -216,21 +214,19 @@ def _never_opened(expected: Expected, persons: Persons, record: Record) -> Findi
     seen = "opened" in record.announced.get(expected.window_id, frozenset())
     over = ended_at(expected, reports(expected, persons), record.tolerance)
     if expected.unchecked:
-        found = _of_expected(expected, "not checked", why=expected.unchecked)
+        found = finding_on(expected, "not checked", why=expected.unchecked)
     elif not seen and over is not None and over.at <= expected.opened_at:
         # The monitor may have read the end first or the assignment; neither leaves a promise that runs.
-        return _of_expected(expected, "right", "nothing", "never opened", f"{over.kind} at {written(over.at)}")
+        return finding_on(expected, "right", "nothing", "never opened", f"{over.kind} at {written(over.at)}")
     elif not seen and record.now < expected.opened_at + _OPENS_WITHIN:
-        found = _of_expected(expected, "undecided", "open", "not there yet")
+        found = finding_on(expected, "undecided", "open", "not there yet")
     elif not seen and (expected.perhaps or any("opened" in record.announced.get(e, ()) for e in expected.instead)):
-        found = _of_expected(expected, "right", "nothing", "never opened", _ELSEWHERE)
+        found = finding_on(expected, "right", "nothing", "never opened", _ELSEWHERE)
     elif seen and expected.due_at < record.now - _TRIMMED_AFTER:
-        found = _of_expected(expected, "not checked", why="the monitor's record of it was trimmed")
+        found = finding_on(expected, "not checked", why="the monitor's record of it was trimmed")
     else:
         why = f"owed since {written(expected.opened_at)}"
-        found = _of_expected(
-            expected, "different", "a window", "announced, not stored" if seen else "never opened", why
-        )
+        found = finding_on(expected, "different", "a window", "announced, not stored" if seen else "never opened", why)
     return msgspec.structs.replace(found, missing=True)
 
 
@@ -249,32 +245,21 @@ def _unexpected(window: FoundWindow, persons: Persons, record: Record) -> Findin
     return finding_on(window, "different", "no window", window.state, "nothing that was decided calls for it")
 
 
-def _of_expected(
-    each: Expected, status: Status, expected: str = "", found: str = "", why: str = "", *, late: bool = False
-) -> Finding:
-    return Finding(
-        status=status,
-        window_id=each.window_id,
-        lead_id=each.lead_id,
-        promise=each.promise.name,
-        owner=each.owner,
-        due_at=each.due_at,
-        expected=expected,
-        found=found,
-        why=why,
-        late=late,
-    )
-
-
 def finding_on(
-    each: FoundWindow, status: Status, expected: str = "", found: str = "", why: str = "", *, late: bool = False
+    each: Expected | FoundWindow,
+    status: Status,
+    expected: str = "",
+    found: str = "",
+    why: str = "",
+    *,
+    late: bool = False,
 ) -> Finding:
-    """What there is to say about a promise that is stored."""
+    """What there is to say about a promise."""
     return Finding(
         status=status,
         window_id=each.window_id,
         lead_id=each.lead_id,
-        promise=each.promise,
+        promise=each.promise if isinstance(each.promise, str) else each.promise.name,
         owner=each.owner,
         due_at=each.due_at,
         expected=expected,
