@@ -1,13 +1,12 @@
 """What counted for people who were taken for one person until someone split them.
 
-Since the split, nothing that was reported under one id counts for the other. What was promised since then, on facts of
-its own, is a promise like any other. One that ran before may have its verdict from the time as one person, or not: so
-it may have ended as the facts of both call for, and as its own do.
+Since the split was read, nothing that was reported under one id counts for the other. What was promised since then, on
+facts of its own, is a promise like any other. One that ran before may have its verdict from the time as one person, or
+not: so it may have ended as the facts of both call for, and as its own do.
 """
 
 from datetime import datetime
 
-from services.scoreboard.domain.audit.disputes import DISPUTES
 from services.scoreboard.domain.audit.expected import Expected
 from services.scoreboard.domain.audit.notes import READ_WITHIN
 from services.scoreboard.domain.audit.persons import Persons
@@ -25,13 +24,11 @@ def views_of(lead_id: str, persons: Persons) -> list[Persons]:
 
 
 def since_split(expected: Expected, split_at: datetime, persons: Persons) -> bool:
-    """Whether all that counts for a promise is from after the split, so that nothing before it shows in its verdict. A
-    dispute may have been read before the split.
+    """Whether a promise is from so long after the split that the monitor had surely read that, and all that counts for
+    it is from after the split too.
     """
-    if expected.promise.name == DISPUTES and expected.opened_at <= split_at + READ_WITHIN:
-        return False
     first_at = persons.first_at.get(expected.lead_id)
-    began = expected.opened_at > split_at and (first_at is None or first_at > split_at)
+    began = expected.opened_at > split_at + READ_WITHIN and (first_at is None or first_at > split_at)
     return began and not _rose(expected.lead_id, persons, expected.generation)
 
 
