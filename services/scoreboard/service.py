@@ -1,7 +1,6 @@
 """Builds the scoreboard service: a consumer of all five topics, the JSON API, the pages and their live updates."""
 
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from services.scoreboard import handlers
 from services.scoreboard.api import conservation, figures, gaps, orphans, pilots, timeline
@@ -15,6 +14,7 @@ from services.scoreboard.workers.auditor import RunningAuditor
 from services.scoreboard.workers.completeness import Completeness
 from services.scoreboard.workers.orphans import OrphanExpiry
 from shared.domain.events import ACTIVITIES, ASSIGNMENTS, ESCALATIONS, INQUIRIES, QUARANTINE
+from shared.domain.zones import time_zone
 from shared.runtime.consume import Consumer, Consumption
 from shared.runtime.relay import OutboxRelay
 from shared.runtime.service import Platform, Service
@@ -40,7 +40,7 @@ CONSUMPTION = Consumption(
 def build(platform: Platform) -> Service:
     """The scoreboard, ready to start. Raises `Misconfigured` for a setting that does not read."""
     settings = read(ScoreboardSettings, platform.environ)
-    zone = ZoneInfo(settings.timezone) if settings.timezone is not None else None
+    zone = time_zone(settings.timezone) if settings.timezone is not None else None
     bounds = OrphanBounds(settings.orphans, timedelta(days=settings.orphan_days))
     seen, decided = WakeUp(), WakeUp()
     live = Live(platform.db, seen)

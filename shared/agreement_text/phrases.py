@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from shared.domain.agreement import Duration
+from shared.domain.zones import time_zone
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -74,7 +74,7 @@ def day(value: date) -> str:
 
 def moment(at: datetime, zone: str) -> str:
     """An instant in a zone's wall time: `1 December 2026 at 00:00 (Europe/Brussels)`."""
-    local = at.astimezone(ZoneInfo(zone))
+    local = at.astimezone(time_zone(zone))
     return f"{day(local.date())} at {local:%H:%M} ({zone})"
 
 

@@ -8,11 +8,11 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from shared.domain.agreement import Agreement
 from shared.domain.approvals import Approval
 from shared.domain.events import AgreementRef
+from shared.domain.zones import time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def objection(new: Agreement, versions: Sequence[Version], now: datetime) -> str
 
 def later_approvals(agreement: Agreement, now: datetime) -> dict[str, str]:
     """By side, why its approval does not count yet at `now`: it is dated on a day to come, in the agreement's zone."""
-    today = now.astimezone(ZoneInfo(agreement.timezone)).date()
+    today = now.astimezone(time_zone(agreement.timezone)).date()
     return {
         side: f"{approval.name} approves only on {approval.on}: write the day on which {side} signed"
         for side, approval in agreement.approved_by.items()

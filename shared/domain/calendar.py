@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.domain.errors import Refused
-from shared.domain.zones import zone
+from shared.domain.zones import time_zone
 
 DAY_S = 86_400
 SECOND_US = 1_000_000
@@ -83,7 +83,7 @@ class Calendar:
 
     def _known_zone(self) -> ZoneInfo:
         try:
-            return zone(self.zone)
+            return time_zone(self.zone)
         except (KeyError, ValueError, OSError) as error:
             raise Refused(
                 f"calendar {self.name!r}: {self.zone!r} is not a time zone; use a name like Europe/Brussels"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.domain.instants import LATEST, clamped
+from shared.domain.zones import time_zone
 
 _DAY = timedelta(days=1)
 
@@ -109,7 +110,7 @@ def _turn(rota: Rota, at: datetime) -> OnDuty:
     """The latest turn that has begun, and the first to come: of the turns up to a day ahead by the local clock, because
     the clock may be set back or forward by that much.
     """
-    zone = ZoneInfo(rota.zone)
+    zone = time_zone(rota.zone)
     number = (at.astimezone(zone).replace(tzinfo=None) + _DAY - rota.starts) // timedelta(seconds=rota.turn_s)
     until_at = _begins_at(rota, zone, max(number + 1, 0))
     while number >= 0 and (begins_at := _begins_at(rota, zone, number)) > at:

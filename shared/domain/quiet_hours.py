@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.agreement import Agreement
 from shared.domain.calendar import Span
+from shared.domain.zones import time_zone
 
 _DAY = timedelta(days=1)
 
@@ -21,7 +22,7 @@ def not_before(agreement: Agreement, role: str, person: str | None, at: datetime
     if quiet is None or (page and quiet.except_page):
         return at
     spans = quiet.spans_of(role, person)
-    zone = ZoneInfo(_zone(agreement, person))
+    zone = time_zone(_zone(agreement, person))
     while (ends_at := _end(spans, zone, at)) is not None:
         at = ends_at
     return at

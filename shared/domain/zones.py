@@ -13,6 +13,6 @@ ZONE_DATA: str = tzdata.IANA_VERSION
 """The version of the rules, such as `2026a`."""
 
 
-def zone(name: str) -> zoneinfo.ZoneInfo:
+def time_zone(name: str) -> zoneinfo.ZoneInfo:
     """The zone of an IANA name. Raises `KeyError`, `ValueError` or `OSError` if there is none."""
     return zoneinfo.ZoneInfo(name)

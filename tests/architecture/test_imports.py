@@ -1,9 +1,10 @@
 """Every module can be imported by its path, in one process, without doing anything."""
 
+import re
 import subprocess
 import sys
 
-from tests.architecture.tree import CODE, ROOT, dotted, modules
+from tests.architecture.tree import CODE, ROOT, dotted, modules, texts
 
 _IMPORT_ALL = """
 import importlib, sys
@@ -29,3 +30,8 @@ def test_every_module_imports_cleanly() -> None:
     assert done.stdout == ""
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+def test_time_zones_come_from_the_module_that_reads_the_locked_package() -> None:
+    past = re.compile(r"^(?!.*>>>).*ZoneInfo\(", re.MULTILINE)
+    assert [name for name in modules(*CODE) if past.search(texts()[name])] == ["shared/domain/zones.py"]

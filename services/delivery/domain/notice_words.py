@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from shared.domain.printable import printable
+from shared.domain.zones import time_zone
 
 MOST_LISTED = 6
 _LONGEST_NAME = 120
@@ -54,9 +54,9 @@ def short_name(text: str) -> str:
 
 def clock(at: datetime, zone: str) -> str:
     """The instant in the zone, such as `Fri 27 Nov 10:05 CET`."""
-    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %H:%M %Z}"
+    return f"{at.astimezone(time_zone(zone)):%a %d %b %H:%M %Z}"
 
 
 def full_date(at: datetime, zone: str) -> str:
     """The instant in the zone with its year and the name of the zone."""
-    return f"{at.astimezone(ZoneInfo(zone)):%A %d %B %Y, %H:%M} ({zone})"
+    return f"{at.astimezone(time_zone(zone)):%A %d %B %Y, %H:%M} ({zone})"

@@ -14,6 +14,7 @@ from services.scoreboard.domain.waits import Wait
 from services.scoreboard.store import queries, waits
 from shared.agreements import store as agreements
 from shared.domain.errors import NotFound
+from shared.domain.zones import time_zone
 from shared.http.auth import require
 from shared.http.fields import Text
 from shared.http.responses import NO_STORE, json_response
@@ -93,7 +94,7 @@ def router(platform: Platform, chosen: ZoneInfo | None) -> APIRouter:
         now = platform.clock.now()
         async with platform.db.read() as tx:
             agreement = await agreements.in_force(tx, now) if chosen is None else None
-            zone = chosen or ZoneInfo(agreement.timezone if agreement is not None else "UTC")
+            zone = chosen or time_zone(agreement.timezone if agreement is not None else "UTC")
             wanted = day_of(now if day is None else datetime.combine(day, time(12), zone), zone)
             counted = await queries.period_counts(tx, quarter_of(wanted.start_at), quarter_of(wanted.end_at))
             found = await waits.figures(tx, wanted.start_at, wanted.end_at)

@@ -28,6 +28,7 @@ from shared.bus.envelope import instant
 from shared.db.engine import Tx
 from shared.domain.errors import NotFound
 from shared.domain.printable import printable
+from shared.domain.zones import time_zone
 from shared.http.auth import require_viewer
 from shared.http.fields import Cursor, Number, Text
 from shared.http.message_page import FORM_HEADERS, PAGE_HEADERS
@@ -195,7 +196,7 @@ class Pages:
         now, zone = self._platform.clock.now(), self._chosen
         if zone is None:
             agreement = await agreements.in_force(tx, now)
-            zone = ZoneInfo(agreement.timezone if agreement is not None else "UTC")
+            zone = time_zone(agreement.timezone if agreement is not None else "UTC")
         return now.astimezone(zone), zone
 
     def _page(

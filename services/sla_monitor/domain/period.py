@@ -16,6 +16,7 @@ from shared.domain.agreement import Commitment
 from shared.domain.business_time import elapsed
 from shared.domain.calendar import EPOCH, Calendar, instant_us, open_on
 from shared.domain.event import Progress, PromisePeriod
+from shared.domain.zones import time_zone
 
 PeriodOutcome = Literal["kept", "missed", "no data"]
 _DAY = timedelta(days=1)
@@ -42,7 +43,7 @@ def period_at(per: str, at: datetime, zone: str) -> PromisePeriod:
     >>> november.starts_at.isoformat(), november.ends_at.isoformat()
     ('2026-10-31T23:00:00+00:00', '2026-11-30T23:00:00+00:00')
     """
-    tz = ZoneInfo(zone)
+    tz = time_zone(zone)
     first = _first_day(per, at.astimezone(tz).date())
     while (ends_at := _midnight(tz, _next_first(per, first))) <= at:
         first = _next_first(per, first)  # clocks that go back over midnight repeat the end of a day in the next one
@@ -52,7 +53,7 @@ def period_at(per: str, at: datetime, zone: str) -> PromisePeriod:
 def period_name(period: PromisePeriod, zone: str) -> str:
     """The period's name: `2026-11-27`, `2026-W48`, `2026-11` or `2026-Q4`."""
     # Noon of the first day: it has the date of the period, wherever its midnight is.
-    day = (period.starts_at + timedelta(hours=12)).astimezone(ZoneInfo(zone)).date()
+    day = (period.starts_at + timedelta(hours=12)).astimezone(time_zone(zone)).date()
     names: Mapping[str, Callable[[], str]] = {
         "day": day.isoformat,
         "week": lambda: f"{day.isocalendar().year}-W{day.isocalendar().week:02}",

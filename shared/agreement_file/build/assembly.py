@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shared.agreement_file.build import content_and_goals, promises, qualification
 from shared.agreement_file.build.calendars import PublicHolidays, calendars_of
@@ -28,6 +27,7 @@ from shared.agreement_file.text.findings import Findings, misspelt
 from shared.agreement_file.text.values import instant_in
 from shared.domain.agreement import Agreement, Mql
 from shared.domain.approvals import Approval
+from shared.domain.zones import time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def build(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) 
 def _instant(written: datetime | None, zone: str) -> datetime:
     # The placeholder only affects holidays and the search for an opening, and the file is refused anyway.
     local = written or datetime(2026, 1, 1)  # noqa: DTZ001
-    return instant_in(local, ZoneInfo(zone))
+    return instant_in(local, time_zone(zone))
 
 
 def _reader(blocks: AgreementBlocks, source: AgreementSource, findings: Findings) -> ConditionReader:

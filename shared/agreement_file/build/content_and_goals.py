@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from shared.agreement_file.schema import agreement_schema
 from shared.agreement_file.text.findings import Findings, Path
 from shared.domain.content_and_goals import Content, Goal
+from shared.domain.zones import time_zone
 
 
 def content_of(
@@ -29,7 +29,7 @@ def goals_of(
     findings.refuse_repeated((block.name for block in blocks), ("goals",), "name")
     for index, block in enumerate(blocks):
         path: Path = ("goals", index)
-        starts = effective_from.astimezone(ZoneInfo(zone)).date()
+        starts = effective_from.astimezone(time_zone(zone)).date()
         if block.by < starts:
             over = f"`{block.by}` is over before the agreement takes effect on {starts}: write a later date"
             findings.refuse((*path, "by"), "past", over)

@@ -13,6 +13,7 @@ from shared.agreement_file.text.values import instant_in
 from shared.domain.agreement import Agreement
 from shared.domain.duty import Duty, Rota, Shift, gaps
 from shared.domain.errors import Refused
+from shared.domain.zones import time_zone
 
 MAX_OVERRIDES = 100
 GAPS_AHEAD = timedelta(days=90)
@@ -43,13 +44,13 @@ def duty_of(
     overlap. `agreement` is the one to which the duty will belong, `files` are the texts of calendars.
     """
     known = None if people is None else {person.id: person for person in people}
-    context = _Context(agreement, ZoneInfo(agreement.timezone), known, files, findings)
+    context = _Context(agreement, time_zone(agreement.timezone), known, files, findings)
     return {role: _duty(("duty", role), block, context) for role, block in blocks.items()}
 
 
 def warn_of_gaps(agreement: Agreement, findings: Findings, now: datetime) -> None:
     """A warning for each role that nobody is at times, from `now` or when the agreement takes effect."""
-    since_at, zone = max(now, agreement.effective_from), ZoneInfo(agreement.timezone)
+    since_at, zone = max(now, agreement.effective_from), time_zone(agreement.timezone)
     for role in agreement.duty:
         found = [
             f"from {begins_at.astimezone(zone):%Y-%m-%d %H:%M} to {ends_at.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -8,6 +8,7 @@ from shared.agreement_file.text.findings import Findings, Path
 from shared.agreement_file.text.values import instant_in
 from shared.domain.agreement import Agreement
 from shared.domain.silences import MAX_SILENCE, Silence
+from shared.domain.zones import time_zone
 
 MAX_SILENCES = 100
 
@@ -20,7 +21,7 @@ def silences_of(blocks: Sequence[SilenceBlock], agreement: Agreement, findings: 
         many = f"there are at most {MAX_SILENCES} silences, not {len(blocks)}: remove those that are over"
         findings.refuse(("silences",), "too_many", many, key=True)
         return ()
-    zone = ZoneInfo(agreement.timezone)
+    zone = time_zone(agreement.timezone)
     return tuple(
         [_silence(block, ("silences", index), zone, agreement, findings) for index, block in enumerate(blocks)]
     )

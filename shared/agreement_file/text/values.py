@@ -20,6 +20,7 @@ from shared.domain.calendar import Span as DaySpan
 from shared.domain.conditions import Money
 from shared.domain.errors import Refused
 from shared.domain.instants import RANGE, bounded, bounded_day
+from shared.domain.zones import time_zone
 
 UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": DAY_S}
 LONGEST_S = 366 * DAY_S
@@ -203,7 +204,7 @@ def read_zone(written: object) -> str:
     if not isinstance(written, str):
         raise ValueError(f"{shown(written)} is no time zone: use a name like Europe/Brussels")
     try:
-        return ZoneInfo(written).key
+        return time_zone(written).key
     except (KeyError, ValueError, OSError):
         raise ValueError(f"unknown time zone `{written}`{proposal(written, available_timezones())}") from None
 
