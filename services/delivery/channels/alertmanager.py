@@ -15,7 +15,7 @@ import msgspec
 from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Notice, facts, headline, links, quoted
-from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
+from services.delivery.domain.outcome import Outcome, of_service, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 FIRES_FOR = timedelta(days=7)
@@ -41,12 +41,9 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 def outcome(answer: EndpointResponse) -> Outcome:
     """200 with nothing for alerts, with the id of the silence for one, and no other success."""
-    made = outcome_of(answer)
-    if made.state != "taken":
-        return made
     empty = not answer.cut_off and not answer.body.strip()
     said = read_json(answer.body, _Answer) or _Answer()
-    return made if answer.status == 200 and (empty or said.silence_id) else not_understood(answer)
+    return of_service(answer, its_own=answer.status == 200 and (empty or said.silence_id != ""))
 
 
 def _alerts(notice: Notice) -> Iterator[dict[str, Any]]:

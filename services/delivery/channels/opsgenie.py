@@ -13,7 +13,7 @@ from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Notice, facts, headline, links, quoted
 from services.delivery.domain.notice_words import fit
-from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
+from services.delivery.domain.outcome import Outcome, of_service, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 URL = "https://api.opsgenie.com"
@@ -37,11 +37,8 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 def outcome(answer: EndpointResponse) -> Outcome:
     """202 with the id of the request, since requests are worked off later, and no other success."""
-    made = outcome_of(answer)
     said = read_json(answer.body, _Answer) or _Answer()
-    if made.state == "taken" and not (answer.status == 202 and said.request_id):
-        return not_understood(answer)
-    return made
+    return of_service(answer, its_own=answer.status == 202 and said.request_id != "")
 
 
 def _alert(notice: Notice) -> dict[str, Any]:

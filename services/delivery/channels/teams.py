@@ -11,7 +11,7 @@ from services.delivery.channels.credentials import Credentials
 from services.delivery.channels.http_client import Request, json_request
 from services.delivery.domain.notice import Link, Notice, facts, headline, links, wrote
 from services.delivery.domain.notice_words import fit
-from services.delivery.domain.outcome import Outcome, not_understood, outcome_of, read_json
+from services.delivery.domain.outcome import Outcome, of_service, outcome_of, read_json
 from services.delivery.domain.retry import EndpointResponse
 
 LARGEST_MESSAGE = 28 * 1024
@@ -35,15 +35,12 @@ def request(notice: Notice, credentials: Credentials) -> Request:
 
 def outcome(answer: EndpointResponse) -> Outcome:
     """202 from a workflow, with nothing or with JSON. A gateway may answer 2xx and report that the post failed."""
-    made = outcome_of(answer)
-    if made.state != "taken":
-        return made
-    if answer.status == 202 and not answer.cut_off and not answer.body.strip():
-        return made
+    empty = not answer.cut_off and not answer.body.strip()
     is_json = read_json(answer.body, dict[str, Any]) is not None
-    if b"error" in answer.body.lower() and (is_json or not answer.body.lstrip().startswith(b"<")):
+    says_error = b"error" in answer.body.lower() and (is_json or not answer.body.lstrip().startswith(b"<"))
+    if says_error and outcome_of(answer).state == "taken":
         return Outcome("retry", f"answered {answer.status} with an error")
-    return made if answer.status == 202 and is_json else not_understood(answer)
+    return of_service(answer, its_own=answer.status == 202 and (empty or is_json))
 
 
 def _body(notice: Notice) -> Iterator[dict[str, Any]]:

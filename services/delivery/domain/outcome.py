@@ -73,3 +73,9 @@ def not_understood(answer: EndpointResponse) -> Outcome:
     """The receiver answered a success that is not its own: something else may have answered in its place."""
     why = f"answered {answer.status} with something that the service never answers"
     return Outcome("retry", why, unsure=True, about="address")
+
+
+def of_service(answer: EndpointResponse, *, its_own: bool) -> Outcome:
+    """What came of it at a service whose successes are known: one that is not `its_own` is not understood."""
+    made = outcome_of(answer)
+    return not_understood(answer) if made.state == "taken" and not its_own else made
