@@ -102,7 +102,7 @@ def _on_lead(
         return
     for window_id in dict.fromkeys([*(each for _, expected in views for each in expected), *mine]):
         known = views[0][1].get(window_id)
-        apart = split_at is None or (known is not None and since_split(known[0], split_at, persons))
+        apart = split_at is None or (known is not None and since_split(known[-1], split_at, persons))
         finding = _best(window_id, mine.get(window_id), views[:1] if apart else views, record)
         if finding is not None and not apart:
             finding = _of_split(finding, mine.get(window_id), persons)
@@ -114,7 +114,8 @@ def _best(window_id: str, window: FoundWindow | None, views: Sequence[_View], re
     """The best that there is to say about a promise, if people may be seen in several ways. None: it need not be."""
     found: list[Finding] = []
     for persons, expected in views:
-        may_be = expected.get(window_id, [])
+        ended = window is not None and window.state in ("met", "cancelled")
+        may_be = [each for each in expected.get(window_id, []) if ended or not each.if_ended]
         if not may_be and window is None:
             return None
         found += [_judged(each, window, persons, record) for each in may_be]

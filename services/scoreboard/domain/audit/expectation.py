@@ -16,7 +16,7 @@ from services.scoreboard.domain.audit.expected import (
     reports,
     with_due,
 )
-from services.scoreboard.domain.audit.pauses import with_pauses
+from services.scoreboard.domain.audit.pauses import as_paused, due_as_of
 from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.working_time import NotChecked
 from shared.domain.agreement import Agreement, Duration, Promise
@@ -42,7 +42,7 @@ def promises_on(
     parts = list(persons.ended_as_part(lead_id))
     for each in _owed_on(lead_id, persons, agreements, tolerance):
         ends = [Departure(at, PART) for version, at in parts if each.version < version]
-        yield with_pauses(replace(each, departures=(*each.departures, *ends)), persons)
+        yield from as_paused(replace(each, departures=(*each.departures, *ends)), persons)
     yield from disputes_on(lead_id, persons, lambda each: _owed_on(each, persons, agreements, tolerance), tolerance)
 
 
@@ -57,7 +57,7 @@ def _owed_on(
         elif isinstance(event, LeadParked):
             found = _park(event, _agreement(agreements, event.agreement.hash), found)
         elif isinstance(event, LeadRescheduled):
-            found = [_reschedule(each, event, tolerance) for each in found]
+            found = [_reschedule(each, event, persons, tolerance) for each in found]
         elif isinstance(event, LeadRejected) and event.stays is None:
             found = [_leave(each, Departure(event.decided_at, "rejected")) for each in found]
         elif isinstance(event, LeadClosed):
@@ -174,9 +174,9 @@ def _park(event: LeadParked, agreement: Agreement, found: Sequence[Expected]) ->
     return [replace(e, unchecked=why) if e.promise.name == TRIAGE else e for e in (*found, expected)]
 
 
-def _reschedule(expected: Expected, event: LeadRescheduled, tolerance: timedelta) -> Expected:
+def _reschedule(expected: Expected, event: LeadRescheduled, persons: Persons, tolerance: timedelta) -> Expected:
     """The owner's leave changed before the deadline, and the promise was still theirs."""
-    late = event.changed_at > expected.due_at + tolerance
+    late = event.changed_at > due_as_of(expected, persons, event.changed_at) + tolerance
     gone = any(each.at <= event.changed_at for each in expected.departures)
     if late or gone or not expected.generation or expected.owner != event.rep.id:
         return expected
@@ -191,7 +191,8 @@ def _goes_on(found: Sequence[Expected], new: Expected, persons: Persons, toleran
     """
     for each in found:
         same = (each.promise.name, each.owner, each.cycle) == (new.promise.name, new.owner, new.cycle)
-        ahead = new.opened_at < each.due_at + tolerance and each.due_at <= new.due_at
+        due, new_due = (due_as_of(e, persons, new.opened_at) for e in (each, new))
+        ahead = new.opened_at < due + tolerance and due <= new_due
         gone = any(departure.at <= new.opened_at for departure in each.departures)
         if not same or not ahead or gone or not each.generation:
             continue

@@ -41,6 +41,7 @@ class Expected:
     when facts count, `ends_from_at` from when ends of the lead do. `generation` is 0 for operations. `within` is how
     soon it was to be kept, None for as the promise says. `unchecked` says why it is not worked out how it should have
     ended. `instead` are windows of which one may be there in its place, `perhaps` if it may as well not be there.
+    `if_ended`: this is right only for one that had ended before all was known.
     """
 
     window_id: str
@@ -64,6 +65,7 @@ class Expected:
     pauses: tuple[tuple[Interval, ...], ...] = ()
     instead: tuple[str, ...] = ()
     perhaps: bool = False
+    if_ended: bool = False
 
     @property
     def due_at(self) -> datetime:

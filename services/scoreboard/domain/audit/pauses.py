@@ -1,23 +1,45 @@
 """By how much pauses move a deadline, by the rules of docs/promises.md, written once more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scoreboard.domain.audit.expected import Expected
-from services.scoreboard.domain.audit.persons import Persons
+from services.scoreboard.domain.audit.notes import LONG_AGO
+from services.scoreboard.domain.audit.persons import Activity, Persons
 from services.scoreboard.domain.audit.working_time import Interval, add, after, worked_s
 from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeaveInterval
 
+_PAUSING = ("paused", "resumed")
 
-def with_pauses(expected: Expected, persons: Persons) -> Expected:
+
+def as_paused(expected: Expected, persons: Persons) -> Iterator[Expected]:
     """The promise with the deadlines that follow from its pauses, as each began or was resumed: one that ends meanwhile
-    has the deadline of that moment. Raises NotChecked.
+    has the deadline of that moment. What was reported under another id pauses it only once both are known to be one
+    person: so first as for one that had ended before, last as all is known. Raises NotChecked.
     """
     if expected.promise.pause is None or not expected.generation:
-        return expected
-    stages = _stages(expected, persons)
+        yield expected
+        return
+    pausing = [each for each in persons.about(expected.lead_id) if each.kind in _PAUSING]
+    joined = {each.lead_id: persons.joined_at(expected.lead_id, each.lead_id) for each in pausing}
+    last_at = max(joined.values(), default=LONG_AGO)
+    for at in sorted({LONG_AGO, *joined.values()}):
+        paused = _with_pauses(expected, [each for each in pausing if joined[each.lead_id] <= at])
+        yield replace(paused, if_ended=at < last_at)
+
+
+def due_as_of(expected: Expected, persons: Persons, at: datetime) -> datetime:
+    """The deadline of the promise with what had paused it by an instant. Raises NotChecked."""
+    if expected.promise.pause is None or not expected.generation:
+        return expected.due_at
+    by_then = [each for each in persons.about(expected.lead_id) if each.kind in _PAUSING and each.at <= at]
+    return _with_pauses(expected, by_then).due_at
+
+
+def _with_pauses(expected: Expected, pausing: Iterable[Activity]) -> Expected:
+    stages = _stages(expected, pausing)
     moved = [
         due
         for pauses in stages
@@ -38,14 +60,14 @@ def _moved(expected: Expected, due: datetime, leave: Sequence[LeaveInterval], pa
     return add(calendar, due, paused_s, (*away, *pauses)) if paused_s else due
 
 
-def _stages(expected: Expected, persons: Persons) -> list[list[Interval]]:
+def _stages(expected: Expected, pausing: Iterable[Activity]) -> list[list[Interval]]:
     """The pauses of the lead's cycle as known after each activity that began or ended one: each ends when it is
     resumed, or has lasted as long as one may.
     """
     rule, since_at = expected.promise.pause, expected.ends_from_at or expected.opened_at
     found: list[Interval] = []
     stages: list[list[Interval]] = []
-    for each in sorted(persons.about(expected.lead_id), key=lambda activity: (activity.at, activity.kind)):
+    for each in sorted(pausing, key=lambda activity: (activity.at, activity.kind)):
         over = not found or found[-1].closes <= each.at
         if rule is None or each.at < since_at:
             continue

@@ -160,6 +160,39 @@ def test_a_promise_that_ended_has_the_deadline_that_was_known_by_then() -> None:
     assert [differs(due, paused, resumed_first, called, planned) for due in (17, 19, 604)] == [False, True, False]
 
 
+def test_leave_counts_that_was_entered_while_a_pause_had_moved_the_deadline() -> None:
+    first = replace(DEAL.promises["first_response"], pause=Pause(Duration(3600), 1))
+    deal = replace(DEAL, promises={"first_response": first}, ladders={})
+    assigned_to = assigned(**HAND_OFF)
+    paused = activity(kind="paused", activity_id="paused", accepted_at=after(5))
+    leave = LeaveInterval(after(70), after(600))
+    answer = activity(accepted_at=after(300))
+    for minute, due, state in ((30, 605, "met"), (80, 75, "breached")):
+        planned = lead_rescheduled(
+            changed_at=after(minute), owner_leave=(leave,), rep=assigned_to.rep, generation=1, lead_version=2
+        )
+        found = window(state=state, due_at=after(due), decide_at=after(due) + timedelta(seconds=2))
+        assert audited([assigned_to, paused, planned, answer], found, deal=deal) == [("right", state, state)]
+
+
+def test_a_pause_under_another_id_moves_the_deadline_once_both_are_known_to_be_one_person() -> None:
+    first = replace(DEAL.promises["first_response"], pause=Pause(Duration(3600), 1))
+    deal = replace(DEAL, promises={"first_response": first}, ladders={})
+    join = merged("ld_2", into="ld_1", was=None, decided_at=after(300), agreement=DEAL.ref)
+    paused = activity("ld_2", kind="paused", activity_id="paused", accepted_at=after(3))
+    for minute, state, due, right in (
+        (5, "met", 15, True),
+        (5, "met", 50, False),
+        (5, "met", 75, True),
+        (20, "met", 75, True),
+        (20, "breached", 15, False),
+    ):
+        found = window(state=state, due_at=after(due), decide_at=after(due) + timedelta(seconds=2))
+        events = [assigned(**HAND_OFF), join, paused, activity(accepted_at=after(minute))]
+        [(status, _, _)] = audited(events, found, deal=deal)
+        assert (status == "right") is right, (minute, state, due)
+
+
 def test_what_can_not_be_worked_out_is_said_with_the_reason() -> None:
     assert audited([], window()) == [("not checked", "", "the assignment is not in the timeline any more")]
     marketing = window(side="marketing", promise="mql_volume", generation=0)
