@@ -98,7 +98,8 @@ async def test_an_owner_is_held_to_every_promise_and_a_new_one_starts_again(stag
         calendar = DEAL.people["ann"].calendar
         assert calendar is not None
         assert opened[2].due_at == business_days_after(calendar, opened[2].at, 2)
-        await stage.publish(assigned(deal=DEAL, rep="bob", generation=2))
+        moved_at = first.assigned_at + timedelta(milliseconds=1)
+        await stage.publish(assigned(deal=DEAL, rep="bob", generation=2, assigned_at=moved_at))
         cancelled = await stage.wait_for(WindowCancelled, 3)
         assert {(event.owner, event.reason) for event in cancelled} == {("ann", "reassigned")}
         assert [event.owner for event in (await stage.wait_for(WindowOpened, 6))[3:]] == ["bob"] * 3
@@ -211,10 +212,12 @@ async def test_a_lead_that_was_just_due_is_not_a_breach_while_its_assignment_may
 
 async def test_an_owner_who_loses_a_lead_to_a_queue_owes_nothing_more(stage: Stage) -> None:
     async with stage.monitor():
-        await stage.publish(assigned(deal=DEAL), parked(deal=DEAL, version=2))
+        waits = parked(deal=DEAL, version=2)
+        await stage.publish(assigned(deal=DEAL), waits)
         cancelled = await stage.wait_for(WindowCancelled, 3)
         assert {(event.owner, event.reason) for event in cancelled} == {("ann", "parked in triage")}
-        await stage.publish(parked(deal=DEAL, version=3))
+        again_at = waits.decided_at + timedelta(milliseconds=1)
+        await stage.publish(parked(deal=DEAL, version=3, decided_at=again_at))
         assert [event.promise for event in (await stage.wait_for(WindowCancelled, 4))[3:]] == ["triage"]
         assert [event.promise for event in (await stage.wait_for(WindowOpened, 5))[3:]] == ["triage", "triage"]
         await stage.publish(parked(deal=DEAL, version=3, reason="told again"))
