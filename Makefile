@@ -18,7 +18,7 @@ production: $(VENV)/dev ## start the production layout on this machine: Kafka, P
 
 test: $(VENV)/dev ## run every test, on real Kafka, PostgreSQL and Chromium
 	@$(BIN)/python -m tests.kit.prepare
-	@$(BIN)/python -m pytest -rs -m "not alone" -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -rs -m "not alone" -n 3 --dist loadgroup
 	@$(BIN)/python -m pytest -rs -m alone
 
 check: $(VENV)/dev ## lint, types, import contracts, architecture tests and fast tests: under two minutes

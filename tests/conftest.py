@@ -15,6 +15,8 @@ from shared.db.engine import Database
 from tests.kit.clocks import ManualClock
 from tests.kit.tables import make_tables
 
+# Or each of the hundred processes that tests start compiles all of our modules again, for a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 pytest_plugins = ["tests.kit.groups", "tests.kit.servers"]
 log.configure(level="ERROR")
 hypothesis.settings.register_profile("baton", deadline=None, print_blob=True)  # a busy machine is not a failure

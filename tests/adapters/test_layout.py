@@ -17,7 +17,7 @@ from tests.kit.waiting import eventually
 ROOT = Path(__file__).parents[2]
 
 # A JVM and six services: side by side with another layout they only make each other late.
-pytestmark = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("layouts"), pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

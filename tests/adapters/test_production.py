@@ -28,7 +28,7 @@ from tests.kit.waiting import eventually
 ROOT = Path(__file__).parents[2]
 
 # Each of these tests starts a JVM and five services: side by side they only make each other late.
-pytestmark = pytest.mark.xdist_group("production")
+pytestmark = pytest.mark.xdist_group("layouts")
 
 
 def lives(pid: int) -> bool:

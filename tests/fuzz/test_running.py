@@ -9,8 +9,8 @@ from tests.fuzz.running import ask_anything, call_anything, post_anything, repea
 from tests.fuzz.test_targets import QUICK
 from tests.journeys.processes import Running, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(600)]
-PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts"), pytest.mark.timeout(600)]
+PRODUCTION = [pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ from tests.journeys.receiver import Crm, crm
 from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.xdist_group("lead")  # they share what takes seconds to start
+# One layout at a time: each has up to a JVM and six services, and side by side they only make each other late.
+pytestmark = pytest.mark.xdist_group("layouts")
 
 CONSENT = {"basis": "opt_in"}
 CHANNELS = "\nchannels:\n  manager: {email: {}}\n"
 
 
-# One layout for all journeys, and none beside it: each has a JVM and six services.
-PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
+PRODUCTION = [pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from tests.journeys.virtual_time import Conductor, VirtualTime, command
 from tests.kit.mail_server import PASSWORD, USER, MailPeer, mail_server
 from tests.kit.waiting import until
 
-PRODUCTION = [pytest.mark.xdist_group("production"), pytest.mark.kafka, pytest.mark.postgres]
+pytestmark = pytest.mark.xdist_group("layouts")  # one at a time: side by side they only make each other late
+PRODUCTION = [pytest.mark.kafka, pytest.mark.postgres]
 STARTED = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
 EVENING = datetime(2027, 3, 28, 0, 50, tzinfo=UTC)
 """Ten minutes before the clocks change everywhere in Europe; in the Azores the day ends with that."""

@@ -32,6 +32,7 @@ def answer(command: str, port: int) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("layouts")
 @pytest.mark.timeout(600)
 def test_a_clean_clone_runs_by_the_readme(tmp_path: Path) -> None:
     clone = tmp_path / "baton"

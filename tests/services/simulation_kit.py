@@ -133,6 +133,17 @@ def parsed(text: str, drafts: Mapping[str, str] | None = None) -> Agreement:
     return agreement_file.parse(text, "test.yaml", drafts).agreement
 
 
+# Asked so often that each is one statement.
+_WAITING = sa.text(
+    "SELECT (SELECT count(*) FROM router_outbox WHERE published_at IS NULL)"
+    " + (SELECT count(*) FROM sla_monitor_outbox WHERE published_at IS NULL)"
+)
+_POSITIONS = sa.text(
+    "SELECT 'router' AS service, topic, partition, next_offset FROM router_positions"
+    " UNION ALL SELECT 'sla_monitor', topic, partition, next_offset FROM sla_monitor_positions"
+)
+
+
 class MovedClock:
     """Stands where a test put it, but for a microsecond at every look, as no two transactions have one instant."""
 
@@ -240,15 +251,11 @@ class Past:
         await self.rest()
 
     async def _caught_up(self) -> bool:
-        offsets: dict[tuple[str, str, int], int] = {}
         async with self.database.read() as tx:
-            for service in ("router", "sla_monitor"):
-                rows = await tx.execute(sa.text(f"SELECT topic, partition, next_offset FROM {service}_positions"))  # noqa: S608
-                offsets |= {(service, row.topic, row.partition): row.next_offset for row in rows}
-                query = f"SELECT count(*) FROM {service}_outbox WHERE published_at IS NULL"  # noqa: S608
-                waiting = await tx.execute(sa.text(query))
-                if waiting.scalar_one():
-                    return False
+            if (await tx.execute(_WAITING)).scalar_one():
+                return False
+            rows = await tx.execute(_POSITIONS)
+            offsets = {(row.service, row.topic, row.partition): row.next_offset for row in rows}
         topics = {"router": (INQUIRIES, ACTIVITIES, ESCALATIONS), "sla_monitor": (ASSIGNMENTS, ACTIVITIES)}
         return all(
             offsets.get((service, topic, partition), 0) >= self.bus._spans[topic, partition].end
