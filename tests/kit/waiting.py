@@ -17,13 +17,16 @@ def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
 async def until(
     holds: Callable[[], object | Awaitable[object]], within_s: float = 60, look_again_s: float = 0.01
 ) -> None:
-    """Return once it is true, or what it awaits is."""
+    """Return once it is true, or what it awaits is. A look that takes long, such as at a page, is taken less often."""
     async with asyncio.timeout(within_s):
         while True:
+            began = time.monotonic()
             found = holds()
             if await found if inspect.isawaitable(found) else found:
                 return
-            await asyncio.sleep(look_again_s)
+            # Or the test takes the processor from those whose work it waits for.
+            took = time.monotonic() - began
+            await asyncio.sleep(max(look_again_s, min(3 * took, 0.05)))
 
 
 async def until_right(look: Callable[[], Awaitable[str | None]], within_s: float = 60) -> None:
