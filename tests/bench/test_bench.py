@@ -10,7 +10,7 @@ from tests.journeys.processes import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.xdist_group("layouts")
 @pytest.mark.timeout(600)
 def test_every_benchmark_runs_and_prints_its_row() -> None:
     if shutil.which("wrk") is None:
