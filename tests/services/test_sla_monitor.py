@@ -144,13 +144,12 @@ async def test_the_ladder_warns_notifies_moves_and_pages(stage: Stage) -> None:
 
 async def test_a_lead_that_moves_in_time_has_a_new_window_and_the_old_one_is_cancelled(stage: Stage) -> None:
     async with stage.monitor():
-        bobs = assigned(rep="bob", generation=2)
-        await stage.publish(assigned(), bobs, assigned(rep="cleo", lead_version=9))
+        await stage.publish(assigned(), assigned(rep="bob", generation=2), assigned(rep="cleo", lead_version=9))
         [cancelled] = await stage.wait_for(WindowCancelled)
         assert (cancelled.owner, cancelled.reason) == ("ann", "reassigned")
         opened = await stage.wait_for(WindowOpened, 2)
         assert [event.owner for event in opened] == ["ann", "bob"]
-        await stage.publish(activity(kind="rejected", at=bobs.assigned_at + timedelta(milliseconds=1)))
+        await stage.publish(activity(kind="rejected", at=opened[1].due_at))
         cancelled = (await stage.wait_for(WindowCancelled, 2))[1]
         assert (cancelled.owner, cancelled.reason) == ("bob", "rejected")
 
