@@ -10,6 +10,7 @@ from services.delivery.domain.due_notices import Draft, notices_of
 from services.delivery.domain.sending_channel import SendingChannel
 from services.delivery.handlers.notices import NoticeHandlers
 from services.delivery.store import messages, tables
+from services.delivery.store.messages import FIRST
 from services.delivery.store.notices import Grouping, add_notices
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
@@ -69,6 +70,22 @@ async def test_ten_thousand_breaches_are_a_message_a_minute_to_their_recipient(d
     async with database.begin() as tx:
         about, _ = await messages.contents(tx, [message.message_id for message in sent], after(5))
     assert [about[message.message_id].count for message in sent] == [1_000, 4_000, 4_000]
+    assert not any(content.several for content in about.values())
+
+
+async def test_a_message_is_about_several_promises_though_all_that_it_names_are_about_one(database: Database) -> None:
+    channel = (SendingChannel("webhook"),)
+    events_ = [events.raised(f"ld_{number}", to=(OPS,), due_at=after(number)) for number in range(FIRST)]
+    late = events.raised("ld_9", to=(OPS,), promise="disposition", due_at=after(3_600))
+    drafts = [Draft(due, channel, due.window_id) for each in (*events_, late) for due in notices_of(each, each.lead_id)]
+    async with database.begin() as tx:
+        await add_notices(tx, drafts, after(0), Grouping(interval_s=60, gather_s=1))
+    async with database.begin() as tx:
+        [(lane, _)] = await messages.waiting_lanes(tx)
+        [message] = await messages.claim(tx, lane, after(2), after(60), 32)
+        about, _ = await messages.contents(tx, [message.message_id], after(5))
+    found = about[message.message_id]
+    assert (found.count, len(found.first), found.several) == (FIRST + 1, FIRST, True)
 
 
 async def test_a_pagers_incident_for_a_group_is_acknowledged_and_ends_with_the_last_of_its_promises(

@@ -6,6 +6,8 @@ from services.delivery.domain.action_links import LinkMaker, is_period, links_fo
 from services.delivery.domain.due_notices import DueNotice
 from services.delivery.domain.notice import Buyer, Notice, Recipient
 from services.delivery.domain.said import Said
+from shared.agreement_text import terms
+from shared.agreement_text.phrases import listed
 from shared.domain.agreement import Agreement
 from shared.domain.events import Event, LeadAssigned, LeadClosed, LeadParked, LeadRejected
 
@@ -117,7 +119,7 @@ def _kept_by(due: DueNotice, agreement: Agreement) -> str:
     """The activities that keep the promise, while it can still be kept or made good."""
     if due.kind not in ("warning", "breach", "exhausted"):
         return ""
-    return " or ".join(kind.replace("_", " ") for kind in agreement.promises[due.promise].met_by)
+    return listed(map(terms.activity, agreement.promises[due.promise].met_by), "or")
 
 
 def _why(lead: LeadContext) -> str:

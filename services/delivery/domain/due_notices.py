@@ -12,6 +12,7 @@ import msgspec
 from services.delivery.domain.channel_choice import PAGING
 from services.delivery.domain.notice import ROUND, NoticeKind
 from services.delivery.domain.sending_channel import SendingChannel
+from shared.agreement_text import terms
 from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
@@ -286,8 +287,8 @@ def _in_words(step: NextStep) -> str:
     notify = step.notify or ((_PAGED,) if step.page else ())
     parts = ["the lead moves to another rep"] if step.moves else []
     if notify:
-        verb = "paged" if step.page else "notified"
-        parts.append(f"{' and '.join(notify)} {'is' if len(notify) == 1 else 'are'} {verb}")
+        are = "is" if len(notify) == 1 else "are"
+        parts.append(f"{' and '.join(map(terms.role, notify))} {are} {'paged' if step.page else 'notified'}")
     return " and ".join(parts)
 
 

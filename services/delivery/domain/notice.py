@@ -140,21 +140,26 @@ def headline(notice: Notice) -> str:
             return f"Closed, nothing left to do ({by}): {subject}"
 
 
-def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_id: str) -> Notice:
+def grouped(
+    notices: Sequence[Notice], count: int, *, notice_id: str, incident_id: str, several: bool = False
+) -> Notice:
     """One notice about `count` leads, of which `notices` are the first, due first: all of one kind, to one recipient.
+    `several` is whether all of them are about more than one promise.
 
     `due_at` is the first that is due. `until` is left out unless it is known to be the same for all.
     """
     first = notices[0]
     promises = list(dict.fromkeys(notice.promise for notice in notices))
-    several = len(promises) > 1
+    if several and len(promises) == 1:
+        promises.append("others")
+    several, whole = len(promises) > 1, count == len(notices)
     return replace(
         first,
         notice_id=notice_id,
         incident_id=incident_id,
         promise=joined(tuple(promises), ", "),
         by=", ".join(dict.fromkeys(notice.by for notice in notices)),
-        until=first.until if count == len(notices) and len({notice.until for notice in notices}) == 1 else None,
+        until=first.until if whole and len({notice.until for notice in notices}) == 1 else None,
         buyer=Buyer(),
         rep="",
         owed_by="",
@@ -168,6 +173,7 @@ def grouped(notices: Sequence[Notice], count: int, *, notice_id: str, incident_i
         pace="",
         kept_by="" if several else first.kept_by,
         next_at=None,
+        ran_out=whole and all(notice.ran_out for notice in notices),
         handed_over_late=False,
         count=count,
         counts="promises" if several or first.pace else "leads",

@@ -56,10 +56,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message is about: how many notices that are still due, and the first of them."""
+    """What a message is about: how many notices that are still due, the first of them, and whether all are about
+    `several` promises.
+    """
 
     count: int
     first: tuple[DueNotice, ...]
+    several: bool
 
 
 async def waiting_lanes(tx: Tx) -> list[tuple[str, datetime]]:
@@ -137,7 +140,11 @@ async def contents(tx: Tx, message_ids: Sequence[str], now: datetime) -> tuple[d
     found: dict[str, list[Mapping[Any, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["number"]):
         found.setdefault(row["message_id"], []).append(row)
-    return {name: Content(each[0]["count"], tuple(map(notice_of, each))) for name, each in found.items()}, dropped
+    return {name: _content(each) for name, each in found.items()}, dropped
+
+
+def _content(rows: Sequence[Mapping[Any, Any]]) -> Content:
+    return Content(rows[0]["count"], tuple(map(notice_of, rows)), rows[0]["several"])
 
 
 def _numbered(ours: sa.ColumnElement[bool]) -> "sa.Select[Any]":
@@ -148,7 +155,9 @@ def _numbered(ours: sa.ColumnElement[bool]) -> "sa.Select[Any]":
     order = (latest.c.due_at, latest.c.notice_id)
     number = sa.func.row_number().over(partition_by=latest.c.message_id, order_by=order).label("number")
     count = sa.func.count().over(partition_by=latest.c.message_id).label("count")
-    numbered = sa.select(latest, number, count).where(latest.c.place == 1).subquery()
+    promises = [of(latest.c.promise).over(partition_by=latest.c.message_id) for of in (sa.func.min, sa.func.max)]
+    several = (promises[0] != promises[1]).label("several")
+    numbered = sa.select(latest, number, count, several).where(latest.c.place == 1).subquery()
     return sa.select(numbered).where(numbered.c.number <= FIRST)
 
 

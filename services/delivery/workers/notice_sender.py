@@ -154,13 +154,15 @@ class NoticeWork:
             for each in content.first
         ]  # fmt: skip
         if content.count > 1:
-            said = grouped(made, content.count, notice_id=message.message_id, incident_id=message.incident_id)
+            said = grouped(
+                made, content.count, notice_id=message.message_id, incident_id=message.incident_id,
+                several=content.several,
+            )  # fmt: skip
         elif message.shared:  # the others are over; who has taken it before must know it again
             said = replace(made[0], notice_id=message.message_id)
         else:
             said = made[0]
-        tried = tuple(terms.channel(each.kind) for each in message.channels[: message.channel_number])
-        return NoticeJob(message, replace(said, not_taken_by=tried), (first.role, first.person))
+        return NoticeJob(message, replace(said, not_taken_by=_not_taken_by(message)), (first.role, first.person))
 
     async def _agreement(self, tx: Tx, digest: str) -> Agreement | None:
         """The agreement; None if this release can't read it."""
@@ -229,6 +231,12 @@ class NoticeWork:
         """Tell those channels of what was over while the message was being sent."""
         told = [Told(each, way, message.incident_id, message.shared, unsure) for each in ended for way, unsure in ways]
         await notices.add_notices(tx, list(follow_ups_of_late(told, now)), now, self._grouping)
+
+
+def _not_taken_by(message: Message) -> tuple[str, ...]:
+    """The channels that were tried before this one and certainly did not take the message."""
+    tried = enumerate(message.channels[: message.channel_number])
+    return tuple(terms.channel(each.kind) for number, each in tried if number not in message.unsure)
 
 
 def _pagers(message: Message) -> list[tuple[SendingChannel, bool]]:

@@ -128,7 +128,7 @@ def warned(
     following: Level | None = None,
 ) -> Announcement:
     """The deadline is near; `silence` is why nobody is notified. `following` is the next level that does something."""
-    reached, step = _reached(level, to, silence), _next_step(following)
+    reached, step = _reached(level, to, silence), _next_step(window, following)
     event = _of_window(WindowWarned, window, at=level.due_at, level=level.level, next_step=step, **reached)
     return _announcement(event, "window.warned", window.window_id, level.loop, level.level)
 
@@ -158,7 +158,7 @@ def escalation_raised(
         promise_due_at=window.due_at,
         progress=window.progress,
         fault=fault_of(window),
-        next_step=_next_step(following),
+        next_step=_next_step(window, following),
         **_reached(level, to, silence),
     )
     which = (level.loop, level.level) if because is None else (because, level.due_at.isoformat())
@@ -215,10 +215,11 @@ def move_requested(window: Window, level: Level, within: str, now: datetime) -> 
     return _announcement(event, "move.requested", *window.key, level.loop, level.level)
 
 
-def _next_step(level: Level | None) -> NextStep | None:
+def _next_step(window: Window, level: Level | None) -> NextStep | None:
     if level is None:
         return None
-    return NextStep(level.due_at, level.tell, level.page, level.move_within is not None)
+    moves = level.move_within is not None and not window.moved
+    return NextStep(level.due_at, level.tell, level.page, moves)
 
 
 def _reached(level: Level, to: Sequence[Recipient], silence: Silence | None) -> dict[str, Any]:

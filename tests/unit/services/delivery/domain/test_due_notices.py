@@ -54,10 +54,13 @@ def test_each_role_and_person_of_an_event_gets_one_notice_under_a_steady_id() ->
 @pytest.mark.parametrize(
     ("step", "does"),
     [
-        (NextStep(after(30), ("manager",)), "manager is notified"),
-        (NextStep(after(30), ("ops", "manager"), page=True), "ops and manager are paged"),
-        (NextStep(after(30), page=True), "ops is paged"),
-        (NextStep(after(30), ("manager",), moves=True), "the lead moves to another rep and manager is notified"),
+        (NextStep(after(30), ("manager",)), "the rep's manager is notified"),
+        (NextStep(after(30), ("ops", "manager"), page=True), "operations and the rep's manager are paged"),
+        (NextStep(after(30), page=True), "operations is paged"),
+        (
+            NextStep(after(30), ("manager",), moves=True),
+            "the lead moves to another rep and the rep's manager is notified",
+        ),
     ],
 )
 def test_a_notice_says_what_follows_and_its_follow_ups_do_not(step: NextStep, does: str) -> None:

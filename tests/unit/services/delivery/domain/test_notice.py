@@ -1,5 +1,6 @@
 import doctest
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import example, given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.delivery.domain import notice as module
 from services.delivery.domain import notice_words, outcome
-from services.delivery.domain.notice import Buyer, Link, facts, headline, links, quoted, wrote
+from services.delivery.domain.notice import Buyer, Link, facts, grouped, headline, links, quoted, wrote
 from services.delivery.domain.notice_words import fit
 from shared.domain.printable import printable
 from tests.kit.notices import HOSTILE, hostile, notice
@@ -81,6 +82,17 @@ def test_a_promise_about_a_period_says_how_it_goes() -> None:
 def test_a_message_that_another_channel_did_not_take_says_so() -> None:
     shown = {fact.label: fact.text for fact in facts(notice(not_taken_by=("PagerDuty", "Slack")))}
     assert shown["Not taken by"] == "PagerDuty, Slack"
+
+
+def test_a_group_says_only_what_is_so_for_all_of_it() -> None:
+    ran_out, other = notice(ran_out=True, kept_by="a call"), notice(kept_by="a call")
+    of = partial(grouped, notice_id="ms_1", incident_id="ms_1")
+    assert headline(of([ran_out, ran_out], 2)).startswith("Overdue again, the acknowledgement ran out: ")
+    assert headline(of([ran_out, other], 2)).startswith("Overdue: first response, 2 leads, ")
+    assert headline(of([ran_out, ran_out], 7)).startswith("Overdue: first response, 7 leads, ")
+    several = of([other, other], 7, several=True)
+    assert headline(several).startswith("Overdue: first response, others, 7 promises, ")
+    assert "Kept by" not in {fact.label for fact in facts(several)}
 
 
 def test_what_is_unknown_is_not_mentioned() -> None:

@@ -84,6 +84,15 @@ def test_a_lead_that_has_moved_does_not_move_again() -> None:
     assert event.next_step == NextStep(at(4500), notify=("ops",), page=True)
 
 
+def test_a_step_that_follows_notifies_but_does_not_move_a_lead_that_has_moved() -> None:
+    step = Step(2, 600, tell=("manager",), move_within="pool")
+    deal = agreement(ladder=Ladder("response", (*STEPS[:1], step, *STEPS[2:])))
+    moved = move_on(breached(deal), at(910), at(911), "reassigned", missed=False)
+    [event] = [each.event for each in settled(taken(moved, at_=950, until=1000, deal=deal), 1002, deal=deal).announced]
+    assert isinstance(event, EscalationRaised)
+    assert event.next_step == NextStep(at(1500), notify=("manager",))
+
+
 def test_an_acknowledgement_that_runs_out_notifies_the_last_level_again_once_and_the_ladder_goes_on() -> None:
     state = taken(breached(), at_=950, until=1500)
     assert state.window.look_at == at(1502)
