@@ -11,8 +11,8 @@ import msgspec
 
 from services.delivery.domain.channel_choice import PAGING
 from services.delivery.domain.notice import ROUND, NoticeKind
+from services.delivery.domain.notice_words import PAGED, step_in_words
 from services.delivery.domain.sending_channel import SendingChannel
-from shared.agreement_text import terms
 from shared.domain.events import (
     BreachRetracted,
     EscalationAcknowledged,
@@ -20,7 +20,6 @@ from shared.domain.events import (
     EscalationExhausted,
     EscalationRaised,
     Event,
-    NextStep,
     Recipient,
     WindowBreached,
     WindowCancelled,
@@ -30,7 +29,6 @@ from shared.domain.events import (
 from shared.domain.ids import event_id
 from shared.domain.progress_text import pace_in_words, progress_in_words
 
-_PAGED = "ops"
 _OF_LADDER: tuple[NoticeKind, ...] = ("breach", "exhausted")
 _KINDS: Mapping[type[Event], NoticeKind] = {
     WindowWarned: "warning", EscalationRaised: "breach", EscalationExhausted: "exhausted",
@@ -251,7 +249,7 @@ def _recipients(event: WindowWarned | EscalationRaised) -> Sequence[Recipient]:
         return event.to
     roles = event.notify or event.told
     if not roles and isinstance(event, EscalationRaised) and event.page:
-        roles = (_PAGED,)
+        roles = (PAGED,)
     return [Recipient(role) for role in roles]
 
 
@@ -278,18 +276,8 @@ def _notice(event: WindowWarned | EscalationRaised | EscalationExhausted, event_
         again=event_id_ if fires_again(event) else None,
         because=event.because if isinstance(event, EscalationRaised) else None,
         next_at=step.at if step is not None else None,
-        next_does=_in_words(step) if step is not None else None,
+        next_does=step_in_words(step) if step is not None else None,
     )
-
-
-def _in_words(step: NextStep) -> str:
-    """What a step does: whom it notifies or pages, and whether it moves the lead."""
-    notify = step.notify or ((_PAGED,) if step.page else ())
-    parts = ["the lead moves to another rep"] if step.moves else []
-    if notify:
-        are = "is" if len(notify) == 1 else "are"
-        parts.append(f"{' and '.join(map(terms.role, notify))} {are} {'paged' if step.page else 'notified'}")
-    return " and ".join(parts)
 
 
 def _pace(event: WindowWarned | EscalationRaised) -> str | None:

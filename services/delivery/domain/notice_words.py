@@ -1,12 +1,17 @@
-"""Text from outside in messages: made printable, in one line where it must be, and cut to what receivers can carry."""
+"""Text in messages: from outside made printable, in one line where it must be, and cut to what receivers can carry;
+instants and steps in words."""
 
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.agreement_text import terms
+from shared.domain.events import NextStep
 from shared.domain.printable import printable
 from shared.domain.zones import time_zone
 
 MOST_LISTED = 6
+PAGED = "ops"
+"""The role that a page is for which names no one."""
 _LONGEST_NAME = 120
 _LONGEST_LINE = 300
 
@@ -60,3 +65,13 @@ def clock(at: datetime, zone: str) -> str:
 def full_date(at: datetime, zone: str) -> str:
     """The instant in the zone with its year and the name of the zone."""
     return f"{at.astimezone(time_zone(zone)):%A %d %B %Y, %H:%M} ({zone})"
+
+
+def step_in_words(step: NextStep) -> str:
+    """What a step does: whom it notifies or pages, and whether it moves the lead."""
+    notify = step.notify or ((PAGED,) if step.page else ())
+    parts = ["the lead moves to another rep"] if step.moves else []
+    if notify:
+        are = "is" if len(notify) == 1 else "are"
+        parts.append(f"{' and '.join(map(terms.role, notify))} {are} {'paged' if step.page else 'notified'}")
+    return " and ".join(parts)
