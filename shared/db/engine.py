@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -20,6 +22,9 @@ from shared.domain.errors import Misconfigured
 from shared.ports import Clock
 
 Tx = AsyncConnection
+ASK_EVERY_S = 5.0
+_asked: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+_NOW = sa.select(sa.func.clock_timestamp())
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -85,7 +90,7 @@ class Database:
         """The one clock that promises are judged by: the database server's; with SQLite, this machine's."""
         if self.is_sqlite:
             return self._clock.now()
-        at: datetime = (await tx.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
+        at: datetime = (await tx.execute(_NOW)).scalar_one()
         return at.astimezone(UTC)
 
     async def ping(self) -> None:
@@ -122,11 +127,20 @@ def _postgresql(url: str, pool_size: int) -> AsyncEngine:
 
 
 def _ping(connection: Any) -> bool:
-    """Whether the server answers, in one round trip; SQLAlchemy's own ping takes three, for poolers of transactions."""
+    """Whether the server still has this connection. One that it closed shows at once; for one that may have been lost
+    silently the server is asked now and then, in one round trip (SQLAlchemy's own ping takes three, for poolers of
+    transactions).
+    """
+    driver, now_s = connection.driver_connection, monotonic()
+    if driver.is_closed():
+        return False
+    if now_s - _asked.get(driver, float("-inf")) < ASK_EVERY_S:
+        return True
     try:
         await_only(connection.driver_connection.execute("SELECT 1"))
     except Exception as error:
         connection._handle_exception(error)
+    _asked[driver] = now_s
     return True
 
 

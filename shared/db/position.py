@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from shared.db.bulk import insert_or_skip
 from shared.db.engine import Tx
@@ -74,6 +75,9 @@ async def advance(
 
     If any is returned, the caller rolls back: those partitions now belong to another process.
     """
+    if tx.dialect.name == "postgresql":
+        moved = await tx.execute(_moves_at_once(tables.positions), _arrays(moves))
+        return set(moves) - {(row.topic, row.partition) for row in moved}
     given = {
         f"{name}_{number}": value
         for number, ((topic, partition), (old, new)) in enumerate(moves.items())
@@ -81,6 +85,31 @@ async def advance(
     }
     moved = await tx.execute(_moves(tables.positions, len(moves)), given)
     return set(moves) - {(row.topic, row.partition) for row in moved}
+
+
+def _arrays(moves: Mapping[TopicPartition, tuple[int, int]]) -> dict[str, list[Any]]:
+    return {
+        "topics": [topic for topic, _ in moves],
+        "partitions": [partition for _, partition in moves],
+        "olds": [old for old, _ in moves.values()],
+        "news": [new for _, new in moves.values()],
+    }
+
+
+@lru_cache(maxsize=16)
+def _moves_at_once(table: sa.Table) -> Any:
+    """The statement that moves any number of places, on PostgreSQL."""
+    kinds: dict[str, Any] = {
+        "topics": sa.Text(),
+        "partitions": sa.Integer(),
+        "olds": sa.BigInteger(),
+        "news": sa.BigInteger(),
+    }
+    arrays = [sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in kinds.items()]
+    given: Any = sa.func.unnest(*arrays).table_valued("topic", "partition", "old", "new").render_derived()
+    here = (table.c.topic == given.c.topic) & (table.c.partition == given.c.partition)
+    moved = sa.update(table).where(here, table.c.next_offset == given.c.old).values(next_offset=given.c.new)
+    return moved.returning(table.c.topic, table.c.partition)
 
 
 @lru_cache(maxsize=256)

@@ -151,6 +151,7 @@ class Consumer:
         try:
             while True:
                 records = await self._poll(subscription)
+                began_s = self._clock.monotonic()
                 if records:
                     await self._take(subscription, records)
                     await until_back(self._show_pauses, service=self._tables.service, task="consumer")
@@ -158,7 +159,8 @@ class Consumer:
                     await subscription.rewind()
                 if self._continuity.due:
                     await self._compare_with_log()
-                if 0 < len(records) < BATCH and self._consumption.gather_s:
+                # What took longer than that has gathered the next batch meanwhile.
+                if 0 < len(records) < BATCH and self._clock.monotonic() - began_s < self._consumption.gather_s:
                     await asyncio.sleep(self._consumption.gather_s)
         finally:
             await subscription.close()

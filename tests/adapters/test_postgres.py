@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.sla_monitor.store.tables import tables, windows
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import SystemClock
-from shared.db import outbox
+from shared.db import engine, outbox
 from shared.db.bulk import any_of
 from shared.db.engine import Database
 from shared.domain.events import ASSIGNMENTS
@@ -65,6 +65,21 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_use(po
     await other.close()
     async with getattr(postgres, way)() as tx:
         assert (await tx.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one() != mine
+
+
+async def test_a_connection_is_asked_before_use_unless_it_answered_a_moment_ago(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    async with postgres.read() as tx:
+        connection = (await tx.get_raw_connection()).driver_connection
+        assert connection is not None
+        connection.add_query_logger(lambda record: found.append(record.query))
+    for ask_every_s in (3600.0, 3600.0, 0.0):
+        monkeypatch.setattr(engine, "ASK_EVERY_S", ask_every_s)
+        async with postgres.read() as tx:
+            await tx.execute(sa.text("SELECT 2"))
+    assert found == ["SELECT 1", "SELECT 2", "SELECT 2", "SELECT 1", "SELECT 2"]
 
 
 async def test_what_only_reads_holds_no_transaction_open(postgres: Database) -> None:

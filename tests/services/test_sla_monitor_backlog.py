@@ -7,7 +7,7 @@ from services.sla_monitor.domain.watermark import Watermark
 from services.sla_monitor.domain.window import Window
 from services.sla_monitor.store.watermarks import save_watermarks
 from services.sla_monitor.store.windows import save_windows, windows_page
-from services.sla_monitor.workers.timer import BATCH, Timer
+from services.sla_monitor.workers.timer import BATCH, FIRST_BATCH, Timer
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
@@ -49,20 +49,20 @@ async def breached(database: Database) -> list[Window]:
 async def test_what_has_just_fallen_due_does_not_wait_for_a_backlog(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
-    old = [60.0 + number for number in range(2 * BATCH)]
+    old = [60.0 + number for number in range(2 * FIRST_BATCH)]
     timer = await overdue(database, embedded_bus, [1.0, *old, 2.0])
     await timer.settle_due_windows()
     settled = await breached(database)
-    assert len(settled) == BATCH + 2
+    assert len(settled) == FIRST_BATCH + 2
     overdue_s = [(settled[-1].due_at - window.due_at).total_seconds() for window in settled]
-    assert overdue_s == [*(each - 1.0 for each in reversed(old[BATCH:])), 1.0, 0.0]
+    assert overdue_s == [*(each - 1.0 for each in reversed(old[FIRST_BATCH:])), 1.0, 0.0]
 
 
-async def test_a_backlog_is_settled_to_its_end_longest_overdue_first(
+async def test_a_backlog_is_settled_to_its_end_longest_overdue_first_and_in_growing_batches(
     database: Database, embedded_bus: EmbeddedBus
 ) -> None:
     timer = await overdue(database, embedded_bus, [60.0 + number for number in range(2 * BATCH)])
     sizes = []
     while await timer.settle_due_windows() == 0.0:
         sizes.append(len(await breached(database)))
-    assert sizes[:2] == [BATCH, 2 * BATCH]
+    assert sizes[:4] == [FIRST_BATCH, 3 * FIRST_BATCH, 7 * FIRST_BATCH, 2 * BATCH]

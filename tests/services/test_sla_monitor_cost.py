@@ -11,7 +11,7 @@ from services.sla_monitor.domain.watermark import Watermark
 from services.sla_monitor.store.watermarks import save_watermarks
 from services.sla_monitor.store.windows import save_windows, windows_page
 from services.sla_monitor.workers.periods import Periods
-from services.sla_monitor.workers.timer import BATCH, Timer
+from services.sla_monitor.workers.timer import FIRST_BATCH, Timer
 from shared.agreements import store as agreements
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
@@ -78,11 +78,11 @@ async def test_many_due_promises_take_the_statements_of_few_however_many_are_sto
     await store(database, embedded_bus, 2, overdue_s=1, name="few")
     few = await settled(timer)
     await store(database, embedded_bus, 1000, overdue_s=-3600, name="stored")
-    await store(database, embedded_bus, BATCH - 1, overdue_s=1, name="many")
+    await store(database, embedded_bus, FIRST_BATCH - 1, overdue_s=1, name="many")
     many = await settled(timer)
     async with database.read() as tx:
-        breached = await windows_page(tx, filters={"state": "breached"}, now=now(), after=None, limit=2 * BATCH)
-    assert len(breached) == BATCH + 2
+        breached = await windows_page(tx, filters={"state": "breached"}, now=now(), after=None, limit=2 * FIRST_BATCH)
+    assert len(breached) == FIRST_BATCH + 2
     assert many.total() == few.total()
 
 

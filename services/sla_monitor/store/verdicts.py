@@ -28,7 +28,7 @@ from shared.db.engine import Database, Tx
 from shared.domain.agreement import Agreement
 from shared.domain.agreement_versions import Version, version_in_force
 from shared.domain.errors import Misconfigured
-from shared.domain.events import InquiryReceived
+from shared.domain.events import ActivityRecorded, InquiryReceived, WatermarkAdvanced
 
 
 class Verdicts:
@@ -47,7 +47,9 @@ class Verdicts:
         """Pair what has come together; save an inquiry without its verdict, a verdict without its inquiry, and one that
         was late. A pair in time leaves nothing.
         """
-        events = [each.event for each in batch]
+        events = [each.event for each in batch if not isinstance(each.event, ActivityRecorded | WatermarkAdvanced)]
+        if not events:
+            return
         inquiries = {event.inquiry_id: event for event in events if isinstance(event, InquiryReceived)}
         now = await self._database.now(tx)
         verdicts: dict[str, Arrival] = {}

@@ -29,6 +29,8 @@ from shared.runtime.backoff import until_back
 from shared.runtime.wakeup import WakeUp
 
 BATCH = 500
+FIRST_BATCH = 100
+"""Of many that fall due together, these are announced while the others are settled."""
 RECENT = timedelta(seconds=10)
 LONGEST_WAIT_S = 1.0
 BLOCKED_WAIT_S = 0.25
@@ -59,6 +61,7 @@ class Timer:
         self._tolerance = tolerance
         self.postponed = Postponed()
         self._blocked = False
+        self._limit = FIRST_BATCH
         self._stall: str | None = None
         self._skew: str | None = None
         self._log = log.get("sla_monitor")
@@ -72,8 +75,7 @@ class Timer:
     async def settle_due_windows(self) -> float:
         """Settle a batch of what is due now; in how many seconds to look again."""
         async with self._database.read() as tx:
-            now = await self._database.now(tx)
-            marks = await watermark_store.watermarks(tx)
+            now, marks = await watermark_store.watermarks_now(tx, self._database)
             looks = await window_store.first_looks(tx, self._partitions)
         self._watch_for_stalls(watermarks(marks), waiting=bool(looks), now=now)
         self._watch_clocks(out_of_step(marks, now, self._tolerance))
@@ -94,28 +96,30 @@ class Timer:
         Behind a backlog, what has just fallen due is settled too: a monitor that comes back late to many promises is
         not late with those of today. Windows that wait for another partition hold up those of their own at most.
         """
-        found, settled = await self._settle_batch(partitions)
-        if found == BATCH:
-            settled += (await self._settle_batch(partitions, within=RECENT))[1]
+        limit = self._limit
+        found, settled = await self._settle_batch(partitions, limit=limit)
+        if found == limit:
+            settled += (await self._settle_batch(partitions, limit=limit, within=RECENT))[1]
             if 2 * settled < found and len(partitions) > 1:
                 settled += sum([await self._settle([each]) for each in partitions])
-        if settled:
-            self._announced.set()
+        self._limit = min(2 * limit, BATCH) if found == limit else FIRST_BATCH
         return settled
 
-    async def _settle_batch(self, partitions: Collection[int], *, within: timedelta | None = None) -> tuple[int, int]:
+    async def _settle_batch(
+        self, partitions: Collection[int], *, limit: int, within: timedelta | None = None
+    ) -> tuple[int, int]:
         """Take the windows that are longest due, or of those that fell due `within` this time; how many there were, and
         how many of them are settled.
         """
         async with self._database.begin() as tx:
-            now = await self._database.now(tx)
-            # Read before the facts: facts that stood before this watermark in the log are stored by now.
-            complete_upto = self._complete_upto(await watermark_store.watermarks(tx), now)
+            # Read before the facts: facts that stood before these watermarks in the log are stored by now.
+            now, marks = await watermark_store.watermarks_now(tx, self._database)
+            complete_upto = self._complete_upto(marks, now)
             upto = {each: min(now, complete_upto[each]) for each in partitions if each in complete_upto}
             if not upto:
                 return 0, 0
             arranged = await arrangements_at(tx, now)
-            windows = await window_store.due_windows(tx, upto, within=within, limit=BATCH)
+            windows = await window_store.due_windows(tx, upto, within=within, limit=limit)
             states = await states_of(tx, windows)
             persons = await persons_of(tx, {window.lead_id for window in windows})
             facts = await fact_store.facts_of(tx, persons.ids)
@@ -123,14 +127,21 @@ class Timer:
             for window_id, state in states.items():
                 lead_id = state.window.lead_id
                 mine = persons.facts_for(lead_id, facts)
-                watermark = self._earliest(complete_upto, persons.ids_of([lead_id]))
+                ids = persons.ids_of([lead_id])
+                # Of nearly all, the one id is that of the window.
+                watermark = (
+                    complete_upto.get(state.window.partition) if len(ids) == 1 else self._earliest(complete_upto, ids)
+                )
                 try:
                     agreement = await agreement_of(tx, state.window.agreement.hash)
                     settled[window_id] = _settled(state, mine, agreement, now, watermark, arranged)
                 except UNSETTLED as why:
                     settled[window_id] = self.postponed.later(state, why, now)
             await save(tx, states, settled, now)
-        return len(states), sum(settled[window_id] != states[window_id] for window_id in states)
+        changed = sum(settled[window_id] != states[window_id] for window_id in states)
+        if changed:
+            self._announced.set()
+        return len(states), changed
 
     def _earliest(self, complete_upto: Mapping[int, datetime], ids: Sequence[str]) -> datetime | None:
         """Up to when facts are complete in the partitions of all of a person's ids: a follow-up may come in any."""

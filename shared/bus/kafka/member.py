@@ -16,6 +16,7 @@ from shared.domain.errors import Unavailable
 from shared.ports import LoadPositions, Record, TopicPartition
 
 _NOTE_WITHIN_S = 5.0
+_NOTE_EVERY_S = 2.0
 _STOP_WITHIN_S = 3.0
 _LET_GO_WITHIN_S = 0.4
 
@@ -44,6 +45,7 @@ class KafkaMember:
         self._reads = False
         self._uncommitted: dict[TopicPartition, int] = {}
         self._noting: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self.closed = False
         consumer.subscribe(list(topics), listener=_Listener(self))
 
@@ -77,7 +79,7 @@ class KafkaMember:
             self._go_to(owned, positions)
 
     async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """See `shared.ports.Subscription.note`. Does not wait for the broker; only the newest offsets are sent."""
+        """See `shared.ports.Subscription.note`. Does not wait for the broker, which gets the newest now and then."""
         self._uncommitted.update(offsets)
         if not self.closed and (self._noting is None or self._noting.done()):
             self._noting = asyncio.create_task(self._commit())
@@ -85,6 +87,7 @@ class KafkaMember:
     async def close(self) -> None:
         """See `shared.ports.Subscription.close`; within five seconds, and never raises."""
         self.closed = True
+        self._closing.set()
         self._owned = None
         if self._noting is not None:
             await asyncio.wait([self._noting], timeout=_LET_GO_WITHIN_S)
@@ -152,6 +155,9 @@ class KafkaMember:
                 with suppress(KafkaError, TimeoutError):
                     async with asyncio.timeout(_NOTE_WITHIN_S):
                         await self._consumer.commit(mine)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_NOTE_EVERY_S):
+                    await self._closing.wait()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
