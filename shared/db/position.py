@@ -31,8 +31,11 @@ async def known(
     tx: Tx, tables: RuntimeTables, topic_partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, Position]:
     """The position of each place; a place never seen starts at 0 (and gets its row)."""
-    rows = [{"topic": t, "partition": p, "next_offset": 0} for t, p in topic_partitions]
-    await insert_or_skip(tx, tables.positions, rows)
+    found = await _found(tx, _select(tables, topic_partitions))
+    new = [{"topic": t, "partition": p, "next_offset": 0} for t, p in topic_partitions if (t, p) not in found]
+    if not new:
+        return found
+    await insert_or_skip(tx, tables.positions, new)
     return await _found(tx, _select(tables, topic_partitions))
 
 
