@@ -178,8 +178,8 @@ class MonitorHandlers:
         return event.lead_id, Fact(event.key, event.kind, min(event.accepted_at, latest_at), *how)
 
     async def _advance(self, tx: Tx, markers: Sequence[tuple[Record, WatermarkAdvanced]]) -> None:
-        now, marks = await watermark_store.watermarks_now(tx, self._database)
-        known = {(each.partition, each.instance): each for each in marks}
+        now = await self._database.now(tx)
+        known = {(each.partition, each.instance): each for each in await watermark_store.watermarks(tx)}
         latest = dict(known)
         for record, event in markers:
             key = (record.partition, event.instance)

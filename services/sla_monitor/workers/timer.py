@@ -75,7 +75,8 @@ class Timer:
     async def settle_due_windows(self) -> float:
         """Settle a batch of what is due now; in how many seconds to look again."""
         async with self._database.read() as tx:
-            now, marks = await watermark_store.watermarks_now(tx, self._database)
+            now = await self._database.now(tx)
+            marks = await watermark_store.watermarks(tx)
             looks = await window_store.first_looks(tx, self._partitions)
         self._watch_for_stalls(watermarks(marks), waiting=bool(looks), now=now)
         self._watch_clocks(out_of_step(marks, now, self._tolerance))
@@ -112,9 +113,9 @@ class Timer:
         how many of them are settled.
         """
         async with self._database.begin() as tx:
-            # Read before the facts: facts that stood before these watermarks in the log are stored by now.
-            now, marks = await watermark_store.watermarks_now(tx, self._database)
-            complete_upto = self._complete_upto(marks, now)
+            now = await self._database.now(tx)
+            # Read before the facts: facts that stood before this watermark in the log are stored by now.
+            complete_upto = self._complete_upto(await watermark_store.watermarks(tx), now)
             upto = {each: min(now, complete_upto[each]) for each in partitions if each in complete_upto}
             if not upto:
                 return 0, 0
