@@ -56,7 +56,8 @@ class Consumption:
 
     `set_aside`, if given, gets the quarantined record's event in the transaction that moves past the record, for a
     service that must know before it handles the next one. With `gather_s`, a batch that is not full waits a moment for
-    what comes with it, and after it the consumer waits so many seconds: a steady trickle takes few transactions. The
+    what comes with it, and after it the consumer waits so many seconds, unless the batch itself took as long: a steady
+    trickle takes few transactions. The
     handlers of the topics `repeated` get every copy of an event, all others only the first; further copies go to the
     handler in `copies`, if their topic has one. `together` gets what all handlers got, after them and in one batch.
     """

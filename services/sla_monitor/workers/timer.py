@@ -82,7 +82,8 @@ class Timer:
         self._watch_clocks(out_of_step(marks, now, self._tolerance))
         complete_upto = self._complete_upto(marks, now)
         due = [each for each, at in looks.items() if each in complete_upto and at <= min(now, complete_upto[each])]
-        settled = await self._settle(due) if due else 0
+        full, settled = await self._settle(due, limit=self._limit) if due else (False, 0)
+        self._limit = min(2 * self._limit, BATCH) if full else FIRST_BATCH
         metrics.looked_at.set(now.timestamp())
         ahead_s = (min(looks.values()) - now).total_seconds() if looks else LONGEST_WAIT_S
         # What is due waits for a watermark. As long as nothing is, no watermark changes anything.
@@ -91,20 +92,19 @@ class Timer:
             return 0.0
         return BLOCKED_WAIT_S if self._blocked else min(ahead_s, LONGEST_WAIT_S)
 
-    async def _settle(self, partitions: Collection[int]) -> int:
-        """Settle a batch of what is due in these partitions, longest due first; how many windows that are.
+    async def _settle(self, partitions: Collection[int], *, limit: int) -> tuple[bool, int]:
+        """Settle a batch of what is due in these partitions, longest due first; whether there were as many as the
+        limit, and how many windows are settled.
 
         Behind a backlog, what has just fallen due is settled too: a monitor that comes back late to many promises is
         not late with those of today. Windows that wait for another partition hold up those of their own at most.
         """
-        limit = self._limit
         found, settled = await self._settle_batch(partitions, limit=limit)
         if found == limit:
             settled += (await self._settle_batch(partitions, limit=limit, within=RECENT))[1]
             if 2 * settled < found and len(partitions) > 1:
-                settled += sum([await self._settle([each]) for each in partitions])
-        self._limit = min(2 * limit, BATCH) if found == limit else FIRST_BATCH
-        return settled
+                settled += sum([(await self._settle([each], limit=limit))[1] for each in partitions])
+        return found == limit, settled
 
     async def _settle_batch(
         self, partitions: Collection[int], *, limit: int, within: timedelta | None = None

@@ -29,7 +29,7 @@ def since_split(expected: Expected, split_at: datetime, persons: Persons) -> boo
     """
     first_at = persons.first_at.get(expected.lead_id)
     began = expected.opened_at > split_at + READ_WITHIN and (first_at is None or first_at > split_at)
-    return began and not _rose(expected.lead_id, persons, expected.generation)
+    return began and not _rose(expected.lead_id, persons, expected.generation, split_at)
 
 
 def unsure(lead_id: str, generation: int, persons: Persons) -> bool:
@@ -44,12 +44,17 @@ def unsure(lead_id: str, generation: int, persons: Persons) -> bool:
     mine = {persons.top(lead_id)}
     others = [each.at for each in theirs if persons.top(each.lead_id) not in mine]
     paused = any(abs(at - split_at) <= READ_WITHIN for at in others)
-    return paused or (generation > 0 and _rose(lead_id, persons, generation))
+    return paused or (generation > 0 and _rose(lead_id, persons, generation, split_at))
 
 
-def _rose(lead_id: str, persons: Persons, generation: int) -> bool:
-    """Whether the owner got the lead as this generation because its score rose."""
-    return any(
-        isinstance(each, LeadAssigned) and each.because == "rescored" and each.generation == generation
-        for each in persons.decisions.get(lead_id, [])
-    )
+def _rose(lead_id: str, persons: Persons, generation: int, split_at: datetime) -> bool:
+    """Whether the owner got the lead as this generation because its score rose, and the promise that may have gone on
+    is from before the split was surely read.
+    """
+    decided = persons.decisions.get(lead_id, [])
+    assigned = {each.generation: each for each in decided if isinstance(each, LeadAssigned)}
+    first, owned = generation, assigned.get(generation)
+    while owned is not None and owned.because == "rescored":
+        first -= 1
+        owned = assigned.get(first)
+    return first != generation and (owned is None or owned.assigned_at <= split_at + READ_WITHIN)

@@ -82,6 +82,15 @@ def test_what_can_not_be_known_of_a_lead_that_was_split_is_not_checked_and_the_r
     )  # fmt: skip
     second = window(generation=2, opened_at=after(65), state="met")
     assert audited([*OF_ONE, risen], window(state="breached"), second, deal=QUIET)[1] == ("not checked", "", why)
+    anew = reassigned(**HAND_OFF | {"assigned_at": after(100)}, generation=2, lead_version=4, rep=assigned().rep)
+    risen = reassigned(
+        **HAND_OFF | {"assigned_at": after(105)}, generation=3, lead_version=5, because="rescored", previous_rep="ann",
+        rep=assigned().rep,
+    )  # fmt: skip
+    third = window(generation=3, opened_at=after(105), state="met")
+    found = {each[0] for each in audited([*OF_ONE, anew, risen], window(state="breached"), third, deal=QUIET)}
+    assert "not checked" not in found
+    assert "different" in found
     first = replace(PROMISE, within=Duration(3600), pause=Pause(Duration(7200), 1))
     pausing = replace(QUIET, promises={"first_response": first})
     for minute, status in ((50, "not checked"), (20, "different")):
