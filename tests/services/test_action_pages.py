@@ -192,7 +192,7 @@ async def test_each_of_several_leads_in_a_message_has_its_links(database: Databa
         lines = json.loads(seen.body)["links"].splitlines()
         accepts = [line.split(": " + URL)[1] for line in lines if line.startswith("Accept the lead: Ed Elm of Example")]
         claims = [read(KEY, _token((await messages.shown(link))[1]), Claim, NINE) for link in accepts]
-    assert len(lines) == 12
+    assert len(lines) == 18
     subjects = {claim.subject for claim in claims}
     assert (len(subjects), subjects <= set(leads)) == (6, True)
 
