@@ -137,7 +137,7 @@ def _ping(connection: Any) -> bool:
     if now_s - _asked.get(driver, float("-inf")) < ASK_EVERY_S:
         return True
     try:
-        await_only(connection.driver_connection.execute("SELECT 1"))
+        await_only(driver.execute("SELECT 1"))
     except Exception as error:
         connection._handle_exception(error)
     _asked[driver] = now_s

@@ -20,6 +20,9 @@ from shared.domain.ids import event_id
 DISPUTES = "disputes"
 PART = "part of another lead"
 
+_NONE = (0, "")
+"""The rank of nobody."""
+
 _Owed = Callable[[str], Sequence[Expected]]
 
 
@@ -56,9 +59,6 @@ def _holders(dispute: Activity, persons: Persons, promises: Mapping[str, Sequenc
     surely = max((known[each] for each in had if joined[each] <= dispute.at - READ_WITHIN), default=_NONE)
     for each, owed in had.items():
         yield from (e for e in owed if _rank(e) >= max(surely, known[each]))
-
-
-_NONE = (0, "")
 
 
 def _rank(expected: Expected) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from services.scoreboard.domain.audit.working_time import Interval, add, after, 
 from shared.domain.calendar import ALWAYS
 from shared.domain.events import LeaveInterval
 
-_PAUSING = ("paused", "resumed")
+PAUSING = ("paused", "resumed")
 
 
 def as_paused(expected: Expected, persons: Persons) -> Iterator[Expected]:
@@ -22,7 +22,7 @@ def as_paused(expected: Expected, persons: Persons) -> Iterator[Expected]:
     if expected.promise.pause is None or not expected.generation:
         yield expected
         return
-    pausing = [each for each in persons.about(expected.lead_id) if each.kind in _PAUSING]
+    pausing = [each for each in persons.about(expected.lead_id) if each.kind in PAUSING]
     joined = {each.lead_id: persons.joined_at(expected.lead_id, each.lead_id) for each in pausing}
     last_at = max(joined.values(), default=LONG_AGO)
     for at in sorted({LONG_AGO, *joined.values()}):
@@ -34,7 +34,7 @@ def due_as_of(expected: Expected, persons: Persons, at: datetime) -> datetime:
     """The deadline of the promise with what had paused it by an instant. Raises NotChecked."""
     if expected.promise.pause is None or not expected.generation:
         return expected.due_at
-    by_then = [each for each in persons.about(expected.lead_id) if each.kind in _PAUSING and each.at <= at]
+    by_then = [each for each in persons.about(expected.lead_id) if each.kind in PAUSING and each.at <= at]
     return _with_pauses(expected, by_then).due_at
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from services.scoreboard.domain.audit.expected import Expected
 from services.scoreboard.domain.audit.notes import READ_WITHIN
+from services.scoreboard.domain.audit.pauses import PAUSING
 from services.scoreboard.domain.audit.persons import Persons
 from shared.domain.events import LeadAssigned
 
 SPLIT_OFTEN = "the lead was merged and split more than once"
 SPLIT_UNSURE = "its score rose, or it was paused, about when the lead was split"
-_PAUSING = ("paused", "resumed")
 
 
 def views_of(lead_id: str, persons: Persons) -> list[Persons]:
@@ -40,11 +40,10 @@ def unsure(lead_id: str, generation: int, persons: Persons) -> bool:
     split_at = persons.split_at(lead_id)
     if split_at is None:
         return False
-    theirs = [each for each in persons.as_one(lead_id, split_at + READ_WITHIN).about(lead_id) if each.kind in _PAUSING]
-    mine = {persons.top(lead_id)}
-    others = [each.at for each in theirs if persons.top(each.lead_id) not in mine]
+    theirs = [each for each in persons.as_one(lead_id, split_at + READ_WITHIN).about(lead_id) if each.kind in PAUSING]
+    others = [each.at for each in theirs if persons.top(each.lead_id) != persons.top(lead_id)]
     paused = any(abs(at - split_at) <= READ_WITHIN for at in others)
-    return paused or (generation > 0 and _rose(lead_id, persons, generation, split_at))
+    return paused or _rose(lead_id, persons, generation, split_at)
 
 
 def _rose(lead_id: str, persons: Persons, generation: int, split_at: datetime) -> bool:
