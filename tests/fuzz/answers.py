@@ -13,6 +13,7 @@ from services.delivery.domain.retry import SCHEDULE_S, EndpointResponse, next_at
 from shared.clock import SystemClock
 from tests.fuzz.growth import UNITS
 from tests.fuzz.strategies import texts
+from tests.kit.listening import stop_accepting
 
 _line = st.one_of(
     st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 503 No", b"HTTP/1.1 429 Slow", b"HTTP/1.1 410 Gone", b"HTTP/0.9"]),
@@ -47,6 +48,7 @@ class Endpoint:
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._client.close())
+        self._runner.run(stop_accepting(self._server.sockets))
         self._server.close()
         self._runner.run(self._server.wait_closed())
         self._runner.close()

@@ -10,6 +10,8 @@ from typing import Any
 import uvicorn
 from standardwebhooks import Webhook
 
+from tests.kit.listening import stop_accepting
+
 
 @dataclass
 class Crm:
@@ -75,5 +77,6 @@ async def crm() -> AsyncIterator[Crm]:
     port = server.servers[0].sockets[0].getsockname()[1]
     box["crm"] = Crm(f"http://127.0.0.1:{port}/hook")
     yield box["crm"]
+    await stop_accepting(server.servers[0].sockets)
     server.should_exit = True
     await serving

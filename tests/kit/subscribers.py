@@ -13,6 +13,7 @@ from shared.bus.envelope import Envelope
 from shared.runtime.serving import IDLE_S
 from tests.kit import events
 from tests.kit.events import envelope
+from tests.kit.listening import stop_accepting
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ async def serving(app: Any, listener: socket.socket | None = None) -> AsyncItera
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        await stop_accepting([listener])
         server.should_exit = True
         await running
         listener.close()

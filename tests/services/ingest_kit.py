@@ -23,6 +23,7 @@ from shared.runtime.serving import IDLE_S
 from shared.runtime.web import Web
 from shared.settings import Settings, read
 from tests.kit.agreements import agreement_text
+from tests.kit.listening import stop_accepting
 from tests.kit.services import first_records
 from tests.kit.waiting import until
 
@@ -149,6 +150,7 @@ async def running(
         try:
             yield ingest
         finally:
+            await stop_accepting(server.servers[0].sockets)
             server.should_exit = True
             await serving
             for task in tasks:

@@ -15,6 +15,7 @@ from services.delivery.channels.webhook import Webhooks
 from services.delivery.domain.retry import EndpointResponse
 from shared.clock import SystemClock
 from shared.domain.errors import Refused
+from tests.kit.listening import stop_accepting
 from tests.kit.mail_server import self_signed
 from tests.kit.subscribers import receiving
 
@@ -149,6 +150,7 @@ async def raw(
         yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/", sent
     finally:
         over.set()
+        await stop_accepting(server.sockets)
         server.close()
         await server.wait_closed()
 

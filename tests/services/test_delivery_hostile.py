@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from services.delivery.store.tables import subscriptions
 from shared.bus.embedded import EmbeddedBus
 from shared.db.engine import Database
+from tests.kit.listening import stop_accepting
 from tests.kit.subscribers import assigned, receiving
 from tests.services.test_delivery import delivery_on
 
@@ -68,6 +69,7 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
+        await stop_accepting(server.sockets)
         server.close()
         await server.wait_closed()
         for writer in open_ones:

@@ -12,6 +12,7 @@ from services.delivery.channels.connecting import resolve
 from services.delivery.channels.mail import Mailer, MailServer, mail_server, message
 from services.delivery.domain.outcome import Outcome
 from tests.kit import mail_server as kit
+from tests.kit.listening import stop_accepting
 from tests.kit.mail_server import PASSWORD, USER, MailPeer
 from tests.kit.notices import hostile, notice
 
@@ -147,6 +148,7 @@ async def saying(first: bytes, again: bytes = b"") -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        await stop_accepting(server.sockets)
         server.close()
         for task in tasks:
             task.cancel()

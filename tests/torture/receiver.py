@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks import Webhook as Verifier
 
+from tests.kit.listening import stop_accepting
 from tests.torture.ledger import Ledger, Receipt, Webhook
 
 SECRET = "whsec_" + base64.b64encode(b"torture-notices-of-no-value").decode()
@@ -117,6 +118,7 @@ async def _serving(found: Receiver) -> AsyncIterator[Receiver]:
     try:
         yield found
     finally:
+        await stop_accepting(server.sockets)
         server.close()
         found.hang_up()
         await server.wait_closed()
